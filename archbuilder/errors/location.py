@@ -1,0 +1,64 @@
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+# The line breaks of YAML 1.1, which libyaml counts by.
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+
+
+class Span(NamedTuple):
+    """A half-open range of characters of a source's text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A text and the name by which the user knows it.
+
+    Attributes:
+        name: A path as the user wrote it, or a word in angle brackets for a text without a file.
+        text: The whole text.
+    """
+
+    name: str
+    text: str
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        """Give the one-based line and column of a character offset."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """Give the text of a one-based line without its line break."""
+        start = self._line_starts[number - 1]
+        end = self._line_starts[number] if number < len(self._line_starts) else len(self.text)
+        return self.text[start:end].rstrip("\r\n\x85\u2028\u2029")
+
+
+@dataclass(frozen=True, eq=False)
+class Location:
+    """A span of a source: what an error points at."""
+
+    source: Source
+    span: Span
+
+    @property
+    def line(self) -> int:
+        """The one-based line on which the span starts."""
+        return self.source.line_and_column(self.span.start)[0]
+
+    @property
+    def column(self) -> int:
+        """The one-based column at which the span starts."""
+        return self.source.line_and_column(self.span.start)[1]
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"

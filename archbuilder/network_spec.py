@@ -1,0 +1,134 @@
+"""What `import archbuilder` gives: a spec, and everything that can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archbuilder.errors import Source, raise_if_any
+from archbuilder.plan.plan import Plan, Site
+from archbuilder.plan.planner import try_plan
+from archbuilder.plan.widths import with_widths
+from archbuilder.spec.document import SpecDocument, open_spec, read_spec
+from archbuilder.spec.writing import write_text
+
+if TYPE_CHECKING:
+    from archbuilder.modules import Network
+
+
+class NetworkSpec:
+    """A network as a YAML file says it: checked, immutable, and torch-free until it is built.
+
+    Attributes:
+        document: The text and what it says.
+    """
+
+    def __init__(self, document: SpecDocument, plan: Plan) -> None:
+        """Use `archbuilder.load`, `from_text` or `from_dict` instead."""
+        self.document = document
+        self._plan = plan
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> NetworkSpec:
+        """Read and check a spec file, or a shipped spec by name.
+
+        Raises:
+            SpecError: The spec is wrong; with every problem found and where.
+            ArchbuilderError: The file is missing or is not text.
+        """
+        return cls._from_source(open_spec(name_or_path))
+
+    @classmethod
+    def from_text(cls, text: str, name: str = "<text>") -> NetworkSpec:
+        """Read and check a spec that is a text; `name` is what errors call it.
+
+        Raises:
+            SpecError: The spec is wrong.
+        """
+        return cls._from_source(Source(name, text))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NetworkSpec:
+        """Check a spec that is built in Python: the mapping that the YAML file would be.
+
+        Raises:
+            SpecError: The spec is wrong; its places are those of the YAML text it becomes.
+        """
+        from archbuilder.spec.emitter import to_yaml  # noqa: PLC0415 - files need no emitter
+
+        return cls._from_source(Source("<python>", to_yaml(values)))
+
+    @classmethod
+    def _from_source(cls, source: Source) -> NetworkSpec:
+        document, problems = read_spec(source)
+        plan, more = try_plan(document)
+        raise_if_any([*problems, *more])
+        assert plan is not None
+        return cls(document, plan)
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self._plan.name
+
+    @property
+    def text(self) -> str:
+        """The YAML text."""
+        return self.document.source.text
+
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        """The searchable widths by name."""
+        return self._plan.sites
+
+    @cached_property
+    def widths(self) -> dict[str, int]:
+        """The value of every searchable width by its site's name."""
+        return {name: site.value for name, site in self.sites.items()}
+
+    def plan(self) -> Plan:
+        """Give the plan: every op's name, shapes, parameters and MACs. No torch is imported."""
+        return self._plan
+
+    def with_widths(self, widths: Mapping[str, int]) -> NetworkSpec:
+        """Give a spec with some widths changed; every `in` after them follows, comments and layout stay.
+
+        Args:
+            widths: New widths by site name, such as `{"inception4e.3x3": 256}`.
+
+        Raises:
+            SpecError: A site does not exist, or the network cannot be with these widths.
+        """
+        document = with_widths(self.document, widths)
+        plan, problems = try_plan(document)
+        raise_if_any(problems)
+        assert plan is not None
+        return NetworkSpec(document, plan)
+
+    def build(self, *, aux: bool = True, initialised: bool = True) -> Network:
+        """Build the network as an ordinary `torch.nn.Module`.
+
+        Args:
+            aux: Whether the auxiliary heads are built. With them, training returns a named tuple
+                `(logits, aux2, aux1)`, deepest first; evaluation returns the logits alone.
+            initialised: Whether weights are initialised; leave it out when a state dict is loaded next.
+        """
+        from archbuilder.modules import build_network  # noqa: PLC0415 - torch is imported when it is needed
+
+        return build_network(self._plan, aux=aux, initialised=initialised)
+
+    def save(self, path: str | Path) -> None:
+        """Write the spec as YAML, whole or not at all.
+
+        Raises:
+            ArchbuilderError: The file cannot be written.
+        """
+        write_text(Path(path), self.text)
+
+    def __repr__(self) -> str:
+        plan = self._plan
+        return (
+            f"NetworkSpec({plan.name!r}: {len(plan.layers)} layers, {plan.parameters:,} parameters, {plan.macs:,} MACs)"
+        )

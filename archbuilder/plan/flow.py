@@ -1,0 +1,76 @@
+"""What arrives at a layer while a network is planned, and how much of it is known after an error."""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from archbuilder.errors import Location
+from archbuilder.primitives import Primitive, Shape
+
+
+class Known(IntEnum):
+    """How much of a shape can be relied on: one error must not cause a dozen."""
+
+    NOTHING = 0
+    CHANNELS = 1
+    ALL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """Who made what arrives, for the arithmetic in an error.
+
+    Attributes:
+        name: The layer's name; an empty text is the input.
+        where: Where the layer stands.
+        addends: The channels of each branch, where branches were concatenated.
+    """
+
+    name: str
+    where: Location | None
+    addends: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What arrives.
+
+    Attributes:
+        shape: Its shape.
+        index: The index of the op that made it.
+        producer: The top-level layer that made it.
+        known: How much of the shape can be relied on.
+    """
+
+    shape: Shape
+    index: int
+    producer: Producer
+    known: Known = Known.ALL
+
+    def arithmetic(self) -> str:
+        """Say how its channels came about: `inception4a (line 29) gives 192 + 208 + 48 + 64 = 512`."""
+        channels = self.shape[0]
+        if self.producer.where is None:
+            return f"the input has {channels} channels"
+        total = (
+            f"{' + '.join(map(str, self.producer.addends))} = {channels}"
+            if len(self.producer.addends) > 1
+            else channels
+        )
+        return f"{self.producer.name} (line {self.producer.where.line}) gives {total}"
+
+    @property
+    def related(self) -> tuple[Location, ...]:
+        """Where the layer that made it stands, if it is a layer."""
+        return (self.producer.where,) if self.producer.where else ()
+
+    def at_most(self, known: Known) -> "Flow":
+        """The same, less of it relied on."""
+        return replace(self, known=min(self.known, known))
+
+
+def guess_shape(op: Primitive, arriving: Shape) -> Shape:
+    """Guess what leaves an op that cannot take what arrives, so that the rest of the file can be checked."""
+    width = getattr(op, "out_channels", None) or arriving[0]
+    if op.type in ("linear", "flatten"):
+        return (getattr(op, "out_features", arriving[0]),)
+    return (width, *(arriving[1:] if len(arriving) == 3 else (1, 1)))

@@ -1,0 +1,215 @@
+"""What a spec means: every name, shape, parameter and operation resolved."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from archbuilder.primitives import Merge, Primitive, Shape
+from archbuilder.spec.document import Initialisation
+from archbuilder.spec.nodes import Scalar
+
+NETWORK_INPUT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOp:
+    """One primitive operation, or one merge.
+
+    Costs are of one image in evaluation mode, by fvcore's conventions.
+
+    Attributes:
+        index: Its position in the plan's `ops`.
+        name: Its dotted name, which is its module's path and the prefix of its state-dict keys.
+        op: What it does.
+        inputs: The indexes of the ops whose outputs it takes; `NETWORK_INPUT` is the image.
+        input_shapes: The shapes that arrive, in the order of `inputs`.
+        output_shape: The shape that leaves.
+        parameters: How many trained numbers it has.
+        macs: How many multiply-adds it takes.
+        layer: The name of the top-level layer, or of the head, that it belongs to.
+    """
+
+    index: int
+    name: str
+    op: Primitive | Merge
+    inputs: tuple[int, ...]
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+    parameters: int
+    macs: int
+    layer: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpNode:
+    """A leaf of the tree of names."""
+
+    name: str
+    op: PlannedOp
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Nodes one after the other.
+
+    Attributes:
+        name: Its name under the nearest named chain, or an empty text: then its members stand there themselves.
+        label: The word for what it is: `inception`, `conv`, or an empty text.
+        members: The nodes.
+    """
+
+    name: str
+    label: str
+    members: tuple["TreeNode", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Chains side by side, all fed the same, and the op that joins them. It adds nothing to names."""
+
+    merge: PlannedOp
+    branches: tuple[Chain, ...]
+
+
+TreeNode = OpNode | Chain | Fork
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLayer:
+    """A top-level layer, or a head, and its share of the costs.
+
+    Attributes:
+        name: Its name.
+        type: Its word in the spec.
+        output_shape: The shape that leaves.
+        parameters: Its trained numbers.
+        macs: Its multiply-adds.
+        ops: Its operations.
+    """
+
+    name: str
+    type: str
+    output_shape: Shape
+    parameters: int
+    macs: int
+    ops: tuple[PlannedOp, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHead:
+    """An auxiliary classifier.
+
+    Attributes:
+        after: The name of the layer it attaches to.
+        loss_weight: What its loss is multiplied by.
+        layer: Its costs and operations.
+        tree: Its names.
+    """
+
+    after: str
+    loss_weight: float
+    layer: PlannedLayer
+    tree: Chain
+
+    @property
+    def name(self) -> str:
+        """The head's name."""
+        return self.layer.name
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One searchable width.
+
+    Attributes:
+        name: `layer.key`, such as `inception3a.3x3red`.
+        value: The width.
+        node: Where the file has it.
+    """
+
+    name: str
+    value: int
+    node: Scalar
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A network, resolved.
+
+    Attributes:
+        name: The network's name.
+        input_shape: (channels, height, width) of an image.
+        classes: How many logits leave.
+        init: How weights are initialised.
+        layers: The top-level layers in order.
+        heads: The auxiliary classifiers in the order of the file.
+        trees: The names of each top-level layer.
+        sites: The searchable widths by name.
+        declared_inputs: Every `in:` of the file with the channels that arrive there.
+    """
+
+    name: str
+    input_shape: Shape
+    classes: int
+    init: Initialisation
+    layers: tuple[PlannedLayer, ...]
+    heads: tuple[PlannedHead, ...]
+    trees: tuple[Chain | OpNode, ...]
+    sites: Mapping[str, Site]
+    declared_inputs: tuple[tuple[Scalar, int], ...]
+
+    @cached_property
+    def ops(self) -> tuple[PlannedOp, ...]:
+        """The operations of evaluation in order; those of the heads are in `heads`."""
+        return tuple(op for layer in self.layers for op in layer.ops)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one image in evaluation, by fvcore's conventions."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one image in evaluation: two for each MAC."""
+        return 2 * self.macs
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers without those of the heads."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def head_parameters(self) -> int:
+        """Trained numbers of the heads."""
+        return sum(head.layer.parameters for head in self.heads)
+
+    @property
+    def head_macs(self) -> int:
+        """Multiply-adds that the heads add to one image in training."""
+        return sum(head.layer.macs for head in self.heads)
+
+    @property
+    def head_weights(self) -> dict[str, float]:
+        """What each head's loss is multiplied by, by the head's name."""
+        return {head.name: head.loss_weight for head in self.heads}
+
+    @property
+    def heads_deepest_first(self) -> tuple[PlannedHead, ...]:
+        """The heads in the order of the training output, that of the deepest tap first."""
+        order = {layer.name: depth for depth, layer in enumerate(self.layers)}
+        return tuple(sorted(self.heads, key=lambda head: order[head.after], reverse=True))
+
+    @property
+    def macs_by_operator(self) -> dict[str, int]:
+        """Multiply-adds by fvcore's operator names, for those that cost anything."""
+        totals: dict[str, int] = {}
+        for op in self.ops:
+            if op.macs and isinstance(op.op, Primitive) and op.op.operator:
+                totals[op.op.operator] = totals.get(op.op.operator, 0) + op.macs
+        return totals
+
+    def all_layers(self) -> Iterator[PlannedLayer]:
+        """Give the layers, then the heads."""
+        yield from self.layers
+        for head in self.heads:
+            yield head.layer

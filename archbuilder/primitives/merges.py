@@ -1,0 +1,50 @@
+"""How parallel branches join. A merge has no parameters and costs nothing by fvcore's conventions."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from archbuilder.primitives.primitive import Shape, ShapeError, expect_map, shape_text
+
+
+class Merge:
+    """One way of joining branches."""
+
+    type: ClassVar[str]
+
+    def output_shape(self, arriving: Sequence[Shape]) -> Shape:
+        """Give the shape of what leaves, from the shapes that arrive.
+
+        Raises:
+            ShapeError: The branches do not fit each other.
+        """
+        raise NotImplementedError
+
+
+class Concat(Merge):
+    """Branches side by side, along the channels."""
+
+    type: ClassVar[str] = "concat"
+
+    def output_shape(self, arriving: Sequence[Shape]) -> Shape:
+        """N x C_i x H x W each -> N x sum(C_i) x H x W."""
+        for shape in arriving:
+            expect_map(shape, "concat")
+        if len({shape[1:] for shape in arriving}) > 1:
+            raise ShapeError(f"branches of different sizes cannot be concatenated: {_list(arriving)}", spatial=True)
+        return sum(shape[0] for shape in arriving), *arriving[0][1:]
+
+
+class Add(Merge):
+    """Branches added, element by element."""
+
+    type: ClassVar[str] = "add"
+
+    def output_shape(self, arriving: Sequence[Shape]) -> Shape:
+        """Give the shape that all branches have."""
+        if len(set(arriving)) > 1:
+            raise ShapeError(f"branches of different shapes cannot be added: {_list(arriving)}")
+        return arriving[0]
+
+
+def _list(shapes: Sequence[Shape]) -> str:
+    return ", ".join(shape_text(shape) for shape in shapes)

@@ -1,0 +1,86 @@
+from typing import ClassVar
+
+from pydantic import Field
+
+from archbuilder.primitives.fields import NonNegativePair, PositivePair
+from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
+from archbuilder.primitives.window import slide
+
+
+class _Pool(Primitive):
+    kernel_size: PositivePair = Field(alias="kernel", description="Window size: one number, or [height, width].")
+    stride: PositivePair | None = Field(None, description="Stride; the window size unless given, so windows tile.")
+    padding: NonNegativePair = Field((0, 0), description="Padding on each side; at most half the window.")
+    ceil_mode: bool = Field(False, description="Round the output size up, so that a partial window at the edge counts.")
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """The stride in each direction."""
+        return self.stride or self.kernel_size
+
+    def output_shape(self, arriving: Shape) -> Shape:
+        """N x C x H x W -> N x C x H' x W'."""
+        channels, height, width = expect_map(arriving, "a pool")
+        for padding, kernel in zip(self.padding, self.kernel_size, strict=True):
+            if 2 * padding > kernel:
+                raise ShapeError(
+                    f"a padding of {padding} is more than half the window of {kernel}", key="padding", spatial=True
+                )
+        size = slide((height, width), self.kernel_size, self.steps, self.padding, ceil_mode=self.ceil_mode)
+        return channels, *size
+
+
+class MaxPool(_Pool):
+    """The maximum of each window, as torch.nn.MaxPool2d."""
+
+    type: ClassVar[str] = "max_pool"
+
+
+class AvgPool(_Pool):
+    """The mean of each window, as torch.nn.AvgPool2d."""
+
+    type: ClassVar[str] = "avg_pool"
+
+    count_include_pad: bool = Field(True, description="Whether the zeros of the padding count in the mean.")
+
+
+class _AdaptivePool(Primitive):
+    operator: ClassVar[str | None] = "adaptive_avg_pool2d"
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """The height and width that leave."""
+        raise NotImplementedError
+
+    def output_shape(self, arriving: Shape) -> Shape:
+        """N x C x H x W -> N x C x output size."""
+        channels, *_ = expect_map(arriving, "a pool")
+        return channels, *self.output_size
+
+    def macs(self, arriving: Shape, leaving: Shape) -> int:
+        """Count one per input element, as fvcore does."""
+        return arriving[0] * arriving[1] * arriving[2]
+
+
+class AdaptiveAvgPool(_AdaptivePool):
+    """The mean over windows chosen to give one output size, as torch.nn.AdaptiveAvgPool2d."""
+
+    type: ClassVar[str] = "adaptive_avg_pool"
+
+    output: PositivePair = Field(description="Output size: one number, or [height, width].")
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """The height and width that leave."""
+        return self.output
+
+
+class GlobalAvgPool(_AdaptivePool):
+    """The mean of each channel: N x C x H x W -> N x C x 1 x 1."""
+
+    type: ClassVar[str] = "global_avg_pool"
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """The height and width that leave."""
+        return 1, 1

@@ -1,0 +1,40 @@
+"""The arithmetic of a window that slides over a map."""
+
+from archbuilder.primitives.primitive import ShapeError
+
+Pair = tuple[int, int]
+
+
+def slide(
+    extent: Pair, kernel: Pair, stride: Pair, padding: Pair, *, dilation: Pair = (1, 1), ceil_mode: bool = False
+) -> Pair:
+    """Count the positions of a window in each direction.
+
+    The formula is that of torch.nn.Conv2d and torch.nn.MaxPool2d: floor((n + 2p - d(k - 1) - 1) / s) + 1. In ceil
+    mode the division rounds up, and a last window that would start in the right padding is left out.
+
+    Raises:
+        ShapeError: The window is larger than the padded input.
+    """
+    reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
+    padded = (extent[0] + 2 * padding[0], extent[1] + 2 * padding[1])
+    if reach[0] > padded[0] or reach[1] > padded[1]:
+        window = f"{reach[0]} x {reach[1]}"
+        arriving = f"{extent[0]} x {extent[1]}"
+        with_padding = f", {padded[0]} x {padded[1]} with its padding" if padded != extent else ""
+        raise ShapeError(
+            f"a window of {window} does not fit the map of {arriving} that arrives{with_padding}",
+            key="kernel",
+            spatial=True,
+        )
+    return (
+        _positions(extent[0], padded[0], reach[0], stride[0], padding[0], ceil_mode),
+        _positions(extent[1], padded[1], reach[1], stride[1], padding[1], ceil_mode),
+    )
+
+
+def _positions(extent: int, padded: int, reach: int, stride: int, padding: int, ceil_mode: bool) -> int:
+    if not ceil_mode:
+        return (padded - reach) // stride + 1
+    positions = -((reach - padded) // stride) + 1
+    return positions - 1 if (positions - 1) * stride >= extent + padding else positions

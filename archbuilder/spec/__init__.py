@@ -1,0 +1,1 @@
+"""Specs: YAML files and the validated models they become."""

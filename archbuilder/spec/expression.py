@@ -1,0 +1,169 @@
+"""The small language of `$` values: arithmetic over a block's parameters, never `eval`."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from archbuilder.errors import ArchbuilderError, did_you_mean
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<name>\$\w+)|(?P<number>\d+(?:\.\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>//|[=!<>]=|[-+*/%<>()]))"
+)
+_LONGEST = 200
+_LARGEST = 10**15
+
+_BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
+    "or": (1, lambda a, b: a or b),
+    "and": (2, lambda a, b: a and b),
+    "==": (3, lambda a, b: a == b),
+    "!=": (3, lambda a, b: a != b),
+    "<": (3, lambda a, b: a < b),
+    "<=": (3, lambda a, b: a <= b),
+    ">": (3, lambda a, b: a > b),
+    ">=": (3, lambda a, b: a >= b),
+    "+": (4, lambda a, b: a + b),
+    "-": (4, lambda a, b: a - b),
+    "*": (5, lambda a, b: a * b),
+    "/": (5, lambda a, b: a / b),
+    "//": (5, lambda a, b: a // b),
+    "%": (5, lambda a, b: a % b),
+}
+_ANY_VALUE = {"==", "!=", "and", "or"}  # the rest take numbers alone
+
+
+class ExpressionError(ArchbuilderError):
+    """A `$` value that cannot be read or worked out."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A `$` value, parsed.
+
+    Attributes:
+        text: The value as written.
+        names: The parameters it refers to, without their `$`.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    _tree: Any
+
+    def evaluate(self, scope: Mapping[str, Any]) -> Any:
+        """Work the value out.
+
+        Raises:
+            ExpressionError: A name is unknown, or an operation does not fit its values.
+        """
+        return _evaluate(self._tree, scope, self.text)
+
+
+def is_expression(value: object) -> bool:
+    """Tell whether a plain value of a file is a `$` value: a text with a `$` in it."""
+    return isinstance(value, str) and "$" in value
+
+
+@lru_cache(maxsize=4096)
+def parse_expression(text: str) -> Expression:
+    """Parse a `$` value, such as `$width // 4` or `$norm == batch_norm`.
+
+    Names are written with a `$`. A bare word is text; `true` and `false` are truth values, and `nothing` is the value
+    of what is left out.
+
+    Raises:
+        ExpressionError: The text is not an expression.
+    """
+    if len(text) > _LONGEST:
+        raise ExpressionError(f"an expression of more than {_LONGEST} characters")
+    tokens = list(_tokens(text))
+    parser = _Parser(tokens, text)
+    tree = parser.binary(0)
+    if parser.position < len(tokens):
+        raise ExpressionError(f"{text!r}: did not expect {tokens[parser.position][1]!r}")
+    return Expression(text, tuple(dict.fromkeys(value[1:] for kind, value in tokens if kind == "name")), tree)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    position, stripped = 0, text.rstrip()
+    while position < len(stripped):
+        match = _TOKEN.match(stripped, position)
+        if match is None:
+            raise ExpressionError(f"{text!r}: cannot read {stripped[position:].strip()[:20]!r}")
+        assert match.lastgroup is not None
+        yield match.lastgroup, match[match.lastgroup]
+        position = match.end()
+
+
+class _Parser:
+    """Precedence climbing over the tokens; a tree is a tuple whose first item says its kind."""
+
+    def __init__(self, tokens: list[tuple[str, str]], text: str) -> None:
+        self._tokens, self._text, self.position = tokens, text, 0
+
+    def _next(self) -> tuple[str, str]:
+        if self.position == len(self._tokens):
+            raise ExpressionError(f"{self._text!r}: ends too early")
+        self.position += 1
+        return self._tokens[self.position - 1]
+
+    def binary(self, weakest: int) -> Any:
+        left = self.unary()
+        while self.position < len(self._tokens):
+            operator = self._tokens[self.position][1]
+            strength, _ = _BINARY.get(operator, (0, None))
+            if strength <= weakest:
+                break
+            self.position += 1
+            left = ("binary", operator, left, self.binary(strength))
+        return left
+
+    def unary(self) -> Any:
+        kind, value = self._next()
+        if kind == "name":
+            return ("name", value[1:])
+        if kind == "number":
+            return ("value", float(value) if "." in value else int(value))
+        if value == "not":
+            return ("not", self.binary(2))
+        if kind == "word":
+            return ("value", {"true": True, "false": False, "nothing": None}.get(value, value))
+        if value == "-":
+            return ("minus", self.unary())
+        if value == "(":
+            inner = self.binary(0)
+            if self._next()[1] != ")":
+                raise ExpressionError(f"{self._text!r}: a bracket is not closed")
+            return inner
+        raise ExpressionError(f"{self._text!r}: did not expect {value!r}")
+
+
+def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
+    kind = tree[0]
+    if kind == "value":
+        return tree[1]
+    if kind == "name":
+        if tree[1] not in scope:
+            raise ExpressionError(f"${tree[1]} is not known here{did_you_mean(tree[1], scope)}")
+        return scope[tree[1]]
+    if kind == "not":
+        return not _evaluate(tree[1], scope, text)
+    if kind == "minus":
+        return -_number(_evaluate(tree[1], scope, text), "-", text)
+    _, operator, left, right = tree
+    a, b = _evaluate(left, scope, text), _evaluate(right, scope, text)
+    if operator not in _ANY_VALUE:
+        a, b = _number(a, operator, text), _number(b, operator, text)
+    try:
+        result = _BINARY[operator][1](a, b)
+    except ZeroDivisionError:
+        raise ExpressionError(f"{text!r}: divides by zero") from None
+    if isinstance(result, int | float) and not abs(result) <= _LARGEST:
+        raise ExpressionError(f"{text!r}: the result is too large")
+    return result
+
+
+def _number(value: Any, operator: str, text: str) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ExpressionError(f"{text!r}: {operator} takes numbers, not {value!r}")
+    return value

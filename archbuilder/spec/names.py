@@ -1,0 +1,29 @@
+import re
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+
+# What torch.nn.Module calls its own: a layer of that name would hide it. A test compares this with torch.
+RESERVED = frozenset(
+    (
+        "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu",
+        "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state",
+        "get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers",
+        "named_children", "named_modules", "named_parameters", "parameters", "register_backward_hook",
+        "register_buffer", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+        "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook",
+        "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook",
+        "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train",
+        "training", "type", "xpu", "zero_grad",
+    )
+)  # fmt: skip
+
+
+def name_fault(name: object) -> str | None:
+    """Say what is wrong with a layer's name, or None: names become state-dict keys and attributes of modules."""
+    if not isinstance(name, str):
+        return "a name must be a word"
+    if not NAME.fullmatch(name) or len(name) > 100:
+        return f"{name[:40]!r} is not a name: letters, digits, _ and - alone, as it becomes a state-dict key"
+    if name in RESERVED:
+        return f"{name!r} is taken: every torch.nn.Module has something of that name"
+    return None

@@ -1,0 +1,118 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from archbuilder.errors import Location, Source, Span
+
+
+@dataclass(slots=True, eq=False)
+class Scalar:
+    """A single value and where it stands.
+
+    Attributes:
+        value: The value by YAML 1.2's core rules: a word, a number, a truth value or None.
+        literal: Whether the value is written at `span` itself (a merged or aliased value is written elsewhere).
+    """
+
+    value: str | int | float | bool | None
+    source: Source
+    span: Span
+    literal: bool = True
+    size: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """A list of nodes."""
+
+    items: list["Node"]
+    source: Source
+    span: Span
+    flow: bool = False
+    size: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A key and its value in a mapping.
+
+    Attributes:
+        own: Whether the entry is written in this mapping, not taken over by a merge key (`<<`).
+    """
+
+    key: str
+    key_span: Span
+    value: "Node"
+    own: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Mapping:
+    """Keys and nodes, in the order of the file."""
+
+    entries: dict[str, Entry]
+    source: Source
+    span: Span
+    flow: bool = False
+    size: int = 1
+
+    def get(self, key: str) -> "Node | None":
+        """Give the value of a key, or None."""
+        entry = self.entries.get(key)
+        return entry.value if entry else None
+
+    def key_location(self, key: str) -> Location:
+        """Where a key of this mapping stands."""
+        return Location(self.source, self.entries[key].key_span)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def location(node: Node) -> Location:
+    """Where a node stands."""
+    return Location(node.source, node.span)
+
+
+def plain(node: Node) -> Any:
+    """Give a node as ordinary Python data."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Sequence):
+        return [plain(item) for item in node.items]
+    return {key: plain(entry.value) for key, entry in node.entries.items()}
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Give a node and all below it."""
+    yield node
+    if isinstance(node, Sequence):
+        for item in node.items:
+            yield from walk(item)
+    elif isinstance(node, Mapping):
+        for entry in node.entries.values():
+            yield from walk(entry.value)
+
+
+def describe(node: Node) -> str:
+    """Say what a node is, for an error: `the word 'abc'`, `12`, `a list`, `a mapping`."""
+    if isinstance(node, Sequence):
+        return "a list"
+    if isinstance(node, Mapping):
+        return "a mapping"
+    return describe_value(node.value)
+
+
+def describe_value(value: Any) -> str:
+    """Say what a plain value is, shortened to fit a line."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"the word {value!r}" if len(value) <= 40 else f"the text {value[:37]!r}…"
+    if isinstance(value, list | tuple):
+        return "a list" if len(value) > 4 else f"[{', '.join(str(item)[:20] for item in value)}]"
+    if isinstance(value, dict):
+        return "a mapping"
+    return str(value) if len(str(value)) <= 40 else f"{str(value)[:37]}…"

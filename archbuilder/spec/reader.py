@@ -1,0 +1,183 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from archbuilder.errors import ArchbuilderError, Location, Problem, Source, Span, SpecError
+from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence
+from archbuilder.spec.scalars import resolve_scalar
+
+MAXIMUM_CHARACTERS = 1 << 20
+MAXIMUM_VALUES = 100_000  # after aliases are unfolded
+MAXIMUM_DEPTH = 64
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is about ten times faster
+
+
+def read_text(path: Path, name: str | None = None) -> Source:
+    """Read a file as text.
+
+    Args:
+        path: The file.
+        name: How errors call it; the path unless told.
+
+    Raises:
+        ArchbuilderError: The file is missing, cannot be read, is too large or is not UTF-8 text.
+    """
+    name = name or str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(4 * MAXIMUM_CHARACTERS + 1)
+    except FileNotFoundError:
+        raise ArchbuilderError(f"{name}: no such file") from None
+    except IsADirectoryError:
+        raise ArchbuilderError(f"{name}: is a folder, not a file") from None
+    except (OSError, ValueError) as error:
+        raise ArchbuilderError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if len(data) <= 4 * MAXIMUM_CHARACTERS:
+            byte = f"byte 0x{data[error.start]:02x} at offset {error.start}"
+            raise ArchbuilderError(f"{name}: is not UTF-8 text ({byte}); a YAML file was expected") from None
+        text = ""
+    if len(data) > 4 * MAXIMUM_CHARACTERS or len(text) > MAXIMUM_CHARACTERS:
+        raise ArchbuilderError(f"{name}: is larger than {MAXIMUM_CHARACTERS:,} characters; no spec needs that")
+    return Source(name, text)
+
+
+def read_yaml(source: Source, problems: list[Problem]) -> Node:
+    """Read one YAML document into nodes that know their places.
+
+    Nothing of the file runs: tags are refused. Duplicate keys are noted and the first one is kept.
+
+    Args:
+        source: The text.
+        problems: Where duplicate keys are added.
+
+    Raises:
+        SpecError: The text is empty, is not YAML, nests too deeply, or unfolds to too many values.
+    """
+    return _Composer(source, problems).document()
+
+
+class _Composer:
+    """Builds nodes from libyaml's events: the depth and the number of values are checked before they are held."""
+
+    def __init__(self, source: Source, problems: list[Problem]) -> None:
+        self._source = source
+        self._problems = problems
+        self._anchors: dict[str, Node | None] = {}  # None while the anchored node is still open
+        self._values = 0
+        self._events: Iterator[Any] = self._parse()
+
+    def document(self) -> Node:
+        root: Node | None = None
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    self._refuse(self._span(event), "a second document starts here; one file is one document")
+                root = self._node(next(self._events), 0)
+        if root is None or (isinstance(root, Scalar) and root.value is None):
+            raise SpecError([Problem(f"{self._source.name}: the file is empty; a YAML mapping was expected")])
+        return root
+
+    def _parse(self) -> Iterator[Any]:
+        try:
+            yield from yaml.parse(self._source.text, Loader=_Loader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            offset = min(mark.index if mark else 0, len(self._source.text))
+            context = f" {error.context}" if error.context else ""
+            self._refuse(Span(offset, offset + 1), f"not valid YAML: {error.problem}{context}")
+        except (yaml.YAMLError, UnicodeError) as error:
+            offset = getattr(error, "position", 0)
+            offset = offset if isinstance(offset, int) and 0 <= offset < len(self._source.text) else 0
+            reason = getattr(error, "reason", None) or str(error).splitlines()[0]
+            self._refuse(Span(offset, offset + 1), f"not valid YAML: {reason}")
+
+    def _node(self, event: Any, depth: int) -> Node:
+        span = self._span(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(str(event.anchor), span)
+        if depth > MAXIMUM_DEPTH:
+            self._refuse(span, f"nested more than {MAXIMUM_DEPTH} levels deep")
+        if event.tag is not None and event.tag != "!":
+            self._refuse(span, f"the tag {event.tag!r} is not allowed: a spec is plain data and runs nothing")
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            value = resolve_scalar(event.value) if event.implicit[0] else event.value
+            node = Scalar(value, self._source, span)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = self._sequence(event, depth)
+        else:
+            node = self._mapping(event, depth)
+        self._count(1, span)
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _sequence(self, event: Any, depth: int) -> Sequence:
+        node = Sequence([], self._source, self._span(event), flow=bool(event.flow_style))
+        while not isinstance(inner := next(self._events), yaml.SequenceEndEvent):
+            item = self._node(inner, depth + 1)
+            node.items.append(item)
+            node.size += item.size
+        node.span = Span(node.span.start, self._span(inner).end)
+        return node
+
+    def _mapping(self, event: Any, depth: int) -> Mapping:
+        node = Mapping({}, self._source, self._span(event), flow=bool(event.flow_style))
+        merges: list[Node] = []
+        while not isinstance(inner := next(self._events), yaml.MappingEndEvent):
+            key_span = self._span(inner)
+            if not isinstance(inner, yaml.ScalarEvent):
+                self._refuse(key_span, "a key must be a single word or number")
+            key = inner.value
+            value = self._node(next(self._events), depth + 1)
+            node.size += value.size + 1
+            self._count(1, key_span)
+            if key == "<<" and inner.implicit[0]:
+                merges.append(value)
+            elif key in node.entries:
+                first = Location(self._source, node.entries[key].key_span)
+                message = f"the key {key!r} is given twice; line {first.line} has it already"
+                self._problems.append(Problem(message, Location(self._source, key_span), related=(first,)))
+            else:
+                node.entries[key] = Entry(key, key_span, value)
+        node.span = Span(node.span.start, self._span(inner).end)
+        for merged in merges:
+            self._merge(node, merged)
+        return node
+
+    def _merge(self, node: Mapping, merged: Node) -> None:
+        parts: list[Node] = merged.items if isinstance(merged, Sequence) else [merged]
+        for part in parts:
+            if not isinstance(part, Mapping):
+                self._refuse(merged.span, "a merge key (<<) takes a mapping or a list of mappings")
+            for key, entry in part.entries.items():
+                node.entries.setdefault(key, replace(entry, own=False))
+
+    def _alias(self, anchor: str, span: Span) -> Node:
+        target = self._anchors.get(anchor)
+        if target is None:
+            inside = anchor in self._anchors
+            self._refuse(span, f"*{anchor} stands inside the value it names" if inside else f"no anchor &{anchor}")
+        self._count(target.size, span)
+        return replace(target, span=span, literal=False) if isinstance(target, Scalar) else replace(target, span=span)
+
+    def _count(self, values: int, span: Span) -> None:
+        self._values += values
+        if self._values > MAXIMUM_VALUES:
+            self._refuse(span, f"the file unfolds to more than {MAXIMUM_VALUES:,} values here")
+
+    def _span(self, event: Any) -> Span:
+        return Span(event.start_mark.index, event.end_mark.index)
+
+    def _refuse(self, span: Span, message: str) -> NoReturn:
+        where = Location(self._source, span)
+        raise SpecError([*self._problems, Problem(message, where)]) from None

@@ -1,0 +1,171 @@
+"""pydantic's errors, said as archbuilder says them: what was found, what was expected, and where."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from archbuilder.errors import Location, Problem, did_you_mean, nearest
+from archbuilder.spec.nodes import Mapping as MappingNode
+from archbuilder.spec.nodes import Node, Sequence, describe_value, location
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str | int, ...]
+Locator = Callable[[Place, bool], Location | None]
+"""Finds the place in the text of a path of keys; of the last key itself when the second argument is true."""
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a word",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "string_too_short": "a word of at least one character",
+}
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+
+
+def validate(
+    model: type[Model],
+    values: Mapping[str, Any],
+    what: str,
+    path: str,
+    locate: Locator,
+) -> Model | list[Problem]:
+    """Validate plain values against a model.
+
+    Args:
+        model: The model.
+        values: The values by key.
+        what: What the keys belong to, for messages: `max_pool`.
+        path: The place of the values in the file: `layers.maxpool1`.
+        locate: Finds the places of keys and values in the text.
+
+    Returns:
+        The model, or every problem found.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    mistyped = _mistyped(details, model) if path else set()  # a file's header notes missing keys to guess them
+    return [_problem(detail, model, what, path, locate) for detail in details if _place(detail) not in mistyped]
+
+
+def _place(detail: ErrorDetails) -> Place:
+    """Give the path of keys, without the validators that pydantic names in it; the user's own key is the last."""
+    *outer, last = detail["loc"] or ("",)
+    last_is_key = detail["type"] == "extra_forbidden"
+    place = tuple(part for part in outer if not (isinstance(part, str) and "[" in part))
+    return (*place, last) if last_is_key or not (isinstance(last, str) and "[" in last) else place
+
+
+def _mistyped(details: list[ErrorDetails], model: type[BaseModel]) -> set[Place]:
+    """Find the missing keys that are there but for a slip: to point at the slip is enough."""
+    slips = set()
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            *outer, key = _place(detail)
+            slips.add((*outer, nearest(str(key), _keys(_model_at(model, tuple(outer)))) or ""))
+    return {place for detail in details if detail["type"] == "missing" and (place := _place(detail)) in slips}
+
+
+def _problem(detail: ErrorDetails, model: type[BaseModel], what: str, path: str, locate: Locator) -> Problem:
+    place = _place(detail)
+    key = str(place[-1]) if place else ""
+    owner = next((part for part in reversed(place[:-1]) if isinstance(part, str)), what)
+    where = locate(place, detail["type"] == "extra_forbidden")
+    full_path = ".".join([path, *map(str, place)]) if path else ".".join(map(str, place))
+    kind, found = detail["type"], detail["input"]
+    notes: tuple[str, ...] = ()
+    if kind == "missing":
+        message = f"{owner} needs {key!r}"
+        notes = _describe(_model_at(model, place[:-1]), key)
+    elif kind == "extra_forbidden":
+        known = _keys(_model_at(model, place[:-1]))
+        message = f"unknown key {key!r} for {owner}{did_you_mean(key, known)}"
+        notes = (f"its keys are {', '.join(known)}",)
+    else:
+        message = f"found {describe_value(found)}, expected {_expectation(detail)}"
+        if kind == "literal_error" and isinstance(found, str):
+            message += did_you_mean(found, [w.strip(" '") for w in _expectation(detail)[7:].split(",")])
+    return Problem(message, where, full_path, notes)
+
+
+def _expectation(detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return f"{words} {context[key]:,}".removesuffix(".0")
+    if kind == "string_too_long":
+        return f"at most {context['max_length']:,} characters"
+    if kind == "literal_error":
+        return "one of " + str(context["expected"]).replace(" or ", ", ").replace("'", "")
+    text = detail["msg"].removeprefix("Value error, ").removeprefix("expected ")
+    return text[:1].lower() + text[1:]
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel]:
+    for part in place:
+        field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return model
+
+
+def _describe(model: type[BaseModel], key: str) -> tuple[str, ...]:
+    for name, field in model.model_fields.items():
+        if key in (name, field.alias) and field.description:
+            return (f"{key}: {field.description}",)
+    return ()
+
+
+def locator(node: MappingNode) -> Locator:
+    """Give a function that finds places below a node: of a key itself, or of its value."""
+
+    def locate(place: Place, at_key: bool) -> Location:
+        current: Node = node
+        for depth, part in enumerate(place):
+            if isinstance(current, MappingNode) and str(part) in current.entries:
+                entry = current.entries[str(part)]
+                empty = entry.value.span.start == entry.value.span.end
+                if depth == len(place) - 1 and (at_key or empty):
+                    return current.key_location(str(part))
+                current = entry.value
+            elif isinstance(current, Sequence) and isinstance(part, int) and part < len(current.items):
+                current = current.items[part]
+            else:
+                break
+        return as_a_whole(current)
+
+    return locate
+
+
+def as_a_whole(node: Node) -> Location:
+    """Where a node as a whole is pointed at: a mapping at its `type`, its `name`, else its first key."""
+    if isinstance(node, MappingNode):
+        for key in ("type", "name"):
+            if key in node.entries:
+                return location(node.entries[key].value)
+        for key in node.entries:
+            return node.key_location(key)
+    return location(node)

@@ -1,0 +1,50 @@
+"""Files written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from archbuilder.errors import ArchbuilderError
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file beside its place and move it there once it is complete.
+
+    Args:
+        path: Where the file is to stand.
+        write: Writes the file to the path it is given.
+
+    Raises:
+        ArchbuilderError: The folder does not exist or cannot be written to.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise ArchbuilderError(f"{path}: cannot be written: {error.strerror}") from None
+    temporary = Path(name)
+    try:
+        os.close(handle)
+        temporary.chmod(0o666 & ~_umask())
+        write(temporary)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise ArchbuilderError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all, as UTF-8, its line ends as they are."""
+    def write(place: Path) -> None:
+        place.write_bytes(text.encode())
+
+    write_whole(path, write)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
