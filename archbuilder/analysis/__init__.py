@@ -1,0 +1,1 @@
+"""Counts of a plan, and fvcore's own count of the module beside them."""

@@ -1,0 +1,101 @@
+"""What fvcore counts in a built module, and where that differs from the plan."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.jit import TracerWarning  # type: ignore[attr-defined]
+
+from archbuilder.plan.plan import Plan
+from archbuilder.primitives import Primitive
+
+
+@dataclass(frozen=True)
+class FvcoreCount:
+    """fvcore's count of one image in evaluation. What fvcore calls a flop is one multiply-add: a MAC.
+
+    Attributes:
+        by_operator: MACs by operator.
+        by_module: MACs by the dotted name of the leaf module, then by operator.
+        uncounted: Operators that fvcore has no rule for, and how often they occur.
+    """
+
+    by_operator: dict[str, int]
+    by_module: dict[str, dict[str, int]]
+    uncounted: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """All MACs."""
+        return sum(self.by_operator.values())
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One operator of one module that the plan and fvcore count differently.
+
+    Attributes:
+        module: The module's dotted name.
+        operator: fvcore's name of the operator.
+        planned: MACs by the plan.
+        counted: MACs by fvcore.
+    """
+
+    module: str
+    operator: str
+    planned: int
+    counted: int
+
+
+def count_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> FvcoreCount:
+    """Trace a module with fvcore on one image of zeros, in evaluation mode; the module's mode is left as it was.
+
+    Args:
+        network: The module.
+        input_shape: (channels, height, width).
+    """
+    training = network.training
+    with _fvcore_quiet():
+        from fvcore.nn import FlopCountAnalysis  # noqa: PLC0415 - importing it warns
+
+        network.eval()
+        try:
+            analysis = FlopCountAnalysis(network, torch.zeros(1, *input_shape))
+            analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            counts = analysis.by_module_and_operator()
+            uncounted = dict(analysis.unsupported_ops())
+        finally:
+            network.train(training)
+    leaves = {name for name, module in network.named_modules() if not any(module.children())}
+    return FvcoreCount(
+        by_operator={operator: int(macs) for operator, macs in counts[""].items() if macs},
+        by_module={name: {o: int(m) for o, m in counts[name].items() if m} for name in counts if name in leaves},
+        uncounted=uncounted,
+    )
+
+
+def compare(plan: Plan, count: FvcoreCount) -> list[Difference]:
+    """List where plan and fvcore disagree, module by module and operator by operator; an empty list is agreement."""
+    planned: dict[tuple[str, str], int] = {}
+    for op in plan.ops:
+        if op.macs and isinstance(op.op, Primitive):
+            planned[op.name, op.op.operator or op.op.type] = op.macs
+    counted = {(name, operator): macs for name, counts in count.by_module.items() for operator, macs in counts.items()}
+    inside = sum(counted.values())
+    if inside != count.total:  # an operator outside any leaf, such as an addition that a merge makes
+        counted["(merges)", "other"] = count.total - inside
+    keys = sorted(planned.keys() | counted.keys())
+    differences = [Difference(*key, planned.get(key, 0), counted.get(key, 0)) for key in keys]
+    return [difference for difference in differences if difference.planned != difference.counted]
+
+
+@contextmanager
+def _fvcore_quiet() -> Iterator[None]:
+    """Hide what importing fvcore and tracing with it warn of: torch.jit, which fvcore is built on, is deprecated."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=TracerWarning)
+        yield

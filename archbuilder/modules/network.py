@@ -1,0 +1,73 @@
+"""The module that a spec becomes."""
+
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from torch import Tensor, nn
+
+
+@cache
+def training_output(heads: tuple[str, ...]) -> Any:
+    """Give the named tuple type `(logits, <heads>)` that training returns; instances can be pickled."""
+    make: Any = namedtuple  # the fields are the spec's names, which no type checker knows
+    output = make("TrainingOutput", ("logits", *heads))
+    output.__reduce__ = lambda self: (_restore_output, (heads, tuple(self)))
+    return output
+
+
+def _restore_output(heads: tuple[str, ...], values: tuple[Tensor, ...]) -> Any:
+    return training_output(heads)(*values)
+
+
+class Network(nn.Module):
+    """A network: layers in order, and auxiliary heads that speak in training alone.
+
+    In evaluation, or without heads, the module maps images of N x C x H x W to logits of N x classes. In training
+    with heads it returns a named tuple `(logits, <heads>)`, the head of the deepest tap first: `(logits, aux2, aux1)`.
+    """
+
+    def __init__(
+        self, label: str, children: Mapping[str, nn.Module], order: Sequence[str], heads: Mapping[str, str]
+    ) -> None:
+        """Assemble the network.
+
+        Args:
+            label: The name it is printed by.
+            children: Layers and heads by name, in the order of the state dict.
+            order: The names of the layers in the order in which data passes them.
+            heads: The layer that each head attaches to, by the head's name, in the order of the output.
+        """
+        super().__init__()
+        self._label = label
+        self._order = tuple(order)
+        self._heads = dict(heads)
+        self._output = training_output(tuple(heads))
+        for name, child in children.items():
+            self.add_module(name, child)
+
+    def forward(self, x: Tensor) -> Any:
+        """N x C x H x W -> N x classes; in training with heads, a named tuple of such."""
+        if not (self.training and self._heads):
+            for name in self._order:
+                x = self.get_submodule(name)(x)
+            return x
+        outputs: dict[str, Tensor] = {}
+        for name in self._order:
+            x = self.get_submodule(name)(x)
+            for head, after in self._heads.items():
+                if after == name:
+                    outputs[head] = self.get_submodule(head)(x)
+        return self._output(x, *(outputs[head] for head in self._heads))
+
+    def _get_name(self) -> str:
+        return self._label
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The type of the output is made at run time, which pickle cannot name: it is made again from the heads.
+        return {key: value for key, value in self.__dict__.items() if key != "_output"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._output = training_output(tuple(self._heads))

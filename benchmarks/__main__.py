@@ -1,0 +1,149 @@
+"""Measure, in one run and as ratios, what archbuilder promises of its speed: `python -m benchmarks [--write]`.
+
+Each pair of things is timed in turn, so that a machine whose speed drifts slows both; the figure is the median of the
+ratios of the pairs. `--write` puts the table into benchmarks/RESULTS.md.
+"""
+
+import argparse
+import dataclasses
+import os
+import platform
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import torch
+
+import archbuilder
+from archbuilder.analysis.fvcore_count import count_with_fvcore
+from archbuilder.modules import build_network
+from archbuilder.plan.planner import plan_network
+from benchmarks.handwritten import GoogLeNet
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    seconds: float
+    against: str
+    seconds_against: float
+    ratio: float
+    bound: str
+
+
+def timed(function: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    result = function()
+    seconds = time.perf_counter() - started
+    del result  # freed outside the time that is taken
+    return seconds
+
+
+def compare(
+    what: str, function: Callable[[], object], against: str, other: Callable[[], object], bound: str, pairs: int
+) -> Row:
+    """Time two functions in turn, each first in every other pair, after one run that does not count."""
+    function(), other()
+    mine, theirs = [], []
+    for pair in range(pairs):
+        if pair % 2:
+            theirs.append(timed(other))
+            mine.append(timed(function))
+        else:
+            mine.append(timed(function))
+            theirs.append(timed(other))
+    ratio = median(a / b for a, b in zip(mine, theirs, strict=True))
+    return Row(what, median(mine), against, median(theirs), ratio, bound)
+
+
+def process(*arguments: str) -> None:
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def measure() -> list[Row]:
+    spec = archbuilder.load("googlenet")
+    plan = dataclasses.replace(spec.plan(), init="pytorch")
+    traced = build_network(plan, aux=False)
+    return [
+        compare(
+            "build GoogLeNet from a parsed spec, PyTorch's initialisation",
+            lambda: build_network(plan),
+            "the same network written by hand",
+            GoogLeNet,
+            "<= 1.1",
+            40,
+        ),
+        compare(
+            "build GoogLeNet from a parsed spec without initialisation",
+            lambda: build_network(plan, initialised=False),
+            "the same network written by hand",
+            GoogLeNet,
+            "<= 0.5",
+            40,
+        ),
+        compare(
+            "plan GoogLeNet from a parsed spec",
+            lambda: plan_network(spec.document),
+            "fvcore's trace of it",
+            lambda: count_with_fvcore(traced, plan.input_shape),
+            "<= 0.01",
+            10,
+        ),
+        compare(
+            "`archbuilder check googlenet`, the whole process",
+            lambda: process("-m", "archbuilder", "check", "googlenet"),
+            '`python -c "import torch"`',
+            lambda: process("-c", "import torch"),
+            "<= 0.2",
+            10,
+        ),
+    ]
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def report(rows: list[Row]) -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        "Made by `python -m benchmarks --write`. Two things are timed in turn; the ratio is the median over the pairs.",
+        "",
+        f"{date.today().isoformat()} · {processor()}, {os.cpu_count()} cores · {platform.system()} · "
+        f"Python {platform.python_version()} · torch {torch.__version__}, {torch.get_num_threads()} threads · "
+        f"pydantic {version('pydantic')} · fvcore {version('fvcore')}",
+        "",
+        "| what | median | against | median | ratio | bound |",
+        "| --- | ---: | --- | ---: | ---: | ---: |",
+    ]
+    for row in rows:
+        mine, theirs = f"{row.seconds * 1000:.1f} ms", f"{row.seconds_against * 1000:.1f} ms"
+        lines.append(f"| {row.what} | {mine} | {row.against} | {theirs} | {row.ratio:.4f} | {row.bound} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", DeprecationWarning)
+    text = report(measure())
+    print(text)
+    if arguments.write:
+        (Path(__file__).parent / "RESULTS.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
