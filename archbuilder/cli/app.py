@@ -1,0 +1,71 @@
+"""The command line: what is typed, and what happens to errors.
+
+Commands import what they need when they run, so that `archbuilder check` never waits for torch.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from archbuilder import ArchbuilderError, __version__
+from archbuilder.cli import build, check, flops, search
+
+app = typer.Typer(
+    name="archbuilder",
+    help="Networks as YAML files: checked, built, counted and searched.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (check, build, flops, search):
+    command.register(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"archbuilder {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Read the options that stand before a command."""
+    context.obj = {"debug": debug}
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 good, 1 something the user can mend, 2 bad usage, 130 interrupted."""
+    debug = "--debug" in sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")  # a terminal without the box characters is no reason to fail
+    try:
+        app()
+    except ArchbuilderError as error:
+        if debug:
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader has left, as `head` does
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        print(f"archbuilder failed: {type(error).__name__}: {error}", file=sys.stderr)
+        print(
+            "This is a fault of archbuilder's own. Run it again with --debug before the command for details.",
+            file=sys.stderr,
+        )
+        sys.exit(1)

@@ -1,0 +1,51 @@
+"""`archbuilder build`: the network, checked by running it."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archbuilder import ArchbuilderError, load
+from archbuilder.cli.arguments import Spec
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(short_help="Build a network and show its layers.")(build)
+
+
+def build(
+    spec: Spec,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Save the initial weights as safetensors.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the initial weights.")] = 0,
+) -> None:
+    """Check a spec, build it, run one forward pass and show every layer's shape and cost."""
+    loaded = load(spec)
+    plan = loaded.plan()
+    import torch  # noqa: PLC0415
+
+    from archbuilder.primitives import shape_text  # noqa: PLC0415
+    from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
+    from archbuilder.spec.writing import write_whole  # noqa: PLC0415
+
+    torch.manual_seed(seed)
+    started = time.perf_counter()
+    network = loaded.build().eval()
+    seconds = time.perf_counter() - started
+    with torch.inference_mode():
+        logits = network(torch.zeros(1, *plan.input_shape))
+    if tuple(logits.shape) != (1, plan.classes):
+        raise ArchbuilderError(f"the forward pass gave {tuple(logits.shape)}, but the plan says (1, {plan.classes})")
+    screen = console()
+    screen.print(heading(plan, loaded.document.source.name), soft_wrap=True)  # a path stays in one piece
+    screen.print(layer_table(plan), totals(plan), sep="\n")
+    screen.print(f"built in {seconds * 1000:.0f} ms; one forward pass checked: {shape_text(tuple(logits.shape))}")
+    if output is not None:
+        from safetensors.torch import save_file  # noqa: PLC0415
+
+        tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
+        write_whole(output, lambda path: save_file(tensors, path, metadata={"spec": loaded.text}))
+        screen.print(f"weights saved: {output}", markup=False, soft_wrap=True)

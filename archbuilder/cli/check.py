@@ -1,0 +1,35 @@
+"""`archbuilder check`: is it a network?"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from archbuilder import ArchbuilderError, SpecError, load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(short_help="Check specs: every error with its place.")(check)
+
+
+def check(
+    context: typer.Context,
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC", help="Spec files, or shipped specs by name.")],
+) -> None:
+    """Check specs without building them: every error with its place, all at once."""
+    errors = 0
+    for name in specs:
+        try:
+            plan = load(name).plan()
+        except ArchbuilderError as error:
+            if context.obj["debug"]:
+                raise
+            found = error.problems if isinstance(error, SpecError) else (error,)
+            errors += len(found)
+            print(*found, sep="\n", file=sys.stderr)
+        else:
+            print(f"{name}: good: {len(plan.layers)} layers, {plan.parameters:,} parameters, {plan.macs:,} MACs")
+    if errors:
+        print(f"{errors} error{'s' if errors > 1 else ''}", file=sys.stderr)
+        raise typer.Exit(1)

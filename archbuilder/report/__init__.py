@@ -1,0 +1,1 @@
+"""What a person sees: tables, numbers with their units, and next steps."""

@@ -1,0 +1,78 @@
+"""The plan's count and fvcore's, side by side."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.analysis.fvcore_count import Difference, FvcoreCount
+from archbuilder.plan.plan import Plan
+
+_WORDS = {"adaptive_avg_pool2d": "adaptive pool", "batch_norm": "batch norm"}
+_SHOWN = 20  # differences that are listed; the rest are counted
+
+
+def comparison(plan: Plan, count: FvcoreCount, differences: list[Difference]) -> RenderableType:
+    """Say whether plan and fvcore agree; if not, list each operator of each module that differs."""
+    parts = " · ".join(f"{_WORDS.get(name, name)} {macs:,}" for name, macs in plan.macs_by_operator.items())
+    verdict = Text("equal, operator by operator", "green") if not differences else Text("DIFFERENT", "bold red")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("plan", f"{plan.macs:,}", f"({parts})" if parts else "")
+    grid.add_row("fvcore", f"{count.total:,}", verdict)
+    lines: list[RenderableType] = [grid]
+    if differences:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for column, justify in (("module", "left"), ("operator", "left"), ("plan", "right"), ("fvcore", "right")):
+            table.add_column(column, justify=justify)  # type: ignore[arg-type]
+        for row in differences[:_SHOWN]:
+            table.add_row(row.module, row.operator, f"{row.planned:,}", f"{row.counted:,}")
+        lines.append(table)
+        if len(differences) > _SHOWN:
+            lines.append(Text(f"and {len(differences) - _SHOWN:,} more"))
+    lines.append(Text("fvcore counts a multiply-add once: these are MACs. One MAC is two FLOPs.", "dim"))
+    if count.uncounted:
+        names = ", ".join(f"{name.removeprefix('aten::')} ({times})" for name, times in sorted(count.uncounted.items()))
+        lines.append(Text(f"fvcore has no rule for, and both count as nothing: {names}", "dim"))
+    return Group(*lines)
+
+
+def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[Difference]) -> dict[str, Any]:
+    """Give the counts as plain data for scripts: integers, of one image, in evaluation."""
+    return {
+        "name": plan.name,
+        "input": list(plan.input_shape),
+        "classes": plan.classes,
+        "parameters": plan.parameters,
+        "head_parameters": plan.head_parameters,
+        "macs": plan.macs,
+        "flops": plan.flops,
+        "macs_by_operator": plan.macs_by_operator,
+        "layers": [
+            {
+                "name": layer.name,
+                "type": layer.type,
+                "output": list(layer.output_shape),
+                "parameters": layer.parameters,
+                "macs": layer.macs,
+            }
+            for layer in plan.layers
+        ],
+        "heads": [
+            {
+                "name": head.name,
+                "after": head.after,
+                "loss_weight": head.loss_weight,
+                "parameters": head.layer.parameters,
+                "macs": head.layer.macs,
+            }
+            for head in plan.heads
+        ],
+        "fvcore": {
+            "macs": count.total,
+            "macs_by_operator": count.by_operator,
+            "uncounted": count.uncounted,
+            "equal": not differences,
+            "differences": [vars(difference) for difference in differences],
+        },
+    }

@@ -1,0 +1,77 @@
+"""The table of a network's layers."""
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.plan.plan import Plan, PlannedLayer
+from archbuilder.primitives import Primitive, shape_text
+from archbuilder.report.numbers import percent, short
+
+_BAR = 24  # cells of a bar that is the whole network
+
+
+def heading(plan: Plan, source: str) -> Text:
+    """Name the network, what goes in, what comes out, and the file."""
+    text = Text.assemble((plan.name, "bold"), f"  {shape_text(plan.input_shape)} -> {plan.classes:,} classes")
+    return text.append(f"  {source}", style="dim")
+
+
+def layer_table(plan: Plan) -> Table:
+    """List the layers with their output shape, parameters, MACs and share of the MACs."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("type", no_wrap=True)
+    table.add_column("output", justify="right", no_wrap=True)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("MACs", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("", overflow="crop")  # the bar is what a narrow terminal does without
+    for layer in plan.layers:
+        bar = "█" * round(_BAR * layer.macs / plan.macs) if plan.macs else ""
+        table.add_row(
+            layer.name,
+            _describe(layer),
+            shape_text(layer.output_shape),
+            f"{layer.parameters:,}",
+            short(layer.macs) if layer.macs else "0",
+            percent(layer.macs, plan.macs) if layer.macs else "",
+            Text(bar, style="cyan"),
+        )
+    return table
+
+
+def totals(plan: Plan) -> RenderableType:
+    """Say what the heads add and what the network costs in all."""
+    lines = []
+    if plan.heads:
+        taps = ", ".join(f"{head.name} after {head.after}" for head in plan.heads)
+        lines.append(
+            Text(f"{taps}: training only, +{plan.head_parameters:,} parameters, +{short(plan.head_macs)} MACs", "dim")
+        )
+    with_heads = f" ({plan.parameters + plan.head_parameters:,} with heads)" if plan.heads else ""
+    lines.append(
+        Text(
+            f"total: {plan.parameters:,} parameters{with_heads} · "
+            f"{short(plan.macs)} MACs = {short(plan.flops)} FLOPs for one image"
+        )
+    )
+    return Group(*lines)
+
+
+def console() -> Console:
+    """Give a console that never breaks a table's rows: piped output is as wide as it needs to be."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=120)
+
+
+def _describe(layer: PlannedLayer) -> str:
+    """Say a layer's type, and the window and stride where it is one op with a window: `conv 7/2`."""
+    for op in layer.ops[:1] if len(layer.ops) <= 3 else ():
+        kernel = getattr(op.op, "kernel_size", None)
+        if kernel is None or not isinstance(op.op, Primitive):
+            break
+        stride = getattr(op.op, "steps", None) or op.op.stride  # type: ignore[attr-defined]
+        window = str(kernel[0]) if kernel[0] == kernel[1] else f"{kernel[0]}x{kernel[1]}"
+        return f"{layer.type} {window}" + (f"/{stride[0]}" if stride != (1, 1) else "")
+    return layer.type

@@ -1,0 +1,29 @@
+"""Search: a study proposes widths, prices them by the plan, and trains what is within the budget.
+
+study = load_study("digits_widths")
+result = run_study(study, observe=print)  # in runs/digits-widths; stopped, it goes on when it is called again
+result.best[0].test_accuracy, result.best_spec
+"""
+
+from archbuilder.search.events import BaselineEnded, EpochEnded, Event, Observer, StudyOpened, TrialEnded
+from archbuilder.search.record import Outcome, Tally, TrialRecord
+from archbuilder.search.result import Row, StudyResult
+from archbuilder.search.run import run_study
+from archbuilder.search.study import Study, load_study
+
+__all__ = [
+    "BaselineEnded",
+    "EpochEnded",
+    "Event",
+    "Observer",
+    "Outcome",
+    "Row",
+    "Study",
+    "StudyOpened",
+    "StudyResult",
+    "Tally",
+    "TrialEnded",
+    "TrialRecord",
+    "load_study",
+    "run_study",
+]

@@ -1,0 +1,60 @@
+"""What a candidate costs, and what it may cost: known from the plan, before a weight is made."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from archbuilder.plan.plan import Plan
+from archbuilder.search.amounts import Amount
+
+Cost = Mapping[str, int]
+"""An exact count for every key of `QUANTITIES`."""
+
+QUANTITIES: Mapping[str, Callable[[Plan], int]] = {
+    "macs": lambda plan: plan.macs,
+    "parameters": lambda plan: plan.parameters,
+}
+"""What can be bounded. Auxiliary heads are no part of it: they are gone after training."""
+
+WORDS = {"macs": "MACs", "parameters": "parameters"}
+
+
+def cost_of(plan: Plan) -> dict[str, int]:
+    """Count every quantity of one image in evaluation: multiply-adds, and trained numbers."""
+    return {name: count(plan) for name, count in QUANTITIES.items()}
+
+
+def amounts_text(amounts: Cost) -> str:
+    """Write amounts in full with their words: `1,500,000 MACs and 60,000 parameters`."""
+    return " and ".join(f"{amount:,} {WORDS[name]}" for name, amount in amounts.items())
+
+
+class Budget(BaseModel):
+    """Hard bounds: no candidate above any of them is ever built."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    macs: Amount | None = Field(None, description="The most multiply-adds of one image in evaluation, such as 1.5M.")
+    parameters: Amount | None = Field(None, description="The most trained numbers, heads not counted, such as 60k.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_flops(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "flops" in values:
+            raise PydanticCustomError("flops", "expected macs in place of flops: one MAC is two FLOPs")
+        return values
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The bounds that are set, by quantity."""
+        return {name: limit for name in QUANTITIES if (limit := getattr(self, name)) is not None}
+
+    def excess(self, cost: Cost) -> dict[str, float]:
+        """How far a cost is above each bound, as a share of it: 0.1 is ten percent too much, below 0 is within."""
+        return {name: cost[name] / limit - 1 for name, limit in self.limits.items()}
+
+    def allows(self, cost: Cost) -> bool:
+        """Tell whether a cost is within every bound. A cost that equals a bound is."""
+        return all(cost[name] <= limit for name, limit in self.limits.items())

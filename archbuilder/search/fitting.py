@@ -1,0 +1,119 @@
+"""A candidate is built, trained and measured: the dear part of a search."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from archbuilder.modules import Network, build_network
+from archbuilder.plan.plan import Plan
+from archbuilder.search.proposals import derived_seed
+from archbuilder.search.study import StudyFile
+from archbuilder.spec.writing import write_whole
+from archbuilder.training import DataSplits, EpochResult, TrainResult, check_fits, evaluate, load_data, train
+
+# Streams of seeds that follow from the study's. A sampler has one a trial, from 0 on: these are out of its way.
+_INITIALISATION, _TRAINING = 2**40, 2**40 + 1
+
+
+class Fitter:
+    """Trains candidates of one study.
+
+    Every candidate starts from the same seeds: the images come in the same order, and a candidate that is trained
+    again gives the same weights, bit for bit on one machine.
+    """
+
+    def __init__(self, settings: StudyFile) -> None:
+        """Say what to train on and how; nothing is loaded yet."""
+        self._settings = settings
+
+    @cached_property
+    def data(self) -> DataSplits:
+        """The data set, loaded when it is first needed. Its split does not follow the study's seed."""
+        return load_data(self._settings.data)
+
+    def check(self, plan: Plan) -> None:
+        """Check that a network fits the data.
+
+        Raises:
+            ArchbuilderError: It takes other images, or tells another number of classes apart.
+        """
+        channels, height, width = plan.input_shape
+        check_fits(self.data, input_shape=(channels, height, width), classes=plan.classes)
+
+    def fit(self, plan: Plan, on_epoch: Callable[[EpochResult], bool | None]) -> tuple[Network, TrainResult]:
+        """Build a network and train it.
+
+        Args:
+            plan: The network.
+            on_epoch: Called after each epoch; training stops when it returns True.
+
+        Raises:
+            TrainingDiverged: A loss is infinite or not a number.
+        """
+        seed = self._settings.search.seed
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derived_seed(seed, _INITIALISATION))
+            network = build_network(plan)
+        with _threads(self._settings.search.threads):
+            result = train(
+                network,
+                self.data,
+                self._settings.train,
+                head_weights=plan.head_weights,
+                seed=derived_seed(seed, _TRAINING),
+                on_epoch=on_epoch,
+            )
+        return network, result
+
+    def test_accuracies(self, trained: Sequence[tuple[Plan, Path]]) -> list[float]:
+        """Measure plans with saved weights on the test split, each from 0 to 1: for the final table alone."""
+        images = self.data.open_test()
+        accuracies = []
+        for plan, weights in trained:
+            network = build_network(plan, initialised=False)
+            network.load_state_dict(load_file(weights))
+            network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            accuracies.append(evaluate(network, images, self._settings.train.batch_size).accuracy)
+        return accuracies
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads while the body runs; None leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class WeightsFolder:
+    """The trained weights of the few best trials and of the baseline, as safetensors."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder, which need not exist yet."""
+        self._folder = folder
+
+    def path(self, number: int | None) -> Path:
+        """Where the weights of a trial are, or those of the baseline for None."""
+        return self._folder / ("baseline.safetensors" if number is None else f"trial-{number}.safetensors")
+
+    def save(self, number: int | None, network: Network) -> None:
+        """Write the weights of a trial, or of the baseline for None, whole or not at all."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Training leaves convolutions in channels_last, which safetensors does not store.
+        tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
+        write_whole(self.path(number), lambda path: save_file(tensors, path))
+
+    def keep_only(self, numbers: set[int]) -> None:
+        """Remove the weights of every trial but these."""
+        kept = {self.path(number) for number in (None, *numbers)}
+        # The second pattern is what `write_whole` leaves behind when its process is killed.
+        for path in [*self._folder.glob("*.safetensors"), *self._folder.glob(".*.safetensors.*")]:
+            if path not in kept:
+                path.unlink()

@@ -1,0 +1,114 @@
+"""Which sites a line of a space means: `*`, `?` and alternatives, as in `inception*.{1x1,3x3}`."""
+
+import itertools
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from math import prod
+
+from archbuilder.errors import did_you_mean
+
+MAXIMUM_ALTERNATIVES = 1000
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+class GlobError(ValueError):
+    """A pattern that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One of the patterns that braces unfold to.
+
+    Attributes:
+        pattern: The pattern, without braces.
+        members: What it took from each brace, in order.
+    """
+
+    pattern: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a pattern means.
+
+    Attributes:
+        sites: The sites it matches, each once.
+        idle: The words that match nothing, each with the hint that follows it in a message: the whole pattern, or
+            the members of a brace that have no part in any match.
+    """
+
+    sites: tuple[str, ...]
+    idle: tuple[tuple[str, str], ...]
+
+
+def expand(glob: str) -> list[Alternative]:
+    """Unfold the braces of a pattern: `a.{b,c}` is `a.b` and `a.c`.
+
+    Raises:
+        GlobError: A brace is not closed or stands in another, or they unfold to more than `MAXIMUM_ALTERNATIVES`.
+    """
+    literals, braces = _BRACES.split(glob)[::2], [members.split(",") for members in _BRACES.findall(glob)]
+    if any("{" in literal or "}" in literal for literal in literals):
+        raise GlobError("a { without its }, or braces within braces")
+    if prod(len(brace) for brace in braces) > MAXIMUM_ALTERNATIVES:
+        raise GlobError(f"the braces unfold to more than {MAXIMUM_ALTERNATIVES:,} patterns")
+    alternatives = []
+    for choice in itertools.product(*braces):
+        members = tuple(member.strip() for member in choice)
+        pattern = "".join(itertools.chain.from_iterable(itertools.zip_longest(literals, members, fillvalue="")))
+        alternatives.append(Alternative(pattern, members))
+    return alternatives
+
+
+def match_sites(glob: str, sites: Sequence[str], head_sites: Sequence[str] = ()) -> Match:
+    """Find the sites that a pattern means.
+
+    An auxiliary head is meant only by an alternative that matches nothing else, such as `aux1.channels` or `aux*.*`:
+    heads cost nothing in evaluation, so `*` is not to search them by accident.
+
+    Args:
+        glob: The pattern. `*` stands for any characters, dots included, `?` for one of them.
+        sites: The names of the widths of layers.
+        head_sites: The names of the widths of auxiliary heads.
+
+    Raises:
+        GlobError: The pattern cannot be read.
+    """
+    alternatives = expand(glob)
+    found: dict[str, None] = {}
+    busy: set[tuple[int, str]] = set()
+    for alternative in alternatives:
+        hits = _matching(sites, alternative.pattern) or _matching(head_sites, alternative.pattern)
+        found.update(dict.fromkeys(hits))
+        if hits:
+            busy.update(enumerate(alternative.members))
+    everything = [*sites, *head_sites]
+    if not found:
+        return Match((), ((glob, near_miss(alternatives[0].pattern, everything)),))
+    idle: dict[tuple[int, str], str] = {}
+    for alternative in alternatives:
+        for member in enumerate(alternative.members):
+            if member not in busy and member not in idle:
+                idle[member] = near_miss(alternative.pattern, everything)
+    return Match(tuple(found), tuple((word, hint) for (_, word), hint in idle.items()))
+
+
+def near_miss(pattern: str, sites: Collection[str]) -> str:
+    """Guess what a pattern without braces that matches no site was to say; give `; did you mean …?` or nothing."""
+    layer, _, key = pattern.partition(".")
+    layers = dict.fromkeys(site.partition(".")[0] for site in sites)
+    matching = _matching(layers, layer)
+    if not matching:
+        return did_you_mean(layer.strip("*?"), layers)
+    keys = dict.fromkeys(site.partition(".")[2] for site in sites if site.partition(".")[0] in matching)
+    if not key:
+        return f"; did you mean {layer}.*? A site is a layer and its width, such as {matching[0]}.{next(iter(keys))}"
+    return did_you_mean(key.strip("*?"), keys)
+
+
+def _matching(names: Collection[str], pattern: str) -> list[str]:
+    return [name for name in names if fnmatchcase(name, pattern)]

@@ -1,0 +1,76 @@
+"""What must not change while a study goes on, and what has."""
+
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.search.study import Study
+
+_SHOWN = 8  # differences that are listed
+
+
+def setup_of(study: Study) -> dict[str, Any]:
+    """Describe, as plain data, everything that decides what a trial is and how it scores.
+
+    The number of trials is no part of it: a study may go on longer, or end sooner.
+    """
+    settings = study.settings
+    return {
+        "spec": study.spec.text,
+        "data": settings.data,
+        "space": study.space.describe(),
+        "budget": settings.budget.limits,
+        "objective": settings.objective.model_dump(),
+        "train": settings.train.model_dump(),
+        "search": settings.search.model_dump(exclude={"trials"}),
+    }
+
+
+def check_setup(recorded: Mapping[str, Any], study: Study, folder: Path) -> None:
+    """Check that a study is the one that its folder holds the trials of.
+
+    Raises:
+        ArchbuilderError: Something differs; with what does, and what to do.
+    """
+    found = list(_differences("", recorded, setup_of(study)))
+    if not found:
+        return
+    shown = found[:_SHOWN] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
+    raise ArchbuilderError(
+        "\n  ".join(
+            [
+                f"{study.source.name}: {folder} holds trials of a study of this name that was another",
+                *shown,
+                f"its trials cannot be compared with new ones: change the name in {study.source.name}, or delete "
+                f"{folder} to start over",
+            ]
+        )
+    )
+
+
+def _differences(path: str, recorded: Any, now: Any) -> Iterator[str]:
+    if isinstance(recorded, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*recorded, *now]):
+            yield from _differences(f"{path}.{key}" if path else str(key), recorded.get(key), now.get(key))
+    elif recorded != now and path == "spec":
+        yield from islice(_line_differences(recorded.splitlines(), now.splitlines()), 3)
+    elif recorded != now:
+        yield f"{path} was {_text(recorded)} and is {_text(now)} now"
+
+
+def _line_differences(before: list[str], after: list[str]) -> Iterator[str]:
+    for kind, start, end, first, last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        was, now = (" / ".join(line.strip() for line in lines) for lines in (before[start:end], after[first:last]))
+        yield f"spec line {start + 1} was {_text(was or None)} and is {_text(now or None)} now"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "not there"
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return text if len(text) <= 100 else f"{text[:97]}…"

@@ -1,0 +1,97 @@
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from search.tiny_studies import STUDY, few_digits, write_study
+
+from archbuilder.search import Outcome, StudyOpened, Tally, load_study
+from archbuilder.search.events import Observer
+
+Run = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archbuilder.training.data.SOURCES", {"digits": few_digits})
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return write_study(tmp_path, STUDY.replace("epochs: 3", "epochs: 1"))
+
+
+def test_a_study_runs_to_its_table_and_its_best_spec_builds(run: Run, study: Path, tmp_path: Path) -> None:
+    done = run("search", str(study), "--trials", "2", "--runs", str(tmp_path / "runs"))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "tiny-widths  6 sites · 46,656 candidates · budget 20.0 k MACs (baseline 11.6 k)"
+    assert lines[1].startswith("baseline  val 0.")
+    assert [line.split()[0] for line in lines[2:4]] == ["1/2", "2/2"]
+    assert lines[4].split() == [
+        "trial",
+        "wider",
+        "narrower",
+        "MACs",
+        "of",
+        "base",
+        "parameters",
+        "of",
+        "base",
+        "val",
+        "test",
+    ]
+    assert lines[5].startswith("baseline ")
+    best = tmp_path / "runs" / "tiny-widths" / "best.yaml"
+    assert lines[-1] == f"next: archbuilder build {best}"
+    assert run("build", str(best)).returncode == 0
+
+
+def test_the_same_command_again_shows_the_table_and_trains_nothing(run: Run, study: Path, tmp_path: Path) -> None:
+    command = ("search", str(study), "--trials", "1", "--quiet", "--runs", str(tmp_path / "runs"))
+    first, again = run(*command), run(*command)
+    assert first.returncode == again.returncode == 0
+    assert first.stdout == again.stdout
+    assert first.stdout.startswith("trial ")
+
+
+def test_runs_are_kept_under_the_current_folder(
+    run: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("search", "study.yaml", "--trials", "1").returncode == 0
+    assert {path.name for path in (tmp_path / "runs" / "tiny-widths").iterdir()} == {
+        "best.yaml",
+        "journal.log",
+        "lock",
+        "weights",
+    }
+
+
+@pytest.mark.parametrize(
+    ("finished", "saved"), [(25, "25 finished trials are saved"), (1, "1 finished trial is saved")]
+)
+def test_an_interrupt_says_what_is_saved(
+    run: Run, study: Path, monkeypatch: pytest.MonkeyPatch, finished: int, saved: str
+) -> None:
+    def interrupted(loaded: object, *, runs: Path, trials: int | None, observe: Observer) -> None:
+        observe(StudyOpened(load_study(study), 40, Tally({Outcome.FINISHED: finished}), None, None))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("archbuilder.search.run_study", interrupted)
+    done = run("search", str(study))
+    assert done.returncode == 130
+    assert done.stdout.splitlines()[-1] == f"stopping: {saved}; run the same command to go on"
+
+
+def test_errors_are_told_with_their_place(run: Run, study: Path) -> None:
+    study.write_text(study.read_text().replace("epochs: 1", "epochs: 0"))
+    done = run("search", str(study))
+    assert done.returncode == 1
+    assert f"{study}:7:17  train.epochs" in done.stderr
+    assert "found 0, expected at least 1" in done.stderr
+
+
+def test_bad_usage_has_its_own_exit_status(run: Run, study: Path) -> None:
+    assert run("search", str(study), "--trials", "0").returncode == 2
+    assert run("search").returncode == 2
