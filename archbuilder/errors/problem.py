@@ -2,7 +2,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from archbuilder.errors.location import Location
-from archbuilder.errors.snippet import snippet
+from archbuilder.errors.snippet import printable, snippet
 
 
 class ArchbuilderError(ValueError):
@@ -28,10 +28,11 @@ class Problem:
     related: tuple[Location, ...] = ()
 
     def __str__(self) -> str:
+        path = printable(self.path)  # a key may hold anything
         if self.where is None:
-            head = f"{self.path}: {self.message}" if self.path else self.message
+            head = f"{path}: {self.message}" if path else self.message
             return "\n".join([head, *(f"  {note}" for note in self.notes)])
-        heading = f"{self.where}  {self.path}".rstrip()
+        heading = f"{self.where}  {path}".rstrip()
         return "\n".join([heading, *snippet(self.where, self.message, self.related), *(f"  {n}" for n in self.notes)])
 
 

@@ -19,7 +19,7 @@ def snippet(where: Location, message: str, related: tuple[Location, ...] = ()) -
     gutter = len(str(numbers[-1])) + 2
     rows = []
     for number in numbers:
-        text = _printable(source.line(number))
+        text = printable(source.line(number))
         if number != caret_line:
             rows.append(f"{number:>{gutter}} │ {_crop(text, 0)[0]}".rstrip())
             continue
@@ -43,7 +43,7 @@ def _crop(text: str, column: int) -> tuple[str, int]:
     return shown, start
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Replace what would move the cursor or say nothing, one character for one, so that columns stay true."""
     return "".join(character if character.isprintable() else " " if character == "\t" else "·" for character in text)
 

@@ -1,11 +1,16 @@
 """Python data written as YAML in the layout of the shipped specs: a layer a line."""
 
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any
 
 import yaml
 
+from archbuilder.errors import ArchbuilderError
+from archbuilder.spec.reader import MAXIMUM_DEPTH
 from archbuilder.spec.scalars import resolve_scalar
+
+_LARGEST = 10**60  # a longer run of digits is read as text
 
 
 class _Dumper(yaml.SafeDumper):
@@ -13,8 +18,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = None if resolve_scalar(value) == value else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+    plain = resolve_scalar(value) == value and value.isprintable()
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
 
 _Dumper.add_representer(str, _text)
@@ -22,27 +27,44 @@ _Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign] 
 
 
 def to_yaml(values: Mapping[str, Any]) -> str:
-    """Write a mapping as YAML: top-level keys in blocks, lists of mappings an item a line."""
+    """Write a mapping as YAML: top-level keys in blocks, lists of mappings an item a line.
+
+    Raises:
+        ArchbuilderError: A value is not plain data: a mapping, list, text, number, truth value or None.
+    """
+    if not isinstance(values, Mapping):
+        raise ArchbuilderError(f"found a {type(values).__name__}, expected the mapping that the YAML file would be")
     lines = []
-    for key, value in values.items():
-        if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+    for key, value in _plain(values, 0).items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             lines.append(f"{_flow(key)}:")
-            lines += [f"  - {_flow(dict(item))}" for item in value]
+            lines += [f"  - {_flow(item)}" for item in value]
         else:
             lines.append(f"{_flow(key)}: {_flow(value)}")
     return "\n".join(lines) + "\n"
 
 
 def _flow(value: Any) -> str:
-    text = yaml.dump(
-        _plain(value), Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=2**31, allow_unicode=True
-    )
+    text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=2**31, allow_unicode=True)
     return text.removesuffix("...\n").strip()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int) -> Any:
+    """Give a value as the types that YAML has; numbers of other libraries are numbers too."""
+    if depth > MAXIMUM_DEPTH:
+        raise ArchbuilderError(f"a value nests more than {MAXIMUM_DEPTH} levels deep")
+    if value is None or isinstance(value, bool):
+        return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(_plain(key, depth)): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Integral):
+        if abs(int(value)) >= _LARGEST:
+            raise ArchbuilderError("a whole number of more than 60 digits cannot stand in a spec")
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise ArchbuilderError(f"a value of type {type(value).__name__} cannot stand in a spec")

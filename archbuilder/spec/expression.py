@@ -9,14 +9,13 @@ from typing import Any
 from archbuilder.errors import ArchbuilderError, did_you_mean
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>\$\w+)|(?P<number>\d+(?:\.\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>//|[=!<>]=|[-+*/%<>()]))"
+    r"\s*(?:(?P<name>\$\w+)|(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>//|[=!<>]=|[-+*/%<>()]))"
 )
 _LONGEST = 200
 _LARGEST = 10**15
 
+_LOGICAL = {"or": 1, "and": 2}  # the right side counts only where the left leaves the answer open, as in Python
 _BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
-    "or": (1, lambda a, b: a or b),
-    "and": (2, lambda a, b: a and b),
     "==": (3, lambda a, b: a == b),
     "!=": (3, lambda a, b: a != b),
     "<": (3, lambda a, b: a < b),
@@ -30,7 +29,7 @@ _BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
     "//": (5, lambda a, b: a // b),
     "%": (5, lambda a, b: a % b),
 }
-_ANY_VALUE = {"==", "!=", "and", "or"}  # the rest take numbers alone
+_ANY_VALUE = {"==", "!="}  # the rest take numbers alone
 
 
 class ExpressionError(ArchbuilderError):
@@ -111,7 +110,7 @@ class _Parser:
         left = self.unary()
         while self.position < len(self._tokens):
             operator = self._tokens[self.position][1]
-            strength, _ = _BINARY.get(operator, (0, None))
+            strength = _LOGICAL.get(operator) or _BINARY.get(operator, (0, None))[0]
             if strength <= weakest:
                 break
             self.position += 1
@@ -126,7 +125,7 @@ class _Parser:
             return ("value", float(value) if "." in value else int(value))
         if value == "not":
             return ("not", self.binary(2))
-        if kind == "word":
+        if kind == "word" and value not in _LOGICAL:
             return ("value", {"true": True, "false": False, "nothing": None}.get(value, value))
         if value == "-":
             return ("minus", self.unary())
@@ -151,6 +150,9 @@ def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
     if kind == "minus":
         return -_number(_evaluate(tree[1], scope, text), "-", text)
     _, operator, left, right = tree
+    if operator in _LOGICAL:
+        value = _evaluate(left, scope, text)
+        return _evaluate(right, scope, text) if bool(value) is (operator == "and") else value
     a, b = _evaluate(left, scope, text), _evaluate(right, scope, text)
     if operator not in _ANY_VALUE:
         a, b = _number(a, operator, text), _number(b, operator, text)

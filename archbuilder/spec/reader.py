@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from archbuilder.spec.scalars import resolve_scalar
 MAXIMUM_CHARACTERS = 1 << 20
 MAXIMUM_VALUES = 100_000  # after aliases are unfolded
 MAXIMUM_DEPTH = 64
+
+_TAG = re.compile(r"(?:&\S*\s+)?(!\S*)")  # a tag as it is written, behind an anchor or not
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is about ten times faster
 
@@ -70,7 +73,12 @@ class _Composer:
         self._source = source
         self._problems = problems
         self._anchors: dict[str, Node | None] = {}  # None while the anchored node is still open
+        self._heights: dict[str, int] = {}  # how deep each anchored node nests
+        self._deepest = 0
         self._values = 0
+        self._path: list[str] = []
+        self._text = source.text.lstrip("\ufeff")  # libyaml does not count a byte order mark
+        self._skipped = len(source.text) - len(self._text)
         self._events: Iterator[Any] = self._parse()
 
     def document(self) -> Node:
@@ -86,26 +94,31 @@ class _Composer:
 
     def _parse(self) -> Iterator[Any]:
         try:
-            yield from yaml.parse(self._source.text, Loader=_Loader)
+            yield from yaml.parse(self._text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            offset = min(mark.index if mark else 0, len(self._source.text))
+            offset = min(mark.index if mark else 0, len(self._text))
             context = f" {error.context}" if error.context else ""
-            self._refuse(Span(offset, offset + 1), f"not valid YAML: {error.problem}{context}")
-        except (yaml.YAMLError, UnicodeError) as error:
-            offset = getattr(error, "position", 0)
-            offset = offset if isinstance(offset, int) and 0 <= offset < len(self._source.text) else 0
-            reason = getattr(error, "reason", None) or str(error).splitlines()[0]
-            self._refuse(Span(offset, offset + 1), f"not valid YAML: {reason}")
+            begun = error.context_mark.index if error.context_mark else offset  # the bracket or quote that stays open
+            self._refuse(
+                self._at(offset, offset + 1),
+                f"not valid YAML: {error.problem}{context}",
+                related=(Location(self._source, self._at(begun, begun + 1)),),
+            )
+        except yaml.reader.ReaderError as error:  # libyaml counts bytes here: the character itself tells the place
+            offset = max(0, self._text.find(chr(error.character)))
+            self._refuse(self._at(offset, offset + 1), f"not valid YAML: {error.reason} (U+{error.character:04X})")
+        except UnicodeEncodeError as error:
+            self._refuse(self._at(error.start, error.start + 1), f"not valid YAML: {error.reason}")
 
     def _node(self, event: Any, depth: int) -> Node:
         span = self._span(event)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(str(event.anchor), span)
-        if depth > MAXIMUM_DEPTH:
-            self._refuse(span, f"nested more than {MAXIMUM_DEPTH} levels deep")
-        if event.tag is not None and event.tag != "!":
-            self._refuse(span, f"the tag {event.tag!r} is not allowed: a spec is plain data and runs nothing")
+            return self._alias(str(event.anchor), span, depth)
+        self._check_depth(depth, span)
+        if event.tag is not None:
+            self._refuse_tag(event.tag, span)
+        above, self._deepest = self._deepest, depth
         if event.anchor:
             self._anchors[event.anchor] = None
         node: Node
@@ -119,12 +132,16 @@ class _Composer:
         self._count(1, span)
         if event.anchor:
             self._anchors[event.anchor] = node
+            self._heights[event.anchor] = self._deepest - depth
+        self._deepest = max(above, self._deepest)
         return node
 
     def _sequence(self, event: Any, depth: int) -> Sequence:
         node = Sequence([], self._source, self._span(event), flow=bool(event.flow_style))
         while not isinstance(inner := next(self._events), yaml.SequenceEndEvent):
+            self._path.append(str(len(node.items)))
             item = self._node(inner, depth + 1)
+            self._path.pop()
             node.items.append(item)
             node.size += item.size
         node.span = Span(node.span.start, self._span(inner).end)
@@ -138,15 +155,18 @@ class _Composer:
             if not isinstance(inner, yaml.ScalarEvent):
                 self._refuse(key_span, "a key must be a single word or number")
             key = inner.value
+            self._node(inner, depth)  # a key may have an anchor, but no tag
+            self._path.append(key)
             value = self._node(next(self._events), depth + 1)
+            self._path.pop()
             node.size += value.size + 1
-            self._count(1, key_span)
             if key == "<<" and inner.implicit[0]:
                 merges.append(value)
             elif key in node.entries:
                 first = Location(self._source, node.entries[key].key_span)
                 message = f"the key {key!r} is given twice; line {first.line} has it already"
-                self._problems.append(Problem(message, Location(self._source, key_span), related=(first,)))
+                path = self._path_of(node, key)
+                self._problems.append(Problem(message, Location(self._source, key_span), path, related=(first,)))
             else:
                 node.entries[key] = Entry(key, key_span, value)
         node.span = Span(node.span.start, self._span(inner).end)
@@ -158,16 +178,27 @@ class _Composer:
         parts: list[Node] = merged.items if isinstance(merged, Sequence) else [merged]
         for part in parts:
             if not isinstance(part, Mapping):
-                self._refuse(merged.span, "a merge key (<<) takes a mapping or a list of mappings")
+                message = "a merge key (<<) takes a mapping or a list of mappings"
+                self._refuse(merged.span, message, ".".join([*self._path, "<<"]))
             for key, entry in part.entries.items():
                 node.entries.setdefault(key, replace(entry, own=False))
 
-    def _alias(self, anchor: str, span: Span) -> Node:
+    def _path_of(self, node: Mapping, key: str) -> str:
+        """Give the path of a key; a list's item goes by its name, if that has been read."""
+        name = node.get("name")
+        path = [*self._path, key]
+        if isinstance(name, Scalar) and isinstance(name.value, str) and self._path and self._path[-1].isdecimal():
+            path[-2] = name.value
+        return ".".join(path)
+
+    def _alias(self, anchor: str, span: Span, depth: int) -> Node:
         target = self._anchors.get(anchor)
         if target is None:
             inside = anchor in self._anchors
-            self._refuse(span, f"*{anchor} stands inside the value it names" if inside else f"no anchor &{anchor}")
+            message = f"*{anchor} stands inside the value it names" if inside else f"no anchor &{anchor}"
+            self._refuse(span, message, ".".join(self._path))
         self._count(target.size, span)
+        self._check_depth(depth + self._heights[anchor], span)
         return replace(target, span=span, literal=False) if isinstance(target, Scalar) else replace(target, span=span)
 
     def _count(self, values: int, span: Span) -> None:
@@ -175,9 +206,24 @@ class _Composer:
         if self._values > MAXIMUM_VALUES:
             self._refuse(span, f"the file unfolds to more than {MAXIMUM_VALUES:,} values here")
 
-    def _span(self, event: Any) -> Span:
-        return Span(event.start_mark.index, event.end_mark.index)
+    def _check_depth(self, depth: int, span: Span) -> None:
+        self._deepest = max(self._deepest, depth)
+        if depth > MAXIMUM_DEPTH:
+            self._refuse(span, f"nested more than {MAXIMUM_DEPTH} levels deep")
 
-    def _refuse(self, span: Span, message: str) -> NoReturn:
-        where = Location(self._source, span)
-        raise SpecError([*self._problems, Problem(message, where)]) from None
+    def _span(self, event: Any) -> Span:
+        return self._at(event.start_mark.index, event.end_mark.index)
+
+    def _at(self, start: int, end: int) -> Span:
+        return Span(start + self._skipped, end + self._skipped)
+
+    def _refuse_tag(self, tag: str, span: Span) -> NoReturn:
+        written = _TAG.match(self._source.text, span.start)
+        if written:
+            tag, span = written[1], Span(*written.span(1))
+        message = f"the tag {tag} is not allowed: a spec is plain data and runs nothing"
+        self._refuse(span, message, ".".join(self._path))
+
+    def _refuse(self, span: Span, message: str, path: str = "", related: tuple[Location, ...] = ()) -> NoReturn:
+        problem = Problem(message, Location(self._source, span), path, related=related)
+        raise SpecError([*self._problems, problem]) from None

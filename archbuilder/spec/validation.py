@@ -26,7 +26,6 @@ _EXPECTED = {
     "model_type": "a mapping",
     "list_type": "a list",
     "tuple_type": "a list",
-    "string_too_short": "a word of at least one character",
 }
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
@@ -34,6 +33,7 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
+_LENGTHS = {"too_short": ("min_length", "at least"), "too_long": ("max_length", "at most")}
 
 
 def validate(
@@ -110,8 +110,10 @@ def _expectation(detail: ErrorDetails) -> str:
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return f"{words} {context[key]:,}".removesuffix(".0")
-    if kind == "string_too_long":
-        return f"at most {context['max_length']:,} characters"
+    if kind.removeprefix("string_") in _LENGTHS:
+        key, words = _LENGTHS[kind.removeprefix("string_")]
+        unit = "character" if isinstance(detail["input"], str) else "item"
+        return f"{words} {context[key]:,} {unit}{'s' if context[key] != 1 else ''}"
     if kind == "literal_error":
         return "one of " + str(context["expected"]).replace(" or ", ", ").replace("'", "")
     text = detail["msg"].removeprefix("Value error, ").removeprefix("expected ")
