@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archbuilder.errors import Source, raise_if_any
+from archbuilder.errors import ArchbuilderError, Source, raise_if_any
 from archbuilder.plan.plan import Plan, Site
 from archbuilder.plan.planner import try_plan
-from archbuilder.plan.widths import with_widths
+from archbuilder.plan.rewrite import with_widths
 from archbuilder.spec.document import SpecDocument, open_spec, read_spec
 from archbuilder.spec.writing import write_text
 
@@ -74,6 +75,11 @@ class NetworkSpec:
         return self._plan.name
 
     @property
+    def description(self) -> str:
+        """What the network is, and whose."""
+        return self.document.header.description
+
+    @property
     def text(self) -> str:
         """The YAML text."""
         return self.document.source.text
@@ -101,7 +107,7 @@ class NetworkSpec:
         Raises:
             SpecError: A site does not exist, or the network cannot be with these widths.
         """
-        document = with_widths(self.document, widths)
+        document = with_widths(self.document, {name: _whole(name, width) for name, width in widths.items()})
         plan, problems = try_plan(document)
         raise_if_any(problems)
         assert plan is not None
@@ -120,15 +126,28 @@ class NetworkSpec:
         return build_network(self._plan, aux=aux, initialised=initialised)
 
     def save(self, path: str | Path) -> None:
-        """Write the spec as YAML, whole or not at all.
+        """Write the spec as YAML, whole or not at all, comments and layout as they are.
+
+        A spec that extends or includes files of its own folder keeps doing so where it is saved beside them; elsewhere
+        all of it is written out, without comments.
 
         Raises:
             ArchbuilderError: The file cannot be written.
         """
-        write_text(Path(path), self.text)
+        source, target = self.document.source.path, Path(path)
+        beside = source is not None and source.resolve().parent == target.resolve().parent
+        write_text(target, self.text if beside else self.document.standalone_text)
 
     def __repr__(self) -> str:
         plan = self._plan
         return (
             f"NetworkSpec({plan.name!r}: {len(plan.layers)} layers, {plan.parameters:,} parameters, {plan.macs:,} MACs)"
         )
+
+
+def _whole(name: str, width: Any) -> int:
+    """Give a width as Python's own whole number; those of NumPy are whole numbers too."""
+    try:
+        return index(width)
+    except TypeError:
+        raise ArchbuilderError(f"{name}: found {width!r}, expected a whole number") from None

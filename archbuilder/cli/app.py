@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, __version__
-from archbuilder.cli import build, check, flops, search
+from archbuilder.cli import build, check, diff, flops, schema, search, specs
 
 app = typer.Typer(
     name="archbuilder",
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, build, flops, search):
+for command in (check, build, flops, search, diff, specs, schema):
     command.register(app)
 
 

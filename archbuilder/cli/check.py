@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, SpecError, load
+from archbuilder.errors.problem import MOST_SHOWN
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +28,9 @@ def check(
                 raise
             found = error.problems if isinstance(error, SpecError) else (error,)
             errors += len(found)
-            print(*found, sep="\n", file=sys.stderr)
+            print(*found[:MOST_SHOWN], sep="\n", file=sys.stderr)
+            if len(found) > MOST_SHOWN:
+                print(f"and {len(found) - MOST_SHOWN:,} more in {name}", file=sys.stderr)
         else:
             print(f"{name}: good: {len(plan.layers)} layers, {plan.parameters:,} parameters, {plan.macs:,} MACs")
     if errors:

@@ -2,6 +2,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 # The line breaks of YAML 1.1, which libyaml counts by.
@@ -22,10 +23,12 @@ class Source:
     Attributes:
         name: A path as the user wrote it, or a word in angle brackets for a text without a file.
         text: The whole text.
+        path: The file, if it is one: what the paths in it are relative to.
     """
 
     name: str
     text: str
+    path: Path | None = None
 
     @cached_property
     def _line_starts(self) -> list[int]:

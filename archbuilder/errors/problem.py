@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from archbuilder.errors.location import Location
 from archbuilder.errors.snippet import printable, snippet
 
+MOST_SHOWN = 50  # problems of one file; whoever has more mends the first ones first
+
 
 class ArchbuilderError(ValueError):
     """Something the user can mend. Its text is all that a command line shows of it."""
@@ -46,8 +48,10 @@ class SpecError(ArchbuilderError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         assert problems
         self.problems = tuple(problems)
-        count = f"{len(problems)} error{'s' if len(problems) > 1 else ''}"
-        super().__init__("\n".join([*(str(problem) for problem in problems), count]))
+        shown = [str(problem) for problem in problems[:MOST_SHOWN]]
+        count = f"{len(problems):,} error{'s' if len(problems) > 1 else ''}"
+        more = f", of which the first {MOST_SHOWN} are shown" if len(problems) > MOST_SHOWN else ""
+        super().__init__("\n".join([*shown, count + more]))
 
     def __reduce__(self) -> tuple[type["SpecError"], tuple[tuple[Problem, ...]]]:
         return SpecError, (self.problems,)

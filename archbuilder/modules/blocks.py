@@ -1,11 +1,109 @@
-"""Composite modules: children by name, and how data flows through them."""
+"""Composite modules: children by name, and the path that data takes through them."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 
 import torch
 from torch import Tensor, nn
+
+MERGES: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
+    "concat": lambda tensors: torch.cat(list(tensors), dim=1),
+    "add": lambda tensors: reduce(torch.add, tensors),
+    "multiply": lambda tensors: reduce(torch.mul, tensors),
+}
+"""What joins branches, by the word of the spec."""
+
+
+@dataclass(frozen=True)
+class Join:
+    """Paths side by side, all fed the same.
+
+    Attributes:
+        merge: How their outputs are joined: a key of `MERGES`.
+        paths: The paths; an empty one hands on what it is fed.
+    """
+
+    merge: str
+    paths: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return f"{self.merge}({' | '.join(str(path) or 'identity' for path in self.paths)})"
+
+
+@dataclass(frozen=True)
+class Recall:
+    """What left earlier steps, concatenated, instead of what left the last; `input` is what the path was fed."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"[{', '.join(self.names)}]"
+
+
+Step = str | Join | Recall
+"""A child by name, paths side by side, or earlier outputs."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """Steps one after the other.
+
+    Attributes:
+        steps: The steps.
+        recalled: The names whose outputs are needed later, worked out once for the sake of the forward pass.
+    """
+
+    steps: tuple[Step, ...]
+    recalled: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what is recalled."""
+        names = dict.fromkeys(name for step in self.steps if isinstance(step, Recall) for name in step.names)
+        object.__setattr__(self, "recalled", tuple(names))
+
+    def __str__(self) -> str:
+        return " -> ".join(map(str, self.steps))
+
+
+Seen = dict[str, Tensor | None]
+"""What left the places that are watched, by their full names; None until they have run."""
+
+
+def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, prefix: str = "") -> Tensor:
+    """Take data along a path through a module's children.
+
+    Args:
+        module: The module.
+        path: The path.
+        x: What the path is fed.
+        seen: The places to watch, which are filled in; None watches nothing.
+        prefix: What stands before the children's names in the names that are watched.
+    """
+    kept = {"input": x} if path.recalled else {}
+    for step in path.steps:
+        if isinstance(step, Join):
+            x = MERGES[step.merge]([follow(module, inner, x, seen, prefix) for inner in step.paths])
+        elif isinstance(step, Recall):
+            earlier = [kept[name] for name in step.names]
+            x = torch.cat(earlier, dim=1) if len(earlier) > 1 else earlier[0]
+        else:
+            child = module.get_submodule(step)
+            x = child(x) if seen is None else _watched(child, prefix + step, x, seen)
+            if step in path.recalled:
+                kept[step] = x
+    return x
+
+
+def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen) -> Tensor:
+    """Run a child; where a place inside it is watched, go along its own path instead of calling it."""
+    inside = any(place.startswith(f"{name}.") for place in seen)
+    x = follow(child, child.path, x, seen, f"{name}.") if inside and isinstance(child, Series | Block) else child(x)
+    if name in seen:
+        seen[name] = x
+    return x
 
 
 class Series(nn.Sequential):
@@ -17,61 +115,32 @@ class Series(nn.Sequential):
         for name, child in children.items():
             self.add_module(name, child)
 
+    @property
+    def path(self) -> Path:
+        """The children in order."""
+        return Path(tuple(self._modules))
+
     def _get_name(self) -> str:
         return self._label or "Sequential"
 
 
-@dataclass(frozen=True)
-class Join:
-    """Paths side by side, all fed the same.
-
-    Attributes:
-        merge: How their outputs are joined: a key of `MERGES`.
-        paths: The steps of each path; an empty one hands on what it is fed.
-    """
-
-    merge: str
-    paths: tuple["Steps", ...]
-
-    def __str__(self) -> str:
-        return f"{self.merge}({' | '.join(' -> '.join(map(str, path)) or 'identity' for path in self.paths)})"
-
-
-Steps = tuple["str | Join", ...]
-"""What happens one after the other: a child by name, or paths side by side."""
-
-MERGES: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
-    "concat": lambda tensors: torch.cat(list(tensors), dim=1),
-    "add": lambda tensors: reduce(torch.add, tensors),
-}
-"""What joins branches, by the word of the spec."""
-
-
 class Block(nn.Module):
-    """Children and the steps that data takes through them, forks included."""
+    """Children and the path that data takes through them, forks included."""
 
-    def __init__(self, label: str, children: Mapping[str, nn.Module], steps: Steps) -> None:
+    def __init__(self, label: str, children: Mapping[str, nn.Module], path: Path) -> None:
         super().__init__()
         self._label = label
-        self._steps = steps
+        self.path = path
         for name, child in children.items():
             self.add_module(name, child)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Follow the steps."""
-        return self._follow(self._steps, x)
-
-    def _follow(self, steps: Steps, x: Tensor) -> Tensor:
-        for step in steps:
-            if isinstance(step, Join):
-                x = MERGES[step.merge]([self._follow(path, x) for path in step.paths])
-            else:
-                x = self.get_submodule(step)(x)
-        return x
+        """Follow the path."""
+        return follow(self, self.path, x)
 
     def _get_name(self) -> str:
         return self._label or "Block"
 
     def extra_repr(self) -> str:
         """Show how the children are wired."""
-        return " -> ".join(map(str, self._steps))
+        return str(self.path)

@@ -8,11 +8,11 @@ from torch import nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from archbuilder.modules.blocks import Block, Join, Series, Steps
+from archbuilder.modules.blocks import Block, Join, Path, Recall, Series, Step
 from archbuilder.modules.initialise import initialise
 from archbuilder.modules.network import Network
 from archbuilder.modules.table import MODULES
-from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, TreeNode
+from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, Take, TreeNode
 from archbuilder.primitives import Primitive
 
 
@@ -25,12 +25,13 @@ def build_network(plan: Plan, *, aux: bool = True, initialised: bool = True) -> 
         initialised: Whether weights are initialised. If not, their memory is whatever it was: for a state dict that
             is loaded next.
     """
-    if initialised and plan.init == "pytorch":  # what each layer does of itself
+    own = all(op.init is None for layer in plan.all_layers() for op in layer.ops)
+    if initialised and own and plan.init.type == "pytorch":  # what each layer does of itself
         return _network(plan, aux)
     with _RandomSkipped():
         network = _network(plan, aux)
     if initialised:
-        initialise(network, plan.init)
+        initialise(network, plan)
     return network
 
 
@@ -52,15 +53,15 @@ _RANDOM = {init.kaiming_uniform_, init.uniform_, torch.Tensor.uniform_, torch.Te
 
 
 def _network(plan: Plan, aux: bool) -> Network:
-    children = {tree.name: _module(tree) for tree in plan.trees}
+    children: dict[str, nn.Module] = {}
     heads = {head.name: head.after for head in plan.heads_deepest_first} if aux else {}
-    if heads:
-        # The heads stand before the classifier, as in every GoogLeNet's state dict.
-        classifier = max((i for i, layer in enumerate(plan.layers) if layer.type == "linear"), default=len(plan.layers))
-        named = list(children.items())
-        trees = [(head.name, _module(head.tree)) for head in plan.heads]
-        children = dict([*named[:classifier], *trees, *named[classifier:]])
-    return Network(plan.name, children, [layer.name for layer in plan.layers], heads)
+    steps: list[Step] = []
+    for position in range(len(plan.trees) + 1):
+        for head in plan.heads if aux else ():
+            if head.listed_before == position:
+                children[head.name] = _module(head.tree)
+        steps += _path(plan.trees[position : position + 1], children)
+    return Network(plan.name, children, Path(tuple(steps)), heads)
 
 
 def _module(node: Chain | OpNode) -> nn.Module:
@@ -68,21 +69,21 @@ def _module(node: Chain | OpNode) -> nn.Module:
         assert isinstance(node.op.op, Primitive)
         return MODULES[type(node.op.op)](node.op.op, node.op.input_shapes[0])
     children: dict[str, nn.Module] = {}
-    steps = _steps(node.members, children)
-    if steps == tuple(children):
+    path = Path(_path(node.members, children))
+    if path.steps == tuple(children):
         return Series(node.label, children)
-    return Block(node.label, children, steps)
+    return Block(node.label, children, path)
 
 
-def _steps(nodes: tuple[TreeNode, ...], children: dict[str, nn.Module]) -> Steps:
+def _path(nodes: tuple[TreeNode, ...], children: dict[str, nn.Module]) -> tuple[Step, ...]:
     """Give the steps of a list of nodes; the modules they name are added to `children`."""
-    steps: list[str | Join] = []
+    steps: list[Step] = []
     for node in nodes:
         if isinstance(node, Fork):
-            paths = tuple(
-                _steps(branch.members if not branch.name else (branch,), children) for branch in node.branches
-            )
-            steps.append(Join(node.merge.op.type, paths))
+            branches = [branch.members if not branch.name else (branch,) for branch in node.branches]
+            steps.append(Join(node.merge.op.type, tuple(Path(_path(members, children)) for members in branches)))
+        elif isinstance(node, Take):
+            steps.append(Recall(node.names))
         else:
             children[node.name] = _module(node)
             steps.append(node.name)

@@ -1,11 +1,13 @@
 """The module that a spec becomes."""
 
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
+
+from archbuilder.modules.blocks import Path, Seen, follow
 
 
 @cache
@@ -26,22 +28,22 @@ class Network(nn.Module):
 
     In evaluation, or without heads, the module maps images of N x C x H x W to logits of N x classes. In training
     with heads it returns a named tuple `(logits, <heads>)`, the head of the deepest tap first: `(logits, aux2, aux1)`.
+    Where a head taps a place inside a block, training runs that block's children one by one, so that a forward hook
+    on the block itself is called in evaluation alone.
     """
 
-    def __init__(
-        self, label: str, children: Mapping[str, nn.Module], order: Sequence[str], heads: Mapping[str, str]
-    ) -> None:
+    def __init__(self, label: str, children: Mapping[str, nn.Module], path: Path, heads: Mapping[str, str]) -> None:
         """Assemble the network.
 
         Args:
             label: The name it is printed by.
             children: Layers and heads by name, in the order of the state dict.
-            order: The names of the layers in the order in which data passes them.
-            heads: The layer that each head attaches to, by the head's name, in the order of the output.
+            path: The path that data takes through the layers.
+            heads: The place that each head attaches to, by the head's name, in the order of the output.
         """
         super().__init__()
         self._label = label
-        self._order = tuple(order)
+        self._path = path
         self._heads = dict(heads)
         self._output = training_output(tuple(heads))
         for name, child in children.items():
@@ -50,16 +52,10 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Any:
         """N x C x H x W -> N x classes; in training with heads, a named tuple of such."""
         if not (self.training and self._heads):
-            for name in self._order:
-                x = self.get_submodule(name)(x)
-            return x
-        outputs: dict[str, Tensor] = {}
-        for name in self._order:
-            x = self.get_submodule(name)(x)
-            for head, after in self._heads.items():
-                if after == name:
-                    outputs[head] = self.get_submodule(head)(x)
-        return self._output(x, *(outputs[head] for head in self._heads))
+            return follow(self, self._path, x)
+        seen: Seen = dict.fromkeys(self._heads.values())
+        logits = follow(self, self._path, x, seen)
+        return self._output(logits, *(self.get_submodule(head)(seen[after]) for head, after in self._heads.items()))
 
     def _get_name(self) -> str:
         return self._label

@@ -5,22 +5,30 @@ from typing import Any
 
 from torch import nn
 
+from archbuilder.modules.layers import FixedAffine, PaddedConv2d
 from archbuilder.primitives import (
     Activation,
     AdaptiveAvgPool,
+    AdaptiveMaxPool,
     AvgPool,
     BatchNorm,
+    ChannelShuffle,
     Convolution,
     Dropout,
     Flatten,
     GlobalAvgPool,
+    GroupNorm,
+    Identity,
     Linear,
+    LocalResponseNorm,
     MaxPool,
     Primitive,
+    Rescale,
     Shape,
 )
 
 ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
+    "none": nn.Identity,
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
     "silu": nn.SiLU,
@@ -32,20 +40,29 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
 
 
 def _convolution(op: Convolution, arriving: Shape) -> nn.Module:
-    return nn.Conv2d(
-        arriving[0],
-        op.out_channels,
-        op.kernel_size,
-        stride=op.stride,
-        padding=op.padding,
-        dilation=op.dilation,
-        groups=op.groups,
-        bias=op.bias,
-    )
+    vertical, horizontal = op.sides(arriving)
+    symmetric = vertical[0] == vertical[1] and horizontal[0] == horizontal[1]
+    keys: dict[str, Any] = {"stride": op.stride, "dilation": op.dilation, "groups": op.groups, "bias": op.bias}
+    if symmetric:
+        return nn.Conv2d(arriving[0], op.out_channels, op.kernel_size, padding=(vertical[0], horizontal[0]), **keys)
+    return PaddedConv2d(arriving[0], op.out_channels, op.kernel_size, sides=(*horizontal, *vertical), **keys)
 
 
 def _batch_norm(op: BatchNorm, arriving: Shape) -> nn.Module:
-    return nn.BatchNorm2d(arriving[0], eps=op.eps)
+    module = nn.BatchNorm2d(arriving[0], eps=op.eps, momentum=op.momentum)
+    if not op.scale:
+        module.register_parameter("weight", None)
+    if not op.shift:
+        module.register_parameter("bias", None)
+    return module
+
+
+def _group_norm(op: GroupNorm, arriving: Shape) -> nn.Module:
+    return nn.GroupNorm(op.groups, arriving[0], eps=op.eps, affine=op.affine)
+
+
+def _local_response_norm(op: LocalResponseNorm, arriving: Shape) -> nn.Module:
+    return nn.LocalResponseNorm(op.size, alpha=op.alpha, beta=op.beta, k=op.k)
 
 
 def _activation(op: Activation, arriving: Shape) -> nn.Module:
@@ -64,8 +81,24 @@ def _adaptive_avg_pool(op: AdaptiveAvgPool | GlobalAvgPool, arriving: Shape) -> 
     return nn.AdaptiveAvgPool2d(op.output_size)
 
 
+def _adaptive_max_pool(op: AdaptiveMaxPool, arriving: Shape) -> nn.Module:
+    return nn.AdaptiveMaxPool2d(op.output_size)
+
+
 def _dropout(op: Dropout, arriving: Shape) -> nn.Module:
     return nn.Dropout(op.p)
+
+
+def _channel_shuffle(op: ChannelShuffle, arriving: Shape) -> nn.Module:
+    return nn.ChannelShuffle(op.groups)
+
+
+def _identity(op: Identity, arriving: Shape) -> nn.Module:
+    return nn.Identity()
+
+
+def _rescale(op: Rescale, arriving: Shape) -> nn.Module:
+    return FixedAffine(op.scale, op.shift, dimensions=len(arriving))
 
 
 def _flatten(op: Flatten, arriving: Shape) -> nn.Module:
@@ -79,12 +112,18 @@ def _linear(op: Linear, arriving: Shape) -> nn.Module:
 MODULES: dict[type[Primitive], Callable[[Any, Shape], nn.Module]] = {
     Convolution: _convolution,
     BatchNorm: _batch_norm,
+    GroupNorm: _group_norm,
+    LocalResponseNorm: _local_response_norm,
     Activation: _activation,
     MaxPool: _max_pool,
     AvgPool: _avg_pool,
     AdaptiveAvgPool: _adaptive_avg_pool,
+    AdaptiveMaxPool: _adaptive_max_pool,
     GlobalAvgPool: _adaptive_avg_pool,
     Dropout: _dropout,
+    ChannelShuffle: _channel_shuffle,
+    Identity: _identity,
+    Rescale: _rescale,
     Flatten: _flatten,
     Linear: _linear,
 }

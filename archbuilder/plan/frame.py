@@ -6,8 +6,9 @@ from typing import Any
 
 from archbuilder.errors import Location, Problem
 from archbuilder.spec.blocks import Block
-from archbuilder.spec.expression import Expression, ExpressionError
+from archbuilder.spec.expression import Expression, ExpressionError, names_in
 from archbuilder.spec.grammar import LayerEntry, Member
+from archbuilder.spec.initialisation import Init
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,10 @@ class Frame:
         values: What each `$` name means.
         origins: Where the user wrote the value of a name.
         block: The block whose body this is; None for the file's own layers.
+        init: How weights start, if the layer says so.
         hint: What to do about a shape that does not fit, if there is something to say.
+        used: Which block of the user's own this stands in, and what uses that.
+        blocks: The names of the blocks that are unfolded around this, the outermost first.
     """
 
     layer: str
@@ -30,42 +34,52 @@ class Frame:
     values: Mapping[str, Any]
     origins: Mapping[str, tuple[str, Location]] = field(default_factory=dict)
     block: Block | None = None
+    init: Init | None = None
     hint: str = ""
+    blocks: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
 
-    def evaluate(self, entry: LayerEntry, key: str, value: Any, problems: list[Problem]) -> Any:
+    def evaluate(self, member: Member, key: str, value: Any, problems: list[Problem]) -> Any:
         """Work a value out; what is wrong with it is added to `problems` and gives None."""
+        if isinstance(value, list):
+            return [self.evaluate(member, key, item, problems) for item in value]
         if not isinstance(value, Expression):
             return value
         try:
             return value.evaluate(self.values)
         except ExpressionError as error:
-            problems.append(self.problem(entry, key, str(error)))
+            problems.append(self.problem(member, key, str(error)))
             return None
 
-    def blame(self, entry: LayerEntry, key: str, *, at_key: bool = False) -> tuple[str, Location]:
-        """Find the place in the user's file that a member's key comes from: its path and its location."""
-        if self.block is None:
-            path = f"{entry.path}.{key}" if key else entry.path
-            if at_key and key in entry.node.entries:
-                return path, entry.node.key_location(key)
-            return path, entry.place(key)
-        value = entry.values.get(key)
-        for name in value.names if isinstance(value, Expression) else ():
+    def blame(self, member: Member, key: str, *, at_key: bool = False) -> tuple[str, Location]:
+        """Find the place that a member's key comes from: its path and its location.
+
+        For a layer of the file, or of a block of the user's own, that is where it is written; for the body of a
+        shipped block, what the user gave it.
+        """
+        if self.block is None or not self.block.shipped:
+            path = f"{member.path}.{key}" if key else member.path
+            if at_key and key in member.node.entries:
+                return path, member.node.key_location(key)
+            return path, member.place(key)
+        value = member.values.get(key) if isinstance(member, LayerEntry) else None
+        for name in names_in(value):
             if name in self.origins:
                 return self.origins[name]
         return self.path, self.where
 
     def problem(
-        self, entry: LayerEntry, key: str, message: str, notes: tuple[str, ...] = (), related: tuple[Location, ...] = ()
+        self, member: Member, key: str, message: str, notes: tuple[str, ...] = (), related: tuple[Location, ...] = ()
     ) -> Problem:
         """Say what is wrong with a member's key, where the user can mend it."""
-        path, where = self.blame(entry, key)
-        return Problem(message, where, path, (*notes, *self.notes(entry, key)), related)
+        path, where = self.blame(member, key)
+        return Problem(message, where, path, (*notes, *self.notes(member, key)), related)
 
     def notes(self, member: Member, key: str = "") -> tuple[str, ...]:
-        """Say what to do, and where in a block's own file a member stands; nothing for the user's own layers."""
+        """Say which block of which layer this is about; nothing for the file's own layers."""
         if self.block is None:
             return ()
-        where = member.place(key) if isinstance(member, LayerEntry) else member.where
-        place = f"in block {self.block.name}, {where.source.name}:{where.line}"
-        return (self.hint, place) if self.hint else (place,)
+        if self.block.shipped:
+            where = member.place(key)
+            return (f"in block {self.block.name}, {where.source.name}:{where.line}", *self.used)
+        return (f"in block {self.block.name}, used by {self.path.rpartition('.')[2]} ({self.where})", *self.used)

@@ -1,12 +1,14 @@
 """What a spec means: every name, shape, parameter and operation resolved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from collections.abc import Mapping as Values
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from archbuilder.primitives import Merge, Primitive, Shape
-from archbuilder.spec.document import Initialisation
-from archbuilder.spec.nodes import Scalar
+from archbuilder.spec.initialisation import Init
+from archbuilder.spec.nodes import Mapping
 
 NETWORK_INPUT = -1
 
@@ -27,6 +29,7 @@ class PlannedOp:
         parameters: How many trained numbers it has.
         macs: How many multiply-adds it takes.
         layer: The name of the top-level layer, or of the head, that it belongs to.
+        init: How its weights start; None is as the network's do.
     """
 
     index: int
@@ -38,6 +41,7 @@ class PlannedOp:
     parameters: int
     macs: int
     layer: str
+    init: Init | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,20 @@ class Fork:
     branches: tuple[Chain, ...]
 
 
-TreeNode = OpNode | Chain | Fork
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What arrives at the next node is what left earlier ones of the same list.
+
+    Attributes:
+        names: Their names; `input` is what arrives at the list.
+        merge: The op that concatenates them; None for one alone.
+    """
+
+    names: tuple[str, ...]
+    merge: PlannedOp | None
+
+
+TreeNode = OpNode | Chain | Fork | Take
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +117,18 @@ class PlannedHead:
     """An auxiliary classifier.
 
     Attributes:
-        after: The name of the layer it attaches to.
+        after: The full name of the place it attaches to.
+        tapped: The index of the op whose output it takes.
         loss_weight: What its loss is multiplied by.
+        listed_before: How many top-level nodes stand before it in the state dict.
         layer: Its costs and operations.
         tree: Its names.
     """
 
     after: str
+    tapped: int
     loss_weight: float
+    listed_before: int
     layer: PlannedLayer
     tree: Chain
 
@@ -124,12 +145,26 @@ class Site:
     Attributes:
         name: `layer.key`, such as `inception3a.3x3red`.
         value: The width.
-        node: Where the file has it.
+        default: The width where the file does not write it.
+        layer: The name of the layer.
+        key: The key of the layer.
+        node: The layer's mapping in the file; the key may be missing from it, where the block has a default.
     """
 
     name: str
     value: int
-    node: Scalar
+    default: int | None
+    layer: str
+    key: str
+    node: Mapping
+
+
+class DeclaredInput(NamedTuple):
+    """An `in:` of the spec: the layer that has it, and the channels that arrive there."""
+
+    layer: str
+    node: Mapping
+    arriving: int
 
 
 @dataclass(frozen=True)
@@ -143,20 +178,20 @@ class Plan:
         init: How weights are initialised.
         layers: The top-level layers in order.
         heads: The auxiliary classifiers in the order of the file.
-        trees: The names of each top-level layer.
+        trees: The names of the top level.
         sites: The searchable widths by name.
-        declared_inputs: Every `in:` of the file with the channels that arrive there.
+        declared_inputs: Every `in:` of the spec with the channels that arrive there.
     """
 
     name: str
     input_shape: Shape
     classes: int
-    init: Initialisation
+    init: Init
     layers: tuple[PlannedLayer, ...]
     heads: tuple[PlannedHead, ...]
-    trees: tuple[Chain | OpNode, ...]
-    sites: Mapping[str, Site]
-    declared_inputs: tuple[tuple[Scalar, int], ...]
+    trees: tuple[TreeNode, ...]
+    sites: Values[str, Site]
+    declared_inputs: tuple[DeclaredInput, ...]
 
     @cached_property
     def ops(self) -> tuple[PlannedOp, ...]:
@@ -196,8 +231,7 @@ class Plan:
     @property
     def heads_deepest_first(self) -> tuple[PlannedHead, ...]:
         """The heads in the order of the training output, that of the deepest tap first."""
-        order = {layer.name: depth for depth, layer in enumerate(self.layers)}
-        return tuple(sorted(self.heads, key=lambda head: order[head.after], reverse=True))
+        return tuple(sorted(self.heads, key=lambda head: head.tapped, reverse=True))
 
     @property
     def macs_by_operator(self) -> dict[str, int]:

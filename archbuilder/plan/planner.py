@@ -1,40 +1,47 @@
 """From spec to plan: layers in order, heads at their taps, and what must hold for the network as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 from archbuilder.errors import Problem, did_you_mean, raise_if_any
-from archbuilder.plan.expander import Expander, Scope
+from archbuilder.plan.expander import Expander, word_of
 from archbuilder.plan.flow import Flow, Known, Producer
 from archbuilder.plan.frame import Frame
-from archbuilder.plan.plan import NETWORK_INPUT, Chain, OpNode, Plan, PlannedHead, PlannedLayer
+from archbuilder.plan.plan import NETWORK_INPUT, Chain, Plan, PlannedHead, PlannedLayer, TreeNode
+from archbuilder.plan.recorder import TooLarge
+from archbuilder.plan.scope import Scope
 from archbuilder.primitives import shape_text
 from archbuilder.spec.document import Head, SpecDocument
-from archbuilder.spec.grammar import LayerEntry
+from archbuilder.spec.expression import ExpressionError, is_expression, parse_expression
+from archbuilder.spec.grammar import LayerEntry, Member
+from archbuilder.spec.validation import as_a_whole, locator
 
 _HEAD_HINT = "attach the head where the map is larger, give a smaller pool_kernel, or pool adaptively with pool_output"
 
 
-def plan_network(spec: SpecDocument, widths: Mapping[str, int] | None = None) -> Plan:
+def plan_network(document: SpecDocument, widths: Mapping[str, int] | None = None) -> Plan:
     """Plan a network.
 
     Args:
-        spec: The spec.
+        document: The spec.
         widths: Other widths by site name. Every declared `in:` then follows what arrives.
 
     Raises:
         SpecError: The network cannot be; with every problem found.
     """
-    plan, problems = try_plan(spec, widths)
+    plan, problems = try_plan(document, widths)
     raise_if_any(problems)
     assert plan is not None
     return plan
 
 
-def try_plan(spec: SpecDocument, widths: Mapping[str, int] | None = None) -> tuple[Plan | None, list[Problem]]:
+def try_plan(document: SpecDocument, widths: Mapping[str, int] | None = None) -> tuple[Plan | None, list[Problem]]:
     """Plan a network as far as it goes; give the plan, if it can be, and every problem found."""
-    expander = Expander(spec, widths or {})
-    plan = _Planner(spec, expander).network()
+    expander = Expander(document, widths or {})
+    try:
+        plan = _Planner(document, expander).network()
+    except TooLarge:
+        return None, expander.problems
     problems = list(expander.problems)
     for name in widths or ():
         if name not in plan.sites:
@@ -43,74 +50,103 @@ def try_plan(spec: SpecDocument, widths: Mapping[str, int] | None = None) -> tup
 
 
 class _Planner:
-    def __init__(self, spec: SpecDocument, expander: Expander) -> None:
-        self._spec = spec
+    def __init__(self, document: SpecDocument, expander: Expander) -> None:
+        self._document = document
         self._expander = expander
         self._scope = Scope()
+        self._layers: list[PlannedLayer] = []
+        self._trees: list[TreeNode] = []
+        self._nodes_before: list[int] = []  # of each layer, in the list of trees
 
     def network(self) -> Plan:
-        header = self._spec.header
-        known = Known.NOTHING if "input" in self._spec.guessed else Known.ALL
+        document, header = self._document, self._document.header
+        known = Known.NOTHING if "input" in document.guessed else Known.ALL
         flow = Flow(header.input.shape, NETWORK_INPUT, Producer("", None), known)
-        layers: list[PlannedLayer] = []
-        trees: list[Chain | OpNode] = []
-        taps: dict[str, Flow] = {}
-        for position, entry in enumerate(self._spec.layers):
-            frame = self._frame(entry, entry.name or str(position))
-            layer, tree, flow = self._layer(entry, frame, flow)
-            layers.append(layer)
-            trees.append(tree)
-            taps[layer.name] = flow
-        if layers:
-            self._check_logits(self._spec.layers[-1], flow)
-            # The last layer gives the classes: that is no width to search.
-            self._expander.sites.pop(f"{layers[-1].name}.out", None)
-        heads = [planned for head in self._spec.heads if (planned := self._head(head, taps))]
+        frame = Frame("", "layers", as_a_whole(document.root), self._variables())
+        for member, (name, nodes, after) in self._expander.members(document.layers, frame, flow, self._scope):
+            self._nodes_before.append(len(self._trees))
+            self._layers.append(self._planned_layer(name, member, after))
+            self._trees += nodes
+            flow = after
+        if self._layers:
+            self._check_logits(document.layers[-1], flow)
+        heads = [planned for head in document.heads if (planned := self._head(head))]
         return Plan(
             name=header.name,
             input_shape=header.input.shape,
             classes=header.classes,
             init=header.init,
-            layers=tuple(layers),
+            layers=tuple(self._layers),
             heads=tuple(heads),
-            trees=tuple(trees),
-            sites=self._expander.sites,
-            declared_inputs=tuple(self._expander.declared_inputs),
+            trees=tuple(self._trees),
+            sites=self._expander.widths.sites,
+            declared_inputs=tuple(self._expander.widths.declared),
         )
 
-    def _frame(self, entry: LayerEntry, name: str) -> Frame:
-        return Frame(name, entry.path, entry.where, {"classes": self._spec.header.classes})
+    def _variables(self) -> dict[str, Any]:
+        """Work out the file's variables, each from those before it."""
+        header = self._document.header
+        values: dict[str, Any] = {"classes": header.classes}
+        for name, value in header.variables.items():
+            try:
+                values[name] = parse_expression(value).evaluate(values) if is_expression(value) else value
+            except ExpressionError as error:
+                where = locator(self._document.root)(("variables", name), False)
+                self._expander.problems.append(Problem(str(error), where, f"variables.{name}"))
+                values[name] = 1
+        self._expander.variables = values
+        return values
 
-    def _layer(self, entry: LayerEntry, frame: Frame, flow: Flow) -> tuple[PlannedLayer, Chain | OpNode, Flow]:
-        first = len(self._expander.ops)
-        frame = replace(frame, values={**frame.values, "in": flow.shape[0]})
-        tree, after = self._expander.layer(entry, frame.layer, frame, flow, self._scope)
-        ops = tuple(self._expander.ops[first:])
-        addends = tuple(shape[0] for shape in ops[-1].input_shapes) if ops else ()
-        after = replace(after, producer=Producer(frame.layer, entry.where, addends))
+    def _planned_layer(self, name: str, member: Member, after: Flow) -> PlannedLayer:
+        ops = self._expander.ops.of_layer(name)
         parameters, macs = sum(op.parameters for op in ops), sum(op.macs for op in ops)
-        return PlannedLayer(frame.layer, entry.type, after.shape, parameters, macs, ops), tree, after
+        return PlannedLayer(name, word_of(member), after.shape, parameters, macs, ops)
 
-    def _head(self, head: Head, taps: Mapping[str, Flow]) -> PlannedHead | None:
-        entry, where = head.layer, head.layer.place("after")
-        assert entry.name is not None
-        if head.after not in taps:
-            path = f"{entry.path}.after"
-            message = f"no layer is named {head.after!r}{did_you_mean(head.after, taps)}"
-            self._expander.problems.append(Problem(message, where, path))
+    def _head(self, head: Head) -> PlannedHead | None:
+        member, where = head.member, head.member.place("after")
+        assert member.name is not None
+        tap = self._expander.taps.get(head.after)
+        own = {other.member.name for other in self._document.heads}
+        if head.after.split(".")[0] in own:
+            message = f"{head.after!r} is a head itself: it attaches to a place of the network"
+            self._expander.problems.append(Problem(message, where, f"{member.path}.after"))
             return None
-        frame = replace(self._frame(entry, entry.name), where=where, hint=_HEAD_HINT)
-        layer, tree, flow = self._layer(entry, frame, taps[head.after])
-        self._check_logits(entry, flow)
-        chain = tree if isinstance(tree, Chain) else Chain(layer.name, layer.type, (tree,))
-        return PlannedHead(head.after, head.loss_weight, layer, chain)
+        if tap is None:
+            places = sorted(self._expander.taps, key=lambda name: name.count("."))
+            message = f"nothing is named {head.after!r}{did_you_mean(head.after, places)}"
+            self._expander.problems.append(Problem(message, where, f"{member.path}.after"))
+            return None
+        hint = _HEAD_HINT if isinstance(member, LayerEntry) else ""
+        values = {**self._expander.variables, "in": tap.shape[0]}
+        frame = Frame(member.name, member.path, where, values, hint=hint)
+        if member.when is not None and not frame.evaluate(member, "when", member.when, self._expander.problems):
+            return None
+        nodes, flow = self._expander.member(member, member.name, frame, tap, self._scope)
+        self._check_logits(member, flow)
+        if not nodes:
+            return None
+        tree = nodes[0] if isinstance(nodes[0], Chain) else Chain(member.name, word_of(member), tuple(nodes))
+        layer = self._planned_layer(member.name, member, flow)
+        return PlannedHead(head.after, tap.index, head.loss_weight, self._listed_before(head), layer, tree)
 
-    def _check_logits(self, entry: LayerEntry, flow: Flow) -> None:
-        classes = self._spec.header.classes
-        if flow.known is not Known.ALL or flow.shape == (classes,) or "classes" in self._spec.guessed:
+    def _listed_before(self, head: Head) -> int:
+        """Count the top-level nodes that stand before a head in the state dict."""
+        if head.listed_at_tap:
+            names = [layer.name for layer in self._layers]
+            tapped = names.index(head.after.split(".")[0]) + 1
+            return self._nodes_before[tapped] if tapped < len(names) else len(self._trees)
+        linear = [
+            before for layer, before in zip(self._layers, self._nodes_before, strict=True) if layer.type == "linear"
+        ]
+        return linear[-1] if linear else len(self._trees)
+
+    def _check_logits(self, member: Member, flow: Flow) -> None:
+        classes = self._document.header.classes
+        if flow.known is not Known.ALL or flow.shape == (classes,) or "classes" in self._document.guessed:
             return
         vector = len(flow.shape) == 1
         ends = f"a vector of {flow.shape[0]}" if vector else f"a map of {shape_text(flow.shape)}"
         message = f"ends with {ends}, but {classes} classes need a vector of {classes}"
-        path = f"{entry.path}.out" if vector and "out" in entry.values else entry.path
-        self._expander.problems.append(Problem(message, entry.place("out" if vector else ""), path))
+        key = "out" if vector and "out" in member.node.entries else ""
+        path = f"{member.path}.{key}" if key else member.path
+        self._expander.problems.append(Problem(message, member.place(key), path))

@@ -1,34 +1,99 @@
-"""A spec with other widths, as text: comments and layout stay, and every declared `in:` follows."""
+"""The searchable widths of a spec while it is planned."""
 
 from collections.abc import Mapping
+from typing import Any, TypeVar
 
-from archbuilder.errors import ArchbuilderError, raise_if_any
-from archbuilder.plan.planner import plan_network
-from archbuilder.spec.document import SpecDocument, read_spec
-from archbuilder.spec.edit import replace_numbers
+from archbuilder.plan.plan import DeclaredInput, Site
+from archbuilder.primitives import PRIMITIVES, Primitive
+from archbuilder.spec.blocks import Block
+from archbuilder.spec.document import SpecDocument
+from archbuilder.spec.expression import Expression
+from archbuilder.spec.grammar import LayerEntry, Member
 
-_PASSES = 3  # a width that is anchored changes those that are its aliases, which the next pass then writes out
+_P = TypeVar("_P", bound=Primitive)
 
 
-def with_widths(document: SpecDocument, widths: Mapping[str, int]) -> SpecDocument:
-    """Give the spec with some sites set.
+class Widths:
+    """Notes the sites of a spec, sets those that are asked for, and multiplies them by the spec's width.
 
-    Args:
-        document: The spec.
-        widths: The new widths by site name, such as `{"inception4e.3x3": 256}`.
-
-    Raises:
-        SpecError: A site does not exist, or the network cannot be with these widths.
-        ArchbuilderError: A width is shared through a YAML alias or merge key and cannot change alone.
+    Attributes:
+        sites: The sites so far.
+        declared: Every `in:` so far, with the channels that arrive there.
     """
-    plan = plan_network(document, widths)
-    targets = {name: site.value for name, site in plan.sites.items()}
-    for _ in range(_PASSES):
-        plan = plan_network(document, targets)
-        numbers = [*((site.node, site.value) for site in plan.sites.values()), *plan.declared_inputs]
-        source = replace_numbers(document.source, numbers)
-        if source.text == document.source.text:
-            return document
-        document, problems = read_spec(source)
-        raise_if_any(problems)
-    raise ArchbuilderError(f"{document.source.name}: its YAML aliases do not allow these widths; write them out")
+
+    def __init__(self, document: SpecDocument, asked: Mapping[str, int]) -> None:
+        self.sites: dict[str, Site] = {}
+        self.declared: list[DeclaredInput] = []
+        self._asked = asked
+        self._document = document
+        self._names: dict[
+            tuple[int, str], tuple[str, str]
+        ] = {}  # a layer that stands there several times has its sites once
+        header = document.header
+        self._follow = bool(asked) or header.width != 1 or header.depth != 1
+
+    def note_sites(self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any]) -> None:
+        """Note the widths of a layer as sites, and put those that are asked for into its values.
+
+        A width that the file does not write is a site too where its block has a default.
+        """
+        if not block and entry in self._document.classifiers:
+            return  # what gives the classes is no width to search
+        for key in block.widths if block else PRIMITIVES[entry.type].widths:
+            default = block.parameters[key].default if block else None
+            written = values.get(key, default)
+            if (
+                isinstance(entry.values.get(key), Expression)
+                or not isinstance(written, int)
+                or isinstance(written, bool)
+            ):
+                continue
+            identity = (id(entry.node.entries.get(key, entry.node)), key)
+            shared, name = self._names.setdefault(identity, (layer, f"{layer}.{key}"))
+            width = self._asked.get(name, written)
+            if key in values or name in self._asked:
+                values[key] = width
+            self.sites[name] = Site(name, width, default, shared, key, entry.node)
+
+    def share(self, member: Member, name: str) -> None:
+        """Name the sites of a repeated layer after the layer as a whole: `layer1.out`, not `layer1.0.out`."""
+        if not isinstance(member, LayerEntry):
+            return
+        for entry in (member, *member.overrides.values()):
+            for key in {*member.node.entries, *self._defaults(member)}:
+                if entry.node.entries.get(key) is member.node.entries.get(key):  # an override has sites of its own
+                    identity = (id(entry.node.entries.get(key, entry.node)), key)
+                    self._names.setdefault(identity, (name, f"{name}.{key}"))
+
+    def _defaults(self, entry: LayerEntry) -> tuple[str, ...]:
+        block = self._document.block(entry.type)
+        return block.widths if block else ()
+
+    def declare(self, layer: str, entry: LayerEntry, arriving: int) -> bool:
+        """Note an `in:`; tell whether it must be what arrives, or follows it.
+
+        It follows where widths are changed: by asking, by a multiplier, or by a spec that extends the one it is in.
+        """
+        self.declared.append(DeclaredInput(layer, entry.node, arriving))
+        own = entry.node.entries["in"].value.source is self._document.source
+        return not self._follow and (own or not self._document.extends)
+
+    def scaled(self, width: int) -> int:
+        """Multiply a width as MobileNets do: to a multiple of the divisor, never by more than a tenth less.
+
+        The rule is that of tensorflow/models' slim `_make_divisible`. A width of 0 stays 0.
+        """
+        multiplier, divisor = self._document.header.width, self._document.header.divisor
+        if multiplier == 1 or not width:
+            return width
+        wanted = width * multiplier
+        rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
+        return rounded if rounded >= 0.9 * wanted else rounded + divisor
+
+    def multiplied(self, op: _P, entry: LayerEntry, keys: tuple[str, ...]) -> _P:
+        """Give a primitive with its widths multiplied; the classes of a last layer, and $ values, stay."""
+        if self._document.header.width == 1 or not keys or entry in self._document.classifiers:
+            return op
+        keys = tuple(key for key in keys if not isinstance(entry.values.get(key), Expression))
+        fields = {name: field.alias for name, field in type(op).model_fields.items() if field.alias in keys}
+        return op.model_copy(update={name: self.scaled(getattr(op, name)) for name in fields})

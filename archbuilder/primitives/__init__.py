@@ -2,10 +2,10 @@
 
 from archbuilder.primitives.convolution import Convolution
 from archbuilder.primitives.linear import Flatten, Linear
-from archbuilder.primitives.merges import Add, Concat, Merge
-from archbuilder.primitives.normalisation import BatchNorm
-from archbuilder.primitives.pointwise import Activation, Dropout
-from archbuilder.primitives.pooling import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool
+from archbuilder.primitives.merges import Add, Concat, Merge, Multiply
+from archbuilder.primitives.normalisation import BatchNorm, GroupNorm, LocalResponseNorm
+from archbuilder.primitives.pointwise import Activation, ChannelShuffle, Dropout, Identity, Rescale
+from archbuilder.primitives.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, MaxPool
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, shape_text
 
 PRIMITIVES: dict[str, type[Primitive]] = {
@@ -13,19 +13,25 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     for primitive in (
         Convolution,
         BatchNorm,
+        GroupNorm,
+        LocalResponseNorm,
         Activation,
         MaxPool,
         AvgPool,
         AdaptiveAvgPool,
+        AdaptiveMaxPool,
         GlobalAvgPool,
         Dropout,
+        ChannelShuffle,
+        Identity,
+        Rescale,
         Flatten,
         Linear,
     )
 }
 """Every primitive by its word in a spec."""
 
-MERGES: dict[str, type[Merge]] = {merge.type: merge for merge in (Concat, Add)}
+MERGES: dict[str, type[Merge]] = {merge.type: merge for merge in (Concat, Add, Multiply)}
 """Every merge by its word in a spec."""
 
 __all__ = [
@@ -33,18 +39,25 @@ __all__ = [
     "PRIMITIVES",
     "Activation",
     "AdaptiveAvgPool",
+    "AdaptiveMaxPool",
     "Add",
     "AvgPool",
     "BatchNorm",
+    "ChannelShuffle",
     "Concat",
     "Convolution",
     "Dropout",
     "Flatten",
     "GlobalAvgPool",
+    "GroupNorm",
+    "Identity",
     "Linear",
+    "LocalResponseNorm",
     "MaxPool",
     "Merge",
+    "Multiply",
     "Primitive",
+    "Rescale",
     "Shape",
     "ShapeError",
     "shape_text",

@@ -2,9 +2,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from archbuilder.primitives.fields import NonNegativePair, PositivePair, Width
+from archbuilder.primitives.fields import Padding, PositivePair, Sides, Width
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
-from archbuilder.primitives.window import slide
+from archbuilder.primitives.window import same_padding, slide
 
 
 class Convolution(Primitive):
@@ -17,7 +17,11 @@ class Convolution(Primitive):
     out_channels: Width = Field(alias="out", description="Output channels.")
     kernel_size: PositivePair = Field(alias="kernel", description="Kernel size: one number, or [height, width].")
     stride: PositivePair = Field((1, 1), description="Stride: one number, or [height, width].")
-    padding: NonNegativePair = Field((0, 0), description="Zero padding on each side: one number, or [height, width].")
+    padding: Padding = Field(
+        ((0, 0), (0, 0)),
+        description="Zero padding: one number, [height, width], [[top, bottom], [left, right]], or same, "
+        "after which sizes are divided by the stride.",
+    )
     dilation: PositivePair = Field((1, 1), description="Spacing of the kernel's taps.")
     groups: Width = Field(1, description="Groups that the channels are split into; must divide both counts.")
     bias: bool = Field(True, description="Whether a bias is added to each output channel.")
@@ -30,8 +34,15 @@ class Convolution(Primitive):
                 f"{self.groups} groups do not divide {channels} input and {self.out_channels} output channels evenly",
                 key="groups",
             )
-        size = slide((height, width), self.kernel_size, self.stride, self.padding, dilation=self.dilation)
+        sides = self.sides(arriving)
+        size = slide((height, width), self.kernel_size, self.stride, sides, dilation=self.dilation)
         return self.out_channels, *size
+
+    def sides(self, arriving: Shape) -> Sides:
+        """Give the zeros that are added to what arrives: ((top, bottom), (left, right))."""
+        if self.padding == "same":
+            return same_padding((arriving[1], arriving[2]), self.kernel_size, self.stride, self.dilation)
+        return self.padding
 
     def parameters(self, arriving: Shape) -> int:
         """Count out * in / groups * kh * kw weights, and out biases."""

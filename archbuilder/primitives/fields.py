@@ -1,6 +1,6 @@
 """The types of the values that a primitive's keys take, each with its bounds."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -32,3 +32,31 @@ def _pair(minimum: int) -> BeforeValidator:
 
 PositivePair = Annotated[tuple[int, int], _pair(1)]
 NonNegativePair = Annotated[tuple[int, int], _pair(0)]
+
+
+def _padding(value: Any) -> Any:
+    """Accept `same`, one number, [height, width], or [[top, bottom], [left, right]]."""
+    if value == "same":
+        return value
+    pair = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise PydanticCustomError("padding", _PADDING_FORMS)
+    sides = [(side, side) if isinstance(side, int) and not isinstance(side, bool) else side for side in pair]
+    for side in sides:
+        if (
+            not isinstance(side, list | tuple)
+            or len(side) != 2
+            or not all(isinstance(item, int) and not isinstance(item, bool) for item in side)
+        ):
+            raise PydanticCustomError("padding", _PADDING_FORMS)
+        if not all(0 <= item <= LARGEST_EXTENT for item in side):
+            raise PydanticCustomError("padding", f"expected 0 to {LARGEST_EXTENT:,}")
+    return (tuple(sides[0]), tuple(sides[1]))
+
+
+_PADDING_FORMS = "expected same, a whole number, two as [height, width], or [[top, bottom], [left, right]]"
+Sides = tuple[tuple[int, int], tuple[int, int]]
+Padding = Annotated[
+    Literal["same"] | Sides, BeforeValidator(_padding, json_schema_input_type=str | int | list[int | list[int]])
+]
+"""`same`, or what is added as ((top, bottom), (left, right))."""

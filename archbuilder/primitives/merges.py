@@ -1,6 +1,7 @@
 """How parallel branches join. A merge has no parameters and costs nothing by fvcore's conventions."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import ClassVar
 
 from archbuilder.primitives.primitive import Shape, ShapeError, expect_map, shape_text
@@ -44,6 +45,20 @@ class Add(Merge):
         if len(set(arriving)) > 1:
             raise ShapeError(f"branches of different shapes cannot be added: {_list(arriving)}")
         return arriving[0]
+
+
+class Multiply(Merge):
+    """Branches multiplied, element by element; one of 1 x 1 counts for every place, as in squeeze-and-excitation."""
+
+    type: ClassVar[str] = "multiply"
+
+    def output_shape(self, arriving: Sequence[Shape]) -> Shape:
+        """N x C x H x W, where every branch is that or N x C x 1 x 1."""
+        largest = max(arriving, key=prod)
+        for shape in arriving:
+            if shape != largest and shape != (largest[0], 1, 1)[: len(largest)]:
+                raise ShapeError(f"branches of these shapes cannot be multiplied: {_list(arriving)}")
+        return largest
 
 
 def _list(shapes: Sequence[Shape]) -> str:

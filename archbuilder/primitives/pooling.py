@@ -1,10 +1,11 @@
+from math import prod
 from typing import ClassVar
 
 from pydantic import Field
 
 from archbuilder.primitives.fields import NonNegativePair, PositivePair
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
-from archbuilder.primitives.window import slide
+from archbuilder.primitives.window import both_sides, slide
 
 
 class _Pool(Primitive):
@@ -26,7 +27,8 @@ class _Pool(Primitive):
                 raise ShapeError(
                     f"a padding of {padding} is more than half the window of {kernel}", key="padding", spatial=True
                 )
-        size = slide((height, width), self.kernel_size, self.steps, self.padding, ceil_mode=self.ceil_mode)
+        sides = both_sides(self.padding)
+        size = slide((height, width), self.kernel_size, self.steps, sides, ceil_mode=self.ceil_mode)
         return channels, *size
 
 
@@ -45,8 +47,6 @@ class AvgPool(_Pool):
 
 
 class _AdaptivePool(Primitive):
-    operator: ClassVar[str | None] = "adaptive_avg_pool2d"
-
     @property
     def output_size(self) -> tuple[int, int]:
         """The height and width that leave."""
@@ -57,16 +57,8 @@ class _AdaptivePool(Primitive):
         channels, *_ = expect_map(arriving, "a pool")
         return channels, *self.output_size
 
-    def macs(self, arriving: Shape, leaving: Shape) -> int:
-        """Count one per input element, as fvcore does."""
-        return arriving[0] * arriving[1] * arriving[2]
 
-
-class AdaptiveAvgPool(_AdaptivePool):
-    """The mean over windows chosen to give one output size, as torch.nn.AdaptiveAvgPool2d."""
-
-    type: ClassVar[str] = "adaptive_avg_pool"
-
+class _ToSize(_AdaptivePool):
     output: PositivePair = Field(description="Output size: one number, or [height, width].")
 
     @property
@@ -75,7 +67,27 @@ class AdaptiveAvgPool(_AdaptivePool):
         return self.output
 
 
-class GlobalAvgPool(_AdaptivePool):
+class _Mean(_AdaptivePool):
+    operator: ClassVar[str | None] = "adaptive_avg_pool2d"
+
+    def macs(self, arriving: Shape, leaving: Shape) -> int:
+        """Count one per input element, as fvcore does."""
+        return prod(arriving)
+
+
+class AdaptiveMaxPool(_ToSize):
+    """The maximum over windows chosen to give one output size, as torch.nn.AdaptiveMaxPool2d."""
+
+    type: ClassVar[str] = "adaptive_max_pool"
+
+
+class AdaptiveAvgPool(_ToSize, _Mean):
+    """The mean over windows chosen to give one output size, as torch.nn.AdaptiveAvgPool2d."""
+
+    type: ClassVar[str] = "adaptive_avg_pool"
+
+
+class GlobalAvgPool(_Mean):
     """The mean of each channel: N x C x H x W -> N x C x 1 x 1."""
 
     type: ClassVar[str] = "global_avg_pool"

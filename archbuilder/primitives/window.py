@@ -3,10 +3,28 @@
 from archbuilder.primitives.primitive import ShapeError
 
 Pair = tuple[int, int]
+Sides = tuple[Pair, Pair]
+
+
+def same_padding(extent: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Sides:
+    """Give the zeros that keep ceil(n / stride) positions, the odd one at the bottom and the right.
+
+    For a stride of 1 this is PyTorch's `padding="same"`; for others TensorFlow's SAME.
+    """
+    sides = []
+    for n, k, s, d in zip(extent, kernel, stride, dilation, strict=True):
+        total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+        sides.append((total // 2, total - total // 2))
+    return sides[0], sides[1]
+
+
+def both_sides(padding: Pair) -> Sides:
+    """Give a padding that is the same on both sides."""
+    return (padding[0], padding[0]), (padding[1], padding[1])
 
 
 def slide(
-    extent: Pair, kernel: Pair, stride: Pair, padding: Pair, *, dilation: Pair = (1, 1), ceil_mode: bool = False
+    extent: Pair, kernel: Pair, stride: Pair, padding: Sides, *, dilation: Pair = (1, 1), ceil_mode: bool = False
 ) -> Pair:
     """Count the positions of a window in each direction.
 
@@ -17,7 +35,7 @@ def slide(
         ShapeError: The window is larger than the padded input.
     """
     reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
-    padded = (extent[0] + 2 * padding[0], extent[1] + 2 * padding[1])
+    padded = (extent[0] + sum(padding[0]), extent[1] + sum(padding[1]))
     if reach[0] > padded[0] or reach[1] > padded[1]:
         window = f"{reach[0]} x {reach[1]}"
         arriving = f"{extent[0]} x {extent[1]}"
@@ -28,13 +46,14 @@ def slide(
             spatial=True,
         )
     return (
-        _positions(extent[0], padded[0], reach[0], stride[0], padding[0], ceil_mode),
-        _positions(extent[1], padded[1], reach[1], stride[1], padding[1], ceil_mode),
+        _positions(extent[0], padding[0], reach[0], stride[0], ceil_mode),
+        _positions(extent[1], padding[1], reach[1], stride[1], ceil_mode),
     )
 
 
-def _positions(extent: int, padded: int, reach: int, stride: int, padding: int, ceil_mode: bool) -> int:
+def _positions(extent: int, padding: Pair, reach: int, stride: int, ceil_mode: bool) -> int:
+    free = extent + sum(padding) - reach
     if not ceil_mode:
-        return (padded - reach) // stride + 1
-    positions = -((reach - padded) // stride) + 1
-    return positions - 1 if (positions - 1) * stride >= extent + padding else positions
+        return free // stride + 1
+    positions = -(-free // stride) + 1
+    return positions - 1 if (positions - 1) * stride >= extent + padding[0] else positions

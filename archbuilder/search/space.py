@@ -1,16 +1,15 @@
 """What may be tried: the widths of each site."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from archbuilder.errors import Problem, Span
+from archbuilder.errors import Problem
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.search.globs import GlobError, match_sites
 from archbuilder.search.rules import Line, Widths, widths_text
 from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.nodes import location
 
 _SHOWN = 3  # sites that a message lists
 
@@ -70,7 +69,6 @@ def make_space(lines: list[Line], plan: Plan, problems: list[Problem]) -> Space 
             more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
             message = f"leaves no width for {', '.join(empty[:_SHOWN])}{more}"
             problems.append(Problem(message, line.where, line.path, ("widths are whole multiples within the range",)))
-    problems += _shared(sites, owners, plan)
     if not sites or not all(sites.values()):
         return None
     return Space({name: sites[name] for name in plan.sites if name in sites})
@@ -97,21 +95,6 @@ def _owners(lines: list[Line], plan: Plan, problems: list[Problem]) -> dict[str,
         if sites and not any(owners[site] is line for site in sites):
             problems.append(_overruled(line, owners[sites[0]], sites[0]))
     return owners
-
-
-def _shared(searched: Collection[str], owners: Mapping[str, Line], plan: Plan) -> list[Problem]:
-    """Find sites that are one number of the spec's text, through a merge key: one cannot change without the other."""
-    problems = []
-    first: dict[Span, str] = {}
-    for name, site in plan.sites.items():
-        other = first.setdefault(site.node.span, name)
-        for one in {name, other} & set(searched) if other != name else ():
-            line, where = owners[one], location(site.node)
-            message = f"{other} and {name} are one number in the spec, so {one} cannot be searched alone"
-            note = f"it stands at {where} and is shared through a YAML merge key; write it out in both places"
-            problems.append(Problem(message, line.where, line.path, (note,)))
-            break
-    return problems
 
 
 def _overruled(line: Line, by: Line, site: str) -> Problem:

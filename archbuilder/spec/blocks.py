@@ -3,43 +3,24 @@
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel
 
-from archbuilder.errors import Problem, Source, raise_if_any
-from archbuilder.primitives.fields import LARGEST_WIDTH, NonNegativePair, PositivePair, Probability
+from archbuilder.errors import Problem, did_you_mean, raise_if_any
 from archbuilder.spec.grammar import Member, read_members
-from archbuilder.spec.nodes import Mapping, Sequence, plain
+from archbuilder.spec.nodes import Mapping, Node, Sequence, describe, location, plain
+from archbuilder.spec.parameters import Parameter, arguments_model, read_parameters
 from archbuilder.spec.reader import read_text, read_yaml
-from archbuilder.spec.validation import locator, validate
+from archbuilder.spec.validation import as_a_whole
 
-_FOLDER = Path(__file__).parent.parent / "blocks"
-
-PARAMETER_TYPES: dict[str, Any] = {
-    "width": Annotated[int, Field(ge=0, le=LARGEST_WIDTH)],  # a searchable number of channels; 0 leaves a branch out
-    "integer": int,
-    "number": float,
-    "boolean": bool,
-    "word": str,
-    "probability": Probability,
-    "size": PositivePair,
-    "padding": NonNegativePair,
+BLOCK_KEYS = {
+    "description": "What the block is, and whose.",
+    "parameters": "Names, each with a type or {type, default, minimum, maximum, choices, optional, description}.",
+    "body": "The layers that the block stands for; $name is a parameter's value, $in the channels that arrive.",
 }
 
-
-class Parameter(BaseModel):
-    """How a block declares one of its parameters."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
-
-    type: Literal["width", "integer", "number", "boolean", "word", "probability", "size", "padding"]
-    description: str = ""
-    default: Any = None
-    choices: list[Any] | None = None
-    minimum: int | None = None
-    maximum: int | None = None
-    optional: bool = False
+_FOLDER = Path(__file__).parent.parent / "blocks"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +29,19 @@ class Block:
 
     Attributes:
         name: The word by which a spec uses it.
+        description: What it is, and whose.
         parameters: Its declared parameters by name.
-        body: The layers and forks it stands for.
-        source: The file it is written in.
+        body: The members it stands for.
+        broken: Whether its parameters are at fault, so that nothing can be said of the layers that use it.
+        shipped: Whether it comes with the package: errors in it then point at the layer that uses it.
     """
 
     name: str
+    description: str
     parameters: dict[str, Parameter]
     body: list[Member]
-    source: Source
+    shipped: bool
+    broken: bool = False
 
     @cached_property
     def widths(self) -> tuple[str, ...]:
@@ -66,27 +51,25 @@ class Block:
     @cached_property
     def arguments(self) -> type[BaseModel]:
         """The model that the keys of a layer of this type are validated against."""
-        fields: dict[str, Any] = {}
-        for position, (name, parameter) in enumerate(self.parameters.items()):
-            kind = PARAMETER_TYPES[parameter.type]
-            if parameter.choices:
-                kind = Literal[tuple(parameter.choices)]
-            if parameter.minimum is not None or parameter.maximum is not None:
-                kind = Annotated[kind, Field(ge=parameter.minimum, le=parameter.maximum)]
-            optional = parameter.optional or parameter.default is not None
-            if parameter.optional:
-                kind = kind | None
-            default = parameter.default if optional else ...
-            # A parameter such as 3x3 is not an identifier: it is the alias of a field that is.
-            fields[f"parameter_{position}"] = (kind, Field(default, alias=name, description=parameter.description))
-        config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
-        return create_model(self.name, __config__=config, **fields)
+        return arguments_model(self.name, self.parameters)
 
     def values(self, arguments: BaseModel) -> dict[str, Any]:
-        """Give validated arguments by the parameters' own names."""
-        return dict(zip(self.parameters, arguments.__dict__.values(), strict=True))
+        """Give validated arguments by the parameters' own names.
+
+        A size that is the same in both directions is one number, so that `$stride != 1` and `$kernel // 2` mean what
+        they say.
+        """
+        return {key: _simplest(value) for key, value in zip(self.parameters, arguments.__dict__.values(), strict=True)}
 
 
+def _simplest(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    parts = [_simplest(part) for part in value]
+    return parts[0] if all(part == parts[0] and not isinstance(part, list) for part in parts) else parts
+
+
+@cache
 def shipped_blocks() -> tuple[str, ...]:
     """The names of the blocks that come with the package."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
@@ -95,30 +78,33 @@ def shipped_blocks() -> tuple[str, ...]:
 @cache
 def shipped_block(name: str) -> Block | None:
     """Give a block that comes with the package, or None if there is none of that name."""
-    path = _FOLDER / f"{name}.yaml"
     if name not in shipped_blocks():
         return None
     problems: list[Problem] = []
-    source = read_text(path, f"blocks/{name}.yaml")
-    node = read_yaml(source, problems)
-    assert isinstance(node, Mapping)
-    block = _read_block(name, node, source, problems)
+    source = read_text(_FOLDER / f"{name}.yaml", f"blocks/{name}.yaml")
+    block = read_block(name, read_yaml(source, problems), name, problems, shipped=True)
     raise_if_any(problems)
     return block
 
 
-def _read_block(name: str, node: Mapping, source: Source, problems: list[Problem]) -> Block:
-    parameters = {}
-    declared = node.get("parameters")
-    for key, entry in declared.entries.items() if isinstance(declared, Mapping) else ():
-        value = plain(entry.value)
-        values = {"type": value} if isinstance(value, str) else value
-        where = locator(entry.value if isinstance(entry.value, Mapping) else Mapping({}, source, entry.value.span))
-        parameter = validate(Parameter, values, "a parameter", f"parameters.{key}", where)
-        if isinstance(parameter, Parameter):
-            parameters[key] = parameter
-        else:
-            problems += parameter
+def read_block(name: str, node: Node, path: str, problems: list[Problem], *, shipped: bool = False) -> Block | None:
+    """Read a block's definition; what is wrong with it is added to `problems`."""
+    if not isinstance(node, Mapping):
+        message = f"found {describe(node)}, expected a block: a mapping with parameters and a body"
+        problems.append(Problem(message, location(node), path))
+        return None
+    for key in node.entries:
+        if key not in BLOCK_KEYS:
+            message = f"unknown key {key!r} for a block{did_you_mean(key, BLOCK_KEYS)}"
+            notes = (f"its keys are {', '.join(BLOCK_KEYS)}",)
+            problems.append(Problem(message, node.key_location(key), f"{path}.{key}", notes))
+    before = len(problems)
+    parameters = read_parameters(node.get("parameters"), f"{path}.parameters", problems)
+    broken = len(problems) > before
     body = node.get("body")
-    members = read_members(body if body is not None else Sequence([], source, node.span), "body", problems, forks=True)
-    return Block(name, parameters, members, source)
+    if not isinstance(body, Sequence) or not body.items:
+        problems.append(Problem("a block needs a body: a list of layers", as_a_whole(body or node), f"{path}.body"))
+        return None
+    description = node.get("description")
+    text = str(plain(description)) if description is not None else ""
+    return Block(name, text, parameters, read_members(body, f"{path}.body", problems), shipped, broken)

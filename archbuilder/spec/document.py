@@ -1,22 +1,29 @@
 """The validated model that a spec file becomes."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
 from keyword import kwlist
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from archbuilder.errors import Location, Problem, Source, SpecError
+from archbuilder.errors import ArchbuilderError, Location, Problem, Source, did_you_mean
+from archbuilder.primitives import PRIMITIVES
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
-from archbuilder.spec.grammar import LayerEntry, read_layer, read_members
-from archbuilder.spec.nodes import Mapping, Sequence, describe, location, plain
-from archbuilder.spec.reader import read_text, read_yaml
-from archbuilder.spec.sources import find_shipped
+from archbuilder.spec.assembly import assemble
+from archbuilder.spec.blocks import Block, read_block, shipped_block, shipped_blocks
+from archbuilder.spec.emitter import to_yaml
+from archbuilder.spec.grammar import LayerEntry, Member, SequenceEntry, read_layer, read_members
+from archbuilder.spec.initialisation import Init, InitField
+from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
+from archbuilder.spec.reader import read_text
+from archbuilder.spec.references import check_references
+from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.validation import as_a_whole, locator, validate
 
 Activation = Literal["none", "relu", "relu6", "silu", "gelu", "hardswish", "leaky_relu", "sigmoid"]
-Initialisation = Literal["pytorch", "kaiming", "truncated_normal"]
 
 _NOT_FIELDS = {*kwlist, "logits", "count", "index"}  # what a field of a named tuple with `logits` cannot be called
 
@@ -43,10 +50,14 @@ class ConvDefaults(BaseModel):
 
     model_config = _CONFIG
 
-    norm: Literal["none", "batch"] | None = Field(None, description="Normalisation after each convolution.")
+    norm: Literal["none", "batch", "group"] | None = Field(None, description="Normalisation after each convolution.")
+    norm_groups: int | None = Field(None, ge=1, description="Groups of group normalisation.")
     activation: Activation | None = Field(None, description="The nonlinearity at the end of each conv, or none.")
     bias: bool | None = Field(None, description="Whether convolutions have a bias.")
-    eps: float | None = Field(None, gt=0, lt=1, description="Added to the variance by batch normalisation.")
+    eps: float | None = Field(None, gt=0, lt=1, description="Added to the variance by the normalisation.")
+    momentum: float | None = Field(
+        None, ge=0, le=1, description="How much of each batch enters the running statistics."
+    )
 
 
 def _word(value: Any) -> Any:
@@ -61,16 +72,32 @@ class Header(BaseModel):
     name: Annotated[str, BeforeValidator(_word), Field(min_length=1, max_length=200)] = Field(
         "network", description="The network's name; the file's name unless given."
     )
+    description: str = Field("", description="What the network is, and whose.")
+    extends: Any = Field(None, description="A spec that this one changes: a file beside it, or a shipped name.")
+    include: Any = Field(None, description="Files of blocks: one, or a list.")
     input: InputShape = Field(description="The images: {channels: 3, height: 224, width: 224}.")
-    classes: int = Field(ge=1, le=LARGEST_WIDTH, description="Number of classes; the last layer gives one logit each.")
-    conv: ConvDefaults = Field(ConvDefaults(), description="Defaults of every conv of the file.")
-    init: Initialisation = Field(
-        "pytorch",
-        description="Weight initialisation: pytorch (each layer's own default), kaiming (He et al., 2015: normal by "
-        "fan-out for convolutions with zero bias; normal 0.01 for linear layers) or truncated_normal (0.01).",
+    classes: int = Field(
+        ge=1, le=LARGEST_WIDTH, description="Number of classes; the last layer gives a logit for each."
     )
+    variables: dict[str, Any] = Field({}, description="Names for values; $name is the value anywhere in the layers.")
+    width: float = Field(1.0, gt=0, le=100, description="Multiplies every width of the layers but the classes.")
+    depth: float = Field(1.0, gt=0, le=100, description="Multiplies every repeat, rounded up.")
+    divisor: int = Field(8, ge=1, le=1024, description="Multiplied widths are rounded to multiples of this.")
+    conv: ConvDefaults = Field(ConvDefaults(), description="Defaults of every conv of the file, inside blocks too.")
+    init: InitField = Field(
+        Init(type="pytorch"), description="Weight initialisation of layers without one of their own."
+    )
+    blocks: Any = Field(None, description="Blocks of your own: a name, parameters and a body each.")
     layers: Any = Field(description="The layers in order.")
     aux: Any = Field(None, description="Auxiliary classifiers, used in training alone.")
+
+
+HEAD_KEYS = {
+    "after": "The named place that the head attaches to: a layer, or a place inside one, such as mixed.branch2.",
+    "loss_weight": "What the head's loss is multiplied by before it is added to that of the logits.",
+    "layers": "The head's own layers, instead of a type; the last one gives the classes.",
+    "listed": "Where its keys stand in the state dict: before_classifier, or at_tap.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +105,16 @@ class Head:
     """An auxiliary classifier as a file has it.
 
     Attributes:
-        layer: Its block and values.
-        after: The name of the layer it attaches to.
+        member: Its block and values, or its layers.
+        after: The name of the place it attaches to.
         loss_weight: What its loss is multiplied by before it is added to that of the logits.
+        listed_at_tap: Whether its state-dict keys stand behind those of the layer it attaches to.
     """
 
-    layer: LayerEntry
+    member: LayerEntry | SequenceEntry
     after: str
     loss_weight: float
+    listed_at_tap: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,17 +123,43 @@ class SpecDocument:
 
     Attributes:
         source: The text.
+        root: All of it, with what it extends and includes.
+        depends: Whether it extends or includes files that do not come with the package.
         header: Name, input, classes and defaults.
-        layers: The layers in order.
+        blocks: The blocks that it defines, by name.
+        layers: The members in order.
         heads: The auxiliary classifiers.
         guessed: The keys of the header that are at fault and stand-ins here, so that the layers can be checked.
     """
 
     source: Source
+    root: Mapping
+    depends: bool
     header: Header
-    layers: list[LayerEntry]
+    blocks: dict[str, Block]
+    layers: list[Member]
     heads: list[Head]
-    guessed: frozenset[str] = frozenset()
+    guessed: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def standalone_text(self) -> str:
+        """The spec as a text that needs no other file: its own, or all of it written out (without comments)."""
+        return to_yaml(plain(self.root)) if self.depends else self.source.text
+
+    def block(self, name: str) -> Block | None:
+        """Give the block of a name: one of the spec's own, or a shipped one."""
+        return self.blocks.get(name) or shipped_block(name)
+
+    @property
+    def extends(self) -> bool:
+        """Whether layers of it stand in another file, which it extends."""
+        return any(member.node.source is not self.source for member in self.layers)
+
+    @cached_property
+    def classifiers(self) -> tuple[Member, ...]:
+        """The members that give the classes: the last of the layers, and of each head's own."""
+        own = [head.member.members for head in self.heads if isinstance(head.member, SequenceEntry)]
+        return tuple(members[-1] for members in [self.layers, *own] if members)
 
 
 def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
@@ -115,22 +170,20 @@ def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
         spec is planned; a spec with problems is good for finding more of them and for nothing else.
 
     Raises:
-        SpecError: The text is not YAML at all.
+        SpecError: The text is not YAML at all, or what it extends or includes cannot be read.
     """
     problems: list[Problem] = []
-    root = read_yaml(source, problems)
-    if not isinstance(root, Mapping):
-        message = f"found {describe(root)}, expected a mapping with the keys input, classes and layers"
-        raise SpecError([*problems, Problem(message, location(root))])
+    root, depends = assemble(source, problems)
     header, guessed = _read_header(root, Path(source.name).stem, problems)
+    blocks = _read_blocks(root.get("blocks"), problems)
+    check_references(blocks, header.variables, problems)
     layers = root.get("layers")
-    members = read_members(layers, "layers", problems, forks=False)
-    entries = [member for member in members if isinstance(member, LayerEntry)]
+    members = read_members(layers, "layers", problems)
     if isinstance(layers, Sequence) and not layers.items:
         problems.append(Problem("a network needs at least one layer", root.key_location("layers"), "layers"))
     heads = _read_heads(root.get("aux"), problems)
-    _check_names(entries, heads, problems)
-    return SpecDocument(source, header, entries, heads, guessed), problems
+    _check_names(members, heads, problems)
+    return SpecDocument(source, root, depends, header, blocks, members, heads, guessed), problems
 
 
 def open_spec(name_or_path: str | Path) -> Source:
@@ -143,25 +196,58 @@ def open_spec(name_or_path: str | Path) -> Source:
     shipped = find_shipped("specs", str(name_or_path))
     if shipped is not None and not path.is_file():
         return read_text(shipped)
+    if len(path.parts) == 1 and not path.exists() and not path.suffix:
+        names = shipped_names("specs")
+        near = did_you_mean(str(name_or_path), names)
+        raise ArchbuilderError(f"{name_or_path}: no such file, and no shipped spec of that name{near}")
     return read_text(path, str(name_or_path))
 
 
 def _read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Header, frozenset[str]]:
     values: dict[str, Any] = {"name": name}
-    for key, entry in root.entries.items():  # the layers stay nodes, so that each knows its place
-        values[key] = None if key in ("layers", "aux") else plain(entry.value)
+    for key, entry in root.entries.items():
+        values[key] = None if key in ("layers", "aux", "blocks") else plain(entry.value)
     header = validate(Header, values, "a spec", "", locator(root))
+    faults = [] if isinstance(header, Header) else header
     if isinstance(header, Header):
-        return header, frozenset()
-    problems += header
-    faulty = frozenset(problem.path.split(".")[0] for problem in header)
+        faults = [
+            Problem(f"{word!r} cannot name a variable", root.key_location("variables"), f"variables.{word}")
+            for word in header.variables
+            if not re.fullmatch(r"\w+", word) or word in ("in", "classes")
+        ]
+        if not faults:
+            return header, frozenset()
+    problems += faults
+    paths = [problem.path for problem in faults]
+    faulty = {key for key in values if any(path == key or path.startswith(f"{key}.") for path in paths)}
+    faulty |= {"input", "classes"} - values.keys()
     stand_ins = {"input": {"channels": 3, "height": 224, "width": 224}, "classes": 1000, "layers": None}
     kept = {key: value for key, value in values.items() if key not in faulty}
-    return Header.model_validate(stand_ins | kept), faulty
+    return Header.model_validate(stand_ins | kept), frozenset(faulty)
 
 
-def _read_heads(node: Any, problems: list[Problem]) -> list[Head]:
+def _read_blocks(node: Node | None, problems: list[Problem]) -> dict[str, Block]:
+    blocks: dict[str, Block] = {}
     if node is None:
+        return blocks
+    if not isinstance(node, Mapping):
+        problems.append(Problem(f"found {describe(node)}, expected blocks by name", location(node), "blocks"))
+        return blocks
+    for name, entry in node.entries.items():
+        if name in PRIMITIVES or name in shipped_blocks():
+            message = (
+                f"{name!r} is a {'layer type' if name in PRIMITIVES else 'shipped block'} already; take another name"
+            )
+            problems.append(Problem(message, entry.key_location, f"blocks.{name}"))
+            continue
+        block = read_block(name, entry.value, f"blocks.{name}", problems)
+        if block:
+            blocks[name] = block
+    return blocks
+
+
+def _read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
+    if node is None or (isinstance(node, Scalar) and node.value is None):
         return []
     if not isinstance(node, Sequence):
         problems.append(Problem(f"found {describe(node)}, expected a list of heads", as_a_whole(node), "aux"))
@@ -172,35 +258,56 @@ def _read_heads(node: Any, problems: list[Problem]) -> list[Head]:
             message = f"found {describe(item)}, expected a head, such as {{name: aux1, after: inception4a}}"
             problems.append(Problem(message, location(item), f"aux.{position}"))
             continue
-        layer = read_layer(item, "aux", position, problems, default_type="aux_head")
-        after, loss_weight = layer.values.pop("after", None), layer.values.pop("loss_weight", 0.3)
-        if layer.name is None and "name" not in item.entries:
-            problems.append(Problem("a head needs a name", layer.where, layer.path))
-        elif layer.name is not None and (
-            not layer.name.isidentifier() or layer.name.startswith("_") or layer.name in _NOT_FIELDS
-        ):
-            message = f"{layer.name!r} cannot name an output: heads are fields of the training output"
-            problems.append(Problem(message, layer.place("name"), f"{layer.path}.name"))
-            continue
-        if not isinstance(after, str):
-            message = "a head needs the name of the layer it attaches to, such as after: inception4a"
-            problems.append(Problem(message, layer.place("after"), f"{layer.path}.after"))
-        elif isinstance(loss_weight, bool) or not isinstance(loss_weight, int | float) or not 0 <= loss_weight <= 1000:
-            message = f"found {describe(item.entries['loss_weight'].value)}, expected a number from 0 to 1000"
-            problems.append(Problem(message, layer.place("loss_weight"), f"{layer.path}.loss_weight"))
-        elif layer.name is not None:
-            heads.append(Head(layer, after, float(loss_weight)))
+        head = _read_head(item, position, problems)
+        if head:
+            heads.append(head)
     return heads
 
 
-def _check_names(layers: list[LayerEntry], heads: list[Head], problems: list[Problem]) -> None:
+def _read_head(node: Mapping, position: int, problems: list[Problem]) -> Head | None:
+    layer = read_layer(node, "aux", position, problems, default_type="aux_head")
+    values = {key: layer.values.pop(key, None) for key in HEAD_KEYS}
+    before = len(problems)
+
+    def refuse(key: str, message: str) -> None:
+        problems.append(Problem(message, layer.place(key), f"{layer.path}.{key}" if key else layer.path))
+
+    if layer.name is None:
+        if "name" not in node.entries:
+            refuse("", "a head needs a name")
+    elif not layer.name.isidentifier() or layer.name.startswith("_") or layer.name in _NOT_FIELDS:
+        refuse("name", f"{layer.name!r} cannot name an output: heads are fields of the training output")
+    if not isinstance(values["after"], str):
+        refuse("after", "a head needs the name of the layer it attaches to, such as after: inception4a")
+    weight = 0.3 if values["loss_weight"] is None else values["loss_weight"]
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1000:
+        refuse("loss_weight", f"found {describe(node.entries['loss_weight'].value)}, expected a number from 0 to 1000")
+    if values["listed"] not in (None, "before_classifier", "at_tap"):
+        refuse("listed", "expected before_classifier or at_tap")
+    for key in ("from", "repeat", "overrides"):
+        if key in node.entries:
+            refuse(key, f"{key!r} has no meaning for a head")
+    if layer.type in PRIMITIVES:
+        refuse("type", f"a head is a block, or has layers of its own; {layer.type} is one layer")
+    member: LayerEntry | SequenceEntry = layer
+    if values["layers"] is not None:
+        for key in [*layer.values, *(word for word in ("type",) if word in node.entries)]:
+            refuse(key, f"{key!r} has no meaning beside the head's own layers")
+        inner = read_members(node.get("layers"), f"{layer.path}.layers", problems)
+        member = SequenceEntry(node, layer.path, layer.name, members=inner)
+    if len(problems) > before or layer.name is None:
+        return None
+    return Head(member, values["after"], float(weight), values["listed"] == "at_tap")
+
+
+def _check_names(members: list[Member], heads: list[Head], problems: list[Problem]) -> None:
     first: dict[str, Location] = {}
-    for layer in [*layers, *(head.layer for head in heads)]:
-        if layer.name is None:
+    for member in [*members, *(head.member for head in heads)]:
+        if member.name is None:
             continue
-        where = layer.place("name")
-        if layer.name in first:
-            earlier = first[layer.name]
-            message = f"the name {layer.name!r} is taken: line {earlier.line} has it already"
-            problems.append(Problem(message, where, f"{layer.path}.name", related=(earlier,)))
-        first.setdefault(layer.name, where)
+        where = member.place("name")
+        if member.name in first:
+            earlier = first[member.name]
+            message = f"the name {member.name!r} is taken: line {earlier.line} has it already"
+            problems.append(Problem(message, where, f"{member.path}.name", related=(earlier,)))
+        first.setdefault(member.name, where)

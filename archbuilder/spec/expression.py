@@ -58,6 +58,13 @@ class Expression:
         return _evaluate(self._tree, scope, self.text)
 
 
+def names_in(value: Any) -> tuple[str, ...]:
+    """Give the parameters that a value of a layer refers to: one `$` value, or a list with such."""
+    if isinstance(value, list):
+        return tuple(name for item in value for name in names_in(item))
+    return value.names if isinstance(value, Expression) else ()
+
+
 def is_expression(value: object) -> bool:
     """Tell whether a plain value of a file is a `$` value: a text with a `$` in it."""
     return isinstance(value, str) and "$" in value

@@ -1,84 +1,119 @@
-"""Lists of layers: what may stand in `layers:`, in a branch and in a block's body."""
+"""Lists of members: what may stand in `layers:`, in a branch, in a sequence and in a block's body."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from archbuilder.errors import Location, Problem
+from archbuilder.errors import Location, Problem, did_you_mean
 from archbuilder.primitives import MERGES
 from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression
 from archbuilder.spec.names import name_fault
-from archbuilder.spec.nodes import Mapping, Node, Sequence, describe, location, plain
+from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
 from archbuilder.spec.validation import as_a_whole
+
+LARGEST_REPEAT = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class LayerEntry:
-    """A layer as a file has it.
+class Member:
+    """What every member of a list has.
 
     Attributes:
         node: The mapping of the file.
         path: Its place by name: `layers.conv1`.
-        type: The word for its primitive or block; an empty text if the file has none.
         name: Its name, if it has one.
-        values: The values of its keys, the general ones (`name`, `type`, `in`, `when`) left out.
         when: The condition under which it exists.
+        sources: The earlier members of the list whose outputs, concatenated, it takes; empty is the one before.
+        repeat: How many times it stands there; None is once, without a scope of its own.
     """
 
     node: Mapping
     path: str
-    type: str
     name: str | None
-    values: dict[str, Any]
     when: Expression | None = None
+    sources: tuple[str, ...] = ()
+    repeat: "int | Expression | None" = None
 
     @property
     def where(self) -> Location:
-        """Where the layer as a whole is pointed at."""
+        """Where the member as a whole is pointed at."""
         return as_a_whole(self.node)
 
     def place(self, key: str) -> Location:
-        """Where a key's value stands, or the layer as a whole if it is not written."""
+        """Where a key's value stands, or the member as a whole if it is not written."""
         entry = self.node.entries.get(key)
         return location(entry.value) if entry else self.where
 
 
 @dataclass(frozen=True, eq=False)
-class Branch:
-    """One of the parallel paths of a fork."""
+class LayerEntry(Member):
+    """A layer as a file has it.
 
-    name: str | None
-    members: list["Member"]
+    Attributes:
+        type: The word for its primitive or block; an empty text if the file has none.
+        values: The values of its keys, without those that every layer has.
+        overrides: The layer as it is at some of its repetitions; negative positions count from the end.
+        checks_input: Whether its `in:` is meant for this repetition.
+    """
+
+    type: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    overrides: dict[int, "LayerEntry"] = field(default_factory=dict)
+    checks_input: bool = True
 
 
 @dataclass(frozen=True, eq=False)
-class ForkEntry:
+class SequenceEntry(Member):
+    """Members one after the other under one name."""
+
+    members: list[Member] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """One of the parallel paths of a fork.
+
+    Attributes:
+        name: Its name, if it has one.
+        members: Its members; none is the identity.
+        when: The condition under which the branch exists, where it is written as a single member.
+    """
+
+    name: str | None
+    members: list[Member]
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ForkEntry(Member):
     """Parallel branches and how they join."""
 
-    node: Mapping
-    path: str
-    merge: str
+    merge: str = ""
     branches: list[Branch] = field(default_factory=list)
 
-    @property
-    def where(self) -> Location:
-        """Where the fork as a whole is pointed at."""
-        return as_a_whole(self.node)
+
+MEMBER_KEYS = {
+    "name": "The member's name: part of its state-dict keys, and what taps and `from` refer to.",
+    "when": "A condition, such as $norm == batch; without it the member always exists.",
+    "from": "Earlier named members of the same list whose outputs, concatenated, arrive; `input` is the list's own.",
+    "repeat": "How many times the member stands there, one after the other.",
+}
+LAYER_KEYS = MEMBER_KEYS | {
+    "type": "A primitive or a block.",
+    "in": "Channels that arrive; optional, and checked against what does.",
+    "overrides": "Other values at some repetitions: {0: {stride: 2}, -1: {activation: none}}.",
+    "init": "Weight initialisation of this layer: a word, or {type: truncated_normal, std: 0.1}.",
+}
+"""The keys that every layer has, whatever its type, with what they mean."""
 
 
-Member = LayerEntry | ForkEntry
-
-GENERAL_KEYS = ("name", "type", "in", "when")
-
-
-def read_members(node: Node | None, path: str, problems: list[Problem], *, forks: bool) -> list[Member]:
-    """Read a list of layers.
+def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[Member]:
+    """Read a list of members.
 
     Args:
         node: The list in the file.
         path: Its place by name.
         problems: Where what is wrong is added; a member that cannot be read at all is left out.
-        forks: Whether forks may stand in the list, as in the body of a block.
     """
     if not isinstance(node, Sequence):
         if node is not None:
@@ -86,20 +121,34 @@ def read_members(node: Node | None, path: str, problems: list[Problem], *, forks
         return []
     members: list[Member] = []
     for position, item in enumerate(node.items):
-        if not isinstance(item, Mapping):
+        if isinstance(item, Mapping):
+            members.append(_read_member(item, path, position, problems))
+        else:
             message = f"found {describe(item)}, expected a layer, such as {{type: max_pool, kernel: 3}}"
             problems.append(Problem(message, location(item), f"{path}.{position}"))
-        elif forks and (merge := next((word for word in MERGES if word in item.entries), None)):
-            members.append(_read_fork(item, merge, f"{path}.{position}", problems))
-        else:
-            members.append(read_layer(item, path, position, problems))
     return members
 
 
+def _read_member(node: Mapping, path: str, position: int, problems: list[Problem]) -> Member:
+    words = [word for word in (*MERGES, "sequence") if word in node.entries]
+    if not words or "type" in node.entries:
+        return read_layer(node, path, position, problems)
+    common = _read_common(node, path, position, problems)
+    known = {*MEMBER_KEYS, words[0]}
+    for key in node.entries:
+        if key not in known:
+            message = f"unknown key {key!r} beside {words[0]}{did_you_mean(key, known)}"
+            problems.append(Problem(message, node.key_location(key), f"{common['path']}.{key}"))
+    inner = node.entries[words[0]].value
+    if words[0] == "sequence":
+        return SequenceEntry(**common, members=read_members(inner, common["path"], problems))
+    return ForkEntry(**common, merge=words[0], branches=_read_branches(inner, common["path"], problems))
+
+
 def read_layer(node: Mapping, path: str, position: int, problems: list[Problem], default_type: str = "") -> LayerEntry:
-    """Read one layer; what is wrong with its general keys is added to `problems`."""
-    name = _read_name(node, f"{path}.{position}", problems)
-    path = f"{path}.{name if name is not None else position}"
+    """Read one layer; what is wrong with the keys that every layer has is added to `problems`."""
+    common = _read_common(node, path, position, problems)
+    path = common["path"]
     type_node = node.get("type")
     type_ = plain(type_node) if type_node else default_type
     if not isinstance(type_, str) or not type_:
@@ -110,51 +159,138 @@ def read_layer(node: Mapping, path: str, position: int, problems: list[Problem],
             problems.append(Problem("a layer needs a type, such as type: conv", as_a_whole(node), path))
         type_ = ""
     values: dict[str, Any] = {}
-    when = None
     for key, entry in node.entries.items():
-        value = plain(entry.value)
-        if is_expression(value):
-            try:
-                value = parse_expression(value)
-            except ExpressionError as error:
-                problems.append(Problem(str(error), location(entry.value), f"{path}.{key}"))
-                continue
-        if key == "when":
-            when = value if isinstance(value, Expression) else None
-            if when is None:
-                problems.append(Problem("a condition looks like $norm == batch", location(entry.value), f"{path}.when"))
-        elif key not in GENERAL_KEYS:
-            values[key] = value
-    return LayerEntry(node, path, type_, name, values, when)
+        if key not in LAYER_KEYS:
+            value = _value(entry.value, f"{path}.{key}", problems)
+            if value is _FAULTY:
+                type_ = ""  # what the layer is cannot be known; the fault is noted
+            else:
+                values[key] = value
+    layer = LayerEntry(**common, type=type_, values=values)
+    return replace(layer, overrides=_read_overrides(layer, problems)) if "overrides" in node.entries else layer
 
 
-def _read_name(node: Mapping, path: str, problems: list[Problem]) -> str | None:
+_FAULTY = object()
+
+
+def _value(node: Node, path: str, problems: list[Problem]) -> Any:
+    """Give a plain value, its `$` texts parsed; those in a list too."""
+    if isinstance(node, Sequence):
+        items = [_value(item, path, problems) for item in node.items]
+        return _FAULTY if any(item is _FAULTY for item in items) else items
+    value = plain(node)
+    if not is_expression(value):
+        return value
+    try:
+        return parse_expression(value)
+    except ExpressionError as error:
+        problems.append(Problem(str(error), location(node), path))
+        return _FAULTY
+
+
+def _read_common(node: Mapping, path: str, position: int, problems: list[Problem]) -> dict[str, Any]:
     name_node = node.get("name")
-    if name_node is None:
-        return None
-    name = plain(name_node)
-    fault = name_fault(name)
+    name = plain(name_node) if name_node is not None else None
+    fault = name_fault(name) if name_node is not None else None
     if fault:
-        problems.append(Problem(fault, location(name_node), f"{path}.name"))
+        assert name_node is not None
+        problems.append(Problem(fault, location(name_node), f"{path}.{position}.name"))
+        name = None
+    path = f"{path}.{name if name is not None else position}"
+    read = _Reader(node, path, problems)
+    return {
+        "node": node,
+        "path": path,
+        "name": name,
+        "when": read("when", _condition, "a condition looks like $norm == batch"),
+        "sources": read("from", _names, "expected the name of an earlier layer, or a list of names") or (),
+        "repeat": read("repeat", _count, f"expected how many times the layer stands there: 1 to {LARGEST_REPEAT:,}"),
+    }
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    node: Mapping
+    path: str
+    problems: list[Problem]
+
+    def __call__(self, key: str, convert: Callable[[Any], _T | None], expectation: str) -> _T | None:
+        inner = self.node.get(key)
+        if inner is None:
+            return None
+        value = _value(inner, f"{self.path}.{key}", self.problems)
+        if value is _FAULTY:
+            return None
+        result = convert(value)
+        if result is None:
+            self.problems.append(Problem(expectation, location(inner), f"{self.path}.{key}"))
+        return result
+
+
+def _condition(value: Any) -> Expression | None:
+    return value if isinstance(value, Expression) else None
+
+
+def _count(value: Any) -> int | Expression | None:
+    if isinstance(value, Expression):
+        return value
+    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_REPEAT else None
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    names = [value] if isinstance(value, str | int) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str | int) for name in names):
         return None
-    return str(name)
+    return tuple(str(name) for name in names)
 
 
-def _read_fork(node: Mapping, merge: str, path: str, problems: list[Problem]) -> ForkEntry:
-    branches = []
-    inner = node.entries[merge].value
-    named: Iterator[tuple[str | None, Node]]
-    if isinstance(inner, Mapping):
-        named = iter([(key, entry.value) for key, entry in inner.entries.items()])
-    elif isinstance(inner, Sequence):
-        named = iter([(None, item) for item in inner.items])
+def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, LayerEntry]:
+    node, path = layer.node.entries["overrides"].value, f"{layer.path}.overrides"
+    overrides: dict[int, LayerEntry] = {}
+    for key, entry in node.entries.items() if isinstance(node, Mapping) else ():
+        if not key.lstrip("-").isdigit() or not isinstance(entry.value, Mapping):
+            message = f"expected a repetition and its values, such as {{0: {{stride: 2}}}}, not {key}"
+            problems.append(Problem(message, entry.key_location, path))
+            continue
+        refused = set(entry.value.entries) & (set(LAYER_KEYS) - {"in", "init"})
+        for word in refused:
+            message = f"{word!r} is the same for every repetition"
+            problems.append(Problem(message, entry.value.key_location(word), f"{path}.{key}.{word}"))
+        merged = {k: e for k, e in layer.node.entries.items() if k not in ("overrides", "repeat", "when", "from")}
+        merged |= {k: e for k, e in entry.value.entries.items() if k not in refused}
+        overridden = replace(layer.node, entries=merged)
+        overrides[int(key)] = read_layer(overridden, layer.path.rpartition(".")[0], 0, problems, layer.type)
+    if not isinstance(node, Mapping) or not layer.repeat:
+        message = "expected repetitions and their values, such as {0: {stride: 2}}, beside a repeat"
+        problems.append(Problem(message, as_a_whole(node), path))
+    return overrides
+
+
+def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[Branch]:
+    if isinstance(node, Mapping):
+        named: list[tuple[str | None, Node]] = [(key, entry.value) for key, entry in node.entries.items()]
+        for key, entry in node.entries.items():
+            if fault := name_fault(key):
+                problems.append(Problem(fault, entry.key_location, f"{path}.{key}"))
+    elif isinstance(node, Sequence):
+        named = [(None, item) for item in node.items]
     else:
-        message = (
-            f"found {describe(inner)}, expected branches: a mapping of names to lists of layers, or a list of lists"
-        )
-        problems.append(Problem(message, location(inner), f"{path}.{merge}"))
-        named = iter(())
+        message = f"found {describe(node)}, expected branches: names and their lists of layers, or a list of lists"
+        problems.append(Problem(message, location(node), path))
+        return []
+    if not named:
+        problems.append(Problem("a fork needs at least one branch", as_a_whole(node), path))
+    branches = []
     for position, (name, branch) in enumerate(named):
         branch_path = f"{path}.{name if name is not None else position}"
-        branches.append(Branch(name, read_members(branch, branch_path, problems, forks=True)))
-    return ForkEntry(node, path, merge, branches)
+        if isinstance(branch, Scalar) and branch.value is None:  # `skip:` with nothing behind it is the identity
+            branch = Sequence([], branch.source, branch.span)  # noqa: PLW2901
+        if isinstance(branch, Mapping):
+            member = _read_member(branch, path, position, problems)
+            branches.append(Branch(name, [replace(member, when=None)], member.when))
+        else:
+            branches.append(Branch(name, read_members(branch, branch_path, problems)))
+    return branches

@@ -24,6 +24,8 @@ def name_fault(name: object) -> str | None:
         return "a name must be a word"
     if not NAME.fullmatch(name) or len(name) > 100:
         return f"{name[:40]!r} is not a name: letters, digits, _ and - alone, as it becomes a state-dict key"
-    if name in RESERVED:
+    if name == "input":
+        return "'input' is taken: from: input means what arrives at the list"
+    if name in RESERVED or name.startswith("_"):
         return f"{name!r} is taken: every torch.nn.Module has something of that name"
     return None

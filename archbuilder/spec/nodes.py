@@ -38,12 +38,19 @@ class Entry:
 
     Attributes:
         own: Whether the entry is written in this mapping, not taken over by a merge key (`<<`).
+        source: Where the key stands, if not in the file of its value.
     """
 
     key: str
     key_span: Span
     value: "Node"
     own: bool = True
+    source: Source | None = None
+
+    @property
+    def key_location(self) -> Location:
+        """Where the key stands."""
+        return Location(self.source or self.value.source, self.key_span)
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +70,7 @@ class Mapping:
 
     def key_location(self, key: str) -> Location:
         """Where a key of this mapping stands."""
-        return Location(self.source, self.entries[key].key_span)
+        return self.entries[key].key_location
 
 
 Node = Scalar | Sequence | Mapping

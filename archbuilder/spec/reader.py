@@ -48,7 +48,7 @@ def read_text(path: Path, name: str | None = None) -> Source:
         text = ""
     if len(data) > 4 * MAXIMUM_CHARACTERS or len(text) > MAXIMUM_CHARACTERS:
         raise ArchbuilderError(f"{name}: is larger than {MAXIMUM_CHARACTERS:,} characters; no spec needs that")
-    return Source(name, text)
+    return Source(name, text, path)
 
 
 def read_yaml(source: Source, problems: list[Problem]) -> Node:

@@ -59,7 +59,7 @@ def validate(
         return model.model_validate(values)
     except ValidationError as error:
         details = error.errors(include_url=False)
-    mistyped = _mistyped(details, model) if path else set()  # a file's header notes missing keys to guess them
+    mistyped = _mistyped(details, model)
     return [_problem(detail, model, what, path, locate) for detail in details if _place(detail) not in mistyped]
 
 
@@ -141,7 +141,7 @@ def _describe(model: type[BaseModel], key: str) -> tuple[str, ...]:
     return ()
 
 
-def locator(node: MappingNode) -> Locator:
+def locator(node: Node) -> Locator:
     """Give a function that finds places below a node: of a key itself, or of its value."""
 
     def locate(place: Place, at_key: bool) -> Location:

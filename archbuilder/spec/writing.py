@@ -25,8 +25,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     temporary = Path(name)
     try:
         os.close(handle)
-        temporary.chmod(0o666 & ~_umask())
         write(temporary)
+        temporary.chmod(0o666 & ~_umask())  # after writing, which may have put another file there
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
@@ -38,6 +38,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all, as UTF-8, its line ends as they are."""
+
     def write(place: Path) -> None:
         place.write_bytes(text.encode())
 

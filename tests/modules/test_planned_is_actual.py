@@ -4,11 +4,13 @@ from typing import Any
 
 import torch
 from hypothesis import HealthCheck, given, settings
+from support.nested_specs import nested_specs
 from support.random_specs import specs
 from torch import nn
 
 from archbuilder import NetworkSpec
 from archbuilder.analysis.fvcore_count import compare, count_with_fvcore
+from archbuilder.modules.blocks import Block, Series
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import Merge
 
@@ -37,13 +39,24 @@ def actual_shapes(network: nn.Module, images: torch.Tensor) -> dict[str, tuple[i
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(specs())
 def test_planned_is_actual_and_fvcores(values: dict[str, Any]) -> None:
+    check_planned_is_actual(values)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(nested_specs())
+def test_planned_is_actual_for_nested_specs(values: dict[str, Any]) -> None:
+    check_planned_is_actual(values)
+
+
+def check_planned_is_actual(values: dict[str, Any]) -> None:
     spec = NetworkSpec.from_dict(values)
     plan = spec.plan()
     network = spec.build()
     network.eval()
-    network.training = True  # the heads speak, while dropout and batch norm stay still
     images = torch.zeros(BATCH, *plan.input_shape)
     shapes = actual_shapes(network, images)
+    network.training = True  # the heads speak, while dropout and batch norm stay still
+    shapes |= actual_shapes(network, images)
 
     ops: list[PlannedOp] = [op for layer in plan.all_layers() for op in layer.ops]
     for op in ops:
@@ -55,14 +68,13 @@ def test_planned_is_actual_and_fvcores(values: dict[str, Any]) -> None:
     for layer in plan.all_layers():
         assert shapes[layer.name] == layer.output_shape
     assert sum(p.numel() for p in network.parameters()) == plan.parameters + plan.head_parameters
-    assert {name for name, module in network.named_modules() if name and not any(module.children())} == {
-        op.name for op in ops if not isinstance(op.op, Merge)
-    }
+    composite = Series | Block  # of which one may be empty: a fork of identities
+    leaves = {name for name, module in network.named_modules() if name and not isinstance(module, composite)}
+    assert leaves == {op.name for op in ops if not isinstance(op.op, Merge)}
 
     outputs = network(images)
     if plan.heads:
-        depth = [layer.name for layer in plan.layers]
-        taps = [depth.index(head.after) for head in plan.heads_deepest_first]
+        taps = [head.tapped for head in plan.heads_deepest_first]
         assert taps == sorted(taps, reverse=True)
         assert outputs._fields == ("logits", *(head.name for head in plan.heads_deepest_first))
     network.eval()

@@ -156,21 +156,6 @@ def test_everything_wrong_is_said_at_once() -> None:
     assert len(problems) == 3
 
 
-def test_sites_that_are_one_number_of_the_spec_cannot_part() -> None:
-    spec = NetworkSpec.from_text(
-        "input: {channels: 1, height: 8, width: 8}\nclasses: 10\nlayers:\n"
-        "  - &first {name: a, type: conv, out: 8, kernel: 1}\n"
-        "  - {<<: *first, name: b}\n"
-        "  - {name: pool, type: global_avg_pool}\n  - {name: flatten, type: flatten}\n"
-        "  - {name: fc, type: linear, out: 10}\n",
-        "merged.yaml",
-    )
-    _, problems = read('{"b.out": [4, 8]}', spec)
-    (problem,) = problems
-    assert problem.message == "a.out and b.out are one number in the spec, so b.out cannot be searched alone"
-    assert "it stands at merged.yaml:4:39" in problem.notes[0]
-
-
 @given(st.integers(1, 40), scales, scales, st.integers(1, 8))
 def test_an_empty_range_is_an_error_and_never_an_empty_site(width: int, one: float, two: float, step: int) -> None:
     low, high = sorted((one, two))

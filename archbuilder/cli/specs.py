@@ -1,0 +1,43 @@
+"""`archbuilder specs` and `archbuilder new`: what is shipped, and a start from it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archbuilder import ArchbuilderError, load
+from archbuilder.errors import did_you_mean
+from archbuilder.spec.sources import shipped_names
+from archbuilder.spec.starting import renamed
+from archbuilder.spec.writing import write_text
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(specs)
+    app.command()(new)
+
+
+def specs() -> None:
+    """List the shipped specs with their input, parameters and MACs."""
+    from archbuilder.report.layers import console  # noqa: PLC0415
+    from archbuilder.report.specs import spec_table  # noqa: PLC0415
+
+    console().print(spec_table([load(name) for name in shipped_names("specs")]), highlight=False)
+
+
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, such as mine.yaml.")],
+    start: Annotated[
+        str,
+        typer.Option("--from", metavar="NAME", help="The shipped spec to start from; archbuilder specs lists them."),
+    ] = "inception_small_32",
+) -> None:
+    """Start a spec of your own from a shipped one, comments and all. An existing file is never written over."""
+    names = shipped_names("specs")
+    if start not in names:
+        raise ArchbuilderError(f"no shipped spec is named {start!r}{did_you_mean(start, names)}\n  {', '.join(names)}")
+    if file.exists():
+        raise ArchbuilderError(f"{file}: is there already; choose another name or take it away")
+    write_text(file, renamed(load(start).text, file.stem))
+    print(f"written: {file}, a copy of {start}. Next: edit it, then archbuilder check {file}")

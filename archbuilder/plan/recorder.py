@@ -1,0 +1,82 @@
+from math import prod
+from typing import NoReturn
+
+from archbuilder.errors import Problem
+from archbuilder.plan.flow import Flow
+from archbuilder.plan.frame import Frame
+from archbuilder.plan.plan import PlannedOp
+from archbuilder.primitives import Merge, Primitive, Shape, shape_text
+
+LARGEST_PARAMETERS = 10**12
+LARGEST_ACTIVATION = 10**12
+MOST_OPS = 20_000
+MOST_VISITS = 60_000  # of members, those that have no ops included
+
+
+class TooLarge(Exception):  # noqa: N818 - it ends the planning; the problem is noted already
+    """The network has grown past what any machine holds."""
+
+
+class Recorder:
+    """Keeps the ops of a plan, and ends the planning when they grow past what any machine holds.
+
+    Attributes:
+        all: The ops in order.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.all: list[PlannedOp] = []
+        self._problems = problems
+        self._parameters = 0
+        self._visits = 0
+
+    def record(
+        self,
+        frame: Frame,
+        name: str,
+        op: Primitive | Merge,
+        arriving: tuple[Flow, ...],
+        shape: Shape,
+        parameters: int = 0,
+        macs: int = 0,
+    ) -> PlannedOp:
+        """Add an op.
+
+        Raises:
+            TooLarge: The network is too large; the problem is noted.
+        """
+        inputs, shapes = tuple(flow.index for flow in arriving), tuple(flow.shape for flow in arriving)
+        planned = PlannedOp(len(self.all), name, op, inputs, shapes, shape, parameters, macs, frame.layer, frame.init)
+        self.all.append(planned)
+        self._parameters += parameters
+        if self._parameters > LARGEST_PARAMETERS:
+            message = f"the network has more than {LARGEST_PARAMETERS:,} parameters here ({self._parameters:,})"
+        elif prod(shape) > LARGEST_ACTIVATION:
+            message = f"one image would have {prod(shape):,} values here ({shape_text(shape)})"
+        elif len(self.all) > MOST_OPS:
+            message = f"the network has more than {MOST_OPS:,} operations here"
+        else:
+            return planned
+        return self._refuse(frame, message)
+
+    def of_layer(self, layer: str) -> tuple[PlannedOp, ...]:
+        """Give the ops of a top-level layer or head whose last op is the last so far."""
+        first = len(self.all)
+        while first and self.all[first - 1].layer == layer:
+            first -= 1
+        return tuple(self.all[first:])
+
+    def visit(self, frame: Frame) -> None:
+        """Count a member that is planned.
+
+        Raises:
+            TooLarge: There are too many; the problem is noted.
+        """
+        self._visits += 1
+        if self._visits > MOST_VISITS:
+            self._refuse(frame, f"the network unfolds to more than {MOST_VISITS:,} layers here")
+
+    def _refuse(self, frame: Frame, message: str) -> NoReturn:
+        note = "no machine holds this; was a width, a size or a repeat mistyped?"
+        self._problems.append(Problem(message, frame.where, frame.path, (note,)))
+        raise TooLarge

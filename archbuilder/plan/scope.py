@@ -1,0 +1,28 @@
+class Scope:
+    """The nearest named scope: the prefix of the names in it, and those it has given away."""
+
+    def __init__(self, path: str = "") -> None:
+        self.path = path
+        self._taken: set[str] = set()
+
+    def full(self, name: str) -> str:
+        """Give a name with its prefix."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def inner(self, name: str) -> "Scope":
+        """Give the scope of a member."""
+        return Scope(self.full(name))
+
+    def claim(self, name: str) -> bool:
+        """Take a name; tell whether it was free."""
+        free = name not in self._taken
+        self._taken.add(name)
+        return free
+
+    def free(self, word: str) -> str:
+        """Give the first free one of `word`, `word_2`, `word_3` and so on."""
+        name, count = word, 1
+        while name in self._taken:
+            count += 1
+            name = f"{word}_{count}"
+        return name

@@ -1,0 +1,92 @@
+"""What differs between two networks, as a table and as data."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.plan.difference import LayerDifference
+from archbuilder.plan.plan import Plan, PlannedLayer
+from archbuilder.primitives import shape_text
+from archbuilder.report.numbers import short
+
+
+def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> RenderableType:
+    """Show what changed by layer: widths, shapes, parameters, MACs; and the totals."""
+    if not rows:
+        return Text("no layer differs")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("widths")
+    table.add_column("output", no_wrap=True)
+    for column in ("parameters", "MACs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        widths = ", ".join(f"{key} {_number(old)} -> {_number(new)}" for key, (old, new) in row.widths.items())
+        table.add_row(row.name, _what(row, widths), _shapes(row), *_costs(row))
+    total = Table.grid(padding=(0, 2))
+    for word, old, new in (("parameters", first.parameters, second.parameters), ("MACs", first.macs, second.macs)):
+        total.add_row(f"total {word}", f"{old:,} -> {new:,}", _relative(old, new))
+    return Group(table, Text(""), total)
+
+
+def difference_as_data(first: Plan, second: Plan, rows: list[LayerDifference]) -> dict[str, Any]:
+    """Give the difference as plain data for scripts."""
+    return {
+        "parameters": [first.parameters, second.parameters],
+        "macs": [first.macs, second.macs],
+        "layers": [
+            {"name": row.name, "before": _facts(row.before), "after": _facts(row.after), "widths": row.widths}
+            for row in rows
+        ],
+    }
+
+
+def _facts(layer: PlannedLayer | None) -> dict[str, Any] | None:
+    if layer is None:
+        return None
+    return {
+        "type": layer.type,
+        "output": list(layer.output_shape),
+        "parameters": layer.parameters,
+        "macs": layer.macs,
+    }
+
+
+def _what(row: LayerDifference, widths: str) -> Text:
+    if row.before is None:
+        assert row.after is not None
+        return Text(f"new: {row.after.type}", "green")
+    if row.after is None:
+        return Text(f"gone: {row.before.type}", "red")
+    if row.before.type != row.after.type:
+        return Text(f"{row.before.type} -> {row.after.type}")
+    return Text(widths)
+
+
+def _shapes(row: LayerDifference) -> str:
+    shapes = [shape_text(layer.output_shape) for layer in (row.before, row.after) if layer]
+    return " -> ".join(dict.fromkeys(shapes))
+
+
+def _costs(row: LayerDifference) -> tuple[str, str]:
+    old = row.before or row.after
+    new = row.after or row.before
+    assert old is not None
+    assert new is not None
+    if row.before is None or row.after is None:
+        return f"{old.parameters:,}", short(old.macs)
+    return _change(old.parameters, new.parameters), _change(old.macs, new.macs)
+
+
+def _change(old: int, new: int) -> str:
+    return f"{short(old)} -> {short(new)}" if old != new else short(new)
+
+
+def _number(value: int | None) -> str:
+    return "none" if value is None else str(value)
+
+
+def _relative(old: int, new: int) -> str:
+    return f"{100 * (new - old) / old:+.1f} %" if old else ""

@@ -1,0 +1,21 @@
+"""The table of shipped specs."""
+
+from rich.table import Table
+
+from archbuilder.network_spec import NetworkSpec
+from archbuilder.primitives import shape_text
+from archbuilder.report.numbers import short
+
+
+def spec_table(specs: list[NetworkSpec]) -> Table:
+    """List specs, the cheapest first, with their input, classes, parameters and MACs."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("spec", no_wrap=True)
+    for column in ("input", "classes", "parameters", "MACs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("what it is")
+    for spec in sorted(specs, key=lambda spec: spec.plan().macs):
+        plan = spec.plan()
+        size = shape_text(plan.input_shape)
+        table.add_row(spec.name, size, f"{plan.classes:,}", f"{plan.parameters:,}", short(plan.macs), spec.description)
+    return table

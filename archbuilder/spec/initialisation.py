@@ -1,0 +1,28 @@
+"""How weights start, by name."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Scheme = Literal["pytorch", "kaiming", "xavier", "truncated_normal", "normal", "zeros"]
+
+
+class Init(BaseModel):
+    """A weight initialisation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+
+    type: Scheme = Field(
+        description="pytorch: each layer's own default. kaiming (He et al., 2015): normal by fan-out for convolutions "
+        "with zero bias, normal 0.01 for linear layers. xavier (Glorot and Bengio, 2010): uniform, zero bias. "
+        "truncated_normal: cut at two, bias by default. normal: zero bias. zeros: weights and bias, also of a norm."
+    )
+    std: float = Field(0.01, gt=0, le=100, description="Standard deviation of normal and truncated_normal.")
+
+
+def _from_word(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+InitField = Annotated[Init, BeforeValidator(_from_word, json_schema_input_type=Init | Scheme)]
+"""An initialisation as a file has it: a word, or a mapping with a type."""

@@ -1,0 +1,34 @@
+"""The `$` names of blocks, checked when a file is read: also of blocks that no layer uses yet."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from archbuilder.errors import Problem, did_you_mean
+from archbuilder.spec.blocks import Block
+from archbuilder.spec.expression import names_in
+from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry
+
+
+def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], problems: list[Problem]) -> None:
+    """Note every `$` name in a block's body that is neither a parameter nor known everywhere in the file."""
+    for block in blocks.values():
+        known = {*block.parameters, *variables, "in", "classes"}
+        for member, key, value in _values(block.body) if not block.broken else ():
+            for name in names_in(value):
+                if name not in known:
+                    message = f"${name} is not known here{did_you_mean(name, known)}"
+                    problems.append(Problem(message, member.place(key), f"{member.path}.{key}"))
+
+
+def _values(members: list[Member]) -> Iterator[tuple[Member, str, Any]]:
+    for member in members:
+        yield from ((member, key, value) for key, value in (("when", member.when), ("repeat", member.repeat)))
+        if isinstance(member, LayerEntry):
+            yield from ((member, key, value) for key, value in member.values.items())
+            yield from _values(list(member.overrides.values()))
+        elif isinstance(member, SequenceEntry):
+            yield from _values(member.members)
+        elif isinstance(member, ForkEntry):
+            for branch in member.branches:
+                yield from ((branch.members[0], "when", branch.when) for _ in branch.members[:1])
+                yield from _values(branch.members)

@@ -1,0 +1,203 @@
+"""`docs/language.md` says what is true.
+
+The guide's fences, by what stands behind the back-quotes:
+
+- `yaml`: a whole spec; it loads. If its first line is a comment that is a file name, such as `# small.yaml`, it stands
+  in that file from there on, beside the earlier ones.
+- `yaml error`: a spec that does not load; the `text` fence right behind it is the error, word for word.
+- `yaml layers`: a list of layers; behind an input of 16 x 32 x 32 and before the guide's first classifier, it loads.
+- `yaml file`: no spec, but a named file that a spec further down includes.
+- `python`: doctests. All of them are one session, in the order of the guide, in the folder of the files above them.
+- `console`: a command of archbuilder and all that it prints.
+
+There are no others. A comment `# -> 24 x 16 x 16` in a spec is the shape that leaves the layer of that line. Tables are
+checked by their first column: `written` (layers and their weights), `value` (`$` values under the variables that the
+guide gives above them) and `text` (how a scalar of YAML is read).
+"""
+
+import ast
+import doctest
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import pytest
+from typer.testing import CliRunner
+
+import archbuilder
+from archbuilder.cli.app import app
+from archbuilder.errors import Source
+from archbuilder.primitives import MERGES
+from archbuilder.spec.blocks import BLOCK_KEYS
+from archbuilder.spec.document import HEAD_KEYS, Header
+from archbuilder.spec.expression import parse_expression
+from archbuilder.spec.grammar import LAYER_KEYS
+from archbuilder.spec.initialisation import Scheme
+from archbuilder.spec.nodes import plain
+from archbuilder.spec.parameters import PARAMETER_TYPES, Parameter
+from archbuilder.spec.reader import MAXIMUM_CHARACTERS, MAXIMUM_DEPTH, MAXIMUM_VALUES, read_yaml
+from archbuilder.spec.scalars import resolve_scalar
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "language.md").read_text()
+
+BEFORE_LAYERS = "input: {channels: 16, height: 32, width: 32}\nclasses: 10\nlayers:\n"
+BEHIND_LAYERS = (
+    "- {name: pool, type: global_avg_pool}\n- {name: flatten, type: flatten}\n- {name: fc, type: linear, out: 10}\n"
+)
+
+
+class Fence(NamedTuple):
+    """A fenced part of the guide."""
+
+    word: str
+    text: str
+    line: int
+
+    @property
+    def file(self) -> str | None:
+        """The file that it stands in, if it has one."""
+        name = re.match(r"# (\w+\.yaml)\n", self.text)
+        return name[1] if name else None
+
+    def write(self, folder: Path) -> str:
+        """Write it to its file, or to one of its own."""
+        name = self.file or "spec.yaml"
+        (folder / name).write_text(self.text)
+        return name
+
+
+def _fences() -> Iterator[Fence]:
+    for match in re.finditer(r"^```([a-z ]+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL):
+        yield Fence(match[1], match[2], GUIDE.count("\n", 0, match.start()) + 2)
+
+
+FENCES = list(_fences())
+
+
+def _of(word: str) -> pytest.MarkDecorator:
+    """Parametrise a test by the fences of a word and their positions."""
+    chosen = [(position, fence) for position, fence in enumerate(FENCES) if fence.word == word]
+    return pytest.mark.parametrize(("position", "fence"), chosen, ids=[f"line {fence.line}" for _, fence in chosen])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _write_files(fences: list[Fence], folder: Path) -> None:
+    for fence in fences:
+        if fence.file:
+            fence.write(folder)
+
+
+def _assert_shapes(spec: archbuilder.NetworkSpec) -> None:
+    """Compare the shapes that comments claim with those that are."""
+    shapes = {layer.name: " x ".join(map(str, layer.output_shape)) for layer in spec.plan().layers}
+    starts = {member.where.source.line_and_column(member.node.span.start)[0]: member for member in spec.document.layers}
+    for number, line in enumerate(spec.text.splitlines(), start=1):
+        if claimed := re.search(r"# -> (\d+(?: x \d+)*)$", line):
+            member = starts[max(start for start in starts if start <= number)]
+            assert claimed[1] == shapes[str(member.name)], line
+
+
+def test_the_fences_are_of_the_kinds_that_are_checked() -> None:
+    assert GUIDE.count("```") == 2 * len(FENCES)
+    assert {fence.word for fence in FENCES} == {
+        "yaml", "yaml error", "yaml layers", "yaml file", "text", "python", "console",
+    }  # fmt: skip
+    for before, fence in zip(["", *(fence.word for fence in FENCES)], FENCES, strict=False):
+        assert (fence.word == "text") == (before == "yaml error"), f"line {fence.line}"
+
+
+@_of("yaml")
+def test_specs_load(position: int, fence: Fence, folder: Path) -> None:
+    _write_files(FENCES[:position], folder)
+    _assert_shapes(archbuilder.load(fence.write(folder)))
+
+
+@_of("yaml layers")
+def test_layers_load(position: int, fence: Fence) -> None:
+    _assert_shapes(archbuilder.NetworkSpec.from_text(BEFORE_LAYERS + fence.text + BEHIND_LAYERS))
+
+
+@_of("yaml error")
+def test_errors_are_word_for_word(position: int, fence: Fence, folder: Path) -> None:
+    _write_files(FENCES[:position], folder)
+    with pytest.raises(archbuilder.SpecError) as error:
+        archbuilder.load(fence.write(folder))
+    assert f"{error.value}\n" == FENCES[position + 1].text
+
+
+@_of("yaml file")
+def test_files_are_included(position: int, fence: Fence) -> None:
+    later = [later.text for later in FENCES[position:] if later.word == "yaml"]
+    assert any(re.search(rf"^include: .*\b{fence.file}\b", text, re.MULTILINE) for text in later)
+
+
+def test_python_is_one_session(folder: Path) -> None:
+    names: dict[str, Any] = {}
+    runner = doctest.DocTestRunner(verbose=False)
+    report: list[str] = []
+    for position, fence in enumerate(FENCES):
+        _write_files(FENCES[position : position + 1], folder)
+        if fence.word == "python":
+            session = doctest.DocTestParser().get_doctest(fence.text, names, "the guide", "language.md", fence.line - 1)
+            assert session.examples, f"line {fence.line}: no >>>"
+            session.globs = names  # the parser copies them
+            runner.run(session, out=report.append, clear_globs=False)
+    assert not report, "".join(report)
+
+
+@_of("console")
+def test_commands_print_what_is_shown(position: int, fence: Fence, folder: Path) -> None:
+    _write_files(FENCES[:position], folder)
+    command, printed = fence.text.split("\n", 1)
+    program, *arguments = command.removeprefix("$ ").split()
+    assert program == "archbuilder"
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.output) == (0, printed)
+
+
+def _table(first: str) -> list[list[str]]:
+    """Give the code of a table's cells; the table is known by its first heading."""
+    table = re.search(rf"^\| {first} \|.*\n\|[- |]+\n((?:\|.*\n)+)", GUIDE, re.MULTILINE)
+    assert table
+    return [[" ".join(re.findall("`(.+?)`", cell)) for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
+
+
+@pytest.mark.parametrize(("written", "weights"), _table("written"))
+def test_the_table_of_names(written: str, weights: str) -> None:
+    net = archbuilder.NetworkSpec.from_text(f"{BEFORE_LAYERS}- {written}\n{BEHIND_LAYERS}").build()
+    keys = [key for key in net.state_dict() if key.endswith(".weight") and not key.startswith("fc.")]
+    assert keys == weights.split()
+
+
+@pytest.mark.parametrize(("value", "result"), _table("value"))
+def test_the_table_of_values(value: str, result: str) -> None:
+    given = re.search(r"^With `variables: ({.*})`:$", GUIDE, re.MULTILINE)
+    assert given
+    variables = plain(read_yaml(Source("variables", given[1]), []))
+    actual = parse_expression(value).evaluate(variables)
+    assert repr(actual) == repr(ast.literal_eval(result))
+
+
+@pytest.mark.parametrize(("text", "result"), _table("text"))
+def test_the_table_of_scalars(text: str, result: str) -> None:
+    assert repr(resolve_scalar(text)) == repr(ast.literal_eval(result))
+
+
+KEYS = [*LAYER_KEYS, *MERGES, "sequence", *HEAD_KEYS, *BLOCK_KEYS, *Header.model_fields, *Parameter.model_fields]
+WORDS = [*PARAMETER_TYPES, *get_args(Scheme)]
+
+
+@pytest.mark.parametrize("word", sorted({*KEYS, *WORDS}))
+def test_the_guide_has_every_key(word: str) -> None:
+    assert re.search(rf"`{word}`|\b{word}:", GUIDE)
+
+
+def test_the_limits() -> None:
+    limits = f"{MAXIMUM_CHARACTERS:,} characters, {MAXIMUM_DEPTH} levels, and {MAXIMUM_VALUES:,} values"
+    assert limits in GUIDE.replace("\n", " ")
