@@ -1,9 +1,15 @@
 """archbuilder: networks as YAML files, checked, built, counted and searched."""
 
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from archbuilder.errors import ArchbuilderError, Problem, SpecError
-from archbuilder.network_spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archbuilder.network_spec import NetworkSpec
 
 __version__ = "0.1.0"
 
@@ -15,7 +21,17 @@ def load(name_or_path: str | Path) -> NetworkSpec:
         SpecError: The spec is wrong; with every problem found and where.
         ArchbuilderError: The file is missing or is not text.
     """
+    from archbuilder.network_spec import NetworkSpec  # noqa: PLC0415 - a command line that only helps needs none of it
+
     return NetworkSpec.load(name_or_path)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NetworkSpec":
+        from archbuilder.network_spec import NetworkSpec  # noqa: PLC0415
+
+        return NetworkSpec
+    raise AttributeError(f"module 'archbuilder' has no attribute {name!r}")
 
 
 __all__ = ["ArchbuilderError", "NetworkSpec", "Problem", "SpecError", "__version__", "load"]

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from archbuilder.errors import ArchbuilderError, Source, raise_if_any
 from archbuilder.plan.plan import Plan, Site
 from archbuilder.plan.planner import try_plan
-from archbuilder.plan.rewrite import with_widths
 from archbuilder.spec.document import SpecDocument, open_spec, read_spec
-from archbuilder.spec.writing import write_text
+from archbuilder.spec.nodes import describe_value
 
 if TYPE_CHECKING:
     from archbuilder.modules import Network
@@ -107,6 +106,8 @@ class NetworkSpec:
         Raises:
             SpecError: A site does not exist, or the network cannot be with these widths.
         """
+        from archbuilder.plan.rewrite import with_widths  # noqa: PLC0415 - checking a file writes nothing
+
         document = with_widths(self.document, {name: _whole(name, width) for name, width in widths.items()})
         plan, problems = try_plan(document)
         raise_if_any(problems)
@@ -134,6 +135,8 @@ class NetworkSpec:
         Raises:
             ArchbuilderError: The file cannot be written.
         """
+        from archbuilder.spec.writing import write_text  # noqa: PLC0415 - checking a file writes nothing
+
         source, target = self.document.source.path, Path(path)
         beside = source is not None and source.resolve().parent == target.resolve().parent
         write_text(target, self.text if beside else self.document.standalone_text)
@@ -148,6 +151,8 @@ class NetworkSpec:
 def _whole(name: str, width: Any) -> int:
     """Give a width as Python's own whole number; those of NumPy are whole numbers too."""
     try:
-        return index(width)
+        if not isinstance(width, bool):
+            return index(width)
     except TypeError:
-        raise ArchbuilderError(f"{name}: found {width!r}, expected a whole number") from None
+        pass
+    raise ArchbuilderError(f"{name}: found {describe_value(width)}, expected a whole number")

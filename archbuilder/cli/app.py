@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that `archbuilder check` never waits for torch.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -43,6 +44,8 @@ def options(
 
 def main() -> None:
     """Run the command line. Exit status: 0 good, 1 something the user can mend, 2 bad usage, 130 interrupted."""
+    # Looking for pydantic's plugins reads the metadata of every installed package; this program needs none of them.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     debug = "--debug" in sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from archbuilder.spec.writing import write_text
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -22,6 +20,8 @@ def schema(
     A spec names it in its first line: # yaml-language-server: $schema=archbuilder.schema.json
     """
     from archbuilder.spec.schema import json_schema  # noqa: PLC0415
+
+    from archbuilder.spec.writing import write_text  # noqa: PLC0415
 
     text = json.dumps(json_schema(), indent=2) + "\n"
     if output is None:

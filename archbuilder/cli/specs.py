@@ -8,8 +8,6 @@ import typer
 from archbuilder import ArchbuilderError, load
 from archbuilder.errors import did_you_mean
 from archbuilder.spec.sources import shipped_names
-from archbuilder.spec.starting import renamed
-from archbuilder.spec.writing import write_text
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +32,9 @@ def new(
     ] = "inception_small_32",
 ) -> None:
     """Start a spec of your own from a shipped one, comments and all. An existing file is never written over."""
+    from archbuilder.spec.starting import renamed  # noqa: PLC0415
+    from archbuilder.spec.writing import write_text  # noqa: PLC0415
+
     names = shipped_names("specs")
     if start not in names:
         raise ArchbuilderError(f"no shipped spec is named {start!r}{did_you_mean(start, names)}\n  {', '.join(names)}")

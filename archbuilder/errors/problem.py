@@ -11,7 +11,7 @@ class ArchbuilderError(ValueError):
     """Something the user can mend. Its text is all that a command line shows of it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """One thing that is wrong with a file.
 
