@@ -20,7 +20,6 @@ def schema(
     A spec names it in its first line: # yaml-language-server: $schema=archbuilder.schema.json
     """
     from archbuilder.spec.schema import json_schema  # noqa: PLC0415
-
     from archbuilder.spec.writing import write_text  # noqa: PLC0415
 
     text = json.dumps(json_schema(), indent=2) + "\n"

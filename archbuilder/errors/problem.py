@@ -1,10 +1,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from archbuilder.errors.location import Location
 from archbuilder.errors.snippet import printable, snippet
 
 MOST_SHOWN = 50  # problems of one file; whoever has more mends the first ones first
+MOST_FOUND = 100  # different ones; then the checking ends
+MOST_NOTED = 10_000  # the same ones again included, as of a layer that is repeated
+_LONGEST_TEXT = 1000  # of a message or a note, which may repeat what the file says
 
 
 class ArchbuilderError(ValueError):
@@ -29,13 +33,21 @@ class Problem:
     notes: tuple[str, ...] = ()
     related: tuple[Location, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _shortened(self.message))
+        object.__setattr__(self, "notes", tuple(_shortened(note) for note in self.notes))
+
     def __str__(self) -> str:
-        path = printable(self.path)  # a key may hold anything
+        path = printable(_shortened(self.path))  # a key may hold anything
         if self.where is None:
             head = f"{path}: {self.message}" if path else self.message
             return "\n".join([head, *(f"  {note}" for note in self.notes)])
         heading = f"{self.where}  {path}".rstrip()
         return "\n".join([heading, *snippet(self.where, self.message, self.related), *(f"  {n}" for n in self.notes)])
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 
 class SpecError(ArchbuilderError):
@@ -66,3 +78,33 @@ def raise_if_any(problems: Iterable[Problem]) -> None:
     unique = {(str(problem.where), problem.path, problem.message): problem for problem in problems}
     if unique:
         raise SpecError(sorted(unique.values(), key=order))
+
+
+class Problems(list[Problem]):
+    """Problems as they are found. Checking ends where there are more than anybody reads.
+
+    Raises:
+        SpecError: When a problem is added: there are more than 100 different ones, or far more in all.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._different: set[tuple[object, ...]] = set()
+
+    def append(self, problem: Problem) -> None:
+        """Add a problem."""
+        super().append(problem)
+        where = (id(problem.where.source), problem.where.span) if problem.where else None
+        self._different.add((where, problem.path, problem.message))
+        if len(self._different) > MOST_FOUND or len(self) > MOST_NOTED:
+            super().append(Problem("too many errors to go on: not everything was checked"))
+            raise_if_any(self)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Add problems."""
+        for problem in problems:
+            self.append(problem)
+
+    def __iadd__(self, problems: Iterable[Problem]) -> Self:  # type: ignore[override,misc]
+        self.extend(problems)
+        return self

@@ -19,12 +19,13 @@ def snippet(where: Location, message: str, related: tuple[Location, ...] = ()) -
     gutter = len(str(numbers[-1])) + 2
     rows = []
     for number in numbers:
-        text = printable(source.line(number))
+        text = source.line(number)
         if number != caret_line:
-            rows.append(f"{number:>{gutter}} │ {_crop(text, 0)[0]}".rstrip())
+            rows.append(f"{number:>{gutter}} │ {printable(_crop(text, 0)[0])}".rstrip())
             continue
         column = where.column - 1
         shown, shift = _crop(text, column)
+        shown = printable(shown)
         length = min(where.span.end - where.span.start, len(text) - column)
         before, under = shown[: column - shift], shown[column - shift :][: max(0, length)]
         rows.append(f"{number:>{gutter}} │ {shown}".rstrip())

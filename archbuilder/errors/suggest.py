@@ -1,13 +1,42 @@
 from collections.abc import Iterable
+from functools import lru_cache
+from heapq import nlargest
+from itertools import islice
+
+# What is paid for a suggestion is bounded: a file may hold a hundred thousand names, and a hundred mistakes.
+_LONGEST_WORD = 64
+_MOST_KNOWN = 500
+_MOST_COMPARED = 20
+_CUTOFF = 0.6
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Give the known word that is most like a word, in whatever case, or None when none is near."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
+    """Give the known word that is most like a word, in whatever case, or None when none is near.
+
+    Words of more than 64 characters are like no other, and only the first 500 known words count.
+    """
+    if len(word) > _LONGEST_WORD:
+        return None
+    return _nearest(word.casefold(), tuple(islice((name for name in known if len(name) <= _LONGEST_WORD), _MOST_KNOWN)))
+
+
+@lru_cache(maxsize=64)  # a layer that is repeated is wrong again and again
+def _nearest(word: str, known: tuple[str, ...]) -> str | None:
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistake pays for it
 
     folded = {name.casefold(): name for name in known}
-    matches = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    return folded[matches[0]] if matches else None
+    matcher = SequenceMatcher(b=word)
+    likely = []
+    for name in folded:
+        matcher.set_seq1(name)
+        if matcher.real_quick_ratio() >= _CUTOFF and (bound := matcher.quick_ratio()) >= _CUTOFF:
+            likely.append((bound, name))
+    compared = []
+    for _, name in nlargest(_MOST_COMPARED, likely):
+        matcher.set_seq1(name)
+        compared.append((matcher.ratio(), name))
+    likeness, found = max(compared, default=(0.0, ""))
+    return folded[found] if likeness >= _CUTOFF else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from archbuilder.errors import Location, Problem, did_you_mean
+from archbuilder.errors import Location, Problems, did_you_mean
 from archbuilder.plan.flow import Flow, Known, Producer, guess_shape
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import Chain, Fork, OpNode, Take, TreeNode
-from archbuilder.plan.recorder import Recorder
+from archbuilder.plan.recorder import WORK_OF_MEMBER, WORK_OF_PARAMETER, Recorder
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.widths import Widths
 from archbuilder.primitives import MERGES, PRIMITIVES, ShapeError
@@ -17,11 +17,9 @@ from archbuilder.spec.blocks import Block, shipped_blocks
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.expression import Expression
 from archbuilder.spec.grammar import LARGEST_REPEAT, Branch, ForkEntry, LayerEntry, Member, SequenceEntry
-from archbuilder.spec.initialisation import Init
-from archbuilder.spec.nodes import Scalar, plain
-from archbuilder.spec.validation import Place, validate
-
-DEEPEST_BLOCKS = 32
+from archbuilder.spec.initialisation import OwnInit
+from archbuilder.spec.nodes import Scalar, describe_value, plain
+from archbuilder.spec.validation import Place, locator, validate
 
 Planned = tuple[str, list[TreeNode], Flow]
 """A member planned: its name in the list, its nodes in the tree of names, and what leaves it."""
@@ -39,12 +37,14 @@ class Expander:
     """
 
     def __init__(self, document: SpecDocument, widths: Mapping[str, int]) -> None:
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         self.ops = Recorder(self.problems)
         self.widths = Widths(document, widths)
         self.taps: dict[str, Flow] = {}
         self.variables: dict[str, Any] = {}
         self._document = document
+        self._depth = 0
+        self._vectors: set[int] = set()  # those that something could not take, by the op that made them
         self._conv_defaults = document.header.conv.model_dump(exclude_none=True)
 
     # -- lists ---------------------------------------------------------------------------------------------------
@@ -65,6 +65,7 @@ class Expander:
         position = 0
         leaving: dict[str, Flow] = {"input": flow}
         for member in members:
+            self.ops.work(frame, WORK_OF_MEMBER + member.work)
             if frame.block is None:
                 frame = replace(frame, values={**frame.values, "in": flow.shape[0]})
             if member.when is not None and not frame.evaluate(member, "when", member.when, self.problems):
@@ -72,16 +73,18 @@ class Expander:
             times = self._times(member, frame)
             if times == 0:
                 continue
-            taken, flow = self._take(member, frame, flow, leaving, scope)
-            for single in self._repetitions(member, times, frame):
+            taking = replace(frame, layer=frame.layer or member.name or str(position))
+            taken, flow = self._take(member, taking, flow, leaving, scope)
+            for repetition, single in enumerate(self._repetitions(member, times, frame)):
                 chosen = name or single.name or (str(position) if numbered else scope.free(word_of(single)))
-                inside = replace(frame, layer=frame.layer or chosen)
+                inside = replace(frame, layer=frame.layer or chosen, again=_again(frame, single, repetition))
                 if times is not None and single.name:
                     nodes, flow = self._repeated(single, chosen, times, inside, flow, scope)
                 else:
                     nodes, flow = self.member(single, chosen, inside, flow, scope)
                 position += 1
-                leaving[chosen] = flow
+                if single.name or not isinstance(single, ForkEntry):  # a fork without a name is no module either
+                    leaving[chosen] = flow
                 yield single, (chosen, [*taken, *nodes], flow)
                 taken = []
 
@@ -101,7 +104,7 @@ class Expander:
         if not member.sources:
             return [], flow
         unknown = [name for name in member.sources if name not in leaving]
-        for name in unknown:
+        for name in dict.fromkeys(unknown):
             message = f"no earlier member of this list is named {name!r}{did_you_mean(name, leaving)}"
             self.problems.append(frame.problem(member, "from", message))
         flows = tuple(leaving[name] for name in member.sources if name in leaving)
@@ -116,13 +119,14 @@ class Expander:
         if member.repeat is None:
             return None
         value = frame.evaluate(member, "repeat", member.repeat, self.problems)
-        times = ceil(value * self._document.header.depth) if isinstance(value, int) and frame.block is None else value
-        if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= LARGEST_REPEAT:
-            if value is not None:
-                message = f"found {value}, expected how many times: 0 to {LARGEST_REPEAT:,}"
-                self.problems.append(frame.problem(member, "repeat", message))
-            return 1
-        return times
+        if isinstance(value, int) and not isinstance(value, bool):
+            times = ceil(value * self._document.header.depth) if frame.block is None else value
+            if 0 <= times <= LARGEST_REPEAT:
+                return times
+        if value is not None:
+            message = f"found {describe_value(value)}, expected how many times: 0 to {LARGEST_REPEAT:,}"
+            self.problems.append(frame.problem(member, "repeat", message))
+        return 1
 
     def _check_overrides(self, member: Member, times: int, frame: Frame) -> None:
         for position in member.overrides if isinstance(member, LayerEntry) else ():
@@ -150,7 +154,8 @@ class Expander:
         nodes: list[TreeNode] = []
         for position in range(times):
             single = replace(_at(member, position, times), name=str(position))
-            more, flow = self.member(single, str(position), frame, flow, inner)
+            again = replace(frame, again=_again(frame, single, position))
+            more, flow = self.member(single, str(position), again, flow, inner)
             nodes += more
         self.taps[scope.full(name)] = flow
         return [Chain(name, "", tuple(nodes))], flow
@@ -159,7 +164,9 @@ class Expander:
 
     def member(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[list[TreeNode], Flow]:
         """Plan one member once; give its nodes in the tree of names, and what leaves it."""
-        self.ops.visit(frame)
+        self._depth += 1
+        self.ops.work(frame, WORK_OF_MEMBER + member.work)
+        self.ops.nest(frame, self._depth, scope.full(name))
         if frame.block is None:
             where = frame.where if frame.hint else member.where
             values = {**frame.values, "in": flow.shape[0]}
@@ -180,12 +187,14 @@ class Expander:
             last = self.ops.all[-1] if len(self.ops.all) > first else None
             addends = tuple(shape[0] for shape in last.input_shapes) if last else ()
             flow = replace(flow, producer=Producer(scope.full(name), member.where, addends))
-        self.taps[scope.full(name)] = flow
+        if member.name or not isinstance(member, ForkEntry):
+            self.taps[scope.full(name)] = flow
+        self._depth -= 1
         return ([node] if node else []), flow
 
     def _claim(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
-        checked = not scope.path and name == member.name  # when the file was read
-        if not scope.claim(name) and not checked:
+        noted = not scope.path and name in self._document.given_twice  # when the file was read
+        if not scope.claim(name) and not noted:
             message = f"the name {scope.full(name)!r} is taken: names are unique under the nearest named layer"
             self.problems.append(frame.problem(member, "name", message))
 
@@ -203,8 +212,9 @@ class Expander:
             return self._block(block, entry, name, frame, flow, scope)
         if entry.type:  # a layer without a type was noted when the file was read
             known = sorted({*PRIMITIVES, *shipped_blocks(), *self._document.blocks})
-            message = f"unknown layer type {entry.type!r}{did_you_mean(entry.type, known)}"
-            self.problems.append(frame.problem(entry, "type", message, (f"known types are {', '.join(known)}",)))
+            near = did_you_mean(entry.type, known)
+            notes = () if near else (f"known types are {', '.join(known)}",)
+            self.problems.append(frame.problem(entry, "type", f"unknown layer type {entry.type!r}{near}", notes))
         return None, flow.at_most(Known.NOTHING)
 
     def _primitive(
@@ -221,8 +231,8 @@ class Expander:
         try:
             shape = op.output_shape(flow.shape)
         except ShapeError as error:
-            if flow.known is Known.ALL or (flow.known is Known.CHANNELS and not error.spatial):
-                notes: tuple[str, ...] = (flow.arithmetic(),) if error.key == "groups" else ()
+            if self._is_news(error, flow):
+                notes: tuple[str, ...] = (flow.arithmetic(entry.node.source),) if error.key == "groups" else ()
                 notes += (frame.hint,) if frame.hint and error.spatial else ()
                 self.problems.append(frame.problem(entry, error.key, str(error), notes, flow.related))
             shape, known = guess_shape(op, flow.shape), min(known, Known.CHANNELS)
@@ -231,13 +241,22 @@ class Expander:
         planned = self.ops.record(frame, scope.full(name), op, (flow,), shape, parameters, macs)
         return OpNode(name, planned), replace(flow, shape=shape, index=planned.index, known=known)
 
+    def _is_news(self, error: ShapeError, flow: Flow) -> bool:
+        """Tell whether an op's fault is no consequence of one that is noted already."""
+        if error.spatial and len(flow.shape) == 1:  # one mistake, though every branch behind it takes a map
+            known = flow.index in self._vectors
+            self._vectors.add(flow.index)
+            return flow.known is Known.ALL and not known
+        return flow.known is Known.ALL or (flow.known is Known.CHANNELS and not error.spatial)
+
     def _block(
         self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[TreeNode | None, Flow]:
-        if block.name in frame.blocks or len(frame.blocks) > DEEPEST_BLOCKS:
+        if block.name in frame.blocks:
             message = f"a block cannot stand in itself: {' -> '.join([*frame.blocks, block.name])}"
             self.problems.append(frame.problem(entry, "type", message))
             return None, flow.at_most(Known.NOTHING)
+        self.ops.work(frame, WORK_OF_PARAMETER * len(block.parameters))
         defaults = self._conv_defaults if block.name == "conv" else {}
         arguments = self._arguments(block.arguments, entry, frame, defaults, block, scope.full(name))
         if arguments is None:
@@ -250,6 +269,7 @@ class Expander:
             frame = replace(frame, path=entry.path, where=entry.where, used=frame.notes(entry))
         inner = replace(
             frame,
+            again=frame.again or not entry.checks_input,
             values={**self.variables, "in": flow.shape[0], **own},
             origins={key: frame.blame(entry, key) for key in entry.values},
             block=block,
@@ -286,19 +306,19 @@ class Expander:
         for problem in result:
             key, _, below = problem.path.partition(".")
             path = frame.blame(entry, key)[0] + (f".{below}" if below else "")
-            self.problems.append(replace(problem, path=path, notes=(*problem.notes, *frame.notes(entry))))
+            notes = (*problem.notes, *_hint(entry.values.get(key), values.get(key), frame), *frame.notes(entry))
+            self.problems.append(replace(problem, path=path, notes=notes))
         return None
 
     def _with_init(self, entry: LayerEntry, frame: Frame) -> Frame:
         node = entry.node.get("init")
         if node is None:
             return frame
-        value = plain(node)
-        values = {"type": value} if isinstance(value, str) else value if isinstance(value, dict) else {}
-        result = validate(Init, values, "an initialisation", f"{entry.path}.init", lambda *_: entry.place("init"))
-        if isinstance(result, Init):
-            return replace(frame, init=result)
-        self.problems += result
+        result = validate(OwnInit, {"init": plain(node)}, "a layer", entry.path, locator(entry.node))
+        if isinstance(result, OwnInit):
+            return replace(frame, init=result.init)
+        notes = frame.notes(entry, "init")
+        self.problems += [replace(problem, notes=(*problem.notes, *notes)) for problem in result]
         return frame
 
     # -- forks ---------------------------------------------------------------------------------------------------
@@ -357,6 +377,7 @@ class Expander:
     def _left_out(self, branch: Branch, frame: Frame) -> bool:
         """Tell whether a branch vanishes: its condition does not hold, or a width in it is 0."""
         for entry in branch.members:
+            self.ops.work(frame, WORK_OF_MEMBER + entry.work)
             if branch.when is not None and not frame.evaluate(entry, "when", branch.when, self.problems):
                 return True
             if not isinstance(entry, LayerEntry):
@@ -374,7 +395,7 @@ class Expander:
 
     def _check_declared_input(self, entry: LayerEntry, name: str, frame: Frame, flow: Flow) -> Flow:
         node = entry.node.get("in")
-        if node is None or not entry.checks_input:
+        if node is None or frame.again or not entry.checks_input:
             return flow
         value = node.value if isinstance(node, Scalar) else None
         if not isinstance(node, Scalar) or not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -388,7 +409,8 @@ class Expander:
         if value != arriving and checked and (len(flow.shape) == 3 or flow.known is Known.ALL):
             what = "channels" if len(flow.shape) == 3 else "features"
             message = f"declares {value} input {what}, but {arriving} arrive"
-            self.problems.append(frame.problem(entry, "in", message, (flow.arithmetic(),), flow.related))
+            note = flow.arithmetic(frame.blame(entry, "in")[1].source)
+            self.problems.append(frame.problem(entry, "in", message, (note,), flow.related))
         return flow
 
 
@@ -399,6 +421,11 @@ def word_of(member: Member) -> str:
     return member.merge if isinstance(member, ForkEntry) else "sequence"
 
 
+def _again(frame: Frame, member: Member, repetition: int) -> bool:
+    """Tell whether what is in a member stood there before; a layer knows that of itself."""
+    return frame.again or (repetition > 0 and not isinstance(member, LayerEntry))
+
+
 def _at(member: Member, position: int, times: int) -> Member:
     """Give a repeated member as it is at one repetition."""
     if not isinstance(member, LayerEntry):
@@ -407,3 +434,14 @@ def _at(member: Member, position: int, times: int) -> Member:
     chosen = override or member
     own = override is not None and override.node.get("in") is not member.node.get("in")
     return chosen if position == 0 or own else replace(chosen, checks_input=False)  # `in` is what arrives at the first
+
+
+def _hint(written: Any, value: Any, frame: Frame) -> tuple[str, ...]:
+    """Say what a value that does not fit was probably meant to be."""
+    if isinstance(written, str) and written in frame.values:
+        return (f"the parameter is ${written}",)
+    if isinstance(written, str) and written.isdigit():
+        return ("a number has no quotes",)
+    if isinstance(written, Expression) and isinstance(value, float):
+        return ("// divides whole numbers, / gives a number with a point",)
+    return ()

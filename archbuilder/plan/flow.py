@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from archbuilder.errors import Location
+from archbuilder.errors import Location, Source
 from archbuilder.primitives import Primitive, Shape
 
 
@@ -15,7 +15,7 @@ class Known(IntEnum):
     ALL = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Producer:
     """Who made what arrives, for the arithmetic in an error.
 
@@ -30,7 +30,7 @@ class Producer:
     addends: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Flow:
     """What arrives.
 
@@ -46,8 +46,12 @@ class Flow:
     producer: Producer
     known: Known = Known.ALL
 
-    def arithmetic(self) -> str:
-        """Say how its channels came about: `inception4a (line 29) gives 192 + 208 + 48 + 64 = 512`."""
+    def arithmetic(self, source: Source) -> str:
+        """Say how its channels came about: `inception4a (line 29) gives 192 + 208 + 48 + 64 = 512`.
+
+        Args:
+            source: The file that the reader is pointed into; of another one, the name is said.
+        """
         channels = self.shape[0]
         if self.producer.where is None:
             return f"the input has {channels} channels"
@@ -56,7 +60,9 @@ class Flow:
             if len(self.producer.addends) > 1
             else channels
         )
-        return f"{self.producer.name} (line {self.producer.where.line}) gives {total}"
+        where = self.producer.where
+        place = f"line {where.line}" if where.source is source else f"{where.source.name}:{where.line}"
+        return f"{self.producer.name} ({place}) gives {total}"
 
     @property
     def related(self) -> tuple[Location, ...]:

@@ -11,7 +11,7 @@ from archbuilder.spec.grammar import LayerEntry, Member
 from archbuilder.spec.initialisation import Init
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Frame:
     """The surroundings in which the members of one list are planned.
 
@@ -25,6 +25,7 @@ class Frame:
         init: How weights start, if the layer says so.
         hint: What to do about a shape that does not fit, if there is something to say.
         used: Which block of the user's own this stands in, and what uses that.
+        again: Whether this repeats what stood there before: an `in:` is what arrives the first time.
         blocks: The names of the blocks that are unfolded around this, the outermost first.
     """
 
@@ -38,6 +39,7 @@ class Frame:
     hint: str = ""
     blocks: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
+    again: bool = False
 
     def evaluate(self, member: Member, key: str, value: Any, problems: list[Problem]) -> Any:
         """Work a value out; what is wrong with it is added to `problems` and gives None."""

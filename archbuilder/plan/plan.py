@@ -13,7 +13,7 @@ from archbuilder.spec.nodes import Mapping
 NETWORK_INPUT = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class PlannedOp:
     """One primitive operation, or one merge.
 
@@ -44,7 +44,7 @@ class PlannedOp:
     init: Init | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class OpNode:
     """A leaf of the tree of names."""
 
@@ -52,7 +52,7 @@ class OpNode:
     op: PlannedOp
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Chain:
     """Nodes one after the other.
 
@@ -67,7 +67,7 @@ class Chain:
     members: tuple["TreeNode", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Fork:
     """Chains side by side, all fed the same, and the op that joins them. It adds nothing to names."""
 
@@ -75,7 +75,7 @@ class Fork:
     branches: tuple[Chain, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Take:
     """What arrives at the next node is what left earlier ones of the same list.
 
@@ -91,7 +91,7 @@ class Take:
 TreeNode = OpNode | Chain | Fork | Take
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class PlannedLayer:
     """A top-level layer, or a head, and its share of the costs.
 
@@ -112,7 +112,7 @@ class PlannedLayer:
     ops: tuple[PlannedOp, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class PlannedHead:
     """An auxiliary classifier.
 
@@ -138,13 +138,14 @@ class PlannedHead:
         return self.layer.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Site:
     """One searchable width.
 
     Attributes:
         name: `layer.key`, such as `inception3a.3x3red`.
-        value: The width.
+        value: The width as it is written.
+        scaled: The width that the network has, by the spec's `width:` multiplier.
         default: The width where the file does not write it.
         layer: The name of the layer.
         key: The key of the layer.
@@ -153,6 +154,7 @@ class Site:
 
     name: str
     value: int
+    scaled: int
     default: int | None
     layer: str
     key: str
@@ -167,7 +169,7 @@ class DeclaredInput(NamedTuple):
     arriving: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """A network, resolved.
 

@@ -1,9 +1,10 @@
 """From spec to plan: layers in order, heads at their taps, and what must hold for the network as a whole."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from archbuilder.errors import Problem, did_you_mean, raise_if_any
+from archbuilder.errors import Problem, SpecError, did_you_mean, raise_if_any
 from archbuilder.plan.expander import Expander, word_of
 from archbuilder.plan.flow import Flow, Known, Producer
 from archbuilder.plan.frame import Frame
@@ -40,7 +41,7 @@ def try_plan(document: SpecDocument, widths: Mapping[str, int] | None = None) ->
     expander = Expander(document, widths or {})
     try:
         plan = _Planner(document, expander).network()
-    except TooLarge:
+    except (TooLarge, SpecError):  # there is too much of it, or too much is wrong with it
         return None, expander.problems
     problems = list(expander.problems)
     for name in widths or ():
@@ -57,6 +58,8 @@ class _Planner:
         self._layers: list[PlannedLayer] = []
         self._trees: list[TreeNode] = []
         self._nodes_before: list[int] = []  # of each layer, in the list of trees
+        self._taps_by: list[int] = []  # how many places had been named when each layer was planned
+        self._ops_told = 0  # those that belong to a layer already
 
     def network(self) -> Plan:
         document, header = self._document, self._document.header
@@ -67,6 +70,7 @@ class _Planner:
             self._nodes_before.append(len(self._trees))
             self._layers.append(self._planned_layer(name, member, after))
             self._trees += nodes
+            self._taps_by.append(len(self._expander.taps))
             flow = after
         if self._layers:
             self._check_logits(document.layers[-1], flow)
@@ -98,7 +102,8 @@ class _Planner:
         return values
 
     def _planned_layer(self, name: str, member: Member, after: Flow) -> PlannedLayer:
-        ops = self._expander.ops.of_layer(name)
+        ops = tuple(self._expander.ops.all[self._ops_told :])
+        self._ops_told += len(ops)
         parameters, macs = sum(op.parameters for op in ops), sum(op.macs for op in ops)
         return PlannedLayer(name, word_of(member), after.shape, parameters, macs, ops)
 
@@ -106,7 +111,7 @@ class _Planner:
         member, where = head.member, head.member.place("after")
         assert member.name is not None
         tap = self._expander.taps.get(head.after)
-        own = {other.member.name for other in self._document.heads}
+        own = {other.member.name for other in self._document.heads} - {layer.name for layer in self._layers}
         if head.after.split(".")[0] in own:
             message = f"{head.after!r} is a head itself: it attaches to a place of the network"
             self._expander.problems.append(Problem(message, where, f"{member.path}.after"))
@@ -132,9 +137,9 @@ class _Planner:
     def _listed_before(self, head: Head) -> int:
         """Count the top-level nodes that stand before a head in the state dict."""
         if head.listed_at_tap:
-            names = [layer.name for layer in self._layers]
-            tapped = names.index(head.after.split(".")[0]) + 1
-            return self._nodes_before[tapped] if tapped < len(names) else len(self._trees)
+            place = list(self._expander.taps).index(head.after)
+            following = bisect_right(self._taps_by, place) + 1  # the layer behind the one in which the place is named
+            return self._nodes_before[following] if following < len(self._layers) else len(self._trees)
         linear = [
             before for layer, before in zip(self._layers, self._nodes_before, strict=True) if layer.type == "linear"
         ]

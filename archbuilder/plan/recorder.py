@@ -9,8 +9,12 @@ from archbuilder.primitives import Merge, Primitive, Shape, shape_text
 
 LARGEST_PARAMETERS = 10**12
 LARGEST_ACTIVATION = 10**12
-MOST_OPS = 20_000
-MOST_VISITS = 60_000  # of members, those that have no ops included
+MOST_OPS = 10_000
+MOST_WORK = 1_500_000  # parts of values that are worked out, those of members without ops included
+WORK_OF_MEMBER = 20  # what there is to do beside its values
+WORK_OF_PARAMETER = 8  # of a block that is unfolded
+DEEPEST = 64
+LONGEST_NAME = 500
 
 
 class TooLarge(Exception):  # noqa: N818 - it ends the planning; the problem is noted already
@@ -28,7 +32,7 @@ class Recorder:
         self.all: list[PlannedOp] = []
         self._problems = problems
         self._parameters = 0
-        self._visits = 0
+        self._work = 0
 
     def record(
         self,
@@ -59,22 +63,26 @@ class Recorder:
             return planned
         return self._refuse(frame, message)
 
-    def of_layer(self, layer: str) -> tuple[PlannedOp, ...]:
-        """Give the ops of a top-level layer or head whose last op is the last so far."""
-        first = len(self.all)
-        while first and self.all[first - 1].layer == layer:
-            first -= 1
-        return tuple(self.all[first:])
-
-    def visit(self, frame: Frame) -> None:
-        """Count a member that is planned.
+    def work(self, frame: Frame, amount: int) -> None:
+        """Count what there is to work out.
 
         Raises:
-            TooLarge: There are too many; the problem is noted.
+            TooLarge: There is too much to do; the problem is noted.
         """
-        self._visits += 1
-        if self._visits > MOST_VISITS:
-            self._refuse(frame, f"the network unfolds to more than {MOST_VISITS:,} layers here")
+        self._work += amount
+        if self._work > MOST_WORK:
+            self._refuse(frame, f"the network unfolds to more than {MOST_WORK:,} values here")
+
+    def nest(self, frame: Frame, depth: int, name: str) -> None:
+        """Bound how deep members stand in each other, through blocks too, and how long their names grow.
+
+        Raises:
+            TooLarge: It is too much; the problem is noted.
+        """
+        if depth > DEEPEST:
+            self._refuse(frame, f"members stand more than {DEEPEST} deep in each other here, blocks included")
+        if len(name) > LONGEST_NAME:
+            self._refuse(frame, f"a full name has more than {LONGEST_NAME} characters here")
 
     def _refuse(self, frame: Frame, message: str) -> NoReturn:
         note = "no machine holds this; was a width, a size or a repeat mistyped?"

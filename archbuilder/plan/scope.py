@@ -4,6 +4,7 @@ class Scope:
     def __init__(self, path: str = "") -> None:
         self.path = path
         self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def full(self, name: str) -> str:
         """Give a name with its prefix."""
@@ -21,8 +22,8 @@ class Scope:
 
     def free(self, word: str) -> str:
         """Give the first free one of `word`, `word_2`, `word_3` and so on."""
-        name, count = word, 1
-        while name in self._taken:
+        count = self._counts.get(word, 1)
+        while (name := f"{word}_{count}" if count > 1 else word) in self._taken:
             count += 1
-            name = f"{word}_{count}"
+        self._counts[word] = count  # what is taken stays so: the next search starts here
         return name

@@ -37,7 +37,7 @@ class Widths:
 
         A width that the file does not write is a site too where its block has a default.
         """
-        if not block and entry in self._document.classifiers:
+        if not block and self._document.gives_classes(entry):
             return  # what gives the classes is no width to search
         for key in block.widths if block else PRIMITIVES[entry.type].widths:
             default = block.parameters[key].default if block else None
@@ -53,7 +53,7 @@ class Widths:
             width = self._asked.get(name, written)
             if key in values or name in self._asked:
                 values[key] = width
-            self.sites[name] = Site(name, width, default, shared, key, entry.node)
+            self.sites[name] = Site(name, width, self.scaled(width), default, shared, key, entry.node)
 
     def share(self, member: Member, name: str) -> None:
         """Name the sites of a repeated layer after the layer as a whole: `layer1.out`, not `layer1.0.out`."""
@@ -92,7 +92,7 @@ class Widths:
 
     def multiplied(self, op: _P, entry: LayerEntry, keys: tuple[str, ...]) -> _P:
         """Give a primitive with its widths multiplied; the classes of a last layer, and $ values, stay."""
-        if self._document.header.width == 1 or not keys or entry in self._document.classifiers:
+        if self._document.header.width == 1 or not keys or self._document.gives_classes(entry):
             return op
         keys = tuple(key for key in keys if not isinstance(entry.values.get(key), Expression))
         fields = {name: field.alias for name, field in type(op).model_fields.items() if field.alias in keys}

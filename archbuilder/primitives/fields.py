@@ -11,6 +11,8 @@ LARGEST_EXTENT = 100_000
 Width = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
+_TWO = Field(min_length=2, max_length=2)
+
 
 def _pair(minimum: int) -> BeforeValidator:
     """Accept one whole number for both directions, or [height, width]."""
@@ -27,7 +29,8 @@ def _pair(minimum: int) -> BeforeValidator:
             raise PydanticCustomError("pair", f"expected {minimum} to {LARGEST_EXTENT:,}")
         return pair[0], pair[1]
 
-    return BeforeValidator(check, json_schema_input_type=int | list[int])
+    extent = Annotated[int, Field(ge=minimum, le=LARGEST_EXTENT)]
+    return BeforeValidator(check, json_schema_input_type=extent | Annotated[list[extent], _TWO])
 
 
 PositivePair = Annotated[tuple[int, int], _pair(1)]
@@ -56,7 +59,7 @@ def _padding(value: Any) -> Any:
 
 _PADDING_FORMS = "expected same, a whole number, two as [height, width], or [[top, bottom], [left, right]]"
 Sides = tuple[tuple[int, int], tuple[int, int]]
-Padding = Annotated[
-    Literal["same"] | Sides, BeforeValidator(_padding, json_schema_input_type=str | int | list[int | list[int]])
-]
+_Zeros = Annotated[int, Field(ge=0, le=LARGEST_EXTENT)]
+_PaddingAsWritten = Literal["same"] | _Zeros | Annotated[list[_Zeros | Annotated[list[_Zeros], _TWO]], _TWO]
+Padding = Annotated[Literal["same"] | Sides, BeforeValidator(_padding, json_schema_input_type=_PaddingAsWritten)]
 """`same`, or what is added as ((top, bottom), (left, right))."""

@@ -79,6 +79,10 @@ def _tests(result: StudyResult) -> list[str]:
 def _next_step(result: StudyResult) -> list[Text]:
     if result.best_spec is None:
         return []
-    lines = (f"#{result.best[0].number} is saved: {result.best_spec}", f"next: archbuilder build {result.best_spec}")
+    number, weights = result.best[0].number, result.best_spec.parent / "weights"
+    lines = (
+        f"#{number} is saved: {result.best_spec}, trained weights in {weights / f'trial-{number}.safetensors'}",
+        f"next: archbuilder build {result.best_spec}",
+    )
     # Not folded: a path is to be copied whole.
     return [Text(line, no_wrap=True, overflow="ignore") for line in lines]

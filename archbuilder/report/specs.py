@@ -10,9 +10,9 @@ from archbuilder.report.numbers import short
 def spec_table(specs: list[NetworkSpec]) -> Table:
     """List specs, the cheapest first, with their input, classes, parameters and MACs."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("spec", no_wrap=True)
+    table.add_column("spec", no_wrap=True, min_width=max(len(spec.name) for spec in specs))
     for column in ("input", "classes", "parameters", "MACs"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
     table.add_column("what it is")
     for spec in sorted(specs, key=lambda spec: spec.plan().macs):
         plan = spec.plan()

@@ -19,7 +19,7 @@ def setup_of(study: Study) -> dict[str, Any]:
     """
     settings = study.settings
     return {
-        "spec": study.spec.document.standalone_text,
+        "spec": study.spec.document.canonical_text,
         "data": settings.data,
         "space": study.space.describe(),
         "budget": settings.budget.limits,

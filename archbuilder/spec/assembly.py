@@ -1,15 +1,16 @@
 """One spec out of several files: `extends` and `include`."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, Problem, Source, SpecError, did_you_mean
 from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, describe, location, plain, walk
-from archbuilder.spec.reader import read_text, read_yaml
+from archbuilder.spec.reader import MAXIMUM_CHARACTERS, MAXIMUM_VALUES, read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_folder, shipped_names
 
 _BY_NAME = ("layers", "aux")  # lists of the base whose members are changed by name
 LARGEST_CHAIN = 16
+MOST_FILES = 32
 
 
 def assemble(source: Source, problems: list[Problem]) -> tuple[Mapping, bool]:
@@ -21,37 +22,64 @@ def assemble(source: Source, problems: list[Problem]) -> tuple[Mapping, bool]:
     Raises:
         SpecError: A file is not YAML, is not a mapping, or cannot be found.
     """
-    root = _mapping(source, problems)
+    files = _Files(problems)
+    root = files.mapping(source)
     folder = source.path.resolve().parent if source.path else None
-    assembled = _with_includes(_extended(root, folder, [source], problems), folder, problems)
+    assembled = _with_includes(_extended(root, folder, [source], files), folder, files)
     sources = {node.source.path for node in walk(assembled) if node.source is not source}
     shipped = shipped_folder("specs").resolve()
     return assembled, any(path is not None and path.resolve().parent != shipped for path in sources)
 
 
-def _mapping(source: Source, problems: list[Problem]) -> Mapping:
-    root = read_yaml(source, problems)
-    if not isinstance(root, Mapping):
-        message = f"found {describe(root)}, expected a mapping with the keys input, classes and layers"
-        raise SpecError([*problems, Problem(message, location(root))])
-    return root
+@dataclass
+class _Files:
+    """Reads the files of one spec, which together may hold no more than one file may."""
+
+    problems: list[Problem]
+    count: int = 0
+    characters: int = 0
+    values: int = 0
+
+    def mapping(self, source: Source, reference: Node | None = None) -> Mapping:
+        """Read a file, which stands at a reference in another."""
+        root = read_yaml(source, self.problems)
+        if not isinstance(root, Mapping):
+            message = f"found {describe(root)}, expected a mapping with the keys input, classes and layers"
+            raise SpecError([*self.problems, Problem(message, location(root))])
+        self.count += 1
+        self.characters += len(source.text)
+        self.values += root.size
+        excess = self.count > MOST_FILES or self.characters > MAXIMUM_CHARACTERS or self.values > MAXIMUM_VALUES
+        if excess and reference is not None:
+            message = (
+                f"with {source.name} these are more than {MOST_FILES} files, {MAXIMUM_CHARACTERS:,} characters "
+                f"or {MAXIMUM_VALUES:,} values"
+            )
+            raise SpecError([*self.problems, Problem(message, location(reference))])
+        return root
 
 
-def _extended(root: Mapping, folder: Path | None, chain: list[Source], problems: list[Problem]) -> Mapping:
+def _extended(root: Mapping, folder: Path | None, chain: list[Source], files: _Files) -> Mapping:
+    problems = files.problems
     reference = root.get("extends")
     if reference is None:
         return root
     base_source, base_folder = _find(reference, "extends", folder, problems)
-    if any(base_source.path == earlier.path for earlier in chain) or len(chain) > LARGEST_CHAIN:
+    met = [earlier.path.resolve() for earlier in chain if earlier.path]
+    if (base_source.path and base_source.path.resolve() in met) or len(chain) > LARGEST_CHAIN:
         names = " -> ".join(source.name for source in [*chain, base_source])
         raise SpecError([*problems, Problem(f"these files extend each other: {names}", location(reference), "extends")])
-    base = _extended(_mapping(base_source, problems), base_folder, [*chain, base_source], problems)
+    base = _extended(files.mapping(base_source, reference), base_folder, [*chain, base_source], files)
     own = replace(root, entries={key: entry for key, entry in root.entries.items() if key != "extends"})
-    return _merge(_with_includes(base, base_folder, problems), own, problems)
+    return _merge(_with_includes(base, base_folder, files), own, problems)
 
 
 def _find(reference: Node, path: str, folder: Path | None, problems: list[Problem]) -> tuple[Source, Path | None]:
-    """Find the file that a reference names: a shipped spec by name, or a path inside the spec's folder tree."""
+    """Find the file that a reference names: a shipped spec by name, or a path in the folder of the file it stands in.
+
+    Returns:
+        The file's text, and its folder.
+    """
 
     def refuse(message: str) -> SpecError:
         return SpecError([*problems, Problem(message, location(reference), path)])
@@ -61,7 +89,7 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
         raise refuse(f"found {describe(reference)}, expected a file, or the name of a shipped spec")
     shipped = find_shipped("specs", name)
     if shipped is not None:
-        return read_text(shipped), shipped.parent.resolve()
+        return read_text(shipped, f"shipped {shipped.name}"), shipped.parent.resolve()
     if folder is None:
         near = did_you_mean(name, shipped_names("specs"))
         raise refuse(f"{name!r} is not a shipped spec, and a text has no folder to look in{near}")
@@ -76,8 +104,9 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
     if not found:
         near = did_you_mean(name, [*(file.name for file in folder.glob("*.yaml")), *shipped_names("specs")])
         raise refuse(f"no such file: {name}{near}")
+    shown = str(Path(reference.source.name).parent / name)  # as the user would name it
     try:
-        return read_text(place, name), folder
+        return read_text(place, shown), place.parent
     except ArchbuilderError as error:
         raise refuse(str(error)) from None
 
@@ -110,6 +139,9 @@ def _override(members: Sequence, changes: Mapping, path: str, problems: list[Pro
         if change is None or not isinstance(item, Mapping):
             items.append(item)
         elif isinstance(change.value, Mapping):
+            if "name" in change.value.entries:
+                message = f"{change.key} keeps its name, by which it is changed"
+                problems.append(Problem(message, change.value.key_location("name"), f"{path}.{change.key}.name"))
             items.append(replace(item, entries=item.entries | change.value.entries))
         elif not isinstance(change.value, Scalar) or change.value.value is not None:
             message = f"found {describe(change.value)}, expected the keys to change, or null to take {change.key} out"
@@ -120,16 +152,16 @@ def _override(members: Sequence, changes: Mapping, path: str, problems: list[Pro
     return replace(members, items=items)
 
 
-def _with_includes(root: Mapping, folder: Path | None, problems: list[Problem]) -> Mapping:
+def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> Mapping:
+    problems = files.problems
     reference = root.get("include")
     if reference is None:
         return root
-    files = reference.items if isinstance(reference, Sequence) else [reference]
     blocks = root.get("blocks")
     entries = dict(blocks.entries) if isinstance(blocks, Mapping) else {}
-    for file in files:
+    for file in reference.items if isinstance(reference, Sequence) else [reference]:
         source, _ = _find(file, "include", folder, problems)
-        included = _mapping(source, problems)
+        included = files.mapping(source, file)
         for key in included.entries:
             if key != "blocks":
                 message = f"unknown key {key!r} for an included file: it holds blocks alone"

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from archbuilder.errors import Problem, did_you_mean, raise_if_any
+from archbuilder.errors import Problem, did_you_mean, nearest, raise_if_any
 from archbuilder.spec.grammar import Member, read_members
-from archbuilder.spec.nodes import Mapping, Node, Sequence, describe, location, plain
+from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
 from archbuilder.spec.parameters import Parameter, arguments_model, read_parameters
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.validation import as_a_whole
@@ -32,7 +32,7 @@ class Block:
         description: What it is, and whose.
         parameters: Its declared parameters by name.
         body: The members it stands for.
-        broken: Whether its parameters are at fault, so that nothing can be said of the layers that use it.
+        broken: Whether parameters or body are at fault, so that nothing can be said of the layers that use it.
         shipped: Whether it comes with the package: errors in it then point at the layer that uses it.
     """
 
@@ -87,24 +87,30 @@ def shipped_block(name: str) -> Block | None:
     return block
 
 
-def read_block(name: str, node: Node, path: str, problems: list[Problem], *, shipped: bool = False) -> Block | None:
+def read_block(name: str, node: Node, path: str, problems: list[Problem], *, shipped: bool = False) -> Block:
     """Read a block's definition; what is wrong with it is added to `problems`."""
     if not isinstance(node, Mapping):
         message = f"found {describe(node)}, expected a block: a mapping with parameters and a body"
         problems.append(Problem(message, location(node), path))
-        return None
+        return Block(name, "", {}, [], shipped, broken=True)
+    before = len(problems)
+    slips = {nearest(key, BLOCK_KEYS) for key in node.entries if key not in BLOCK_KEYS}
     for key in node.entries:
         if key not in BLOCK_KEYS:
             message = f"unknown key {key!r} for a block{did_you_mean(key, BLOCK_KEYS)}"
             notes = (f"its keys are {', '.join(BLOCK_KEYS)}",)
             problems.append(Problem(message, node.key_location(key), f"{path}.{key}", notes))
-    before = len(problems)
     parameters = read_parameters(node.get("parameters"), f"{path}.parameters", problems)
     broken = len(problems) > before
     body = node.get("body")
     if not isinstance(body, Sequence) or not body.items:
-        problems.append(Problem("a block needs a body: a list of layers", as_a_whole(body or node), f"{path}.body"))
-        return None
+        if body is not None or "body" not in slips:
+            problems.append(Problem("a block needs a body: a list of layers", as_a_whole(body or node), f"{path}.body"))
+        return Block(name, "", parameters, [], shipped, broken=True)
     description = node.get("description")
+    if description is not None and not isinstance(description, Scalar):
+        problems.append(
+            Problem(f"found {describe(description)}, expected a text", location(description), f"{path}.description")
+        )
     text = str(plain(description)) if description is not None else ""
     return Block(name, text, parameters, read_members(body, f"{path}.body", problems), shipped, broken)

@@ -17,12 +17,14 @@ class Number:
     """A whole number that a spec should have at a key of a layer.
 
     Attributes:
+        section: The list that the layer stands in: `layers` or `aux`.
         layer: The layer's name.
         node: The layer's mapping.
         key: The key.
         value: The number.
     """
 
+    section: str
     layer: str
     node: Mapping
     key: str
@@ -33,9 +35,9 @@ def set_numbers(source: Source, wanted: Iterable[Number]) -> Source:
     """Give the text with whole numbers set.
 
     A number that is written is replaced; one that is a default, or comes through a merge key, is written beside its
-    layer's other keys; one of a layer in another file, which this one extends, is written as an override. An alias is
-    written out only where nothing else is left to change, as it follows the number that it stands for: call again,
-    with the values of the new text, until nothing changes.
+    layer's other keys; one of a layer in another file, which this one extends, is written as an override. An alias or
+    a merged number is written out only where nothing else is left to change, as it follows the number that it stands
+    for: call again, with the values of the new text, until nothing changes.
 
     Args:
         source: The text.
@@ -47,7 +49,7 @@ def set_numbers(source: Source, wanted: Iterable[Number]) -> Source:
     replaced: dict[Span, Number] = {}
     changes: dict[Span, str] = {}
     aliases: dict[Span, str] = {}
-    overrides: dict[str, list[Number]] = {}
+    overrides: dict[str, dict[str, list[Number]]] = {}
     for number in wanted:
         entry = number.node.entries.get(number.key)
         written = entry.value if entry and entry.own and isinstance(entry.value, Scalar) else None
@@ -65,11 +67,14 @@ def set_numbers(source: Source, wanted: Iterable[Number]) -> Source:
         elif entry is not None and isinstance(entry.value, Scalar) and entry.value.value == number.value:
             continue
         elif number.node.source is source:
+            place = aliases if entry else changes  # a merged number may follow the one that it is merged from
             span, text = _beside(source, number.node, f"{number.key}: {number.value}")
-            changes[span] = changes.get(span, "") + text
+            place[span] = place.get(span, "") + text
         else:
-            overrides.setdefault(number.layer, []).append(number)
-    changes |= _as_overrides(source, overrides)
+            overrides.setdefault(number.section, {}).setdefault(number.layer, []).append(number)
+    for section, layers in overrides.items():
+        for span, text in _as_overrides(source, section, layers).items():
+            changes[span] = changes.get(span, "") + text
     changes |= _kept_aliases(source, changes, {*replaced})
     changes = changes or aliases
     text = source.text
@@ -96,8 +101,11 @@ def _beside(source: Source, node: Mapping, text: str) -> tuple[Span, str]:
     """Find where a further entry of a mapping goes, and how it is written there."""
     own = [entry for entry in node.entries.values() if entry.own and entry.value.source is source]
     if node.flow:
-        end = max((entry.value.span.end for entry in own), default=node.span.start + 1)
-        return Span(end, end), f", {text}" if own else text
+        if own:
+            end = max(entry.value.span.end for entry in own)
+            return Span(end, end), f", {text}"
+        start = source.text.index("{", node.span.start) + 1  # an anchor may stand before it
+        return Span(start, start), f"{text}, " if node.entries else text  # what there is, comes by a merge key
     ends = [entry for entry in own if _on_one_line(entry.value)]
     if not ends:
         raise ArchbuilderError(f"{location(node)}: cannot write {text} here; write it yourself")
@@ -112,13 +120,11 @@ def _on_one_line(node: Node) -> bool:
     return isinstance(node, Scalar) or node.flow
 
 
-def _as_overrides(source: Source, overrides: dict[str, list[Number]]) -> dict[Span, str]:
-    """Write numbers of an extended file's layers under this file's own `layers:`."""
-    if not overrides:
-        return {}
+def _as_overrides(source: Source, section: str, overrides: dict[str, list[Number]]) -> dict[Span, str]:
+    """Write numbers of an extended file's layers under this file's own `layers:` or `aux:`."""
     root = read_yaml(source, [])
     assert isinstance(root, Mapping)
-    layers = root.get("layers")
+    layers = root.get(section)
     changes: dict[Span, str] = {}
     new: list[str] = []
     for layer, numbers in overrides.items():
@@ -140,7 +146,8 @@ def _as_overrides(source: Source, overrides: dict[str, list[Number]]) -> dict[Sp
     else:
         end = len(source.text)
         place = Span(end, end)
-        written = ("" if source.text.endswith("\n") else "\n") + "layers:\n" + "".join(f"  {line}\n" for line in new)
+        lines = "".join(f"  {line}\n" for line in new)
+        written = ("" if source.text.endswith("\n") else "\n") + f"{section}:\n{lines}"
     changes[place] = changes.get(place, "") + written
     return changes
 

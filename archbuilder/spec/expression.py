@@ -43,10 +43,12 @@ class Expression:
     Attributes:
         text: The value as written.
         names: The parameters it refers to, without their `$`.
+        size: How many words, numbers and signs it has.
     """
 
     text: str
     names: tuple[str, ...]
+    size: int
     _tree: Any
 
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
@@ -63,6 +65,13 @@ def names_in(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(name for item in value for name in names_in(item))
     return value.names if isinstance(value, Expression) else ()
+
+
+def size_of(value: Any) -> int:
+    """Count the parts of a value of a layer: those of its `$` values, and of the items of a list."""
+    if isinstance(value, list):
+        return 1 + sum(size_of(item) for item in value)
+    return value.size if isinstance(value, Expression) else 1
 
 
 def is_expression(value: object) -> bool:
@@ -87,7 +96,8 @@ def parse_expression(text: str) -> Expression:
     tree = parser.binary(0)
     if parser.position < len(tokens):
         raise ExpressionError(f"{text!r}: did not expect {tokens[parser.position][1]!r}")
-    return Expression(text, tuple(dict.fromkeys(value[1:] for kind, value in tokens if kind == "name")), tree)
+    names = dict.fromkeys(value[1:] for kind, value in tokens if kind == "name")
+    return Expression(text, tuple(names), len(tokens), tree)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -174,5 +184,5 @@ def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
 
 def _number(value: Any, operator: str, text: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ExpressionError(f"{text!r}: {operator} takes numbers, not {value!r}")
+        raise ExpressionError(f"{text!r}: {operator} takes numbers, not {repr(value)[:80]}")
     return value

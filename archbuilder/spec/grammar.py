@@ -1,17 +1,23 @@
 """Lists of members: what may stand in `layers:`, in a branch, in a sequence and in a block's body."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from archbuilder.errors import Location, Problem, did_you_mean
 from archbuilder.primitives import MERGES
-from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression
+from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression, size_of
 from archbuilder.spec.names import name_fault
 from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
 from archbuilder.spec.validation import as_a_whole
 
 LARGEST_REPEAT = 10_000
+
+MOST_OVERRIDDEN = 1000  # keys of all the repetitions of a layer that are overridden
+
+POSITION = re.compile("-?[0-9]{1,5}")  # of a repetition
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,11 @@ class Member:
     when: Expression | None = None
     sources: tuple[str, ...] = ()
     repeat: "int | Expression | None" = None
+
+    @property
+    def work(self) -> int:
+        """How much there is to work out each time that it is planned, in parts of values."""
+        return len(self.sources) + size_of(self.when) + size_of(self.repeat)
 
     @property
     def where(self) -> Location:
@@ -60,6 +71,13 @@ class LayerEntry(Member):
     values: dict[str, Any] = field(default_factory=dict)
     overrides: dict[int, "LayerEntry"] = field(default_factory=dict)
     checks_input: bool = True
+
+    @cached_property
+    def work(self) -> int:
+        """How much there is to work out each time that it is planned, in parts of values."""
+        values = size_of(list(self.values.values()))
+        init = self.node.get("init")
+        return super().work + values + len(self.overrides) + (init.size if init else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +108,11 @@ class ForkEntry(Member):
 
     merge: str = ""
     branches: list[Branch] = field(default_factory=list)
+
+    @property
+    def work(self) -> int:
+        """How much there is to work out each time that it is planned, in parts of values."""
+        return super().work + 10 * len(self.branches)
 
 
 MEMBER_KEYS = {
@@ -145,7 +168,9 @@ def _read_member(node: Mapping, path: str, position: int, problems: list[Problem
     return ForkEntry(**common, merge=words[0], branches=_read_branches(inner, common["path"], problems))
 
 
-def read_layer(node: Mapping, path: str, position: int, problems: list[Problem], default_type: str = "") -> LayerEntry:
+def read_layer(
+    node: Mapping, path: str, position: int | str, problems: list[Problem], default_type: str = ""
+) -> LayerEntry:
     """Read one layer; what is wrong with the keys that every layer has is added to `problems`."""
     common = _read_common(node, path, position, problems)
     path = common["path"]
@@ -188,7 +213,7 @@ def _value(node: Node, path: str, problems: list[Problem]) -> Any:
         return _FAULTY
 
 
-def _read_common(node: Mapping, path: str, position: int, problems: list[Problem]) -> dict[str, Any]:
+def _read_common(node: Mapping, path: str, position: int | str, problems: list[Problem]) -> dict[str, Any]:
     name_node = node.get("name")
     name = plain(name_node) if name_node is not None else None
     fault = name_fault(name) if name_node is not None else None
@@ -250,9 +275,14 @@ def _names(value: Any) -> tuple[str, ...] | None:
 def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, LayerEntry]:
     node, path = layer.node.entries["overrides"].value, f"{layer.path}.overrides"
     overrides: dict[int, LayerEntry] = {}
+    keys = len(layer.node.entries)
+    if isinstance(node, Mapping) and len(node.entries) * keys > MOST_OVERRIDDEN:
+        message = f"more than {MOST_OVERRIDDEN // keys} overrides of a layer with {keys} keys: write such layers out"
+        problems.append(Problem(message, as_a_whole(node), path))
+        return overrides
     for key, entry in node.entries.items() if isinstance(node, Mapping) else ():
-        if not key.lstrip("-").isdigit() or not isinstance(entry.value, Mapping):
-            message = f"expected a repetition and its values, such as {{0: {{stride: 2}}}}, not {key}"
+        if not POSITION.fullmatch(key) or not isinstance(entry.value, Mapping):
+            message = f"expected a repetition and its values, such as {{0: {{stride: 2}}}}, not {key[:40]}"
             problems.append(Problem(message, entry.key_location, path))
             continue
         refused = set(entry.value.entries) & (set(LAYER_KEYS) - {"in", "init"})
@@ -262,7 +292,8 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
         merged = {k: e for k, e in layer.node.entries.items() if k not in ("overrides", "repeat", "when", "from")}
         merged |= {k: e for k, e in entry.value.entries.items() if k not in refused}
         overridden = replace(layer.node, entries=merged)
-        overrides[int(key)] = read_layer(overridden, layer.path.rpartition(".")[0], 0, problems, layer.type)
+        parent, _, own = layer.path.rpartition(".")
+        overrides[int(key)] = read_layer(overridden, parent, own, problems, layer.type)
     if not isinstance(node, Mapping) or not layer.repeat:
         message = "expected repetitions and their values, such as {0: {stride: 2}}, beside a repeat"
         problems.append(Problem(message, as_a_whole(node), path))

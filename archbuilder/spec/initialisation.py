@@ -1,8 +1,9 @@
 """How weights start, by name."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
 
 Scheme = Literal["pytorch", "kaiming", "xavier", "truncated_normal", "normal", "zeros"]
 
@@ -21,8 +22,20 @@ class Init(BaseModel):
 
 
 def _from_word(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if value not in get_args(Scheme):  # here, as the word has no key `type` to point at
+        raise PydanticKnownError("literal_error", {"expected": ", ".join(get_args(Scheme))})
+    return {"type": value}
 
 
 InitField = Annotated[Init, BeforeValidator(_from_word, json_schema_input_type=Init | Scheme)]
 """An initialisation as a file has it: a word, or a mapping with a type."""
+
+
+class OwnInit(BaseModel):
+    """The key `init` of one layer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+
+    init: InitField

@@ -11,7 +11,7 @@ from archbuilder.errors import Problem
 from archbuilder.primitives.fields import LARGEST_WIDTH, Padding, PositivePair, Probability
 from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.nodes import Mapping, Node, describe, location, plain
-from archbuilder.spec.validation import Locator, locator, validate
+from archbuilder.spec.validation import Locator, Place, locator, validate
 
 PARAMETER_TYPES: dict[str, Any] = {
     "width": Annotated[int, Field(ge=0, le=LARGEST_WIDTH)],  # a searchable number of channels; 0 leaves a branch out
@@ -24,6 +24,10 @@ PARAMETER_TYPES: dict[str, Any] = {
     "padding": Padding,
 }
 
+MOST_PARAMETERS = 100
+
+_BOUNDED = ("width", "integer", "number", "probability")
+
 
 class Parameter(BaseModel):
     """One parameter of a block."""
@@ -35,7 +39,9 @@ class Parameter(BaseModel):
     )
     description: str = Field("", description="What it is, for readers and editors.")
     default: Any = Field(None, description="Its value where a layer gives none; without it the key is required.")
-    choices: list[str | int | float] | None = Field(None, min_length=1, description="The values it may have.")
+    choices: list[str | int | float] | None = Field(
+        None, min_length=1, max_length=100, description="The values it may have."
+    )
     minimum: int | float | None = Field(None, description="The least it may be.")
     maximum: int | float | None = Field(None, description="The most it may be.")
     optional: bool = Field(False, description="Whether it may be left out without a default; it is then `nothing`.")
@@ -68,6 +74,9 @@ def read_parameters(node: Node | None, path: str, problems: list[Problem]) -> di
         message = f"found {describe(node)}, expected names and types, such as {{out: width, stride: size}}"
         problems.append(Problem(message, location(node), path))
         return parameters
+    if len(node.entries) > MOST_PARAMETERS:
+        problems.append(Problem(f"more than {MOST_PARAMETERS} parameters", location(node), path))
+        return parameters
     for key, entry in node.entries.items():
         if key in LAYER_KEYS or key == "classes" or not re.fullmatch(r"\w+", key):
             why = "it means something already" if re.fullmatch(r"\w+", key) else "letters, digits and _ alone"
@@ -88,20 +97,42 @@ def _read_parameter(key: str, node: Node, path: str, problems: list[Problem]) ->
     if isinstance(parameter, list):
         problems += parameter
         return None
-    faults = _check_default(key, parameter, path, locate)
+    faults = _check_bounds(parameter, path, locate) or _check_values(key, parameter, path, locate)
     problems += faults
     return None if faults else parameter
 
 
-def _check_default(key: str, parameter: Parameter, path: str, locate: Locator) -> list[Problem]:
-    """Validate a default as if a layer had given it, and the bounds with it."""
-    try:
-        model = arguments_model("parameter", {key: parameter})
-    except (TypeError, ValueError) as error:
-        return [Problem(f"these bounds do not fit the type {parameter.type}: {error}", locate((), False), path)]
-    if parameter.default is None:
-        return []
-    result = validate(model, {}, "a parameter", path, lambda place, at_key: locate(("default",), at_key))
-    if isinstance(result, BaseModel):
-        return []
-    return [replace(problem, path=f"{path}.default") for problem in result]
+def _check_bounds(parameter: Parameter, path: str, locate: Locator) -> list[Problem]:
+    problems = []
+    for key in ("minimum", "maximum"):
+        bound = getattr(parameter, key)
+        if bound is None:
+            continue
+        if parameter.type not in _BOUNDED:
+            message = f"a {parameter.type} has no {key}; these have: {', '.join(_BOUNDED)}"
+        elif isinstance(bound, float) and parameter.type in ("width", "integer"):
+            message = f"found {bound}, expected a whole number"
+        elif key == "maximum" and parameter.minimum is not None and bound < parameter.minimum:
+            message = f"no value is at least {parameter.minimum} and at most {bound}"
+        else:
+            continue
+        problems.append(Problem(message, locate((key,), False), f"{path}.{key}"))
+    return problems
+
+
+def _check_values(key: str, parameter: Parameter, path: str, locate: Locator) -> list[Problem]:
+    """Validate each choice, and the default, as if a layer had given it."""
+    given: list[tuple[Place, Any, type[BaseModel]]] = []
+    if parameter.choices:
+        kind = arguments_model("parameter", {key: parameter.model_copy(update={"default": None, "choices": None})})
+        given += [(("choices", position), choice, kind) for position, choice in enumerate(parameter.choices)]
+    if parameter.default is not None:
+        kind = arguments_model("parameter", {key: parameter.model_copy(update={"default": None})})
+        given.append((("default",), parameter.default, kind))
+    problems: list[Problem] = []
+    for place, value, model in given:
+        result = validate(model, {key: value}, "a parameter", path, locate)
+        if isinstance(result, list):
+            where, at = locate(place, False), ".".join([path, *map(str, place)])
+            problems += [replace(problem, where=where, path=at) for problem in result]
+    return problems

@@ -13,8 +13,13 @@ from archbuilder.spec.scalars import resolve_scalar
 MAXIMUM_CHARACTERS = 1 << 20
 MAXIMUM_VALUES = 100_000  # after aliases are unfolded
 MAXIMUM_DEPTH = 64
+LONGEST_KEY = 200
 
 _TAG = re.compile(r"(?:&\S*\s+)?(!\S*)")  # a tag as it is written, behind an anchor or not
+
+_TAG_DIRECTIVE = re.compile(
+    "(?:^|[\r\n\x85\u2028\u2029])(%TAG[^\r\n\x85\u2028\u2029]*)"
+)  # libyaml compares each with all
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is about ten times faster
 
@@ -82,6 +87,8 @@ class _Composer:
         self._events: Iterator[Any] = self._parse()
 
     def document(self) -> Node:
+        if directive := _TAG_DIRECTIVE.search(self._text):
+            self._refuse(self._at(*directive.span(1)), "a %TAG directive is not allowed: a spec has no tags")
         root: Node | None = None
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -104,6 +111,7 @@ class _Composer:
                 self._at(offset, offset + 1),
                 f"not valid YAML: {error.problem}{context}",
                 related=(Location(self._source, self._at(begun, begun + 1)),),
+                notes=_hints(self._text, offset, str(error.problem)),
             )
         except yaml.reader.ReaderError as error:  # libyaml counts bytes here: the character itself tells the place
             offset = max(0, self._text.find(chr(error.character)))
@@ -155,6 +163,8 @@ class _Composer:
             if not isinstance(inner, yaml.ScalarEvent):
                 self._refuse(key_span, "a key must be a single word or number")
             key = inner.value
+            if len(key) > LONGEST_KEY:
+                self._refuse(key_span, f"a key of more than {LONGEST_KEY} characters", ".".join(self._path))
             self._node(inner, depth)  # a key may have an anchor, but no tag
             self._path.append(key)
             value = self._node(next(self._events), depth + 1)
@@ -224,6 +234,31 @@ class _Composer:
         message = f"the tag {tag} is not allowed: a spec is plain data and runs nothing"
         self._refuse(span, message, ".".join(self._path))
 
-    def _refuse(self, span: Span, message: str, path: str = "", related: tuple[Location, ...] = ()) -> NoReturn:
-        problem = Problem(message, Location(self._source, span), path, related=related)
+    def _refuse(
+        self,
+        span: Span,
+        message: str,
+        path: str = "",
+        related: tuple[Location, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> NoReturn:
+        problem = Problem(message, Location(self._source, span), path, notes, related)
         raise SpecError([*self._problems, problem]) from None
+
+
+def _hints(text: str, offset: int, problem: str) -> tuple[str, ...]:
+    """Say in plain words what libyaml's most common complaints come from."""
+    line = text[text.rfind("\n", 0, offset) + 1 :].partition("\n")[0]
+    if text[offset : offset + 1] == "\t":
+        return ("YAML is indented with spaces: a tab stands here",)
+    if "${" in line:
+        return ("a $ value has no braces: $name",)
+    if problem.startswith("mapping values are not allowed"):
+        return ("a text with a colon and a space in it needs quotes",)
+    if "while scanning an alias" in problem or "alphabetic or numeric character" in problem:
+        return ("a word that starts with * or & needs quotes",)
+    if problem.startswith(("did not find expected key", "did not find expected '-' indicator")):
+        return ("is it indented as the entries above it, and is every bracket and quote closed?",)
+    if problem.startswith("did not find expected ',' or"):
+        return ("is a comma, a bracket or a quote missing, or does a text with a comma need quotes?",)
+    return ()

@@ -11,12 +11,13 @@ from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntr
 
 def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], problems: list[Problem]) -> None:
     """Note every `$` name in a block's body that is neither a parameter nor known everywhere in the file."""
+    everywhere = {*variables, "in", "classes"}
     for block in blocks.values():
-        known = {*block.parameters, *variables, "in", "classes"}
         for member, key, value in _values(block.body) if not block.broken else ():
             for name in names_in(value):
-                if name not in known:
-                    message = f"${name} is not known here{did_you_mean(name, known)}"
+                if name not in block.parameters and name not in everywhere:
+                    near = did_you_mean(name, [*block.parameters, *everywhere])
+                    message = f"${name} is not known here{near}"
                     problems.append(Problem(message, member.place(key), f"{member.path}.{key}"))
 
 

@@ -18,8 +18,7 @@ def shipped_folder(kind: Kind) -> Path:
 
 def find_shipped(kind: Kind, name: str) -> Path | None:
     """Give the shipped file of a name without folder or ending, or None."""
-    path = shipped_folder(kind) / f"{name}.yaml"
-    return path if name.isidentifier() and path.is_file() else None
+    return shipped_folder(kind) / f"{name}.yaml" if name in shipped_names(kind) else None
 
 
 def shipped_names(kind: Kind) -> list[str]:

@@ -1,17 +1,18 @@
 """A spec of one's own from a shipped one."""
 
 from archbuilder.errors import Source
+from archbuilder.spec.document import LONGEST_NAME
 from archbuilder.spec.emitter import to_yaml
 from archbuilder.spec.nodes import Mapping, Scalar
 from archbuilder.spec.reader import read_yaml
 
 
 def renamed(text: str, name: str) -> str:
-    """Give a spec's text with another network name; everything else stays."""
+    """Give a spec's text with another network name, cut to what one may be; everything else stays."""
     root = read_yaml(Source("<spec>", text), [])
     assert isinstance(root, Mapping)
     node = root.get("name")
-    written = to_yaml({"name": name}).removeprefix("name: ").rstrip("\n")
+    written = to_yaml({"name": name[:LONGEST_NAME]}).removeprefix("name: ").rstrip("\n")
     if isinstance(node, Scalar):
         return text[: node.span.start] + written + text[node.span.end :]
     first = next(iter(root.entries.values())).key_span.start

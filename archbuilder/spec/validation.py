@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from archbuilder.errors import Location, Problem, did_you_mean, nearest
+from archbuilder.errors import MOST_FOUND, Location, Problem, did_you_mean, nearest
 from archbuilder.spec.nodes import Mapping as MappingNode
 from archbuilder.spec.nodes import Node, Sequence, describe_value, location
 
@@ -53,12 +53,12 @@ def validate(
         locate: Finds the places of keys and values in the text.
 
     Returns:
-        The model, or every problem found.
+        The model, or every problem found (at least the first hundred, where there are more).
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = error.errors(include_url=False)[: 2 * MOST_FOUND]  # some follow from others
     mistyped = _mistyped(details, model)
     return [_problem(detail, model, what, path, locate) for detail in details if _place(detail) not in mistyped]
 
@@ -95,7 +95,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], what: str, path: str,
     elif kind == "extra_forbidden":
         known = _keys(_model_at(model, place[:-1]))
         message = f"unknown key {key!r} for {owner}{did_you_mean(key, known)}"
-        notes = (f"its keys are {', '.join(known)}",)
+        notes = (f"its keys are {', '.join(known)}",) if known else ()
     else:
         message = f"found {describe_value(found)}, expected {_expectation(detail)}"
         if kind == "literal_error" and isinstance(found, str):

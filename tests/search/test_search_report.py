@@ -156,7 +156,7 @@ def test_the_table_sets_the_best_beside_the_baseline(study: Study) -> None:
         "the best trial is 0.040 above the baseline on validation; "
         "one standard error of an accuracy on 270 images is 0.013",
         "val chose these trials and so flatters them; test chose nothing: its images were opened for this table",
-        "#19 is saved: runs/x/best.yaml",
+        "#19 is saved: runs/x/best.yaml, trained weights in runs/x/weights/trial-19.safetensors",
         "next: archbuilder build runs/x/best.yaml",
     ]
 

@@ -214,9 +214,20 @@ def test_another_study_of_the_same_name_is_refused(tmp_path: Path, old: str, new
 def test_another_spec_is_refused_with_the_line_that_differs(tmp_path: Path) -> None:
     with open_journal(a_study(tmp_path), tmp_path / "tiny-widths"):
         pass
-    changed = SPEC.replace("and another", "changed")
-    with pytest.raises(ArchbuilderError, match=r"spec line 7 was - \{name: stem, .*another and is .*# changed now"):
+    changed = SPEC.replace("kernel: 3, stride: 2", "kernel: 5, stride: 2")
+    with pytest.raises(
+        ArchbuilderError, match=r"spec line \d+ was - \{name: stem, .*kernel: 3.* and is .*kernel: 5.* now"
+    ):
         run(a_study(tmp_path, spec=changed), tmp_path)
+
+
+def test_comments_layout_and_description_of_the_spec_may_change(tmp_path: Path) -> None:
+    with open_journal(a_study(tmp_path), tmp_path / "tiny-widths"):
+        pass
+    assert "and another" in SPEC
+    changed = "# new\ndescription: new\n" + SPEC.replace("and another", "changed").replace(", type:", ",  type:")
+    with open_journal(a_study(tmp_path, spec=changed), tmp_path / "tiny-widths"):
+        pass
 
 
 def test_the_number_of_trials_and_the_comments_of_the_study_may_change(tmp_path: Path) -> None:

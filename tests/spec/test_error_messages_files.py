@@ -35,7 +35,9 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_path_that_no_system_has() -> None:
-    with pytest.raises(ArchbuilderError, match=r"cannot be read: embedded null byte"):
+    with pytest.raises(ArchbuilderError, match=r"^a\0b\.yaml: cannot be read: embedded null byte$"):
+        load("a\0b.yaml")
+    with pytest.raises(ArchbuilderError, match=r"^a\0b: no such file, and no shipped spec of that name$"):
         load("a\0b")
 
 

@@ -107,7 +107,7 @@ def test_more_parameters_than_any_machine_holds() -> None:
         network(wide % "huge", wide.replace("«conv»", "conv") % "more"),
         ("layers.huge", "the network has more than 1,000,000,000,000 parameters here (3,000,001,000,000)"),
     )
-    assert "no machine holds this; was a width or a size mistyped?" in error
+    assert "no machine holds this; was a width, a size or a repeat mistyped?" in error
 
 
 def test_more_values_than_any_machine_holds() -> None:
@@ -157,7 +157,7 @@ def test_a_kernel_that_would_leave_branches_of_different_sizes(kernel: str) -> N
 def test_every_branch_left_out() -> None:
     check(
         network("{name: b, type: «inception», 1x1: 0, 3x3red: 0, 3x3: 8, 5x5red: 8, 5x5: 0, pool_proj: 0}"),
-        ("layers.b", "every branch has a width of 0: nothing is left to merge"),
+        ("layers.b", "every branch is left out, by a width of 0 or a condition: nothing is left to merge"),
     )
 
 
@@ -208,7 +208,8 @@ def test_values_of_the_wrong_kind() -> None:
         ("conv", "found the word 'none', expected a mapping"),
         (
             "init",
-            "found the word 'kaimming', expected one of pytorch, kaiming, truncated_normal; did you mean kaiming?",
+            "found the word 'kaimming', expected one of pytorch, kaiming, xavier, truncated_normal, normal, zeros; "
+            "did you mean kaiming?",
         ),
         ("layers", "found a mapping, expected a list of layers"),
         ("aux", "found 3, expected a list of heads"),
@@ -220,7 +221,7 @@ def test_bounds_of_the_header() -> None:
         network(header=f"name: «''»\n{HEADER[11:-3]}«0»\nconv: {{norm: «bach», bias: «1», eps: «2»}}\n"),
         ("name", "found the word '', expected at least 1 character"),
         ("classes", "found 0, expected at least 1"),
-        ("conv.norm", "found the word 'bach', expected one of none, batch; did you mean batch?"),
+        ("conv.norm", "found the word 'bach', expected one of none, batch, group; did you mean batch?"),
         ("conv.bias", "found 1, expected true or false"),
         ("conv.eps", "found 2, expected less than 1"),
     )

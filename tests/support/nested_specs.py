@@ -139,20 +139,12 @@ def nested_specs(draw: st.DrawFn) -> dict[str, Any]:
             layer = {"name": name, "sequence": inner}
             channels = after
         if len(widths) > 1 and draw(st.booleans()):
-            sources = [
-                name,
-                *draw(st.lists(st.sampled_from(sorted(widths)), max_size=2)),
-            ]  # what nothing takes is not traced
-            taken = {
-                "name": f"join{position}",
-                "type": "conv",
-                "out": draw(st.integers(1, 4)),
-                "kernel": 1,
-                "from": sources,
-            }
+            # What came just before is always taken: a trace leaves out what nothing takes.
+            sources = [name, *draw(st.lists(st.sampled_from(sorted(widths)), max_size=2))]
             layers.append(layer)
             widths[name] = channels
-            layer, channels, name = taken, taken["out"], taken["name"]
+            name, channels = f"join{position}", draw(st.integers(1, 4))
+            layer = {"name": name, "type": "conv", "out": channels, "kernel": 1, "from": sources}
         layers.append(layer)
         widths[name] = channels
         places.append(name)

@@ -1,0 +1,205 @@
+"""JSON Schema of members: layers of every type, forks, sequences, and the heads that are made of them."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from archbuilder.primitives import MERGES, PRIMITIVES
+from archbuilder.spec.blocks import Block, shipped_block, shipped_blocks
+from archbuilder.spec.document import HEAD_KEYS, NOT_FIELDS
+from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, POSITION
+from archbuilder.spec.names import NAME, RESERVED
+
+Schema = dict[str, Any]
+
+_EXPRESSION = {
+    "type": "string",
+    "pattern": r"\$",
+    "description": "A $ value, worked out from parameters and variables.",
+}
+_NAME = {
+    "type": "string",
+    "pattern": f"^(?!_)(?:{NAME.pattern})$",
+    "maxLength": 100,
+    "not": {"enum": sorted({*RESERVED, "input"})},
+}
+_KEEPS_ITS_NAME = {"type": "object", "propertyNames": {"not": {"const": "name"}}}
+
+
+def reference(name: str) -> Schema:
+    """Refer to one of the definitions."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+MEMBERS: Schema = {"type": "array", "items": reference("member")}
+
+
+def member_definitions() -> Schema:
+    """Give the definitions of members and heads, and of all that they refer to but `init`."""
+    types: dict[str, type[BaseModel] | Block] = dict(PRIMITIVES)
+    types |= {name: block for name in shipped_blocks() if (block := shipped_block(name))}
+    definitions: Schema = {"name": _NAME} | _common_keys()
+    for name, kind in types.items():
+        own = model_schema(kind.arguments if isinstance(kind, Block) else kind, definitions)
+        keys = own.get("properties", {})
+        definitions[f"keys_{name}"] = {"properties": {key: _or_expression(value) for key, value in keys.items()}}
+        text = kind.description if isinstance(kind, Block) else (kind.__doc__ or "").splitlines()[0]
+        definitions[f"layer_{name}"] = _layer(name, text, list(keys), own.get("required", []))
+        if isinstance(kind, Block):
+            definitions[f"head_{name}"] = _typed_head(name, list(keys), own.get("required", []))
+    return definitions | _member(sorted(types)) | _head()
+
+
+def model_schema(model: type[BaseModel], definitions: Schema) -> Schema:
+    """Give a model's schema; the models in it are added to the definitions, and their own titles dropped."""
+    schema: Schema = model.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
+    definitions |= {name: _tidy(inner) for name, inner in schema.pop("$defs", {}).items()}
+    tidy: Schema = _tidy(schema)
+    return tidy
+
+
+def _tidy(schema: Any) -> Any:
+    """Drop titles, which repeat the key, and defaults that no file would hold."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: value for key, value in schema.items() if key != "title"}
+    if kept.get("default", 0) is None or isinstance(kept.get("default"), dict | list):
+        del kept["default"]
+    properties = {key: _tidy(value) for key, value in kept.pop("properties", {}).items()}
+    tidy = {key: _tidy(value) for key, value in kept.items()}
+    return {**tidy, "properties": properties} if properties else tidy
+
+
+def _or_expression(schema: Schema) -> Schema:
+    """Let a key's value be a `$` value instead, or a list with such in it."""
+    described = {"description": schema["description"]} if "description" in schema else {}
+    own = {key: _in_lists(value) for key, value in schema.items() if key != "description"}
+    return {"anyOf": [own, _EXPRESSION]} | described
+
+
+def _in_lists(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_in_lists(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: _in_lists(value) for key, value in schema.items()}
+    return inner | {"items": {"anyOf": [inner["items"], _EXPRESSION]}} if "items" in inner else inner
+
+
+def _common_keys() -> Schema:
+    """Define the keys that every member or layer has, beside `type`."""
+    name = {"type": ["string", "integer"]}
+    schemas: dict[str, Schema] = {
+        "name": {"allOf": [reference("name")]},
+        "when": _EXPRESSION,
+        "from": {"anyOf": [name, {"type": "array", "items": name, "minItems": 1}]},
+        "repeat": _or_expression({"type": "integer", "minimum": 1, "maximum": LARGEST_REPEAT}),
+        "in": {"type": "integer", "minimum": 1},
+        "overrides": {"type": "object", "propertyNames": {"pattern": f"^{POSITION.pattern}$"}},
+        "init": {"allOf": [reference("init")]},
+    }
+    return {f"key_{key}": {**schema, "description": LAYER_KEYS[key]} for key, schema in schemas.items()}
+
+
+def _only(keys: list[str]) -> Schema:
+    return {"propertyNames": {"enum": keys}}
+
+
+def _layer(name: str, text: str, keys: list[str], required: list[str]) -> Schema:
+    common = {key: reference(f"key_{key}") for key in LAYER_KEYS if key not in (*MEMBER_KEYS, "type")}
+    repetition = {"allOf": [{"type": "object", **_only(["in", "init", *keys])}, reference(f"keys_{name}")]}
+    return {
+        "description": text,
+        "properties": common,
+        "allOf": [
+            reference(f"keys_{name}"),
+            {"properties": {"overrides": {"description": LAYER_KEYS["overrides"], "additionalProperties": repetition}}},
+            _only([*LAYER_KEYS, *keys]),
+        ],
+        "required": ["type", *required],
+        "dependencies": {"overrides": ["repeat"]},
+    }
+
+
+def _member(types: list[str]) -> Schema:
+    described = {"anyOf": [{"enum": types}, {"type": "string", "minLength": 1}], "description": LAYER_KEYS["type"]}
+    named = {"type": "object", "propertyNames": reference("name"), "additionalProperties": reference("branch")}
+    branches = {
+        "anyOf": [{**named, "minProperties": 1}, {"type": "array", "minItems": 1, "items": reference("branch")}]
+    }
+    composite: Schema = {
+        word: {**branches, "description": f"Branches side by side, joined by {word}."} for word in MERGES
+    }
+    composite["sequence"] = {**MEMBERS, "description": "Members one after the other under one name."}
+    return {
+        "branch": {"anyOf": [MEMBERS, reference("member"), {"type": "null"}]},
+        "member": {
+            "type": "object",
+            "properties": {"type": described, **{key: reference(f"key_{key}") for key in MEMBER_KEYS}, **composite},
+            "anyOf": [{"required": [word]} for word in ("type", *composite)],
+            "allOf": [
+                *({"if": _of_type(name), "then": reference(f"layer_{name}")} for name in types),
+                *({"if": _composite(word), "then": _only([*MEMBER_KEYS, word])} for word in composite),
+            ],
+        },
+        "member_change": _KEEPS_ITS_NAME,
+    }
+
+
+def _of_type(name: str) -> Schema:
+    return {"properties": {"type": {"const": name}}, "required": ["type"]}
+
+
+def _composite(word: str) -> Schema:
+    return {"required": [word], "not": {"required": ["type"]}}
+
+
+_HEAD_KEYS = ("name", "when", *HEAD_KEYS)
+_TYPED_HEAD_KEYS = (*_HEAD_KEYS, "type", "in", "init")
+
+
+def _typed_head(name: str, keys: list[str], required: list[str]) -> Schema:
+    return {"allOf": [reference(f"keys_{name}"), _only([*_TYPED_HEAD_KEYS, *keys])], "required": required}
+
+
+def _head() -> Schema:
+    schemas: dict[str, Schema] = {
+        "after": {"type": "string", "minLength": 1},
+        "loss_weight": {"type": "number", "minimum": 0, "maximum": 1000},
+        "layers": {**MEMBERS, "minItems": 1},
+        "listed": {"enum": ["before_classifier", "at_tap"]},
+    }
+    keys: Schema = {key: reference(f"key_{key}") for key in ("when", "in", "init")}
+    keys |= {key: {**schemas[key], "description": text} for key, text in HEAD_KEYS.items()}
+    keys["name"] = {
+        "allOf": [reference("name")],
+        "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+        "not": {"enum": sorted(NOT_FIELDS)},
+        "description": "The head's name: a field of the training output.",
+    }
+    keys["type"] = {
+        "anyOf": [{"enum": list(shipped_blocks())}, {"type": "string", "minLength": 1}],
+        "not": {"enum": sorted(PRIMITIVES)},
+        "description": "The head's block; aux_head unless given.",
+    }
+    own, typed = {"required": ["layers"]}, {"required": ["type"]}
+    return {
+        "head": {
+            "type": "object",
+            "description": "An auxiliary classifier: a head block (aux_head unless a type is given), or own layers.",
+            "properties": keys,
+            "required": ["name", "after"],
+            "not": {"anyOf": [{"required": [key]} for key in ("from", "repeat", "overrides")]},
+            "allOf": [
+                {"if": own, "then": _only([*_HEAD_KEYS])},
+                {"if": {"not": {"anyOf": [own, typed]}}, "then": reference("head_aux_head")},
+                *(
+                    {"if": {**_of_type(name), "not": own}, "then": reference(f"head_{name}")}
+                    for name in shipped_blocks()
+                ),
+            ],
+        },
+        "head_change": _KEEPS_ITS_NAME,
+    }

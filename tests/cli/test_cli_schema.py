@@ -1,0 +1,37 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archbuilder.spec.schema import json_schema
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_schema_is_printed(run: Run) -> None:
+    done = run("schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == json_schema()
+
+
+def test_it_is_written_to_a_file_whole(run: Run) -> None:
+    printed = run("schema").stdout
+    Path("there.json").write_text("old")
+    for name in ("new.json", "there.json"):
+        done = run("schema", "-o", name)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"written: {name}\n", "")
+        assert Path(name).read_text() == printed
+    assert sorted(path.name for path in Path().iterdir()) == ["new.json", "there.json"]
+
+
+def test_a_folder_that_is_not_there(run: Run) -> None:
+    done = run("schema", "-o", "none/schema.json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "none/schema.json: cannot be written: No such file or directory\n"

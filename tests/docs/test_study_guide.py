@@ -1,0 +1,41 @@
+"""`docs/study.md` says what is true: its study loads and runs, and its tables are the models'."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from archbuilder.search import load_study
+from archbuilder.search.study import SearchSettings
+from archbuilder.training import TrainSettings
+
+GUIDE = (Path(__file__).parent.parent.parent / "docs" / "study.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_study_runs_and_its_weights_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (study,) = blocks("yaml")
+    Path("my_widths.yaml").write_text(study)
+    assert load_study("my_widths.yaml").settings.search.trials == 6
+    (code,) = blocks("python")
+    names: dict[str, Any] = {}
+    exec(compile(code, "study.md", "exec"), names)
+    assert names["result"].best_spec == Path("runs/my-widths/best.yaml")
+    assert names["best"].cost["macs"] <= 1_200_000
+
+
+@pytest.mark.parametrize("model", [TrainSettings, SearchSettings])
+def test_the_tables_are_the_models(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        row = re.search(rf"^\| `{name}` \| ([^|]+) \|", GUIDE, re.MULTILINE)
+        assert row, f"{name} is missing"
+        words = {"required": ..., "torch's own": None}
+        default = "required" if field.is_required() else field.default
+        shown = row[1].strip()
+        assert shown == str(default) or words.get(shown, ...) == default or float(shown) == default

@@ -1,0 +1,119 @@
+"""What differs between two networks, layer by layer."""
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from support.nested_specs import nested_specs
+from support.random_specs import specs
+
+from archbuilder import NetworkSpec, load
+from archbuilder.plan.difference import LayerDifference, difference
+from archbuilder.spec.sources import shipped_names
+
+GOOGLENET = load("googlenet")
+
+
+def changed(text: str) -> list[LayerDifference]:
+    """Compare googlenet with a change to it."""
+    return difference(GOOGLENET.plan(), NetworkSpec.from_text(f"extends: googlenet\n{text}").plan())
+
+
+def names(rows: list[LayerDifference]) -> list[str]:
+    return [row.name for row in rows]
+
+
+@pytest.mark.parametrize("name", shipped_names("specs"))
+def test_a_network_does_not_differ_from_itself(name: str) -> None:
+    assert difference(load(name).plan(), load(name).plan()) == []
+
+
+@given(specs() | nested_specs())
+@settings(max_examples=25, deadline=None)
+def test_nor_does_a_random_one(values: dict[str, Any]) -> None:
+    assert difference(NetworkSpec.from_dict(values).plan(), NetworkSpec.from_dict(values).plan()) == []
+
+
+def test_a_width_changes_its_layer_and_what_takes_it() -> None:
+    rows = changed("layers: {inception3a: {3x3: 96, pool_proj: 48}}")
+    assert names(rows) == ["inception3a", "inception3b"]
+    first, second = rows
+    assert first.widths == {"3x3": (128, 96), "pool_proj": (32, 48)}
+    assert first.before is not None
+    assert first.after is not None
+    assert (first.before.output_shape, first.after.output_shape) == ((256, 28, 28), (240, 28, 28))
+    assert second.widths == {}
+    assert second.before is not None
+    assert second.after is not None
+    assert second.before.output_shape == second.after.output_shape
+    assert second.before.parameters > second.after.parameters
+
+
+def test_a_width_that_nothing_sees_is_its_layers_alone() -> None:
+    [row] = changed("layers: {inception5b: {3x3red: 96}}")
+    assert (row.name, row.widths) == ("inception5b", {"3x3red": (192, 96)})
+
+
+def test_layers_that_come_and_go() -> None:
+    gone = changed("layers: {inception4c: null, dropout: null}")
+    assert names(gone) == ["inception4c", "dropout"]
+    assert [row.after for row in gone] == [None, None]
+    assert gone[0].widths == {
+        "1x1": (128, None), "3x3red": (128, None), "3x3": (256, None),
+        "5x5red": (24, None), "5x5": (64, None), "pool_proj": (64, None),
+    }  # fmt: skip
+    shorter = NetworkSpec.from_text("extends: googlenet\nlayers: {inception4c: null, dropout: null}\n")
+    come = difference(shorter.plan(), GOOGLENET.plan())
+    assert names(come) == ["inception4c", "dropout"]
+    assert [row.before for row in come] == [None, None]
+    assert come[0].widths["1x1"] == (None, 128)
+
+
+def test_rows_stand_in_the_order_of_the_second_network_and_what_is_gone_at_the_end() -> None:
+    rows = changed("layers: {dropout: null, inception5b: {1x1: 8}, conv2: {out: 32}}\naux: {aux1: null}")
+    assert names(rows) == ["conv2", "conv3", "inception5b", "avgpool", "flatten", "fc", "dropout", "aux1"]
+    assert names([row for row in rows if row.after is None]) == ["dropout", "aux1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "layer"),
+    [
+        ("layers: {conv1: {activation: gelu}}", "conv1"),  # costs nothing, and is no width
+        ("layers: {maxpool1: {type: avg_pool}}", "maxpool1"),
+        ("layers: {dropout: {p: 0.1}}", "dropout"),
+        ("layers: {conv1: {bias: false}}", "conv1"),
+        ("layers: {conv3: {padding: [[0, 2], [0, 2]]}}", "conv3"),
+        ("layers: {inception4a: {5x5_kernel: 3}}", "inception4a"),
+        ("aux: {aux1: {hidden: 8}}", "aux1"),
+        ("aux: {aux1: {dropout_fc2: 0.1}}", "aux1"),
+    ],
+)
+def test_every_kind_of_change_is_seen_in_its_layer(change: str, layer: str) -> None:
+    assert names(changed(change)) == [layer]
+
+
+@pytest.mark.parametrize("change", ["name: other", "description: other", "init: xavier", "layers: {conv2: {in: 64}}"])
+def test_what_is_no_difference_between_layers(change: str) -> None:
+    assert changed(change) == []
+
+
+@given(specs(), st.data())
+@settings(max_examples=25, deadline=None)
+def test_what_differs_adds_up(values: dict[str, Any], data: st.DataObject) -> None:
+    spec = NetworkSpec.from_dict(values)
+    assume(spec.sites)
+    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), min_size=1, unique=True))
+    other = spec.with_widths({name: data.draw(st.integers(1, 20)) for name in chosen})
+    first, second = spec.plan(), other.plan()
+    rows = difference(first, second)
+    told = {f"{row.name}.{key}": values for row in rows for key, values in row.widths.items()}
+    assert told == {
+        name: (spec.widths[name], other.widths[name]) for name in spec.widths if spec.widths[name] != other.widths[name]
+    }
+    for cost in ("parameters", "macs"):
+        before = sum(getattr(row.before, cost) for row in rows)
+        after = sum(getattr(row.after, cost) for row in rows)
+        heads = sum(getattr(head.layer, cost) for head in second.heads)
+        heads -= sum(getattr(head.layer, cost) for head in first.heads)
+        assert after - before == getattr(second, cost) - getattr(first, cost) + heads
