@@ -15,8 +15,10 @@ from archbuilder.errors import Source
 from archbuilder.primitives import MERGES, PRIMITIVES, Primitive
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH, NonNegativePair, Padding, PositivePair
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_block, shipped_blocks
-from archbuilder.spec.document import HEAD_KEYS, ConvDefaults, Header, InputShape, read_spec
+from archbuilder.spec.document import read_spec
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, LayerEntry
+from archbuilder.spec.header import ConvDefaults, Header, InputShape
+from archbuilder.spec.heads import HEAD_KEYS
 from archbuilder.spec.initialisation import Init
 from archbuilder.spec.parameters import PARAMETER_TYPES, Parameter
 from archbuilder.spec.writing import write_text

@@ -1,51 +1,26 @@
-"""Templates unfolded: layers and blocks become ops with names, shapes and costs, and are checked on the way."""
+"""Templates unfolded: lists, sequences, repetitions and forks become ops with names, shapes and costs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import ceil
-from typing import Any
 
-from archbuilder.errors import Location, Problems, did_you_mean
-from archbuilder.plan.flow import Flow, Known, Producer, guess_shape
+from archbuilder.errors import did_you_mean
+from archbuilder.plan.flow import Flow, Known, Producer
 from archbuilder.plan.frame import Frame
-from archbuilder.plan.plan import Chain, Fork, OpNode, Take, TreeNode
-from archbuilder.plan.recorder import WORK_OF_MEMBER, WORK_OF_PARAMETER, Recorder
+from archbuilder.plan.layers import LayerExpander
+from archbuilder.plan.plan import Chain, Fork, Take, TreeNode
+from archbuilder.plan.recorder import WORK_OF_MEMBER
 from archbuilder.plan.scope import Scope
-from archbuilder.plan.widths import Widths
 from archbuilder.primitives import MERGES, PRIMITIVES, ShapeError
-from archbuilder.spec.blocks import Block, shipped_blocks
-from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.expression import Expression
 from archbuilder.spec.grammar import LARGEST_REPEAT, Branch, ForkEntry, LayerEntry, Member, SequenceEntry
-from archbuilder.spec.initialisation import OwnInit
-from archbuilder.spec.nodes import Scalar, describe_value, plain
-from archbuilder.spec.validation import Place, locator, validate
+from archbuilder.spec.nodes import describe_value
 
 Planned = tuple[str, list[TreeNode], Flow]
 """A member planned: its name in the list, its nodes in the tree of names, and what leaves it."""
 
 
-class Expander:
-    """Unfolds the members of one spec.
-
-    Attributes:
-        ops: The ops so far, and the limits on them.
-        widths: The searchable widths, their values, and the declared inputs.
-        taps: What leaves each named place, by its full name.
-        variables: What `$` names mean everywhere in the file.
-        problems: What is wrong so far.
-    """
-
-    def __init__(self, document: SpecDocument, widths: Mapping[str, int]) -> None:
-        self.problems = Problems()
-        self.ops = Recorder(self.problems)
-        self.widths = Widths(document, widths)
-        self.taps: dict[str, Flow] = {}
-        self.variables: dict[str, Any] = {}
-        self._document = document
-        self._depth = 0
-        self._vectors: set[int] = set()  # those that something could not take, by the op that made them
-        self._conv_defaults = document.header.conv.model_dump(exclude_none=True)
+class Expander(LayerExpander):
+    """Unfolds the members of one spec: lists, sequences, repetitions and forks of layers."""
 
     # -- lists ---------------------------------------------------------------------------------------------------
 
@@ -198,129 +173,6 @@ class Expander:
             message = f"the name {scope.full(name)!r} is taken: names are unique under the nearest named layer"
             self.problems.append(frame.problem(member, "name", message))
 
-    def _layer(
-        self, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
-    ) -> tuple[TreeNode | None, Flow]:
-        flow = self._check_declared_input(entry, scope.full(name), frame, flow)
-        frame = self._with_init(entry, frame)
-        if entry.type in PRIMITIVES:
-            return self._primitive(entry, name, frame, flow, scope)
-        block = self._document.block(entry.type)
-        if block is not None and block.broken:
-            return None, flow.at_most(Known.NOTHING)
-        if block is not None:
-            return self._block(block, entry, name, frame, flow, scope)
-        if entry.type:  # a layer without a type was noted when the file was read
-            known = sorted({*PRIMITIVES, *shipped_blocks(), *self._document.blocks})
-            near = did_you_mean(entry.type, known)
-            notes = () if near else (f"known types are {', '.join(known)}",)
-            self.problems.append(frame.problem(entry, "type", f"unknown layer type {entry.type!r}{near}", notes))
-        return None, flow.at_most(Known.NOTHING)
-
-    def _primitive(
-        self, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
-    ) -> tuple[TreeNode | None, Flow]:
-        kind = PRIMITIVES[entry.type]
-        op = self._arguments(kind, entry, frame, {}, None, scope.full(name))
-        if op is None:
-            return None, flow.at_most(Known.NOTHING)
-        if frame.block is None:
-            op = self.widths.multiplied(op, entry, kind.widths)
-        parameters = macs = 0
-        known = flow.known
-        try:
-            shape = op.output_shape(flow.shape)
-        except ShapeError as error:
-            if self._is_news(error, flow):
-                notes: tuple[str, ...] = (flow.arithmetic(entry.node.source),) if error.key == "groups" else ()
-                notes += (frame.hint,) if frame.hint and error.spatial else ()
-                self.problems.append(frame.problem(entry, error.key, str(error), notes, flow.related))
-            shape, known = guess_shape(op, flow.shape), min(known, Known.CHANNELS)
-        else:
-            parameters, macs = op.parameters(flow.shape), op.macs(flow.shape, shape)
-        planned = self.ops.record(frame, scope.full(name), op, (flow,), shape, parameters, macs)
-        return OpNode(name, planned), replace(flow, shape=shape, index=planned.index, known=known)
-
-    def _is_news(self, error: ShapeError, flow: Flow) -> bool:
-        """Tell whether an op's fault is no consequence of one that is noted already."""
-        if error.spatial and len(flow.shape) == 1:  # one mistake, though every branch behind it takes a map
-            known = flow.index in self._vectors
-            self._vectors.add(flow.index)
-            return flow.known is Known.ALL and not known
-        return flow.known is Known.ALL or (flow.known is Known.CHANNELS and not error.spatial)
-
-    def _block(
-        self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
-    ) -> tuple[TreeNode | None, Flow]:
-        if block.name in frame.blocks:
-            message = f"a block cannot stand in itself: {' -> '.join([*frame.blocks, block.name])}"
-            self.problems.append(frame.problem(entry, "type", message))
-            return None, flow.at_most(Known.NOTHING)
-        self.ops.work(frame, WORK_OF_PARAMETER * len(block.parameters))
-        defaults = self._conv_defaults if block.name == "conv" else {}
-        arguments = self._arguments(block.arguments, entry, frame, defaults, block, scope.full(name))
-        if arguments is None:
-            return None, flow.at_most(Known.NOTHING)
-        own = block.values(arguments)
-        if frame.block is None:
-            written = [key for key in block.widths if not isinstance(entry.values.get(key), Expression)]
-            own |= {key: self.widths.scaled(own[key]) for key in written}
-        if frame.block is not None and not frame.block.shipped:
-            frame = replace(frame, path=entry.path, where=entry.where, used=frame.notes(entry))
-        inner = replace(
-            frame,
-            again=frame.again or not entry.checks_input,
-            values={**self.variables, "in": flow.shape[0], **own},
-            origins={key: frame.blame(entry, key) for key in entry.values},
-            block=block,
-            blocks=(*frame.blocks, block.name),
-        )
-        members, after = self._list(block.body, inner, flow, scope.inner(name))
-        return Chain(name, entry.type, members), after
-
-    def _arguments(
-        self,
-        model: type[Any],
-        entry: LayerEntry,
-        frame: Frame,
-        defaults: Mapping[str, Any],
-        block: Block | None,
-        full_name: str,
-    ) -> Any:
-        """Work out and validate the values of a layer's keys; None if they are at fault."""
-        before = len(self.problems)
-        values = {key: frame.evaluate(entry, key, value, self.problems) for key, value in entry.values.items()}
-        if len(self.problems) > before:
-            return None
-        # A parameter that was left out and is handed on is left out here too.
-        values = {k: v for k, v in values.items() if v is not None or not isinstance(entry.values[k], Expression)}
-        if frame.block is None:
-            self.widths.note_sites(full_name, entry, block, values)
-
-        def locate(place: Place, at_key: bool) -> Location:
-            return frame.blame(entry, str(place[0]) if place else "", at_key=at_key)[1]
-
-        result = validate(model, {**defaults, **values}, entry.type, "", locate)
-        if not isinstance(result, list):
-            return result
-        for problem in result:
-            key, _, below = problem.path.partition(".")
-            path = frame.blame(entry, key)[0] + (f".{below}" if below else "")
-            notes = (*problem.notes, *_hint(entry.values.get(key), values.get(key), frame), *frame.notes(entry))
-            self.problems.append(replace(problem, path=path, notes=notes))
-        return None
-
-    def _with_init(self, entry: LayerEntry, frame: Frame) -> Frame:
-        node = entry.node.get("init")
-        if node is None:
-            return frame
-        result = validate(OwnInit, {"init": plain(node)}, "a layer", entry.path, locator(entry.node))
-        if isinstance(result, OwnInit):
-            return replace(frame, init=result.init)
-        notes = frame.notes(entry, "init")
-        self.problems += [replace(problem, notes=(*problem.notes, *notes)) for problem in result]
-        return frame
-
     # -- forks ---------------------------------------------------------------------------------------------------
 
     def _fork(
@@ -391,28 +243,6 @@ class Expander:
                     return True
         return False
 
-    # -- checks --------------------------------------------------------------------------------------------------
-
-    def _check_declared_input(self, entry: LayerEntry, name: str, frame: Frame, flow: Flow) -> Flow:
-        node = entry.node.get("in")
-        if node is None or frame.again or not entry.checks_input:
-            return flow
-        value = node.value if isinstance(node, Scalar) else None
-        if not isinstance(node, Scalar) or not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            message = "expected the number of channels that arrive; leave `in` out to have it derived"
-            self.problems.append(frame.problem(entry, "in", message))
-            return flow
-        if flow.known is Known.NOTHING:  # what the file says is the best guess there is
-            return replace(flow, shape=(value, *flow.shape[1:]), known=Known.CHANNELS)
-        arriving = flow.shape[0]
-        checked = self.widths.declare(name, entry, arriving)
-        if value != arriving and checked and (len(flow.shape) == 3 or flow.known is Known.ALL):
-            what = "channels" if len(flow.shape) == 3 else "features"
-            message = f"declares {value} input {what}, but {arriving} arrive"
-            note = flow.arithmetic(frame.blame(entry, "in")[1].source)
-            self.problems.append(frame.problem(entry, "in", message, (note,), flow.related))
-        return flow
-
 
 def word_of(member: Member) -> str:
     """Give the word for what a member is: its type, its merge, or sequence."""
@@ -434,14 +264,3 @@ def _at(member: Member, position: int, times: int) -> Member:
     chosen = override or member
     own = override is not None and override.node.get("in") is not member.node.get("in")
     return chosen if position == 0 or own else replace(chosen, checks_input=False)  # `in` is what arrives at the first
-
-
-def _hint(written: Any, value: Any, frame: Frame) -> tuple[str, ...]:
-    """Say what a value that does not fit was probably meant to be."""
-    if isinstance(written, str) and written in frame.values:
-        return (f"the parameter is ${written}",)
-    if isinstance(written, str) and written.isdigit():
-        return ("a number has no quotes",)
-    if isinstance(written, Expression) and isinstance(value, float):
-        return ("// divides whole numbers, / gives a number with a point",)
-    return ()

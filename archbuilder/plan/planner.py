@@ -12,9 +12,10 @@ from archbuilder.plan.plan import NETWORK_INPUT, Chain, Plan, PlannedHead, Plann
 from archbuilder.plan.recorder import TooLarge
 from archbuilder.plan.scope import Scope
 from archbuilder.primitives import shape_text
-from archbuilder.spec.document import Head, SpecDocument
+from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.expression import ExpressionError, is_expression, parse_expression
 from archbuilder.spec.grammar import LayerEntry, Member
+from archbuilder.spec.heads import Head
 from archbuilder.spec.validation import as_a_whole, locator
 
 _HEAD_HINT = "attach the head where the map is larger, give a smaller pool_kernel, or pool adaptively with pool_output"

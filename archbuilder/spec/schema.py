@@ -2,8 +2,8 @@
 
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import BLOCK_KEYS, shipped_blocks
-from archbuilder.spec.document import LONGEST_NAME, Header
 from archbuilder.spec.grammar import LAYER_KEYS
+from archbuilder.spec.header import LONGEST_NAME, Header
 from archbuilder.spec.parameters import Parameter
 from archbuilder.spec.schema_members import MEMBERS, Schema, member_definitions, model_schema, reference
 

@@ -6,8 +6,8 @@ from pydantic import BaseModel
 
 from archbuilder.primitives import MERGES, PRIMITIVES
 from archbuilder.spec.blocks import Block, shipped_block, shipped_blocks
-from archbuilder.spec.document import HEAD_KEYS, NOT_FIELDS
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, POSITION
+from archbuilder.spec.heads import HEAD_KEYS, NOT_FIELDS
 from archbuilder.spec.names import NAME, RESERVED
 
 Schema = dict[str, Any]

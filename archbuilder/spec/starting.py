@@ -1,8 +1,8 @@
 """A spec of one's own from a shipped one."""
 
 from archbuilder.errors import Source
-from archbuilder.spec.document import LONGEST_NAME
 from archbuilder.spec.emitter import to_yaml
+from archbuilder.spec.header import LONGEST_NAME
 from archbuilder.spec.nodes import Mapping, Scalar
 from archbuilder.spec.reader import read_yaml
 

@@ -30,9 +30,10 @@ from archbuilder.cli.app import app
 from archbuilder.errors import Source
 from archbuilder.primitives import MERGES
 from archbuilder.spec.blocks import BLOCK_KEYS
-from archbuilder.spec.document import HEAD_KEYS, Header
 from archbuilder.spec.expression import parse_expression
 from archbuilder.spec.grammar import LAYER_KEYS
+from archbuilder.spec.header import Header
+from archbuilder.spec.heads import HEAD_KEYS
 from archbuilder.spec.initialisation import Scheme
 from archbuilder.spec.nodes import plain
 from archbuilder.spec.parameters import PARAMETER_TYPES, Parameter

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from fuzz.monsters import MONSTERS, Monster
 
 pytest.importorskip("resource")

@@ -97,11 +97,12 @@ def test_a_shipped_spec_with_the_widths_it_has_is_the_same_text(name: str) -> No
 
 
 @given(st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_only_the_numbers_of_a_shipped_spec_change(data: st.DataObject) -> None:
     spec = load(data.draw(st.sampled_from(shipped_names("specs"))))
     chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), min_size=1, max_size=8, unique=True))
-    edited = check_edit(spec, {name: data.draw(st.integers(1, 1500)) for name in chosen})
+    # A width of 1 may leave nothing: a block of inception_small_32 halves one.
+    edited = check_edit(spec, {name: data.draw(st.integers(2, 1500)) for name in chosen})
     assert re.sub(r"\d+", "", without_new(edited, spec)) == re.sub(r"\d+", "", spec.text)
     check_undone(edited, spec)
 

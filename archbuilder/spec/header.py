@@ -1,0 +1,136 @@
+"""What a spec says beside its layers: input, classes, defaults, multipliers and variables."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from archbuilder.errors import (
+    Problem,
+    raise_if_any,
+)
+from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
+from archbuilder.spec.initialisation import Init, InitField
+from archbuilder.spec.nodes import Mapping, Node, plain
+from archbuilder.spec.validation import locator, validate
+
+LONGEST_NAME = 200  # of a network
+LONGEST_VARIABLE = 1000
+MOST_VARIABLES = 100
+
+Activation = Literal["none", "relu", "relu6", "silu", "gelu", "hardswish", "leaky_relu", "sigmoid"]
+
+_CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+
+
+class InputShape(BaseModel):
+    """The images that the network takes."""
+
+    model_config = _CONFIG
+
+    channels: int = Field(ge=1, le=LARGEST_WIDTH, description="Channels of the images: 3 for colour, 1 for grey.")
+    height: int = Field(ge=1, le=LARGEST_EXTENT, description="Height of the images in pixels.")
+    width: int = Field(ge=1, le=LARGEST_EXTENT, description="Width of the images in pixels.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        return self.channels, self.height, self.width
+
+
+class ConvDefaults(BaseModel):
+    """Defaults of every `conv` of the file, those inside blocks included."""
+
+    model_config = _CONFIG
+
+    norm: Literal["none", "batch", "group"] | None = Field(None, description="Normalisation after each convolution.")
+    norm_groups: int | None = Field(None, ge=1, description="Groups of group normalisation.")
+    activation: Activation | None = Field(None, description="The nonlinearity at the end of each conv, or none.")
+    bias: bool | None = Field(None, description="Whether convolutions have a bias.")
+    eps: float | None = Field(None, gt=0, lt=1, description="Added to the variance by the normalisation.")
+    momentum: float | None = Field(
+        None, ge=0, le=1, description="How much of each batch enters the running statistics."
+    )
+
+
+def _word(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class Header(BaseModel):
+    """What a spec says beside its layers."""
+
+    model_config = _CONFIG
+
+    name: Annotated[str, BeforeValidator(_word), Field(min_length=1, max_length=LONGEST_NAME)] = Field(
+        "network", description="The network's name; the file's name unless given."
+    )
+    description: str = Field("", description="What the network is, and whose.")
+    extends: Any = Field(None, description="A spec that this one changes: a file beside it, or a shipped name.")
+    include: Any = Field(None, description="Files of blocks: one, or a list.")
+    input: InputShape = Field(description="The images: {channels: 3, height: 224, width: 224}.")
+    classes: int = Field(
+        ge=1, le=LARGEST_WIDTH, description="Number of classes; the last layer gives a logit for each."
+    )
+    variables: dict[str, Any] = Field({}, description="Names for values; $name is the value anywhere in the layers.")
+    width: float = Field(1.0, gt=0, le=100, description="Multiplies every width of the layers but the classes.")
+    depth: float = Field(1.0, gt=0, le=100, description="Multiplies every repeat, rounded up.")
+    divisor: int = Field(8, ge=1, le=1024, description="Multiplied widths are rounded to multiples of this.")
+    conv: ConvDefaults = Field(ConvDefaults(), description="Defaults of every conv of the file, inside blocks too.")
+    init: InitField = Field(
+        Init(type="pytorch"), description="Weight initialisation of layers without one of their own."
+    )
+    blocks: Any = Field(None, description="Blocks of your own: a name, parameters and a body each.")
+    layers: Any = Field(description="The layers in order.")
+    aux: Any = Field(None, description="Auxiliary classifiers, used in training alone.")
+
+
+def read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Header, frozenset[str]]:
+    """Read the header; give it, and the keys at fault, for which there are stand-ins in it."""
+    _bound_variables(root.get("variables"), problems)
+    values: dict[str, Any] = {"name": name}
+    for key, entry in root.entries.items():
+        values[key] = None if key in ("layers", "aux", "blocks") else plain(entry.value)
+    locate = locator(root)
+    header = validate(Header, values, "a spec", "", locate)
+    faults = [] if isinstance(header, Header) else header
+    if isinstance(header, Header):
+        faults = [
+            Problem(
+                f"{word[:40]!r} cannot name a variable: {why}", locate(("variables", word), True), f"variables.{word}"
+            )
+            for word in header.variables
+            if (why := _variable_fault(word))
+        ]
+
+        if not faults:
+            return header, frozenset()
+    problems += faults
+    paths = [problem.path for problem in faults]
+    faulty = {key for key in values if any(path == key or path.startswith(f"{key}.") for path in paths)}
+    faulty |= {"input", "classes"} - values.keys()
+    stand_ins = {"input": {"channels": 3, "height": 224, "width": 224}, "classes": 1000, "layers": None}
+    kept = {key: value for key, value in values.items() if key not in faulty}
+    if isinstance(values.get("variables"), dict):  # those that can be, so that not every $ name is a mistake
+        kept["variables"] = {word: value for word, value in values["variables"].items() if not _variable_fault(word)}
+    return Header.model_validate(stand_ins | kept), frozenset(faulty)
+
+
+def _bound_variables(node: Node | None, problems: list[Problem]) -> None:
+    """Refuse what would make every layer slow to plan, as each may use every variable."""
+    entries = list(node.entries.values()) if isinstance(node, Mapping) else []
+    large = [entry for entry in entries if len(str(plain(entry.value))) > LONGEST_VARIABLE]
+    if len(entries) > MOST_VARIABLES:
+        problems.append(Problem(f"more than {MOST_VARIABLES} variables", entries[MOST_VARIABLES].key_location))
+    for entry in large:
+        message = f"the value of a variable has no more than {LONGEST_VARIABLE:,} characters"
+        problems.append(Problem(message, entry.key_location, f"variables.{entry.key}"))
+    if large or len(entries) > MOST_VARIABLES:
+        raise_if_any(problems)
+
+
+def _variable_fault(word: str) -> str:
+    """Say why a word cannot name a variable, or nothing."""
+    if word in ("in", "classes"):
+        return "it means something already"
+    return "" if re.fullmatch(r"\w+", word) else "letters, digits and _ alone"

@@ -1,0 +1,96 @@
+"""Auxiliary classifiers as a file has them."""
+
+from dataclasses import dataclass
+from keyword import kwlist
+
+from archbuilder.errors import (
+    Problem,
+)
+from archbuilder.primitives import PRIMITIVES
+from archbuilder.spec.grammar import LayerEntry, SequenceEntry, read_layer, read_members
+from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location
+from archbuilder.spec.validation import as_a_whole
+
+NOT_FIELDS = {*kwlist, "logits", "count", "index"}  # what a field of a named tuple with `logits` cannot be called
+MOST_HEADS = 100
+
+HEAD_KEYS = {
+    "after": "The named place that the head attaches to: a layer, or a place inside one, such as mixed.branch2.",
+    "loss_weight": "What the head's loss is multiplied by before it is added to that of the logits.",
+    "layers": "The head's own layers, instead of a type; the last one gives the classes.",
+    "listed": "Where its keys stand in the state dict: before_classifier, or at_tap.",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """An auxiliary classifier as a file has it.
+
+    Attributes:
+        member: Its block and values, or its layers.
+        after: The name of the place it attaches to.
+        loss_weight: What its loss is multiplied by before it is added to that of the logits.
+        listed_at_tap: Whether its state-dict keys stand behind those of the layer it attaches to.
+    """
+
+    member: LayerEntry | SequenceEntry
+    after: str
+    loss_weight: float
+    listed_at_tap: bool
+
+
+def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
+    """Read the list of heads; what is wrong with it is added to `problems`."""
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return []
+    if not isinstance(node, Sequence):
+        problems.append(Problem(f"found {describe(node)}, expected a list of heads", as_a_whole(node), "aux"))
+        return []
+    heads = []
+    if len(node.items) > MOST_HEADS:
+        problems.append(Problem(f"more than {MOST_HEADS} heads", location(node.items[MOST_HEADS]), "aux"))
+    for position, item in enumerate(node.items[:MOST_HEADS]):
+        if not isinstance(item, Mapping):
+            message = f"found {describe(item)}, expected a head, such as {{name: aux1, after: inception4a}}"
+            problems.append(Problem(message, location(item), f"aux.{position}"))
+            continue
+        head = _read_head(item, position, problems)
+        if head:
+            heads.append(head)
+    return heads
+
+
+def _read_head(node: Mapping, position: int, problems: list[Problem]) -> Head | None:
+    layer = read_layer(node, "aux", position, problems, default_type="aux_head")
+    values = {key: layer.values.pop(key, None) for key in HEAD_KEYS}
+    before = len(problems)
+
+    def refuse(key: str, message: str) -> None:
+        problems.append(Problem(message, layer.place(key), f"{layer.path}.{key}" if key else layer.path))
+
+    if layer.name is None:
+        if "name" not in node.entries:
+            refuse("", "a head needs a name")
+    elif not layer.name.isidentifier() or layer.name.startswith("_") or layer.name in NOT_FIELDS:
+        refuse("name", f"{layer.name!r} cannot name an output: heads are fields of the training output")
+    if not isinstance(values["after"], str):
+        refuse("after", "a head needs the name of the layer it attaches to, such as after: inception4a")
+    weight = values["loss_weight"] if "loss_weight" in node.entries else 0.3
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1000:
+        refuse("loss_weight", f"found {describe(node.entries['loss_weight'].value)}, expected a number from 0 to 1000")
+    if "listed" in node.entries and values["listed"] not in ("before_classifier", "at_tap"):
+        refuse("listed", "expected before_classifier or at_tap")
+    for key in ("from", "repeat", "overrides"):
+        if key in node.entries:
+            refuse(key, f"{key!r} has no meaning for a head")
+    if layer.type in PRIMITIVES:
+        refuse("type", f"a head is a block, or has layers of its own; {layer.type} is one layer")
+    member: LayerEntry | SequenceEntry = layer
+    if "layers" in node.entries:
+        for key in [*layer.values, *(word for word in ("type", "in", "init") if word in node.entries)]:
+            refuse(key, f"{key!r} has no meaning beside the head's own layers")
+        inner = read_members(node.get("layers"), f"{layer.path}.layers", problems)
+        member = SequenceEntry(node, layer.path, layer.name, layer.when, members=inner)
+    if len(problems) > before or layer.name is None:
+        return None
+    return Head(member, values["after"], float(weight), values["listed"] == "at_tap")
