@@ -40,7 +40,7 @@ class Expander(LayerExpander):
         position = 0
         leaving: dict[str, Flow] = {"input": flow}
         for member in members:
-            self.ops.work(frame, WORK_OF_MEMBER + member.work)
+            self.ops.work(frame, member, WORK_OF_MEMBER + member.work)
             if frame.block is None:
                 frame = replace(frame, values={**frame.values, "in": flow.shape[0]})
             if member.when is not None and not frame.evaluate(member, "when", member.when, self.problems):
@@ -140,7 +140,7 @@ class Expander(LayerExpander):
     def member(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[list[TreeNode], Flow]:
         """Plan one member once; give its nodes in the tree of names, and what leaves it."""
         self._depth += 1
-        self.ops.work(frame, WORK_OF_MEMBER + member.work)
+        self.ops.work(frame, member, WORK_OF_MEMBER + member.work)
         self.ops.nest(frame, self._depth, scope.full(name))
         if frame.block is None:
             where = frame.where if frame.hint else member.where
@@ -229,7 +229,7 @@ class Expander(LayerExpander):
     def _left_out(self, branch: Branch, frame: Frame) -> bool:
         """Tell whether a branch vanishes: its condition does not hold, or a width in it is 0."""
         for entry in branch.members:
-            self.ops.work(frame, WORK_OF_MEMBER + entry.work)
+            self.ops.work(frame, entry, WORK_OF_MEMBER + entry.work)
             if branch.when is not None and not frame.evaluate(entry, "when", branch.when, self.problems):
                 return True
             if not isinstance(entry, LayerEntry):

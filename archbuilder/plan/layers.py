@@ -107,7 +107,7 @@ class LayerExpander:
             message = f"a block cannot stand in itself: {' -> '.join([*frame.blocks, block.name])}"
             self.problems.append(frame.problem(entry, "type", message))
             return None, flow.at_most(Known.NOTHING)
-        self.ops.work(frame, WORK_OF_PARAMETER * len(block.parameters))
+        self.ops.work(frame, entry, WORK_OF_PARAMETER * len(block.parameters))
         defaults = self._conv_defaults if block.name == "conv" else {}
         arguments = self._arguments(block.arguments, entry, frame, defaults, block, scope.full(name))
         if arguments is None:

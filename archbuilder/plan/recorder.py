@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import prod
 from typing import NoReturn
 
@@ -6,6 +7,7 @@ from archbuilder.plan.flow import Flow
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import Merge, Primitive, Shape, shape_text
+from archbuilder.spec.grammar import Member
 
 LARGEST_PARAMETERS = 10**12
 LARGEST_ACTIVATION = 10**12
@@ -63,15 +65,17 @@ class Recorder:
             return planned
         return self._refuse(frame, message)
 
-    def work(self, frame: Frame, amount: int) -> None:
-        """Count what there is to work out.
+    def work(self, frame: Frame, member: Member, amount: int) -> None:
+        """Count what there is to work out for a member.
 
         Raises:
             TooLarge: There is too much to do; the problem is noted.
         """
         self._work += amount
         if self._work > MOST_WORK:
-            self._refuse(frame, f"the network unfolds to more than {MOST_WORK:,} values here")
+            path, where = frame.blame(member, "")
+            message = f"the network unfolds to more than {MOST_WORK:,} values here"
+            self._refuse(replace(frame, path=path, where=where), message)
 
     def nest(self, frame: Frame, depth: int, name: str) -> None:
         """Bound how deep members stand in each other, through blocks too, and how long their names grow.

