@@ -42,3 +42,4 @@ def new(
         raise ArchbuilderError(f"{file}: is there already; choose another name or take it away")
     write_text(file, renamed(load(start).text, file.stem))
     print(f"written: {file}, a copy of {start}. Next: edit it, then archbuilder check {file}")
+    print("its first line names the schema for editors, which archbuilder schema -o archbuilder.schema.json writes")

@@ -12,7 +12,7 @@ The guide's fences, by what stands behind the back-quotes:
 
 There are no others. A comment `# -> 24 x 16 x 16` in a spec is the shape that leaves the layer of that line. Tables are
 checked by their first column: `written` (layers and their weights), `value` (`$` values under the variables that the
-guide gives above them) and `text` (how a scalar of YAML is read).
+guide gives above them), `text` (how a scalar of YAML is read) and `of` (limits).
 """
 
 import ast
@@ -27,18 +27,22 @@ from typer.testing import CliRunner
 
 import archbuilder
 from archbuilder.cli.app import app
-from archbuilder.errors import Source
+from archbuilder.errors import MOST_FOUND, Source
+from archbuilder.plan import recorder
 from archbuilder.primitives import MERGES
+from archbuilder.spec.assembly import MOST_FILES
 from archbuilder.spec.blocks import BLOCK_KEYS
+from archbuilder.spec.document import MOST_DECLARED, open_spec
 from archbuilder.spec.expression import parse_expression
-from archbuilder.spec.grammar import LAYER_KEYS
-from archbuilder.spec.header import Header
-from archbuilder.spec.heads import HEAD_KEYS
+from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MOST_OVERRIDDEN
+from archbuilder.spec.header import LONGEST_VARIABLE, MOST_VARIABLES, Header
+from archbuilder.spec.heads import HEAD_KEYS, MOST_HEADS
 from archbuilder.spec.initialisation import Scheme
 from archbuilder.spec.nodes import plain
-from archbuilder.spec.parameters import PARAMETER_TYPES, Parameter
-from archbuilder.spec.reader import MAXIMUM_CHARACTERS, MAXIMUM_DEPTH, MAXIMUM_VALUES, read_yaml
+from archbuilder.spec.parameters import MOST_PARAMETERS, PARAMETER_TYPES, Parameter
+from archbuilder.spec.reader import LONGEST_KEY, MAXIMUM_CHARACTERS, MAXIMUM_DEPTH, MAXIMUM_VALUES, read_yaml
 from archbuilder.spec.scalars import resolve_scalar
+from archbuilder.spec.sources import shipped_names
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "language.md").read_text()
 
@@ -199,6 +203,41 @@ def test_the_guide_has_every_key(word: str) -> None:
     assert re.search(rf"`{word}`|\b{word}:", GUIDE)
 
 
-def test_the_limits() -> None:
-    limits = f"{MAXIMUM_CHARACTERS:,} characters, {MAXIMUM_DEPTH} levels, and {MAXIMUM_VALUES:,} values"
-    assert limits in GUIDE.replace("\n", " ")
+def test_the_limits_of_files() -> None:
+    text = GUIDE.replace("\n", " ")
+    assert f"{MAXIMUM_CHARACTERS:,} characters, {MAXIMUM_DEPTH} levels, and {MAXIMUM_VALUES:,} values" in text
+    assert f"the files that it extends and includes, {MOST_FILES} at most" in text
+    assert f"A key may have {LONGEST_KEY} characters" in text
+    assert MOST_FOUND == 100, "After a hundred different errors the checking ends"
+    assert f"may not unfold to more than {recorder.MOST_WORK:,} values" in text
+
+
+LIMITS = {
+    "`repeat`": LARGEST_REPEAT,
+    "heads": MOST_HEADS,
+    "variables": MOST_VARIABLES,
+    "characters of a variable's value": LONGEST_VARIABLE,
+    "parameters of a block": MOST_PARAMETERS,
+    "blocks and parameters of a spec": MOST_DECLARED,
+    "choices of a parameter": 100,
+    "characters of a `$` value": 200,
+    "overrides of a layer, times its keys": MOST_OVERRIDDEN,
+    "members inside each other, blocks included": recorder.DEEPEST,
+    "characters of a full name": recorder.LONGEST_NAME,
+    "operations of a network": recorder.MOST_OPS,
+    "parameters of a network": recorder.LARGEST_PARAMETERS,
+    "values of one map": recorder.LARGEST_ACTIVATION,
+}
+
+
+def test_the_table_of_limits() -> None:
+    table = GUIDE.partition("| of | at most |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    assert table.splitlines() == [f"| {what} | {limit:,} |" for what, limit in LIMITS.items()]
+
+
+@pytest.mark.parametrize("name", shipped_names("specs"))
+def test_shipped_specs_name_their_schema(name: str) -> None:
+    source = open_spec(name)
+    assert source.text.startswith("# yaml-language-server: $schema=archbuilder.schema.json\n")
+    assert source.path
+    assert (source.path.parent / "archbuilder.schema.json").is_file()
