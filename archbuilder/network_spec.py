@@ -38,7 +38,7 @@ class NetworkSpec:
             SpecError: The spec is wrong; with every problem found and where.
             ArchbuilderError: The file is missing or is not text.
         """
-        return cls._from_source(open_spec(name_or_path))
+        return cls.from_source(open_spec(name_or_path))
 
     @classmethod
     def from_text(cls, text: str, name: str = "<text>") -> NetworkSpec:
@@ -47,7 +47,7 @@ class NetworkSpec:
         Raises:
             SpecError: The spec is wrong.
         """
-        return cls._from_source(Source(name, text))
+        return cls.from_source(Source(name, text))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkSpec:
@@ -58,10 +58,15 @@ class NetworkSpec:
         """
         from archbuilder.spec.emitter import to_yaml  # noqa: PLC0415 - files need no emitter
 
-        return cls._from_source(Source("<python>", to_yaml(values)))
+        return cls.from_source(Source("<python>", to_yaml(values)))
 
     @classmethod
-    def _from_source(cls, source: Source) -> NetworkSpec:
+    def from_source(cls, source: Source) -> NetworkSpec:
+        """Check a spec that has been read; what it extends or includes lies beside the source's path.
+
+        Raises:
+            SpecError: The spec is wrong.
+        """
         document, problems = read_spec(source)
         plan, more = try_plan(document)
         raise_if_any([*problems, *more])
@@ -105,6 +110,7 @@ class NetworkSpec:
 
         Raises:
             SpecError: A site does not exist, or the network cannot be with these widths.
+            ArchbuilderError: A width is no whole number, or is shared through a YAML alias and cannot change alone.
         """
         from archbuilder.plan.rewrite import with_widths  # noqa: PLC0415 - checking a file writes nothing
 

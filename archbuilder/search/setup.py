@@ -6,7 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
+from archbuilder.search.budget import cost_of
 from archbuilder.search.study import Study
 
 _SHOWN = 8  # differences that are listed
@@ -19,7 +21,9 @@ def setup_of(study: Study) -> dict[str, Any]:
     """
     settings = study.settings
     return {
+        "archbuilder": __version__,
         "spec": study.spec.document.canonical_text,
+        "baseline": cost_of(study.spec.plan()),  # another version's blocks would make another network of the same spec
         "data": settings.data,
         "space": study.space.describe(),
         "budget": settings.budget.limits,

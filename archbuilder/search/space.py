@@ -40,9 +40,12 @@ class Space:
     def smallest(self, document: SpecDocument) -> Plan | None:
         """Plan the candidate that has every site at its least.
 
-        No candidate costs less, since every cost grows with every width. None if it is no network: widths of 0 may
-        leave nothing of a block, and widths that are added must be equal.
+        No candidate costs less, since with the shipped blocks every cost grows with every width. None where that cannot
+        be relied on, as blocks of the spec's own may compute with their widths, and if it is no network: widths of 0
+        may leave nothing of a block, and widths that are added must be equal.
         """
+        if document.blocks:
+            return None
         return try_plan(document, {name: min(widths) for name, widths in self.sites.items()})[0]
 
 

@@ -157,7 +157,7 @@ def _load_spec(root: Mapping, study: Path, problems: list[Problem]) -> NetworkSp
         beside = study.parent / value
         if beside.is_file():
             source = read_text(beside, os.path.normpath(beside))
-            return NetworkSpec.from_text(source.text, source.name)
+            return NetworkSpec.from_source(source)
         if find_shipped("specs", value):
             return NetworkSpec.load(value)
     except SpecError as error:

@@ -67,3 +67,12 @@ def test_norms_start_as_the_identity_and_a_seed_repeats(init: str) -> None:
     state = twin.state_dict()
     assert all(torch.equal(tensor, state[key]) for key, tensor in network.state_dict().items())
     assert not torch.equal(network.fc.weight, other.fc.weight)
+
+
+@pytest.mark.parametrize("init", ["pytorch", "kaiming", "truncated_normal"])
+def test_building_without_initialisation_draws_no_random_number(init: str) -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    network = archbuilder.NetworkSpec.from_text(TEXT.format(init=init)).build(initialised=False)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (network.get_submodule("conv1.bn").weight == 1).all()  # type: ignore[union-attr]
