@@ -48,11 +48,13 @@ class Expander(LayerExpander):
             times = self._times(member, frame)
             if times == 0:
                 continue
-            taking = replace(frame, layer=frame.layer or member.name or str(position))
+            taking = frame if frame.layer else replace(frame, layer=member.name or str(position))
             taken, flow = self._take(member, taking, flow, leaving, scope)
             for repetition, single in enumerate(self._repetitions(member, times, frame)):
                 chosen = name or single.name or (str(position) if numbered else scope.free(word_of(single)))
-                inside = replace(frame, layer=frame.layer or chosen, again=_again(frame, single, repetition))
+                layer, again = frame.layer or chosen, _again(frame, single, repetition)
+                same = layer == frame.layer and again == frame.again  # to copy a frame is what takes the time
+                inside = frame if same else replace(frame, layer=layer, again=again)
                 if times is not None and single.name:
                     nodes, flow = self._repeated(single, chosen, times, inside, flow, scope)
                 else:

@@ -97,7 +97,7 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
         place = (folder / name).resolve()
         inside = place.is_relative_to(folder)
         found = place.is_file()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # the last is a loop of links
         raise refuse(f"{name[:80]!r} is not a path") from None
     if not inside:
         raise refuse(f"{name!r} leaves the folder of the spec, {folder}")

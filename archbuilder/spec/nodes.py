@@ -92,13 +92,14 @@ def plain(node: Node) -> Any:
 
 def walk(node: Node) -> Iterator[Node]:
     """Give a node and all below it."""
-    yield node
-    if isinstance(node, Sequence):
-        for item in node.items:
-            yield from walk(item)
-    elif isinstance(node, Mapping):
-        for entry in node.entries.values():
-            yield from walk(entry.value)
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        yield node
+        if isinstance(node, Sequence):
+            pending += reversed(node.items)
+        elif isinstance(node, Mapping):
+            pending += [entry.value for entry in reversed(node.entries.values())]
 
 
 def describe(node: Node) -> str:

@@ -65,7 +65,6 @@ NEAR = "a" * 55  # a word that is near to many others, and nearly as long as one
 TEXTS = [
     Monster("brackets", lambda: "[" * LIMIT, "nested more than 64 levels deep"),
     Monster("braces", lambda: "{a: " * (LIMIT // 4), "nested more than 64 levels deep"),
-    Monster("dashes", lambda: "- " * (LIMIT // 2), "nested more than 64 levels deep"),
     Monster("one key", lambda: "? " + "k" * (LIMIT - 10) + "\n: 1\n", "a key of more than 200 characters"),
     Monster("one value", lambda: "s" * LIMIT, "expected a mapping"),
     Monster("escapes", lambda: '"' + r"\n" * (LIMIT // 2 - 1) + '"', "expected a mapping"),
@@ -75,7 +74,6 @@ TEXTS = [
     Monster("byte order marks", lambda: "\ufeff" * LIMIT, "the file is empty"),
     Monster("nulls", lambda: "\0" * LIMIT, "U+0000"),
     Monster("bytes that are no text", lambda: b"\xff" * LIMIT, "is not UTF-8 text"),
-    Monster("half a character", lambda: spec().encode() + b"# \xf0\x9f", "is not UTF-8 text"),
     Monster("one character too many", lambda: "#" * (LIMIT + 1), "is larger than 1,048,576 characters"),
     Monster("exactly the limit", lambda: spec().ljust(LIMIT, "#"), "good: 3 layers", 0),
     Monster("tag directives", lambda: each("%TAG !#! x:\n", 60_000) + "---\na: 1\n", "a %TAG directive is not allowed"),
@@ -110,7 +108,7 @@ WORDS = [
 NETWORKS = [
     Monster("many layers", lambda: spec(*["type: conv, out: 8, kernel: 1"] * 14_000), "no machine holds this"),
     Monster("many forks", lambda: spec(*["concat: [[]]"] * 19_000), "more than 10,000 operations"),
-    Monster("many branches", lambda: spec("concat: [" + f"[{IDENTITY}]," * 9000 + "]"), "good: 4 layers", 0),
+    Monster("many branches", lambda: spec("concat: [" + f"[{IDENTITY}]," * 5000 + "]"), "good: 4 layers", 0),
     Monster(
         "many sources",
         lambda: spec("name: a, type: identity", "type: identity, from: [" + "a," * 90_000 + "]"),
@@ -159,12 +157,12 @@ NETWORKS = [
     ),
     Monster(
         "many overrides",
-        lambda: spec(f"type: conv, out: 8, kernel: 1, repeat: 10000, overrides: {{{each('#: {out: 9}, ', 10_000)}}}"),
+        lambda: spec(f"type: conv, out: 8, kernel: 1, repeat: 4000, overrides: {{{each('#: {out: 9}, ', 4000)}}}"),
         "more than 200 overrides of a layer with 5 keys",
     ),
     Monster(
         "many layers overridden",
-        lambda: spec(*[f"type: identity, repeat: 50, {each('k#: 1,', 20)} overrides: {{{each('#: {},', 40)}}}"] * 500),
+        lambda: spec(*[f"type: identity, repeat: 50, {each('k#: 1,', 20)} overrides: {{{each('#: {},', 40)}}}"] * 250),
         "unknown key 'k0'",
     ),
     Monster(
@@ -179,7 +177,7 @@ NETWORKS = [
     ),
     Monster(
         "long names",
-        lambda: spec(nested(f"name: {'n' * 99}, sequence: [{{", f"sequence: [{IDENTITY * 30_000}]", "}]", 28)),
+        lambda: spec(nested(f"name: {'n' * 99}, sequence: [{{", f"sequence: [{IDENTITY * 15_000}]", "}]", 28)),
         "a full name has more than 500 characters",
     ),
 ]
@@ -200,11 +198,6 @@ BLOCKS = [
         "blocks that stand in each other",
         lambda: spec(*["type: b0"] * 99, before=chain("{type: @}, {type: @}, {type: b0}", 12)),
         "a block cannot stand in itself",
-    ),
-    Monster(
-        "a long body",
-        lambda: spec("type: b, repeat: 10000", before=block(IDENTITY * 30_000)),
-        "more than 10,000 operations",
     ),
     Monster(
         "many blocks",

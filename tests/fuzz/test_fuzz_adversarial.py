@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fuzz.monsters import MONSTERS, Monster
+from fuzz.monsters import LIMIT, MONSTERS, Monster, spec
+
+import archbuilder
+from archbuilder import SpecError
 
 pytest.importorskip("resource")
 
@@ -38,6 +41,21 @@ def test_a_monster_is_answered(monster: Monster, tmp_path: Path) -> None:
     assert monster.says in printed
     assert done.returncode == monster.status
     assert len(printed) < 250_000
+
+
+def test_a_loop_of_links_is_no_path(tmp_path: Path) -> None:
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    (tmp_path / "spec.yaml").write_text("extends: loop.yaml\n")
+    with pytest.raises(SpecError, match=r"'loop\.yaml' is not a path"):
+        archbuilder.load(tmp_path / "spec.yaml")
+
+
+def test_many_files_are_no_larger_than_one(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"blocks{number}.yaml").write_text("blocks: {}\n".ljust(LIMIT // 2, "#"))
+    (tmp_path / "spec.yaml").write_text(f"include: [{', '.join(f'blocks{n}.yaml' for n in range(3))}]\n{spec()}")
+    with pytest.raises(SpecError, match=r"with .*blocks1\.yaml these are more than 32 files, 1,048,576 characters"):
+        archbuilder.load(tmp_path / "spec.yaml")
 
 
 def test_the_names_of_the_monsters_differ() -> None:

@@ -138,7 +138,7 @@ def test_what_is_spoilt_is_good(text: str) -> None:
 
 
 @given(spoilt_characters())
-@settings(max_examples=150)
+@settings(max_examples=120)
 def test_characters(text: str) -> None:
     only_own_errors(lambda: NetworkSpec.from_text(text))
 
@@ -151,7 +151,7 @@ def test_lines(text: str) -> None:
 
 @given(spoilt_trees())
 @example({"layers": None})
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_trees(tree: dict[str, Any]) -> None:
     only_own_errors(lambda: NetworkSpec.from_dict(tree))
 
