@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from operator import index
 from pathlib import Path
@@ -15,6 +15,7 @@ from archbuilder.spec.document import SpecDocument, open_spec, read_spec
 from archbuilder.spec.nodes import describe_value
 
 if TYPE_CHECKING:
+    from archbuilder.costs.function import CostFunction
     from archbuilder.modules import Network
 
 
@@ -119,6 +120,19 @@ class NetworkSpec:
         raise_if_any(problems)
         assert plan is not None
         return NetworkSpec(document, plan)
+
+    def costs(self, sites: Sequence[str] | None = None) -> CostFunction:
+        """Compile what the network costs as a function of its widths: many candidates are priced at once by it.
+
+        Args:
+            sites: The sites that vary, all unless given; the others stay as they are.
+
+        Raises:
+            ArchbuilderError: There is no such site.
+        """
+        from archbuilder.costs.function import CostFunction  # noqa: PLC0415 - checking a file needs no NumPy
+
+        return CostFunction(self.document, sites)
 
     def build(self, *, aux: bool = True, initialised: bool = True) -> Network:
         """Build the network as an ordinary `torch.nn.Module`.

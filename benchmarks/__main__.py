@@ -18,12 +18,13 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 import archbuilder
-from archbuilder.analysis.fvcore_count import count_with_fvcore
+from archbuilder.crosscheck.fvcore_count import count_with_fvcore
 from archbuilder.modules import build_network
 from archbuilder.plan.planner import plan_network
 from archbuilder.spec.initialisation import Init
@@ -39,6 +40,16 @@ class Row(NamedTuple):
     seconds_against: float
     ratio: float
     bound: str
+
+    def times_against(self, times: int) -> "Row":
+        """The same, against so many times what was timed."""
+        return self._replace(seconds_against=self.seconds_against * times, ratio=self.ratio / times)
+
+
+def some_candidates(widths: dict[str, int], count: int) -> "np.ndarray[Any, Any]":
+    """Draw candidates with a quarter of to twice the widths."""
+    scales = np.random.default_rng(0).uniform(0.25, 2, (count, len(widths)))
+    return np.maximum(1, (scales * list(widths.values())).astype(np.int64))
 
 
 def timed(function: Callable[[], object]) -> float:
@@ -77,6 +88,8 @@ def measure() -> list[Row]:
     plan = dataclasses.replace(spec.plan(), init=Init(type="pytorch"))
     traced = build_network(plan, aux=False)
     deep = archbuilder.load("inception_v4_timm")
+    costs = spec.costs()
+    candidates = some_candidates(spec.widths, 100_000)
     deep_traced = deep.build(initialised=False)
     return [
         compare(
@@ -110,6 +123,22 @@ def measure() -> list[Row]:
             lambda: count_with_fvcore(deep_traced, deep.plan().input_shape),
             "<= 0.01",
             5,
+        ),
+        compare(
+            "price one GoogLeNet candidate by its 61 widths",
+            lambda: [costs.price_one(spec.widths) for _ in range(100)],
+            "fvcore's trace of it, 100 times",
+            lambda: count_with_fvcore(traced, plan.input_shape),
+            "<= 0.0001",
+            10,
+        ).times_against(100),
+        compare(
+            "price 100,000 GoogLeNet candidates at once",
+            lambda: costs.price(candidates),
+            "fvcore's trace of one",
+            lambda: count_with_fvcore(traced, plan.input_shape),
+            "1,000,000 in seconds",
+            10,
         ),
         compare(
             "`archbuilder check googlenet`, the whole process",
@@ -184,7 +213,7 @@ def report(rows: list[Row], worst: str) -> str:
     ]
     for row in rows:
         mine, theirs = f"{row.seconds * 1000:.1f} ms", f"{row.seconds_against * 1000:.1f} ms"
-        lines.append(f"| {row.what} | {mine} | {row.against} | {theirs} | {row.ratio:.4f} | {row.bound} |")
+        lines.append(f"| {row.what} | {mine} | {row.against} | {theirs} | {row.ratio:.3g} | {row.bound} |")
     return "\n".join([*lines, "", worst]) + "\n"
 
 

@@ -15,15 +15,16 @@ ROAD = (
     "primitives",
     "spec",
     "plan",
+    "costs",
     "modules",
-    "analysis",
+    "crosscheck",
     "training",
     "network_spec",  # the library's face: what comes before it works on documents and plans
     "search",
     "report",
     "cli",
 )
-TORCH_FREE = ("errors", "primitives", "spec", "plan")
+TORCH_FREE = ("errors", "primitives", "spec", "plan", "costs")
 HEAVY = {"torch", "fvcore", "optuna", "sklearn", "safetensors"}
 
 

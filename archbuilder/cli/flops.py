@@ -24,7 +24,7 @@ def flops(
     """
     loaded = load(spec)
     plan = loaded.plan()
-    from archbuilder.analysis.fvcore_count import compare, count_with_fvcore  # noqa: PLC0415
+    from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore  # noqa: PLC0415
     from archbuilder.report.counts import comparison, counts_as_data  # noqa: PLC0415
     from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
 

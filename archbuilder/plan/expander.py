@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import ceil
+from typing import Any
 
 from archbuilder.errors import did_you_mean
 from archbuilder.plan.flow import Flow, Known, Producer
@@ -10,7 +11,9 @@ from archbuilder.plan.frame import Frame
 from archbuilder.plan.layers import LayerExpander
 from archbuilder.plan.plan import Chain, Fork, Take, TreeNode
 from archbuilder.plan.recorder import WORK_OF_MEMBER
+from archbuilder.plan.restore import fixed
 from archbuilder.plan.scope import Scope
+from archbuilder.plan.symbols import Symbol
 from archbuilder.primitives import MERGES, PRIMITIVES, ShapeError
 from archbuilder.spec.grammar import LARGEST_REPEAT, Branch, ForkEntry, LayerEntry, Member, SequenceEntry
 from archbuilder.spec.nodes import describe_value
@@ -95,7 +98,7 @@ class Expander(LayerExpander):
     def _times(self, member: Member, frame: Frame) -> int | None:
         if member.repeat is None:
             return None
-        value = frame.evaluate(member, "repeat", member.repeat, self.problems)
+        value = fixed(frame.evaluate(member, "repeat", member.repeat, self.problems))
         if isinstance(value, int) and not isinstance(value, bool):
             times = ceil(value * self._document.header.depth) if frame.block is None else value
             if 0 <= times <= LARGEST_REPEAT:
@@ -185,9 +188,9 @@ class Expander(LayerExpander):
             self._claim(entry, name, frame, scope)
         inner = scope.inner(name) if entry.name else scope
         planned = [
-            self._branch(entry, branch, frame, flow, inner)
+            self._branch(entry, branch, frame, flow, inner, present)
             for branch in entry.branches
-            if not self._left_out(branch, frame)
+            if (present := self._presence(branch, frame)) is not None
         ]
         if not planned:
             if entry.branches:  # a fork without any was noted when the file was read
@@ -195,6 +198,8 @@ class Expander(LayerExpander):
                 self.problems.append(frame.problem(entry, "", message))
             return None, flow.at_most(Known.NOTHING)
         joined = self._merge(entry.merge, tuple(leaving for _, leaving in planned), entry, frame, inner)
+        if isinstance(joined.shape[0], Symbol):
+            bool(joined.shape[0])  # of what is traced, one branch at least must be left
         fork = Fork(self.ops.all[joined.index], tuple(chain for chain, _ in planned))
         return (Chain(name, "", (fork,)) if entry.name else fork), joined
 
@@ -214,8 +219,13 @@ class Expander(LayerExpander):
         planned = self.ops.record(frame, scope.full(name), merge, flows, shape)
         return replace(flows[0], shape=shape, index=planned.index, known=known)
 
-    def _branch(self, fork: ForkEntry, branch: Branch, frame: Frame, flow: Flow, scope: Scope) -> tuple[Chain, Flow]:
+    def _branch(
+        self, fork: ForkEntry, branch: Branch, frame: Frame, flow: Flow, scope: Scope, present: Any
+    ) -> tuple[Chain, Flow]:
         """Plan a branch: a named one of a single unnamed layer is that layer, of several a scope of its own."""
+        if isinstance(present, Symbol):
+            frame = replace(frame, present=frame.present * present)
+            flow = replace(flow, shape=(flow.shape[0] * present, *flow.shape[1:]))
         members, name = branch.members, branch.name
         if name is None:
             nodes, leaving = self._list(members, frame, flow, scope, numbered=False)
@@ -228,12 +238,16 @@ class Expander(LayerExpander):
             return Chain(name, "", nodes), leaving
         return Chain("", "", nodes), leaving
 
-    def _left_out(self, branch: Branch, frame: Frame) -> bool:
-        """Tell whether a branch vanishes: its condition does not hold, or a width in it is 0."""
+    def _presence(self, branch: Branch, frame: Frame) -> Any:
+        """Tell whether a branch vanishes, as its condition does not hold or a width in it is 0: None if so, else 1.
+
+        Of what is traced, give the symbol that is 1 where none of the widths is 0.
+        """
+        present: Any = 1
         for entry in branch.members:
             self.ops.work(frame, entry, WORK_OF_MEMBER + entry.work)
             if branch.when is not None and not frame.evaluate(entry, "when", branch.when, self.problems):
-                return True
+                return None
             if not isinstance(entry, LayerEntry):
                 continue
             if entry.when is not None and not frame.evaluate(entry, "when", entry.when, self.problems):
@@ -241,9 +255,12 @@ class Expander(LayerExpander):
             kind = PRIMITIVES.get(entry.type) or self._document.block(entry.type)
             for key in kind.widths if kind else ():
                 value = entry.values.get(key)
-                if value is not None and frame.evaluate(entry, key, value, self.problems) == 0:
-                    return True
-        return False
+                width = None if value is None else frame.evaluate(entry, key, value, self.problems)
+                if isinstance(width, Symbol) and width.value:
+                    present *= width.present()
+                elif width is not None and width == 0:
+                    return None
+        return present
 
 
 def word_of(member: Member) -> str:

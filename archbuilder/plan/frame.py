@@ -27,6 +27,7 @@ class Frame:
         used: Which block of the user's own this stands in, and what uses that.
         again: Whether this repeats what stood there before: an `in:` is what arrives the first time.
         blocks: The names of the blocks that are unfolded around this, the outermost first.
+        present: Of what is traced, 1 where the branch that this stands in exists and 0 where it is left out.
     """
 
     layer: str
@@ -40,6 +41,7 @@ class Frame:
     blocks: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
     again: bool = False
+    present: Any = 1
 
     def evaluate(self, member: Member, key: str, value: Any, problems: list[Problem]) -> Any:
         """Work a value out; what is wrong with it is added to `problems` and gives None."""

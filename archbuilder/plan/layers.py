@@ -9,7 +9,9 @@ from archbuilder.plan.flow import Flow, Known, guess_shape
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import Chain, OpNode, TreeNode
 from archbuilder.plan.recorder import WORK_OF_PARAMETER, Recorder
+from archbuilder.plan.restore import as_validated, masked, restored
 from archbuilder.plan.scope import Scope
+from archbuilder.plan.symbols import Trace
 from archbuilder.plan.widths import Widths
 from archbuilder.primitives import PRIMITIVES, ShapeError
 from archbuilder.spec.blocks import Block, shipped_blocks
@@ -32,10 +34,10 @@ class LayerExpander:
         problems: What is wrong so far.
     """
 
-    def __init__(self, document: SpecDocument, widths: Mapping[str, int]) -> None:
+    def __init__(self, document: SpecDocument, widths: Mapping[str, int], trace: Trace | None = None) -> None:
         self.problems = Problems()
         self.ops = Recorder(self.problems)
-        self.widths = Widths(document, widths)
+        self.widths = Widths(document, widths, trace)
         self.taps: dict[str, Flow] = {}
         self.variables: dict[str, Any] = {}
         self._document = document
@@ -77,6 +79,7 @@ class LayerExpander:
             return None, flow.at_most(Known.NOTHING)
         if frame.block is None:
             op = self.widths.multiplied(op, entry, kind.widths)
+        op = masked(op, kind.widths, frame.present)
         parameters = macs = 0
         known = flow.known
         try:
@@ -151,9 +154,9 @@ class LayerExpander:
         def locate(place: Place, at_key: bool) -> Location:
             return frame.blame(entry, str(place[0]) if place else "", at_key=at_key)[1]
 
-        result = validate(model, {**defaults, **values}, entry.type, "", locate)
+        result = validate(model, as_validated({**defaults, **values}), entry.type, "", locate)
         if not isinstance(result, list):
-            return result
+            return restored(result, values, frame.present)
         for problem in result:
             key, _, below = problem.path.partition(".")
             path = frame.blame(entry, key)[0] + (f".{below}" if below else "")
@@ -185,7 +188,7 @@ class LayerExpander:
             return replace(flow, shape=(value, *flow.shape[1:]), known=Known.CHANNELS)
         arriving = flow.shape[0]
         checked = self.widths.declare(name, entry, arriving)
-        if value != arriving and checked and (len(flow.shape) == 3 or flow.known is Known.ALL):
+        if checked and value != arriving and (len(flow.shape) == 3 or flow.known is Known.ALL):
             what = "channels" if len(flow.shape) == 3 else "features"
             message = f"declares {value} input {what}, but {arriving} arrive"
             note = flow.arithmetic(frame.blame(entry, "in")[1].source)

@@ -11,6 +11,7 @@ from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import NETWORK_INPUT, Chain, Plan, PlannedHead, PlannedLayer, TreeNode
 from archbuilder.plan.recorder import TooLarge
 from archbuilder.plan.scope import Scope
+from archbuilder.plan.symbols import Trace
 from archbuilder.primitives import shape_text
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.expression import ExpressionError, is_expression, parse_expression
@@ -21,25 +22,29 @@ from archbuilder.spec.validation import as_a_whole, locator
 _HEAD_HINT = "attach the head where the map is larger, give a smaller pool_kernel, or pool adaptively with pool_output"
 
 
-def plan_network(document: SpecDocument, widths: Mapping[str, int] | None = None) -> Plan:
+def plan_network(document: SpecDocument, widths: Mapping[str, int] | None = None, trace: Trace | None = None) -> Plan:
     """Plan a network.
 
     Args:
         document: The spec.
         widths: Other widths by site name. Every declared `in:` then follows what arrives.
+        trace: Where it is noted how shapes and costs depend on sites: those that do are then symbols, whose values are
+            what they would be without.
 
     Raises:
         SpecError: The network cannot be; with every problem found.
     """
-    plan, problems = try_plan(document, widths)
+    plan, problems = try_plan(document, widths, trace)
     raise_if_any(problems)
     assert plan is not None
     return plan
 
 
-def try_plan(document: SpecDocument, widths: Mapping[str, int] | None = None) -> tuple[Plan | None, list[Problem]]:
+def try_plan(
+    document: SpecDocument, widths: Mapping[str, int] | None = None, trace: Trace | None = None
+) -> tuple[Plan | None, list[Problem]]:
     """Plan a network as far as it goes; give the plan, if it can be, and every problem found."""
-    expander = Expander(document, widths or {})
+    expander = Expander(document, widths or {}, trace)
     try:
         plan = _Planner(document, expander).network()
     except (TooLarge, SpecError):  # there is too much of it, or too much is wrong with it

@@ -6,6 +6,7 @@ from archbuilder.errors import Problem
 from archbuilder.plan.flow import Flow
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import PlannedOp
+from archbuilder.plan.symbols import traced_value
 from archbuilder.primitives import Merge, Primitive, Shape, shape_text
 from archbuilder.spec.grammar import Member
 
@@ -54,11 +55,12 @@ class Recorder:
         inputs, shapes = tuple(flow.index for flow in arriving), tuple(flow.shape for flow in arriving)
         planned = PlannedOp(len(self.all), name, op, inputs, shapes, shape, parameters, macs, frame.layer, frame.init)
         self.all.append(planned)
-        self._parameters += parameters
+        self._parameters += traced_value(parameters)
+        values = prod(map(traced_value, shape))
         if self._parameters > LARGEST_PARAMETERS:
             message = f"the network has more than {LARGEST_PARAMETERS:,} parameters here ({self._parameters:,})"
-        elif prod(shape) > LARGEST_ACTIVATION:
-            message = f"one image would have {prod(shape):,} values here ({shape_text(shape)})"
+        elif values > LARGEST_ACTIVATION:
+            message = f"one image would have {values:,} values here ({shape_text(shape)})"
         elif len(self.all) > MOST_OPS:
             message = f"the network has more than {MOST_OPS:,} operations here"
         else:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from archbuilder.plan.plan import DeclaredInput, Site
+from archbuilder.plan.symbols import Symbol, Trace
 from archbuilder.primitives import PRIMITIVES, Primitive
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.document import SpecDocument
@@ -21,16 +22,17 @@ class Widths:
         declared: Every `in:` so far, with the channels that arrive there.
     """
 
-    def __init__(self, document: SpecDocument, asked: Mapping[str, int]) -> None:
+    def __init__(self, document: SpecDocument, asked: Mapping[str, int], trace: Trace | None = None) -> None:
         self.sites: dict[str, Site] = {}
         self.declared: list[DeclaredInput] = []
         self._asked = asked
+        self._trace = trace
         self._document = document
         self._names: dict[
             tuple[int, str], tuple[str, str]
         ] = {}  # a layer that stands there several times has its sites once
         header = document.header
-        self._follow = bool(asked) or header.width != 1 or header.depth != 1
+        self._follow = bool(asked) or trace is not None or header.width != 1 or header.depth != 1
 
     def note_sites(self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any]) -> None:
         """Note the widths of a layer as sites, and put those that are asked for into its values.
@@ -54,6 +56,8 @@ class Widths:
             if key in values or name in self._asked:
                 values[key] = width
             self.sites[name] = Site(name, width, self.scaled(width), default, shared, key, entry.node)
+            if self._trace is not None:
+                values[key] = self._trace.site(name, width)
 
     def share(self, member: Member, name: str) -> None:
         """Name the sites of a repeated layer after the layer as a whole: `layer1.out`, not `layer1.0.out`."""
@@ -84,7 +88,11 @@ class Widths:
         The rule is that of tensorflow/models' slim `_make_divisible`. A width of 0 stays 0.
         """
         multiplier, divisor = self._document.header.width, self._document.header.divisor
-        if multiplier == 1 or not width:
+        if multiplier == 1:
+            return width
+        if isinstance(width, Symbol):
+            return width.mapped(self.scaled)
+        if not width:
             return width
         wanted = width * multiplier
         rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)

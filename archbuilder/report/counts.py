@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from archbuilder.analysis.fvcore_count import Difference, FvcoreCount
+from archbuilder.crosscheck.fvcore_count import Difference, FvcoreCount
 from archbuilder.plan.plan import Plan
 
 _WORDS = {"adaptive_avg_pool2d": "adaptive pool", "batch_norm": "batch norm"}

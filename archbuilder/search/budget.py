@@ -1,28 +1,24 @@
 """What a candidate costs, and what it may cost: known from the plan, before a weight is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.plan.plan import Plan
 from archbuilder.search.amounts import Amount
 
 Cost = Mapping[str, int]
 """An exact count for every key of `QUANTITIES`."""
 
-QUANTITIES: Mapping[str, Callable[[Plan], int]] = {
-    "macs": lambda plan: plan.macs,
-    "parameters": lambda plan: plan.parameters,
-}
-"""What can be bounded. Auxiliary heads are no part of it: they are gone after training."""
-
-WORDS = {"macs": "MACs", "parameters": "parameters"}
+WORDS = {"macs": "MACs", "parameters": "parameters", "activations": "activations"}
+"""What can be bounded, and its word. Auxiliary heads are no part of it: they are gone after training."""
 
 
 def cost_of(plan: Plan) -> dict[str, int]:
-    """Count every quantity of one image in evaluation: multiply-adds, and trained numbers."""
+    """Count every quantity of one image in evaluation: multiply-adds, trained numbers, activations."""
     return {name: count(plan) for name, count in QUANTITIES.items()}
 
 
@@ -38,6 +34,9 @@ class Budget(BaseModel):
 
     macs: Amount | None = Field(None, description="The most multiply-adds of one image in evaluation, such as 1.5M.")
     parameters: Amount | None = Field(None, description="The most trained numbers, heads not counted, such as 60k.")
+    activations: Amount | None = Field(
+        None, description="The most values that convolutions and linear layers give for one image, such as 200k."
+    )
 
     @model_validator(mode="before")
     @classmethod

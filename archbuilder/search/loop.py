@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.plan.planner import try_plan
+from archbuilder.plan.planner import plan_network, try_plan
 from archbuilder.search.budget import Cost, amounts_text, cost_of
 from archbuilder.search.events import Observer, TrialEnded
 from archbuilder.search.fitting import Fitter, WeightsFolder
@@ -60,11 +60,11 @@ class SearchLoop:
     def _deal_with(self, trial: optuna.Trial) -> TrialRecord:
         """Find out what a proposed candidate is worth, the cheap questions first."""
         widths, budget = trial.params, self._settings.budget
-        plan, problems = try_plan(self._study.spec.document, widths)
-        if plan is None:
+        cost = self._study.costs.price_one(widths)
+        if cost is None:
             trial.set_constraint("network", 1.0)  # as bad as a candidate of twice the budget
+            _, problems = try_plan(self._study.spec.document, widths)
             return TrialRecord(trial.number, widths, Outcome.NOT_A_NETWORK, {}, reason=problems[0].message)
-        cost = cost_of(plan)
         for quantity, excess in budget.excess(cost).items():
             trial.set_constraint(quantity, excess)
         if not budget.allows(cost):
@@ -76,7 +76,7 @@ class SearchLoop:
                 trial.report(accuracy, epoch)
             answer = replace(known, number=trial.number, outcome=Outcome.FROM_RECORD)
             return replace(answer, seconds=0.0, same_as=known.number)
-        return self._train(trial, plan, cost)
+        return self._train(trial, plan_network(self._study.spec.document, widths), cost)
 
     def _train(self, trial: optuna.Trial, plan: Plan, cost: Cost) -> TrialRecord:
         scores = Scores(trial, self._settings.train.epochs, self._observe)

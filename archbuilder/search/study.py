@@ -3,12 +3,14 @@
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from archbuilder.costs.function import CostFunction
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean, raise_if_any
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.search.budget import Budget, amounts_text, cost_of
@@ -97,6 +99,11 @@ class Study:
     def name(self) -> str:
         """The study's name, and its folder's."""
         return self.settings.name
+
+    @cached_property
+    def costs(self) -> CostFunction:
+        """What candidates cost, by the widths of the searched sites."""
+        return self.spec.costs(list(self.space.sites))
 
 
 def load_study(name_or_path: str | Path) -> Study:

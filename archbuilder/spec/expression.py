@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 from archbuilder.errors import ArchbuilderError, did_you_mean
@@ -182,7 +183,7 @@ def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
     return result
 
 
-def _number(value: Any, operator: str, text: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _number(value: Any, operator: str, text: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise ExpressionError(f"{text!r}: {operator} takes numbers, not {repr(value)[:80]}")
     return value

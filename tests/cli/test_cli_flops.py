@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from archbuilder import load
-from archbuilder.analysis.fvcore_count import FvcoreCount, compare
+from archbuilder.crosscheck.fvcore_count import FvcoreCount, compare
 from archbuilder.primitives import Convolution, GlobalAvgPool, Linear, MaxPool, Shape
 from archbuilder.report.counts import counts_as_data
 from archbuilder.report.numbers import percent, plural, short

@@ -9,7 +9,7 @@ import torch
 from support.fill import fill_, uniform
 
 import archbuilder
-from archbuilder.analysis.fvcore_count import count_with_fvcore
+from archbuilder.crosscheck.fvcore_count import count_with_fvcore
 from archbuilder.modules import Network
 
 FACTS = Path(__file__).parent.parent / "parity"

@@ -9,7 +9,7 @@ from support.random_specs import specs
 from torch import nn
 
 from archbuilder import NetworkSpec
-from archbuilder.analysis.fvcore_count import compare, count_with_fvcore
+from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore
 from archbuilder.modules.blocks import Block, Series
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import Merge

@@ -9,7 +9,7 @@ import torch
 from spec.small_specs import END, HEADER, images, seeded, spec_of, text_of, weights
 
 from archbuilder import NetworkSpec, SpecError, load
-from archbuilder.analysis.fvcore_count import compare, count_with_fvcore
+from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore
 from archbuilder.plan.recorder import DEEPEST, MOST_OPS, MOST_WORK
 from archbuilder.primitives import Merge
 

@@ -3,7 +3,7 @@
 import pytest
 
 import archbuilder
-from archbuilder.analysis.fvcore_count import Difference, compare, count_with_fvcore
+from archbuilder.crosscheck.fvcore_count import Difference, compare, count_with_fvcore
 from archbuilder.primitives import Linear, Shape
 
 

@@ -1,0 +1,1 @@
+"""What a plan costs: figures that are read off it, without a tensor."""

@@ -1,0 +1,192 @@
+"""The cost of a spec as a function of its sites: many candidates priced at once, without planning each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archbuilder.costs.polynomials import Atoms, Guards, OverflowingError, Polynomials
+from archbuilder.costs.quantities import QUANTITIES
+from archbuilder.errors import ArchbuilderError, did_you_mean
+from archbuilder.plan.planner import plan_network, try_plan
+from archbuilder.plan.recorder import LARGEST_PARAMETERS
+from archbuilder.plan.symbols import Guard, Symbol, Terms, Trace, without
+from archbuilder.spec.document import SpecDocument
+
+_AT_ONCE = 256  # candidates, whose monomials fit the processor's cache
+_MOST_VARIANTS = 64
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What candidates cost, for one image in evaluation; heads are no part of it.
+
+    Attributes:
+        macs: Multiply-adds of each candidate.
+        parameters: Trained numbers of each candidate.
+        activations: Values that convolutions and linear layers give.
+        is_network: Whether a candidate is a network at all; the counts of one that is not are 0.
+    """
+
+    macs: NDArray[np.int64]
+    parameters: NDArray[np.int64]
+    activations: NDArray[np.int64]
+    is_network: NDArray[np.bool_]
+
+
+class CostFunction:
+    """The cost of a spec as a function of its sites, compiled from its plan.
+
+    The spec is planned with symbols in the place of its widths, which gives its costs as polynomials. They hold as far
+    as planning would go the same way: widths that lead another way, such as one that `when:` asks about, are planned
+    once more, and their polynomials kept too.
+
+    Attributes:
+        sites: The names of the sites, in the order of the columns.
+    """
+
+    def __init__(self, document: SpecDocument, sites: Sequence[str] | None = None) -> None:
+        """Compile.
+
+        Args:
+            document: The spec.
+            sites: The sites that vary, all unless given; the others stay as the spec has them.
+
+        Raises:
+            SpecError: The spec is wrong.
+            ArchbuilderError: There is no such site.
+        """
+        plan = plan_network(document)
+        self._document = document
+        self.sites = tuple(plan.sites if sites is None else sites)
+        for name in self.sites:
+            if name not in plan.sites:
+                raise ArchbuilderError(f"{plan.name} has no width {name!r}{did_you_mean(name, plan.sites)}")
+        self._variants: list[_Variant] = []
+        values = {name: plan.sites[name].value for name in self.sites}
+        nowhere_zero = {name: value or 1 for name, value in values.items()}
+        self._add_variant(nowhere_zero) or self._add_variant(values)
+
+    def price(self, widths: Any) -> Prices:
+        """Price candidates.
+
+        Args:
+            widths: A row for each candidate, a column for each of `sites`: whole numbers, as NumPy takes them.
+
+        Raises:
+            ArchbuilderError: The matrix has another shape, or a width is no whole number or negative; or a count is
+                more than 64 bits hold.
+        """
+        matrix = self._matrix(widths)
+        counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
+        is_network = np.zeros(len(matrix), dtype=bool)
+        for start in range(0, len(matrix), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            try:
+                counts[:, part], is_network[part] = self._price(matrix[part])
+            except OverflowingError as error:
+                raise OverflowingError(start + error.candidate) from None
+        macs, parameters, activations = counts
+        return Prices(macs, parameters, activations, is_network)
+
+    def price_one(self, widths: Mapping[str, int]) -> dict[str, int] | None:
+        """Price one candidate; None if it is no network.
+
+        Args:
+            widths: Its widths by site, all of `sites`.
+        """
+        counts, is_network = self._price(self._matrix([[widths[name] for name in self.sites]]))
+        return dict(zip(QUANTITIES, map(int, counts[:, 0]), strict=True)) if is_network[0] else None
+
+    def _matrix(self, widths: Any) -> NDArray[np.int64]:
+        matrix = np.asarray(widths)
+        if matrix.ndim != 2 or matrix.shape[1] != len(self.sites):
+            raise ArchbuilderError(
+                f"found an array of shape {matrix.shape}, expected (candidates, {len(self.sites)}): a column a site"
+            )
+        if not np.issubdtype(matrix.dtype, np.integer) or (matrix.size and matrix.min() < 0):
+            raise ArchbuilderError("found widths that are no whole numbers from 0 on")
+        return matrix.astype(np.int64, copy=False)
+
+    def _price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        counts, left = self._variants[0].price(matrix) if self._variants else _nothing(matrix)
+        left = ~left
+        if not left.any():
+            return counts, ~left
+        counts[:, left] = 0
+        is_network = ~left
+        for variant in self._variants[1:]:
+            self._fill(variant, matrix, left, counts, is_network)
+        while left.any():
+            candidate = int(np.flatnonzero(left)[0])
+            widths = dict(zip(self.sites, map(int, matrix[candidate]), strict=True))
+            if len(self._variants) < _MOST_VARIANTS and self._add_variant(widths):
+                for variant in self._variants[-2:]:
+                    self._fill(variant, matrix, left, counts, is_network)
+            elif plan := try_plan(self._document, widths)[0]:
+                counts[:, candidate] = [count(plan) for count in QUANTITIES.values()]
+                is_network[candidate] = True
+            left[candidate] = False
+        return counts, is_network
+
+    @staticmethod
+    def _fill(
+        variant: "_Variant",
+        matrix: NDArray[np.int64],
+        left: NDArray[np.bool_],
+        counts: NDArray[np.int64],
+        is_network: NDArray[np.bool_],
+    ) -> None:
+        rows = np.flatnonzero(left)
+        if not len(rows):
+            return
+        some, held = variant.price(matrix[rows])
+        counts[:, rows[held]] = some[:, held]
+        is_network[rows[held]] = True
+        left[rows[held]] = False
+
+    def _add_variant(self, widths: Mapping[str, int]) -> bool:
+        """Compile the way that planning goes with these widths; tell whether they make a network."""
+        trace = Trace()
+        plan = try_plan(self._document, widths, trace)[0]
+        if plan is None:
+            return False
+        parameters = _terms(plan.parameters)
+        parameters[()] = parameters.get((), 0) - LARGEST_PARAMETERS - 1
+        trace.guard(parameters, "<", True)  # planning ends there
+        totals, guards = [_terms(count(plan)) for count in QUANTITIES.values()], list(trace.guards.values())
+        self._variants.append(_Variant(trace, self.sites, totals, guards))
+        present = {number for number, atom in enumerate(trace.atoms) if atom.kind == "present"}
+        if present:
+            # Most candidates leave no branch out: theirs are much shorter polynomials, which are tried first.
+            there = [Guard(terms, "==", False) for n in present for terms in trace.atoms[n].operands]
+            totals = [without(terms, present) for terms in totals]
+            guards = [guard._replace(terms=without(guard.terms, present)) for guard in guards]
+            self._variants.insert(-1, _Variant(trace, self.sites, totals, [*guards, *there]))
+        return True
+
+
+class _Variant:
+    """One way that planning goes."""
+
+    def __init__(self, trace: Trace, sites: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:
+        self._guards = Guards(guards)
+        self._atoms = Atoms(trace, sites)
+        self._polynomials = Polynomials([*totals, *self._guards.terms], len(trace.atoms))
+
+    def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Give the counts, a row for each quantity, and for which candidates they hold."""
+        columns = self._atoms(matrix)
+        values = self._polynomials(columns)
+        counts = values[: len(QUANTITIES)]
+        return counts, self._guards(columns, values[len(QUANTITIES) :])
+
+
+def _terms(count: Any) -> dict[Any, int]:
+    return dict(count.terms) if isinstance(count, Symbol) else {(): count}
+
+
+def _nothing(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    return np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64), np.zeros(len(matrix), dtype=bool)

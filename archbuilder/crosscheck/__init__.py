@@ -1,0 +1,1 @@
+"""Counts of a built module by independent counters, beside the plan's."""

@@ -1,0 +1,320 @@
+"""Whole numbers that depend on sites: planned with them, a plan's costs are polynomials over its widths.
+
+A symbol is a polynomial over atoms. An atom is a site's width, or what cannot be written as a polynomial of widths: a
+quotient, a remainder, whether a width is there at all. Each symbol knows its value at the widths that are traced, so
+that planning goes one way through every condition; which way that was is noted as a guard. What was traced holds for
+all widths that pass the guards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from numbers import Integral
+from typing import Any, NamedTuple
+
+Monomial = tuple[int, ...]
+"""The numbers of the atoms that are multiplied, sorted; none is the constant 1."""
+
+Terms = Mapping[Monomial, int]
+"""A polynomial: the coefficient of each monomial."""
+
+
+class Atom(NamedTuple):
+    """What polynomials are made of.
+
+    Attributes:
+        kind: `site`, `present` (1 where its operand is not 0, else 0), `quotient`, `remainder` or `function`.
+        operands: The polynomials that it is worked out from.
+        what: The name of a site; a function of one whole number.
+        value: Its value at the traced widths.
+    """
+
+    kind: str
+    operands: tuple[Terms, ...]
+    what: Any
+    value: int
+
+
+class Guard(NamedTuple):
+    """A condition that planning depended on: whether a polynomial is below zero, or is zero.
+
+    Attributes:
+        terms: The polynomial.
+        relation: `<` or `==`.
+        outcome: Whether the condition held at the traced widths.
+    """
+
+    terms: Terms
+    relation: str
+    outcome: bool
+
+
+class Trace:
+    """The atoms and the guards of one planning.
+
+    Attributes:
+        atoms: The atoms; each is made of earlier ones.
+        guards: The guards, each once.
+    """
+
+    def __init__(self) -> None:
+        self.atoms: list[Atom] = []
+        self.guards: dict[tuple[Any, ...], Guard] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._presence: dict[int, int] = {}  # the atom that is 1 where another is not 0
+
+    def site(self, name: str, value: int) -> Any:
+        """Give the symbol of a site's width."""
+        return self.derived("site", (), value, name)
+
+    def _atom(self, kind: str, operands: tuple[Terms, ...], what: Any, value: int) -> int:
+        key = (kind, *(tuple(sorted(terms.items())) for terms in operands), what)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.atoms)
+            self.atoms.append(Atom(kind, operands, what, value))
+        return number
+
+    def derived(self, kind: str, operands: tuple[Terms, ...], value: int, what: Any = None) -> Any:
+        """Give the symbol of an atom that is worked out from polynomials."""
+        return Symbol(self, {(self._atom(kind, operands, what, value),): 1}, value)
+
+    def presence(self, symbol: Symbol) -> Any:
+        """Give 1 where a symbol is not zero, and 0 where it is."""
+        if len(symbol.terms) > 1:
+            return self.derived("present", (symbol.terms,), int(symbol.value != 0))
+        (monomial,) = symbol.terms
+        numbers = []
+        for atom in dict.fromkeys(monomial):
+            if self.atoms[atom].kind == "present":
+                numbers.append(atom)
+                continue
+            if atom not in self._presence:
+                self._presence[atom] = self._atom("present", ({(atom,): 1},), None, int(self.atoms[atom].value != 0))
+            numbers.append(self._presence[atom])
+        return Symbol(self, {tuple(sorted(numbers)): 1}, int(symbol.value != 0))
+
+    def product(self, first: Monomial, second: Monomial) -> Monomial:
+        """Multiply monomials. What is 1 where a factor is not 0 changes nothing beside that factor."""
+        factors = sorted((*first, *second))
+        present = [number for number in factors if self.atoms[number].kind == "present"]
+        if not present:
+            return tuple(factors)
+        absorbed = {self._presence.get(number) for number in factors}
+        kept = [number for number in dict.fromkeys(present) if number not in absorbed]
+        return tuple(sorted([*(number for number in factors if self.atoms[number].kind != "present"), *kept]))
+
+    def guard(self, terms: Terms, relation: str, outcome: bool) -> bool:
+        """Note which way a condition went."""
+        key = (tuple(sorted(terms.items())), relation)
+        self.guards.setdefault(key, Guard(terms, relation, outcome))
+        return outcome
+
+
+class Symbol:
+    """A whole number that depends on sites.
+
+    Sums, differences and products are symbols again; a comparison gives a truth value and notes a guard. Whatever else
+    is done with it takes its value at the traced widths, under the guard that it is that.
+
+    Attributes:
+        trace: Where its atoms are.
+        terms: The polynomial.
+        value: Its value at the traced widths.
+    """
+
+    __slots__ = ("terms", "trace", "value")
+
+    def __init__(self, trace: Trace, terms: Terms, value: int) -> None:
+        self.trace = trace
+        self.terms = terms
+        self.value = value
+
+    def fixed(self) -> int:
+        """Give the value at the traced widths, under the guard that it is that."""
+        self.trace.guard(_plus(self.terms, {(): -self.value}, 1), "==", True)
+        return self.value
+
+    def present(self) -> Any:
+        """Give 1 where this is not zero, and 0 where it is."""
+        return self.trace.presence(self)
+
+    def mapped(self, function: Callable[[int], int]) -> Any:
+        """Give what a function makes of it."""
+        return self.trace.derived("function", (self.terms,), function(self.value), function)
+
+    # -- arithmetic ------------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Any:
+        terms = _terms(other)
+        return NotImplemented if terms is None else _number(self.trace, _plus(self.terms, terms, 1))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        terms = _terms(other)
+        return NotImplemented if terms is None else _number(self.trace, _plus(self.terms, terms, -1))
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __neg__(self) -> Any:
+        return _number(self.trace, {monomial: -factor for monomial, factor in self.terms.items()})
+
+    def __mul__(self, other: Any) -> Any:
+        terms = _terms(other)
+        if terms is None:
+            return self.fixed() * other
+        product: dict[Monomial, int] = {}
+        for first, a in self.terms.items():
+            for second, b in terms.items():
+                monomial = self.trace.product(first, second)
+                product[monomial] = product.get(monomial, 0) + a * b
+        return _number(self.trace, {monomial: factor for monomial, factor in product.items() if factor})
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Any) -> Any:
+        terms = _terms(other)
+        if not terms:  # a number with a point, or 0
+            return self.fixed() // other
+        if terms == self.terms:
+            bool(self)
+            return 1
+        divisor = terms.get(()) if len(terms) == 1 else None
+        if divisor and not any(factor % divisor for factor in self.terms.values()):
+            return _number(self.trace, {monomial: factor // divisor for monomial, factor in self.terms.items()})
+        return self.trace.derived("quotient", (self.terms, terms), self.value // _value(other))
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self.trace.derived("quotient", (_terms(other) or {}, self.terms), other // self.value)
+
+    def __mod__(self, other: Any) -> Any:
+        terms = _terms(other)
+        if not terms:
+            return self.fixed() % other
+        if terms == self.terms:
+            bool(self)
+            return 0
+        divisor = terms.get(()) if len(terms) == 1 else None
+        if divisor and not any(factor % divisor for factor in self.terms.values()):
+            return 0
+        return self.trace.derived("remainder", (self.terms, terms), self.value % _value(other))
+
+    def __rmod__(self, other: Any) -> Any:
+        return self.trace.derived("remainder", (_terms(other) or {}, self.terms), other % self.value)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.fixed() / _fixed(other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self.fixed()
+
+    def __abs__(self) -> Any:
+        return -self if self < 0 else self
+
+    # -- conditions ------------------------------------------------------------------------------------------------
+
+    def _compared(self, other: Any, relation: str) -> bool:
+        """Tell whether this is below another, or equal to it."""
+        difference = self - other if _terms(other) is not None else self.fixed() - other
+        if isinstance(difference, Symbol):
+            outcome = difference.value < 0 if relation == "<" else difference.value == 0
+            return self.trace.guard(difference.terms, relation, outcome)
+        return bool(difference < 0 if relation == "<" else difference == 0)
+
+    def __lt__(self, other: Any) -> bool:
+        return self._compared(other, "<")
+
+    def __ge__(self, other: Any) -> bool:
+        return not self._compared(other, "<")
+
+    def __gt__(self, other: Any) -> bool:
+        return not self <= other
+
+    def __le__(self, other: Any) -> bool:
+        return self._compared(other + 1, "<") if _terms(other) is not None else self.fixed() <= other
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int | float | Symbol) and self._compared(other, "==")
+
+    def __bool__(self) -> bool:
+        return not self._compared(0, "==")
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    # -- as an ordinary number -------------------------------------------------------------------------------------
+
+    def __index__(self) -> int:
+        return self.fixed()
+
+    __int__ = __index__
+    __ceil__ = __index__
+    __floor__ = __index__
+
+    def __float__(self) -> float:
+        return float(self.fixed())
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, specification: str) -> str:
+        return format(self.value, specification)
+
+
+Integral.register(Symbol)
+
+
+def without(terms: Terms, atoms: Set[int]) -> dict[Monomial, int]:
+    """Give a polynomial with some atoms set to 1."""
+    total: dict[Monomial, int] = {}
+    for monomial, factor in terms.items():
+        kept = tuple(number for number in monomial if number not in atoms)
+        total[kept] = total.get(kept, 0) + factor
+    return {monomial: factor for monomial, factor in total.items() if factor}
+
+
+def traced_value(number: Any) -> Any:
+    """Give a symbol's value at the traced widths, without a guard; anything else is what it is."""
+    return number.value if isinstance(number, Symbol) else number
+
+
+def _fixed(number: Any) -> Any:
+    return number.fixed() if isinstance(number, Symbol) else number
+
+
+def _value(number: Any) -> int:
+    return int(traced_value(number))
+
+
+def _terms(number: Any) -> Terms | None:
+    """Give a whole number as a polynomial; None for anything else."""
+    if isinstance(number, Symbol):
+        return number.terms
+    if isinstance(number, int):
+        return {(): int(number)} if number else {}
+    return None
+
+
+def _plus(first: Terms, second: Terms, sign: int) -> dict[Monomial, int]:
+    total = dict(first)
+    for monomial, factor in second.items():
+        total[monomial] = total.get(monomial, 0) + sign * factor
+        if not total[monomial]:
+            del total[monomial]
+    return total
+
+
+def _number(trace: Trace, terms: Terms) -> Any:
+    """Give a polynomial as a symbol, or as a plain number where no atom is in it."""
+    if not terms:
+        return 0
+    if len(terms) == 1 and () in terms:
+        return terms[()]
+    value = 0
+    for monomial, factor in terms.items():
+        for number in monomial:
+            factor *= trace.atoms[number].value  # noqa: PLW2901
+        value += factor
+    return Symbol(trace, terms, value)
