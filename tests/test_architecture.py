@@ -16,6 +16,7 @@ ROAD = (
     "spec",
     "plan",
     "costs",
+    "lint",
     "modules",
     "crosscheck",
     "training",
@@ -24,7 +25,7 @@ ROAD = (
     "report",
     "cli",
 )
-TORCH_FREE = ("errors", "primitives", "spec", "plan", "costs")
+TORCH_FREE = ("errors", "primitives", "spec", "plan", "costs", "lint")
 HEAVY = {"torch", "fvcore", "optuna", "sklearn", "safetensors"}
 
 

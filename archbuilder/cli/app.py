@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, __version__
-from archbuilder.cli import build, check, diff, flops, schema, search, specs
+from archbuilder.cli import build, check, diff, flops, lint, schema, search, specs
 
 app = typer.Typer(
     name="archbuilder",
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, build, flops, search, diff, specs, schema):
+for command in (check, build, flops, lint, search, diff, specs, schema):
     command.register(app)
 
 

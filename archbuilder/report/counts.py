@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.costs.geometry import layer_geometry
 from archbuilder.crosscheck.fvcore_count import Difference, FvcoreCount
 from archbuilder.plan.plan import Plan
 
@@ -55,8 +56,10 @@ def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[Difference]
                 "output": list(layer.output_shape),
                 "parameters": layer.parameters,
                 "macs": layer.macs,
+                "receptive_field": list(seen.receptive_field),
+                "stride": list(seen.stride),
             }
-            for layer in plan.layers
+            for layer, seen in zip(plan.layers, layer_geometry(plan), strict=True)
         ],
         "heads": [
             {

@@ -79,9 +79,9 @@ class SpecDocument:
 
     @property
     def canonical_text(self) -> str:
-        """What the spec says, without comments, layout, name and description: equal texts are the same network."""
+        """What the spec says, without comments, layout, name, description and `lint`: equal texts, the same network."""
         said = {key: value for key, value in plain(self.root).items() if key not in ("name", "description")}
-        return to_yaml(said)
+        return to_yaml(_without_silences(said))
 
     def block(self, name: str) -> Block | None:
         """Give the block of a name: one of the spec's own, or a shipped one."""
@@ -151,6 +151,14 @@ def open_spec(name_or_path: str | Path) -> Source:
         near = did_you_mean(str(name_or_path), names)
         raise ArchbuilderError(f"{name_or_path}: no such file, and no shipped spec of that name{near}")
     return read_text(path, str(name_or_path))
+
+
+def _without_silences(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_without_silences(value) for value in values]
+    if isinstance(values, dict):
+        return {key: _without_silences(value) for key, value in values.items() if key != "lint"}
+    return values
 
 
 def _last(members: list[Member]) -> Iterator[LayerEntry]:

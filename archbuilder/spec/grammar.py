@@ -11,6 +11,7 @@ from archbuilder.primitives import MERGES
 from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression, size_of
 from archbuilder.spec.names import name_fault
 from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
+from archbuilder.spec.silences import check_silences
 from archbuilder.spec.validation import as_a_whole
 
 LARGEST_REPEAT = 10_000
@@ -120,6 +121,7 @@ MEMBER_KEYS = {
     "when": "A condition, such as $norm == batch; without it the member always exists.",
     "from": "Earlier named members of the same list whose outputs, concatenated, arrive; `input` is the list's own.",
     "repeat": "How many times the member stands there, one after the other.",
+    "lint": "Rules of the critic that are silenced here, each with a reason: {AB104: why}.",
 }
 LAYER_KEYS = MEMBER_KEYS | {
     "type": "A primitive or a block.",
@@ -223,6 +225,7 @@ def _read_common(node: Mapping, path: str, position: int | str, problems: list[P
         name = None
     path = f"{path}.{name if name is not None else position}"
     read = _Reader(node, path, problems)
+    check_silences(node.get("lint"), f"{path}.lint", problems)
     return {
         "node": node,
         "path": path,

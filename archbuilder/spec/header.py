@@ -12,6 +12,7 @@ from archbuilder.errors import (
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
 from archbuilder.spec.initialisation import Init, InitField
 from archbuilder.spec.nodes import Mapping, Node, plain
+from archbuilder.spec.silences import check_silences
 from archbuilder.spec.validation import locator, validate
 
 LONGEST_NAME = 200  # of a network
@@ -80,6 +81,9 @@ class Header(BaseModel):
     init: InitField = Field(
         Init(type="pytorch"), description="Weight initialisation of layers without one of their own."
     )
+    lint: Any = Field(
+        None, description="Rules of the critic that are silenced in this file, each with a reason: {AB104: why}."
+    )
     blocks: Any = Field(None, description="Blocks of your own: a name, parameters and a body each.")
     layers: Any = Field(description="The layers in order.")
     aux: Any = Field(None, description="Auxiliary classifiers, used in training alone.")
@@ -90,7 +94,8 @@ def read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Head
     _bound_variables(root.get("variables"), problems)
     values: dict[str, Any] = {"name": name}
     for key, entry in root.entries.items():
-        values[key] = None if key in ("layers", "aux", "blocks") else plain(entry.value)
+        values[key] = None if key in ("layers", "aux", "blocks", "lint") else plain(entry.value)
+    check_silences(root.get("lint"), "lint", problems)
     locate = locator(root)
     header = validate(Header, values, "a spec", "", locate)
     faults = [] if isinstance(header, Header) else header

@@ -9,6 +9,7 @@ from archbuilder.spec.blocks import Block, shipped_block, shipped_blocks
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, POSITION
 from archbuilder.spec.heads import HEAD_KEYS, NOT_FIELDS
 from archbuilder.spec.names import NAME, RESERVED
+from archbuilder.spec.silences import CODE
 
 Schema = dict[str, Any]
 
@@ -22,6 +23,11 @@ _NAME = {
     "pattern": f"^(?!_)(?:{NAME.pattern})$",
     "maxLength": 100,
     "not": {"enum": sorted({*RESERVED, "input"})},
+}
+SILENCES: Schema = {
+    "type": "object",
+    "propertyNames": {"pattern": f"^{CODE.pattern}$"},
+    "additionalProperties": {"type": "string", "pattern": r"\S"},
 }
 _KEEPS_ITS_NAME = {"type": "object", "propertyNames": {"not": {"const": "name"}}}
 
@@ -99,6 +105,7 @@ def _common_keys() -> Schema:
         "in": {"type": "integer", "minimum": 1},
         "overrides": {"type": "object", "propertyNames": {"pattern": f"^{POSITION.pattern}$"}},
         "init": {"allOf": [reference("init")]},
+        "lint": SILENCES,
     }
     return {f"key_{key}": {**schema, "description": LAYER_KEYS[key]} for key, schema in schemas.items()}
 
@@ -156,7 +163,7 @@ def _composite(word: str) -> Schema:
     return {"required": [word], "not": {"required": ["type"]}}
 
 
-_HEAD_KEYS = ("name", "when", *HEAD_KEYS)
+_HEAD_KEYS = ("name", "when", "lint", *HEAD_KEYS)
 _TYPED_HEAD_KEYS = (*_HEAD_KEYS, "type", "in", "init")
 
 
@@ -171,7 +178,7 @@ def _head() -> Schema:
         "layers": {**MEMBERS, "minItems": 1},
         "listed": {"enum": ["before_classifier", "at_tap"]},
     }
-    keys: Schema = {key: reference(f"key_{key}") for key in ("when", "in", "init")}
+    keys: Schema = {key: reference(f"key_{key}") for key in ("when", "in", "init", "lint")}
     keys |= {key: {**schemas[key], "description": text} for key, text in HEAD_KEYS.items()}
     keys["name"] = {
         "allOf": [reference("name")],

@@ -1,14 +1,20 @@
+import csv
+import io
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from archbuilder import load
+from archbuilder.costs.breakdown import By, breakdown
 from archbuilder.crosscheck.fvcore_count import FvcoreCount, compare
 from archbuilder.primitives import Convolution, GlobalAvgPool, Linear, MaxPool, Shape
+from archbuilder.report.breakdown import print_breakdown
 from archbuilder.report.counts import counts_as_data
 from archbuilder.report.numbers import percent, plural, short
 
@@ -109,6 +115,129 @@ def test_plain_data_needs_no_built_network() -> None:
     plan = load("inception_digits").plan()
     count = FvcoreCount(dict(plan.macs_by_operator), {}, {})
     assert json.loads(json.dumps(counts_as_data(plan, count, compare(plan, count))))["name"] == "inception_digits"
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+STAGES = """\
+inception_digits  1 x 8 x 8 -> 10 classes  shipped inception_digits.yaml
+stage                                     output  field  stride  parameters  activations     MACs   share
+8 x 8       conv1 to inception2b      56 x 8 x 8     11       1       8,848        9,216  566.3 k  41.8 %  ██████████
+4 x 4       maxpool2 to inception3b  128 x 4 x 4     28       2      48,992        4,864  783.9 k  57.9 %  ██████████████
+1 x 1       avgpool                  128 x 1 x 1     34       2           0            0    2.0 k   0.2 %
+classifier  flatten to fc                     10     34       2       1,290           10    1.3 k   0.1 %
+"""  # noqa: E501
+TOTALS = """\
+aux1 after inception3a: training only, +6,154 parameters, +6.1 k MACs
+total: 59,130 parameters (65,284 with heads) · 1.35 M MACs = 2.71 M FLOPs for one image
+plan    1,353,472  (conv 1,321,984 · batch norm 28,160 · adaptive pool 2,048 · linear 1,280)
+fvcore  1,353,472  equal, operator by operator
+fvcore counts a multiply-add once: these are MACs. One MAC is two FLOPs.
+fvcore has no rule for, and both count as nothing: max_pool2d (5)
+"""
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stderr) == (0, "")
+    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+
+
+def test_stages_are_shown_with_totals_and_the_comparison(run: Run) -> None:
+    assert printed(run("flops", "inception_digits", "--by", "stage")) == STAGES + TOTALS
+
+
+def test_operators_have_no_place(run: Run) -> None:
+    lines = printed(run("flops", "inception_digits", "--by", "operator", "--sort", "activations")).splitlines()
+    assert lines[1].split() == ["operator", "parameters", "activations", "MACs", "share"]
+    assert [line.split()[0] for line in lines[2:4]] == ["convolution", "linear"]
+
+
+def test_to_sort_is_to_list_layers(run: Run) -> None:
+    done = printed(run("flops", "googlenet", "--sort", "macs"))
+    assert done == printed(run("flops", "googlenet", "--by", "layer", "--sort", "macs"))
+    assert [line.split()[0] for line in done.splitlines()[1:5]] == ["layer", "conv3", "inception3b", "inception4e"]
+
+
+def test_json_has_rows_where_they_are_asked_for(run: Run) -> None:
+    plain = json.loads(run("flops", "--json", "inception_digits").stdout)
+    assert "by" not in plain
+    assert "rows" not in plain
+    assert plain["layers"][0] | {"receptive_field": [3, 3], "stride": [1, 1]} == plain["layers"][0]
+    found = json.loads(run("flops", "--json", "--by", "layer", "inception_digits").stdout)
+    assert found.pop("by") == "layer"
+    rows = found.pop("rows")
+    assert found == plain
+    assert [row["name"] for row in rows if not row["training_only"]] == [layer["name"] for layer in plain["layers"]]
+    assert sum(row["macs"] for row in rows if not row["training_only"]) == plain["macs"]
+    for row, layer in zip(rows, plain["layers"], strict=False):
+        assert {key: row[key] for key in ("receptive_field", "stride", "output", "parameters", "macs")} == {
+            key: layer[key] for key in ("receptive_field", "stride", "output", "parameters", "macs")
+        }
+
+
+def test_csv_is_rows_alone(run: Run) -> None:
+    done = run("flops", "resnet18_torchvision", "--csv", "--by", "stage", "--sort", "parameters")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "name,what,parameters,macs,flops,activations,output,receptive_field,stride,training_only\n"
+        "7 x 7,layer4,8393728,411292672,822585344,125440,512 x 7 x 7,435 x 435,32 x 32,false\n"
+        "14 x 14,layer3,2099712,411543552,823087104,250880,256 x 14 x 14,211 x 211,16 x 16,false\n"
+        "28 x 28,layer2,525568,412045312,824090624,501760,128 x 28 x 28,99 x 99,8 x 8,false\n"
+        "classifier,flatten to fc,513000,512000,1024000,1000,1000,627 x 627,32 x 32,false\n"
+        "56 x 56,maxpool to layer1,147968,464027648,928055296,802816,64 x 56 x 56,43 x 43,4 x 4,false\n"
+        "112 x 112,conv1 to relu,9536,119619584,239239168,802816,64 x 112 x 112,7 x 7,2 x 2,false\n"
+        "1 x 1,avgpool,0,25088,50176,0,512 x 1 x 1,627 x 627,32 x 32,false\n"
+    )
+
+
+def test_csv_of_layers_flags_heads_and_leaves_unknowns_empty(run: Run) -> None:
+    layers = list(csv.DictReader(io.StringIO(run("flops", "googlenet", "--csv").stdout)))
+    assert [row["name"] for row in layers if row["training_only"] == "true"] == ["aux1", "aux2"]
+    assert sum(int(row["macs"]) for row in layers if row["training_only"] == "false") == 1_582_722_048
+    operators = list(csv.DictReader(io.StringIO(run("flops", "googlenet", "--csv", "--by", "operator").stdout)))
+    assert (operators[0]["name"], operators[0]["output"], operators[0]["stride"]) == ("convolution", "", "")
+
+
+def test_csv_waits_for_no_torch() -> None:
+    script = (
+        "import sys\nfrom archbuilder.cli import main\nsys.argv = ['archbuilder', 'flops', 'googlenet', '--csv']\n"
+        "try:\n    main()\nexcept SystemExit as leaving:\n    assert not leaving.code\n"
+        "assert not {'torch', 'fvcore'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--by", "module"), ("'--by'", "'module' is not one of 'layer', 'branch', 'stage', 'operator'.")),
+        (("--sort", "flops"), ("'--sort'", "'flops' is not one of 'macs', 'parameters', 'activations', 'name'.")),
+        (("--json", "--csv"), ("--json and --csv exclude each other",)),
+    ],
+)
+def test_bad_options_name_the_choices(run: Run, arguments: tuple[str, ...], message: tuple[str, ...]) -> None:
+    done = run("flops", "googlenet", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    for words in message:
+        assert words in done.stderr
+
+
+@pytest.mark.parametrize("by", By)
+@pytest.mark.parametrize("width", [30, 45, 60, 80, 100, 120, 200])
+def test_terminals_of_any_width_show_whole_numbers(by: By, width: int) -> None:
+    plan = load("inception_v4_timm").plan()
+    rows = [row for row in breakdown(plan, by) if not row.training_only]
+    screen = Console(width=width, force_terminal=True, color_system=None, file=io.StringIO())
+    print_breakdown(screen, plan, by, rows)
+    assert isinstance(screen.file, io.StringIO)
+    lines = screen.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert "…" not in text
+    for row in rows:
+        assert (short(row.macs) if row.macs else "0") in text
+    if "parameters" in lines[0]:
+        assert all(f" {row.parameters:,} " in text for row in rows)
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,112 @@
+"""`archbuilder lint`: is it a good network?"""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from archbuilder import ArchbuilderError, NetworkSpec, load
+from archbuilder.errors import did_you_mean
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(short_help="Criticise specs by the principles of the papers.")(lint)
+
+
+def lint(
+    specs: Annotated[
+        list[str] | None, typer.Argument(metavar="[SPEC]...", help="Spec files, or shipped specs by name.")
+    ] = None,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="CODE", help="Explain a rule, such as AB104; `all` lists them.")
+    ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option("--fix", metavar="CODE", help="Change the file as this rule offers; may be given again."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, for scripts.")] = False,
+) -> None:
+    """Look at networks as the Inception papers do, and name what they would not like, with figures and places.
+
+    A rule is silenced for a layer or a file by `lint: {AB104: why}` there. Exit status 1 if anything is found.
+    """
+    from archbuilder.lint import RULES  # noqa: PLC0415
+
+    if explain is not None:
+        _explain(explain)
+        return
+    if not specs:
+        raise typer.BadParameter("a spec is needed, or --explain CODE")
+    for code in fix or ():
+        _check_code(code)
+        if not RULES[code].fix:
+            raise ArchbuilderError(f"{code} offers no change: archbuilder lint --explain {code}")
+    loaded = [load(name) for name in specs]
+    if fix:
+        loaded = [_fixed(spec, fix) for spec in loaded]
+    found = _report(loaded, as_json)
+    if found:
+        raise typer.Exit(1)
+
+
+def _report(specs: list[NetworkSpec], as_json: bool) -> int:
+    from archbuilder.lint import Criticism, criticise  # noqa: PLC0415
+    from archbuilder.report.lint import finding_line, findings_as_data, summary  # noqa: PLC0415
+
+    criticisms = [criticise(spec.document) for spec in specs]
+    findings = tuple(finding for criticism in criticisms for finding in criticism.findings)
+    silenced = tuple(finding for criticism in criticisms for finding in criticism.silenced)
+    together = Criticism(findings, silenced)
+    if as_json:
+        print(json.dumps(findings_as_data(together), indent=2))
+    else:
+        print(*(finding_line(finding) for finding in findings), summary(together), sep="\n")
+    return len(findings)
+
+
+def _fixed(spec: NetworkSpec, codes: list[str]) -> NetworkSpec:
+    """Change a spec's file as rules offer, show what changed, and give the spec as it is then."""
+    from archbuilder.lint import criticise  # noqa: PLC0415
+    from archbuilder.lint.change import apply  # noqa: PLC0415
+    from archbuilder.report.lint import changes_text, unfixable_text  # noqa: PLC0415
+    from archbuilder.spec.writing import write_text  # noqa: PLC0415
+
+    document, path = spec.document, spec.document.source.path
+    if path is None or document.source.name.startswith("shipped "):
+        name = path.stem if path else "NAME"
+        raise ArchbuilderError(
+            f"{document.source.name}: a shipped spec is not changed: archbuilder new mine.yaml --from {name}"
+        )
+    findings = criticise(document).findings
+    changes = [finding.change for finding in findings if finding.code in codes and finding.change is not None]
+    for line in unfixable_text(findings, codes):
+        print(line, file=sys.stderr)
+    if not changes:
+        print(f"{document.source.name}: nothing to change for {', '.join(codes)}")
+        return spec
+    changed = apply(document, changes)
+    after = NetworkSpec.from_source(changed.source)
+    print(changes_text(document, changed, (spec.plan(), after.plan())))
+    write_text(path, changed.source.text)
+    return after
+
+
+def _explain(code: str) -> None:
+    from archbuilder.lint import RULES  # noqa: PLC0415
+    from archbuilder.report.lint import rule_page, rules_table  # noqa: PLC0415
+
+    if code == "all":
+        print(rules_table())
+        return
+    _check_code(code)
+    print(rule_page(RULES[code]), end="")
+
+
+def _check_code(code: str) -> None:
+    from archbuilder.lint import RULES  # noqa: PLC0415
+
+    if code not in RULES:
+        near = did_you_mean(code, RULES)
+        raise ArchbuilderError(f"no rule has the code {code!r}{near}: archbuilder lint --explain all lists them")

@@ -1,0 +1,62 @@
+"""What `--fix` does to a file: other widths, a layer taken away, or layers in the place of one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from archbuilder.errors import ArchbuilderError, Source, raise_if_any
+from archbuilder.plan.rewrite import with_widths
+from archbuilder.spec.document import SpecDocument, read_spec
+from archbuilder.spec.items import replace_item
+
+
+@dataclass(frozen=True)
+class NewWidths:
+    """Other widths, by site."""
+
+    widths: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class NewLayers:
+    """Other layers in the place of a top-level one of the file.
+
+    Attributes:
+        layer: The name of the layer.
+        layers: The layers as YAML, one text each; none takes the layer away.
+    """
+
+    layer: str
+    layers: Sequence[str]
+
+
+Change = NewWidths | NewLayers
+
+
+def apply(document: SpecDocument, changes: Sequence[Change]) -> SpecDocument:
+    """Give the spec with changes made; comments and layout stay.
+
+    Raises:
+        ArchbuilderError: The network cannot be with them, or the layer stands in another file.
+    """
+    widths: dict[str, int] = {}
+    for change in changes:
+        if isinstance(change, NewWidths):
+            widths |= change.widths
+        else:
+            document = _replaced(document, change)
+    return with_widths(document, widths) if widths else document
+
+
+def can_replace(document: SpecDocument, layer: str) -> bool:
+    """Tell whether a top-level layer is written in the file itself, on an item of its list."""
+    return any(member.name == layer and member.node.source is document.source for member in document.layers)
+
+
+def _replaced(document: SpecDocument, change: NewLayers) -> SpecDocument:
+    member = next((member for member in document.layers if member.name == change.layer), None)
+    if member is None or member.node.source is not document.source:
+        raise ArchbuilderError(f"{document.source.name}: layer {change.layer} does not stand in this file")
+    text = replace_item(document.source, member.node, change.layers)
+    changed, problems = read_spec(Source(document.source.name, text, document.source.path))
+    raise_if_any(problems)
+    return changed

@@ -1,0 +1,25 @@
+from dataclasses import dataclass
+
+from archbuilder.errors import Location
+from archbuilder.lint.change import Change
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a rule has found.
+
+    Attributes:
+        code: The rule's code: `AB104`.
+        layer: The layer or head that it is about; an empty text is the network.
+        message: What was found, with the figures that triggered the rule.
+        where: The place in the file.
+        change: What `--fix` would do; None where the rule offers nothing.
+        silenced: The reason why it is not to be shown; None if it is.
+    """
+
+    code: str
+    layer: str
+    message: str
+    where: Location
+    change: Change | None = None
+    silenced: str | None = None

@@ -1,0 +1,38 @@
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.subject import Subject
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that a network is looked at for.
+
+    Attributes:
+        code: `AB` and three digits.
+        name: Its name in words, such as `representational bottleneck`.
+        reason: Why it matters, in one line.
+        argument: The paper's argument, the figures that decide, and where these are ours: Markdown.
+        bad: A spec that triggers it.
+        good: The spec mended.
+        look: Finds it in a network.
+        fix: What `--fix` does, in words; an empty text if nothing.
+    """
+
+    code: str
+    name: str
+    reason: str
+    argument: str
+    bad: str
+    good: str
+    look: Callable[[Subject], Iterator[Finding]]
+    fix: str = ""
+
+
+def example(*layers: str, channels: int = 3, size: int = 32, aux: str = "") -> str:
+    """Write a spec for an example: the header, and its layers one a line."""
+    head = f"input: {{channels: {channels}, height: {size}, width: {size}}}\nclasses: 10\nlayers:\n"
+    tail = ["{name: gap, type: global_avg_pool}", "{name: flatten, type: flatten}", "{name: fc, type: linear, out: 10}"]
+    body = "".join(f"  - {layer}\n" for layer in [*layers, *tail])
+    return head + body + (f"aux:\n  - {aux}\n" if aux else "")

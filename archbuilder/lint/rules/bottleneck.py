@@ -1,0 +1,107 @@
+"""Rules about how much of the image a network keeps on its way."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from math import prod
+
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.rule import Rule, example
+from archbuilder.lint.subject import Subject
+from archbuilder.primitives import Shape, shape_text
+
+_EARLY = 1 / 3  # of the depth
+_LEAST_EARLY = 0.2
+_LEAST = 0.1
+
+
+def _bottlenecks(subject: Subject) -> Iterator[Finding]:
+    before, seen = subject.plan.input_shape, 0
+    for op in subject.cuts:
+        if len(op.output_shape) != 3 or op.output_shape[1:] == (1, 1):
+            return  # what a classifier ends with
+        kept = prod(op.output_shape) / prod(before)
+        position = subject.depths[op.index] / max(subject.depth, 1)
+        least = _LEAST_EARLY if position <= _EARLY else _LEAST
+        if kept < least:
+            message = (
+                f"representational bottleneck: {shape_text(before)} -> {shape_text(op.output_shape)} keeps "
+                f"{100 * kept:.1f} % of the values, at {100 * position:.0f} % of the depth; {100 * least:.0f} % are "
+                "the least expected there"
+            )
+            yield Finding(BOTTLENECK.code, op.layer, message, subject.place(op.layer, subject.site(op)))
+        if any(passed.parameters for passed in subject.plan.ops[seen : op.index + 1]):
+            before = op.output_shape
+        seen = op.index + 1
+
+
+def _growth(subject: Subject) -> Iterator[Finding]:
+    ends: list[tuple[Shape, str]] = []
+    for op in subject.cuts:
+        shape = op.output_shape
+        if len(shape) != 3 or shape[1:] == (1, 1):
+            break
+        if ends and ends[-1][0][1:] == shape[1:]:
+            ends[-1] = (shape, op.layer)
+        else:
+            ends.append((shape, op.layer))
+    for (larger, _), (smaller, layer) in pairwise(ends):
+        if prod(smaller[1:]) < prod(larger[1:]) and smaller[0] <= larger[0]:
+            message = (
+                f"the map shrinks from {shape_text(larger[1:])} to {shape_text(smaller[1:])} and its channels do not "
+                f"grow: {larger[0]} before, {smaller[0]} at the end of the smaller map"
+            )
+            yield Finding(GROWTH.code, layer, message, subject.place(layer))
+
+
+BOTTLENECK = Rule(
+    code="AB101",
+    name="representational bottleneck",
+    reason="What is lost where a network is narrow cannot come back, least of all early.",
+    argument="""
+*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 2, principle 1): information
+flows from the image to the classifier, and wherever the network is cut, the size of what passes through bounds how
+much of it can pass. That size should fall gently, and extreme compression is to be avoided, above all early.
+
+The size is channels x height x width, at every op that everything passes through. It is compared with what left the
+last layer that has parameters before it, so that pools in a row count as one step. The paper gives no number. Ours:
+less than 10 % is a bottleneck, and less than 20 % in the first third of the depth, counted in convolutions. A pool
+that halves both sides and keeps the channels keeps 25 %. The global pool and what follows it are what a classifier
+ends with, and are left out.
+""",
+    bad=example(
+        "{name: stem, type: conv, out: 64, kernel: 3, padding: 1}",
+        "{name: narrow, type: conv, out: 16, kernel: 3, stride: 4, padding: 1}",
+        "{name: wide, type: conv, out: 64, kernel: 3, padding: 1}",
+    ),
+    good=example(
+        "{name: stem, type: conv, out: 32, kernel: 3, padding: 1}",
+        "{name: smaller, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}",
+        "{name: wide, type: conv, out: 64, kernel: 3, padding: 1}",
+    ),
+    look=_bottlenecks,
+)
+
+GROWTH = Rule(
+    code="AB102",
+    name="channels that do not grow",
+    reason="Where the map shrinks, more channels keep the representation from shrinking as fast.",
+    argument="""
+*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, sections 2 and 5): a map that is
+pooled to half its sides with the same channels holds a quarter of the values; the paper's grid reduction goes from d
+x d maps of k channels to half the sides with 2 k, and both papers' networks have more channels in every later stage.
+
+A stage is a run of ops that everything passes through and that give maps of one size. The rule compares the channels
+at the end of each stage with those at the end of the one before.
+""",
+    bad=example(
+        "{name: conv1, type: conv, out: 32, kernel: 3, padding: 1}",
+        "{name: pool1, type: max_pool, kernel: 2}",
+        "{name: conv2, type: conv, out: 32, kernel: 3, padding: 1}",
+    ),
+    good=example(
+        "{name: conv1, type: conv, out: 32, kernel: 3, padding: 1}",
+        "{name: pool1, type: max_pool, kernel: 2}",
+        "{name: conv2, type: conv, out: 64, kernel: 3, padding: 1}",
+    ),
+    look=_growth,
+)

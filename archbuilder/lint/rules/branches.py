@@ -1,0 +1,124 @@
+"""Rules about what the branches of a block give."""
+
+from collections.abc import Iterator
+
+from archbuilder.lint.change import NewWidths
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.rule import Rule, example
+from archbuilder.lint.subject import Parallel, Subject, area, multiple_of_8
+from archbuilder.plan.plan import PlannedOp
+from archbuilder.primitives import AvgPool, Convolution, MaxPool
+
+_POINTS = 5  # of the share, by which it may fall
+
+
+def _blocks(subject: Subject) -> list[Parallel]:
+    """Give the outermost concatenations that keep the size of the map."""
+    inside: set[int] = set()
+    blocks = []
+    for fork in subject.forks:
+        if fork.fork.merge.op.type == "concat" and fork.keeps_the_map and fork.fork.merge.index not in inside:
+            blocks.append(fork)
+            inside |= {op.index for ops in fork.branches for op in ops}
+    return blocks
+
+
+def _share(fork: Parallel) -> float:
+    spatial = sum(
+        channels for ops, channels in zip(fork.branches, fork.channels, strict=True) if any(area(op) > 1 for op in ops)
+    )
+    return 100 * spatial / sum(fork.channels)
+
+
+def _shares(subject: Subject) -> Iterator[Finding]:
+    blocks = _blocks(subject)
+    third = len(blocks) // 3
+    if not third:
+        return
+    first, last = blocks[:third], blocks[-third:]
+    early, late = (sum(map(_share, part)) / third for part in (first, last))
+    if early - late <= _POINTS:
+        return
+    least = min(last, key=_share)
+    message = (
+        f"the share of 3x3 and larger outputs falls with depth: {early:.0f} % in {_span(first)}, {late:.0f} % in "
+        f"{_span(last)}; {least.layer} has {_share(least):.0f} %"
+    )
+    yield Finding(SHARE.code, least.layer, message, subject.place(least.layer))
+
+
+def _span(blocks: list[Parallel]) -> str:
+    names = list(dict.fromkeys(fork.layer for fork in blocks))
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def _pooled(ops: tuple[PlannedOp, ...]) -> bool:
+    return any(isinstance(op.op, MaxPool | AvgPool) for op in ops) and not any(area(op) > 1 for op in ops)
+
+
+def _pools(subject: Subject) -> Iterator[Finding]:
+    for fork in subject.forks:
+        others = [c for ops, c in zip(fork.branches, fork.channels, strict=True) if not _pooled(ops)]
+        if fork.fork.merge.op.type != "concat" or not fork.keeps_the_map or not others:
+            continue
+        for ops, channels in zip(fork.branches, fork.channels, strict=True):
+            if not _pooled(ops) or channels <= max(others):
+                continue
+            projection = next((op for op in reversed(ops) if isinstance(op.op, Convolution)), None)
+            site = subject.site(projection) if projection else None
+            message = (
+                f"its pooled branch gives {channels} of {sum(fork.channels)} channels, more than any other branch "
+                f"({max(others)})"
+            )
+            change = NewWidths({site.name: multiple_of_8(max(others) / 2)}) if site else None
+            yield Finding(POOL.code, fork.layer, message, subject.place(fork.layer, site), change)
+
+
+_STEM = "{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}"
+
+
+def _mix(name: str, ones: int, threes: int) -> str:
+    return (
+        f"{{name: {name}, type: inception, 1x1: {ones}, 3x3red: 16, 3x3: {threes}, 5x5red: 8, 5x5: 16, pool_proj: 16}}"
+    )
+
+
+SHARE = Rule(
+    code="AB105",
+    name="share of large kernels that falls with depth",
+    reason="Deeper features are spread wider, so that deeper blocks need more 3x3 and 5x5 outputs, not fewer.",
+    argument="""
+*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): as features of higher abstraction
+are captured by higher layers, their spatial concentration is expected to decrease, so that the ratio of 3x3 and 5x5
+convolutions should rise with depth.
+
+The rule takes the blocks that concatenate branches and keep the size of the map. A branch counts as large where any
+kernel in it has more than one tap. The mean share of channels that large branches give in the last third of the
+blocks is compared with that in the first third; a fall of more than 5 points is told (the thirds and the points are
+ours). It needs three such blocks.
+""",
+    bad=example(_STEM, _mix("mix1", 16, 64), _mix("mix2", 32, 48), _mix("mix3", 64, 24)),
+    good=example(_STEM, _mix("mix1", 64, 24), _mix("mix2", 32, 48), _mix("mix3", 16, 64)),
+    look=_shares,
+)
+
+POOL = Rule(
+    code="AB106",
+    name="pool that outweighs the other branches",
+    reason="A pooled branch learns nothing of its own: as the widest one it crowds out those that do.",
+    argument="""
+*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): the outputs of the pool are as
+many as the channels that arrive, and joined with those of the convolutions they make every block wider than the one
+before; the 1x1 projection behind the pool is there to prevent that.
+
+The rule looks at concatenations that keep the size of the map. It speaks where a branch of a pool, projected or not,
+gives more channels than any other branch. Blocks that halve the map hand on what arrives through a pool on purpose
+(arXiv:1512.00567, section 5) and are left out.
+""",
+    bad=example(_STEM, "{name: mix, type: inception, 1x1: 16, 3x3red: 16, 3x3: 32, 5x5red: 8, 5x5: 16, pool_proj: 64}"),
+    good=example(
+        _STEM, "{name: mix, type: inception, 1x1: 16, 3x3red: 16, 3x3: 32, 5x5red: 8, 5x5: 16, pool_proj: 16}"
+    ),
+    look=_pools,
+    fix="sets the projection to half the widest other branch, to a multiple of 8",
+)

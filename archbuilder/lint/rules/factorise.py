@@ -1,0 +1,144 @@
+"""Rules about kernels that smaller ones can take the place of."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from math import sqrt
+
+from archbuilder.lint.change import NewLayers, can_replace
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.rule import Rule, example
+from archbuilder.lint.subject import Subject, kernel_text, multiple_of_8
+from archbuilder.plan.plan import PlannedOp
+from archbuilder.primitives import Convolution
+from archbuilder.spec.emitter import to_yaml
+from archbuilder.spec.grammar import LayerEntry
+from archbuilder.spec.nodes import plain
+
+_WORDS = {2: "two", 3: "three", 4: "four", 5: "five"}
+_LEAST_SAVED = 0.005  # of the network's MACs
+_MEDIUM = range(12, 21)  # the maps on which the paper found n x 1 kernels to work well
+
+
+def _candidates(subject: Subject) -> Iterator[tuple[PlannedOp, int]]:
+    """Give square convolutions of 5x5 and more that keep the size of the map, and their kernel's side."""
+    for op in subject.convolutions:
+        assert isinstance(op.op, Convolution)
+        high, wide = op.op.kernel_size
+        plain_one = op.op.groups == 1 and op.op.stride == op.op.dilation == (1, 1)
+        if high == wide >= 5 and high % 2 and plain_one and op.input_shapes[0][1:] == op.output_shape[1:]:
+            yield op, high
+
+
+def _between(op: PlannedOp) -> int:
+    """Give the channels between two convolutions: the geometric mean, as the paper's section 3.1 has them grow."""
+    return multiple_of_8(sqrt(op.input_shapes[0][0] * op.output_shape[0]))
+
+
+def _stacked(subject: Subject) -> Iterator[Finding]:
+    for op, side in _candidates(subject):
+        if op.output_shape[1] in _MEDIUM and op.output_shape[2] in _MEDIUM:
+            continue  # AB108 saves more there
+        between, count = _between(op), (side - 1) // 2
+        widths = [op.input_shapes[0][0], *[between] * (count - 1), op.output_shape[0]]
+        taps = sum(9 * a * b for a, b in pairwise(widths))
+        yield from _finding(
+            STACKED.code, subject, op, taps, f"{_WORDS.get(count, count)} 3x3", [(3, 3)] * count, between
+        )
+
+
+def _asymmetric(subject: Subject) -> Iterator[Finding]:
+    for op, side in _candidates(subject):
+        if op.output_shape[1] not in _MEDIUM or op.output_shape[2] not in _MEDIUM:
+            continue
+        between = _between(op)
+        taps = side * between * (op.input_shapes[0][0] + op.output_shape[0])
+        kernels = [(1, side), (side, 1)]
+        yield from _finding(ASYMMETRIC.code, subject, op, taps, f"1x{side} and {side}x1", kernels, between)
+
+
+def _finding(
+    code: str, subject: Subject, op: PlannedOp, taps: int, by: str, kernels: list[tuple[int, int]], between: int
+) -> Iterator[Finding]:
+    cost = taps * op.output_shape[1] * op.output_shape[2]
+    saved = op.macs - cost
+    if saved < _LEAST_SAVED * subject.plan.macs:
+        return
+    message = (
+        f"its {kernel_text(op)} takes {op.macs:,} MACs; {by} with {between} channels between would take {cost:,}, "
+        f"{100 * saved / subject.plan.macs:.1f} % of the network's MACs fewer"
+    )
+    change = _change(subject, op, kernels, between)
+    yield Finding(code, op.layer, message, subject.place(op.layer, subject.site(op)), change)
+
+
+def _change(subject: Subject, op: PlannedOp, kernels: list[tuple[int, int]], between: int) -> NewLayers | None:
+    """Give the layers in the place of a plain `conv` of the file; nothing inside a block."""
+    member = subject.member(op.layer)
+    if not isinstance(member, LayerEntry) or member.type != "conv" or not can_replace(subject.document, op.layer):
+        return None
+    if member.repeat is not None or member.sources or member.when is not None:
+        return None
+    keys = plain(member.node)
+    layers = []
+    for position, kernel in enumerate(kernels, start=1):
+        last = position == len(kernels)
+        name = op.layer if last else f"{op.layer}_{position}"
+        size = {"kernel": kernel[0] if kernel[0] == kernel[1] else list(kernel), "padding": "same"}
+        new = {**keys, "name": name, "out": keys["out"] if last else between, **size}
+        if position > 1:
+            new.pop("in", None)
+        layers.append(new)
+    return NewLayers(op.layer, [line.removeprefix("  - ") for line in to_yaml({"layers": layers}).splitlines()[1:]])
+
+
+STACKED = Rule(
+    code="AB107",
+    name="large kernel that small ones can stack to",
+    reason="Two 3x3 convolutions see as far as one 5x5 and cost less.",
+    argument="""
+*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 3.1): a 5x5 convolution has
+25 taps where two 3x3 ones have 18, 28 % fewer for the same channels, see the same 5x5 pixels, and have a nonlinearity
+between them. A 7x7 becomes three of them.
+
+The rule takes square kernels of 5x5 and more with a stride of 1. The channels between are the geometric mean of those
+that arrive and leave, to a multiple of 8. It speaks where at least 0.5 % of the network's MACs are saved (our bound):
+behind a sharp reduction, two 3x3 ones may cost more.
+""",
+    bad=example(
+        "{name: stem, type: conv, out: 32, kernel: 3, padding: 1}",
+        "{name: large, type: conv, out: 64, kernel: 5, padding: 2}",
+    ),
+    good=example(
+        "{name: stem, type: conv, out: 32, kernel: 3, padding: 1}",
+        "{name: small1, type: conv, out: 48, kernel: 3, padding: 1}",
+        "{name: small2, type: conv, out: 64, kernel: 3, padding: 1}",
+    ),
+    look=_stacked,
+    fix="puts 3x3 convolutions in the place of a `conv` of the file's own list",
+)
+
+ASYMMETRIC = Rule(
+    code="AB108",
+    name="large kernel that a row and a column can replace",
+    reason="A 1xn and an nx1 convolution see as far as an nxn one at a fraction of its cost.",
+    argument="""
+*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 3.2): an n x n convolution
+can be replaced by a 1 x n and an n x 1 one, and the saving grows with n. The paper found that this does not work well
+on early layers, and very well on maps of medium size, 12 to 20 on a side.
+
+The rule takes square kernels of 5x5 and more with a stride of 1 on maps of 12 to 20; on others AB107 speaks. The
+channels between are the geometric mean of those that arrive and leave, to a multiple of 8. It speaks where at least
+0.5 % of the network's MACs are saved (our bound).
+""",
+    bad=example(
+        "{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}",
+        "{name: large, type: conv, out: 64, kernel: 7, padding: 3}",
+    ),
+    good=example(
+        "{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}",
+        "{name: row, type: conv, out: 48, kernel: [1, 7], padding: [0, 3]}",
+        "{name: column, type: conv, out: 64, kernel: [7, 1], padding: [3, 0]}",
+    ),
+    look=_asymmetric,
+    fix="puts a 1xn and an nx1 convolution in the place of a `conv` of the file's own list",
+)

@@ -1,0 +1,50 @@
+"""Rules about what processors like."""
+
+from collections.abc import Iterator
+
+from archbuilder.lint.change import NewWidths
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.rule import Rule, example
+from archbuilder.lint.subject import Subject, multiple_of_8
+from archbuilder.plan.plan import Site
+
+_SHOWN = 6
+
+
+def _widths(subject: Subject) -> Iterator[Finding]:
+    odd: dict[str, dict[str, Site]] = {}
+    for op in subject.convolutions:
+        site = subject.site(op)
+        if site and site.scaled % 8:
+            odd.setdefault(op.layer, {})[site.name] = site
+    for layer, sites in odd.items():
+        texts = [f"{site.name.removeprefix(f'{layer}.')} {site.scaled}" for site in sites.values()]
+        more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+        verb = "is no multiple" if len(texts) == 1 else "are no multiples"
+        message = f"{', '.join(texts[:_SHOWN])}{more} {verb} of 8"
+        change = None
+        if subject.document.header.width == 1:
+            change = NewWidths({name: multiple_of_8(site.value) for name, site in sites.items()})
+        yield Finding(MULTIPLE.code, layer, message, subject.place(layer, next(iter(sites.values()))), change)
+
+
+_MIX = "{name: mix, type: inception, 1x1: %d, 3x3red: 16, 3x3: %d, 5x5red: 8, 5x5: 16, pool_proj: 16}"
+
+MULTIPLE = Rule(
+    code="AB201",
+    name="width that is no multiple of 8",
+    reason="Matrix units work on 8 half-precision values at a time, and pad what is less.",
+    argument="""
+NVIDIA's *Matrix Multiplication Background* and *Optimizing Convolutional Layers* (Deep Learning Performance guides):
+with 16-bit values, tensor cores are used best where channel counts are multiples of 8; others are padded or run on
+slower kernels. Vector units of CPUs work on 8 or 16 values of 32 bits at a time. MobileNets round scaled widths to
+multiples of 8 for the same reason.
+
+The rule looks at the widths of convolutions that are sites. It says nothing of accuracy, and on small networks that
+run on a CPU little is lost.
+""",
+    bad=example("{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}", _MIX % (30, 44)),
+    good=example("{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}", _MIX % (32, 48)),
+    look=_widths,
+    fix="rounds each width to the nearest multiple of 8",
+)

@@ -1,0 +1,105 @@
+"""Rules about what stands before the dear convolutions."""
+
+from collections.abc import Iterator
+
+from archbuilder.lint.change import NewWidths
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.rule import Rule, example
+from archbuilder.lint.subject import Subject, area, kernel_text, multiple_of_8
+from archbuilder.primitives import Convolution
+
+_SHARE_OF_LAYER = 0.2
+_SHARE_OF_NETWORK = 0.01
+_DEAR = 9  # taps of a kernel
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"
+
+
+def _unreduced(subject: Subject) -> Iterator[Finding]:
+    layers = {layer.name: layer for layer in subject.plan.layers}
+    for fork in subject.forks:
+        if fork.fork.merge.op.type != "concat":
+            continue
+        for ops in fork.branches:
+            first = next((op for op in ops if isinstance(op.op, Convolution)), None)
+            if first is None or area(first) < _DEAR or first.op.groups > 1 or first.layer not in layers:  # type: ignore[union-attr]
+                continue
+            whole, channels = layers[first.layer].macs, first.input_shapes[0][0]
+            if first.macs < _SHARE_OF_LAYER * whole or first.macs < _SHARE_OF_NETWORK * subject.plan.macs:
+                continue
+            reduced = channels // 2
+            cost = first.macs * reduced // channels + channels * reduced * fork.arriving[1] * fork.arriving[2]
+            if cost >= first.macs:
+                continue
+            message = (
+                f"its {kernel_text(first)} takes all {channels} channels without a 1x1 reduction: {first.macs:,} MACs, "
+                f"{_percent(first.macs, whole)} of the layer; with a reduction to {reduced} it would take {cost:,}"
+            )
+            yield Finding(UNREDUCED.code, first.layer, message, subject.place(first.layer, subject.site(first)))
+
+
+def _reductions(subject: Subject) -> Iterator[Finding]:
+    for op in subject.convolutions:
+        before = subject.before(op)
+        if before is None or area(op) < _DEAR or op.op.groups > 1 or area(before) != 1:  # type: ignore[union-attr]
+            continue
+        arriving, leaving = before.input_shapes[0][0], before.output_shape[0]
+        if leaving < arriving or op.macs < _SHARE_OF_NETWORK * subject.plan.macs:
+            continue
+        site = subject.site(before)
+        message = (
+            f"the 1x1 before its {kernel_text(op)} does not reduce ({leaving} of {arriving} channels): the "
+            f"{kernel_text(op)} costs {op.macs:,} MACs, {_percent(op.macs, subject.plan.macs)} of the network"
+        )
+        change = NewWidths({site.name: multiple_of_8(arriving / 2)}) if site and arriving >= 16 else None
+        yield Finding(UNREDUCING.code, before.layer, message, subject.place(before.layer, site), change)
+
+
+_STEM = "{name: stem, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}"
+
+UNREDUCED = Rule(
+    code="AB103",
+    name="dear convolution without a reduction",
+    reason="A 1x1 convolution before a large one makes the large one cheap.",
+    argument="""
+*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): in the naive block, even a modest
+number of 5x5 convolutions is prohibitively dear on top of a layer with many channels; 1x1 convolutions that reduce
+the channels come before them. *Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567,
+section 2, principle 3) adds that neighbouring values are so correlated that little is lost by it.
+
+The rule looks at the first convolution of each branch of a concatenation, where its kernel has nine taps or more. It
+speaks where that takes at least 20 % of its layer's MACs and 1 % of the network's (both bounds are ours), and where a
+reduction to half the channels would save anything.
+""",
+    bad=example(
+        _STEM,
+        "{name: mix, concat: [[{type: conv, out: 32, kernel: 1}], [{type: conv, out: 64, kernel: 5, padding: 2}]]}",
+    ),
+    good=example(
+        _STEM,
+        "{name: mix, type: inception, 1x1: 32, 3x3red: 24, 3x3: 32, 5x5red: 16, 5x5: 64, pool_proj: 16}",
+    ),
+    look=_unreduced,
+)
+
+UNREDUCING = Rule(
+    code="AB104",
+    name="reduction that does not reduce",
+    reason="A 1x1 before a large convolution pays by giving fewer channels than it takes.",
+    argument="""
+*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): the 1x1 convolutions before the
+3x3 and 5x5 ones are there to remove computational bottlenecks, and beside that add a nonlinearity. One that gives as
+many channels as it takes adds its own cost and saves nothing.
+
+The rule looks at convolutions of nine taps or more that take at least 1 % of the network's MACs (our bound), and at
+the 1x1 convolution right before them, norms and activations between aside.
+""",
+    bad=example(_STEM, "{name: mix, type: inception, 1x1: 32, 3x3red: 64, 3x3: 64, 5x5red: 8, 5x5: 16, pool_proj: 16}"),
+    good=example(
+        _STEM, "{name: mix, type: inception, 1x1: 32, 3x3red: 32, 3x3: 64, 5x5red: 8, 5x5: 16, pool_proj: 16}"
+    ),
+    look=_reductions,
+    fix="sets the reduction to half the channels that arrive, to a multiple of 8",
+)

@@ -1,0 +1,98 @@
+"""Rules about the network as a whole: its balance, and how far it sees."""
+
+from collections.abc import Iterator
+
+from archbuilder.costs.geometry import geometry
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.rule import Rule, example
+from archbuilder.lint.subject import Subject
+
+_LEAST, _MOST = 1.0, 64.0  # channels of mean width for each layer of depth
+
+
+def _balance(subject: Subject) -> Iterator[Finding]:
+    macs = sum(op.macs for op in subject.convolutions)
+    if not macs:
+        return
+    width = sum(op.macs * op.output_shape[0] for op in subject.convolutions) / macs
+    ratio = width / subject.depth
+    if _LEAST <= ratio <= _MOST:
+        return
+    what = f"deep for its width: below {_LEAST:.0f}" if ratio < _LEAST else f"wide for its depth: above {_MOST:.0f}"
+    message = (
+        f"{subject.depth} layers deep and {width:.0f} channels wide (mean over MACs): {ratio:.2f} channels a layer, "
+        f"{what}"
+    )
+    layer = max(subject.convolutions, key=lambda op: op.macs).layer
+    yield Finding(BALANCE.code, layer, message, subject.place(layer))
+
+
+def _field(subject: Subject) -> Iterator[Finding]:
+    fields = geometry(subject.plan)
+    size = subject.plan.input_shape[1:]
+    last = None
+    for op in subject.plan.ops:
+        if len(op.output_shape) != 3 or op.output_shape[1:] == (1, 1):
+            break
+        last = op
+    if last is None:
+        return
+    high, wide = fields[last.index].receptive_field
+    if high >= size[0] and wide >= size[1]:
+        return
+    message = (
+        f"the receptive field of the last map is {high} x {wide} of {size[0]} x {size[1]} pixels: no value of it sees "
+        "the whole image"
+    )
+    yield Finding(FIELD.code, last.layer, message, subject.place(last.layer))
+
+
+BALANCE = Rule(
+    code="AB109",
+    name="width and depth out of balance",
+    reason="Work is best spent on width and depth together.",
+    argument="""
+*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 2, principle 4): more width
+or more depth each make a network better, but the best of a given amount of computation comes where both grow
+together.
+
+Depth is the number of convolutions and linear layers on the longest way through; width is the mean of the
+convolutions' output channels, weighted by their MACs. The paper gives no number. The papers' networks that ship with
+archbuilder lie between 2.6 (Inception-ResNet-v2) and 12.4 (ResNet-18) channels for each layer of depth. Ours: below 1
+a network is deep for its width, above 64 wide for its depth.
+""",
+    bad=example(
+        "{name: stem, type: conv, out: 256, kernel: 3, stride: 2, padding: 1}",
+        "{name: wide, type: conv, out: 512, kernel: 3, padding: 1}",
+    ),
+    good=example(
+        "{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}",
+        "{name: stage1, type: conv, out: 64, kernel: 3, padding: 1, repeat: 3}",
+    ),
+    look=_balance,
+)
+
+FIELD = Rule(
+    code="AB112",
+    name="receptive field that does not cover the image",
+    reason="What no value sees whole can be told only by the mean of its parts.",
+    argument="""
+The receptive field of a value is the part of the image that it depends on (Araujo, Norris and Sim, 2019, *Computing
+Receptive Fields of Convolutional Neural Networks*, Distill, doi:10.23915/distill.00021): a kernel of k, on a map
+whose positions are s pixels apart, adds (k - 1) s. Where the last map before the global pool sees less than the
+image, the network adds up local evidence and never relates its far parts.
+
+The rule compares the receptive field of the last map with the image, in both directions. A larger stride early, or
+more layers, widen it.
+""",
+    bad=example(
+        "{name: conv1, type: conv, out: 32, kernel: 3, padding: 1}",
+        "{name: conv2, type: conv, out: 64, kernel: 3, padding: 1}",
+    ),
+    good=example(
+        "{name: conv1, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}",
+        "{name: conv2, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}",
+        "{name: conv3, type: conv, out: 64, kernel: 3, padding: 1, repeat: 4}",
+    ),
+    look=_field,
+)

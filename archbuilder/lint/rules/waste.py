@@ -1,0 +1,131 @@
+"""Rules about layers that do nothing, or do what another does."""
+
+from collections.abc import Iterator
+
+from archbuilder.lint.change import Change, NewLayers, can_replace
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.rule import Rule, example
+from archbuilder.lint.subject import Subject
+from archbuilder.plan.plan import NETWORK_INPUT, PlannedOp
+from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, Flatten, Identity, MaxPool, Primitive
+
+_SAME_AGAIN = ("none", "relu", "relu6")  # functions that change nothing the second time
+
+
+def _takes_nothing(op: PlannedOp) -> bool:
+    if isinstance(op.op, Dropout):
+        return op.op.p == 0
+    if isinstance(op.op, MaxPool):
+        return op.op.kernel_size == op.op.steps == (1, 1)
+    return isinstance(op.op, Identity) or (isinstance(op.op, Activation) and op.op.function == "none")
+
+
+def _removal(subject: Subject, layer: str, ops: int) -> Change | None:
+    """Give the removal of a top-level layer, where the op at fault is all that it is."""
+    whole = next((found for found in subject.plan.layers if found.name == layer), None)
+    alone = whole is not None and len(whole.ops) == ops
+    return NewLayers(layer, ()) if alone and can_replace(subject.document, layer) else None
+
+
+def _dead(subject: Subject) -> Iterator[Finding]:
+    tapped = {head.tapped for head in subject.plan.heads}
+    last = subject.plan.ops[-1]
+    unused: dict[str, list[PlannedOp]] = {}
+    alive: set[int] = {last.index, *tapped}
+    for op in reversed(subject.plan.ops):
+        if op.index in alive:
+            alive |= set(op.inputs)
+        else:
+            unused.setdefault(op.layer, []).append(op)
+    for layer, ops in unused.items():
+        macs, parameters = sum(op.macs for op in ops), sum(op.parameters for op in ops)
+        message = f"nothing takes what it gives: {parameters:,} parameters and {macs:,} MACs for nothing"
+        yield Finding(DEAD.code, layer, message, subject.place(layer), _removal(subject, layer, len(ops)))
+    for op in subject.plan.ops:
+        if op.index in alive and len(op.inputs) == 1 and _takes_nothing(op):
+            message = f"{op.name} does nothing"
+            change = None if op.index in tapped else _removal(subject, op.layer, 1)
+            yield Finding(DEAD.code, op.layer, message, subject.place(op.layer), change)
+
+
+def _duplicates(subject: Subject) -> Iterator[Finding]:
+    for op in subject.plan.ops:
+        if op.inputs[0] == NETWORK_INPUT or len(op.inputs) > 1:
+            continue
+        before = subject.plan.ops[op.inputs[0]]
+        again = type(op.op) is type(before.op) and (
+            isinstance(op.op, BatchNorm | Flatten)
+            or (isinstance(op.op, Activation) and op.op == before.op and op.op.function in _SAME_AGAIN)
+        )
+        if again:
+            message = f"{op.name} does again what {before.name} right before it has done"
+            yield Finding(DUPLICATE.code, op.layer, message, subject.place(op.layer), _removal(subject, op.layer, 1))
+    for fork in subject.forks:
+        if fork.fork.merge.op.type != "concat":
+            continue
+        seen: dict[tuple[object, ...], int] = {}
+        for position, ops in enumerate(fork.branches, start=1):
+            what = _what(ops)
+            if what in seen:
+                message = (
+                    f"branches {seen[what]} and {position} of {len(fork.branches)} are the same convolution of what "
+                    "arrives: one with the sum of their widths does it at once"
+                )
+                yield Finding(DUPLICATE.code, fork.layer, message, subject.place(fork.layer))
+            elif what:
+                seen[what] = position
+
+
+def _what(ops: tuple[PlannedOp, ...]) -> tuple[object, ...]:
+    """Say what a branch of one convolution does, its width aside; nothing for any other branch."""
+    if sum(isinstance(op.op, Convolution) for op in ops) != 1 or not isinstance(ops[0].op, Convolution):
+        return ()
+    if ops[0].op.groups != 1 or any(len(op.inputs) > 1 for op in ops):
+        return ()
+    return tuple((type(op.op), tuple(sorted(_settings(op).items()))) for op in ops)
+
+
+def _settings(op: PlannedOp) -> dict[str, str]:
+    assert isinstance(op.op, Primitive)
+    return {name: repr(value) for name, value in vars(op.op).items() if name != "out_channels"}
+
+
+_CONV = "{name: conv1, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}"
+
+DEAD = Rule(
+    code="AB301",
+    name="dead layer",
+    reason="A layer whose values nothing takes, or that does nothing, costs and gives nothing.",
+    argument="""
+A layer is dead where no path leads from it to the logits or to a head: a later layer takes its `from` past it, for
+example. Its weights are counted, saved and never trained, as no gradient reaches them, and fvcore's count leaves its
+MACs out where the layer has no part in the result. A dropout of 0, an identity, an activation `none` and a max pool
+of one pixel do nothing either; they are harmless, and often left over from a change.
+""",
+    bad=example(
+        _CONV,
+        "{name: lost, type: conv, out: 64, kernel: 3, padding: 1}",
+        "{name: conv2, type: conv, from: conv1, out: 64, kernel: 3, padding: 1}",
+    ),
+    good=example(_CONV, "{name: conv2, type: conv, from: conv1, out: 64, kernel: 3, padding: 1}"),
+    look=_dead,
+    fix="takes the layer out of the file's own list",
+)
+
+DUPLICATE = Rule(
+    code="AB302",
+    name="duplicated layer",
+    reason="What is done twice in a row, or twice side by side, can be done once.",
+    argument="""
+A ReLU of a ReLU is that ReLU, and a batch normalisation right behind another can be folded into it. Two branches of a
+concatenation that begin with the same convolution of what arrives are one convolution with the sum of their widths:
+the same function, fewer launches.
+
+The rule compares neighbours (activations none, relu and relu6; batch norms; flattens), and the branches of a
+concatenation that hold one convolution each, without regard to its width.
+""",
+    bad=example(_CONV, "{name: again, type: activation, function: relu}"),
+    good=example(_CONV, "{name: conv2, type: conv, out: 64, kernel: 3, padding: 1}"),
+    look=_duplicates,
+    fix="takes the second layer out of the file's own list",
+)

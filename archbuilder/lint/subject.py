@@ -1,0 +1,203 @@
+"""What the rules look at: a network, its places in the file, and a few measures that several of them need."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from archbuilder.errors import Location
+from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, OpNode, Plan, PlannedOp, Site, TreeNode
+from archbuilder.plan.planner import plan_network
+from archbuilder.plan.symbols import Symbol, Trace
+from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
+from archbuilder.spec.document import SpecDocument
+from archbuilder.spec.grammar import Member
+from archbuilder.spec.nodes import location
+
+_TRANSPARENT = (Activation, BatchNorm, GroupNorm, Dropout, Identity)
+
+
+@dataclass(frozen=True, eq=False)
+class Parallel:
+    """A fork: branches side by side.
+
+    Attributes:
+        fork: Its place in the tree of names.
+        branches: The ops of each branch, those of forks inside it included.
+        layer: The top-level layer that it stands in.
+        arriving: The shape that arrives.
+    """
+
+    fork: Fork
+    branches: tuple[tuple[PlannedOp, ...], ...]
+    layer: str
+    arriving: Shape
+
+    @property
+    def leaving(self) -> Shape:
+        """The shape that leaves."""
+        return self.fork.merge.output_shape
+
+    @property
+    def keeps_the_map(self) -> bool:
+        """Whether what leaves is as high and wide as what arrives."""
+        return self.arriving[1:] == self.leaving[1:]
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """The channels that each branch gives."""
+        return tuple(shape[0] for shape in self.fork.merge.input_shapes)
+
+
+class Subject:
+    """A network that is looked at.
+
+    Attributes:
+        document: The spec.
+        plan: Its plan.
+    """
+
+    def __init__(self, document: SpecDocument) -> None:
+        """Plan the network.
+
+        Raises:
+            SpecError: The spec is wrong.
+        """
+        self.document = document
+        self.plan: Plan = plan_network(document)
+        self._members: dict[str, Member] = {}
+        names = [layer.name for layer in self.plan.layers]
+        for position, member in enumerate(document.layers):
+            self._members[member.name or (names[position] if position < len(names) else "")] = member
+        self._members |= {head.member.name: head.member for head in document.heads if head.member.name}
+
+    # -- places ----------------------------------------------------------------------------------------------------
+
+    def member(self, layer: str) -> Member | None:
+        """Give a top-level layer or head as the file has it; None where a repetition has another name than it."""
+        return self._members.get(layer)
+
+    def place(self, layer: str, site: Site | None = None) -> Location:
+        """Give the place of a width, or else of a layer, or else of the layers as a whole."""
+        if site is not None and site.key in site.node.entries:
+            return location(site.node.entries[site.key].value)
+        member = self.member(layer)
+        return member.where if member else self.document.root.key_location("layers")
+
+    @cached_property
+    def _traced(self) -> dict[int, str]:
+        trace = Trace()
+        traced = plan_network(self.document, trace=trace)
+        sites: dict[int, str] = {}
+        for op in traced.ops:
+            width = getattr(op.op, "out_channels", None)
+            if isinstance(width, Symbol) and list(width.terms.values()) == [1]:
+                names = [trace.atoms[number] for number in next(iter(width.terms))]
+                kinds = [atom.what for atom in names if atom.kind == "site"]
+                if len(kinds) == 1 and all(atom.kind in ("site", "present") for atom in names):
+                    sites[op.index] = kinds[0]
+        return sites
+
+    def site(self, op: PlannedOp) -> Site | None:
+        """Give the site that is a convolution's width; None where its width is something else."""
+        name = self._traced.get(op.index)
+        return self.plan.sites[name] if name else None
+
+    # -- structure -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def convolutions(self) -> tuple[PlannedOp, ...]:
+        """The convolutions of evaluation, in order."""
+        return tuple(op for op in self.plan.ops if isinstance(op.op, Convolution))
+
+    @cached_property
+    def depths(self) -> dict[int, int]:
+        """How many convolutions and linear layers lie on the longest way from the image up to each op, it included."""
+        depths = {NETWORK_INPUT: 0}
+        for op in self.plan.ops:
+            before = max(depths[number] for number in op.inputs)
+            depths[op.index] = before + isinstance(op.op, Convolution | Linear)
+        return depths
+
+    @property
+    def depth(self) -> int:
+        """How many convolutions and linear layers lie on the longest way through the network."""
+        return self.depths[self.plan.ops[-1].index]
+
+    @cached_property
+    def takers(self) -> dict[int, list[PlannedOp]]:
+        """Which ops of evaluation take what each op gives."""
+        takers: dict[int, list[PlannedOp]] = {NETWORK_INPUT: [], **{op.index: [] for op in self.plan.ops}}
+        for op in self.plan.ops:
+            for number in op.inputs:
+                takers[number].append(op)
+        return takers
+
+    def before(self, op: PlannedOp) -> PlannedOp | None:
+        """Give the op whose values an op takes, seen through norms and activations; None at the image or a merge."""
+        number = op.inputs[0]
+        while number != NETWORK_INPUT:
+            found = self.plan.ops[number]
+            if len(op.inputs) > 1 or len(self.takers[number]) > 1:
+                return None
+            if not isinstance(found.op, _TRANSPARENT):
+                return found
+            number = found.inputs[0]
+        return None
+
+    @cached_property
+    def cuts(self) -> tuple[PlannedOp, ...]:
+        """The ops that everything passes through: without them nothing of the image reaches the end."""
+        last_taken = {number: max((op.index for op in ops), default=-1) for number, ops in self.takers.items()}
+        open_until, cuts = last_taken[NETWORK_INPUT], []
+        for op in self.plan.ops:
+            if open_until <= op.index and (self.takers[op.index] or op is self.plan.ops[-1]):
+                cuts.append(op)
+            open_until = max(open_until, last_taken[op.index])
+        return tuple(cuts)
+
+    @cached_property
+    def forks(self) -> tuple[Parallel, ...]:
+        """The forks of evaluation, in order; one inside another too."""
+        return tuple(fork for node in self.plan.trees for fork in self._forks(node))
+
+    def _forks(self, node: TreeNode) -> Iterator[Parallel]:
+        if isinstance(node, Chain):
+            for member in node.members:
+                yield from self._forks(member)
+        elif isinstance(node, Fork):
+            branches = tuple(tuple(_ops(branch)) for branch in node.branches)
+            first = next((ops[0] for ops in branches if ops), None)
+            if first is not None:
+                yield Parallel(node, branches, node.merge.layer, first.input_shapes[0])
+            for branch in node.branches:
+                yield from self._forks(branch)
+
+
+def _ops(node: TreeNode) -> Iterator[PlannedOp]:
+    if isinstance(node, OpNode):
+        yield node.op
+    elif isinstance(node, Chain):
+        for member in node.members:
+            yield from _ops(member)
+    elif isinstance(node, Fork):
+        for branch in node.branches:
+            yield from _ops(branch)
+        yield node.merge
+    elif node.merge is not None:
+        yield node.merge
+
+
+def area(op: PlannedOp) -> int:
+    """Give the number of taps of a convolution's kernel; 0 for anything else."""
+    return op.op.kernel_size[0] * op.op.kernel_size[1] if isinstance(op.op, Convolution) else 0
+
+
+def kernel_text(op: PlannedOp) -> str:
+    """Write a convolution's kernel size: `3x3`."""
+    assert isinstance(op.op, Convolution)
+    return "x".join(map(str, op.op.kernel_size))
+
+
+def multiple_of_8(width: float) -> int:
+    """Round a width to the nearest multiple of 8 that is not 0."""
+    return max(8, int(width / 8 + 0.5) * 8)

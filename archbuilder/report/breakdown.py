@@ -1,0 +1,131 @@
+"""A breakdown of a network's costs: as a table, as plain data, and as CSV."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any, Literal
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.costs.breakdown import By, Row
+from archbuilder.plan.plan import Plan
+from archbuilder.primitives import shape_text
+from archbuilder.report.numbers import percent, short
+
+_BAR = 24  # cells of a bar that is the whole network
+_SHORTEST_BAR = 8
+_GAP = 2  # cells between columns
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of text.
+
+    Attributes:
+        title: What stands above it.
+        cells: Its cells.
+        justify: The side that they keep to.
+        spared: When a narrow terminal does without it: the least goes first; None stays.
+    """
+
+    title: str
+    cells: list[str]
+    justify: Literal["left", "right"] = "right"
+    spared: int | None = None
+
+    @property
+    def width(self) -> int:
+        return max(map(cell_len, (self.title, *self.cells)))
+
+
+def print_breakdown(screen: Console, plan: Plan, by: By, rows: list[Row]) -> None:
+    """Print the rows of evaluation with their share of the MACs; a narrow terminal gets fewer columns, never half."""
+    counted = [row for row in rows if not row.training_only]
+    columns = _columns(plan, by, counted)
+    if not screen.is_terminal:
+        screen.width = max(screen.width, _width(columns) + _GAP + _BAR)
+    while _width(columns) > screen.width and (spare := [one for one in columns if one.spared is not None]):
+        columns.remove(min(spare, key=lambda one: one.spared or 0))
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for column in columns:
+        # Names alone may break: of what is not to break, all columns of a table that is too wide would be cut.
+        name = column is columns[0]
+        least = None if name else column.width
+        table.add_column(column.title, justify=column.justify, no_wrap=not name, min_width=least, overflow="fold")
+    cells = min(_BAR, screen.width - _width(columns) - _GAP)
+    if cells >= _SHORTEST_BAR:
+        table.add_column("", no_wrap=True)
+    for position, row in enumerate(counted):
+        bar = "█" * round(cells * row.macs / plan.macs) if plan.macs else ""
+        texts = [Text(column.cells[position]) for column in columns]
+        table.add_row(*texts, *([Text(bar, style="cyan")] if cells >= _SHORTEST_BAR else []))
+    screen.print(table)
+
+
+def _width(columns: Sequence[_Column]) -> int:
+    return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
+
+
+def _columns(plan: Plan, by: By, rows: list[Row]) -> list[_Column]:
+    columns = [
+        _Column(by.value, [row.name for row in rows], "left"),
+        _Column("type" if by is By.LAYER else "", [row.what for row in rows], "left", spared=3),
+    ]
+    if by is not By.OPERATOR:
+        seen = [row.geometry for row in rows]
+        columns += [
+            _Column("output", [shape_text(row.output_shape or ()) for row in rows], spared=4),
+            _Column("field", [_pair(one.receptive_field) if one else "" for one in seen], spared=2),
+            _Column("stride", [_pair(one.stride) if one else "" for one in seen], spared=1),
+        ]
+    return [
+        *columns,
+        _Column("parameters", [f"{row.parameters:,}" for row in rows], spared=6),
+        _Column("activations", [f"{row.activations:,}" for row in rows], spared=5),
+        _Column("MACs", [short(row.macs) if row.macs else "0" for row in rows]),
+        _Column("share", [percent(row.macs, plan.macs) if row.macs else "" for row in rows], spared=7),
+    ]
+
+
+def _pair(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} x {pair[1]}"
+
+
+def rows_as_data(rows: list[Row]) -> list[dict[str, Any]]:
+    """Give rows as plain data for scripts."""
+    return [
+        {
+            "name": row.name,
+            "what": row.what,
+            "parameters": row.parameters,
+            "macs": row.macs,
+            "flops": row.flops,
+            "activations": row.activations,
+            "output": list(row.output_shape) if row.output_shape else None,
+            "receptive_field": list(row.geometry.receptive_field) if row.geometry else None,
+            "stride": list(row.geometry.stride) if row.geometry else None,
+            "training_only": row.training_only,
+        }
+        for row in rows
+    ]
+
+
+def rows_as_csv(rows: list[Row]) -> str:
+    """Write rows as CSV: a header, then exact whole numbers; shapes and pairs are written `64 x 112 x 112`."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    data = rows_as_data(rows)
+    writer.writerow(data[0] if data else [])
+    for row in data:
+        writer.writerow([_cell(value) for value in row.values()])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return shape_text(tuple(value)) if isinstance(value, list) else value  # of None, csv leaves the cell empty

@@ -1,0 +1,90 @@
+"""What the critic says: a line a finding, a page a rule, and what a fix changed."""
+
+from collections.abc import Sequence
+from difflib import unified_diff
+from typing import Any
+
+from archbuilder.lint import RULES, Criticism, Finding, Rule
+from archbuilder.plan.plan import Plan
+from archbuilder.report.numbers import plural
+from archbuilder.spec.document import SpecDocument
+
+
+def finding_line(finding: Finding) -> str:
+    """Write a finding as compilers do: place, code, what."""
+    about = f"{finding.layer}: " if finding.layer else ""
+    return f"{finding.where} {finding.code} {about}{finding.message}"
+
+
+def summary(criticism: Criticism) -> str:
+    """Count what was found and what is silenced, and say where to read on."""
+    count = len(criticism.findings)
+    parts = [plural(count, "finding")]
+    if criticism.silenced:
+        parts.append(f"{len(criticism.silenced)} silenced")
+    if criticism.findings:
+        parts.append(f"archbuilder lint --explain {criticism.findings[0].code}")
+    fixable = sorted({finding.code for finding in criticism.findings if finding.change})
+    if fixable:
+        parts.append(f"--fix {' --fix '.join(fixable)} would change the file")
+    return " · ".join(parts)
+
+
+def findings_as_data(criticism: Criticism) -> list[dict[str, Any]]:
+    """Give what was found as plain data for scripts, what is silenced too."""
+    return [
+        {
+            "code": finding.code,
+            "rule": RULES[finding.code].name,
+            "layer": finding.layer,
+            "message": finding.message,
+            "file": finding.where.source.name,
+            "line": finding.where.line,
+            "column": finding.where.column,
+            "fixable": finding.change is not None,
+            "silenced": finding.silenced,
+        }
+        for finding in [*criticism.findings, *criticism.silenced]
+    ]
+
+
+def rule_page(rule: Rule) -> str:
+    """Write a rule as a page of Markdown: reason, argument, an example, how to silence it."""
+    lines = [f"# {rule.code}: {rule.name}", "", rule.reason, "", "## Why", "", rule.argument.strip(), ""]
+    lines += ["## An example", "", "This is told:", "", "```yaml", rule.bad.rstrip(), "```", ""]
+    lines += ["This is not:", "", "```yaml", rule.good.rstrip(), "```", ""]
+    lines += ["## What to do", ""]
+    if rule.fix:
+        lines += [f"`archbuilder lint --fix {rule.code} SPEC` {rule.fix}, and shows what that changes.", ""]
+    lines += ["Where it is meant, say so, for a layer or, at the top of the file, for all of them:", ""]
+    lines += ["```yaml", f'lint: {{{rule.code}: "the reason why"}}', "```"]
+    return "\n".join(lines) + "\n"
+
+
+def rules_table() -> str:
+    """List the rules: code, name and reason."""
+    width = max(len(rule.name) for rule in RULES.values())
+    return "\n".join(f"{code}  {rule.name:<{width}}  {rule.reason}" for code, rule in RULES.items())
+
+
+def changes_text(before: SpecDocument, after: SpecDocument, plans: tuple[Plan, Plan]) -> str:
+    """Show what a fix changed: the lines of the file, and parameters and MACs."""
+    old, new = before.source.text.splitlines(keepends=True), after.source.text.splitlines(keepends=True)
+    name = before.source.name
+    lines = [line.rstrip("\n") for line in unified_diff(old, new, name, name, n=0)]
+    for word, first, second in (
+        ("parameters", plans[0].parameters, plans[1].parameters),
+        ("MACs", plans[0].macs, plans[1].macs),
+    ):
+        share = f"  {100 * (second - first) / first:+.1f} %" if first else ""
+        lines.append(f"{word:<10}  {first:,} -> {second:,}{share}")
+    return "\n".join(lines)
+
+
+def unfixable_text(findings: Sequence[Finding], codes: Sequence[str]) -> list[str]:
+    """Say of which findings nothing is offered."""
+    return [
+        f"{finding_line(finding)}: nothing to offer here, change it yourself"
+        for finding in findings
+        if finding.code in codes and finding.change is None
+    ]

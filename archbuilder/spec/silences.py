@@ -1,0 +1,26 @@
+"""The `lint:` of a file or a layer: rules that are silenced there, each with a reason."""
+
+import re
+
+from archbuilder.errors import Problem
+from archbuilder.spec.nodes import Mapping, Node, describe, location, plain
+
+CODE = re.compile("AB[0-9]{3}")
+
+
+def check_silences(node: Node | None, path: str, problems: list[Problem]) -> None:
+    """Check the form: codes such as AB104, each with a reason in words. Which rules there are is for the critic."""
+    if node is None:
+        return
+    if not isinstance(node, Mapping):
+        message = f"found {describe(node)}, expected rules and the reasons to silence them: {{AB104: why}}"
+        problems.append(Problem(message, location(node), path))
+        return
+    for code, entry in node.entries.items():
+        reason = plain(entry.value)
+        if not CODE.fullmatch(code):
+            message = f"{code[:40]!r} is no code of a rule: AB and three digits, such as AB104"
+            problems.append(Problem(message, entry.key_location, f"{path}.{code}"))
+        elif not isinstance(reason, str) or not reason.strip():
+            message = f"found {describe(entry.value)}, expected the reason in words"
+            problems.append(Problem(message, location(entry.value), f"{path}.{code}"))

@@ -1,0 +1,130 @@
+"""Each rule speaks where it should, says what it found, and is silent where it should be."""
+
+import re
+
+import pytest
+
+from archbuilder import NetworkSpec, load
+from archbuilder.lint import RULES, Finding, criticise
+from archbuilder.lint.change import apply
+from archbuilder.spec.sources import shipped_names
+
+MESSAGES = {
+    "AB001": r"^AB112 finds nothing here: take the silence away$",
+    "AB101": r"^representational bottleneck: 64 x 32 x 32 -> 16 x 8 x 8 keeps 1\.6 % of the values, at 50 % "
+    "of the depth; 10 % are the least expected there$",
+    "AB102": "^the map shrinks from 32 x 32 to 16 x 16 and its channels do not grow: 32 before, 32 at the end of the "
+    "smaller map$",
+    "AB103": r"^its 5x5 takes all 64 channels without a 1x1 reduction: 26,214,400 MACs, 98\.0 % of the layer; "
+    "with a reduction to 32 it would take 13,631,488$",
+    "AB104": r"^the 1x1 before its 3x3 does not reduce \(64 of 64 channels\): the 3x3 costs 9,437,184 MACs, 74\.3 % "
+    "of the network$",
+    "AB105": "^the share of 3x3 and larger outputs falls with depth: 71 % in mix1, 33 % in mix3; mix3 has 33 %$",
+    "AB106": r"^its pooled branch gives 64 of 128 channels, more than any other branch \(32\)$",
+    "AB107": r"^its 5x5 takes 52,428,800 MACs; two 3x3 with 48 channels between would take 42,467,328, 18\.7 % of "
+    "the network's MACs fewer$",
+    "AB108": r"^its 7x7 takes 25,690,112 MACs; 1x7 and 7x1 with 48 channels between would take 8,257,536, 67\.2 % "
+    "of the network's MACs fewer$",
+    "AB109": r"^3 layers deep and 511 channels wide \(mean over MACs\): 170\.17 channels a layer, wide for its "
+    "depth: above 64$",
+    "AB110": "^the head attaches at 20 % of the depth, too near the image: 25 to 90 % are expected$",
+    "AB111": "^the head takes a map of 128 x 2 x 2: 4 x 4 is the least expected$",
+    "AB112": "^the receptive field of the last map is 5 x 5 of 32 x 32 pixels: no value of it sees the whole image$",
+    "AB201": "^1x1 30, 3x3 44 are no multiples of 8$",
+    "AB301": "^nothing takes what it gives: 18,496 parameters and 4,718,592 MACs for nothing$",
+    "AB302": r"^again does again what conv1\.activation right before it has done$",
+}
+
+
+def findings(text: str, code: str) -> list[Finding]:
+    return [finding for finding in criticise(NetworkSpec.from_text(text).document).findings if finding.code == code]
+
+
+def test_every_rule_is_tested() -> None:
+    assert list(MESSAGES) == list(RULES)
+    assert all(re.fullmatch("AB[0-9]{3}", code) and rule.code == code for code, rule in RULES.items())
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_rule_speaks_where_it_should(code: str) -> None:
+    (finding,) = findings(RULES[code].bad, code)
+    assert re.search(MESSAGES[code], finding.message), finding.message
+    line = finding.where.source.line(finding.where.line)
+    assert finding.layer in line
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_rule_is_silent_where_it_should_be(code: str) -> None:
+    assert findings(RULES[code].good, code) == []
+
+
+@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fix])
+def test_what_a_rule_offers_mends_what_it_found(code: str) -> None:
+    document = NetworkSpec.from_text(RULES[code].bad).document
+    changes = [found.change for found in criticise(document).findings if found.code == code and found.change]
+    assert changes
+    mended = apply(document, changes)
+    assert findings(mended.source.text, code) == []
+
+
+def test_the_place_is_that_of_the_width() -> None:
+    (finding,) = findings(RULES["AB104"].bad, "AB104")
+    line = finding.where.source.line(finding.where.line)
+    assert line[: finding.where.column - 1].endswith("3x3red: ")
+
+
+@pytest.mark.parametrize("name", shipped_names("specs"))
+def test_shipped_networks_can_be_looked_at(name: str) -> None:
+    criticise(load(name).document)
+
+
+EARLY = (
+    RULES["AB101"]
+    .bad.replace("stride: 4", "stride: 2")
+    .replace("  - {name: narrow", "  - {name: pool, type: max_pool, kernel: 2}\n  - {name: narrow")
+)
+
+
+def test_pools_in_a_row_count_as_one_step() -> None:
+    assert [finding.layer for finding in findings(EARLY, "AB101")] == ["narrow"]
+    pool, narrow = findings(EARLY.replace("kernel: 2}", "kernel: 2, repeat: 2}"), "AB101")
+    assert "64 x 32 x 32 -> 64 x 8 x 8 keeps 6.2 % of the values" in pool.message
+    assert "64 x 32 x 32 -> 16 x 4 x 4 keeps 0.4 % of the values" in narrow.message
+
+
+def test_a_deep_and_narrow_network() -> None:
+    text = (
+        RULES["AB109"].good.replace("out: 32", "out: 8").replace("out: 64", "out: 8").replace("repeat: 3", "repeat: 20")
+    )
+    (finding,) = findings(text, "AB109")
+    assert finding.message.startswith("22 layers deep and 8 channels wide")
+    assert finding.message.endswith("channels a layer, deep for its width: below 1")
+
+
+def test_what_does_nothing() -> None:
+    text = RULES["AB301"].good.replace("  - {name: conv2", "  - {name: drop, type: dropout, p: 0}\n  - {name: conv2")
+    text = text.replace("from: conv1, ", "")
+    (finding,) = findings(text, "AB301")
+    assert finding.message == "drop does nothing"
+    assert finding.change is not None
+    document = NetworkSpec.from_text(text).document
+    assert "drop" not in apply(document, [finding.change]).source.text
+
+
+def test_two_branches_that_are_one() -> None:
+    text = RULES["AB103"].bad.replace("kernel: 5, padding: 2", "kernel: 1")
+    (finding,) = findings(text, "AB302")
+    assert finding.message.startswith("branches 1 and 2 of 2 are the same convolution of what arrives")
+
+
+def test_a_head_too_near_the_end() -> None:
+    text = RULES["AB110"].good.replace("after: conv2", "after: conv4").replace("kernel: 3, stride: 4", "kernel: 3")
+    text = text.replace("- {name: gap", "- {name: conv5, type: conv, out: 64, kernel: 1, repeat: 8}\n  - {name: gap")
+    assert findings(text, "AB110") == []
+    (finding,) = findings(text.replace("after: conv4", "after: conv5"), "AB110")
+    assert "too near the end" in finding.message
+
+
+def test_a_network_with_a_multiplier_offers_no_widths() -> None:
+    text = RULES["AB201"].bad.replace("classes: 10", "classes: 10\nwidth: 1.5\ndivisor: 1")
+    assert [finding.change for finding in findings(text, "AB201")] in ([], [None])

@@ -1,0 +1,66 @@
+"""Rules are silenced for a layer or a file, with a reason, and no further."""
+
+import pytest
+
+from archbuilder import NetworkSpec, SpecError
+from archbuilder.lint import RULES, criticise
+
+BAD = RULES["AB201"].bad
+REASON = '"the paper has these"'
+
+
+def codes(text: str) -> tuple[list[str], list[str | None]]:
+    found = criticise(NetworkSpec.from_text(text).document)
+    return [finding.code for finding in found.findings], [finding.silenced for finding in found.silenced]
+
+
+def test_a_layer() -> None:
+    text = BAD.replace("pool_proj: 16", f"pool_proj: 16, lint: {{AB201: {REASON}}}")
+    shown, silenced = codes(text)
+    assert "AB201" not in shown
+    assert silenced == ["the paper has these"]
+
+
+def test_another_layer() -> None:
+    text = BAD.replace("padding: 1}", f"padding: 1, lint: {{AB201: {REASON}}}}}", 1)
+    shown, silenced = codes(text)
+    assert "AB201" in shown
+    assert "AB001" in shown
+    assert silenced == []
+
+
+def test_the_file() -> None:
+    shown, silenced = codes(f"lint: {{AB201: {REASON}}}\n{BAD}")
+    assert "AB201" not in shown
+    assert silenced == ["the paper has these"]
+
+
+def test_a_code_that_is_none() -> None:
+    found = criticise(NetworkSpec.from_text(f"lint: {{AB210: {REASON}}}\n{BAD}").document).findings
+    assert found[0].message == "no rule has the code AB210; did you mean AB201?"
+    assert (found[0].code, str(found[0].where)) == ("AB001", "<text>:1:8")
+
+
+@pytest.mark.parametrize(
+    ("lint", "message"),
+    [
+        ("{AB201: }", "found nothing, expected the reason in words"),
+        ('{AB201: " "}', "expected the reason in words"),
+        ("{AB2: why}", "'AB2' is no code of a rule: AB and three digits, such as AB104"),
+        ("[AB201]", "found a list, expected rules and the reasons to silence them: {AB104: why}"),
+    ],
+)
+@pytest.mark.parametrize("where", ["file", "layer"])
+def test_a_silence_has_a_code_and_a_reason(lint: str, message: str, where: str) -> None:
+    layer = BAD.replace("pool_proj: 16", f"pool_proj: 16, lint: {lint}")
+    with pytest.raises(SpecError) as caught:
+        NetworkSpec.from_text(f"lint: {lint}\n{BAD}" if where == "file" else layer)
+    (problem,) = caught.value.problems
+    assert message in problem.message
+    assert problem.path.startswith("lint" if where == "file" else "layers.mix.lint")
+
+
+def test_silences_are_no_part_of_what_a_network_is() -> None:
+    plain = NetworkSpec.from_text(BAD).document.canonical_text
+    text = BAD.replace("pool_proj: 16", f"pool_proj: 16, lint: {{AB201: {REASON}}}")
+    assert NetworkSpec.from_text(f"lint: {{AB112: {REASON}}}\n{text}").document.canonical_text == plain
