@@ -1,6 +1,7 @@
 """`archbuilder flops`: what the network costs, counted twice."""
 
 import json
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -8,6 +9,23 @@ import typer
 from archbuilder import load
 from archbuilder.cli.arguments import Spec
 from archbuilder.costs.breakdown import By, Sort, breakdown, sort_rows
+
+
+class Dtype(StrEnum):
+    """The types of values that memory is worked out for."""
+
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+
+
+class OptimiserName(StrEnum):
+    """The optimisers that memory is worked out for."""
+
+    SGD = "sgd"
+    SGD_MOMENTUM = "sgd_momentum"
+    ADAM = "adam"
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +37,17 @@ def flops(
     spec: Spec,
     by: Annotated[By | None, typer.Option(help="Show where the costs lie, by these parts.")] = None,
     sort: Annotated[Sort | None, typer.Option(help="Sort the parts by a column, the largest number first.")] = None,
-    # -- options of other checks, such as --check, stand here --
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with every independent counter, allocation by allocation too.")
+    ] = False,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Show what is held and moved, in inference and in training.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Of --memory: images at once.")] = 1,
+    dtype: Annotated[Dtype, typer.Option(help="Of --memory: the type of the values.")] = Dtype.FLOAT32,
+    optimiser: Annotated[
+        OptimiserName, typer.Option(help="Of --memory: which optimiser trains.")
+    ] = OptimiserName.SGD_MOMENTUM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON, for scripts.")] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the parts alone as CSV, without fvcore's count.")
@@ -27,7 +55,7 @@ def flops(
 ) -> None:
     """Count parameters, MACs and FLOPs by layer, and compare with fvcore's count of the built network.
 
-    Exit status 1 if the two counts differ.
+    Exit status 1 if a count differs.
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
@@ -41,26 +69,39 @@ def flops(
     if as_csv:
         print(rows_as_csv(rows), end="")
         return
+    held = None
+    if memory:
+        from archbuilder.report.memory import Setting, memory_as_data  # noqa: PLC0415
+
+        held = memory_as_data(plan, Setting(batch, dtype.value, optimiser.value))
+    from archbuilder.crosscheck.check import cross_check  # noqa: PLC0415
     from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore  # noqa: PLC0415
+    from archbuilder.report.checks import checks_as_data, checks_table  # noqa: PLC0415
     from archbuilder.report.counts import comparison, counts_as_data  # noqa: PLC0415
     from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
 
     count = count_with_fvcore(loaded.build(aux=False), plan.input_shape)
     differences = compare(plan, count)
+    checked = cross_check(plan) if check else None
     if as_json:
         data = counts_as_data(plan, count, differences)
         if by:
             data |= {"by": by.value, "rows": rows_as_data(rows)}
+        data |= {"memory": held} if held else {}
+        data |= {"checks": checks_as_data(checked)["checks"]} if checked else {}
         print(json.dumps(data, indent=2))
     else:
         screen = console()
         screen.print(heading(plan, loaded.document.source.name), soft_wrap=True)  # a path stays in one piece
         if by:
             print_breakdown(screen, plan, by, rows)
-        else:
+        elif not held:
             screen.print(layer_table(plan))
         screen.print(totals(plan))
-        # -- what other checks of the count find, such as --check's, is printed here --
-        screen.print(comparison(plan, count, differences))
-    if differences:
+        if held:
+            from archbuilder.report.memory import memory_report  # noqa: PLC0415
+
+            screen.print(memory_report(held))
+        screen.print(checks_table(checked) if checked else comparison(plan, count, differences))
+    if differences or (checked and not checked.equal):
         raise typer.Exit(1)

@@ -83,7 +83,8 @@ class Polynomials:
             elif bound >= _LARGEST * _SLACK:
                 self._check(columns)
         if exact:
-            return (self._floats @ self._products(columns.astype(np.float64))).astype(np.int64)
+            whole: Columns = (self._floats @ self._products(columns.astype(np.float64))).astype(np.int64)
+            return whole
         values: NDArray[np.int64] = self._factors @ self._products(columns)
         return values
 
@@ -147,7 +148,7 @@ class Atoms:
         Returns:
             A row for each atom and a last one of ones; a column for each candidate.
         """
-        columns = np.repeat(self._start, len(widths), axis=1)
+        columns: Columns = np.repeat(self._start, len(widths), axis=1)
         columns[self._rows] = widths.T[self._columns]
         columns[self._present] = columns[self._of] != 0
         for number, atom, operands in self._others:
@@ -164,7 +165,8 @@ def _alone(atom: Atom) -> int | None:
 
 def _value(atom: Atom, operands: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     if atom.kind == "present":
-        return (operands[0] != 0).astype(np.int64)
+        present: NDArray[np.int64] = (operands[0] != 0).astype(np.int64)
+        return present
     if atom.kind == "function":
         values, where = np.unique(operands[0], return_inverse=True)
         return np.array([atom.what(int(value)) for value in values], dtype=np.int64)[where]
@@ -209,10 +211,11 @@ class Guards:
             values: Those of `terms`, a row each.
         """
         bounded = columns[self._bounded]
-        held: NDArray[np.bool_] = ((bounded >= self._low) & (bounded <= self._high)).all(axis=0)
+        held: Any = ((bounded >= self._low) & (bounded <= self._high)).all(axis=0)
         if len(self.terms):
             held &= (np.where(self._below, values < 0, values == 0) == self._outcomes).all(axis=0)
-        return held
+        result: NDArray[np.bool_] = held
+        return result
 
 
 def _bound(guard: Guard) -> tuple[int | None, int]:

@@ -11,7 +11,7 @@ def activations(plan: Plan) -> int:
     """Count the values that convolutions and linear layers give for one image in evaluation.
 
     It tells how long a network runs better than its MACs do where memory is what is slow (Radosavovic et al., 2020,
-    "Designing Network Design Spaces", arXiv:2003.13678, section 3.1). fvcore's `ActivationCountAnalysis` counts so.
+    "Designing Network Design Spaces", arXiv:2003.13678). fvcore's `ActivationCountAnalysis` counts so.
     """
     return sum(prod(op.output_shape) for op in plan.ops if isinstance(op.op, Convolution | Linear))
 

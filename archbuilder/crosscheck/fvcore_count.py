@@ -58,7 +58,7 @@ def count_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> Fvcor
         input_shape: (channels, height, width).
     """
     training = network.training
-    with _fvcore_quiet():
+    with fvcore_quiet():
         from fvcore.nn import FlopCountAnalysis  # noqa: PLC0415 - importing it warns
 
         network.eval()
@@ -93,7 +93,7 @@ def compare(plan: Plan, count: FvcoreCount) -> list[Difference]:
 
 
 @contextmanager
-def _fvcore_quiet() -> Iterator[None]:
+def fvcore_quiet() -> Iterator[None]:
     """Hide what importing fvcore and tracing with it warn of: torch.jit, which fvcore is built on, is deprecated."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)

@@ -1,8 +1,10 @@
+from math import prod
 from typing import ClassVar
 
 from pydantic import Field
 
 from archbuilder.primitives.fields import Padding, PositivePair, Sides, Width
+from archbuilder.primitives.held import Allocation, Kept
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
 from archbuilder.primitives.window import same_padding, slide
 
@@ -53,3 +55,22 @@ class Convolution(Primitive):
         """Count the weights once for each output position."""
         weights = self.out_channels * (arriving[0] // self.groups) * self.kernel_size[0] * self.kernel_size[1]
         return weights * leaving[1] * leaving[2]
+
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """Where the sides differ, the padded map is made first and held meanwhile: torch pads evenly alone."""
+        padded = self._padded(arriving)
+        return (
+            (Allocation(padded, outlived_by=1), Allocation(prod(leaving))) if padded else (Allocation(prod(leaving)),)
+        )
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+        """What is convolved is kept for the gradient of the weights: the input, or the padded map."""
+        padded = self._padded(arriving)
+        return Kept(values=padded) if padded else Kept(arriving=True)
+
+    def _padded(self, arriving: Shape) -> int:
+        """Count the values of the map that is padded in a step of its own; 0 where there is none."""
+        (top, bottom), (left, right) = self.sides(arriving)
+        if top == bottom and left == right:
+            return 0
+        return arriving[0] * (arriving[1] + top + bottom) * (arriving[2] + left + right)

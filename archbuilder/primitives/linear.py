@@ -4,6 +4,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from archbuilder.primitives.fields import Width
+from archbuilder.primitives.held import Allocation, Kept
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, shape_text
 
 
@@ -15,6 +16,13 @@ class Flatten(Primitive):
     def output_shape(self, arriving: Shape) -> Shape:
         """Give the number of elements."""
         return (prod(arriving),)
+
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """A view is handed on."""
+        return ()
+
+    def kept(self, arriving: Shape, leaving: Shape) -> None:
+        """A view is handed on."""
 
 
 class Linear(Primitive):
@@ -43,3 +51,7 @@ class Linear(Primitive):
     def macs(self, arriving: Shape, leaving: Shape) -> int:
         """Count in * out."""
         return arriving[0] * leaving[0]
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+        """What arrives is kept for the gradient of the weights."""
+        return Kept(arriving=True)

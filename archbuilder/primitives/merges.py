@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import ClassVar
 
+from archbuilder.primitives.held import Allocation
 from archbuilder.primitives.primitive import Shape, ShapeError, expect_map, shape_text
 
 
@@ -12,6 +13,9 @@ class Merge:
 
     type: ClassVar[str]
 
+    keeps_operands: ClassVar[bool] = False
+    """Whether autograd keeps what is joined, two by two."""
+
     def output_shape(self, arriving: Sequence[Shape]) -> Shape:
         """Give the shape of what leaves, from the shapes that arrive.
 
@@ -19,6 +23,14 @@ class Merge:
             ShapeError: The branches do not fit each other.
         """
         raise NotImplementedError
+
+    def allocations(self, arriving: Sequence[Shape]) -> tuple[Allocation, ...]:
+        """Give the tensors that are made, in order, the output last; none where the only branch is handed on.
+
+        Branches are joined two by two, so that each result but the last is held until the next is made.
+        """
+        largest = [max(map(prod, arriving[:count])) for count in range(2, len(arriving) + 1)]
+        return tuple(Allocation(values, outlived_by=1) for values in largest)
 
 
 class Concat(Merge):
@@ -33,6 +45,10 @@ class Concat(Merge):
         if len({shape[1:] for shape in arriving}) > 1:
             raise ShapeError(f"branches of different sizes cannot be concatenated: {_list(arriving)}", spatial=True)
         return sum(shape[0] for shape in arriving), *arriving[0][1:]
+
+    def allocations(self, arriving: Sequence[Shape]) -> tuple[Allocation, ...]:
+        """One tensor, of one branch too."""
+        return (Allocation(sum(map(prod, arriving))),)
 
 
 class Add(Merge):
@@ -51,6 +67,7 @@ class Multiply(Merge):
     """Branches multiplied, element by element; one of 1 x 1 counts for every place, as in squeeze-and-excitation."""
 
     type: ClassVar[str] = "multiply"
+    keeps_operands: ClassVar[bool] = True
 
     def output_shape(self, arriving: Sequence[Shape]) -> Shape:
         """N x C x H x W, where every branch is that or N x C x 1 x 1."""

@@ -4,6 +4,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from archbuilder.primitives.fields import Width
+from archbuilder.primitives.held import Allocation, Kept
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
 
 
@@ -29,6 +30,14 @@ class BatchNorm(Primitive):
     def macs(self, arriving: Shape, leaving: Shape) -> int:
         """Count two per element in evaluation, one without a scale, as fvcore does."""
         return (1 + self.scale) * prod(arriving)
+
+    def stored(self, arriving: Shape) -> int:
+        """Count the running mean and variance too."""
+        return self.parameters(arriving) + 2 * arriving[0]
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+        """What arrives is kept, and the mean and the deviation of each channel."""
+        return Kept(arriving=True, per_batch=2 * arriving[0])
 
 
 class GroupNorm(Primitive):
@@ -56,6 +65,14 @@ class GroupNorm(Primitive):
         """Count five per element, four without scale and shift, as fvcore's rough estimate does."""
         return (4 + self.affine) * prod(arriving)
 
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """The deviation and the mean of each group are made with the output, and are gone at once."""
+        return Allocation(self.groups, outlived_by=2), Allocation(self.groups, outlived_by=1), Allocation(prod(leaving))
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+        """What arrives is kept, and the mean and the deviation of each group."""
+        return Kept(arriving=True, values=2 * self.groups)
+
 
 class LocalResponseNorm(Primitive):
     """Normalisation by neighbouring channels (Krizhevsky et al., 2012, section 3.3), as torch.nn.LocalResponseNorm."""
@@ -70,3 +87,24 @@ class LocalResponseNorm(Primitive):
     def output_shape(self, arriving: Shape) -> Shape:
         """Give the shape that arrives."""
         return expect_map(arriving, "local response normalisation")
+
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """torch.nn.functional.local_response_norm does it in steps; the third is held until the power is taken."""
+        map_ = prod(leaving)
+        return (
+            Allocation(map_, outlived_by=1),  # squares
+            Allocation(self._padded(arriving), outlived_by=1),
+            Allocation(map_, outlived_by=3),  # means of neighbours
+            Allocation(map_, outlived_by=1),  # times alpha
+            Allocation(map_, outlived_by=1),  # plus k
+            Allocation(map_, outlived_by=1),  # to the power of beta
+            Allocation(map_),
+        )
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+        """What arrives is kept, the padded squares, and what the power is taken of and gives."""
+        return Kept(arriving=True, values=self._padded(arriving) + 2 * prod(arriving))
+
+    def _padded(self, arriving: Shape) -> int:
+        """Count the values with the channels of zeros that stand before the first and behind the last."""
+        return (arriving[0] + self.size - 1) * arriving[1] * arriving[2]

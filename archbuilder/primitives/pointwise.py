@@ -1,10 +1,12 @@
 """Operations that give the shape they take and cost nothing by fvcore's conventions."""
 
+from math import prod
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from archbuilder.primitives.fields import Probability, Width
+from archbuilder.primitives.held import Allocation, Kept
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
 
 
@@ -23,6 +25,17 @@ class Activation(_Pointwise):
         "relu", description="Which function."
     )
 
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """A new tensor, since torch runs it beside its input, not in its place; `none` hands on what arrives."""
+        return (Allocation(prod(leaving)),) if self.function != "none" else ()
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept | None:
+        """The slopes of relu and sigmoid are told by what leaves, those of the others by what arrives."""
+        if self.function == "none":
+            return None
+        by_output = self.function in ("relu", "sigmoid")
+        return Kept(arriving=not by_output, leaving=by_output)
+
 
 class Dropout(_Pointwise):
     """Zeroes elements at random in training and scales the rest, as torch.nn.Dropout; nothing in evaluation."""
@@ -31,11 +44,26 @@ class Dropout(_Pointwise):
 
     p: Probability = Field(0.5, description="The probability that an element is zeroed.")
 
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """Nothing happens in evaluation."""
+        return ()
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept | None:
+        """A factor for each element is kept, as on the CPU; CUDA keeps a byte. Of `p: 0`, the input is handed on."""
+        return Kept(values=prod(arriving)) if self.p else None
+
 
 class Identity(_Pointwise):
     """What arrives."""
 
     type: ClassVar[str] = "identity"
+
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """What arrives is handed on."""
+        return ()
+
+    def kept(self, arriving: Shape, leaving: Shape) -> None:
+        """What arrives is handed on."""
 
 
 class Rescale(_Pointwise):
@@ -56,6 +84,14 @@ class Rescale(_Pointwise):
             if isinstance(value, list) and len(value) != arriving[0]:
                 raise ShapeError(f"{len(value)} numbers are given, but {arriving[0]} channels arrive", key=key)
         return arriving
+
+    def stored(self, arriving: Shape) -> int:
+        """Count the fixed numbers."""
+        return sum(len(numbers) if isinstance(numbers, list) else 1 for numbers in (self.scale, self.shift))
+
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """The product is made first, and is gone when the shift has been added."""
+        return Allocation(prod(leaving), outlived_by=1), Allocation(prod(leaving))
 
 
 class ChannelShuffle(Primitive):

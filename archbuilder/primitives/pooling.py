@@ -4,8 +4,21 @@ from typing import ClassVar
 from pydantic import Field
 
 from archbuilder.primitives.fields import NonNegativePair, PositivePair
+from archbuilder.primitives.held import INDEX_BYTES, Allocation, Kept
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
 from archbuilder.primitives.window import both_sides, slide
+
+
+class _Maximum(Primitive):
+    """What gives the place of each maximum beside the maximum, asked for or not."""
+
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """The indices are made with the output, and are gone at once."""
+        return Allocation(prod(leaving), outlived_by=1, bytes_per_value=INDEX_BYTES), Allocation(prod(leaving))
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+        """What arrives is kept, and the place of each maximum."""
+        return Kept(arriving=True, indices=prod(leaving))
 
 
 class _Pool(Primitive):
@@ -32,7 +45,7 @@ class _Pool(Primitive):
         return channels, *size
 
 
-class MaxPool(_Pool):
+class MaxPool(_Maximum, _Pool):
     """The maximum of each window, as torch.nn.MaxPool2d."""
 
     type: ClassVar[str] = "max_pool"
@@ -44,6 +57,10 @@ class AvgPool(_Pool):
     type: ClassVar[str] = "avg_pool"
 
     count_include_pad: bool = Field(True, description="Whether the zeros of the padding count in the mean.")
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+        """What arrives is kept, though its shape alone is needed."""
+        return Kept(arriving=True)
 
 
 class _AdaptivePool(Primitive):
@@ -74,8 +91,12 @@ class _Mean(_AdaptivePool):
         """Count one per input element, as fvcore does."""
         return prod(arriving)
 
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+        """What arrives is kept; not for one output place, of which torch takes the plain mean."""
+        return Kept(arriving=self.output_size != (1, 1))
 
-class AdaptiveMaxPool(_ToSize):
+
+class AdaptiveMaxPool(_Maximum, _ToSize):
     """The maximum over windows chosen to give one output size, as torch.nn.AdaptiveMaxPool2d."""
 
     type: ClassVar[str] = "adaptive_max_pool"

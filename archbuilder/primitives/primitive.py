@@ -1,8 +1,10 @@
+from math import prod
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from archbuilder.errors import ArchbuilderError
+from archbuilder.primitives.held import Allocation, Kept
 
 Shape = tuple[int, ...]
 """The shape of one sample: (channels, height, width) of a map, or (features,) of a vector."""
@@ -55,6 +57,21 @@ class Primitive(BaseModel):
     def macs(self, arriving: Shape, leaving: Shape) -> int:
         """Count the multiply-adds of one sample."""
         return 0
+
+    def stored(self, arriving: Shape) -> int:
+        """Count the numbers that are read in evaluation beside what arrives, trained or not."""
+        return self.parameters(arriving)
+
+    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        """Give the tensors that are made in evaluation, in order, the output last; none where the input is handed on.
+
+        What one kernel gives beside its output comes before the output.
+        """
+        return (Allocation(prod(leaving)),)
+
+    def kept(self, arriving: Shape, leaving: Shape) -> Kept | None:
+        """Give what autograd keeps in training; None where the input is handed on in training too."""
+        return Kept()
 
 
 def expect_map(arriving: Shape, what: str) -> tuple[int, int, int]:

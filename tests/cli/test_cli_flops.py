@@ -98,6 +98,49 @@ def test_many_differences_are_counted(run: Run, monkeypatch: pytest.MonkeyPatch)
     assert done.stdout.count(" conv ") - done.stdout.count("(conv ") >= 20
 
 
+def test_check_asks_every_counter(run: Run) -> None:
+    done = run("flops", "googlenet", "--check")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "fvcore FlopCountAnalysis MACs 1,582,722,048 1,582,722,048 equal" in lines
+    assert "fvcore ActivationCountAnalysis activations 3,227,160 3,227,160 equal" in lines
+    assert "torch FlopCounterMode FLOPs, conv and linear 3,165,343,744 3,165,343,744 equal" in lines
+    assert "torch parameters parameters with heads 13,378,280 13,378,280 equal" in lines
+    assert "torch allocations bytes at the peak 7,024,640 7,024,640 equal" in lines
+
+
+def test_check_names_what_differs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong(Linear, monkeypatch, 7)
+    done = run("flops", "inception_digits", "--check", "--json")
+    assert done.returncode == 1
+    checks = {row["counter"]: row for row in json.loads(done.stdout)["checks"]}
+    assert not checks["torch FlopCounterMode"]["equal"]
+    assert [row["module"] for row in checks["torch FlopCounterMode"]["differences"]] == ["fc"]
+    assert checks["torch parameters"]["equal"]
+
+
+def test_memory_for_a_batch_and_a_type(run: Run) -> None:
+    done = run("flops", "googlenet", "--memory", "--batch", "32", "--optimiser", "adam", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    memory = json.loads(done.stdout)["memory"]
+    plan = load("googlenet").plan()
+    assert memory["inference"] == {"peak": 32 * 7_024_640, "at": "conv1.activation", "weights": 4 * plan.parameters}
+    training = memory["training"]
+    assert training["weights"] == training["gradients"] == 4 * 13_378_280
+    assert training["optimiser_state"] == 8 * 13_378_280
+    assert training["total"] == 16 * 13_378_280 + training["activations"]
+    narrow = json.loads(run("flops", "googlenet", "--memory", "--dtype", "bfloat16", "--json").stdout)["memory"]
+    assert narrow["inference"]["peak"] == 3_913_728  # at a max pool, whose indices are as large as ever
+    text = run("flops", "googlenet", "--memory").stdout
+    assert "inference  7.02 MB at most, at conv1.activation; weights 27.99 MB on top" in text
+    assert "for 1 image in float32; live tensors as eager PyTorch holds them" in text
+
+
+def test_memory_of_impossible_settings(run: Run) -> None:
+    assert run("flops", "googlenet", "--memory", "--batch", "0").returncode == 2
+    assert run("flops", "googlenet", "--memory", "--dtype", "int8").returncode == 2
+
+
 def test_a_bad_spec(run: Run) -> None:
     Path("bad.yaml").write_text(load("googlenet").text.replace("in: 512", "in: 500"))
     done = run("flops", "--json", "bad.yaml")

@@ -34,12 +34,12 @@ def test_commands_print_what_is_shown(command: str, output: str, tmp_path: Path)
 
 
 def test_the_code_prints_what_is_shown() -> None:
-    (code,), (text,) = blocks("python"), blocks("text")
-    names: dict[str, Any] = {}
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, "costs.md", "exec"), names)
-    assert printed.getvalue() == text
+    for code, text in zip(blocks("python"), blocks("text"), strict=True):
+        names: dict[str, Any] = {}
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "costs.md", "exec"), names)
+        assert printed.getvalue() == text
 
 
 @pytest.mark.parametrize("name", shipped_names("specs"))

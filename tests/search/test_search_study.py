@@ -4,8 +4,9 @@ from typing import get_args
 import pytest
 
 from archbuilder import ArchbuilderError, SpecError
+from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.search import load_study
-from archbuilder.search.budget import QUANTITIES, WORDS, Budget
+from archbuilder.search.budget import WORDS, Budget
 from archbuilder.search.proposals import PRUNERS, SAMPLERS
 from archbuilder.search.study import SearchSettings
 from archbuilder.spec.sources import shipped_names

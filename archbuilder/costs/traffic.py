@@ -1,0 +1,99 @@
+"""How many bytes each op moves, and what that says of a network: is it arithmetic or memory that is slow?
+
+A machine with so many FLOP/s and so many bytes/s is kept busy by a network of at least their quotient in FLOPs a byte;
+below that, memory is what limits it (Williams, Waterman and Patterson, 2009, "Roofline: an insightful visual
+performance model for multicore architectures", Communications of the ACM 52(4), 65-76).
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+from archbuilder.costs.tensors import allocations
+from archbuilder.plan.plan import Plan, PlannedOp
+from archbuilder.primitives import Merge
+
+
+@dataclass(frozen=True)
+class OpTraffic:
+    """What one op moves, in evaluation: each of its inputs, its stored numbers and its output once.
+
+    An op that hands on what arrives moves nothing.
+
+    Attributes:
+        name: The op's name.
+        read: The bytes of its inputs and of its stored numbers.
+        written: The bytes of its output.
+        flops: Its floating-point operations, two for each MAC.
+    """
+
+    name: str
+    read: int
+    written: int
+    flops: int
+
+    @property
+    def bytes(self) -> int:
+        """What is read and written."""
+        return self.read + self.written
+
+    @property
+    def intensity(self) -> float:
+        """FLOPs for each byte; 0 where nothing is moved."""
+        return self.flops / self.bytes if self.bytes else 0.0
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a network moves when each op reads and writes memory: no cache keeps a tensor, nothing is fused.
+
+    Attributes:
+        ops: One for each op, in the order of `plan.ops`.
+    """
+
+    ops: tuple[OpTraffic, ...]
+
+    @property
+    def read(self) -> int:
+        """All bytes that are read."""
+        return sum(op.read for op in self.ops)
+
+    @property
+    def written(self) -> int:
+        """All bytes that are written."""
+        return sum(op.written for op in self.ops)
+
+    @property
+    def bytes(self) -> int:
+        """What is read and written."""
+        return self.read + self.written
+
+    @property
+    def flops(self) -> int:
+        """All floating-point operations."""
+        return sum(op.flops for op in self.ops)
+
+    @property
+    def intensity(self) -> float:
+        """FLOPs for each byte: the network's place on the roofline's axis; 0 where nothing is moved."""
+        return self.flops / self.bytes if self.bytes else 0.0
+
+
+def traffic(plan: Plan, batch: int = 1, bytes_per_value: int = 4) -> Traffic:
+    """Count the bytes that each op reads and writes in evaluation.
+
+    Args:
+        plan: The plan.
+        batch: How many images run at once; stored numbers are read once for all of them.
+        bytes_per_value: The size of a value: 4 for float32.
+    """
+    return Traffic(tuple(_op_traffic(op, batch, bytes_per_value) for op in plan.ops))
+
+
+def _op_traffic(op: PlannedOp, batch: int, bytes_per_value: int) -> OpTraffic:
+    if not allocations(op):
+        return OpTraffic(op.name, 0, 0, 0)
+    stored = 0 if isinstance(op.op, Merge) else op.op.stored(op.input_shapes[0])
+    read = sum(map(prod, op.input_shapes)) * batch + stored
+    return OpTraffic(
+        op.name, read * bytes_per_value, prod(op.output_shape) * batch * bytes_per_value, 2 * op.macs * batch
+    )

@@ -1,0 +1,150 @@
+"""What torch allocates while a module runs in evaluation, tensor by tensor, and what autograd keeps in training."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from archbuilder.modules.blocks import Block, Series
+from archbuilder.modules.network import Network
+
+MERGES = "(merges)"
+"""What the counts of operators outside any leaf module stand under."""
+
+
+class Allocated(NamedTuple):
+    """A tensor that torch made.
+
+    Attributes:
+        module: The leaf module that ran, or `MERGES`.
+        size: Its bytes.
+        live: The bytes that were held then, it among them.
+    """
+
+    module: str
+    size: int
+    live: int
+
+
+def allocations(network: nn.Module, input_shape: tuple[int, ...], *, batch: int = 1) -> list[Allocated]:
+    """Run a module on images of zeros in evaluation under `no_grad`, and list what it allocates, in order.
+
+    What one operator gives beside its output stands before the output. The module's mode is left as it was.
+
+    Args:
+        network: The module.
+        input_shape: (channels, height, width).
+        batch: How many images run at once.
+    """
+    images = _images(network, input_shape, batch)
+    training = network.training
+    network.eval()
+    tracker = _Tracker(network, images)
+    try:
+        with torch.no_grad(), running_leaf(network) as running:
+            tracker.running = running
+            with tracker:
+                network(images)
+    finally:
+        network.train(training)
+    return tracker.made
+
+
+def saved_for_backward(network: nn.Module, input_shape: tuple[int, ...], *, batch: int) -> int:
+    """Run a module in training and count the bytes that autograd keeps: each storage once, without the module's own.
+
+    Running statistics of batch norm change.
+    """
+    images = _images(network, input_shape, batch)
+    own = {_reference(tensor) for tensor in (*network.parameters(), *network.buffers())}
+    kept: dict[StorageWeakRef, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        reference = _reference(tensor)
+        if reference not in own:
+            kept[reference] = storage.nbytes()
+        return tensor
+
+    training = network.training
+    network.train()
+    try:
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            outputs = network(images)  # held until what it keeps has been summed
+            total = sum(kept.values())
+            del outputs
+    finally:
+        network.train(training)
+    return total
+
+
+def _reference(tensor: Tensor) -> StorageWeakRef:
+    """Refer to a tensor's storage without holding it; views of one storage are equal."""
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+
+
+def _gone(reference: StorageWeakRef) -> bool:
+    return bool(reference.expired())  # type: ignore[no-untyped-call]
+
+
+def _images(network: nn.Module, input_shape: tuple[int, ...], batch: int) -> Tensor:
+    device = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
+    return torch.zeros(batch, *input_shape, device=device)
+
+
+@contextmanager
+def running_leaf(network: nn.Module) -> Iterator[list[str]]:
+    """Keep a list whose last item is the name of the leaf module that runs now; `MERGES` where none does."""
+    running = [MERGES]
+    hooks = []
+    for name, module in network.named_modules():
+        if any(module.children()) or isinstance(module, Network | Series | Block):  # of which one may be empty
+            continue
+
+        def enter(module: nn.Module, args: Any, name: str = name) -> None:
+            running.append(name)
+
+        def leave(module: nn.Module, args: Any, output: Any) -> None:
+            running.pop()
+
+        hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+    try:
+        yield running
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes each new storage, and looks before each operator which of the old ones are gone."""
+
+    def __init__(self, network: nn.Module, images: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.made: list[Allocated] = []
+        self.running: list[str] = []
+        self._live: dict[StorageWeakRef, int] = {}
+        self._old = {_reference(tensor) for tensor in (*network.parameters(), *network.buffers())}
+        self._note(images)
+
+    def _note(self, tensor: Tensor) -> bool:
+        reference, size = _reference(tensor), tensor.untyped_storage().nbytes()
+        if not size or reference in self._live or reference in self._old:
+            return False
+        self._live[reference] = size
+        return True
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self._live = {reference: size for reference, size in self._live.items() if not _gone(reference)}
+        for tensor in reversed([leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]):
+            if self._note(tensor):
+                size = tensor.untyped_storage().nbytes()
+                self.made.append(Allocated(self.running[-1], size, sum(self._live.values())))
+        return result

@@ -1,0 +1,156 @@
+"""A plan beside every independent counter of the module that is built of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from math import prod
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from archbuilder.costs.memory import inference_memory
+from archbuilder.crosscheck.allocations import MERGES, allocations
+from archbuilder.crosscheck.built_parameters import built_parameters
+from archbuilder.crosscheck.fvcore_activations import activations_with_fvcore
+from archbuilder.crosscheck.fvcore_count import Difference, compare, count_with_fvcore
+from archbuilder.crosscheck.torch_flops import count_with_torch
+from archbuilder.modules.build import build_network
+from archbuilder.plan.plan import Plan
+from archbuilder.primitives import Convolution, Linear, Merge
+
+
+class HasPlan(Protocol):
+    """A spec."""
+
+    def plan(self) -> Plan:
+        """Give the plan."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One counter beside the plan.
+
+    Attributes:
+        counter: The counter's name.
+        counts: What it counts, in a few words.
+        planned: The plan's total.
+        counted: The counter's total.
+        differences: Where the two differ.
+        unsupported: Operators that the counter counts as nothing, for want of a rule, and how often they occur.
+    """
+
+    counter: str
+    counts: str
+    planned: int
+    counted: int
+    differences: tuple[Difference, ...]
+    unsupported: Mapping[str, int]
+
+    @property
+    def equal(self) -> bool:
+        """Whether totals and every part are equal."""
+        return self.planned == self.counted and not self.differences
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """A network's plan beside every counter.
+
+    Attributes:
+        name: The network's name.
+        checks: One for each counter.
+    """
+
+    name: str
+    checks: tuple[Check, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the plan agrees with all of them."""
+        return all(check.equal for check in self.checks)
+
+
+def cross_check(spec: HasPlan | Plan) -> CrossCheck:
+    """Build a network and count it with every counter: of one image in evaluation, parameters with the heads.
+
+    The module is built without its heads and with the weights that the memory happens to hold, since no count depends
+    on them; what needs no values runs on the meta device.
+    """
+    plan = spec if isinstance(spec, Plan) else spec.plan()
+    network = build_network(plan, aux=False, initialised=False)
+    with torch.device("meta"):
+        shapes_alone = build_network(plan, initialised=False)
+    return CrossCheck(
+        plan.name,
+        (
+            _fvcore_macs(plan, network),
+            _fvcore_activations(plan, network),
+            _torch_flops(plan, shapes_alone),
+            _parameters(plan, shapes_alone),
+            _allocations(plan, network),
+        ),
+    )
+
+
+def _fvcore_macs(plan: Plan, network: nn.Module) -> Check:
+    count = count_with_fvcore(network, plan.input_shape)
+    differences = tuple(compare(plan, count))
+    return Check("fvcore FlopCountAnalysis", "MACs", plan.macs, count.total, differences, count.uncounted)
+
+
+def _fvcore_activations(plan: Plan, network: nn.Module) -> Check:
+    count = activations_with_fvcore(network, plan.input_shape)
+    planned = {op.name: prod(op.output_shape) for op in plan.ops if isinstance(op.op, Convolution | Linear)}
+    differences = _by_module("activations", planned, count.by_module, count.total)
+    unsupported = count.unsupported
+    total = sum(planned.values())
+    return Check("fvcore ActivationCountAnalysis", "activations", total, count.total, differences, unsupported)
+
+
+def _torch_flops(plan: Plan, network: nn.Module) -> Check:
+    count = count_with_torch(network, plan.input_shape)
+    planned = {op.name: 2 * op.macs for op in plan.ops if isinstance(op.op, Convolution | Linear)}
+    differences = _by_module("flops", planned, count.by_module, count.total)
+    total = sum(planned.values())
+    return Check("torch FlopCounterMode", "FLOPs, conv and linear", total, count.total, differences, count.unsupported)
+
+
+def _parameters(plan: Plan, network: nn.Module) -> Check:
+    counted = built_parameters(network)
+    planned = {op.name: op.parameters for layer in plan.all_layers() for op in layer.ops if op.parameters}
+    total = sum(parameter.numel() for parameter in network.parameters())
+    differences = _by_module("parameters", planned, counted, total)
+    both = plan.parameters + plan.head_parameters
+    return Check("torch parameters", "parameters with heads", both, total, differences, {})
+
+
+def _allocations(plan: Plan, network: nn.Module) -> Check:
+    memory = inference_memory(plan)
+    merges = {op.name for op in plan.ops if isinstance(op.op, Merge)}
+    planned = [(step.name, made.size, made.live) for step in memory.steps for made in step.made]
+    counted = allocations(network, plan.input_shape)
+    differences = []
+    for expected, found in zip_longest(planned, counted):
+        module = expected[0] if expected else found.module
+        size, live = expected[1:] if expected else (0, 0)
+        if expected and found and found.module != (MERGES if module in merges else module):
+            differences.append(Difference(module, f"allocation, made by {found.module}", size, found.size))
+        elif not found or size != found.size:
+            differences.append(Difference(module, "allocation", size, found.size if found else 0))
+        elif live != found.live:
+            differences.append(Difference(module, "live", live, found.live))
+    image = 4 * prod(plan.input_shape)
+    peak = max((made.live for made in counted), default=image)
+    return Check("torch allocations", "bytes at the peak", memory.peak, peak, tuple(differences), {})
+
+
+def _by_module(
+    what: str, planned: Mapping[str, int], counted: Mapping[str, int], counted_in_all: int
+) -> tuple[Difference, ...]:
+    """Compare counts module by module; what was counted outside the leaves has a row of its own."""
+    outside = counted_in_all - sum(counted.values())
+    found = {**counted, MERGES: outside} if outside else counted
+    names = [*planned, *(name for name in found if name not in planned)]
+    rows = (Difference(name, what, planned.get(name, 0), found.get(name, 0)) for name in names)
+    return tuple(row for row in rows if row.planned != row.counted)

@@ -1,0 +1,43 @@
+"""What eager PyTorch holds in memory for an operation: facts that each primitive tells of itself.
+
+They were measured with torch 2.13 on the CPU; `archbuilder.crosscheck` compares them with the torch that is installed.
+What a kernel needs for itself while it runs (its workspace) is no part of them.
+"""
+
+from typing import NamedTuple
+
+INDEX_BYTES = 8
+"""The size of the indices that max pooling gives beside its output, int64 whatever the type of the values."""
+
+
+class Allocation(NamedTuple):
+    """A tensor that an operation makes in evaluation.
+
+    Attributes:
+        values: How many values it has for one sample.
+        outlived_by: How many allocations of the same operation follow while it is still held; at the next one, or when
+            the operation returns, it is gone. Of the last, the output, it means nothing.
+        bytes_per_value: What a value takes; None is as the network's values.
+    """
+
+    values: int
+    outlived_by: int = 0
+    bytes_per_value: int | None = None
+
+
+class Kept(NamedTuple):
+    """What autograd keeps of an operation in training until its backward; the parameters are not counted.
+
+    Attributes:
+        arriving: Whether it keeps what arrives.
+        leaving: Whether it keeps what leaves.
+        values: How many further values it keeps for each sample.
+        per_batch: How many further values it keeps, whatever the size of the batch.
+        indices: How many indices it keeps for each sample.
+    """
+
+    arriving: bool = False
+    leaving: bool = False
+    values: int = 0
+    per_batch: int = 0
+    indices: int = 0

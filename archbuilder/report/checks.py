@@ -1,0 +1,69 @@
+"""A plan beside every counter."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.crosscheck.check import Check, CrossCheck
+
+_SHOWN = 20  # differences of a counter that are listed; the rest are counted
+
+
+def checks_table(check: CrossCheck) -> RenderableType:
+    """Give a row for each counter; then where it differs from the plan, and what it has no rule for."""
+    table = _table("left", "counter", "counts", plan="right", counted="right", verdict="left")
+    for row in check.checks:
+        verdict = Text("equal", "green") if row.equal else Text("DIFFERENT", "bold red")
+        table.add_row(row.counter, row.counts, f"{row.planned:,}", f"{row.counted:,}", verdict)
+    parts: list[RenderableType] = [table]
+    for row in check.checks:
+        parts += _differences(row)
+    for row in check.checks:
+        if row.unsupported:
+            parts.append(Text(f"{row.counter} has no rule for, and counts as nothing: {_operators(row)}", "dim"))
+    return Group(*parts)
+
+
+def checks_as_data(check: CrossCheck) -> dict[str, Any]:
+    """Give the checks as plain data for scripts; all differences, not only those that are shown."""
+    return {
+        "name": check.name,
+        "equal": check.equal,
+        "checks": [
+            {
+                "counter": row.counter,
+                "counts": row.counts,
+                "planned": row.planned,
+                "counted": row.counted,
+                "equal": row.equal,
+                "differences": [vars(difference) for difference in row.differences],
+                "unsupported": dict(row.unsupported),
+            }
+            for row in check.checks
+        ],
+    }
+
+
+def _differences(row: Check) -> list[RenderableType]:
+    if not row.differences:
+        return []
+    table = _table("left", "module", "operator", plan="right", counted="right")
+    for difference in row.differences[:_SHOWN]:
+        table.add_row(difference.module, difference.operator, f"{difference.planned:,}", f"{difference.counted:,}")
+    lines: list[RenderableType] = [Text(f"{row.counter}:"), table]
+    if len(row.differences) > _SHOWN:
+        lines.append(Text(f"and {len(row.differences) - _SHOWN:,} more"))
+    return lines
+
+
+def _operators(row: Check) -> str:
+    return ", ".join(f"{name.removeprefix('aten::')} ({times})" for name, times in sorted(row.unsupported.items()))
+
+
+def _table(first: str, *left: str, **others: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column, justify in (*((name, first) for name in left), *others.items()):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    return table

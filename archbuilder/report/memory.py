@@ -1,0 +1,109 @@
+"""What a network holds and moves, as a table and as data."""
+
+from typing import Any, NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.costs.memory import Optimiser, inference_memory, training_memory
+from archbuilder.costs.traffic import traffic
+from archbuilder.plan.plan import Plan
+from archbuilder.primitives import shape_text
+from archbuilder.report.numbers import plural, short
+
+BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+"""The bytes of a value, by torch's word for its type."""
+
+
+class Setting(NamedTuple):
+    """For what memory is worked out.
+
+    Attributes:
+        batch: Images at once.
+        dtype: The type of the values: a key of `BYTES`.
+        optimiser: Which optimiser trains.
+    """
+
+    batch: int
+    dtype: str
+    optimiser: Optimiser
+
+
+def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
+    """Give what is held and moved as plain data for scripts, in bytes."""
+    size = BYTES[setting.dtype]
+    inference = inference_memory(plan, batch=setting.batch, bytes_per_value=size)
+    training = training_memory(plan, batch=setting.batch, bytes_per_value=size, optimiser=setting.optimiser)
+    moved = traffic(plan, setting.batch, size)
+    layers = []
+    for layer in plan.layers:
+        indexes = [op.index for op in layer.ops]
+        ops = [moved.ops[index] for index in indexes]
+        bytes_moved, flops = sum(op.bytes for op in ops), sum(op.flops for op in ops)
+        highest = [inference.steps[index].highest for index in indexes]
+        layers.append(
+            {
+                "name": layer.name,
+                "output": list(layer.output_shape),
+                "allocated": sum(inference.steps[index].allocated for index in indexes),
+                "live": max(highest, default=0),
+                "moved": bytes_moved,
+                "intensity": flops / bytes_moved if bytes_moved else 0.0,
+            }
+        )
+    return {
+        "batch": setting.batch,
+        "dtype": setting.dtype,
+        "inference": {"peak": inference.peak, "at": inference.at, "weights": plan.parameters * size},
+        "training": {
+            "optimiser": setting.optimiser,
+            "weights": training.weights,
+            "gradients": training.gradients,
+            "optimiser_state": training.optimiser,
+            "activations": training.activations,
+            "total": training.total,
+        },
+        "traffic": {"read": moved.read, "written": moved.written, "flops": moved.flops, "intensity": moved.intensity},
+        "layers": layers,
+    }
+
+
+def memory_report(data: dict[str, Any]) -> RenderableType:
+    """Show what `memory_as_data` gives: a row a layer, then the totals with their conventions."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("layer", no_wrap=True)
+    for column in ("output", "allocated", "live at most", "moved", "FLOPs/byte"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for layer in data["layers"]:
+        moved = _bytes(layer["moved"]) if layer["moved"] else ""
+        intensity = f"{layer['intensity']:.1f}" if layer["intensity"] else ""
+        sizes = (_bytes(layer["allocated"]) if layer["allocated"] else "", _bytes(layer["live"]))
+        table.add_row(layer["name"], shape_text(tuple(layer["output"])), *sizes, moved, intensity)
+    inference, training, moved = data["inference"], data["training"], data["traffic"]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(
+        "inference",
+        f"{_bytes(inference['peak'])} at most, at {inference['at'] or 'the input'}; weights "
+        f"{_bytes(inference['weights'])} on top",
+    )
+    grid.add_row(
+        "training",
+        f"{_bytes(training['total'])} = weights {_bytes(training['weights'])} + gradients "
+        f"{_bytes(training['gradients'])} + {training['optimiser'].replace('_', ' with ')} "
+        f"{_bytes(training['optimiser_state'])} + kept for backward {_bytes(training['activations'])}",
+    )
+    grid.add_row(
+        "moved",
+        f"{_bytes(moved['read'])} read + {_bytes(moved['written'])} written; {moved['intensity']:.1f} FLOPs a byte",
+    )
+    note = (
+        f"for {plural(data['batch'], 'image')} in {data['dtype']}; live tensors as eager PyTorch holds them, without "
+        "kernels' own workspace; moved without caches or fusion"
+    )
+    return Group(table, grid, Text(note, "dim"))
+
+
+def _bytes(count: float) -> str:
+    text = short(count)
+    return f"{text}B" if " " in text else f"{text} B"

@@ -1,0 +1,79 @@
+"""Every shipped spec is what every counter counts; a wrong count is found and named."""
+
+import pytest
+from rich.console import Console
+
+import archbuilder
+from archbuilder.costs.quantities import activations
+from archbuilder.crosscheck.check import CrossCheck, cross_check
+from archbuilder.crosscheck.fvcore_count import Difference
+from archbuilder.primitives import Activation, Linear, Shape
+from archbuilder.primitives.held import Allocation
+from archbuilder.report.checks import checks_as_data, checks_table
+from archbuilder.spec.sources import shipped_names
+
+
+def shown(check: CrossCheck) -> str:
+    console = Console(width=150)
+    with console.capture() as capture:
+        console.print(checks_table(check))
+    return capture.get()
+
+
+@pytest.mark.parametrize("name", shipped_names("specs"))
+def test_every_shipped_spec_agrees_with_every_counter(name: str) -> None:
+    spec = archbuilder.load(name)
+    check = cross_check(spec)
+    assert check.equal, shown(check)
+    macs, values, flops, parameters, peak = (row.counted for row in check.checks)
+    assert macs == spec.plan().macs
+    assert values == activations(spec.plan())
+    assert flops <= 2 * macs
+    assert parameters == spec.plan().parameters + spec.plan().head_parameters
+    assert peak > 0
+
+
+def test_what_a_counter_has_no_rule_for_is_listed() -> None:
+    macs, values, flops, parameters, peak = cross_check(archbuilder.load("inception_digits").plan()).checks
+    assert macs.unsupported == {"aten::max_pool2d": 5}
+    assert values.unsupported == {"aten::adaptive_avg_pool2d": 1, "aten::batch_norm": 25, "aten::max_pool2d": 5}
+    assert flops.unsupported["aten::native_batch_norm"] == 25
+    assert not parameters.unsupported
+    assert not peak.unsupported
+
+
+def test_wrong_counts_are_named_by_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seven(self: Linear, *shapes: Shape) -> int:
+        return 7
+
+    monkeypatch.setattr(Linear, "macs", seven)
+    monkeypatch.setattr(Linear, "parameters", seven)
+    check = cross_check(archbuilder.load("inception_digits"))
+    macs, values, flops, parameters, peak = check.checks
+    assert not check.equal
+    assert macs.differences == (Difference("fc", "linear", 7, 1280),)
+    assert flops.differences == (Difference("fc", "flops", 14, 2560),)
+    wrong = {difference.module: difference for difference in parameters.differences}
+    assert wrong["fc"] == Difference("fc", "parameters", 7, 1290)
+    assert list(wrong) == ["fc", "aux1.fc1", "aux1.fc2"]
+    assert values.equal
+    assert peak.equal
+    text = shown(check)
+    assert text.count("DIFFERENT") == 3
+    assert "1,290" in text
+    data = checks_as_data(check)
+    assert not data["equal"]
+    assert data["checks"][3]["differences"][0] == vars(wrong["fc"])
+
+
+def test_a_wrong_allocation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(self: Activation, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+        return (Allocation(1),)
+
+    monkeypatch.setattr(Activation, "allocations", nothing)
+    check = cross_check(archbuilder.load("googlenet"))
+    peak = check.checks[-1]
+    assert not peak.equal
+    assert peak.differences[0] == Difference("conv1.activation", "allocation", 4, 4 * 64 * 112 * 112)
+    assert len(peak.differences) > 20
+    assert f"and {len(peak.differences) - 20:,} more" in shown(check)
