@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping, Set
 from numbers import Integral
 from typing import Any, NamedTuple
 
+_MOST_FACTORS = 24  # of a monomial
+_MOST_TERMS = 100_000  # of a product, before equal ones are added up
+
 Monomial = tuple[int, ...]
 """The numbers of the atoms that are multiplied, sorted; none is the constant 1."""
 
@@ -163,8 +166,8 @@ class Symbol:
 
     def __mul__(self, other: Any) -> Any:
         terms = _terms(other)
-        if terms is None:
-            return self.fixed() * other
+        if terms is None or self._grows_too_far(terms):
+            return self.fixed() * _fixed(other)
         product: dict[Monomial, int] = {}
         for first, a in self.terms.items():
             for second, b in terms.items():
@@ -173,6 +176,11 @@ class Symbol:
         return _number(self.trace, {monomial: factor for monomial, factor in product.items() if factor})
 
     __rmul__ = __mul__
+
+    def _grows_too_far(self, terms: Terms) -> bool:
+        """Tell whether a product would be too long to be of use: a small file may multiply again and again."""
+        degree = max(map(len, self.terms)) + max(map(len, terms), default=0)
+        return degree > _MOST_FACTORS or len(self.terms) * len(terms) > _MOST_TERMS
 
     def __floordiv__(self, other: Any) -> Any:
         terms = _terms(other)
