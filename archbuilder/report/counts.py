@@ -31,6 +31,10 @@ def comparison(plan: Plan, count: FvcoreCount, differences: list[Difference]) ->
         lines.append(table)
         if len(differences) > _SHOWN:
             lines.append(Text(f"and {len(differences) - _SHOWN:,} more"))
+        if any(row.planned and not row.counted for row in differences):
+            lines.append(
+                Text("fvcore leaves out layers whose values nothing takes: archbuilder lint names them (AB301)")
+            )
     lines.append(Text("fvcore counts a multiply-add once: these are MACs. One MAC is two FLOPs.", "dim"))
     if count.uncounted:
         names = ", ".join(f"{name.removeprefix('aten::')} ({times})" for name, times in sorted(count.uncounted.items()))

@@ -13,6 +13,7 @@ from rich.console import Console
 from archbuilder import load
 from archbuilder.costs.breakdown import By, breakdown
 from archbuilder.crosscheck.fvcore_count import FvcoreCount, compare
+from archbuilder.lint import RULES
 from archbuilder.primitives import Convolution, GlobalAvgPool, Linear, MaxPool, Shape
 from archbuilder.report.breakdown import print_breakdown
 from archbuilder.report.counts import counts_as_data
@@ -310,3 +311,12 @@ def test_shares_and_plurals() -> None:
     assert percent(75, 1000) == "7.5 %"
     assert percent(1, 0) == "—"
     assert [plural(count, "error") for count in (0, 1, 2, 1000)] == ["0 errors", "1 error", "2 errors", "1,000 errors"]
+
+
+def test_a_dead_layer_is_a_difference_that_is_explained(run: Run) -> None:
+    Path("dead.yaml").write_text(RULES["AB301"].bad)
+    done = run("flops", "dead.yaml")
+    assert done.returncode == 1
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["lost.conv", "conv", "4,718,592", "0"] in rows
+    assert "fvcore leaves out layers whose values nothing takes: archbuilder lint names them (AB301)" in done.stdout
