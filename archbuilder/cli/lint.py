@@ -2,7 +2,8 @@
 
 import json
 import sys
-from typing import Annotated
+import textwrap
+from typing import Annotated, TextIO
 
 import typer
 
@@ -37,15 +38,15 @@ def lint(
     if explain is not None:
         _explain(explain)
         return
-    if not specs:
-        raise typer.BadParameter("a spec is needed, or --explain CODE")
     for code in fix or ():
         _check_code(code)
         if not RULES[code].fix:
             raise ArchbuilderError(f"{code} offers no change: archbuilder lint --explain {code}")
+    if not specs:
+        raise typer.BadParameter("a spec is needed, or --explain CODE")
     loaded = [load(name) for name in specs]
     if fix:
-        loaded = [_fixed(spec, fix) for spec in loaded]
+        loaded = [_fixed(spec, fix, sys.stderr if as_json else sys.stdout) for spec in loaded]
     found = _report(loaded, as_json)
     if found:
         raise typer.Exit(1)
@@ -66,11 +67,11 @@ def _report(specs: list[NetworkSpec], as_json: bool) -> int:
     return len(findings)
 
 
-def _fixed(spec: NetworkSpec, codes: list[str]) -> NetworkSpec:
+def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
     """Change a spec's file as rules offer, show what changed, and give the spec as it is then."""
     from archbuilder.lint import criticise  # noqa: PLC0415
     from archbuilder.lint.change import apply  # noqa: PLC0415
-    from archbuilder.report.lint import changes_text, unfixable_text  # noqa: PLC0415
+    from archbuilder.report.lint import changes_text, finding_line, unfixable_text  # noqa: PLC0415
     from archbuilder.spec.writing import write_text  # noqa: PLC0415
 
     document, path = spec.document, spec.document.source.path
@@ -80,16 +81,22 @@ def _fixed(spec: NetworkSpec, codes: list[str]) -> NetworkSpec:
             f"{document.source.name}: a shipped spec is not changed: archbuilder new mine.yaml --from {name}"
         )
     findings = criticise(document).findings
-    changes = [finding.change for finding in findings if finding.code in codes and finding.change is not None]
     for line in unfixable_text(findings, codes):
         print(line, file=sys.stderr)
-    if not changes:
-        print(f"{document.source.name}: nothing to change for {', '.join(codes)}")
+    after = spec
+    for finding in findings:
+        if finding.code not in codes or finding.change is None:
+            continue
+        try:
+            after = NetworkSpec.from_source(apply(after.document, [finding.change]).source)
+        except ArchbuilderError as error:
+            print(f"{finding_line(finding)}: left as it is, since with that change:", file=sys.stderr)
+            print(textwrap.indent(str(error), "  "), file=sys.stderr)
+    if after is spec:
+        print(f"{document.source.name}: nothing to change for {', '.join(codes)}", file=out)
         return spec
-    changed = apply(document, changes)
-    after = NetworkSpec.from_source(changed.source)
-    print(changes_text(document, changed, (spec.plan(), after.plan())))
-    write_text(path, changed.source.text)
+    print(changes_text(document, after.document, (spec.plan(), after.plan())), file=out)
+    write_text(path.resolve(), after.text)  # a link stays one
     return after
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.costs.polynomials import Atoms, Guards, OverflowingError, Polynomials
+from archbuilder.costs.polynomials import Atoms, Guards, Held, OverflowingError, Polynomials
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError, did_you_mean
+from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network, try_plan
-from archbuilder.plan.recorder import LARGEST_PARAMETERS
+from archbuilder.plan.recorder import LARGEST_ACTIVATION, LARGEST_PARAMETERS
 from archbuilder.plan.symbols import Guard, Symbol, Terms, Trace, without
+from archbuilder.primitives.fields import LARGEST_WIDTH
 from archbuilder.spec.document import SpecDocument
 
 _AT_ONCE = 256  # candidates, whose monomials fit the processor's cache
@@ -64,6 +67,7 @@ class CostFunction:
         for name in self.sites:
             if name not in plan.sites:
                 raise ArchbuilderError(f"{plan.name} has no width {name!r}{did_you_mean(name, plan.sites)}")
+        self._names = set(self.sites)
         self._variants: list[_Variant] = []
         values = {name: plan.sites[name].value for name in self.sites}
         nowhere_zero = {name: value or 1 for name, value in values.items()}
@@ -80,15 +84,20 @@ class CostFunction:
                 more than 64 bits hold.
         """
         matrix = self._matrix(widths)
+        too_wide: Held = np.any(matrix > LARGEST_WIDTH, axis=1)  # no width is: such a row need not fit 64 bits
+        if too_wide.any():
+            matrix = np.where(too_wide[:, None], 0, matrix)
         counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
         is_network = np.zeros(len(matrix), dtype=bool)
         for start in range(0, len(matrix), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             try:
                 counts[:, part], is_network[part] = self._price(matrix[part])
-            except OverflowingError as error:
-                raise OverflowingError(start + error.candidate) from None
-        macs, parameters, activations = counts
+            except OverflowingError:
+                for row in range(start, min(start + _AT_ONCE, len(matrix))):
+                    counts[:, row], is_network[row] = self._planned(matrix[row], row)
+        is_network &= ~too_wide
+        macs, parameters, activations = np.where(is_network, counts, 0)
         return Prices(macs, parameters, activations, is_network)
 
     def price_one(self, widths: Mapping[str, int]) -> dict[str, int] | None:
@@ -96,9 +105,28 @@ class CostFunction:
 
         Args:
             widths: Its widths by site, all of `sites`.
+
+        Raises:
+            ArchbuilderError: A width is missing, or none of `sites`; or as `price` does.
         """
-        counts, is_network = self._price(self._matrix([[widths[name] for name in self.sites]]))
-        return dict(zip(QUANTITIES, map(int, counts[:, 0]), strict=True)) if is_network[0] else None
+        if widths.keys() != self._names:
+            missing = [name for name in self.sites if name not in widths]
+            unknown = [name for name in widths if name not in self._names]
+            what = f"lacks {missing[0]!r}" if missing else f"has no site {unknown[0]!r}"
+            raise ArchbuilderError(f"a candidate is a width for each of {len(self.sites)} sites: this one {what}")
+        prices = self.price([[widths[name] for name in self.sites]])
+        return {name: int(getattr(prices, name)[0]) for name in QUANTITIES} if prices.is_network[0] else None
+
+    def __repr__(self) -> str:
+        return f"CostFunction({self._document.header.name!r}: {len(self.sites)} sites)"
+
+    def _planned(self, row: NDArray[np.int64], candidate: int) -> tuple[list[int], bool]:
+        """Plan a candidate, which knows no limit of 64 bits but that of what is given."""
+        plan = try_plan(self._document, dict(zip(self.sites, map(int, row), strict=True)))[0]
+        counts = [count(plan) if plan else 0 for count in QUANTITIES.values()]
+        if max(counts) >= 2**63:
+            raise OverflowingError(candidate)
+        return counts, plan is not None
 
     def _matrix(self, widths: Any) -> NDArray[np.int64]:
         matrix = np.asarray(widths)
@@ -106,17 +134,17 @@ class CostFunction:
             raise ArchbuilderError(
                 f"found an array of shape {matrix.shape}, expected (candidates, {len(self.sites)}): a column a site"
             )
-        if not np.issubdtype(matrix.dtype, np.integer) or (matrix.size and matrix.min() < 0):
+        if (matrix.size and not np.issubdtype(matrix.dtype, np.integer)) or (matrix.size and matrix.min() < 0):
             raise ArchbuilderError("found widths that are no whole numbers from 0 on")
         return matrix.astype(np.int64, copy=False)
 
     def _price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        counts, left = self._variants[0].price(matrix) if self._variants else _nothing(matrix)
-        left = ~left
-        if not left.any():
-            return counts, ~left
-        counts[:, left] = 0
-        is_network = ~left
+        counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
+        is_network, left = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
+        if self._variants:  # the first one has nearly all
+            counts, is_network, refused = self._variants[0].price(matrix)
+            left = ~(is_network | refused)
+            counts[:, ~is_network] = 0
         for variant in self._variants[1:]:
             self._fill(variant, matrix, left, counts, is_network)
         while left.any():
@@ -125,9 +153,8 @@ class CostFunction:
             if len(self._variants) < _MOST_VARIANTS and self._add_variant(widths):
                 for variant in self._variants[-2:]:
                     self._fill(variant, matrix, left, counts, is_network)
-            elif plan := try_plan(self._document, widths)[0]:
-                counts[:, candidate] = [count(plan) for count in QUANTITIES.values()]
-                is_network[candidate] = True
+            else:
+                counts[:, candidate], is_network[candidate] = self._planned(matrix[candidate], candidate)
             left[candidate] = False
         return counts, is_network
 
@@ -142,10 +169,10 @@ class CostFunction:
         rows = np.flatnonzero(left)
         if not len(rows):
             return
-        some, held = variant.price(matrix[rows])
+        some, held, refused = variant.price(matrix[rows])
         counts[:, rows[held]] = some[:, held]
         is_network[rows[held]] = True
-        left[rows[held]] = False
+        left[rows[held | refused]] = False
 
     def _add_variant(self, widths: Mapping[str, int]) -> bool:
         """Compile the way that planning goes with these widths; tell whether they make a network."""
@@ -153,40 +180,46 @@ class CostFunction:
         plan = try_plan(self._document, widths, trace)[0]
         if plan is None:
             return False
-        parameters = _terms(plan.parameters)
-        parameters[()] = parameters.get((), 0) - LARGEST_PARAMETERS - 1
-        trace.guard(parameters, "<", True)  # planning ends there
+        _guard_limits(plan, trace)
         totals, guards = [_terms(count(plan)) for count in QUANTITIES.values()], list(trace.guards.values())
-        self._variants.append(_Variant(trace, self.sites, totals, guards))
+        variants = [_Variant(trace, self.sites, totals, guards)]
         present = {number for number, atom in enumerate(trace.atoms) if atom.kind == "present"}
         if present:
             # Most candidates leave no branch out: theirs are much shorter polynomials, which are tried first.
             there = [Guard(terms, "==", False) for n in present for terms in trace.atoms[n].operands]
             totals = [without(terms, present) for terms in totals]
             guards = [guard._replace(terms=without(guard.terms, present)) for guard in guards]
-            self._variants.insert(-1, _Variant(trace, self.sites, totals, [*guards, *there]))
+            variants.insert(0, _Variant(trace, self.sites, totals, [*guards, *there]))
+        own = self._matrix([[widths[name] for name in self.sites]])
+        if not any(variant.price(own)[1][0] for variant in variants):
+            return False  # what was traced must hold for itself: if not, planning does without
+        self._variants += variants
         return True
+
+
+def _guard_limits(plan: Plan, trace: Trace) -> None:
+    """Note the limits at which planning ends, heads included; the second more strictly than it is."""
+    with trace.requiring():
+        bool(plan.parameters + plan.head_parameters <= LARGEST_PARAMETERS)
+    ops = [op for layer in plan.all_layers() for op in layer.ops]
+    bool(sum(prod(op.output_shape) for op in ops) <= LARGEST_ACTIVATION)
 
 
 class _Variant:
     """One way that planning goes."""
 
     def __init__(self, trace: Trace, sites: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:
-        self._guards = Guards(guards)
+        self._guards = Guards(guards, trace)
         self._atoms = Atoms(trace, sites)
         self._polynomials = Polynomials([*totals, *self._guards.terms], len(trace.atoms))
 
-    def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Give the counts, a row for each quantity, and for which candidates they hold."""
+    def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], Held, Held]:
+        """Give the counts, a row for each quantity, for which candidates they hold, and which are no network."""
         columns = self._atoms(matrix)
         values = self._polynomials(columns)
-        counts = values[: len(QUANTITIES)]
-        return counts, self._guards(columns, values[len(QUANTITIES) :])
+        held, free = self._guards(columns, values[len(QUANTITIES) :])
+        return values[: len(QUANTITIES)], held, free & ~held
 
 
 def _terms(count: Any) -> dict[Any, int]:
     return dict(count.terms) if isinstance(count, Symbol) else {(): count}
-
-
-def _nothing(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    return np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64), np.zeros(len(matrix), dtype=bool)

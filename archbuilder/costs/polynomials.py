@@ -1,13 +1,14 @@
 """Polynomials over sites, worked out for many candidates at once."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.plan.symbols import Atom, Guard, Terms, Trace
+from archbuilder.plan.symbols import NEVER_NEGATIVE, Atom, Guard, Terms, Trace
 
 _EXACT = 2.0**53  # whole numbers below it are exact as floats, in which matrices are multiplied faster
 _LARGEST = 2.0**63
@@ -15,6 +16,9 @@ _SLACK = 1 - 1e-9  # of an estimate in floats
 
 Columns = NDArray[np.int64]
 """One row for each atom, one column for each candidate."""
+
+Held = NDArray[np.bool_]
+"""One truth value for each candidate."""
 
 
 class OverflowingError(ArchbuilderError):
@@ -171,65 +175,85 @@ def _value(atom: Atom, operands: list[NDArray[np.int64]]) -> NDArray[np.int64]:
         values, where = np.unique(operands[0], return_inverse=True)
         return np.array([atom.what(int(value)) for value in values], dtype=np.int64)[where]
     divisor = operands[1]
-    safe = np.where(divisor == 0, 1, divisor)  # where it is 0, a guard has been broken before
+    safe = np.where(divisor == 0, 1, divisor)  # where it is 0, a guard is broken
     return operands[0] // safe if atom.kind == "quotient" else operands[0] % safe
 
 
 class Guards:
     """The guards of a trace: for which candidates what was traced holds."""
 
-    def __init__(self, guards: Sequence[Guard]) -> None:
+    def __init__(self, guards: Sequence[Guard], trace: Trace) -> None:
         """Sort them: most are bounds of one atom, which are compared at once."""
-        low: dict[int, int] = {}
-        high: dict[int, int] = {}
         self.terms: list[Terms] = []
-        relations: list[tuple[str, bool]] = []
+        self._bounds = (_Bounds(), _Bounds())
+        relations: list[Guard] = []
         for guard in guards:
-            atom, bound = _bound(guard)
+            atom, bound = _bound(guard, trace)
             if atom is None:
                 self.terms.append(guard.terms)
-                relations.append((guard.relation, guard.outcome))
+                relations.append(guard)
                 continue
             below = guard.outcome == (guard.terms[(atom,)] > 0)
-            if below:
-                high[atom] = min(high.get(atom, bound), bound)
-            else:
-                low[atom] = max(low.get(atom, bound), bound)
-        bounded = sorted({*low, *high})
-        self._bounded = np.array(bounded, dtype=np.intp)
-        extremes = np.iinfo(np.int64)
-        self._low = np.array([low.get(atom, extremes.min) for atom in bounded], dtype=np.int64)[:, None]
-        self._high = np.array([high.get(atom, extremes.max) for atom in bounded], dtype=np.int64)[:, None]
-        self._below = np.array([relation == "<" for relation, _ in relations], dtype=bool)[:, None]
-        self._outcomes = np.array([outcome for _, outcome in relations], dtype=bool)[:, None]
+            self._bounds[guard.required].add(atom, bound, below=below)
+        self._below = np.array([guard.relation == "<" for guard in relations], dtype=bool)[:, None]
+        self._outcomes = np.array([guard.outcome for guard in relations], dtype=bool)[:, None]
+        self._required = np.array([guard.required for guard in relations], dtype=bool)[:, None]
 
-    def __call__(self, columns: Columns, values: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell for which candidates all of them hold.
+    def __call__(self, columns: Columns, values: NDArray[np.int64]) -> tuple[Held, Held]:
+        """Tell for which candidates all of them hold, and for which those hold that are not required.
 
         Args:
             columns: The values of the atoms.
             values: Those of `terms`, a row each.
         """
-        bounded = columns[self._bounded]
-        held: Any = ((bounded >= self._low) & (bounded <= self._high)).all(axis=0)
+        free, required = (bounds(columns) for bounds in self._bounds)
         if len(self.terms):
-            held &= (np.where(self._below, values < 0, values == 0) == self._outcomes).all(axis=0)
-        result: NDArray[np.bool_] = held
-        return result
+            kept = np.where(self._below, values < 0, values == 0) == self._outcomes
+            free = free & (kept | self._required).all(axis=0)
+            required = required & kept.all(axis=0)
+        return free & required, free
 
 
-def _bound(guard: Guard) -> tuple[int | None, int]:
+class _Bounds:
+    """Bounds of single atoms, which are compared at once."""
+
+    def __init__(self) -> None:
+        self._low: dict[int, int] = {}
+        self._high: dict[int, int] = {}
+
+    def add(self, atom: int, bound: int, *, below: bool) -> None:
+        """Add a bound, which is within it itself."""
+        side, tighter = (self._high, min) if below else (self._low, max)
+        side[atom] = tighter(side.get(atom, bound), bound)
+
+    @cached_property
+    def _compiled(self) -> tuple[Any, Any, Any]:
+        atoms, extremes = sorted({*self._low, *self._high}), np.iinfo(np.int64)
+        low = [self._low.get(atom, extremes.min) for atom in atoms]
+        high = [self._high.get(atom, extremes.max) for atom in atoms]
+        return np.array(atoms, dtype=np.intp), np.array(low)[:, None], np.array(high)[:, None]
+
+    def __call__(self, columns: Columns) -> Held:
+        """Tell for which candidates all of them hold."""
+        atoms, low, high = self._compiled
+        bounded = columns[atoms]
+        held: Held = ((bounded >= low) & (bounded <= high)).all(axis=0)
+        return held
+
+
+def _bound(guard: Guard, trace: Trace) -> tuple[int | None, int]:
     """Give the one atom that a guard bounds, and the last whole number that is within the bound.
 
-    Atoms are no less than 0 in a guard that one is not 0. In others, `a * atom + b < 0` is true up to ceil(-b / a) - 1
-    where a > 0, and from floor(-b / a) + 1 on where a < 0.
+    Where an atom is never below 0, that it is not 0 is a bound too. For others, `a * atom + b < 0` is true up to
+    ceil(-b / a) - 1 where a > 0, and from floor(-b / a) + 1 on where a < 0.
     """
     alone = [monomial for monomial in guard.terms if monomial]
     if len(alone) != 1 or len(alone[0]) != 1:
         return None, 0
     (atom,), factor, constant = alone[0], guard.terms[alone[0]], guard.terms.get((), 0)
     if guard.relation == "==":
-        return (atom, 1) if (factor, constant, guard.outcome) == (1, 0, False) else (None, 0)
+        never_negative = trace.atoms[atom].kind in NEVER_NEGATIVE
+        return (atom, 1) if never_negative and (factor, constant, guard.outcome) == (1, 0, False) else (None, 0)
     if factor > 0:
         last = -(constant // factor) - 1
         return atom, last if guard.outcome else last + 1

@@ -11,9 +11,11 @@ from archbuilder.plan.symbols import Symbol, Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.grammar import Member
-from archbuilder.spec.nodes import location
+from archbuilder.spec.nodes import Mapping, location
+from archbuilder.spec.validation import as_a_whole
 
-_TRANSPARENT = (Activation, BatchNorm, GroupNorm, Dropout, Identity)
+TRANSPARENT = (Activation, BatchNorm, GroupNorm, Dropout, Identity)
+"""What a reduction or a convolution is looked at through."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,24 +66,24 @@ class Subject:
         """
         self.document = document
         self.plan: Plan = plan_network(document)
-        self._members: dict[str, Member] = {}
-        names = [layer.name for layer in self.plan.layers]
-        for position, member in enumerate(document.layers):
-            self._members[member.name or (names[position] if position < len(names) else "")] = member
-        self._members |= {head.member.name: head.member for head in document.heads if head.member.name}
+        self._nodes = {layer.name: layer.node for layer in self.plan.all_layers()}
 
     # -- places ----------------------------------------------------------------------------------------------------
 
+    def node(self, layer: str) -> Mapping | None:
+        """Give the mapping of a top-level layer or head in the file; None for the network."""
+        return self._nodes.get(layer)
+
     def member(self, layer: str) -> Member | None:
-        """Give a top-level layer or head as the file has it; None where a repetition has another name than it."""
-        return self._members.get(layer)
+        """Give a top-level layer as the file's own list has it; None for a head."""
+        return next((member for member in self.document.layers if member.node is self.node(layer)), None)
 
     def place(self, layer: str, site: Site | None = None) -> Location:
         """Give the place of a width, or else of a layer, or else of the layers as a whole."""
         if site is not None and site.key in site.node.entries:
             return location(site.node.entries[site.key].value)
-        member = self.member(layer)
-        return member.where if member else self.document.root.key_location("layers")
+        node = self.node(layer)
+        return as_a_whole(node) if node else self.document.root.key_location("layers")
 
     @cached_property
     def _traced(self) -> dict[int, str]:
@@ -139,7 +141,7 @@ class Subject:
             found = self.plan.ops[number]
             if len(op.inputs) > 1 or len(self.takers[number]) > 1:
                 return None
-            if not isinstance(found.op, _TRANSPARENT):
+            if not isinstance(found.op, TRANSPARENT):
                 return found
             number = found.inputs[0]
         return None

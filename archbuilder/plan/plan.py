@@ -102,6 +102,7 @@ class PlannedLayer:
         parameters: Its trained numbers.
         macs: Its multiply-adds.
         ops: Its operations.
+        node: Its mapping in the file; a layer that is repeated under no name of its own shares it.
     """
 
     name: str
@@ -110,6 +111,7 @@ class PlannedLayer:
     parameters: int
     macs: int
     ops: tuple[PlannedOp, ...]
+    node: Mapping
 
 
 @dataclass(frozen=True, eq=False, slots=True)

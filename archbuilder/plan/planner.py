@@ -111,7 +111,7 @@ class _Planner:
         ops = tuple(self._expander.ops.all[self._ops_told :])
         self._ops_told += len(ops)
         parameters, macs = sum(op.parameters for op in ops), sum(op.macs for op in ops)
-        return PlannedLayer(name, word_of(member), after.shape, parameters, macs, ops)
+        return PlannedLayer(name, word_of(member), after.shape, parameters, macs, ops, member.node)
 
     def _head(self, head: Head) -> PlannedHead | None:
         member, where = head.member, head.member.place("after")

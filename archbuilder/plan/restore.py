@@ -1,6 +1,7 @@
 """Symbols through validation: values are checked as plain numbers and take their places again afterwards."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from annotated_types import Ge, Le
@@ -52,14 +53,17 @@ def restored(model: BaseModel, values: Mapping[str, Any], present: Any) -> Any:
 def _guard_bounds(symbol: Symbol, field: FieldInfo, present: Any) -> None:
     """Note that a symbol is within the bounds of a key, wherever the branch that it is in exists."""
     with_it = symbol.present() * present
-    exists_with_it = isinstance(present, Symbol) and with_it.terms == present.terms
+    exists_with_it = isinstance(present, Symbol) and with_it.terms == present.terms and symbol.never_negative
     for bound in field.metadata:
         outside = False
         if isinstance(bound, Le):
-            outside = symbol > bound.le
+            # Where the branch may be left out, a width above the bound is refused by planning alone.
+            with symbol.trace.requiring() if not isinstance(present, Symbol) else nullcontext():
+                outside = symbol > bound.le
         elif isinstance(bound, Ge):
             least: Any = bound.ge
-            outside = not (least <= 1 and exists_with_it) and symbol * present < least * present
+            with symbol.trace.requiring():
+                outside = not (least <= 1 and exists_with_it) and symbol * present < least * present
         assert not outside, "the value has been validated"
 
 

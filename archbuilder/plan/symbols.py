@@ -8,7 +8,8 @@ all widths that pass the guards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -45,11 +46,17 @@ class Guard(NamedTuple):
         terms: The polynomial.
         relation: `<` or `==`.
         outcome: Whether the condition held at the traced widths.
+        required: Whether there is no network where it is broken and all guards that are not required hold.
     """
 
     terms: Terms
     relation: str
     outcome: bool
+    required: bool = False
+
+
+NEVER_NEGATIVE = ("site", "present", "function")
+"""Kinds of atoms that are 0 or more; functions are of widths, and give widths."""
 
 
 class Trace:
@@ -64,6 +71,7 @@ class Trace:
         self.atoms: list[Atom] = []
         self.guards: dict[tuple[Any, ...], Guard] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
+        self._requiring = False
         self._presence: dict[int, int] = {}  # the atom that is 1 where another is not 0
 
     def site(self, name: str, value: int) -> Any:
@@ -110,8 +118,19 @@ class Trace:
     def guard(self, terms: Terms, relation: str, outcome: bool) -> bool:
         """Note which way a condition went."""
         key = (tuple(sorted(terms.items())), relation)
-        self.guards.setdefault(key, Guard(terms, relation, outcome))
+        known = self.guards.get(key)
+        if known is None or known.required > self._requiring:
+            self.guards[key] = Guard(terms, relation, outcome, self._requiring)
         return outcome
+
+    @contextmanager
+    def requiring(self) -> Iterator[None]:
+        """Note the conditions of the body as required: planning refuses what breaks them, and goes no other way."""
+        self._requiring = True
+        try:
+            yield
+        finally:
+            self._requiring = False
 
 
 class Symbol:
@@ -145,6 +164,15 @@ class Symbol:
     def mapped(self, function: Callable[[int], int]) -> Any:
         """Give what a function makes of it."""
         return self.trace.derived("function", (self.terms,), function(self.value), function)
+
+    @property
+    def never_negative(self) -> bool:
+        """Whether it is one product of widths, with a factor above 0: a sum or a quotient may be below 0."""
+        atoms = self.trace.atoms
+        return all(
+            factor > 0 and all(atoms[number].kind in NEVER_NEGATIVE for number in monomial)
+            for monomial, factor in self.terms.items()
+        )
 
     # -- arithmetic ------------------------------------------------------------------------------------------------
 
@@ -186,8 +214,9 @@ class Symbol:
         terms = _terms(other)
         if not terms:  # a number with a point, or 0
             return self.fixed() // other
+        if isinstance(other, Symbol):
+            bool(other)  # to divide by 0 is refused
         if terms == self.terms:
-            bool(self)
             return 1
         divisor = terms.get(()) if len(terms) == 1 else None
         if divisor and not any(factor % divisor for factor in self.terms.values()):
@@ -195,14 +224,16 @@ class Symbol:
         return self.trace.derived("quotient", (self.terms, terms), self.value // _value(other))
 
     def __rfloordiv__(self, other: Any) -> Any:
+        bool(self)
         return self.trace.derived("quotient", (_terms(other) or {}, self.terms), other // self.value)
 
     def __mod__(self, other: Any) -> Any:
         terms = _terms(other)
         if not terms:
             return self.fixed() % other
+        if isinstance(other, Symbol):
+            bool(other)
         if terms == self.terms:
-            bool(self)
             return 0
         divisor = terms.get(()) if len(terms) == 1 else None
         if divisor and not any(factor % divisor for factor in self.terms.values()):
@@ -210,6 +241,7 @@ class Symbol:
         return self.trace.derived("remainder", (self.terms, terms), self.value % _value(other))
 
     def __rmod__(self, other: Any) -> Any:
+        bool(self)
         return self.trace.derived("remainder", (_terms(other) or {}, self.terms), other % self.value)
 
     def __truediv__(self, other: Any) -> Any:

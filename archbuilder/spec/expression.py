@@ -175,10 +175,11 @@ def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
     if operator not in _ANY_VALUE:
         a, b = _number(a, operator, text), _number(b, operator, text)
     try:
-        result = _BINARY[operator][1](a, b)
+        result: Any = _BINARY[operator][1](a, b)
     except ZeroDivisionError:
         raise ExpressionError(f"{text!r}: divides by zero") from None
-    if isinstance(result, int | float) and not abs(result) <= _LARGEST:
+    is_number = isinstance(result, Real)
+    if is_number and not -_LARGEST <= result <= _LARGEST:
         raise ExpressionError(f"{text!r}: the result is too large")
     return result
 

@@ -1,9 +1,12 @@
 """Items of a list in a spec's text: taken away, or others put in their place."""
 
+import re
 from collections.abc import Sequence
 
 from archbuilder.errors import ArchbuilderError, Source
-from archbuilder.spec.nodes import Mapping, location
+from archbuilder.spec.nodes import Mapping, Scalar, location, walk
+
+_COMMENT = re.compile(r"(^|\s)#", re.MULTILINE)
 
 
 def replace_item(source: Source, node: Mapping, texts: Sequence[str]) -> str:
@@ -15,18 +18,26 @@ def replace_item(source: Source, node: Mapping, texts: Sequence[str]) -> str:
         texts: The new items, as YAML without their dashes.
 
     Raises:
-        ArchbuilderError: The item shares its lines with something else.
+        ArchbuilderError: The item shares its lines with something else, or has comments among its keys.
     """
     text, start = source.text, node.span.start
-    line_start = text.rfind("\n", 0, start) + 1
-    end = node.span.end
-    while end > start and text[end - 1] in " \t\r\n":
-        end -= 1
-    line_end = text.find("\n", end)
-    line_end = len(text) if line_end < 0 else line_end
+    end = _end(node) if not node.flow else node.span.end
+    line_start = max(text.rfind(break_, 0, start) for break_ in "\r\n") + 1
+    line_end = min(at for at in (text.find("\r", end), text.find("\n", end), len(text)) if at >= 0)
     lead, rest = text[line_start:start], text[end:line_end].strip()
     if lead.strip() != "-" or (rest and not rest.startswith("#")):
-        raise ArchbuilderError(f"{location(node)}: this layer shares its line with others; change it yourself")
+        raise ArchbuilderError(f"{location(node)}: this layer shares its lines with something else; change it yourself")
+    if _COMMENT.search(text[start:end]):
+        raise ArchbuilderError(f"{location(node)}: this layer has comments among its keys; change it yourself")
+    new_line = "\r\n" if "\r\n" in text else "\n"
     if not texts:
-        return text[:line_start] + text[line_end + 1 :]
-    return text[:start] + f"\n{lead}".join(texts) + text[end:]
+        return text[:line_start] + text[line_end:].removeprefix(new_line)
+    return text[:start] + f"{new_line}{lead}".join(texts) + text[end:]
+
+
+def _end(node: Mapping) -> int:
+    """Find where the last value of a mapping in blocks ends: its own span may reach over what follows it."""
+    return max(
+        [child.span.end for child in walk(node) if isinstance(child, Scalar) or child.flow],
+        default=node.span.end,
+    )

@@ -19,7 +19,7 @@ MESSAGES = {
     "with a reduction to 32 it would take 13,631,488$",
     "AB104": r"^the 1x1 before its 3x3 does not reduce \(64 of 64 channels\): the 3x3 costs 9,437,184 MACs, 74\.3 % "
     "of the network$",
-    "AB105": "^the share of 3x3 and larger outputs falls with depth: 71 % in mix1, 33 % in mix3; mix3 has 33 %$",
+    "AB105": "^the share of 3x3 and larger outputs falls with depth: 71 % in mix1, 33 % in mix3$",
     "AB106": r"^its pooled branch gives 64 of 128 channels, more than any other branch \(32\)$",
     "AB107": r"^its 5x5 takes 52,428,800 MACs; two 3x3 with 48 channels between would take 42,467,328, 18\.7 % of "
     "the network's MACs fewer$",

@@ -42,8 +42,10 @@ def _shares(subject: Subject) -> Iterator[Finding]:
     least = min(last, key=_share)
     message = (
         f"the share of 3x3 and larger outputs falls with depth: {early:.0f} % in {_span(first)}, {late:.0f} % in "
-        f"{_span(last)}; {least.layer} has {_share(least):.0f} %"
+        f"{_span(last)}"
     )
+    if third > 1:
+        message += f"; {least.layer} has {_share(least):.0f} %"
     yield Finding(SHARE.code, least.layer, message, subject.place(least.layer))
 
 

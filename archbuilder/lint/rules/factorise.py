@@ -87,6 +87,8 @@ def _change(subject: Subject, op: PlannedOp, kernels: list[tuple[int, int]], bet
         new = {**keys, "name": name, "out": keys["out"] if last else between, **size}
         if position > 1:
             new.pop("in", None)
+        if not last:
+            new.pop("lint", None)
         layers.append(new)
     return NewLayers(op.layer, [line.removeprefix("  - ") for line in to_yaml({"layers": layers}).splitlines()[1:]])
 
@@ -114,7 +116,7 @@ behind a sharp reduction, two 3x3 ones may cost more.
         "{name: small2, type: conv, out: 64, kernel: 3, padding: 1}",
     ),
     look=_stacked,
-    fix="puts 3x3 convolutions in the place of a `conv` of the file's own list",
+    fix="puts 3x3 convolutions in the place of a named `conv` of the file's own list",
 )
 
 ASYMMETRIC = Rule(
@@ -140,5 +142,5 @@ channels between are the geometric mean of those that arrive and leave, to a mul
         "{name: column, type: conv, out: 64, kernel: [7, 1], padding: [3, 0]}",
     ),
     look=_asymmetric,
-    fix="puts a 1xn and an nx1 convolution in the place of a `conv` of the file's own list",
+    fix="puts a 1xn and an nx1 convolution in the place of a named `conv` of the file's own list",
 )

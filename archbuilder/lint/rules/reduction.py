@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from archbuilder.lint.change import NewWidths
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject, area, kernel_text, multiple_of_8
+from archbuilder.lint.subject import TRANSPARENT, Subject, area, kernel_text, multiple_of_8
+from archbuilder.plan.plan import NETWORK_INPUT, PlannedOp
 from archbuilder.primitives import Convolution
 
 _SHARE_OF_LAYER = 0.2
 _SHARE_OF_NETWORK = 0.01
+_LEAST_REDUCED = 8  # channels: there is nothing to reduce of an image
 _DEAR = 9  # taps of a kernel
 
 
@@ -24,9 +26,13 @@ def _unreduced(subject: Subject) -> Iterator[Finding]:
             continue
         for ops in fork.branches:
             first = next((op for op in ops if isinstance(op.op, Convolution)), None)
+            if _reduced_before(subject, ops):
+                continue
             if first is None or area(first) < _DEAR or first.op.groups > 1 or first.layer not in layers:  # type: ignore[union-attr]
                 continue
             whole, channels = layers[first.layer].macs, first.input_shapes[0][0]
+            if channels < _LEAST_REDUCED:
+                continue
             if first.macs < _SHARE_OF_LAYER * whole or first.macs < _SHARE_OF_NETWORK * subject.plan.macs:
                 continue
             reduced = channels // 2
@@ -40,13 +46,24 @@ def _unreduced(subject: Subject) -> Iterator[Finding]:
             yield Finding(UNREDUCED.code, first.layer, message, subject.place(first.layer, subject.site(first)))
 
 
+def _reduced_before(subject: Subject, ops: tuple[PlannedOp, ...]) -> bool:
+    """Tell whether all branches take what one reduction before the fork gives."""
+    number = ops[0].inputs[0] if ops else NETWORK_INPUT
+    while number != NETWORK_INPUT:
+        op = subject.plan.ops[number]
+        if not isinstance(op.op, TRANSPARENT) or len(op.inputs) > 1:
+            return area(op) == 1 and op.output_shape[0] < op.input_shapes[0][0]
+        number = op.inputs[0]
+    return False
+
+
 def _reductions(subject: Subject) -> Iterator[Finding]:
     for op in subject.convolutions:
         before = subject.before(op)
         if before is None or area(op) < _DEAR or op.op.groups > 1 or area(before) != 1:  # type: ignore[union-attr]
             continue
         arriving, leaving = before.input_shapes[0][0], before.output_shape[0]
-        if leaving < arriving or op.macs < _SHARE_OF_NETWORK * subject.plan.macs:
+        if leaving < arriving or arriving < _LEAST_REDUCED or op.macs < _SHARE_OF_NETWORK * subject.plan.macs:
             continue
         site = subject.site(before)
         message = (
@@ -69,9 +86,9 @@ number of 5x5 convolutions is prohibitively dear on top of a layer with many cha
 the channels come before them. *Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567,
 section 2, principle 3) adds that neighbouring values are so correlated that little is lost by it.
 
-The rule looks at the first convolution of each branch of a concatenation, where its kernel has nine taps or more. It
-speaks where that takes at least 20 % of its layer's MACs and 1 % of the network's (both bounds are ours), and where a
-reduction to half the channels would save anything.
+The rule looks at the first convolution of each branch of a concatenation, where its kernel has nine taps or more and
+no 1x1 reduction stands right before the fork. It speaks where that takes at least 20 % of its layer's MACs and 1 % of
+the network's (both bounds are ours), and where a reduction to half the channels would save anything.
 """,
     bad=example(
         _STEM,

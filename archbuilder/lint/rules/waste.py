@@ -9,6 +9,7 @@ from archbuilder.lint.subject import Subject
 from archbuilder.plan.plan import NETWORK_INPUT, PlannedOp
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, Flatten, Identity, MaxPool, Primitive
 
+_BY_CHANNEL = (BatchNorm, Activation, Dropout, Identity)  # each channel alone, so that branches can be joined
 _SAME_AGAIN = ("none", "relu", "relu6")  # functions that change nothing the second time
 
 
@@ -24,7 +25,9 @@ def _removal(subject: Subject, layer: str, ops: int) -> Change | None:
     """Give the removal of a top-level layer, where the op at fault is all that it is."""
     whole = next((found for found in subject.plan.layers if found.name == layer), None)
     alone = whole is not None and len(whole.ops) == ops
-    return NewLayers(layer, ()) if alone and can_replace(subject.document, layer) else None
+    member = subject.member(layer)
+    once = member is not None and not member.sources and member.repeat is None and member.when is None
+    return NewLayers(layer, ()) if alone and once and can_replace(subject.document, layer) else None
 
 
 def _dead(subject: Subject) -> Iterator[Finding]:
@@ -59,7 +62,9 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
         )
         if again:
             message = f"{op.name} does again what {before.name} right before it has done"
-            yield Finding(DUPLICATE.code, op.layer, message, subject.place(op.layer), _removal(subject, op.layer, 1))
+            # Without the second norm it would be another function, if one that can be folded into the first.
+            change = None if isinstance(op.op, BatchNorm) else _removal(subject, op.layer, 1)
+            yield Finding(DUPLICATE.code, op.layer, message, subject.place(op.layer), change)
     for fork in subject.forks:
         if fork.fork.merge.op.type != "concat":
             continue
@@ -80,7 +85,7 @@ def _what(ops: tuple[PlannedOp, ...]) -> tuple[object, ...]:
     """Say what a branch of one convolution does, its width aside; nothing for any other branch."""
     if sum(isinstance(op.op, Convolution) for op in ops) != 1 or not isinstance(ops[0].op, Convolution):
         return ()
-    if ops[0].op.groups != 1 or any(len(op.inputs) > 1 for op in ops):
+    if ops[0].op.groups != 1 or not all(isinstance(op.op, _BY_CHANNEL) for op in ops[1:]):
         return ()
     return tuple((type(op.op), tuple(sorted(_settings(op).items()))) for op in ops)
 

@@ -1,0 +1,33 @@
+"""Whether a change that a rule offers would leave the rest of the network as it is."""
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.lint.change import Change, NewLayers, NewWidths, apply
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.subject import Subject
+from archbuilder.plan.plan import Plan
+from archbuilder.plan.planner import plan_network
+
+
+def offered(subject: Subject, finding: Finding) -> Change | None:
+    """Give a finding's change if the network can be with it: other layers keep their names, and what they take."""
+    change = finding.change
+    if change is None or finding.silenced is not None:
+        return None
+    try:
+        after = plan_network(apply(subject.document, [change]))
+    except ArchbuilderError:  # what refers to the layer, or must be as wide as it, does not allow it
+        return None
+    if isinstance(change, NewWidths) or _others(subject.plan, change) == _others(after, change):
+        return change
+    return None
+
+
+def _others(plan: Plan, change: NewLayers) -> list[object]:
+    """Describe the ops of the layers that a change is not about."""
+    new = {change.layer, *(f"{change.layer}_{number}" for number in range(1, len(change.layers) + 1))}
+    return [
+        (op.name, type(op.op), op.input_shapes, op.output_shape)
+        for layer in plan.all_layers()
+        if layer.name not in new
+        for op in layer.ops
+    ]

@@ -1,0 +1,122 @@
+"""What is offered keeps the file's layout, and is offered only where the rest of the network stays as it is."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archbuilder import ArchbuilderError, NetworkSpec, load
+from archbuilder.lint import Finding, criticise
+from archbuilder.lint.change import NewLayers, apply
+
+HEAD = "input: {channels: 3, height: 32, width: 32}\nclasses: 10\nlayers:\n"
+TAIL = "  - {name: gap, type: global_avg_pool}\n  - {name: flatten, type: flatten}\n  - {name: fc, type: linear, out: 10}\n"
+CONV = "  - {name: conv1, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}\n"
+LARGE = "  - {name: large, type: conv, out: 64, kernel: 5, padding: 2}\n"
+
+
+def found(text: str, code: str) -> list[Finding]:
+    return [finding for finding in criticise(NetworkSpec.from_text(text).document).findings if finding.code == code]
+
+
+def test_a_layer_in_block_style_keeps_what_stands_behind_it() -> None:
+    layers = "  - name: large\n    type: conv\n    out: 64\n    kernel: 5\n    padding: 2\n\n  # the classifier\n"
+    document = NetworkSpec.from_text(HEAD + CONV + layers + TAIL).document
+    changed = apply(document, [NewLayers("large", ["{name: a, type: dropout}", "{name: b, type: dropout}"])])
+    new = "  - {name: a, type: dropout}\n  - {name: b, type: dropout}\n\n  # the classifier\n"
+    assert changed.source.text == HEAD + CONV + new + TAIL
+    assert apply(document, [NewLayers("large", [])]).source.text == HEAD + CONV + "\n  # the classifier\n" + TAIL
+
+
+def test_a_layer_with_comments_among_its_keys_is_left_to_its_writer() -> None:
+    layers = "  - name: large # large\n    type: conv\n    out: 64 # wide\n    kernel: 5\n    padding: 2\n"
+    text = HEAD + CONV + layers + TAIL
+    with pytest.raises(
+        ArchbuilderError, match=r"^<text>:5:5: this layer has comments among its keys; change it yourself$"
+    ):
+        apply(NetworkSpec.from_text(text).document, [NewLayers("large", [])])
+    (finding,) = found(text, "AB108")
+    assert finding.change is None
+
+
+def test_line_breaks_are_those_of_the_file() -> None:
+    text = (HEAD + CONV + LARGE + TAIL).replace("\n", "\r\n")
+    (finding,) = found(text, "AB108")
+    assert finding.change is not None
+    changed = apply(NetworkSpec.from_text(text).document, [finding.change]).source.text
+    assert "large_1" in changed
+    assert changed.replace("\r\n", "").count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("layers", "code"),
+    [
+        # it takes something else than the layer before it
+        (
+            CONV + "  - {name: other, type: conv, out: 64, kernel: 1}\n  - {name: i, type: identity, from: conv1}\n"
+            "  - {name: e, type: conv, out: 32, kernel: 1}\n"
+            "  - {name: f, type: conv, from: [other, e], out: 64, kernel: 1}\n",
+            "AB301",
+        ),
+        # a later layer takes it by name
+        (
+            CONV + "  - {name: i, type: identity}\n  - {name: e, type: conv, from: [i, conv1], out: 64, kernel: 1}\n",
+            "AB301",
+        ),
+        # layers without a name behind it are named by their position
+        (CONV + "  - {name: i, type: identity}\n  - {type: conv, out: 64, kernel: 1}\n", "AB301"),
+        (CONV + LARGE + "  - {type: conv, out: 64, kernel: 1}\n", "AB108"),
+        # its new name is taken
+        (CONV + LARGE + "  - {name: large_1, type: conv, out: 64, kernel: 1}\n", "AB108"),
+        # a depthwise convolution is as wide as what arrives
+        ("  - {name: c, type: conv, out: 12, kernel: 3, groups: 3}\n", "AB201"),
+    ],
+)
+def test_nothing_is_offered_where_the_rest_would_change(layers: str, code: str) -> None:
+    findings = found(HEAD + layers + TAIL, code)
+    assert findings
+    assert all(finding.change is None for finding in findings)
+
+
+def test_a_layer_that_a_head_taps_is_not_taken_away() -> None:
+    head = "aux:\n  - {name: aux1, after: again, pool_output: 2, channels: 8, hidden: 8}\n"
+    text = HEAD + CONV + "  - {name: again, type: activation, function: relu}\n" + TAIL + head
+    (finding,) = found(text, "AB302")
+    assert finding.change is None
+
+
+def test_group_norms_need_branches_apart() -> None:
+    branch = "[{type: conv, out: 16, kernel: 1}, {type: group_norm, groups: 4}]"
+    assert found(f"{HEAD}{CONV}  - {{name: mix, concat: [{branch}, {branch}]}}\n{TAIL}", "AB302") == []
+
+
+def test_a_silence_inside_a_member_is_told() -> None:
+    branch = '[{type: conv, out: 12, kernel: 1, lint: {AB201: "meant"}}]'
+    (finding,) = found(f"{HEAD}{CONV}  - {{name: mix, concat: [{branch}, []]}}\n{TAIL}", "AB001")
+    assert finding.message == "a silence counts at a member of the file's own list: at mix, not inside it"
+
+
+def test_a_layer_without_a_name_is_silenced_too() -> None:
+    layer = '  - {type: conv, out: 12, kernel: 1, lint: {AB201: "meant"}}\n'
+    criticism = criticise(NetworkSpec.from_text(HEAD + CONV + layer + TAIL).document)
+    assert [(finding.code, finding.layer) for finding in criticism.silenced] == [("AB201", "1")]
+
+
+def test_the_place_of_a_layer_behind_one_that_is_left_out() -> None:
+    layers = CONV + "  - {type: dropout, when: $classes > 100}\n  - {type: dropout, p: 0}\n"
+    (finding,) = found(HEAD + layers + TAIL, "AB301")
+    assert finding.where.line == 6
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_stays_a_link(
+    run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("real.yaml").write_text(HEAD + CONV + LARGE + TAIL)
+    Path("link.yaml").symlink_to("real.yaml")
+    run("lint", "--fix", "AB108", "link.yaml")
+    assert Path("link.yaml").is_symlink()
+    assert "large_1.out" in load("real.yaml").widths
