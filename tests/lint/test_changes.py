@@ -12,7 +12,11 @@ from archbuilder.lint import Finding, criticise
 from archbuilder.lint.change import NewLayers, apply
 
 HEAD = "input: {channels: 3, height: 32, width: 32}\nclasses: 10\nlayers:\n"
-TAIL = "  - {name: gap, type: global_avg_pool}\n  - {name: flatten, type: flatten}\n  - {name: fc, type: linear, out: 10}\n"
+TAIL = """\
+  - {name: gap, type: global_avg_pool}
+  - {name: flatten, type: flatten}
+  - {name: fc, type: linear, out: 10}
+"""
 CONV = "  - {name: conv1, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}\n"
 LARGE = "  - {name: large, type: conv, out: 64, kernel: 5, padding: 2}\n"
 
