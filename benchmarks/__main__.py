@@ -41,6 +41,12 @@ class Row(NamedTuple):
     ratio: float
     bound: str
 
+    @property
+    def verdict(self) -> str:
+        """Say so where a bound is not met."""
+        sign, _, number = self.bound.partition(" ")
+        return ": **not met**" if sign == "<=" and self.ratio > float(number.split()[0]) else ""
+
     def shared_among(self, count: int) -> "Row":
         """The same, with the ratio that of one of so many."""
         return self._replace(ratio=self.ratio / count)
@@ -191,6 +197,14 @@ def monsters() -> str:
     )
 
 
+_TRACES = (
+    "fvcore's trace runs the network several times: it takes as long as the machine's convolutions do, while",
+    "planning is Python alone. On a machine where GoogLeNet's trace took 2.2 s, planning took 0.0053 of it; where",
+    "it takes 0.14 s, the bound of 0.01 leaves 1.4 ms for 140 operations with their names, places and errors, and",
+    "planning takes about 12 ms.",
+)
+
+
 def processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
         if line.startswith("model name"):
@@ -213,8 +227,8 @@ def report(rows: list[Row], worst: str) -> str:
     ]
     for row in rows:
         mine, theirs = f"{row.seconds * 1000:.1f} ms", f"{row.seconds_against * 1000:.1f} ms"
-        lines.append(f"| {row.what} | {mine} | {row.against} | {theirs} | {row.ratio:.3g} | {row.bound} |")
-    return "\n".join([*lines, "", worst]) + "\n"
+        lines.append(f"| {row.what} | {mine} | {row.against} | {theirs} | {row.ratio:.3g} | {row.bound}{row.verdict} |")
+    return "\n".join([*lines, "", *_TRACES, "", worst]) + "\n"
 
 
 def main() -> None:

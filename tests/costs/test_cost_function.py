@@ -180,10 +180,11 @@ layers:
     assert fits.macs.tolist() == [10**6 * (3 * 8 + 8 * 999_999 + 999_999 * 900_000 + 900_000) + 900_000 * 4]
     wide = function.price([[8, 8, 8]] * 300 + [[900_000, 999_999, 8]] + [[8, 8, 9]])
     assert wide.macs[301] == 10**6 * (3 * 8 + 8 * 8 + 8 * 9 + 9) + 9 * 4
-    far = [[8, 8, 8]] * 300 + [[10**6, 10**6, 10**6]]
-    tall = CostFunction(NetworkSpec.from_text(text.replace("height: 1000", "height: 9000")).document)
+    tall = text.replace("height: 1000, width: 1000", "height: 10000, width: 10000")
+    large = tall.replace("out: 8, kernel: 1}\n  - {name: c,", "out: 8, kernel: 31, padding: 15}\n  - {name: c,")
+    function = CostFunction(NetworkSpec.from_text(large).document)
     with pytest.raises(ArchbuilderError, match=r"^candidate 300: a count of it is 2\*\*63 or more"):
-        tall.price(far)
+        function.price([[8, 8, 8]] * 300 + [[10_000, 10_000, 8]])
 
 
 def test_a_network_that_no_machine_holds_is_none() -> None:
