@@ -189,6 +189,11 @@ def _ops(node: TreeNode) -> Iterator[PlannedOp]:
         yield node.merge
 
 
+def is_map(op: PlannedOp) -> bool:
+    """Tell whether what leaves an op has more than one place: what a classifier ends with has not."""
+    return len(op.output_shape) == 3 and op.output_shape[1:] != (1, 1)
+
+
 def area(op: PlannedOp) -> int:
     """Give the number of taps of a convolution's kernel; 0 for anything else."""
     return op.op.kernel_size[0] * op.op.kernel_size[1] if isinstance(op.op, Convolution) else 0

@@ -128,3 +128,13 @@ def test_a_head_too_near_the_end() -> None:
 def test_a_network_with_a_multiplier_offers_no_widths() -> None:
     text = RULES["AB201"].bad.replace("classes: 10", "classes: 10\nwidth: 1.5\ndivisor: 1")
     assert [finding.change for finding in findings(text, "AB201")] in ([], [None])
+
+
+def test_a_pool_to_one_pixel_inside_a_branch_is_not_the_end() -> None:
+    gate = (
+        "  - multiply:\n      - []\n      - - {type: global_avg_pool}\n"
+        "        - {type: convolution, out: 32, kernel: 1}\n"
+        "        - {type: activation, function: sigmoid}\n"
+    )
+    text = RULES["AB112"].good.replace("  - {name: conv2", f"{gate}  - {{name: conv2")
+    assert findings(text, "AB112") == []

@@ -1,12 +1,12 @@
 """Rules about how much of the image a network keeps on its way."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from math import prod
 
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject
+from archbuilder.lint.subject import Subject, is_map
 from archbuilder.primitives import Shape, shape_text
 
 _EARLY = 1 / 3  # of the depth
@@ -16,9 +16,7 @@ _LEAST = 0.1
 
 def _bottlenecks(subject: Subject) -> Iterator[Finding]:
     before, seen = subject.plan.input_shape, 0
-    for op in subject.cuts:
-        if len(op.output_shape) != 3 or op.output_shape[1:] == (1, 1):
-            return  # what a classifier ends with
+    for op in takewhile(is_map, subject.cuts):
         kept = prod(op.output_shape) / prod(before)
         position = subject.depths[op.index] / max(subject.depth, 1)
         least = _LEAST_EARLY if position <= _EARLY else _LEAST
@@ -36,10 +34,8 @@ def _bottlenecks(subject: Subject) -> Iterator[Finding]:
 
 def _growth(subject: Subject) -> Iterator[Finding]:
     ends: list[tuple[Shape, str]] = []
-    for op in subject.cuts:
+    for op in takewhile(is_map, subject.cuts):
         shape = op.output_shape
-        if len(shape) != 3 or shape[1:] == (1, 1):
-            break
         if ends and ends[-1][0][1:] == shape[1:]:
             ends[-1] = (shape, op.layer)
         else:

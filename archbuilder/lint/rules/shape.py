@@ -1,11 +1,12 @@
 """Rules about the network as a whole: its balance, and how far it sees."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from archbuilder.costs.geometry import geometry
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject
+from archbuilder.lint.subject import Subject, is_map
 
 _LEAST, _MOST = 1.0, 64.0  # channels of mean width for each layer of depth
 
@@ -30,13 +31,10 @@ def _balance(subject: Subject) -> Iterator[Finding]:
 def _field(subject: Subject) -> Iterator[Finding]:
     fields = geometry(subject.plan)
     size = subject.plan.input_shape[1:]
-    last = None
-    for op in subject.plan.ops:
-        if len(op.output_shape) != 3 or op.output_shape[1:] == (1, 1):
-            break
-        last = op
-    if last is None:
+    maps = list(takewhile(is_map, subject.cuts))  # a pool to one pixel inside of a branch ends nothing
+    if not maps:
         return
+    last = maps[-1]
     high, wide = fields[last.index].receptive_field
     if high >= size[0] and wide >= size[1]:
         return
