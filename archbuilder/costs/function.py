@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.costs.polynomials import Atoms, Guards, Held, OverflowingError, Polynomials
+from archbuilder.costs.guards import Guards, Held
+from archbuilder.costs.polynomials import Atoms, Polynomials
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network, try_plan
 from archbuilder.plan.recorder import LARGEST_ACTIVATION, LARGEST_PARAMETERS
-from archbuilder.plan.symbols import Guard, Symbol, Terms, Trace, without
+from archbuilder.plan.symbols import Guard, Terms, Trace, terms_of, without
 from archbuilder.primitives.fields import LARGEST_WIDTH
 from archbuilder.spec.document import SpecDocument
 
@@ -92,8 +93,8 @@ class CostFunction:
         for start in range(0, len(matrix), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             try:
-                counts[:, part], is_network[part] = self._price(matrix[part])
-            except OverflowingError:
+                counts[:, part], is_network[part] = self._price(matrix[part], start)
+            except OverflowError:
                 for row in range(start, min(start + _AT_ONCE, len(matrix))):
                     counts[:, row], is_network[row] = self._planned(matrix[row], row)
         is_network &= ~too_wide
@@ -121,11 +122,17 @@ class CostFunction:
         return f"CostFunction({self._document.header.name!r}: {len(self.sites)} sites)"
 
     def _planned(self, row: NDArray[np.int64], candidate: int) -> tuple[list[int], bool]:
-        """Plan a candidate, which knows no limit of 64 bits but that of what is given."""
-        plan = try_plan(self._document, dict(zip(self.sites, map(int, row), strict=True)))[0]
+        """Plan a candidate: what is on the way to its counts may be larger than they are.
+
+        Raises:
+            ArchbuilderError: A count does not fit 64 bits; `candidate` is its position.
+        """
+        plan = try_plan(self._document, self._widths(row))[0]
         counts = [count(plan) if plan else 0 for count in QUANTITIES.values()]
         if max(counts) >= 2**63:
-            raise OverflowingError(candidate)
+            raise ArchbuilderError(
+                f"candidate {candidate:,}: a count of it is 2**63 or more, which 64 bits do not hold"
+            )
         return counts, plan is not None
 
     def _matrix(self, widths: Any) -> NDArray[np.int64]:
@@ -138,7 +145,7 @@ class CostFunction:
             raise ArchbuilderError("found widths that are no whole numbers from 0 on")
         return matrix.astype(np.int64, copy=False)
 
-    def _price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _price(self, matrix: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
         is_network, left = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
         if self._variants:  # the first one has nearly all
@@ -149,14 +156,16 @@ class CostFunction:
             self._fill(variant, matrix, left, counts, is_network)
         while left.any():
             candidate = int(np.flatnonzero(left)[0])
-            widths = dict(zip(self.sites, map(int, matrix[candidate]), strict=True))
-            if len(self._variants) < _MOST_VARIANTS and self._add_variant(widths):
+            if len(self._variants) < _MOST_VARIANTS and self._add_variant(self._widths(matrix[candidate])):
                 for variant in self._variants[-2:]:
                     self._fill(variant, matrix, left, counts, is_network)
             else:
-                counts[:, candidate], is_network[candidate] = self._planned(matrix[candidate], candidate)
+                counts[:, candidate], is_network[candidate] = self._planned(matrix[candidate], start + candidate)
             left[candidate] = False
         return counts, is_network
+
+    def _widths(self, row: NDArray[np.int64]) -> dict[str, int]:
+        return dict(zip(self.sites, map(int, row), strict=True))
 
     @staticmethod
     def _fill(
@@ -181,7 +190,19 @@ class CostFunction:
         if plan is None:
             return False
         _guard_limits(plan, trace)
-        totals, guards = [_terms(count(plan)) for count in QUANTITIES.values()], list(trace.guards.values())
+        try:
+            variants = self._compiled(plan, trace)
+            own = self._matrix([[widths[name] for name in self.sites]])
+            if not any(variant.price(own)[1][0] for variant in variants):
+                return False  # what was traced must hold for itself: if not, planning does without
+        except OverflowError:
+            return False
+        self._variants += variants
+        return True
+
+    def _compiled(self, plan: Plan, trace: Trace) -> "list[_Variant]":
+        """Compile a traced plan; where branches may be left out, twice, that of none left out first."""
+        totals, guards = [terms_of(count(plan)) for count in QUANTITIES.values()], list(trace.guards.values())
         variants = [_Variant(trace, self.sites, totals, guards)]
         present = {number for number, atom in enumerate(trace.atoms) if atom.kind == "present"}
         if present:
@@ -190,11 +211,7 @@ class CostFunction:
             totals = [without(terms, present) for terms in totals]
             guards = [guard._replace(terms=without(guard.terms, present)) for guard in guards]
             variants.insert(0, _Variant(trace, self.sites, totals, [*guards, *there]))
-        own = self._matrix([[widths[name] for name in self.sites]])
-        if not any(variant.price(own)[1][0] for variant in variants):
-            return False  # what was traced must hold for itself: if not, planning does without
-        self._variants += variants
-        return True
+        return variants
 
 
 def _guard_limits(plan: Plan, trace: Trace) -> None:
@@ -219,7 +236,3 @@ class _Variant:
         values = self._polynomials(columns)
         held, free = self._guards(columns, values[len(QUANTITIES) :])
         return values[: len(QUANTITIES)], held, free & ~held
-
-
-def _terms(count: Any) -> dict[Any, int]:
-    return dict(count.terms) if isinstance(count, Symbol) else {(): count}

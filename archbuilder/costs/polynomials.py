@@ -1,14 +1,12 @@
 """Polynomials over sites, worked out for many candidates at once."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.errors import ArchbuilderError
-from archbuilder.plan.symbols import NEVER_NEGATIVE, Atom, Guard, Terms, Trace
+from archbuilder.plan.symbols import Atom, Terms, Trace
 
 _EXACT = 2.0**53  # whole numbers below it are exact as floats, in which matrices are multiplied faster
 _LARGEST = 2.0**63
@@ -16,21 +14,6 @@ _SLACK = 1 - 1e-9  # of an estimate in floats
 
 Columns = NDArray[np.int64]
 """One row for each atom, one column for each candidate."""
-
-Held = NDArray[np.bool_]
-"""One truth value for each candidate."""
-
-
-class OverflowingError(ArchbuilderError):
-    """A count is more than 64 bits hold: an error, never another number.
-
-    Attributes:
-        candidate: The position of the first candidate that it is too much of.
-    """
-
-    def __init__(self, candidate: int) -> None:
-        super().__init__(f"candidate {candidate:,}: a count of it is 2**63 or more, which 64 bits do not hold")
-        self.candidate = candidate
 
 
 class Polynomials:
@@ -42,24 +25,24 @@ class Polynomials:
         Args:
             polynomials: Each as the coefficients of its monomials.
             atoms: How many atoms there are.
+
+        Raises:
+            OverflowError: A coefficient does not fit 64 bits.
         """
         monomials = {monomial: row for row, monomial in enumerate(dict.fromkeys(m for p in polynomials for m in p))}
         self._factors = np.zeros((len(polynomials), len(monomials)), dtype=np.int64)
         for row, terms in enumerate(polynomials):
             for monomial, factor in terms.items():
-                if abs(factor) >= _LARGEST:
-                    raise OverflowingError(0)
                 self._factors[row, monomials[monomial]] = factor
         self._floats = self._factors.astype(np.float64)
         self._magnitudes = np.abs(self._floats)
-        degree = max(1, *map(len, monomials))
+        degree = max(map(len, monomials), default=0)
         # The row behind the atoms is all ones: it fills up monomials of a lower degree.
-        padded = np.full((len(monomials), degree), atoms, dtype=np.intp)
+        padded = np.full((len(monomials), max(1, degree)), atoms, dtype=np.intp)
         for row, monomial in enumerate(monomials):
             padded[row, : len(monomial)] = monomial
-        self._factored = [np.ascontiguousarray(padded[:, place]) for place in range(degree)]
+        self._factored = [np.ascontiguousarray(padded[:, place]) for place in range(max(1, degree))]
         self._room: dict[tuple[str, int], tuple[Any, Any]] = {}
-        self._safe: Any = None  # values of the atoms up to which floats are exact
 
     def __call__(self, columns: Columns) -> NDArray[np.int64]:
         """Work them out.
@@ -71,25 +54,18 @@ class Polynomials:
             A row for each polynomial, a column for each candidate.
 
         Raises:
-            OverflowingError: A value does not fit 64 bits.
+            OverflowError: A value does not fit 64 bits.
         """
-        largest = columns.max(axis=1)
-        np.maximum(largest, -columns.min(axis=1), out=largest)
-        if self._safe is not None and (largest <= self._safe).all():
-            exact = True
-        else:
-            bound = (self._magnitudes @ self._products(largest[:, None].astype(np.float64))).max(initial=0)
-            exact = bool(bound < _EXACT * _SLACK)
-            if exact:
-                self._safe = largest if self._safe is None else np.maximum(self._safe, largest)
-                if (self._magnitudes @ self._products(self._safe[:, None].astype(np.float64))).max(initial=0) >= _EXACT:
-                    self._safe = largest
-            elif bound >= _LARGEST * _SLACK:
-                self._check(columns)
-        if exact:
+        largest = np.maximum(columns.max(axis=1), -columns.min(axis=1)).astype(np.float64)
+        bound = (self._magnitudes @ np.prod([largest[rows] for rows in self._factored], axis=0)).max(initial=0)
+        if bound < _EXACT * _SLACK:
             whole: Columns = (self._floats @ self._products(columns.astype(np.float64))).astype(np.int64)
             return whole
-        values: NDArray[np.int64] = self._factors @ self._products(columns)
+        if bound >= _LARGEST * _SLACK:
+            estimates = self._magnitudes @ self._products(np.abs(columns.astype(np.float64)))
+            if estimates.max(initial=0) >= _LARGEST * _SLACK:
+                raise OverflowError
+        values: Columns = self._factors @ self._products(columns)
         return values
 
     def _products(self, columns: Any) -> Any:
@@ -104,12 +80,6 @@ class Polynomials:
             np.take(columns, rows, axis=0, out=factors, mode="clip")
             np.multiply(products, factors, out=products)
         return products
-
-    def _check(self, columns: Columns) -> None:
-        estimates = (self._magnitudes @ self._products(np.abs(columns.astype(np.float64)))).max(axis=0)
-        too_large = np.flatnonzero(estimates >= _LARGEST * _SLACK)
-        if len(too_large):
-            raise OverflowingError(int(too_large[0]))
 
 
 class Atoms:
@@ -177,85 +147,3 @@ def _value(atom: Atom, operands: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     divisor = operands[1]
     safe = np.where(divisor == 0, 1, divisor)  # where it is 0, a guard is broken
     return operands[0] // safe if atom.kind == "quotient" else operands[0] % safe
-
-
-class Guards:
-    """The guards of a trace: for which candidates what was traced holds."""
-
-    def __init__(self, guards: Sequence[Guard], trace: Trace) -> None:
-        """Sort them: most are bounds of one atom, which are compared at once."""
-        self.terms: list[Terms] = []
-        self._bounds = (_Bounds(), _Bounds())
-        relations: list[Guard] = []
-        for guard in guards:
-            atom, bound = _bound(guard, trace)
-            if atom is None:
-                self.terms.append(guard.terms)
-                relations.append(guard)
-                continue
-            below = guard.outcome == (guard.terms[(atom,)] > 0)
-            self._bounds[guard.required].add(atom, bound, below=below)
-        self._below = np.array([guard.relation == "<" for guard in relations], dtype=bool)[:, None]
-        self._outcomes = np.array([guard.outcome for guard in relations], dtype=bool)[:, None]
-        self._required = np.array([guard.required for guard in relations], dtype=bool)[:, None]
-
-    def __call__(self, columns: Columns, values: NDArray[np.int64]) -> tuple[Held, Held]:
-        """Tell for which candidates all of them hold, and for which those hold that are not required.
-
-        Args:
-            columns: The values of the atoms.
-            values: Those of `terms`, a row each.
-        """
-        free, required = (bounds(columns) for bounds in self._bounds)
-        if len(self.terms):
-            kept = np.where(self._below, values < 0, values == 0) == self._outcomes
-            free = free & (kept | self._required).all(axis=0)
-            required = required & kept.all(axis=0)
-        return free & required, free
-
-
-class _Bounds:
-    """Bounds of single atoms, which are compared at once."""
-
-    def __init__(self) -> None:
-        self._low: dict[int, int] = {}
-        self._high: dict[int, int] = {}
-
-    def add(self, atom: int, bound: int, *, below: bool) -> None:
-        """Add a bound, which is within it itself."""
-        side, tighter = (self._high, min) if below else (self._low, max)
-        side[atom] = tighter(side.get(atom, bound), bound)
-
-    @cached_property
-    def _compiled(self) -> tuple[Any, Any, Any]:
-        atoms, extremes = sorted({*self._low, *self._high}), np.iinfo(np.int64)
-        low = [self._low.get(atom, extremes.min) for atom in atoms]
-        high = [self._high.get(atom, extremes.max) for atom in atoms]
-        return np.array(atoms, dtype=np.intp), np.array(low)[:, None], np.array(high)[:, None]
-
-    def __call__(self, columns: Columns) -> Held:
-        """Tell for which candidates all of them hold."""
-        atoms, low, high = self._compiled
-        bounded = columns[atoms]
-        held: Held = ((bounded >= low) & (bounded <= high)).all(axis=0)
-        return held
-
-
-def _bound(guard: Guard, trace: Trace) -> tuple[int | None, int]:
-    """Give the one atom that a guard bounds, and the last whole number that is within the bound.
-
-    Where an atom is never below 0, that it is not 0 is a bound too. For others, `a * atom + b < 0` is true up to
-    ceil(-b / a) - 1 where a > 0, and from floor(-b / a) + 1 on where a < 0.
-    """
-    alone = [monomial for monomial in guard.terms if monomial]
-    if len(alone) != 1 or len(alone[0]) != 1:
-        return None, 0
-    (atom,), factor, constant = alone[0], guard.terms[alone[0]], guard.terms.get((), 0)
-    if guard.relation == "==":
-        never_negative = trace.atoms[atom].kind in NEVER_NEGATIVE
-        return (atom, 1) if never_negative and (factor, constant, guard.outcome) == (1, 0, False) else (None, 0)
-    if factor > 0:
-        last = -(constant // factor) - 1
-        return atom, last if guard.outcome else last + 1
-    last = -constant // factor + 1
-    return atom, last if guard.outcome else last - 1

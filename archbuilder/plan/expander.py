@@ -11,9 +11,8 @@ from archbuilder.plan.frame import Frame
 from archbuilder.plan.layers import LayerExpander
 from archbuilder.plan.plan import Chain, Fork, Take, TreeNode
 from archbuilder.plan.recorder import WORK_OF_MEMBER
-from archbuilder.plan.restore import fixed
 from archbuilder.plan.scope import Scope
-from archbuilder.plan.symbols import Symbol
+from archbuilder.plan.symbols import Symbol, fixed
 from archbuilder.primitives import MERGES, PRIMITIVES, ShapeError
 from archbuilder.spec.grammar import LARGEST_REPEAT, Branch, ForkEntry, LayerEntry, Member, SequenceEntry
 from archbuilder.spec.nodes import describe_value

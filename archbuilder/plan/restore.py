@@ -8,12 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from archbuilder.plan.symbols import Symbol, traced_value
-
-
-def fixed(value: Any) -> Any:
-    """Give a symbol's value under the guard that it is that; anything else is what it is."""
-    return value.fixed() if isinstance(value, Symbol) else value
+from archbuilder.plan.symbols import Symbol, fixed, traced_value
 
 
 def as_validated(values: Mapping[str, Any]) -> dict[str, Any]:

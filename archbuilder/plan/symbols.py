@@ -177,13 +177,13 @@ class Symbol:
     # -- arithmetic ------------------------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Any:
-        terms = _terms(other)
+        terms = terms_of(other)
         return NotImplemented if terms is None else _number(self.trace, _plus(self.terms, terms, 1))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        terms = _terms(other)
+        terms = terms_of(other)
         return NotImplemented if terms is None else _number(self.trace, _plus(self.terms, terms, -1))
 
     def __rsub__(self, other: Any) -> Any:
@@ -193,9 +193,9 @@ class Symbol:
         return _number(self.trace, {monomial: -factor for monomial, factor in self.terms.items()})
 
     def __mul__(self, other: Any) -> Any:
-        terms = _terms(other)
+        terms = terms_of(other)
         if terms is None or self._grows_too_far(terms):
-            return self.fixed() * _fixed(other)
+            return self.fixed() * fixed(other)
         product: dict[Monomial, int] = {}
         for first, a in self.terms.items():
             for second, b in terms.items():
@@ -211,7 +211,7 @@ class Symbol:
         return degree > _MOST_FACTORS or len(self.terms) * len(terms) > _MOST_TERMS
 
     def __floordiv__(self, other: Any) -> Any:
-        terms = _terms(other)
+        terms = terms_of(other)
         if not terms:  # a number with a point, or 0
             return self.fixed() // other
         if isinstance(other, Symbol):
@@ -225,10 +225,10 @@ class Symbol:
 
     def __rfloordiv__(self, other: Any) -> Any:
         bool(self)
-        return self.trace.derived("quotient", (_terms(other) or {}, self.terms), other // self.value)
+        return self.trace.derived("quotient", (terms_of(other) or {}, self.terms), other // self.value)
 
     def __mod__(self, other: Any) -> Any:
-        terms = _terms(other)
+        terms = terms_of(other)
         if not terms:
             return self.fixed() % other
         if isinstance(other, Symbol):
@@ -242,10 +242,10 @@ class Symbol:
 
     def __rmod__(self, other: Any) -> Any:
         bool(self)
-        return self.trace.derived("remainder", (_terms(other) or {}, self.terms), other % self.value)
+        return self.trace.derived("remainder", (terms_of(other) or {}, self.terms), other % self.value)
 
     def __truediv__(self, other: Any) -> Any:
-        return self.fixed() / _fixed(other)
+        return self.fixed() / fixed(other)
 
     def __rtruediv__(self, other: Any) -> Any:
         return other / self.fixed()
@@ -257,7 +257,7 @@ class Symbol:
 
     def _compared(self, other: Any, relation: str) -> bool:
         """Tell whether this is below another, or equal to it."""
-        difference = self - other if _terms(other) is not None else self.fixed() - other
+        difference = self - other if terms_of(other) is not None else self.fixed() - other
         if isinstance(difference, Symbol):
             outcome = difference.value < 0 if relation == "<" else difference.value == 0
             return self.trace.guard(difference.terms, relation, outcome)
@@ -273,7 +273,7 @@ class Symbol:
         return not self <= other
 
     def __le__(self, other: Any) -> bool:
-        return self._compared(other + 1, "<") if _terms(other) is not None else self.fixed() <= other
+        return self._compared(other + 1, "<") if terms_of(other) is not None else self.fixed() <= other
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, int | float | Symbol) and self._compared(other, "==")
@@ -320,7 +320,8 @@ def traced_value(number: Any) -> Any:
     return number.value if isinstance(number, Symbol) else number
 
 
-def _fixed(number: Any) -> Any:
+def fixed(number: Any) -> Any:
+    """Give a symbol's value under the guard that it is that; anything else is what it is."""
     return number.fixed() if isinstance(number, Symbol) else number
 
 
@@ -328,8 +329,8 @@ def _value(number: Any) -> int:
     return int(traced_value(number))
 
 
-def _terms(number: Any) -> Terms | None:
-    """Give a whole number as a polynomial; None for anything else."""
+def terms_of(number: Any) -> Any:
+    """Give a whole number, or a symbol, as a polynomial; None for anything else."""
     if isinstance(number, Symbol):
         return number.terms
     if isinstance(number, int):

@@ -21,6 +21,7 @@ BODIES = {
     "in a branch": "[{concat: [[{type: conv, out: $a, kernel: 1}, {type: conv, out: 60 // $a + 1, kernel: 1}], "
     "[{type: conv, out: 4, kernel: 1}]]}]",
     "a division by a sum": "[{type: conv, out: 100 + 60 // ($a - 8), kernel: 1}]",
+    "nothing divided": "[{type: conv, out: 0 // $a + 4, kernel: 1}, {type: conv, out: $a, kernel: 1}]",
     "a remainder": "[{type: conv, out: 60 % $a + 1, kernel: 1}]",
     "a quotient below 0": "[{type: conv, out: 4, kernel: 1, when: ($a - 8) // 3}, {type: conv, out: 5, kernel: 1}]",
     "a condition": "[{type: conv, out: $a, kernel: 1, when: $a > 8 and $a % 3 == 1}, "
@@ -77,6 +78,18 @@ def test_the_parameters_of_a_head_count_for_the_limit() -> None:
     spec = NetworkSpec.from_text(f"{HEAD}layers:\n  - {{name: c, type: conv, out: 16, kernel: 1}}\n{TAIL}{head}")
     rows = [[a, b, c] for a in (8, 10**6) for b in (4, 10**5) for c in (4, 10**6)]
     assert 0 < agree(spec, rows) < len(rows)
+
+
+def test_a_spec_that_64_bits_do_not_hold_itself() -> None:
+    head = HEAD.replace("8", "10000")
+    layers = (
+        "  - {name: a, type: conv, out: 10000, kernel: 1}\n"
+        "  - {name: b, type: conv, out: 10000, kernel: 31, padding: 15}\n"
+    )
+    costs = NetworkSpec.from_text(f"{head}layers:\n{layers}{TAIL}").costs()
+    assert costs.price_one({"a.out": 8, "b.out": 8}) is not None
+    with pytest.raises(ArchbuilderError, match=r"^candidate 1: a count of it is 2\*\*63 or more"):
+        costs.price([[8, 8], [10_000, 10_000]])
 
 
 def test_a_spec_without_sites() -> None:
