@@ -1,31 +1,13 @@
-"""`archbuilder flops`: what the network costs, counted twice."""
+"""`archbuilder flops`: what the network costs, counted twice or more."""
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from archbuilder import load
 from archbuilder.cli.arguments import Spec
-from archbuilder.costs.breakdown import By, Sort, breakdown, sort_rows
-
-
-class Dtype(StrEnum):
-    """The types of values that memory is worked out for."""
-
-    FLOAT64 = "float64"
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    BFLOAT16 = "bfloat16"
-
-
-class OptimiserName(StrEnum):
-    """The optimisers that memory is worked out for."""
-
-    SGD = "sgd"
-    SGD_MOMENTUM = "sgd_momentum"
-    ADAM = "adam"
+from archbuilder.costs.options import By, Dtype, Optimiser, Sort
 
 
 def register(app: typer.Typer) -> None:
@@ -45,9 +27,7 @@ def flops(
     ] = False,
     batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Of --memory: images at once.")] = 1,
     dtype: Annotated[Dtype, typer.Option(help="Of --memory: the type of the values.")] = Dtype.FLOAT32,
-    optimiser: Annotated[
-        OptimiserName, typer.Option(help="Of --memory: which optimiser trains.")
-    ] = OptimiserName.SGD_MOMENTUM,
+    optimiser: Annotated[Optimiser, typer.Option(help="Of --memory: which optimiser trains.")] = Optimiser.SGD_MOMENTUM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON, for scripts.")] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the parts alone as CSV, without fvcore's count.")
@@ -63,30 +43,27 @@ def flops(
     plan = loaded.plan()
     if by is None and (sort or as_csv):
         by = By.LAYER
-    rows = sort_rows(breakdown(plan, by), sort) if by else []
+    from archbuilder.costs.breakdown import breakdown, sort_rows  # noqa: PLC0415
     from archbuilder.report.breakdown import print_breakdown, rows_as_csv, rows_as_data  # noqa: PLC0415
 
+    rows = sort_rows(breakdown(plan, by), sort) if by else []
     if as_csv:
         print(rows_as_csv(rows), end="")
         return
-    held = None
-    if memory:
-        from archbuilder.report.memory import Setting, memory_as_data  # noqa: PLC0415
-
-        held = memory_as_data(plan, Setting(batch, dtype.value, optimiser.value))
     from archbuilder.crosscheck.check import cross_check  # noqa: PLC0415
     from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore  # noqa: PLC0415
     from archbuilder.report.checks import checks_as_data, checks_table  # noqa: PLC0415
     from archbuilder.report.counts import comparison, counts_as_data  # noqa: PLC0415
     from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
+    from archbuilder.report.memory import Setting, memory_as_data, memory_report  # noqa: PLC0415
 
+    held = memory_as_data(plan, Setting(batch, dtype, optimiser)) if memory else None
     count = count_with_fvcore(loaded.build(aux=False), plan.input_shape)
     differences = compare(plan, count)
-    checked = cross_check(plan) if check else None
+    checked = cross_check(plan, count) if check else None
     if as_json:
         data = counts_as_data(plan, count, differences)
-        if by:
-            data |= {"by": by.value, "rows": rows_as_data(rows)}
+        data |= {"by": by.value, "rows": rows_as_data(rows)} if by else {}
         data |= {"memory": held} if held else {}
         data |= {"checks": checks_as_data(checked)["checks"]} if checked else {}
         print(json.dumps(data, indent=2))
@@ -99,8 +76,6 @@ def flops(
             screen.print(layer_table(plan))
         screen.print(totals(plan))
         if held:
-            from archbuilder.report.memory import memory_report  # noqa: PLC0415
-
             screen.print(memory_report(held))
         screen.print(checks_table(checked) if checked else comparison(plan, count, differences))
     if differences or (checked and not checked.equal):

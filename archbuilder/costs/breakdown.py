@@ -1,32 +1,15 @@
 """Where a network's costs lie: its ops in groups, whose costs sum to the network's."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import groupby
-from math import prod
 
+from archbuilder.costs.branches import Branch, branches
 from archbuilder.costs.geometry import Geometry, geometry, layer_geometry
-from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, PlannedOp, Take, TreeNode
-from archbuilder.primitives import Convolution, Linear, Shape, shape_text
-
-
-class By(StrEnum):
-    """What the ops of a network are grouped by."""
-
-    LAYER = "layer"
-    BRANCH = "branch"
-    STAGE = "stage"
-    OPERATOR = "operator"
-
-
-class Sort(StrEnum):
-    """What rows can be sorted by."""
-
-    MACS = "macs"
-    PARAMETERS = "parameters"
-    ACTIVATIONS = "activations"
-    NAME = "name"
+from archbuilder.costs.options import By, Sort
+from archbuilder.costs.quantities import activations_of
+from archbuilder.plan.plan import Plan, PlannedOp
+from archbuilder.primitives import Shape, shape_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +88,7 @@ def _row(
         what=what,
         parameters=sum(op.parameters for op in ops),
         macs=sum(op.macs for op in ops),
-        activations=sum(prod(op.output_shape) for op in ops if isinstance(op.op, Convolution | Linear)),
+        activations=sum(map(activations_of, ops)),
         output_shape=output_shape,
         geometry=seen,
         training_only=training_only,
@@ -144,22 +127,10 @@ def _stages(plan: Plan) -> list[Row]:
     return rows
 
 
-# -- branches ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Branch:
-    """The ops of one branch: those of forks in it are its own."""
-
-    name: str
-    merge: str
-    ops: tuple[PlannedOp, ...]
-
-
 def _branches(plan: Plan) -> list[Row]:
     by_op = geometry(plan)
-    branch_of: dict[int, _Branch] = {}
-    for found in _outermost(plan.trees, "", {}):
+    branch_of: dict[int, Branch] = {}
+    for found in branches(plan):
         branch_of |= dict.fromkeys((op.index for op in found.ops), found)
     rows: list[Row] = []
     for layer, seen in zip(plan.layers, layer_geometry(plan), strict=True):
@@ -172,51 +143,3 @@ def _branches(plan: Plan) -> list[Row]:
         what = f"rest of {layer.type}" if own else layer.type
         rows.append(_row(layer.name, what, rest, layer.output_shape, seen))
     return rows
-
-
-def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> Iterator[_Branch]:
-    """Give the branches, with any ops, of the forks that stand in no other.
-
-    Args:
-        nodes: Nodes of the tree.
-        path: The dotted name of the nearest named chain.
-        forks: How many forks there have been under each path: names of unnamed branches must differ.
-    """
-    for node in nodes:
-        if isinstance(node, Chain):
-            yield from _outermost(node.members, _full(path, node.name), forks)
-        elif isinstance(node, Fork):
-            place = path or node.merge.layer
-            forks[place] = forks.get(place, 0) + 1
-            for number, branch in enumerate(node.branches, 1):
-                if ops := tuple(_ops(branch)):
-                    fork = f"fork {forks[place]}, " if forks[place] > 1 else ""
-                    own = _own_name(branch)
-                    name = _full(path, own) if own else f"{place} ({fork}branch {number})"
-                    yield _Branch(name, node.merge.op.type, ops)
-
-
-def _own_name(branch: Chain) -> str:
-    """Give a branch's name: it stands at the branch, or at its one member; an empty text if it has none."""
-    if not branch.name and len(branch.members) == 1 and isinstance(branch.members[0], OpNode | Chain):
-        return branch.members[0].name
-    return branch.name
-
-
-def _ops(node: TreeNode) -> Iterator[PlannedOp]:
-    if isinstance(node, OpNode):
-        yield node.op
-    elif isinstance(node, Take):
-        if node.merge:
-            yield node.merge
-    elif isinstance(node, Fork):
-        for branch in node.branches:
-            yield from _ops(branch)
-        yield node.merge
-    else:
-        for member in node.members:
-            yield from _ops(member)
-
-
-def _full(path: str, name: str) -> str:
-    return ".".join(part for part in (path, name) if part)

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from archbuilder.costs.options import Optimiser
 from archbuilder.costs.tensors import MemoryStep, Run, allocations
 from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedOp
 from archbuilder.primitives import Merge
 from archbuilder.primitives.held import INDEX_BYTES
-
-Optimiser = Literal["sgd", "sgd_momentum", "adam"]
-OPTIMISER_STATE: dict[Optimiser, int] = {"sgd": 0, "sgd_momentum": 1, "adam": 2}
-"""How many numbers each optimiser keeps for each parameter."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def inference_memory(plan: Plan, *, batch: int = 1, bytes_per_value: int = 4) ->
 
 
 def training_memory(
-    plan: Plan, *, batch: int, bytes_per_value: int = 4, optimiser: Optimiser = "sgd_momentum"
+    plan: Plan, *, batch: int, bytes_per_value: int = 4, optimiser: Optimiser = Optimiser.SGD_MOMENTUM
 ) -> TrainingMemory:
     """Add up what training holds when the forward pass is done, before the loss.
 
@@ -85,11 +82,11 @@ def training_memory(
         plan: The plan.
         batch: How many images run at once.
         bytes_per_value: The size of a value: 4 for float32.
-        optimiser: `sgd`, `sgd_momentum` or `adam`, which keep 0, 1 or 2 numbers for each parameter.
+        optimiser: Which one trains, as each keeps other numbers for each parameter.
     """
     weights = (plan.parameters + plan.head_parameters) * bytes_per_value
     kept = _Autograd(plan, batch, bytes_per_value).kept
-    return TrainingMemory(weights, weights, OPTIMISER_STATE[optimiser] * weights, sum(kept.values()))
+    return TrainingMemory(weights, weights, optimiser.state * weights, sum(kept.values()))
 
 
 class _Leaving(NamedTuple):

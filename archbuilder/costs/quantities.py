@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from math import prod
 
-from archbuilder.plan.plan import Plan
+from archbuilder.plan.plan import Plan, PlannedOp
 from archbuilder.primitives import Convolution, Linear
 
 
@@ -13,7 +13,12 @@ def activations(plan: Plan) -> int:
     It tells how long a network runs better than its MACs do where memory is what is slow (Radosavovic et al., 2020,
     "Designing Network Design Spaces", arXiv:2003.13678). fvcore's `ActivationCountAnalysis` counts so.
     """
-    return sum(prod(op.output_shape) for op in plan.ops if isinstance(op.op, Convolution | Linear))
+    return sum(map(activations_of, plan.ops))
+
+
+def activations_of(op: PlannedOp) -> int:
+    """Count the values of one op that are activations: all that it gives, or none."""
+    return prod(op.output_shape) if isinstance(op.op, Convolution | Linear) else 0
 
 
 QUANTITIES: Mapping[str, Callable[[Plan], int]] = {

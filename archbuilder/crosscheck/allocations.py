@@ -10,6 +10,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from archbuilder.crosscheck.evaluating import evaluating, images_for
 from archbuilder.modules.blocks import Block, Series
 from archbuilder.modules.network import Network
 
@@ -41,17 +42,11 @@ def allocations(network: nn.Module, input_shape: tuple[int, ...], *, batch: int 
         input_shape: (channels, height, width).
         batch: How many images run at once.
     """
-    images = _images(network, input_shape, batch)
-    training = network.training
-    network.eval()
-    tracker = _Tracker(network, images)
-    try:
-        with torch.no_grad(), running_leaf(network) as running:
-            tracker.running = running
-            with tracker:
-                network(images)
-    finally:
-        network.train(training)
+    images = images_for(network, input_shape, batch)
+    with evaluating(network), torch.no_grad(), running_leaf(network) as running:
+        tracker = _Tracker(network, images, running)
+        with tracker:
+            network(images)
     return tracker.made
 
 
@@ -60,7 +55,7 @@ def saved_for_backward(network: nn.Module, input_shape: tuple[int, ...], *, batc
 
     Running statistics of batch norm change.
     """
-    images = _images(network, input_shape, batch)
+    images = images_for(network, input_shape, batch)
     own = {_reference(tensor) for tensor in (*network.parameters(), *network.buffers())}
     kept: dict[StorageWeakRef, int] = {}
 
@@ -92,11 +87,6 @@ def _gone(reference: StorageWeakRef) -> bool:
     return bool(reference.expired())  # type: ignore[no-untyped-call]
 
 
-def _images(network: nn.Module, input_shape: tuple[int, ...], batch: int) -> Tensor:
-    device = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
-    return torch.zeros(batch, *input_shape, device=device)
-
-
 @contextmanager
 def running_leaf(network: nn.Module) -> Iterator[list[str]]:
     """Keep a list whose last item is the name of the leaf module that runs now; `MERGES` where none does."""
@@ -123,10 +113,10 @@ def running_leaf(network: nn.Module) -> Iterator[list[str]]:
 class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes each new storage, and looks before each operator which of the old ones are gone."""
 
-    def __init__(self, network: nn.Module, images: Tensor) -> None:
+    def __init__(self, network: nn.Module, images: Tensor, running: list[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.made: list[Allocated] = []
-        self.running: list[str] = []
+        self._running = running
         self._live: dict[StorageWeakRef, int] = {}
         self._old = {_reference(tensor) for tensor in (*network.parameters(), *network.buffers())}
         self._note(images)
@@ -146,5 +136,5 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in reversed([leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]):
             if self._note(tensor):
                 size = tensor.untyped_storage().nbytes()
-                self.made.append(Allocated(self.running[-1], size, sum(self._live.values())))
+                self.made.append(Allocated(self._running[-1], size, sum(self._live.values())))
         return result

@@ -4,27 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import prod
-from typing import Protocol
 
 import torch
 from torch import nn
 
 from archbuilder.costs.memory import inference_memory
+from archbuilder.costs.quantities import activations_of
 from archbuilder.crosscheck.allocations import MERGES, allocations
 from archbuilder.crosscheck.built_parameters import built_parameters
 from archbuilder.crosscheck.fvcore_activations import activations_with_fvcore
-from archbuilder.crosscheck.fvcore_count import Difference, compare, count_with_fvcore
+from archbuilder.crosscheck.fvcore_count import Difference, FvcoreCount, compare, count_with_fvcore
 from archbuilder.crosscheck.torch_flops import count_with_torch
 from archbuilder.modules.build import build_network
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import Convolution, Linear, Merge
-
-
-class HasPlan(Protocol):
-    """A spec."""
-
-    def plan(self) -> Plan:
-        """Give the plan."""
 
 
 @dataclass(frozen=True)
@@ -71,20 +64,23 @@ class CrossCheck:
         return all(check.equal for check in self.checks)
 
 
-def cross_check(spec: HasPlan | Plan) -> CrossCheck:
+def cross_check(plan: Plan, fvcore: FvcoreCount | None = None) -> CrossCheck:
     """Build a network and count it with every counter: of one image in evaluation, parameters with the heads.
 
     The module is built without its heads and with the weights that the memory happens to hold, since no count depends
     on them; what needs no values runs on the meta device.
+
+    Args:
+        plan: The network.
+        fvcore: fvcore's count of it, where it has been made already.
     """
-    plan = spec if isinstance(spec, Plan) else spec.plan()
     network = build_network(plan, aux=False, initialised=False)
     with torch.device("meta"):
         shapes_alone = build_network(plan, initialised=False)
     return CrossCheck(
         plan.name,
         (
-            _fvcore_macs(plan, network),
+            _fvcore_macs(plan, fvcore or count_with_fvcore(network, plan.input_shape)),
             _fvcore_activations(plan, network),
             _torch_flops(plan, shapes_alone),
             _parameters(plan, shapes_alone),
@@ -93,15 +89,14 @@ def cross_check(spec: HasPlan | Plan) -> CrossCheck:
     )
 
 
-def _fvcore_macs(plan: Plan, network: nn.Module) -> Check:
-    count = count_with_fvcore(network, plan.input_shape)
+def _fvcore_macs(plan: Plan, count: FvcoreCount) -> Check:
     differences = tuple(compare(plan, count))
     return Check("fvcore FlopCountAnalysis", "MACs", plan.macs, count.total, differences, count.uncounted)
 
 
 def _fvcore_activations(plan: Plan, network: nn.Module) -> Check:
     count = activations_with_fvcore(network, plan.input_shape)
-    planned = {op.name: prod(op.output_shape) for op in plan.ops if isinstance(op.op, Convolution | Linear)}
+    planned = {op.name: values for op in plan.ops if (values := activations_of(op))}
     differences = _by_module("activations", planned, count.by_module, count.total)
     unsupported = count.unsupported
     total = sum(planned.values())

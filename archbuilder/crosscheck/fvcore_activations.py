@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
-from archbuilder.crosscheck.fvcore_count import fvcore_quiet
+from archbuilder.crosscheck.evaluating import leaf_names
+from archbuilder.crosscheck.fvcore_count import fvcore_analysis
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,8 @@ class FvcoreActivations:
 
 def activations_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> FvcoreActivations:
     """Trace a module with fvcore on one image of zeros, in evaluation mode; the module's mode is left as it was."""
-    training = network.training
-    with fvcore_quiet():
-        from fvcore.nn import ActivationCountAnalysis  # noqa: PLC0415 - importing it warns
-
-        network.eval()
-        try:
-            analysis = ActivationCountAnalysis(network, torch.zeros(1, *input_shape))
-            analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-            counts = analysis.by_module()
-            unsupported = dict(analysis.unsupported_ops())
-        finally:
-            network.train(training)
-    leaves = [name for name, module in network.named_modules() if name and not any(module.children())]
-    return FvcoreActivations(int(counts[""]), {n: int(counts[n]) for n in leaves if counts.get(n)}, unsupported)
+    with fvcore_analysis("ActivationCountAnalysis", network, input_shape) as analysis:
+        counts = analysis.by_module()
+        unsupported = dict(analysis.unsupported_ops())
+    by_module = {name: int(counts[name]) for name in leaf_names(network) if counts.get(name)}
+    return FvcoreActivations(int(counts[""]), by_module, unsupported)

@@ -4,11 +4,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
+from archbuilder.crosscheck.evaluating import evaluating, images_for, leaf_names
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import Primitive
 
@@ -35,13 +36,13 @@ class FvcoreCount:
 
 @dataclass(frozen=True)
 class Difference:
-    """One operator of one module that the plan and fvcore count differently.
+    """One operator of one module that the plan and a counter count differently.
 
     Attributes:
         module: The module's dotted name.
-        operator: fvcore's name of the operator.
-        planned: MACs by the plan.
-        counted: MACs by fvcore.
+        operator: The counter's name of the operator, or what is counted.
+        planned: The plan's count.
+        counted: The counter's.
     """
 
     module: str
@@ -57,22 +58,13 @@ def count_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> Fvcor
         network: The module.
         input_shape: (channels, height, width).
     """
-    training = network.training
-    with fvcore_quiet():
-        from fvcore.nn import FlopCountAnalysis  # noqa: PLC0415 - importing it warns
-
-        network.eval()
-        try:
-            analysis = FlopCountAnalysis(network, torch.zeros(1, *input_shape))
-            analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-            counts = analysis.by_module_and_operator()
-            uncounted = dict(analysis.unsupported_ops())
-        finally:
-            network.train(training)
-    leaves = {name for name, module in network.named_modules() if not any(module.children())}
+    with fvcore_analysis("FlopCountAnalysis", network, input_shape) as analysis:
+        counts = analysis.by_module_and_operator()
+        uncounted = dict(analysis.unsupported_ops())
+    leaves = [name for name in leaf_names(network) if name in counts]
     return FvcoreCount(
         by_operator={operator: int(macs) for operator, macs in counts[""].items() if macs},
-        by_module={name: {o: int(m) for o, m in counts[name].items() if m} for name in counts if name in leaves},
+        by_module={name: {o: int(m) for o, m in counts[name].items() if m} for name in leaves},
         uncounted=uncounted,
     )
 
@@ -93,9 +85,21 @@ def compare(plan: Plan, count: FvcoreCount) -> list[Difference]:
 
 
 @contextmanager
-def fvcore_quiet() -> Iterator[None]:
-    """Hide what importing fvcore and tracing with it warn of: torch.jit, which fvcore is built on, is deprecated."""
-    with warnings.catch_warnings():
+def fvcore_analysis(kind: str, network: nn.Module, input_shape: tuple[int, ...]) -> Iterator[Any]:
+    """Give one of fvcore's analyses of a module in evaluation, on one image; it traces when it is first asked.
+
+    What importing fvcore and tracing with it warn of is hidden: torch.jit, which fvcore is built on, is deprecated.
+
+    Args:
+        kind: The name of the class in `fvcore.nn`.
+        network: The module.
+        input_shape: (channels, height, width).
+    """
+    with warnings.catch_warnings(), evaluating(network):
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=TracerWarning)
-        yield
+        import fvcore.nn  # noqa: PLC0415 - importing it warns
+
+        analysis = getattr(fvcore.nn, kind)(network, images_for(network, input_shape))
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        yield analysis

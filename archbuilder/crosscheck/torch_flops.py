@@ -14,6 +14,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from archbuilder.crosscheck.evaluating import evaluating, images_for, leaf_names
+
 
 @dataclass(frozen=True)
 class TorchFlops:
@@ -35,20 +37,12 @@ def count_with_torch(network: nn.Module, input_shape: tuple[int, ...]) -> TorchF
 
     The module's mode is left as it was.
     """
-    device = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
-    image = torch.zeros(1, *input_shape, device=device)
-    training = network.training
-    network.eval()
     unknown = _WithoutFormula()
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter, unknown:
-            network(image)
-    finally:
-        network.train(training)
+    with evaluating(network), torch.no_grad(), FlopCounterMode(display=False) as counter, unknown:
+        network(images_for(network, input_shape))
     counts = {place: sum(flops.values()) for place, flops in counter.get_flop_counts().items()}
     root = type(network).__name__  # what the counter calls the module itself
-    leaves = [name for name, module in network.named_modules() if name and not any(module.children())]
-    by_module = {name: counts[f"{root}.{name}"] for name in leaves if counts.get(f"{root}.{name}")}
+    by_module = {name: counts[f"{root}.{name}"] for name in leaf_names(network) if counts.get(f"{root}.{name}")}
     return TorchFlops(counter.get_total_flops(), by_module, dict(sorted(unknown.ran.items())))
 
 

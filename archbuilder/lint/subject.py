@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from archbuilder.errors import Location
-from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, OpNode, Plan, PlannedOp, Site, TreeNode
+from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, Plan, PlannedOp, Site, TreeNode, ops_in
 from archbuilder.plan.planner import plan_network
 from archbuilder.plan.symbols import Symbol, Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
@@ -167,26 +167,12 @@ class Subject:
             for member in node.members:
                 yield from self._forks(member)
         elif isinstance(node, Fork):
-            branches = tuple(tuple(_ops(branch)) for branch in node.branches)
+            branches = tuple(tuple(ops_in(branch)) for branch in node.branches)
             first = next((ops[0] for ops in branches if ops), None)
             if first is not None:
                 yield Parallel(node, branches, node.merge.layer, first.input_shapes[0])
             for branch in node.branches:
                 yield from self._forks(branch)
-
-
-def _ops(node: TreeNode) -> Iterator[PlannedOp]:
-    if isinstance(node, OpNode):
-        yield node.op
-    elif isinstance(node, Chain):
-        for member in node.members:
-            yield from _ops(member)
-    elif isinstance(node, Fork):
-        for branch in node.branches:
-            yield from _ops(branch)
-        yield node.merge
-    elif node.merge is not None:
-        yield node.merge
 
 
 def is_map(op: PlannedOp) -> bool:

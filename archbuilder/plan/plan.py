@@ -91,6 +91,23 @@ class Take:
 TreeNode = OpNode | Chain | Fork | Take
 
 
+def ops_in(node: TreeNode) -> Iterator[PlannedOp]:
+    """Give the ops of a node and of all that is in it, in the order in which they run."""
+    match node:
+        case OpNode():
+            yield node.op
+        case Chain():
+            for member in node.members:
+                yield from ops_in(member)
+        case Fork():
+            for branch in node.branches:
+                yield from ops_in(branch)
+            yield node.merge
+        case Take():
+            if node.merge is not None:
+                yield node.merge
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class PlannedLayer:
     """A top-level layer, or a head, and its share of the costs.

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from archbuilder.costs.breakdown import By, Row
+from archbuilder.costs.breakdown import Row
+from archbuilder.costs.options import By
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
 from archbuilder.report.numbers import percent, short

@@ -1,12 +1,14 @@
 """A plan beside every counter."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from archbuilder.crosscheck.check import Check, CrossCheck
+from archbuilder.crosscheck.check import CrossCheck
+from archbuilder.crosscheck.fvcore_count import Difference
 
 _SHOWN = 20  # differences of a counter that are listed; the rest are counted
 
@@ -19,10 +21,13 @@ def checks_table(check: CrossCheck) -> RenderableType:
         table.add_row(row.counter, row.counts, f"{row.planned:,}", f"{row.counted:,}", verdict)
     parts: list[RenderableType] = [table]
     for row in check.checks:
-        parts += _differences(row)
+        if row.differences:
+            parts += [Text(f"{row.counter}:"), *differences_table(row.differences, "counted")]
     for row in check.checks:
         if row.unsupported:
-            parts.append(Text(f"{row.counter} has no rule for, and counts as nothing: {_operators(row)}", "dim"))
+            parts.append(
+                Text(f"{row.counter} has no rule for, and counts as nothing: {operators_text(row.unsupported)}", "dim")
+            )
     return Group(*parts)
 
 
@@ -46,20 +51,19 @@ def checks_as_data(check: CrossCheck) -> dict[str, Any]:
     }
 
 
-def _differences(row: Check) -> list[RenderableType]:
-    if not row.differences:
-        return []
-    table = _table("left", "module", "operator", plan="right", counted="right")
-    for difference in row.differences[:_SHOWN]:
+def differences_table(differences: Sequence[Difference], counter: str) -> Iterator[RenderableType]:
+    """List where a counter and the plan differ, the first of many."""
+    table = _table("left", "module", "operator", plan="right", **{counter: "right"})
+    for difference in differences[:_SHOWN]:
         table.add_row(difference.module, difference.operator, f"{difference.planned:,}", f"{difference.counted:,}")
-    lines: list[RenderableType] = [Text(f"{row.counter}:"), table]
-    if len(row.differences) > _SHOWN:
-        lines.append(Text(f"and {len(row.differences) - _SHOWN:,} more"))
-    return lines
+    yield table
+    if len(differences) > _SHOWN:
+        yield Text(f"and {len(differences) - _SHOWN:,} more")
 
 
-def _operators(row: Check) -> str:
-    return ", ".join(f"{name.removeprefix('aten::')} ({times})" for name, times in sorted(row.unsupported.items()))
+def operators_text(times: Mapping[str, int]) -> str:
+    """Write operators and how often they occur: `max_pool2d (13)`."""
+    return ", ".join(f"{name.removeprefix('aten::')} ({count})" for name, count in sorted(times.items()))
 
 
 def _table(first: str, *left: str, **others: str) -> Table:

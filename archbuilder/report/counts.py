@@ -9,9 +9,9 @@ from rich.text import Text
 from archbuilder.costs.geometry import layer_geometry
 from archbuilder.crosscheck.fvcore_count import Difference, FvcoreCount
 from archbuilder.plan.plan import Plan
+from archbuilder.report.checks import differences_table, operators_text
 
 _WORDS = {"adaptive_avg_pool2d": "adaptive pool", "batch_norm": "batch norm"}
-_SHOWN = 20  # differences that are listed; the rest are counted
 
 
 def comparison(plan: Plan, count: FvcoreCount, differences: list[Difference]) -> RenderableType:
@@ -23,21 +23,14 @@ def comparison(plan: Plan, count: FvcoreCount, differences: list[Difference]) ->
     grid.add_row("fvcore", f"{count.total:,}", verdict)
     lines: list[RenderableType] = [grid]
     if differences:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for column, justify in (("module", "left"), ("operator", "left"), ("plan", "right"), ("fvcore", "right")):
-            table.add_column(column, justify=justify)  # type: ignore[arg-type]
-        for row in differences[:_SHOWN]:
-            table.add_row(row.module, row.operator, f"{row.planned:,}", f"{row.counted:,}")
-        lines.append(table)
-        if len(differences) > _SHOWN:
-            lines.append(Text(f"and {len(differences) - _SHOWN:,} more"))
+        lines += differences_table(differences, "fvcore")
         if any(row.planned and not row.counted for row in differences):
             lines.append(
                 Text("fvcore leaves out layers whose values nothing takes: archbuilder lint names them (AB301)")
             )
     lines.append(Text("fvcore counts a multiply-add once: these are MACs. One MAC is two FLOPs.", "dim"))
     if count.uncounted:
-        names = ", ".join(f"{name.removeprefix('aten::')} ({times})" for name, times in sorted(count.uncounted.items()))
+        names = operators_text(count.uncounted)
         lines.append(Text(f"fvcore has no rule for, and both count as nothing: {names}", "dim"))
     return Group(*lines)
 

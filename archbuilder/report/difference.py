@@ -9,7 +9,7 @@ from rich.text import Text
 from archbuilder.plan.difference import LayerDifference
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import shape_text
-from archbuilder.report.numbers import short
+from archbuilder.report.numbers import relative, short
 
 
 def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> RenderableType:
@@ -27,7 +27,7 @@ def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> 
         table.add_row(row.name, _what(row, widths), _shapes(row), *_costs(row))
     total = Table.grid(padding=(0, 2))
     for word, old, new in (("parameters", first.parameters, second.parameters), ("MACs", first.macs, second.macs)):
-        total.add_row(f"total {word}", f"{old:,} -> {new:,}", _relative(old, new))
+        total.add_row(f"total {word}", f"{old:,} -> {new:,}", relative(old, new))
     return Group(table, Text(""), total)
 
 
@@ -86,7 +86,3 @@ def _change(old: int, new: int) -> str:
 
 def _number(value: int | None) -> str:
     return "none" if value is None else str(value)
-
-
-def _relative(old: int, new: int) -> str:
-    return f"{100 * (new - old) / old:+.1f} %" if old else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from archbuilder.lint import RULES, Criticism, Finding, Rule
 from archbuilder.plan.plan import Plan
-from archbuilder.report.numbers import plural
+from archbuilder.report.numbers import plural, relative
 from archbuilder.spec.document import SpecDocument
 
 
@@ -76,8 +76,7 @@ def changes_text(before: SpecDocument, after: SpecDocument, plans: tuple[Plan, P
         ("parameters", plans[0].parameters, plans[1].parameters),
         ("MACs", plans[0].macs, plans[1].macs),
     ):
-        share = f"  {100 * (second - first) / first:+.1f} %" if first else ""
-        lines.append(f"{word:<10}  {first:,} -> {second:,}{share}")
+        lines.append(f"{word:<10}  {first:,} -> {second:,}  {relative(first, second)}".rstrip())
     return "\n".join(lines)
 
 

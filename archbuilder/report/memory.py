@@ -6,14 +6,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from archbuilder.costs.memory import Optimiser, inference_memory, training_memory
+from archbuilder.costs.memory import inference_memory, training_memory
+from archbuilder.costs.options import Dtype, Optimiser
 from archbuilder.costs.traffic import traffic
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
 from archbuilder.report.numbers import plural, short
-
-BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
-"""The bytes of a value, by torch's word for its type."""
 
 
 class Setting(NamedTuple):
@@ -21,18 +19,18 @@ class Setting(NamedTuple):
 
     Attributes:
         batch: Images at once.
-        dtype: The type of the values: a key of `BYTES`.
+        dtype: The type of the values.
         optimiser: Which optimiser trains.
     """
 
     batch: int
-    dtype: str
+    dtype: Dtype
     optimiser: Optimiser
 
 
 def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
     """Give what is held and moved as plain data for scripts, in bytes."""
-    size = BYTES[setting.dtype]
+    size = setting.dtype.bytes
     inference = inference_memory(plan, batch=setting.batch, bytes_per_value=size)
     training = training_memory(plan, batch=setting.batch, bytes_per_value=size, optimiser=setting.optimiser)
     moved = traffic(plan, setting.batch, size)

@@ -18,6 +18,11 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "—"
 
 
+def relative(old: int, new: int) -> str:
+    """Write a change as a share of what was: -37.6 %; nothing where there was nothing."""
+    return f"{100 * (new - old) / old:+.1f} %" if old else ""
+
+
 def plural(count: int, word: str) -> str:
     """Write a count with its word: `1 error`, `2 errors`."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

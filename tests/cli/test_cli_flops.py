@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from archbuilder import load
-from archbuilder.costs.breakdown import By, breakdown
+from archbuilder.costs.breakdown import breakdown
+from archbuilder.costs.options import By
 from archbuilder.crosscheck.fvcore_count import FvcoreCount, compare
 from archbuilder.lint import RULES
 from archbuilder.primitives import Convolution, GlobalAvgPool, Linear, MaxPool, Shape

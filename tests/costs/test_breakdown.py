@@ -8,7 +8,8 @@ from support.nested_specs import nested_specs
 from support.random_specs import specs
 
 from archbuilder import NetworkSpec, load
-from archbuilder.costs.breakdown import By, Row, Sort, breakdown, sort_rows
+from archbuilder.costs.breakdown import Row, breakdown, sort_rows
+from archbuilder.costs.options import By, Sort
 from archbuilder.costs.quantities import activations
 from archbuilder.plan.plan import Plan
 

@@ -7,6 +7,7 @@ import pytest
 import archbuilder
 from archbuilder import NetworkSpec
 from archbuilder.costs.memory import inference_memory, training_memory
+from archbuilder.costs.options import Optimiser
 from archbuilder.plan.plan import Plan
 
 END: list[dict[str, Any]] = [
@@ -88,7 +89,7 @@ def test_training_adds_up() -> None:
         {"name": "relu", "type": "activation"},
         {"name": "pool", "type": "max_pool", "kernel": 2},
     )
-    memory = training_memory(plan, batch=2, optimiser="adam")
+    memory = training_memory(plan, batch=2, optimiser=Optimiser.ADAM)
     trained = 2 * 5 + 2 * 5 + 5 * 3 + 3
     assert (memory.weights, memory.gradients, memory.optimiser) == (4 * trained, 4 * trained, 8 * trained)
     image, map_, pooled = 2 * 32, 2 * 80, 2 * 20
@@ -99,10 +100,10 @@ def test_training_adds_up() -> None:
     assert memory.total == 16 * trained + memory.activations
 
 
-@pytest.mark.parametrize(("optimiser", "numbers"), [("sgd", 0), ("sgd_momentum", 1), ("adam", 2)])
-def test_optimisers_keep_numbers_for_each_parameter(optimiser: Any, numbers: int) -> None:
+@pytest.mark.parametrize(("word", "numbers"), [("sgd", 0), ("sgd_momentum", 1), ("adam", 2)])
+def test_optimisers_keep_numbers_for_each_parameter(word: str, numbers: int) -> None:
     plan = archbuilder.load("inception_digits").plan()
-    memory = training_memory(plan, batch=1, optimiser=optimiser)
+    memory = training_memory(plan, batch=1, optimiser=Optimiser(word))
     assert memory.optimiser == numbers * memory.weights
 
 

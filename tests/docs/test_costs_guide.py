@@ -10,8 +10,8 @@ import pytest
 from test_readme import commands, pattern, run
 
 from archbuilder import load
-from archbuilder.costs.breakdown import By
 from archbuilder.costs.geometry import layer_geometry
+from archbuilder.costs.options import By
 from archbuilder.spec.sources import shipped_names
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "costs.md").read_text()

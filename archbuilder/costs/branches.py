@@ -1,0 +1,59 @@
+"""The branches of a network: those of forks that stand in no other fork."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, PlannedOp, TreeNode, ops_in
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Branch:
+    """One branch.
+
+    Attributes:
+        name: Its full name; of one without a name, that of its one layer, or its number.
+        merge: The word for how it is joined with the others.
+        ops: Its ops, those of forks in it too.
+    """
+
+    name: str
+    merge: str
+    ops: tuple[PlannedOp, ...]
+
+
+def branches(plan: Plan) -> Iterator[Branch]:
+    """Give the branches that have any ops, in the order of the network."""
+    return _outermost(plan.trees, "", {})
+
+
+def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> Iterator[Branch]:
+    """Give the branches, with any ops, of the forks that stand in no other.
+
+    Args:
+        nodes: Nodes of the tree.
+        path: The dotted name of the nearest named chain.
+        forks: How many forks there have been under each path: names of unnamed branches must differ.
+    """
+    for node in nodes:
+        if isinstance(node, Chain):
+            yield from _outermost(node.members, _full(path, node.name), forks)
+        elif isinstance(node, Fork):
+            place = path or node.merge.layer
+            forks[place] = forks.get(place, 0) + 1
+            for number, branch in enumerate(node.branches, 1):
+                if ops := tuple(ops_in(branch)):
+                    fork = f"fork {forks[place]}, " if forks[place] > 1 else ""
+                    own = _own_name(branch)
+                    name = _full(path, own) if own else f"{place} ({fork}branch {number})"
+                    yield Branch(name, node.merge.op.type, ops)
+
+
+def _own_name(branch: Chain) -> str:
+    """Give a branch's name: it stands at the branch, or at its one member; an empty text if it has none."""
+    if not branch.name and len(branch.members) == 1 and isinstance(branch.members[0], OpNode | Chain):
+        return branch.members[0].name
+    return branch.name
+
+
+def _full(path: str, name: str) -> str:
+    return ".".join(part for part in (path, name) if part)

@@ -1,0 +1,48 @@
+"""What costs can be asked for: words that commands take, in a file that costs nothing to import."""
+
+from enum import StrEnum
+
+
+class By(StrEnum):
+    """What the ops of a network are grouped by."""
+
+    LAYER = "layer"
+    BRANCH = "branch"
+    STAGE = "stage"
+    OPERATOR = "operator"
+
+
+class Sort(StrEnum):
+    """What rows can be sorted by."""
+
+    MACS = "macs"
+    PARAMETERS = "parameters"
+    ACTIVATIONS = "activations"
+    NAME = "name"
+
+
+class Dtype(StrEnum):
+    """The types of values, by torch's words."""
+
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+
+    @property
+    def bytes(self) -> int:
+        """What a value takes."""
+        return {"float64": 8, "float32": 4}.get(self.value, 2)
+
+
+class Optimiser(StrEnum):
+    """The optimisers that memory is worked out for."""
+
+    SGD = "sgd"
+    SGD_MOMENTUM = "sgd_momentum"
+    ADAM = "adam"
+
+    @property
+    def state(self) -> int:
+        """How many numbers it keeps for each parameter."""
+        return {"sgd": 0, "sgd_momentum": 1, "adam": 2}[self.value]
