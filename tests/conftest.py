@@ -1,7 +1,34 @@
 """What all tests share."""
 
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from archbuilder.cli import main
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("archbuilder", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("archbuilder")
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Give a function that runs the command line within this process: exit status, output and errors."""
+
+    def run_main(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["archbuilder", *arguments])
+        capsys.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as leaving:
+            status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        output, errors = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, status, output, errors)
+
+    return run_main

@@ -88,7 +88,7 @@ def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
         if finding.code not in codes or finding.change is None:
             continue
         try:
-            after = NetworkSpec.from_source(apply(after.document, [finding.change]).source)
+            after = NetworkSpec.from_source(apply(after.document, finding.change).source)
         except ArchbuilderError as error:
             print(f"{finding_line(finding)}: left as it is, since with that change:", file=sys.stderr)
             print(textwrap.indent(str(error), "  "), file=sys.stderr)

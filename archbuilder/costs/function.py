@@ -15,7 +15,8 @@ from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network, try_plan
 from archbuilder.plan.recorder import LARGEST_ACTIVATION, LARGEST_PARAMETERS
-from archbuilder.plan.symbols import Guard, Terms, Trace, terms_of, without
+from archbuilder.plan.symbols import terms_of
+from archbuilder.plan.trace import Guard, Terms, Trace, without
 from archbuilder.primitives.fields import LARGEST_WIDTH
 from archbuilder.spec.document import SpecDocument
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbuilder.costs.polynomials import Columns
-from archbuilder.plan.symbols import NEVER_NEGATIVE, Guard, Terms, Trace
+from archbuilder.plan.trace import NEVER_NEGATIVE, Guard, Terms, Trace
 
 Held = NDArray[np.bool_]
 """One truth value for each candidate."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.plan.symbols import Atom, Terms, Trace
+from archbuilder.plan.trace import Atom, Terms, Trace
 
 _EXACT = 2.0**53  # whole numbers below it are exact as floats, in which matrices are multiplied faster
 _LARGEST = 2.0**63

@@ -32,19 +32,13 @@ class NewLayers:
 Change = NewWidths | NewLayers
 
 
-def apply(document: SpecDocument, changes: Sequence[Change]) -> SpecDocument:
-    """Give the spec with changes made; comments and layout stay.
+def apply(document: SpecDocument, change: Change) -> SpecDocument:
+    """Give the spec with a change made; comments and layout stay.
 
     Raises:
-        ArchbuilderError: The network cannot be with them, or the layer stands in another file.
+        ArchbuilderError: The network cannot be with it, or the layer stands in another file or shares its lines.
     """
-    widths: dict[str, int] = {}
-    for change in changes:
-        if isinstance(change, NewWidths):
-            widths |= change.widths
-        else:
-            document = _replaced(document, change)
-    return with_widths(document, widths) if widths else document
+    return with_widths(document, change.widths) if isinstance(change, NewWidths) else _replaced(document, change)
 
 
 def can_replace(document: SpecDocument, layer: str) -> bool:

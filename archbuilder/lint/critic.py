@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.offers import offered
 from archbuilder.lint.rules import RULES
-from archbuilder.lint.rules.silences import misplaced, unused
+from archbuilder.lint.rules.silences import unused
 from archbuilder.lint.subject import Subject
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.nodes import Mapping as MappingNode
@@ -41,8 +41,8 @@ def criticise(document: SpecDocument) -> Criticism:
         for finding in found
     ]
     judged = [replace(finding, change=offered(subject, finding)) for finding in judged]
-    silences = [*unused(subject, RULES, judged, file, layers), *misplaced(subject)]
-    judged += [replace(finding, silenced=file.get(finding.code)) for finding in _different(silences)]
+    silences = unused(subject, RULES, judged, file, layers)
+    judged += [replace(finding, silenced=file.get(finding.code)) for finding in silences]
     judged.sort(key=lambda finding: (finding.where.source.name, finding.where.span.start, finding.code))
     return Criticism(
         tuple(finding for finding in judged if finding.silenced is None),

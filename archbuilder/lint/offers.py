@@ -13,8 +13,10 @@ def offered(subject: Subject, finding: Finding) -> Change | None:
     change = finding.change
     if change is None or finding.silenced is not None:
         return None
+    if isinstance(change, NewWidths) and subject.document.header.width != 1:
+        return None  # what is written would be multiplied
     try:
-        after = plan_network(apply(subject.document, [change]))
+        after = plan_network(apply(subject.document, change))
     except ArchbuilderError:  # what refers to the layer, or must be as wide as it, does not allow it
         return None
     if isinstance(change, NewWidths) or _others(subject.plan, change) == _others(after, change):

@@ -7,7 +7,8 @@ from functools import cached_property
 from archbuilder.errors import Location
 from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, Plan, PlannedOp, Site, TreeNode, ops_in
 from archbuilder.plan.planner import plan_network
-from archbuilder.plan.symbols import Symbol, Trace
+from archbuilder.plan.symbols import Symbol
+from archbuilder.plan.trace import Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.grammar import Member
@@ -92,11 +93,8 @@ class Subject:
         sites: dict[int, str] = {}
         for op in traced.ops:
             width = getattr(op.op, "out_channels", None)
-            if isinstance(width, Symbol) and list(width.terms.values()) == [1]:
-                names = [trace.atoms[number] for number in next(iter(width.terms))]
-                kinds = [atom.what for atom in names if atom.kind == "site"]
-                if len(kinds) == 1 and all(atom.kind in ("site", "present") for atom in names):
-                    sites[op.index] = kinds[0]
+            if isinstance(width, Symbol) and (name := trace.site_of(width.terms)):
+                sites[op.index] = name
         return sites
 
     def site(self, op: PlannedOp) -> Site | None:

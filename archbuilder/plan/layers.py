@@ -11,7 +11,7 @@ from archbuilder.plan.plan import Chain, OpNode, TreeNode
 from archbuilder.plan.recorder import WORK_OF_PARAMETER, Recorder
 from archbuilder.plan.restore import as_validated, masked, restored
 from archbuilder.plan.scope import Scope
-from archbuilder.plan.symbols import Trace
+from archbuilder.plan.trace import Trace
 from archbuilder.plan.widths import Widths
 from archbuilder.primitives import PRIMITIVES, ShapeError
 from archbuilder.spec.blocks import Block, shipped_blocks

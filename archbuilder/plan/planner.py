@@ -11,7 +11,7 @@ from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import NETWORK_INPUT, Chain, Plan, PlannedHead, PlannedLayer, TreeNode
 from archbuilder.plan.recorder import TooLarge
 from archbuilder.plan.scope import Scope
-from archbuilder.plan.symbols import Trace
+from archbuilder.plan.trace import Trace
 from archbuilder.primitives import shape_text
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.expression import ExpressionError, is_expression, parse_expression

@@ -8,129 +8,14 @@ all widths that pass the guards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Callable
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
+
+from archbuilder.plan.trace import NEVER_NEGATIVE, Monomial, Terms, Trace
 
 _MOST_FACTORS = 24  # of a monomial
 _MOST_TERMS = 100_000  # of a product, before equal ones are added up
-
-Monomial = tuple[int, ...]
-"""The numbers of the atoms that are multiplied, sorted; none is the constant 1."""
-
-Terms = Mapping[Monomial, int]
-"""A polynomial: the coefficient of each monomial."""
-
-
-class Atom(NamedTuple):
-    """What polynomials are made of.
-
-    Attributes:
-        kind: `site`, `present` (1 where its operand is not 0, else 0), `quotient`, `remainder` or `function`.
-        operands: The polynomials that it is worked out from.
-        what: The name of a site; a function of one whole number.
-        value: Its value at the traced widths.
-    """
-
-    kind: str
-    operands: tuple[Terms, ...]
-    what: Any
-    value: int
-
-
-class Guard(NamedTuple):
-    """A condition that planning depended on: whether a polynomial is below zero, or is zero.
-
-    Attributes:
-        terms: The polynomial.
-        relation: `<` or `==`.
-        outcome: Whether the condition held at the traced widths.
-        required: Whether there is no network where it is broken and all guards that are not required hold.
-    """
-
-    terms: Terms
-    relation: str
-    outcome: bool
-    required: bool = False
-
-
-NEVER_NEGATIVE = ("site", "present", "function")
-"""Kinds of atoms that are 0 or more; functions are of widths, and give widths."""
-
-
-class Trace:
-    """The atoms and the guards of one planning.
-
-    Attributes:
-        atoms: The atoms; each is made of earlier ones.
-        guards: The guards, each once.
-    """
-
-    def __init__(self) -> None:
-        self.atoms: list[Atom] = []
-        self.guards: dict[tuple[Any, ...], Guard] = {}
-        self._numbers: dict[tuple[Any, ...], int] = {}
-        self._requiring = False
-        self._presence: dict[int, int] = {}  # the atom that is 1 where another is not 0
-
-    def site(self, name: str, value: int) -> Any:
-        """Give the symbol of a site's width."""
-        return self.derived("site", (), value, name)
-
-    def _atom(self, kind: str, operands: tuple[Terms, ...], what: Any, value: int) -> int:
-        key = (kind, *(tuple(sorted(terms.items())) for terms in operands), what)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.atoms)
-            self.atoms.append(Atom(kind, operands, what, value))
-        return number
-
-    def derived(self, kind: str, operands: tuple[Terms, ...], value: int, what: Any = None) -> Any:
-        """Give the symbol of an atom that is worked out from polynomials."""
-        return Symbol(self, {(self._atom(kind, operands, what, value),): 1}, value)
-
-    def presence(self, symbol: Symbol) -> Any:
-        """Give 1 where a symbol is not zero, and 0 where it is."""
-        if len(symbol.terms) > 1:
-            return self.derived("present", (symbol.terms,), int(symbol.value != 0))
-        (monomial,) = symbol.terms
-        numbers = []
-        for atom in dict.fromkeys(monomial):
-            if self.atoms[atom].kind == "present":
-                numbers.append(atom)
-                continue
-            if atom not in self._presence:
-                self._presence[atom] = self._atom("present", ({(atom,): 1},), None, int(self.atoms[atom].value != 0))
-            numbers.append(self._presence[atom])
-        return Symbol(self, {tuple(sorted(numbers)): 1}, int(symbol.value != 0))
-
-    def product(self, first: Monomial, second: Monomial) -> Monomial:
-        """Multiply monomials. What is 1 where a factor is not 0 changes nothing beside that factor."""
-        factors = sorted((*first, *second))
-        present = [number for number in factors if self.atoms[number].kind == "present"]
-        if not present:
-            return tuple(factors)
-        absorbed = {self._presence.get(number) for number in factors}
-        kept = [number for number in dict.fromkeys(present) if number not in absorbed]
-        return tuple(sorted([*(number for number in factors if self.atoms[number].kind != "present"), *kept]))
-
-    def guard(self, terms: Terms, relation: str, outcome: bool) -> bool:
-        """Note which way a condition went."""
-        key = (tuple(sorted(terms.items())), relation)
-        known = self.guards.get(key)
-        if known is None or known.required > self._requiring:
-            self.guards[key] = Guard(terms, relation, outcome, self._requiring)
-        return outcome
-
-    @contextmanager
-    def requiring(self) -> Iterator[None]:
-        """Note the conditions of the body as required: planning refuses what breaks them, and goes no other way."""
-        self._requiring = True
-        try:
-            yield
-        finally:
-            self._requiring = False
 
 
 class Symbol:
@@ -159,11 +44,11 @@ class Symbol:
 
     def present(self) -> Any:
         """Give 1 where this is not zero, and 0 where it is."""
-        return self.trace.presence(self)
+        return Symbol(self.trace, {self.trace.presence(self.terms): 1}, int(self.value != 0))
 
     def mapped(self, function: Callable[[int], int]) -> Any:
         """Give what a function makes of it."""
-        return self.trace.derived("function", (self.terms,), function(self.value), function)
+        return _derived(self.trace, "function", (self.terms,), function(self.value), function)
 
     @property
     def never_negative(self) -> bool:
@@ -221,11 +106,11 @@ class Symbol:
         divisor = terms.get(()) if len(terms) == 1 else None
         if divisor and not any(factor % divisor for factor in self.terms.values()):
             return _number(self.trace, {monomial: factor // divisor for monomial, factor in self.terms.items()})
-        return self.trace.derived("quotient", (self.terms, terms), self.value // _value(other))
+        return _derived(self.trace, "quotient", (self.terms, terms), self.value // _value(other))
 
     def __rfloordiv__(self, other: Any) -> Any:
         bool(self)
-        return self.trace.derived("quotient", (terms_of(other) or {}, self.terms), other // self.value)
+        return _derived(self.trace, "quotient", (terms_of(other) or {}, self.terms), other // self.value)
 
     def __mod__(self, other: Any) -> Any:
         terms = terms_of(other)
@@ -238,11 +123,11 @@ class Symbol:
         divisor = terms.get(()) if len(terms) == 1 else None
         if divisor and not any(factor % divisor for factor in self.terms.values()):
             return 0
-        return self.trace.derived("remainder", (self.terms, terms), self.value % _value(other))
+        return _derived(self.trace, "remainder", (self.terms, terms), self.value % _value(other))
 
     def __rmod__(self, other: Any) -> Any:
         bool(self)
-        return self.trace.derived("remainder", (terms_of(other) or {}, self.terms), other % self.value)
+        return _derived(self.trace, "remainder", (terms_of(other) or {}, self.terms), other % self.value)
 
     def __truediv__(self, other: Any) -> Any:
         return self.fixed() / fixed(other)
@@ -306,13 +191,9 @@ class Symbol:
 Integral.register(Symbol)
 
 
-def without(terms: Terms, atoms: Set[int]) -> dict[Monomial, int]:
-    """Give a polynomial with some atoms set to 1."""
-    total: dict[Monomial, int] = {}
-    for monomial, factor in terms.items():
-        kept = tuple(number for number in monomial if number not in atoms)
-        total[kept] = total.get(kept, 0) + factor
-    return {monomial: factor for monomial, factor in total.items() if factor}
+def site(trace: Trace, name: str, width: int) -> Any:
+    """Give the symbol of a site's width."""
+    return _derived(trace, "site", (), width, name)
 
 
 def traced_value(number: Any) -> Any:
@@ -353,9 +234,9 @@ def _number(trace: Trace, terms: Terms) -> Any:
         return 0
     if len(terms) == 1 and () in terms:
         return terms[()]
-    value = 0
-    for monomial, factor in terms.items():
-        for number in monomial:
-            factor *= trace.atoms[number].value  # noqa: PLW2901
-        value += factor
-    return Symbol(trace, terms, value)
+    return Symbol(trace, terms, trace.value(terms))
+
+
+def _derived(trace: Trace, kind: str, operands: tuple[Terms, ...], value: int, what: Any = None) -> Symbol:
+    """Give the symbol of an atom that is worked out from polynomials."""
+    return Symbol(trace, {(trace.atom(kind, operands, value, what),): 1}, value)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from archbuilder.plan.plan import DeclaredInput, Site
-from archbuilder.plan.symbols import Symbol, Trace
+from archbuilder.plan.symbols import Symbol, site
+from archbuilder.plan.trace import Trace
 from archbuilder.primitives import PRIMITIVES, Primitive
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.document import SpecDocument
@@ -57,7 +58,7 @@ class Widths:
                 values[key] = width
             self.sites[name] = Site(name, width, self.scaled(width), default, shared, key, entry.node)
             if self._trace is not None:
-                values[key] = self._trace.site(name, width)
+                values[key] = site(self._trace, name, width)
 
     def share(self, member: Member, name: str) -> None:
         """Name the sites of a repeated layer after the layer as a whole: `layer1.out`, not `layer1.0.out`."""

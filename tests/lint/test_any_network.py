@@ -21,7 +21,7 @@ def look(values: dict[str, Any]) -> None:
         if finding.change is None:
             continue
         with suppress(ArchbuilderError):  # anything else is a fault of ours
-            changed = apply(spec.document, [finding.change])
+            changed = apply(spec.document, finding.change)
             NetworkSpec.from_source(changed.source)
 
 

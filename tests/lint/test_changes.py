@@ -28,10 +28,10 @@ def found(text: str, code: str) -> list[Finding]:
 def test_a_layer_in_block_style_keeps_what_stands_behind_it() -> None:
     layers = "  - name: large\n    type: conv\n    out: 64\n    kernel: 5\n    padding: 2\n\n  # the classifier\n"
     document = NetworkSpec.from_text(HEAD + CONV + layers + TAIL).document
-    changed = apply(document, [NewLayers("large", ["{name: a, type: dropout}", "{name: b, type: dropout}"])])
+    changed = apply(document, NewLayers("large", ["{name: a, type: dropout}", "{name: b, type: dropout}"]))
     new = "  - {name: a, type: dropout}\n  - {name: b, type: dropout}\n\n  # the classifier\n"
     assert changed.source.text == HEAD + CONV + new + TAIL
-    assert apply(document, [NewLayers("large", [])]).source.text == HEAD + CONV + "\n  # the classifier\n" + TAIL
+    assert apply(document, NewLayers("large", [])).source.text == HEAD + CONV + "\n  # the classifier\n" + TAIL
 
 
 def test_a_layer_with_comments_among_its_keys_is_left_to_its_writer() -> None:
@@ -40,7 +40,7 @@ def test_a_layer_with_comments_among_its_keys_is_left_to_its_writer() -> None:
     with pytest.raises(
         ArchbuilderError, match=r"^<text>:5:5: this layer has comments among its keys; change it yourself$"
     ):
-        apply(NetworkSpec.from_text(text).document, [NewLayers("large", [])])
+        apply(NetworkSpec.from_text(text).document, NewLayers("large", []))
     (finding,) = found(text, "AB108")
     assert finding.change is None
 
@@ -49,7 +49,7 @@ def test_line_breaks_are_those_of_the_file() -> None:
     text = (HEAD + CONV + LARGE + TAIL).replace("\n", "\r\n")
     (finding,) = found(text, "AB108")
     assert finding.change is not None
-    changed = apply(NetworkSpec.from_text(text).document, [finding.change]).source.text
+    changed = apply(NetworkSpec.from_text(text).document, finding.change).source.text
     assert "large_1" in changed
     assert changed.replace("\r\n", "").count("\n") == 0
 

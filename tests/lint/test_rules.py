@@ -7,6 +7,8 @@ import pytest
 from archbuilder import NetworkSpec, load
 from archbuilder.lint import RULES, Finding, criticise
 from archbuilder.lint.change import apply
+from archbuilder.lint.rules.shape import width_of
+from archbuilder.lint.subject import Subject
 from archbuilder.spec.sources import shipped_names
 
 MESSAGES = {
@@ -61,10 +63,9 @@ def test_a_rule_is_silent_where_it_should_be(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fix])
 def test_what_a_rule_offers_mends_what_it_found(code: str) -> None:
     document = NetworkSpec.from_text(RULES[code].bad).document
-    changes = [found.change for found in criticise(document).findings if found.code == code and found.change]
-    assert changes
-    mended = apply(document, changes)
-    assert findings(mended.source.text, code) == []
+    (change,) = [found.change for found in criticise(document).findings if found.code == code]
+    assert change is not None
+    assert findings(apply(document, change).source.text, code) == []
 
 
 def test_the_place_is_that_of_the_width() -> None:
@@ -108,7 +109,7 @@ def test_what_does_nothing() -> None:
     assert finding.message == "drop does nothing"
     assert finding.change is not None
     document = NetworkSpec.from_text(text).document
-    assert "drop" not in apply(document, [finding.change]).source.text
+    assert "drop" not in apply(document, finding.change).source.text
 
 
 def test_two_branches_that_are_one() -> None:
@@ -125,9 +126,25 @@ def test_a_head_too_near_the_end() -> None:
     assert "too near the end" in finding.message
 
 
-def test_a_network_with_a_multiplier_offers_no_widths() -> None:
-    text = RULES["AB201"].bad.replace("classes: 10", "classes: 10\nwidth: 1.5\ndivisor: 1")
-    assert [finding.change for finding in findings(text, "AB201")] in ([], [None])
+def test_a_network_with_a_multiplier_is_told_the_widths_it_has_and_offered_none() -> None:
+    text = RULES["AB201"].good.replace("classes: 10", "classes: 10\nwidth: 1.1\ndivisor: 1")
+    finding = findings(text, "AB201")[1]
+    assert finding.message == "1x1 35, 3x3red 18, 3x3 53, 5x5red 9, 5x5 18, pool_proj 18 are no multiples of 8"
+    assert finding.change is None
+
+
+def test_the_figures_of_the_papers_networks_are_those_that_the_pages_give() -> None:
+    subjects = {name: Subject(load(name).document) for name in shipped_names("specs") if "small" not in name}
+    del subjects["inception_digits"]
+    ratios = {name: width_of(subject) / subject.depth for name, subject in subjects.items()}
+    assert min(ratios, key=ratios.__getitem__) == "inception_resnet_v2_timm"
+    assert max(ratios, key=ratios.__getitem__) == "resnet18_torchvision"
+    lowest, highest = min(ratios.values()), max(ratios.values())
+    assert f"between {lowest:.1f} (Inception-ResNet-v2) and {highest:.1f} (ResNet-18)" in RULES["AB109"].argument
+    googlenet = subjects["googlenet"]
+    first, second = (googlenet.depths[head.tapped] / googlenet.depth for head in googlenet.plan.heads)
+    text = " ".join(RULES["AB110"].argument.split())
+    assert f"GoogLeNet's heads stand at {100 * first:.0f} % and {100 * second:.0f} %" in text
 
 
 def test_a_pool_to_one_pixel_inside_a_branch_is_not_the_end() -> None:

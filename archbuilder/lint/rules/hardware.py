@@ -22,9 +22,7 @@ def _widths(subject: Subject) -> Iterator[Finding]:
         more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
         verb = "is no multiple" if len(texts) == 1 else "are no multiples"
         message = f"{', '.join(texts[:_SHOWN])}{more} {verb} of 8"
-        change = None
-        if subject.document.header.width == 1:
-            change = NewWidths({name: multiple_of_8(site.value) for name, site in sites.items()})
+        change = NewWidths({name: multiple_of_8(site.value) for name, site in sites.items()})
         yield Finding(MULTIPLE.code, layer, message, subject.place(layer, next(iter(sites.values()))), change)
 
 

@@ -11,11 +11,16 @@ from archbuilder.lint.subject import Subject, is_map
 _LEAST, _MOST = 1.0, 64.0  # channels of mean width for each layer of depth
 
 
-def _balance(subject: Subject) -> Iterator[Finding]:
+def width_of(subject: Subject) -> float:
+    """Give the mean of the convolutions' output channels, weighted by their MACs."""
     macs = sum(op.macs for op in subject.convolutions)
-    if not macs:
+    return sum(op.macs * op.output_shape[0] for op in subject.convolutions) / macs
+
+
+def _balance(subject: Subject) -> Iterator[Finding]:
+    if not subject.convolutions:
         return
-    width = sum(op.macs * op.output_shape[0] for op in subject.convolutions) / macs
+    width = width_of(subject)
     ratio = width / subject.depth
     if _LEAST <= ratio <= _MOST:
         return

@@ -10,11 +10,6 @@ from archbuilder.spec.nodes import Mapping as MappingNode
 from archbuilder.spec.nodes import walk
 
 
-def _look(subject: Subject) -> Iterator[Finding]:
-    """Find nothing: `unused` and `misplaced` do, when all other rules have looked."""
-    yield from ()
-
-
 def unused(
     subject: Subject,
     rules: Collection[str],
@@ -46,7 +41,7 @@ def unused(
             yield Finding(UNUSED.code, layer, message, node.key_location(code))
 
 
-def misplaced(subject: Subject) -> Iterator[Finding]:
+def _misplaced(subject: Subject) -> Iterator[Finding]:
     """Give the silences inside of members, where no finding is about: those of blocks and branches."""
     for layer in subject.plan.all_layers():
         for node in walk(layer.node):
@@ -72,9 +67,10 @@ UNUSED = Rule(
     reason="A reason that no longer applies misleads the next reader.",
     argument="""
 A rule is silenced for a layer, or for the whole file, by a `lint:` of codes and reasons. Where the rule finds nothing
-there, or no rule has that code, the silence is told instead, so that reasons stay true.
+there, or no rule has that code, the silence is told instead, so that reasons stay true. So is one that stands inside
+a member or a block, where it would silence nothing.
 """,
     bad=example(*_LAYERS, _DEEPER.replace("repeat: 4", 'repeat: 4, lint: {AB112: "patches are enough for textures"}')),
     good=example(*_LAYERS, _DEEPER),
-    look=_look,
+    look=_misplaced,
 )

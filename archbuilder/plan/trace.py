@@ -1,0 +1,140 @@
+"""What one planning depended on: the atoms that its numbers are polynomials over, and the conditions it went by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
+from math import prod
+from typing import Any, NamedTuple
+
+Monomial = tuple[int, ...]
+"""The numbers of the atoms that are multiplied, sorted; none is the constant 1."""
+
+Terms = Mapping[Monomial, int]
+"""A polynomial: the coefficient of each monomial."""
+
+
+class Atom(NamedTuple):
+    """What polynomials are made of.
+
+    Attributes:
+        kind: `site`, `present` (1 where its operand is not 0, else 0), `quotient`, `remainder` or `function`.
+        operands: The polynomials that it is worked out from.
+        what: The name of a site; a function of one whole number.
+        value: Its value at the traced widths.
+    """
+
+    kind: str
+    operands: tuple[Terms, ...]
+    what: Any
+    value: int
+
+
+class Guard(NamedTuple):
+    """A condition that planning depended on: whether a polynomial is below zero, or is zero.
+
+    Attributes:
+        terms: The polynomial.
+        relation: `<` or `==`.
+        outcome: Whether the condition held at the traced widths.
+        required: Whether there is no network where it is broken and all guards that are not required hold.
+    """
+
+    terms: Terms
+    relation: str
+    outcome: bool
+    required: bool = False
+
+
+NEVER_NEGATIVE = ("site", "present", "function")
+"""Kinds of atoms that are 0 or more; functions are of widths, and give widths."""
+
+
+class Trace:
+    """The atoms and the guards of one planning.
+
+    Attributes:
+        atoms: The atoms; each is made of earlier ones.
+        guards: The guards, each once.
+    """
+
+    def __init__(self) -> None:
+        self.atoms: list[Atom] = []
+        self.guards: dict[tuple[Any, ...], Guard] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._requiring = False
+        self._presence: dict[int, int] = {}  # the atom that is 1 where another is not 0
+
+    def atom(self, kind: str, operands: tuple[Terms, ...], value: int, what: Any = None) -> int:
+        """Give the number of an atom; the same one has one number."""
+        key = (kind, *(tuple(sorted(terms.items())) for terms in operands), what)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.atoms)
+            self.atoms.append(Atom(kind, operands, what, value))
+        return number
+
+    def presence(self, terms: Terms) -> Monomial:
+        """Give what is 1 where a polynomial is not zero, and 0 where it is: a product of atoms."""
+        if len(terms) > 1:
+            return (self.atom("present", (terms,), int(self.value(terms) != 0)),)
+        (monomial,) = terms
+        return tuple(sorted({self._presence_of(number) for number in monomial}))
+
+    def _presence_of(self, number: int) -> int:
+        if self.atoms[number].kind == "present":
+            return number
+        if number not in self._presence:
+            present = int(self.atoms[number].value != 0)
+            self._presence[number] = self.atom("present", ({(number,): 1},), present)
+        return self._presence[number]
+
+    def value(self, terms: Terms) -> int:
+        """Work a polynomial out at the traced widths."""
+        return sum(factor * prod(self.atoms[number].value for number in monomial) for monomial, factor in terms.items())
+
+    def site_of(self, terms: Terms) -> str | None:
+        """Give the name of the site whose width a polynomial is, multiplied or where it is there at all."""
+        if list(terms.values()) != [1]:
+            return None
+        atoms = [self.atoms[number] for number in next(iter(terms))]
+        own = [atom for atom in atoms if atom.kind != "present"]
+        if len(own) != 1 or own[0].kind not in ("site", "function"):
+            return None
+        return str(own[0].what) if own[0].kind == "site" else self.site_of(own[0].operands[0])
+
+    def product(self, first: Monomial, second: Monomial) -> Monomial:
+        """Multiply monomials. What is 1 where a factor is not 0 changes nothing beside that factor."""
+        factors = sorted((*first, *second))
+        present = [number for number in factors if self.atoms[number].kind == "present"]
+        if not present:
+            return tuple(factors)
+        absorbed = {self._presence.get(number) for number in factors}
+        kept = [number for number in dict.fromkeys(present) if number not in absorbed]
+        return tuple(sorted([*(number for number in factors if self.atoms[number].kind != "present"), *kept]))
+
+    def guard(self, terms: Terms, relation: str, outcome: bool) -> bool:
+        """Note which way a condition went."""
+        key = (tuple(sorted(terms.items())), relation)
+        known = self.guards.get(key)
+        if known is None or known.required > self._requiring:
+            self.guards[key] = Guard(terms, relation, outcome, self._requiring)
+        return outcome
+
+    @contextmanager
+    def requiring(self) -> Iterator[None]:
+        """Note the conditions of the body as required: planning refuses what breaks them, and goes no other way."""
+        self._requiring = True
+        try:
+            yield
+        finally:
+            self._requiring = False
+
+
+def without(terms: Terms, atoms: Set[int]) -> dict[Monomial, int]:
+    """Give a polynomial with some atoms set to 1."""
+    total: dict[Monomial, int] = {}
+    for monomial, factor in terms.items():
+        kept = tuple(number for number in monomial if number not in atoms)
+        total[kept] = total.get(kept, 0) + factor
+    return {monomial: factor for monomial, factor in total.items() if factor}

@@ -1,3 +1,0 @@
-from cli.conftest import run
-
-__all__ = ["run"]
