@@ -17,15 +17,18 @@ ROAD = (
     "plan",
     "costs",
     "lint",
+    "recipe",
     "modules",
     "crosscheck",
+    "data",
     "training",
     "network_spec",  # the library's face: what comes before it works on documents and plans
+    "runs",
     "search",
     "report",
     "cli",
 )
-TORCH_FREE = ("errors", "primitives", "spec", "plan", "costs", "lint")
+TORCH_FREE = ("errors", "primitives", "spec", "plan", "costs", "lint", "recipe")
 HEAVY = {"torch", "fvcore", "optuna", "sklearn", "safetensors"}
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from archbuilder.data import DataSplits, check_fits
 from archbuilder.modules import Network, build_network
 from archbuilder.plan.plan import Plan
-from archbuilder.search.proposals import derived_seed
-from archbuilder.search.study import StudyFile
+from archbuilder.search.study import Study
 from archbuilder.spec.writing import write_whole
-from archbuilder.training import DataSplits, EpochResult, TrainResult, check_fits, evaluate, load_data, train
+from archbuilder.training import EpochResult, TrainResult, choose_machine, derived_seed, evaluate, train
 
 # Streams of seeds that follow from the study's. A sampler has one a trial, from 0 on: these are out of its way.
 _INITIALISATION, _TRAINING = 2**40, 2**40 + 1
@@ -26,14 +26,15 @@ class Fitter:
     again gives the same weights, bit for bit on one machine.
     """
 
-    def __init__(self, settings: StudyFile) -> None:
+    def __init__(self, study: Study) -> None:
         """Say what to train on and how; nothing is loaded yet."""
-        self._settings = settings
+        self._study, self._settings = study, study.settings
+        self._machine = choose_machine()
 
     @cached_property
     def data(self) -> DataSplits:
-        """The data set, loaded when it is first needed. Its split does not follow the study's seed."""
-        return load_data(self._settings.data)
+        """The data set, loaded when it is first needed."""
+        return self._study.load_data()
 
     def check(self, plan: Plan) -> None:
         """Check that a network fits the data.
@@ -41,8 +42,7 @@ class Fitter:
         Raises:
             ArchbuilderError: It takes other images, or tells another number of classes apart.
         """
-        channels, height, width = plan.input_shape
-        check_fits(self.data, input_shape=(channels, height, width), classes=plan.classes)
+        check_fits(self.data, input_shape=plan.input_shape, classes=plan.classes)
 
     def fit(self, plan: Plan, on_epoch: Callable[[EpochResult], bool | None]) -> tuple[Network, TrainResult]:
         """Build a network and train it.
@@ -66,6 +66,7 @@ class Fitter:
                 head_weights=plan.head_weights,
                 seed=derived_seed(seed, _TRAINING),
                 on_epoch=on_epoch,
+                machine=self._machine,
             )
         return network, result
 
@@ -76,8 +77,11 @@ class Fitter:
         for plan, weights in trained:
             network = build_network(plan, initialised=False)
             network.load_state_dict(load_file(weights))
-            network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            accuracies.append(evaluate(network, images, self._settings.train.batch_size).accuracy)
+            network.eval().to(self._machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            found = evaluate(
+                network, images, self.data.normaliser, self._settings.train.batch_size, machine=self._machine
+            )
+            accuracies.append(found.accuracy)
         return accuracies
 
 
@@ -107,7 +111,7 @@ class WeightsFolder:
         """Write the weights of a trial, or of the baseline for None, whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
         # Training leaves convolutions in channels_last, which safetensors does not store.
-        tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
+        tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
         write_whole(self.path(number), lambda path: save_file(tensors, path))
 
     def keep_only(self, numbers: set[int]) -> None:

@@ -11,7 +11,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.search.lock import held
+from archbuilder.runs.lock import held
 from archbuilder.search.record import Record, TrialRecord
 from archbuilder.search.setup import check_setup, setup_of
 from archbuilder.search.study import Study

@@ -4,7 +4,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 
-import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
@@ -13,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from archbuilder.search.rules import Widths
 from archbuilder.search.space import Space
+from archbuilder.training import derived_seed
 
 SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
@@ -60,11 +60,6 @@ class Proposer:
         turn = len(self._study.get_trials(deepcopy=False)) - self._lost
         self._study.sampler = self._sampler(derived_seed(self._seed, turn))
         return self._study.ask(self._distributions)
-
-
-def derived_seed(seed: int, stream: int) -> int:
-    """Give one of many seeds that follow from one and have nothing to do with each other."""
-    return int(np.random.SeedSequence((seed, stream)).generate_state(1)[0])
 
 
 class _Hyperband(HyperbandPruner):

@@ -36,7 +36,7 @@ def run_study(
     """
     trials = study.settings.search.trials if trials is None else trials
     with open_journal(study, runs / study.name) as journal:
-        fitter, weights = Fitter(study.settings), WeightsFolder(journal.folder / "weights")
+        fitter, weights = Fitter(study), WeightsFolder(journal.folder / "weights")
         baseline, record = read_baseline(study, journal), journal.record()
         best = record.best(1)
         observe(

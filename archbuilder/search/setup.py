@@ -28,7 +28,7 @@ def setup_of(study: Study) -> dict[str, Any]:
         "space": study.space.describe(),
         "budget": settings.budget.limits,
         "objective": settings.objective.model_dump(),
-        "train": settings.train.model_dump(),
+        "train": settings.train.model_dump(mode="json"),
         "search": settings.search.model_dump(exclude={"trials"}),
     }
 

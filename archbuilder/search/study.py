@@ -11,8 +11,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from archbuilder.costs.function import CostFunction
+from archbuilder.data import DataSplits, check_address, load_data
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean, raise_if_any
 from archbuilder.network_spec import NetworkSpec
+from archbuilder.recipe import TrainSettings
 from archbuilder.search.budget import Budget, amounts_text, cost_of
 from archbuilder.search.rules import Line, read_lines
 from archbuilder.search.space import Space, make_space
@@ -20,7 +22,6 @@ from archbuilder.spec.nodes import Mapping, describe, location, plain
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.validation import locator, validate
-from archbuilder.training import SOURCES, TrainSettings
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -71,7 +72,7 @@ class StudyFile(BaseModel):
 
     name: Annotated[str, BeforeValidator(_folder_name)] = Field(description="The study's name and its folder's.")
     spec: str = Field(description="The spec: a path from the study's file, or the name of a shipped spec.")
-    data: str = Field(description="The data set to train on, such as digits.")
+    data: str = Field(description="The data set to train on: digits, or its format and its path from the study's file.")
     space: Any = Field(description="The widths to search, by patterns over the spec's sites.")
     budget: Budget = Field(Budget(), description="Hard bounds on every candidate, such as {macs: 1.5M}.")
     objective: Objective = Field(Objective(), description="What is best.")
@@ -99,6 +100,15 @@ class Study:
     def name(self) -> str:
         """The study's name, and its folder's."""
         return self.settings.name
+
+    def load_data(self) -> DataSplits:
+        """Load the data set. Its splits do not follow the study's seed.
+
+        Raises:
+            ArchbuilderError: It is not there, or it is damaged.
+        """
+        path = self.source.path
+        return load_data(self.settings.data, base=None if path is None else path.parent)
 
     @cached_property
     def costs(self) -> CostFunction:
@@ -150,9 +160,11 @@ def _open(name_or_path: str | Path) -> tuple[Path, Source]:
 
 def _check_data(root: Mapping, problems: list[Problem]) -> None:
     value = plain(root.entries["data"].value) if "data" in root.entries else None
-    if isinstance(value, str) and value not in SOURCES:
-        message = f"unknown data set {value!r}{did_you_mean(value, SOURCES)}"
-        problems.append(Problem(message, _place(root, "data"), "data", (f"known data sets are {', '.join(SOURCES)}",)))
+    if isinstance(value, str):
+        try:
+            check_address(value)
+        except ArchbuilderError as error:
+            problems.append(Problem(str(error), _place(root, "data"), "data"))
 
 
 def _load_spec(root: Mapping, study: Path, problems: list[Problem]) -> NetworkSpec | None:

@@ -1,21 +1,32 @@
-"""Images by name, and the loop that fits a network to them and measures it."""
+"""The loop that fits a network to images, and measures it."""
 
-from archbuilder.training.data import SOURCES, DataSplits, ImageSet, check_fits, load_data
 from archbuilder.training.evaluation import Evaluation, evaluate
-from archbuilder.training.loop import EpochResult, TrainingDiverged, TrainResult, train
-from archbuilder.training.settings import TrainSettings
+from archbuilder.training.loop import best_epoch, is_enough, train
+from archbuilder.training.machine import CPU, Machine, choose_machine
+from archbuilder.training.processes import ALONE, Processes, joined
+from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged, TrainResult
+from archbuilder.training.seeds import derived_seed
+from archbuilder.training.state import Progress, TrainerState
+from archbuilder.training.trainer import Trainer
 
 __all__ = [
-    "SOURCES",
-    "DataSplits",
+    "ALONE",
+    "CPU",
     "EpochResult",
     "Evaluation",
-    "ImageSet",
+    "Machine",
+    "Processes",
+    "Progress",
+    "StepResult",
     "TrainResult",
-    "TrainSettings",
+    "Trainer",
+    "TrainerState",
     "TrainingDiverged",
-    "check_fits",
+    "best_epoch",
+    "choose_machine",
+    "derived_seed",
     "evaluate",
-    "load_data",
+    "is_enough",
+    "joined",
     "train",
 ]

@@ -5,6 +5,7 @@ from subprocess import CompletedProcess
 import pytest
 from search.tiny_studies import STUDY, few_digits, write_study
 
+from archbuilder.data import SOURCES
 from archbuilder.search import Outcome, StudyOpened, Tally, load_study
 from archbuilder.search.events import Observer
 
@@ -13,7 +14,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture(autouse=True)
 def _few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archbuilder.training.data.SOURCES", {"digits": few_digits})
+    monkeypatch.setitem(SOURCES, "digits", few_digits)
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import pytest
 from safetensors.torch import load_file
 
 import archbuilder
+from archbuilder.data import DataSplits, Images
 from archbuilder.search import Outcome, Row, StudyResult, Tally
 from archbuilder.search.budget import cost_of
 from archbuilder.search.loop import KEPT
-from archbuilder.training import DataSplits, ImageSet
 from search.tiny_studies import SPEC, STUDY, a_study, run
 
 ONE_EPOCH = STUDY.replace("epochs: 3", "epochs: 1")
@@ -20,7 +20,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     noted: list[str] = []
     open_test = DataSplits.open_test
 
-    def noting(data: DataSplits) -> ImageSet:
+    def noting(data: DataSplits) -> Images:
         noted.append(data.name)
         return open_test(data)
 
@@ -47,7 +47,7 @@ def test_a_finished_study_is_shown_without_its_data_and_its_weights(
     first, _ = run(study, tmp_path, trials=2)
     for path in (first.folder / "weights").iterdir():
         path.unlink()
-    monkeypatch.setattr("archbuilder.search.fitting.load_data", None)
+    monkeypatch.setattr("archbuilder.search.study.load_data", None)
     assert run(study, tmp_path, trials=2)[0].best == first.best
 
 

@@ -1,13 +1,15 @@
 """Studies that run in a second: a network of a few hundred parameters, an epoch or two on the digits."""
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
 
+from archbuilder.data import SOURCES, RawData
+from archbuilder.data.address import Address
 from archbuilder.search import Event, Observer, Study, StudyResult, TrialEnded, TrialRecord, load_study, run_study
 from archbuilder.search.events import ignore
-from archbuilder.training import SOURCES, ImageSet
 
 _ALL_DIGITS = SOURCES["digits"]
 
@@ -49,9 +51,10 @@ def a_study(folder: Path, study: str = STUDY, spec: str = SPEC) -> Study:
     return load_study(write_study(folder, study, spec))
 
 
-def few_digits() -> ImageSet:
+def few_digits(address: Address) -> RawData:
     """Give every sixth of the digits: 300 images."""
-    return _ALL_DIGITS().take(torch.arange(0, 1797, 6))
+    digits = _ALL_DIGITS(address)
+    return replace(digits, train=digits.train.take(torch.arange(0, 1797, 6)))
 
 
 def run(

@@ -1,4 +1,4 @@
-"""One process at a time works on a study."""
+"""One process at a time works on a study or a run."""
 
 import os
 import sys

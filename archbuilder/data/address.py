@@ -1,0 +1,123 @@
+"""What a data set is called: `digits`, `idx:PATH`, `folder:PATH@224`."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from archbuilder.errors import ArchbuilderError, did_you_mean
+
+_SIZE = re.compile(r"@(\d{1,9})(?:x(\d{1,9}))?$", re.ASCII)
+_BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # what starts like a path has no kind before it
+_LARGEST = 4096
+
+FORMS = {
+    "digits": "digits",
+    "idx": "idx:PATH",
+    "cifar10": "cifar10:PATH",
+    "cifar100": "cifar100:PATH",
+    "folder": "folder:PATH[@SIZE]",
+    "npz": "npz:PATH",
+    "torchvision": "torchvision:NAME[:ROOT]",
+}
+"""How the address of each kind is written."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a data set is.
+
+    Attributes:
+        text: What was written.
+        kind: Its format, a key of `SOURCES`.
+        path: What stands after the colon: a file or a folder, or the name that a library gives it; or nothing.
+        size: The height and width that its images are brought to, if it says one.
+        download: Whether a library may fetch what is not there.
+    """
+
+    text: str
+    kind: str
+    path: str = ""
+    size: tuple[int, int] | None = None
+    download: bool = False
+
+    @property
+    def place(self) -> Path:
+        """The path as one, with `~` meaning the home folder."""
+        return expanded(self.path)
+
+
+def expanded(path: str) -> Path:
+    """Give a path with `~` meaning the home folder, if there is one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(path)
+
+
+def parse_address(text: str, base: Path | None = None, *, known: Collection[str] = FORMS.keys()) -> Address:
+    """Read an address; nothing of the data set itself.
+
+    Args:
+        text: Such as `digits` or `folder:photos@224`.
+        base: The folder that relative paths start from, such as that of the file the address stands in. The address
+            then says the whole path, so that its text names the same data set from anywhere. Without it, paths
+            start from the working directory and the text stays as it is.
+        known: The kinds there are.
+
+    Raises:
+        ArchbuilderError: It is none; the message says what forms there are.
+    """
+    if not text.isprintable():
+        raise ArchbuilderError(f"the data set {text!r} holds a character that cannot be printed")
+    kind, colon, path = text.partition(":")
+    if kind not in known:
+        raise ArchbuilderError(_unknown(text, kind, known))
+    form = FORMS.get(kind, kind)
+    if kind == "digits" and colon:
+        raise ArchbuilderError(f"{text!r}: nothing stands after digits: they come with scikit-learn")
+    address = Address(text, kind, path)
+    if kind != "torchvision" and (said := _SIZE.search(path)):
+        address = Address(text, kind, path[: said.start()], _size(text, said, form))
+    if "PATH" in form and not address.path.strip():
+        raise ArchbuilderError(f"{text!r}: no path is given, expected {form}")
+    if kind == "torchvision" and not path.partition(":")[0].strip():
+        raise ArchbuilderError(f"{text!r}: no name is given, expected {form}, such as torchvision:MNIST")
+    return address if base is None else _from(base, address)
+
+
+def _unknown(text: str, kind: str, known: Collection[str]) -> str:
+    forms = ", ".join(FORMS.get(name, name) for name in known)
+    if _BARE_PATH.match(text):
+        likely = "npz" if text.endswith(".npz") else "folder"
+        return f"{text!r} does not say its format; did you mean {likely}:{text}? (forms: {forms})"
+    name, size = kind, _SIZE.search(kind)
+    if size and kind[: size.start()] in known:
+        name = kind[: size.start()]
+        wanted = f"takes no size, found {size[0]}" if name != "folder" else f"needs a path: folder:PATH{size[0]}"
+        return f"{text!r}: {name} {wanted} (forms: {forms})"
+    return f"unknown data set {name!r}{did_you_mean(name, known)} (forms: {forms})"
+
+
+def _size(text: str, said: re.Match[str], form: str) -> tuple[int, int]:
+    if "@SIZE" not in form:
+        message = f"{text!r}: {form} takes no size, found {said[0]}; if the path itself ends in it, end it with a slash"
+        raise ArchbuilderError(message)
+    height = int(said[1])
+    width = int(said[2]) if said[2] else height
+    if not (1 <= height <= _LARGEST and 1 <= width <= _LARGEST):
+        raise ArchbuilderError(f"{text!r}: found the size {said[0]}, expected 1 to {_LARGEST:,} pixels a side")
+    return height, width
+
+
+def _from(base: Path, address: Address) -> Address:
+    """Say the whole path of an address."""
+    name, colon, root = address.path.partition(":") if address.kind == "torchvision" else ("", "", address.path)
+    if not root:
+        return address
+    whole = str((base / expanded(root)).absolute())
+    if _SIZE.search(whole):
+        whole += "/"  # lest the end of the path be taken for a size
+    size = "@{}x{}".format(*address.size) if address.size else ""
+    path = f"{name}{colon}{whole}"
+    return Address(f"{address.kind}:{path}{size}", address.kind, path, address.size)

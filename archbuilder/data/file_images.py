@@ -1,0 +1,141 @@
+"""Images that are read from their files whenever they are needed, because there are too many to hold."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from archbuilder.data.decode import Pixels, Target, read_image
+from archbuilder.data.images import Batch, ImageSet
+from archbuilder.errors import ArchbuilderError
+
+_THREADS = 4  # decoding leaves Python's lock, so threads do it at once
+
+
+@dataclass(frozen=True, eq=False)
+class FileImages:
+    """Images in files.
+
+    Attributes:
+        paths: The files.
+        labels: What each shows: N, int64.
+        target: What each is brought to when it is read.
+    """
+
+    paths: tuple[Path, ...]
+    labels: Tensor
+    target: Target
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __repr__(self) -> str:
+        return f"FileImages({len(self):,} images of {' x '.join(map(str, self.shape))})"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        return self.target.shape
+
+    def take(self, indices: Tensor) -> "FileImages":
+        """Give the images at `indices`, in that order."""
+        return FileImages(tuple(self.paths[i] for i in indices.tolist()), self.labels[indices], self.target)
+
+    def to(self, device: torch.device) -> "FileImages":
+        """Give the same images: they stay in their files."""
+        return self
+
+    def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
+        """Give one batch for each tensor of indices.
+
+        Args:
+            order: Which images make each batch, in which order.
+            workers: How many processes read files meanwhile; with 0 this one reads them when they are asked for.
+
+        Raises:
+            ArchbuilderError: A file cannot be decoded, or a process has ended that should not have.
+        """
+        for indices, pixels in zip(order, self._read(order, workers), strict=True):
+            if isinstance(pixels, str):
+                raise ArchbuilderError(pixels)
+            yield Batch(torch.from_numpy(pixels), self.labels[indices])
+
+    def held(self) -> ImageSet:
+        """Read all images into memory.
+
+        Raises:
+            ArchbuilderError: A file cannot be decoded.
+        """
+        pixels = np.empty((len(self), *self.shape), dtype=np.uint8)
+        _fill(pixels, self.paths, self.target)
+        return ImageSet(torch.from_numpy(pixels), self.labels)
+
+    def _read(self, order: Sequence[Tensor], workers: int) -> Iterator["Pixels | str"]:
+        files = _Files(self.paths, self.target)
+        if not workers or not order:
+            yield from (files.__getitems__(indices.tolist(), threads=_THREADS) for indices in order)
+            return
+        # A fork would copy this process's threads and their locks. The server that forks instead has torch loaded.
+        ways = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in ways else "spawn")
+        context.set_forkserver_preload([__name__])
+        loader = DataLoader(
+            files,
+            batch_sampler=[indices.tolist() for indices in order],
+            num_workers=workers,
+            collate_fn=_as_it_is,
+            multiprocessing_context=context,
+        )
+        try:
+            yield from loader
+        except RuntimeError as error:
+            reason = "a process that reads images ended unexpectedly, perhaps for want of memory"
+            raise ArchbuilderError(f"{reason}; ask for fewer of them (there are {workers}): {error}") from error
+
+
+class _Files(Dataset["Pixels | str"]):
+    """What a worker is given: it reads a batch, or gives the text of the error for the main process to raise."""
+
+    def __init__(self, paths: tuple[Path, ...], target: Target) -> None:
+        self.paths = paths
+        self.target = target
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitems__(self, indices: list[int], threads: int = 1) -> "Pixels | str":
+        # An array, not a tensor: tensors travel by shared memory, of which containers have little.
+        pixels = np.empty((len(indices), *self.target.shape), dtype=np.uint8)
+        try:
+            _fill(pixels, [self.paths[i] for i in indices], self.target, threads)
+        except ArchbuilderError as error:
+            return str(error)
+        return pixels
+
+
+def _fill(pixels: Pixels, paths: Sequence[Path], target: Target, threads: int = _THREADS) -> None:
+    def read(row: int) -> None:
+        pixels[row] = read_image(paths[row], target)
+
+    if threads == 1:
+        for row in range(len(paths)):
+            read(row)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for _ in pool.map(read, range(len(paths))):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch  # a batch is read whole, so there is nothing to collate

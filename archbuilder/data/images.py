@@ -1,0 +1,92 @@
+"""What every data set is made of: images with labels, in memory or read as they are needed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, Self
+
+import torch
+from torch import Tensor
+
+MOST_HELD = 2 * 2**30
+"""Bytes of images that are held in memory, or on the device they are trained on, as one tensor."""
+
+
+class Batch(NamedTuple):
+    """Some images.
+
+    Attributes:
+        images: N x C x H x W, in the values that their makers gave them: uint8, or float32.
+        labels: N, int64, from 0 to classes - 1.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+
+class Images(Protocol):
+    """Images that show something, wherever they are kept."""
+
+    @property
+    def labels(self) -> Tensor:
+        """What each image shows: N, int64, from 0 to classes - 1, in main memory."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+
+    def __len__(self) -> int:
+        """How many images there are."""
+
+    def take(self, indices: Tensor) -> Self:
+        """Give the images at `indices`, in that order."""
+
+    def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
+        """Give one batch for each tensor of indices.
+
+        Args:
+            order: Which images make each batch, in which order.
+            workers: How many processes read files meanwhile; what is held in memory needs none.
+        """
+
+    def to(self, device: torch.device) -> Self:
+        """Give the same images held on a device, or as they are where they are too many for that."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images in memory, as one tensor.
+
+    Attributes:
+        images: N x C x H x W, uint8 or float32.
+        labels: N, int64.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"ImageSet({len(self):,} images of {' x '.join(map(str, self.shape))})"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def take(self, indices: Tensor) -> "ImageSet":
+        """Give the images at `indices`, in that order."""
+        return ImageSet(self.images[indices.to(self.images.device)], self.labels[indices])
+
+    def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
+        """Give one batch for each tensor of indices."""
+        for indices in order:
+            part = self.take(indices)
+            yield Batch(part.images, part.labels)
+
+    def to(self, device: torch.device) -> "ImageSet":
+        """Give the same images held on a device, or as they are where they are too many for that."""
+        small = self.images.numel() * self.images.element_size() <= MOST_HELD
+        return ImageSet(self.images.to(device), self.labels) if small else self

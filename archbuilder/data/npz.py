@@ -1,0 +1,136 @@
+"""A file of numpy arrays."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archbuilder.data.address import Address
+from archbuilder.data.files import listed, reading, shown
+from archbuilder.data.images import ImageSet
+from archbuilder.data.labels import from_zero
+from archbuilder.data.raw import RawData
+from archbuilder.errors import ArchbuilderError
+
+_FORMS: tuple[Mapping[str, tuple[str, str]], ...] = (
+    {"train": ("images", "labels")},
+    {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")},  # Keras
+    {
+        "train": ("train_images", "train_labels"),
+        "validation": ("val_images", "val_labels"),
+        "test": ("test_images", "test_labels"),
+    },  # MedMNIST
+)
+_LARGEST = 2**24  # the largest n such that float32 holds every whole number up to n
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def load_npz(address: Address) -> RawData:
+    """Load images and labels from arrays that numpy saved. Nothing is unpickled."""
+    path = address.place
+    if not path.is_file():
+        found = "found a folder, expected a file" if path.is_dir() else "no such file"
+        raise ArchbuilderError(f"{address.text}: {found}: {shown(path)}")
+    with reading(path):
+        if not zipfile.is_zipfile(path):
+            raise ArchbuilderError(f"{shown(path)}: is no .npz file (a zip of numpy arrays), or it is cut off")
+        arrays = _arrays(path)
+    form = next(form for form in _FORMS if _keys(form) <= arrays.keys())
+    images = {part: _images(f"{shown(path)}: {key}", arrays[key]) for part, (key, _) in form.items()}
+    labels = {f"{shown(path)}: {key}": _labels(f"{shown(path)}: {key}", arrays[key]) for _, key in form.values()}
+    for (part, (key, _)), (where, values) in zip(form.items(), labels.items(), strict=True):
+        if len(images[part]) != len(values):
+            counts = f"found {len(values):,} labels for {len(images[part]):,} images of {key}"
+            raise ArchbuilderError(f"{where}: {counts}, expected one an image")
+    names, numbered = from_zero(labels)
+    parts = {part: ImageSet(images[part], values) for part, values in zip(form, numbered.values(), strict=True)}
+    return RawData(parts["train"], names, test=parts.get("test"), validation=parts.get("validation"))
+
+
+def _keys(form: Mapping[str, tuple[str, str]]) -> set[str]:
+    return {key for pair in form.values() for key in pair}
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    """Read the arrays of the first form that the file has."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            form = next((form for form in _FORMS if _keys(form) <= set(file.files)), None)
+            if form is None:
+                forms = "; or ".join(", ".join(key for pair in form.values() for key in pair) for form in _FORMS)
+                raise ArchbuilderError(f"{shown(path)}: found the arrays {listed(file.files)}, expected {forms}")
+            arrays = {}
+            for key in sorted(_keys(form)):
+                arrays[key] = _read(f"{shown(path)}: {key}", file, key)
+            return arrays
+    except ArchbuilderError:
+        raise
+    except Exception as error:  # zipfile and numpy raise what they like on damaged files
+        raise ArchbuilderError(f"{shown(path)}: the file is damaged: {error}") from error
+
+
+def _read(where: str, file: Mapping[str, Any], key: str) -> Array:
+    try:
+        array = file[key]
+    except ValueError as error:
+        if "Object arrays" in str(error):
+            reason = "holds Python objects, which are pickled and could run code when read"
+            raise ArchbuilderError(f"{where}: {reason}; save it as an array of numbers") from error
+        raise
+    if not isinstance(array, np.ndarray):
+        raise ArchbuilderError(f"{where}: is no array of numpy")
+    return array
+
+
+def _images(where: str, array: Array) -> Tensor:
+    """Give images as N x C x H x W, uint8 or float32."""
+    shape = " x ".join(map(str, array.shape))
+    if array.ndim == 3:
+        array = array[:, np.newaxis]
+    elif array.ndim == 4 and array.shape[3] in (1, 3):  # first: 3 x 32 x 3 is far rarer than 3 x 32 x 32 or 32 x 32 x 3
+        array = array.transpose(0, 3, 1, 2)
+    elif array.ndim != 4 or array.shape[1] not in (1, 3):
+        wanted = "N x height x width, N x height x width x channels or N x channels x height x width"
+        raise ArchbuilderError(f"{where}: found an array of {shape}, expected {wanted} with 1 or 3 channels")
+    if 0 in array.shape:
+        raise ArchbuilderError(f"{where}: holds no images: {shape}")
+    return torch.from_numpy(np.ascontiguousarray(_numbers(where, array)))
+
+
+def _numbers(where: str, array: Array) -> Array:
+    if array.dtype in (np.uint8, np.bool_):
+        return array.astype(np.uint8)
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is then found
+            array = array.astype(np.float32)
+        wrong = np.argwhere(~np.isfinite(array).all(axis=(1, 2, 3)))
+        if len(wrong):
+            raise ArchbuilderError(f"{where}: image {int(wrong[0, 0]):,} holds a value that is no finite float32")
+        return array
+    if array.dtype.kind in "iu":
+        low, high = int(array.min()), int(array.max())
+        if low < -_LARGEST or high > _LARGEST:
+            bounds = f"found values from {low:,} to {high:,}, expected at most {_LARGEST:,} either way"
+            raise ArchbuilderError(f"{where}: {bounds}, which float32 holds exactly")
+        return array.astype(np.float32)
+    raise ArchbuilderError(f"{where}: found values of the type {array.dtype}, expected uint8, floats or integers")
+
+
+def _labels(where: str, array: Array) -> Tensor:
+    """Give labels as N, int64."""
+    if not (array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)):
+        shape = " x ".join(map(str, array.shape)) or "a single number"
+        hint = "; for one column a class, save labels.argmax(axis=1)" if array.ndim == 2 else ""
+        raise ArchbuilderError(f"{where}: found {shape}, expected N or N x 1 whole numbers{hint}")
+    values = array.reshape(-1)
+    if values.dtype.kind not in "iuf" or not np.array_equal(values, np.floor(values)):
+        found = f"of the type {values.dtype}" if values.dtype.kind not in "iuf" else "with fractions"
+        raise ArchbuilderError(f"{where}: found labels {found}, expected whole numbers")
+    if len(values) and not -_LARGEST <= float(values.min()) <= float(values.max()) <= _LARGEST:
+        raise ArchbuilderError(f"{where}: found labels from {values.min()} to {values.max()}, expected small numbers")
+    return torch.from_numpy(values.astype(np.int64))

@@ -1,0 +1,57 @@
+"""A data set as it was loaded, before it is parted."""
+
+from dataclasses import dataclass
+
+from archbuilder.data.images import Images
+from archbuilder.errors import ArchbuilderError
+
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True, eq=False)
+class RawData:
+    """A data set as its makers give it.
+
+    Attributes:
+        train: The images to learn from; all of them, where the makers part nothing.
+        test: The makers' own test images, if they keep some apart.
+        validation: The makers' own validation images, if they keep some apart.
+        class_names: What the labels mean, in their order.
+    """
+
+    train: Images
+    class_names: tuple[str, ...]
+    test: Images | None = None
+    validation: Images | None = None
+
+
+def check_raw(name: str, data: RawData) -> None:
+    """Check what no format promises: something to learn, and the same classes and shapes to be judged by.
+
+    Args:
+        name: What errors call the data set.
+        data: The set as it was loaded.
+
+    Raises:
+        ArchbuilderError: No image to train, or all of one class; other images show a class that these do not, or they
+            are of another shape.
+    """
+    learned = set(data.train.labels.tolist())
+    if not learned:
+        raise ArchbuilderError(f"{name}: there are no images to train")
+    if len(learned) == 1:
+        only = data.class_names[next(iter(learned))]
+        raise ArchbuilderError(f"{name}: every image to train is of the class {only!r}, expected two classes or more")
+    for part, images in (("validation", data.validation), ("test", data.test)):
+        if images is None:
+            continue
+        unknown = [data.class_names[label] for label in sorted(set(images.labels.tolist()) - learned)]
+        if unknown:
+            some = ", ".join(unknown[:_MOST_NAMED]) + (" and more" if len(unknown) > _MOST_NAMED else "")
+            raise ArchbuilderError(f"{name}: the {part} images show classes that no training image shows: {some}")
+        if images.shape != data.train.shape:
+            found, expected = (" x ".join(map(str, some.shape)) for some in (images, data.train))
+            message = (
+                f"the {part} images are {found}, expected {expected} (channels x height x width) as those to train"
+            )
+            raise ArchbuilderError(f"{name}: {message}")

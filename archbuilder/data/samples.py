@@ -1,0 +1,98 @@
+"""Samples that another library gives one by one, read into memory."""
+
+from collections.abc import Mapping, Sized
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archbuilder.data.decode import as_pixels
+from archbuilder.data.images import MOST_HELD, ImageSet
+from archbuilder.data.labels import from_zero
+from archbuilder.data.raw import RawData
+from archbuilder.errors import ArchbuilderError
+
+_FOLDER = "use folder:PATH@SIZE on its files instead"
+
+
+def gather(name: str, parts: Mapping[str, Sized], classes: Any) -> RawData:
+    """Read samples, each an image (of Pillow's, or a tensor) and a whole number, into memory.
+
+    Args:
+        name: What errors call the data set.
+        parts: Its samples by split; they take an index.
+        classes: The names of its classes, if it has any.
+
+    Raises:
+        ArchbuilderError: Images differ in size, there are too many, or labels are no whole numbers.
+    """
+    grey = _is_grey(_sample(name, parts["train"], 0)[0]) if len(parts["train"]) else False
+    read = {part: _read(f"{name} ({part})", samples, grey=grey) for part, samples in parts.items()}
+    labels = {f"{name} ({part})": some.labels for part, some in read.items()}
+    names = tuple(_word(entry) for entry in classes) if isinstance(classes, list | tuple) else ()
+    if names and all(int(some.min()) >= 0 and int(some.max()) < len(names) for some in labels.values()):
+        numbered = labels
+    else:
+        names, numbered = from_zero(labels)
+    done = {part: ImageSet(read[part].images, numbered[f"{name} ({part})"]) for part in read}
+    return RawData(done["train"], names, test=done.get("test"), validation=done.get("validation"))
+
+
+def _word(entry: object) -> str:
+    return ", ".join(map(str, entry)) if isinstance(entry, list | tuple) else str(entry)
+
+
+def _sample(name: str, samples: Any, index: int) -> tuple[Any, Any]:
+    try:
+        sample = samples[index]
+    except Exception as error:  # it is another library's code, and may raise anything
+        raise ArchbuilderError(f"{name}: sample {index:,} cannot be read: {error}") from error
+    if not isinstance(sample, tuple) or len(sample) != 2:
+        raise ArchbuilderError(f"{name}: sample {index:,} is no pair of an image and a label, which is all we can use")
+    return sample
+
+
+def _read(name: str, samples: Any, *, grey: bool) -> ImageSet:
+    count = len(samples)
+    if not count:
+        raise ArchbuilderError(f"{name}: holds no images")
+    labels = torch.empty(count, dtype=torch.int64)
+    images = torch.empty(0)
+    for index in range(count):
+        image, label = _sample(name, samples, index)
+        pixels = _pixels(f"{name}: image {index:,}", image, grey=grey)
+        if not index:
+            if count * pixels.numel() * pixels.element_size() > MOST_HELD:
+                raise ArchbuilderError(f"{name}: {count:,} images are too many to hold in memory; {_FOLDER}")
+            images = torch.empty((count, *pixels.shape), dtype=pixels.dtype)
+        if pixels.shape != images.shape[1:]:
+            sizes = (" x ".join(map(str, some)) for some in (pixels.shape, images.shape[1:]))
+            message = "{}: images differ in size: image {:,} is {}, the first is {} (channels x height x width); {}"
+            raise ArchbuilderError(message.format(name, index, *sizes, _FOLDER))
+        images[index] = pixels
+        labels[index] = _label(f"{name}: image {index:,}", label)
+    return ImageSet(images, labels)
+
+
+def _label(where: str, label: Any) -> int:
+    one = label.numel() == 1 if isinstance(label, Tensor) else isinstance(label, np.generic)
+    whole = label.item() if one else label
+    if not isinstance(whole, int):
+        raise ArchbuilderError(f"{where}: found the label {str(label)[:40]}, expected one whole number")
+    return whole
+
+
+def _is_grey(image: Any) -> bool:
+    return getattr(image, "mode", "RGB") in ("1", "L")
+
+
+def _pixels(where: str, image: Any, *, grey: bool) -> Tensor:
+    """Give an image as C x H x W: uint8, or float32 where a tensor of floats is given."""
+    from PIL import Image  # noqa: PLC0415 - only such libraries need it
+
+    if isinstance(image, Image.Image):
+        return torch.from_numpy(as_pixels(image.convert("L" if grey else "RGB")).copy())
+    if isinstance(image, Tensor) and image.ndim == 3 and len(image) in (1, 3):
+        return image if image.dtype == torch.uint8 else image.to(torch.float32)
+    raise ArchbuilderError(f"{where}: found {type(image).__name__}, expected an image of 1 or 3 channels")

@@ -1,0 +1,58 @@
+"""Which formats there are, and how a data set is loaded by its address."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from archbuilder.data.address import Address, parse_address
+from archbuilder.data.cifar import load_cifar10, load_cifar100
+from archbuilder.data.digits import load_digits
+from archbuilder.data.folder import load_folder
+from archbuilder.data.idx import load_idx
+from archbuilder.data.npz import load_npz
+from archbuilder.data.raw import RawData
+from archbuilder.data.splits import DataSplits, split
+from archbuilder.data.vision import load_torchvision
+from archbuilder.errors import ArchbuilderError
+
+SOURCES: dict[str, Callable[[Address], RawData]] = {
+    "digits": load_digits,
+    "idx": load_idx,
+    "cifar10": load_cifar10,
+    "cifar100": load_cifar100,
+    "folder": load_folder,
+    "npz": load_npz,
+    "torchvision": load_torchvision,
+}
+"""How to load each format: all of a data set's images, in the values its makers gave them."""
+
+
+def check_address(text: str, base: Path | None = None) -> Address:
+    """Read an address, and nothing of the data set itself.
+
+    Args:
+        text: Such as `digits` or `folder:photos@224`.
+        base: The folder that relative paths start from; without it, the working directory.
+
+    Raises:
+        ArchbuilderError: It is none; the message says what forms there are.
+    """
+    return parse_address(text, base, known=SOURCES.keys())
+
+
+def load_data(address: str, *, seed: int = 0, download: bool = False, base: Path | None = None) -> DataSplits:
+    """Load a data set by its address and part it.
+
+    Args:
+        address: Such as `digits` or `idx:/usr/share/datasets/fashion-mnist`.
+        seed: Decides which image falls into which split.
+        download: Whether torchvision may fetch what is not there. Nothing else ever asks the network.
+        base: The folder that relative paths start from; without it, the working directory.
+
+    Raises:
+        ArchbuilderError: There is no data set of this address, or it is damaged.
+    """
+    found = check_address(address, base)
+    if download and found.kind != "torchvision":
+        raise ArchbuilderError(f"{address}: there is nothing to download: only torchvision:NAME can be fetched")
+    return split(found.text, SOURCES[found.kind](replace(found, download=download)), seed=seed)

@@ -1,0 +1,91 @@
+"""Data sets of torchvision, by their names there."""
+
+import importlib
+import inspect
+from collections.abc import Sized
+from typing import Any, cast
+
+from archbuilder.data.address import Address, expanded
+from archbuilder.data.raw import RawData
+from archbuilder.data.samples import gather
+from archbuilder.errors import ArchbuilderError, did_you_mean
+
+_ROOT = "data"
+_GIVEN = ("root", "train", "split", "download")  # the arguments we know how to give
+
+
+def load_torchvision(address: Address) -> RawData:
+    """Load a data set of torchvision into memory; fetched from the network only if the address allows it."""
+    library = _library()
+    name, _, root = address.path.partition(":")
+    known = [entry for entry in library.__all__ if inspect.isclass(getattr(library, entry, None))]
+    if name not in known:
+        raise ArchbuilderError(f"{address.text}: torchvision has no data set {name!r}{did_you_mean(name, known)}")
+    maker = getattr(library, name)
+    parameters = inspect.signature(maker).parameters
+    _check_needs(address, parameters)
+    arguments: dict[str, Any] = {"root": str(expanded(root or _ROOT))} if "root" in parameters else {}
+    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    if "download" in parameters or (address.download and anything):
+        arguments["download"] = address.download
+    made = {"train": _make(address, maker, arguments | _choice(parameters, "train"))}
+    for part, word in (("validation", "val"), ("test", "test")):
+        if choice := _choice(parameters, word):
+            found = _make(address, maker, arguments | choice, needed="train" in choice)
+            made |= {part: found} if found is not None else {}
+    classes = getattr(made["train"], "classes", None)
+    return gather(address.text, {part: cast(Sized, some) for part, some in made.items()}, classes)
+
+
+def _library() -> Any:  # torchvision need not be installed, so its types may be unknown
+    try:
+        return importlib.import_module("torchvision.datasets")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "torchvision":
+            raise ArchbuilderError(f"torchvision cannot be imported: {error}") from error
+        message = "torchvision is not installed: pip install 'archbuilder[vision]'"
+        raise ArchbuilderError(message) from error
+    except (RuntimeError, ImportError, OSError) as error:
+        raise ArchbuilderError(
+            f"torchvision cannot be imported: {error}\n  These builds of torch and torchvision do not fit each other: "
+            "install both from the same index, in versions that belong together"
+        ) from error
+
+
+def _check_needs(address: Address, parameters: Any) -> None:
+    needed = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and name not in _GIVEN
+    ]
+    if needed:
+        wanted = ", ".join(needed)
+        raise ArchbuilderError(f"{address.text}: it must be told {wanted}, which an address cannot; use folder:PATH")
+
+
+def _choice(parameters: Any, word: str) -> dict[str, Any]:
+    """Give the arguments that choose a split, or none where it cannot be chosen."""
+    if "train" in parameters:
+        return {} if word == "val" else {"train": word == "train"}
+    return {"split": word} if "split" in parameters else {}
+
+
+def _make(address: Address, maker: Any, arguments: dict[str, Any], *, needed: bool = True) -> Any:
+    """Open a split, or give None where there is none of that name."""
+    try:
+        return maker(**arguments)
+    except ValueError as error:  # torchvision's word for a split it does not know
+        if not needed or arguments.get("split") in ("val", "test"):
+            return None
+        raise ArchbuilderError(f"{address.text}: {error}") from error
+    except ImportError as error:
+        raise ArchbuilderError(f"{address.text}: it needs another package: {error}") from error
+    except (RuntimeError, OSError, TypeError) as error:  # the last where it takes no `download`
+        if address.download:
+            raise ArchbuilderError(f"{address.text}: it could not be fetched: {error}") from error
+        root = f" in {arguments['root']}" if "root" in arguments else ""
+        first = str(error).partition("\n")[0]
+        message = f"not found{root}, or damaged; --download fetches it (torchvision says: {first})"
+        raise ArchbuilderError(f"{address.text}: {message}") from error

@@ -1,0 +1,88 @@
+"""Where a network is trained and in which numbers."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.recipe import Precision
+from archbuilder.training.processes import local_rank
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a network is trained and in which numbers.
+
+    Attributes:
+        device: The device.
+        precision: Not `AUTO`.
+        compiled: Whether the network runs compiled by `torch.compile`.
+        workers: How many processes read files, for data that does not fit into memory.
+    """
+
+    device: torch.device
+    precision: Precision = Precision.FLOAT32
+    compiled: bool = False
+    workers: int = 0
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Compute in the machine's precision while the body runs."""
+        if self.precision is Precision.FLOAT32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=getattr(torch, self.precision.value))
+
+    @property
+    def looks_every(self) -> int:
+        """After how many steps a loss is looked at; that makes a GPU wait, but not a CPU."""
+        return 1 if self.device.type == "cpu" else 20
+
+
+CPU = Machine(torch.device("cpu"))
+
+
+def choose_machine(
+    device: str = "auto",
+    precision: Precision = Precision.AUTO,
+    *,
+    compiled: bool = False,
+    workers: int | None = None,
+) -> Machine:
+    """Choose what is left open: a GPU if there is one, and mixed precision where it is faster.
+
+    Args:
+        device: `auto`, or a device by torch's name: `cpu`, `cuda`, `cuda:1`, `mps`.
+        precision: `AUTO` is bfloat16 on a GPU that computes in it, float16 on an older one, and float32 on a CPU, where
+            few processors compute in anything else.
+        compiled: Whether the network runs compiled.
+        workers: How many processes read files; as many as there are processors, up to 8, if left out.
+
+    Raises:
+        ArchbuilderError: There is no such device, or it does not do what is asked of it.
+    """
+    chosen = _device(device)
+    if precision is Precision.AUTO:
+        precision = Precision.FLOAT32
+        if chosen.type == "cuda":
+            native = torch.cuda.get_device_capability(chosen) >= (8, 0)
+            precision = Precision.BFLOAT16 if native else Precision.FLOAT16
+    if precision is Precision.FLOAT16 and chosen.type == "cpu":
+        raise ArchbuilderError("precision float16 is for GPUs; on a CPU choose float32 or bfloat16")
+    workers = min(8, os.cpu_count() or 1) if workers is None else workers
+    return Machine(chosen, precision, compiled, workers)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        name = "cpu" if accelerator is None else accelerator.type
+    if name == "cuda":
+        name = f"cuda:{local_rank()}"  # one GPU for each process that torchrun starts here
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArchbuilderError(f"device {name!r} is not to be had: {reason}\n  --device cpu always is") from None
+    return device

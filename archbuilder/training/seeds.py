@@ -1,0 +1,16 @@
+"""Seeds of seeds: every random choice follows from one number and from what it is for."""
+
+from numpy.random import SeedSequence
+
+
+def derived_seed(seed: int, *stream: int) -> int:
+    """Give one of many seeds that follow from one and have nothing to do with each other.
+
+    Args:
+        seed: What everything follows from, at least 0.
+        stream: Which of the many; each number at least 0.
+
+    Returns:
+        A number of 32 bits.
+    """
+    return int(SeedSequence((seed, *stream)).generate_state(1)[0])

@@ -1,0 +1,145 @@
+"""Layers whose outcome depends on the whole batch, where several processes have a part of it each."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass
+class Portion:
+    """Which part of the batch under way this process has.
+
+    Attributes:
+        start: How many of its images belong to the processes before.
+        images: How many images the whole batch has.
+    """
+
+    start: int = 0
+    images: int = 0
+
+
+def made_together(network: nn.Module, portion: Portion, device: torch.device) -> nn.Module:
+    """Replace batch norm and dropout, in place, by ones that do what they would do in one process.
+
+    The names of parameters and buffers stay. On a GPU batch norm is torch's SyncBatchNorm, which runs nowhere else.
+
+    Args:
+        network: The network; its parameters become those of the new layers.
+        portion: Says, step by step, which part of the batch this process has.
+        device: Where the network runs.
+    """
+    if device.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    else:
+        _replace(network, nn.BatchNorm2d, _synced)
+    _replace(network, nn.Dropout, lambda module: _SharedDropout(module.p, portion))
+    return network
+
+
+def in_parallel(network: nn.Module) -> nn.Module:
+    """Wrap a network so that its gradients are the mean over the processes.
+
+    Its buffers need not be sent around: they are the same in all processes, which see the whole batch's statistics.
+    """
+    known = inspect.signature(DistributedDataParallel).parameters
+    unsent = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
+    options: dict[str, Any] = {unsent: False}
+    return DistributedDataParallel(network, **options)
+
+
+def _replace(network: nn.Module, kind: type[nn.Module], make: Callable[..., nn.Module]) -> None:
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is kind:
+                parent.add_module(name, make(child).train(child.training))
+
+
+def _synced(module: nn.BatchNorm2d) -> "_SyncedBatchNorm":
+    synced = _SyncedBatchNorm(module.num_features, module.eps, module.momentum, module.affine)
+    for name, value in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
+        setattr(synced, name, value)
+    return synced
+
+
+class _SyncedBatchNorm(nn.BatchNorm2d):
+    """Batch norm over the images of all processes.
+
+    Batch Normalization (Ioffe and Szegedy 2015), algorithm 1; running statistics as torch keeps them, the variance
+    unbiased. The variance is taken about the mean of all processes, not as a difference of squares, which would lose
+    digits.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W -> the same."""
+        if not self.training:
+            return super().forward(x)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        given, x = x.dtype, x.to(self.running_mean.dtype)  # statistics in full precision, as torch has them
+        count = torch.tensor(float(x[:, 0].numel()), device=x.device)
+        distributed.all_reduce(count)
+        mean = _total(x.sum(dim=(0, 2, 3))) / count
+        centred = x - mean.view(1, -1, 1, 1)
+        variance = _total(centred.square().sum(dim=(0, 2, 3))) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            momentum = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(variance * count / (count - 1), momentum)
+        scale = torch.rsqrt(variance + self.eps)
+        if self.affine:
+            scale = scale * self.weight
+        y = centred * scale.view(1, -1, 1, 1)
+        return (y + self.bias.view(1, -1, 1, 1) if self.affine else y).to(given)
+
+
+def _total(tensor: Tensor) -> Tensor:
+    """Add up what every process has of a tensor; gradients flow back to all of them."""
+    return cast(Tensor, _Total.apply(tensor))  # type: ignore[no-untyped-call]
+
+
+class _Total(torch.autograd.Function):
+    """What every process has counts in the sum of every process, and so does its gradient."""
+
+    @staticmethod
+    def forward(context: Any, tensor: Tensor) -> Tensor:
+        total = tensor.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
+
+
+class _SharedDropout(nn.Module):
+    """Dropout that drops of this process's images what one process would drop of them.
+
+    Every process draws for the whole batch, from the same random state, and uses its own part.
+    """
+
+    def __init__(self, p: float, portion: Portion) -> None:
+        super().__init__()
+        self.p = p
+        self._portion = portion
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x ... -> the same."""
+        if not self.training:
+            return x
+        # Numbers are drawn in the order of memory, so that the layout decides which of them a place gets.
+        last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        shape = (self._portion.images, *x.shape[1:])
+        whole = torch.empty(shape, device=x.device, dtype=x.dtype, memory_format=layout).fill_(1)
+        mask = functional.dropout(whole, self.p)
+        return x * mask[self._portion.start : self._portion.start + len(x)]

@@ -1,0 +1,198 @@
+"""The loop: images in, steps taken, a network that has learned."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from archbuilder.data import DataSplits
+from archbuilder.errors import ArchbuilderError
+from archbuilder.recipe import TrainSettings
+from archbuilder.training.batches import batches_of
+from archbuilder.training.evaluation import Evaluation, evaluate
+from archbuilder.training.machine import CPU, Machine
+from archbuilder.training.processes import ALONE, Processes
+from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged
+from archbuilder.training.seeds import derived_seed
+from archbuilder.training.state import Progress, TrainerState
+from archbuilder.training.stepper import Stepper, own_randomness
+
+_ORDER, _STEP = 1, 2  # streams of seeds: the order of an epoch's images; dropout and augmentation in a step
+Watcher = Callable[[StepResult], bool | None]
+
+
+class Trainer:
+    """Trains a network in place, one epoch at a time.
+
+    The same network, data, settings and seed give the same weights on one machine, bit for bit on a CPU. All that is
+    random in a step follows from the seed and the number of the step, so that a training that goes on from its state
+    becomes what it would have become; the caller's random state is left alone.
+
+    Attributes:
+        network: The network that learns.
+        measured: The network that is measured: that one, or the moving average of its weights.
+        progress: How far it has come.
+        evaluation: How `measured` did after the last epoch that this trainer ended; None before.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        data: DataSplits,
+        settings: TrainSettings,
+        *,
+        head_weights: Mapping[str, float],
+        seed: int,
+        machine: Machine = CPU,
+        processes: Processes = ALONE,
+    ) -> None:
+        """Get ready for the first step.
+
+        Args:
+            network: Takes N x C x H x W. In training mode it gives logits, N x classes, or a named tuple of `logits`
+                and the auxiliary heads by name; in evaluation mode, logits.
+            data: Trained on `train`, measured on `validation`; the test split stays closed.
+            settings: Epochs, batch size, learning rate and the like.
+            head_weights: The loss weight of every auxiliary head by its name; empty for a network without heads.
+            seed: Decides the order of the images, what dropout drops and how images are augmented.
+            machine: Where it is trained and in which numbers.
+            processes: Who else trains the same network, each with its part of every batch.
+
+        Raises:
+            ArchbuilderError: There are fewer images than processes.
+        """
+        if min(len(data.train), len(data.validation), settings.batch_size) < processes.count:
+            raise ArchbuilderError(f"{processes.count} processes need at least an image each of every split and batch")
+        self._settings, self._seed, self._machine, self._processes = settings, seed, machine, processes
+        self._train, self._validation = data.train.to(machine.device), data.validation.to(machine.device)
+        self._normaliser = data.normaliser
+        self._stepper = Stepper(
+            network,
+            settings,
+            steps=settings.epochs * len(self._batches(torch.arange(len(data.train)))),
+            normaliser=data.normaliser,
+            head_weights=head_weights,
+            machine=machine,
+            processes=processes,
+        )
+        self.network, self.measured = self._stepper.network, self._stepper.measured
+        self.progress = Progress()
+        self.evaluation: Evaluation | None = None
+
+    def run_epoch(self, watch: Watcher = lambda step: None) -> EpochResult | None:
+        """Go on to the end of the epoch, and measure.
+
+        Args:
+            watch: Called after each step; the epoch is left unfinished, to be gone on with, when it returns True.
+
+        Returns:
+            What the epoch came to; None if it was left unfinished.
+
+        Raises:
+            TrainingDiverged: A loss is infinite or not a number.
+            ArchbuilderError: `head_weights` does not name the network's heads.
+        """
+        progress, before, started = self.progress, self.progress.seconds, time.perf_counter()
+        with own_randomness(self._machine.device):
+            finished = self._take_steps(watch)
+            progress.seconds = before + time.perf_counter() - started
+            if not finished:
+                return None
+            self.evaluation = self.measure()
+        epoch = progress.epochs + 1
+        self._check_finite(self.evaluation.loss, f"validation loss after epoch {epoch}", self._last_rate)
+        self.progress = Progress(epochs=epoch)
+        return EpochResult(
+            epoch=epoch,
+            train_loss=progress.loss / progress.images,
+            validation_loss=self.evaluation.loss,
+            validation_accuracy=self.evaluation.accuracy,
+            learning_rate=self._last_rate,
+            images_per_second=progress.images / progress.seconds,
+            seconds=progress.seconds + self.evaluation.seconds,
+        )
+
+    def measure(self) -> Evaluation:
+        """Measure `measured` on the validation images."""
+        return evaluate(
+            self.measured,
+            self._validation,
+            self._normaliser,
+            self._settings.batch_size,
+            machine=self._machine,
+            processes=self._processes,
+        )
+
+    def settle(self) -> None:
+        """Give the network the weights that are measured, and leave it in evaluation mode."""
+        self._stepper.settle()
+        self.network.eval()
+
+    def state(self) -> TrainerState:
+        """Give all that decides how the training goes on; the tensors are those that it goes on changing."""
+        state = self._stepper.state()
+        return replace(state, data={**state.data, "progress": asdict(self.progress)})
+
+    def restore(self, state: TrainerState) -> None:
+        """Go on from where another trainer of the same network, data, settings and seed was."""
+        self._stepper.restore(state)
+        self.progress = Progress(**state.data["progress"])
+
+    def _batches(self, indices: Tensor) -> list[Tensor]:
+        return batches_of(indices, self._settings.batch_size, least=max(2, self._processes.count))
+
+    def _take_steps(self, watch: Watcher) -> bool:
+        """Take the steps that the epoch still has; give whether none is left."""
+        self.network.train()
+        progress, epoch = self.progress, self.progress.epochs + 1
+        order = torch.Generator().manual_seed(derived_seed(self._seed, _ORDER, epoch))
+        batches = self._batches(torch.randperm(len(self._train), generator=order))
+        todo = batches[progress.steps :]
+        shares = [self._processes.share(batch) for batch in todo]
+        taken: list[_Taken] = []
+        asked_to_stop = False
+        for whole, batch in zip(todo, self._train.batches(shares, workers=self._machine.workers), strict=True):
+            self._last_rate = self._stepper.rate
+            seed = derived_seed(self._seed, _STEP, epoch, progress.steps)
+            loss = self._stepper.step(batch, len(whole), seed)
+            progress.steps += 1
+            progress.images += len(whole)
+            taken.append(_Taken(loss, len(whole), self._last_rate, f"epoch {epoch}, step {progress.steps}"))
+            asked_to_stop |= bool(watch(StepResult(epoch, progress.steps, len(batches), len(whole))))
+            last = progress.steps == len(batches)
+            if last or progress.steps % self._machine.looks_every == 0:
+                stop = self._look(taken, asked_to_stop, len(batches))
+                taken = []
+                if stop and not last:
+                    return False
+        return True
+
+    def _look(self, taken: list["_Taken"], asked_to_stop: bool, steps: int) -> bool:
+        """Add up the losses of steps; give whether any of the processes was asked to stop."""
+        asked = torch.tensor(float(asked_to_stop), device=self._machine.device)
+        sums = self._processes.total(torch.stack([*(step.loss for step in taken), asked])).tolist()
+        for step, loss in zip(taken, sums, strict=False):
+            self._check_finite(loss / step.images, f"training loss in {step.place} of {steps}", step.rate)
+            self.progress.loss += loss
+        return bool(sums[-1])
+
+    def _check_finite(self, loss: float, what: str, rate: float) -> None:
+        """Raise if a loss is infinite or not a number."""
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                f"the {what} is {loss} at a learning rate of {rate:.3g} (the peak is {self._settings.peak_rate:.3g}); "
+                "try a lower learning_rate, a clip_norm such as 1, or batch norm after the convolutions"
+            )
+
+
+class _Taken(NamedTuple):
+    """A step whose loss nobody has looked at."""
+
+    loss: Tensor
+    images: int
+    rate: float
+    place: str

@@ -1,0 +1,97 @@
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from archbuilder.recipe import OptimiserName, Schedule, TrainSettings
+
+
+def test_an_empty_mapping_is_enough() -> None:
+    assert TrainSettings.model_validate({}) == TrainSettings()
+
+
+def test_a_whole_number_is_a_learning_rate_too() -> None:
+    assert TrainSettings.model_validate({"learning_rate": 1}).learning_rate == 1.0
+
+
+@pytest.mark.parametrize(("optimiser", "rate", "decay"), [("adamw", 0.015, 0.01), ("sgd", 0.2, 0.0005)])
+def test_rate_and_decay_are_the_optimisers_usual_ones_unless_given(optimiser: str, rate: float, decay: float) -> None:
+    usual = TrainSettings.model_validate({"optimiser": optimiser})
+    assert usual.optimiser is OptimiserName(optimiser)
+    assert (usual.peak_rate, usual.decay) == (rate, decay)
+    given = TrainSettings.model_validate({"optimiser": optimiser, "learning_rate": 0.7, "weight_decay": 0.0})
+    assert (given.peak_rate, given.decay) == (0.7, 0.0)
+
+
+@pytest.mark.parametrize(("schedule", "rise"), [("one_cycle", 0.3), ("cosine", 0.05), ("constant", 0.05)])
+def test_the_rise_is_the_schedules_usual_one_unless_given(schedule: str, rise: float) -> None:
+    usual = TrainSettings.model_validate({"schedule": schedule})
+    assert usual.schedule is Schedule(schedule)
+    assert usual.rise == rise
+    assert TrainSettings.model_validate({"schedule": schedule, "warmup": 0.0}).rise == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, "greater than or equal to 1"),
+        ("epochs", True, "valid integer"),
+        ("epochs", 2.0, "valid integer"),
+        ("batch_size", 1, "greater than or equal to 2"),
+        ("batch_size", "128", "valid integer"),
+        ("optimiser", "adam", "'adamw' or 'sgd'"),
+        ("learning_rate", 0.0, "greater than 0"),
+        ("learning_rate", float("nan"), "finite number"),
+        ("learning_rate", "0.1", "valid number"),
+        ("schedule", "linear", "'one_cycle', 'cosine' or 'constant'"),
+        ("warmup", -0.1, "greater than or equal to 0"),
+        ("warmup", 1.0, "less than or equal to 0.9"),
+        ("momentum", 1.0, "less than 1"),
+        ("weight_decay", -0.1, "greater than or equal to 0"),
+        ("label_smoothing", 1.0, "less than 1"),
+        ("clip_norm", 0.0, "greater than 0"),
+        ("flip", 1, "valid boolean"),
+        ("crop", -1, "greater than or equal to 0"),
+        ("cutout", 2.5, "valid integer"),
+        ("average", 0.0, "greater than 0"),
+        ("average", 1.0, "less than 1"),
+        ("patience", 0, "greater than or equal to 1"),
+        ("dropout", 0.9, "Extra inputs are not permitted"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(ValidationError, match=rf"{name}\n.*{message}"):
+        TrainSettings.model_validate({name: value})
+
+
+def test_settings_survive_json() -> None:
+    settings = TrainSettings(
+        epochs=3,
+        optimiser=OptimiserName.SGD,
+        schedule=Schedule.COSINE,
+        learning_rate=0.1,
+        warmup=0.2,
+        weight_decay=1e-4,
+        clip_norm=1.0,
+        average=0.99,
+        patience=2,
+    )
+    assert TrainSettings.model_validate_json(settings.model_dump_json()) == settings
+    assert TrainSettings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        TrainSettings().epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", TrainSettings.model_fields)
+def test_every_setting_is_described(name: str) -> None:
+    assert TrainSettings.model_fields[name].description
+
+
+def test_reading_settings_needs_no_torch() -> None:
+    code = "import sys, archbuilder.recipe; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"

@@ -1,0 +1,305 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.training import a_network, a_trainer, all_of, assert_equal, noise, noise_splits, written_and_read
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from archbuilder.data import ImageSet
+from archbuilder.errors import ArchbuilderError
+from archbuilder.recipe import OptimiserName, Schedule, TrainSettings
+from archbuilder.training import EpochResult, Processes, StepResult, Trainer, TrainingDiverged, evaluate
+
+EVERYTHING = TrainSettings(
+    epochs=3, batch_size=8, average=0.9, flip=True, crop=2, cutout=3, clip_norm=1.0, label_smoothing=0.1
+)
+RECIPES = {
+    "adamw, one_cycle and all the rest": EVERYTHING,
+    "sgd and cosine": TrainSettings(epochs=3, batch_size=8, optimiser=OptimiserName.SGD, schedule=Schedule.COSINE),
+    "sgd without momentum": TrainSettings(epochs=3, batch_size=8, optimiser=OptimiserName.SGD, momentum=0.0),
+    "adamw and constant": TrainSettings(epochs=3, batch_size=8, schedule=Schedule.CONSTANT),
+}
+STEPS = 15  # of 3 epochs of 35 images: 8, 8, 8, 8 and 3
+
+
+def finish(trainer: Trainer, epochs: int) -> Iterator[EpochResult]:
+    while trainer.progress.epochs < epochs:
+        result = trainer.run_epoch()
+        assert result is not None
+        yield result
+
+
+@cache
+def uninterrupted(recipe: TrainSettings) -> tuple[list[EpochResult], Trainer]:
+    trainer = a_trainer(recipe, seed=7)
+    return list(finish(trainer, recipe.epochs)), trainer
+
+
+def interrupted(recipe: TrainSettings, stops: set[int]) -> tuple[list[EpochResult], Trainer]:
+    """Train, and after each of these steps go on from what was written in a new trainer of another network."""
+    trainer, results, taken = a_trainer(recipe, seed=7), list[EpochResult](), 0
+
+    def watch(step: StepResult) -> bool:
+        nonlocal taken
+        taken += 1
+        return taken in stops
+
+    while trainer.progress.epochs < recipe.epochs:
+        result = trainer.run_epoch(watch)
+        if result is None or taken in stops:  # the last step of an epoch ends it, and is stopped at as well
+            written = written_and_read(trainer.state())
+            trainer = a_trainer(recipe, network=a_network(seed=1000 + taken), seed=7)
+            trainer.restore(written)
+        if result is not None:
+            results.append(result)
+    assert taken == STEPS
+    return results, trainer
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+@settings(max_examples=6)
+@given(stops=st.sets(st.integers(1, STEPS), min_size=1, max_size=3))
+def test_what_was_stopped_becomes_what_it_would_have_become_bit_for_bit(recipe: TrainSettings, stops: set[int]) -> None:
+    expected, whole = uninterrupted(recipe)
+    results, trainer = interrupted(recipe, stops)
+    assert results == expected
+    assert_equal(trainer.state().tensors, whole.state().tensors)
+    trainer.settle()
+    assert_equal(trainer.network.state_dict(), whole.measured.state_dict())
+    assert trainer.measure() == whole.evaluation
+
+
+def test_a_stop_leaves_the_epoch_unfinished_after_the_step_under_way() -> None:
+    trainer, steps = a_trainer(EVERYTHING), list[StepResult]()
+
+    def watch(step: StepResult) -> bool:
+        steps.append(step)
+        return len(steps) == 3
+
+    assert trainer.run_epoch(watch) is None
+    assert steps == [StepResult(1, number, 5, 8) for number in (1, 2, 3)]
+    assert (trainer.progress.epochs, trainer.progress.steps, trainer.progress.images) == (0, 3, 24)
+    assert trainer.evaluation is None
+    result = trainer.run_epoch(watch)
+    assert steps[3:] == [StepResult(1, 4, 5, 8), StepResult(1, 5, 5, 3)]
+    assert result == next(finish(a_trainer(EVERYTHING), 1))
+
+
+def test_a_stop_at_the_last_step_of_an_epoch_ends_it() -> None:
+    trainer = a_trainer(EVERYTHING)
+    result = trainer.run_epoch(lambda step: step.step == step.steps)
+    assert result is not None
+    assert (trainer.progress.epochs, trainer.progress.steps) == (1, 0)
+
+
+def test_what_is_restored_is_a_copy() -> None:
+    first = a_trainer(EVERYTHING)
+    assert first.run_epoch() is not None
+    written = written_and_read(first.state())
+    before = {name: tensor.clone() for name, tensor in written.tensors.items()}
+    second = a_trainer(EVERYTHING)
+    second.restore(written)
+    assert second.run_epoch() is not None
+    assert_equal(written.tensors, before)
+
+
+def test_a_state_holds_the_measured_network_by_its_own_names() -> None:
+    trainer = a_trainer(EVERYTHING)
+    assert trainer.run_epoch() is not None
+    state = trainer.state()
+    network = {name: tensor for name, tensor in state.tensors.items() if not name.startswith("training/")}
+    assert_equal(network, trainer.measured.state_dict())
+    assert network.keys() == a_network().state_dict().keys()
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(recipe: TrainSettings) -> None:
+    trainers, results = [], []
+    for callers_seed in (1, 2):
+        with torch.random.fork_rng():
+            torch.manual_seed(callers_seed)
+            trainer = a_trainer(recipe, seed=7)
+            results.append(list(finish(trainer, 3)))
+        trainers.append(trainer)
+    assert results[0] == results[1]
+    assert_equal(trainers[0].state().tensors, trainers[1].state().tensors)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [TrainSettings(flip=True), TrainSettings(crop=1), TrainSettings(cutout=2), TrainSettings(batch_size=8)],
+    ids=["flip", "crop", "cutout", "order"],
+)
+def test_the_seed_decides_augmentation_and_order(recipe: TrainSettings) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(108, 5))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    losses = []
+    for seed in (7, 7, 8):
+        network.load_state_dict(before)
+        result = a_trainer(recipe, network=network, seed=seed).run_epoch()
+        assert result is not None
+        losses.append(result.train_loss)
+    assert losses[0] == losses[1] != losses[2]
+
+
+class Interrupted(Exception):  # noqa: N818
+    pass
+
+
+def interrupt(step: StepResult) -> None:
+    torch.rand(1)
+    raise Interrupted
+
+
+def test_the_callers_random_state_is_left_alone_whatever_happens() -> None:
+    before = torch.get_rng_state()
+    assert a_trainer(EVERYTHING).run_epoch() is not None
+    assert torch.equal(torch.get_rng_state(), before)
+    assert a_trainer(EVERYTHING).run_epoch(lambda step: True) is None
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(Interrupted):
+        a_trainer(EVERYTHING).run_epoch(interrupt)
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(TrainingDiverged, match="is nan"):
+        a_trainer(EVERYTHING, network=a_broken_network()).run_epoch()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def a_broken_network() -> nn.Module:
+    network = a_network()
+    nn.init.constant_(network[0].get_parameter("weight"), float("nan"))
+    return network
+
+
+class Spy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(108, 5)
+        nn.init.zeros_(self.linear.weight)
+        self.seen: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training:
+            self.seen.append(images)
+        logits: Tensor = self.linear(images.flatten(1))
+        return logits
+
+
+def test_every_epoch_shows_every_image_once_in_a_new_order_normalised_and_channels_last() -> None:
+    spy, data = Spy(), noise_splits(33)
+    list(finish(a_trainer(TrainSettings(epochs=2, batch_size=16), network=spy, data=data), 2))
+    # 33 images: the last one joins the second batch, since batch norm could not have taken it alone.
+    assert [len(batch) for batch in spy.seen] == [16, 17, 16, 17]
+    assert all(batch.is_contiguous(memory_format=torch.channels_last) for batch in spy.seen)
+    first, second = (torch.cat(spy.seen[i : i + 2]) for i in (0, 2))
+    assert not torch.equal(first, second)
+    expected = data.normaliser(all_of(data.train))
+    expected = expected[expected[:, 0, 0, 0].argsort()]
+    for epoch in (first, second):
+        assert torch.equal(epoch[epoch[:, 0, 0, 0].argsort()], expected)
+
+
+def test_every_step_of_every_epoch_draws_other_numbers() -> None:
+    spy = Spy()
+    same = ImageSet(noise(1).images.repeat(16, 1, 1, 1), torch.zeros(16, dtype=torch.int64))
+    recipe = TrainSettings(epochs=2, batch_size=8, crop=2)
+    list(finish(a_trainer(recipe, network=spy, data=replace(noise_splits(), train=same)), 2))
+    shown = {tuple(batch.flatten().tolist()) for batch in spy.seen}
+    assert len(shown) == len(spy.seen) == 4
+
+
+def test_the_training_loss_is_the_mean_over_images_smoothed() -> None:
+    network, data = Spy(), noise_splits(33)
+    nn.init.normal_(network.linear.weight, generator=torch.Generator().manual_seed(0))
+    logits = network(data.normaliser(all_of(data.train))).detach()
+    expected = cross_entropy(logits, data.train.labels, label_smoothing=0.2).item()
+    still = TrainSettings(epochs=1, batch_size=10, label_smoothing=0.2, learning_rate=1e-12, weight_decay=0.0)
+    result = a_trainer(still, network=network, data=data).run_epoch()
+    assert result is not None
+    assert result.train_loss == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("bound", [None, 0.05])
+def test_gradients_are_shortened_to_the_bound(bound: float | None) -> None:
+    network, lengths = a_network(), []
+
+    def watch(step: StepResult) -> None:
+        gradients = [parameter.grad for parameter in network.parameters()]
+        assert all(gradient is not None for gradient in gradients)
+        lengths.append(torch.cat([gradient.flatten() for gradient in gradients if gradient is not None]).norm().item())
+
+    assert a_trainer(TrainSettings(batch_size=8, clip_norm=bound), network=network).run_epoch(watch) is not None
+    assert len(lengths) == 5
+    if bound is None:
+        assert min(lengths) > 0.05
+    else:
+        assert lengths == pytest.approx([bound] * 5, rel=1e-3)
+
+
+def test_the_average_is_what_is_measured_and_what_the_network_becomes() -> None:
+    network = a_network()
+    trainer = a_trainer(EVERYTHING, network=network)
+    result = trainer.run_epoch()
+    assert result is not None
+    assert trainer.network is network
+    assert trainer.measured is not network
+    data = noise_splits()
+    found, raw = (evaluate(one, data.validation, data.normaliser, 8) for one in (trainer.measured, network))
+    assert trainer.evaluation == found == trainer.measure() != raw
+    assert (result.validation_loss, result.validation_accuracy) == (found.loss, found.accuracy)
+    trainer.settle()
+    assert_equal(network.state_dict(), trainer.measured.state_dict())
+    assert evaluate(network, data.validation, data.normaliser, 8) == found
+    assert not any(module.training for module in network.modules())
+
+
+def test_without_an_average_the_network_itself_is_measured() -> None:
+    trainer = a_trainer(TrainSettings(batch_size=8))
+    assert trainer.measured is trainer.network
+    before = trainer.network.state_dict()
+    trainer.settle()
+    assert_equal(trainer.network.state_dict(), before)
+
+
+def test_an_epoch_reports_the_rate_of_its_last_step() -> None:
+    recipe = TrainSettings(epochs=2, batch_size=8, schedule=Schedule.CONSTANT, learning_rate=0.01, warmup=0.5)
+    found = [result.learning_rate for result in finish(a_trainer(recipe), 2)]
+    assert found == pytest.approx([0.01 * 5 / 6, 0.01])
+
+
+def test_a_training_loss_that_is_not_a_number_says_where_and_what_to_try() -> None:
+    where = r"^the training loss in epoch 1, step 1 of 5 is nan at a learning rate of 0\.0006 \(the peak is 0\.015\); "
+    what = "try a lower learning_rate, a clip_norm such as 1, or batch norm after the convolutions$"
+    with pytest.raises(TrainingDiverged, match=where + what):
+        a_trainer(TrainSettings(batch_size=8), network=a_broken_network()).run_epoch()
+
+
+def test_divergence_is_found_in_the_step_in_which_it_happens() -> None:
+    trainer = a_trainer(TrainSettings(epochs=2, batch_size=8))
+    assert trainer.run_epoch() is not None
+
+    def watch(step: StepResult) -> None:
+        if step.step == 2:
+            nn.init.constant_(trainer.network[-1].weight, float("inf"))  # type: ignore[index]
+
+    with pytest.raises(TrainingDiverged, match=r"training loss in epoch 2, step 3 of 5 is (nan|inf) at "):
+        trainer.run_epoch(watch)
+
+
+def test_a_validation_loss_that_is_not_a_number_is_divergence_too() -> None:
+    infinite = ImageSet(torch.full((2, 3, 6, 6), float("inf")), torch.tensor([0, 1]))
+    data = replace(noise_splits(), validation=infinite)
+    with pytest.raises(TrainingDiverged, match=r"^the validation loss after epoch 1 is nan at .* try a lower"):
+        a_trainer(TrainSettings(batch_size=8), data=data).run_epoch()
+
+
+@pytest.mark.parametrize(("train", "validation", "batch_size"), [(2, 21, 8), (35, 2, 8), (35, 21, 2)])
+def test_every_process_needs_an_image(train: int, validation: int, batch_size: int) -> None:
+    data = noise_splits(train, validation)
+    with pytest.raises(ArchbuilderError, match=r"^3 processes need at least an image each of every split and batch$"):
+        a_trainer(TrainSettings(batch_size=batch_size), data=data, processes=Processes(0, 3))
