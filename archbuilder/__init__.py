@@ -1,4 +1,4 @@
-"""archbuilder: networks as YAML files, checked, built, counted and searched."""
+"""archbuilder: networks as YAML files, checked, built, counted, trained and searched."""
 
 from __future__ import annotations
 

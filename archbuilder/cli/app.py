@@ -10,17 +10,17 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, __version__
-from archbuilder.cli import build, check, diff, flops, lint, schema, search, specs
+from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, specs, train
 
 app = typer.Typer(
     name="archbuilder",
-    help="Networks as YAML files: checked, built, counted and searched.",
+    help="Networks as YAML files: checked, built, counted, trained and searched.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, build, flops, lint, search, diff, specs, schema):
+for command in (check, build, flops, lint, train, evaluate, search, diff, specs, schema):
     command.register(app)
 
 

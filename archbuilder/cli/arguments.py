@@ -4,4 +4,16 @@ from typing import Annotated
 
 import typer
 
+from archbuilder.recipe import Precision
+
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file, or a shipped spec by name, such as googlenet.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps: auto is a GPU if there is one.")]
+Precisions = Annotated[Precision, typer.Option(help="Numbers to compute in: mixed on a GPU, float32 on a CPU.")]
+Compiled = Annotated[bool, typer.Option("--compile", help="Run the network compiled by torch.compile.")]
+Workers = Annotated[
+    int | None, typer.Option(min=0, max=1024, help="Processes that read images which do not fit into memory.")
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=1024, help="Processor threads; torch's own choice if left out.")
+]
+Download = Annotated[bool, typer.Option("--download", help="Let torchvision fetch the data set from the network.")]

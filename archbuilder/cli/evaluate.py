@@ -1,0 +1,69 @@
+"""`archbuilder evaluate`: a checkpoint measured on images."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archbuilder.cli.arguments import Compiled, Device, Download, Precisions, Threads, Workers
+from archbuilder.recipe import Precision
+
+
+class Split(StrEnum):
+    """Which images."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+    TRAIN = "train"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(short_help="Measure a trained network on test images.")(evaluate)
+
+
+def evaluate(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="The folder of a run, or a checkpoint in it.")
+    ],
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="The data set; that of the training if left out.")
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which of its images.")] = Split.TEST,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, max=65_536, help="Images at once; as in the training if left out.")
+    ] = None,
+    device: Device = "auto",
+    precision: Precisions = Precision.AUTO,
+    compiled: Compiled = False,
+    workers: Workers = None,
+    threads: Threads = None,
+    download: Download = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
+) -> None:
+    """Measure a trained network: accuracy, loss, calibration and throughput on images it has not met.
+
+    The split follows the training's seed. What is chosen by the test split is no longer measured by it: open it once.
+    """
+    import torch  # noqa: PLC0415
+
+    from archbuilder.report.evaluation import class_table, evaluation_lines, measured_as_data  # noqa: PLC0415
+    from archbuilder.report.layers import console  # noqa: PLC0415
+    from archbuilder.runs import evaluate_checkpoint  # noqa: PLC0415
+    from archbuilder.training import choose_machine  # noqa: PLC0415
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    machine = choose_machine(device, precision, compiled=compiled, workers=workers)
+    measured = evaluate_checkpoint(
+        checkpoint, data, split=split.value, batch_size=batch_size, machine=machine, download=download
+    )
+    if as_json:
+        print(json.dumps(measured_as_data(measured), indent=2))
+        return
+    names, screen = measured.setup.class_names, console()
+    screen.print(f"{checkpoint} on {measured.data}, {split} split", markup=False, highlight=False, soft_wrap=True)
+    screen.print(evaluation_lines(measured.evaluation, len(names)), highlight=False)
+    screen.print(class_table(measured.evaluation, names), highlight=False)

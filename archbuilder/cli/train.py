@@ -1,0 +1,106 @@
+"""`archbuilder train`: a network fitted to images, from its first step or its last saved one."""
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archbuilder import load
+from archbuilder.cli.arguments import Compiled, Device, Download, Precisions, Threads, Workers
+from archbuilder.cli.settings_options import check_settings, takes_settings
+from archbuilder.recipe import Precision
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(short_help="Train a network on images.")(takes_settings(train))
+
+
+def train(
+    spec: Annotated[
+        str | None, typer.Argument(metavar="[SPEC]", help="A spec file, or a shipped spec by name; not with --resume.")
+    ] = None,
+    *,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="digits, idx:PATH, cifar10:PATH, cifar100:PATH, folder:PATH, npz:PATH, …"),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="FOLDER", help="Where to keep it; runs/<name of the spec> if left out."),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="FOLDER", help="Go on with the run that is kept there.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Decides all that is random in the training.")] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Decides which image is for what.")] = 0,
+    device: Device = "auto",
+    precision: Precisions = Precision.AUTO,
+    compiled: Compiled = False,
+    workers: Workers = None,
+    threads: Threads = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write metrics for TensorBoard too.")] = False,
+    download: Download = False,
+    settings: dict[str, Any],
+) -> None:
+    """Train a network on a data set, and keep its best epoch, its metrics and all that it needs to go on.
+
+    Ctrl-C stops after the step under way; --resume goes on there. Exit status 130 if it is interrupted. Several
+    processes: torchrun --nproc-per-node 2 --no-python -- archbuilder train SPEC --data DATA
+    """
+    _check_usage(spec, data, resume, settings, others=bool(run or seed or split_seed or download))
+    chosen = check_settings(settings)
+    import torch  # noqa: PLC0415
+
+    from archbuilder.report.layers import console  # noqa: PLC0415
+    from archbuilder.report.training import train_view  # noqa: PLC0415
+    from archbuilder.report.training_end import ending  # noqa: PLC0415
+    from archbuilder.runs import Event, TensorBoard, resume_run, train_spec  # noqa: PLC0415
+    from archbuilder.training import choose_machine  # noqa: PLC0415
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    machine = choose_machine(device, precision, compiled=compiled, workers=workers)
+    screen = console()
+    screen.quiet = os.environ.get("RANK", "0") != "0"  # the first process speaks for all
+    board = TensorBoard() if tensorboard else None
+    view = train_view(screen)
+
+    def observe(event: Event) -> None:
+        view(event)
+        if board is not None:
+            board(event)
+
+    with view, board or nullcontext():
+        if resume is not None:
+            result = resume_run(resume, machine=machine, observe=observe)
+        else:
+            assert spec is not None
+            assert data is not None
+            loaded = load(spec)
+            result = train_spec(
+                loaded,
+                data,
+                run or Path("runs") / loaded.name,
+                settings=chosen,
+                seed=seed,
+                split_seed=split_seed,
+                machine=machine,
+                observe=observe,
+                download=download,
+            )
+    if not screen.quiet:
+        screen.print(ending(result), highlight=False, soft_wrap=True)
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+def _check_usage(
+    spec: str | None, data: str | None, resume: Path | None, settings: dict[str, Any], *, others: bool
+) -> None:
+    if resume is not None and (spec is not None or data is not None or settings or others):
+        raise typer.BadParameter("--resume goes on with a run as it began: only where it runs can be said beside it")
+    if resume is None and (spec is None or data is None):
+        raise typer.BadParameter("a spec and --data are needed, or --resume with the folder of a run")

@@ -1,0 +1,101 @@
+"""How a network did on images: figures, classes, and what was taken for what."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.runs import Measured
+from archbuilder.training import Evaluation
+
+_CORNER = "is \\ taken for"
+_MOST_CLASSES, _MOST_COLUMNS = 20, 80  # of a confusion matrix that fits a screen
+_MOST_PAIRS = 10
+
+
+def evaluation_lines(found: Evaluation, classes: int) -> RenderableType:
+    """Give accuracy, loss, calibration error and throughput, a line each."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("accuracy", _share(found.accuracy, found.images))
+    if classes > 5:
+        table.add_row("top 5", _share(found.top5, found.images))
+    table.add_row("loss", f"{found.loss:.4f}  (cross entropy, nats)")
+    table.add_row("calibration error", f"{100 * found.calibration_error:.2f} %  (expected, 15 bins)")
+    table.add_row("throughput", f"{found.images / found.seconds:,.0f} images/s")
+    return table
+
+
+def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
+    """List the accuracy of every class with what it is most often taken for; of many classes, those told worst."""
+    shares = found.class_accuracies
+    shown = list(range(len(names)))
+    if len(names) > _MOST_CLASSES:
+        known = [index for index in shown if not math.isnan(shares[index])]
+        shown = sorted(known, key=lambda index: shares[index])[:_MOST_PAIRS]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("class" if len(shown) == len(names) else "worst classes", no_wrap=True)
+    for column in ("images", "accuracy"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("most often taken for", no_wrap=True)
+    wrong = found.confusion.clone()
+    wrong.fill_diagonal_(0)
+    for index in shown:
+        count, other = int(wrong[index].max()), int(wrong[index].argmax())
+        mistaken = f"{names[other]} ({count:,})" if count else ""
+        share = "—" if math.isnan(shares[index]) else f"{100 * shares[index]:.1f} %"
+        table.add_row(Text(names[index]), f"{int(found.confusion[index].sum()):,}", share, Text(mistaken))
+    return table
+
+
+def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
+    """Show which class was taken for which: all of it for few classes, the most frequent mistakes for many."""
+    labels = [name if name == str(index) else f"{index} {name}" for index, name in enumerate(names)]
+    columns = [[f"{count:,}" if count else "·" for count in column] for column in found.confusion.T.tolist()]
+    width = max(map(len, (_CORNER, *labels))) + sum(1 + max(map(len, column)) for column in columns)
+    if len(names) > _MOST_CLASSES or width > _MOST_COLUMNS:
+        return _frequent_mistakes(found, names)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column(_CORNER, no_wrap=True)
+    for index in range(len(names)):
+        table.add_column(str(index), justify="right", no_wrap=True)
+    for index, label in enumerate(labels):
+        cells = [Text(column[index], "bold" if i == index else "") for i, column in enumerate(columns)]
+        table.add_row(Text(label), *cells)
+    return table
+
+
+def _frequent_mistakes(found: Evaluation, names: Sequence[str]) -> RenderableType:
+    wrong = found.confusion.clone()
+    wrong.fill_diagonal_(0)
+    counts, places = wrong.flatten().topk(min(_MOST_PAIRS, wrong.numel()))
+    pairs = [(count, divmod(place, len(names))) for count, place in zip(counts.tolist(), places.tolist(), strict=True)]
+    lines = [Text(f"{names[a]} taken for {names[b]}: {count:,}") for count, (a, b) in pairs if count]
+    return Group(Text("most frequent mistakes", "dim"), *(lines or [Text("none")]))
+
+
+def measured_as_data(measured: Measured) -> dict[str, Any]:
+    """Give what a checkpoint did as plain data for scripts."""
+    found, names = measured.evaluation, measured.setup.class_names
+    per_class = {
+        name: None if math.isnan(value) else value for name, value in zip(names, found.class_accuracies, strict=True)
+    }
+    return {
+        "data": measured.data,
+        "split": measured.split,
+        "epochs": measured.epochs,
+        "images": found.images,
+        "accuracy": found.accuracy,
+        "top5": found.top5,
+        "loss": found.loss,
+        "calibration_error": found.calibration_error,
+        "images_per_second": found.images / found.seconds,
+        "class_accuracies": per_class,
+        "confusion": found.confusion.tolist(),
+    }
+
+
+def _share(share: float, images: int) -> str:
+    return f"{100 * share:.2f} %  of {images:,} images"

@@ -1,0 +1,164 @@
+"""A training run on the screen: a line for each epoch, and on a terminal a bar for the one under way."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.primitives import shape_text
+from archbuilder.report.numbers import plural, short
+from archbuilder.runs import EpochEnded, Event, RunOpened, StepTaken
+from archbuilder.training import EpochResult, StepResult
+
+
+class TrainView:
+    """Prints a heading, and a line for each epoch."""
+
+    def __init__(self, console: Console) -> None:
+        """Show on a console."""
+        self.console = console
+        self._epochs, self._images, self._batch_size = 0, 0, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave what is on the screen."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case RunOpened():
+                settings = event.setup.settings
+                self._epochs, self._batch_size = settings.epochs, settings.batch_size
+                self._images = len(event.data.train)
+                for part in heading(event):  # paths and lines of figures stay whole, the rest is wrapped
+                    self.console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
+                if len(event.history) < settings.epochs:
+                    self.console.print(epoch_heading(settings.epochs), highlight=False, soft_wrap=True)
+            case StepTaken():
+                self.step(event.step)
+            case EpochEnded():
+                line = epoch_line(event.result, self._epochs, event.is_best)
+                self.console.print(line, highlight=False, soft_wrap=True)
+
+    def step(self, step: StepResult) -> None:
+        """Take a step: nothing is shown of it here."""
+
+
+class LiveTrainView(TrainView):
+    """Draws a bar for the epoch under way too, with images a second and the time that the epoch has left."""
+
+    def __init__(self, console: Console) -> None:
+        """Show on a terminal."""
+        super().__init__(console)
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(16),
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=False),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        if isinstance(event, EpochEnded) and self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+        super().__call__(event)
+
+    def step(self, step: StepResult) -> None:
+        """Move the bar on."""
+        if self._task is None:
+            done = self._batch_size * (step.step - 1)  # where a run goes on in the middle of an epoch
+            epoch = f"{step.epoch}/{self._epochs}"
+            self._task = self._bar.add_task("", total=self._images, completed=done, epoch=epoch, speed="images")
+        self._bar.update(self._task, advance=step.images)
+        speed = self._bar.tasks[0].speed
+        if speed:
+            self._bar.update(self._task, speed=f"images, {speed:,.0f}/s")
+
+
+def train_view(console: Console) -> TrainView:
+    """Choose how a run is shown: with a bar that moves, or a line an epoch where there is no terminal."""
+    return LiveTrainView(console) if console.is_terminal else TrainView(console)
+
+
+def heading(opened: RunOpened) -> list[RenderableType]:
+    """Say what is trained, on what, how and where."""
+    setup, plan, settings, machine = opened.setup, opened.plan, opened.setup.settings, opened.machine
+    what = f"  {shape_text(plan.input_shape)} -> {plan.classes:,} classes · {plan.parameters:,} parameters"
+    how = [
+        plural(settings.epochs, "epoch"),
+        f"batches of {settings.batch_size}",
+        f"{settings.optimiser} at {settings.peak_rate:g}",
+        str(settings.schedule),
+        *augmentation(opened),
+    ]
+    where = [str(machine.device), str(machine.precision)]
+    where += ["compiled"] if machine.compiled else []
+    where += [f"{opened.processes.count} processes"] if opened.processes.count > 1 else []
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_row("data", Text(f"{setup.data}: {opened.data.statement}", overflow="fold"))
+    table.add_row("how", Text(" · ".join([*how, f"seed {setup.seed}", *where])))
+    lines: list[RenderableType] = [
+        Text.assemble((plan.name, "bold"), f"{what} · {short(plan.macs)} MACs"),
+        table,
+        Text(f"run   {opened.folder.path}"),
+    ]
+    if opened.history or opened.steps_done:
+        steps = f", {plural(opened.steps_done, 'step')} into the next" if opened.steps_done else ""
+        lines.append(Text(f"going on after {plural(len(opened.history), 'epoch')}{steps}"))
+    return lines
+
+
+def augmentation(opened: RunOpened) -> list[str]:
+    """Name what else is done to images, labels and weights."""
+    settings = opened.setup.settings
+    named = {
+        "crop": settings.crop,
+        "cutout": settings.cutout,
+        "label smoothing": settings.label_smoothing,
+        "clip norm": settings.clip_norm,
+        "average": settings.average,
+        "patience": settings.patience,
+    }
+    return [*(["flip"] if settings.flip else []), *(f"{name} {value:g}" for name, value in named.items() if value)]
+
+
+def epoch_heading(epochs: int) -> Text:
+    """Name what stands in the lines of the epochs."""
+    words = f"{'epoch':>{_wide(epochs)}}  train loss  val loss  val accuracy  images/s  seconds"
+    return Text(words, "dim")
+
+
+def epoch_line(result: EpochResult, epochs: int, is_best: bool) -> str:
+    """Say in a line what an epoch came to."""
+    return (
+        f"{f'{result.epoch}/{epochs}':>{_wide(epochs)}}  {result.train_loss:10.4f}  {result.validation_loss:8.4f}  "
+        f"{100 * result.validation_accuracy:10.2f} %  {result.images_per_second:8,.0f}  {result.seconds:7,.1f}"
+        f"{'  best' if is_best else ''}"
+    )
+
+
+def _wide(epochs: int) -> int:
+    return max(len("epoch"), len(f"{epochs}/{epochs}"))

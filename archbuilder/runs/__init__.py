@@ -1,0 +1,33 @@
+"""Training runs: a network, a data set and a folder that keeps what becomes of them."""
+
+from archbuilder.runs.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
+from archbuilder.runs.evaluating import Measured, evaluate_checkpoint
+from archbuilder.runs.events import EpochEnded, Event, Observer, RunOpened, StepTaken, ignore
+from archbuilder.runs.folder import RunFolder
+from archbuilder.runs.memory import OutOfMemory
+from archbuilder.runs.result import RunResult
+from archbuilder.runs.run import resume_run, train_spec
+from archbuilder.runs.setup import RunSetup
+from archbuilder.runs.tensorboard import TensorBoard
+
+__all__ = [
+    "BEST",
+    "LAST",
+    "Checkpoint",
+    "EpochEnded",
+    "Event",
+    "Measured",
+    "Observer",
+    "OutOfMemory",
+    "RunFolder",
+    "RunOpened",
+    "RunResult",
+    "RunSetup",
+    "StepTaken",
+    "TensorBoard",
+    "evaluate_checkpoint",
+    "ignore",
+    "read_checkpoint",
+    "resume_run",
+    "train_spec",
+]

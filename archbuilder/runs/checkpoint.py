@@ -1,0 +1,107 @@
+"""A training at one moment, in one file that is safetensors with JSON in its header."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.modules import Network, build_network
+from archbuilder.runs.setup import RunSetup
+from archbuilder.spec.writing import write_whole
+from archbuilder.training import EpochResult, TrainerState
+
+_KEY = "archbuilder_run"  # of the header's JSON
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training at one moment.
+
+    Attributes:
+        setup: What the run is.
+        history: What its epochs came to so far.
+        state: The network's tensors by the names of its state dict; below `training/`, and in `state.data`, what is
+            needed to go on. A checkpoint of the best epoch has the network alone.
+    """
+
+    setup: RunSetup
+    history: tuple[EpochResult, ...]
+    state: TrainerState = field(repr=False)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The network's state dict."""
+        return {name: tensor for name, tensor in self.state.tensors.items() if not name.startswith("training/")}
+
+    def network_alone(self) -> "Checkpoint":
+        """Leave out what is needed to go on."""
+        return replace(self, state=TrainerState(self.weights, {}))
+
+    def network(self) -> Network:
+        """Build the network with its weights, in evaluation mode and without auxiliary heads' say in it.
+
+        Raises:
+            ArchbuilderError: The weights are not those of the spec.
+        """
+        network = build_network(self.setup.load_spec().plan(), initialised=False)
+        try:
+            network.load_state_dict(self.weights)
+        except RuntimeError as error:
+            raise ArchbuilderError(f"the weights of the checkpoint are not those of its spec: {error}") from None
+        return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all.
+
+        Raises:
+            ArchbuilderError: The file cannot be written.
+        """
+        header = {
+            "setup": self.setup.model_dump(mode="json"),
+            "history": [result.as_data() for result in self.history],
+            "state": self.state.data,
+        }
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state.tensors.items()}
+        try:
+            write_whole(path, lambda place: save_file(tensors, place, metadata={_KEY: json.dumps(header)}))
+        except SafetensorError as error:  # what it makes of a disk that is full
+            raise ArchbuilderError(f"{path}: cannot be written: {error}") from None
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint: a file, or the folder of a run, whose best epoch is meant.
+
+    Raises:
+        ArchbuilderError: There is none, it is damaged, or it was not written by `archbuilder train`.
+    """
+    if path.is_dir():
+        path = path / BEST
+    if not path.is_file():
+        raise ArchbuilderError(f"{path}: no such checkpoint; archbuilder train writes {BEST} and {LAST} into its run")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(_KEY)
+            tensors: Mapping[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ArchbuilderError(f"{path}: not a whole safetensors file: {error}") from None
+    if header is None:
+        raise ArchbuilderError(f"{path}: holds no spec; expected a checkpoint that archbuilder train wrote")
+    try:
+        values: dict[str, Any] = json.loads(header)
+        history = tuple(EpochResult(**result) for result in values["history"])
+        return Checkpoint(RunSetup.model_validate(values["setup"]), history, TrainerState(tensors, values["state"]))
+    except (ValidationError, ValueError, TypeError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise ArchbuilderError(f"{path}: its header is not what this version of archbuilder writes: {first}") from None
+
+
+BEST, LAST = "best.safetensors", "last.safetensors"
+"""The checkpoints of a run: the network at its best epoch, and all that is needed to go on."""

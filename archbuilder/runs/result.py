@@ -1,0 +1,39 @@
+"""What a training run came to."""
+
+from dataclasses import dataclass, field
+
+from archbuilder.runs.checkpoint import Checkpoint, read_checkpoint
+from archbuilder.runs.folder import RunFolder
+from archbuilder.runs.setup import RunSetup
+from archbuilder.training import EpochResult, Evaluation, best_epoch
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to.
+
+    Attributes:
+        setup: What it was.
+        folder: Where its checkpoints are.
+        history: What its epochs came to.
+        interrupted: Whether it was asked to stop before its end, and can go on.
+        steps_done: How many steps of the next epoch are saved.
+        validation: How the network of the best epoch does on the validation images; None if it was interrupted, and
+            in all processes but the first.
+    """
+
+    setup: RunSetup
+    folder: RunFolder
+    history: tuple[EpochResult, ...]
+    interrupted: bool
+    steps_done: int = 0
+    validation: Evaluation | None = field(default=None, repr=False)
+
+    @property
+    def best(self) -> EpochResult:
+        """The best epoch."""
+        return best_epoch(self.history)
+
+    def checkpoint(self) -> Checkpoint:
+        """Read the checkpoint of the best epoch; its `network()` is the trained network."""
+        return read_checkpoint(self.folder.best)

@@ -1,0 +1,161 @@
+"""A run under way: epochs that are trained, measured and saved, one after the other."""
+
+from dataclasses import dataclass
+
+import torch
+
+from archbuilder.data import DataSplits
+from archbuilder.errors import ArchbuilderError
+from archbuilder.modules import build_network
+from archbuilder.network_spec import NetworkSpec
+from archbuilder.runs.checkpoint import Checkpoint, read_checkpoint
+from archbuilder.runs.events import EpochEnded, Observer, RunOpened, StepTaken
+from archbuilder.runs.folder import RunFolder
+from archbuilder.runs.memory import advice, free_memory, is_out_of_memory
+from archbuilder.runs.result import RunResult
+from archbuilder.runs.setup import RunSetup
+from archbuilder.runs.stopping import StopRequest, stop_on_signals
+from archbuilder.training import (
+    EpochResult,
+    Evaluation,
+    Machine,
+    Processes,
+    StepResult,
+    Trainer,
+    TrainingDiverged,
+    best_epoch,
+    derived_seed,
+    evaluate,
+    is_enough,
+)
+from archbuilder.training.trainer import Watcher
+
+_INITIALISATION = 0  # the stream of seeds for a network's first weights
+
+
+@dataclass
+class RunUnderWay:
+    """A run that is under way."""
+
+    setup: RunSetup
+    spec: NetworkSpec
+    data: DataSplits
+    folder: RunFolder
+    machine: Machine
+    processes: Processes
+    observe: Observer
+    room: int | None = None  # bytes that were free before the first step
+
+    def go_on(self, checkpoint: Checkpoint | None) -> RunResult:
+        """Train until the end, or until somebody asks for a stop."""
+        self.room = free_memory(self.machine.device)
+        plan, goes_on = self.spec.plan(), checkpoint is not None
+        with stop_on_signals() as stop:
+            try:
+                if not self.processes.is_first:  # it trains, and leaves the files to the first
+                    return self._train(checkpoint, stop)
+                with self.folder.opened():
+                    if checkpoint is None:  # another may have begun since the first look
+                        self.folder.check_unused()
+                    return self._train(checkpoint, stop)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                # A batch is shared by the processes; a run that goes on keeps the size of its batches.
+                share, settings = self.processes.count, self.setup.settings
+                raise advice(plan, settings, self.machine, self.room, share=share, goes_on=goes_on) from error
+
+    def _train(self, checkpoint: Checkpoint | None, stop: StopRequest) -> RunResult:
+        setup, plan = self.setup, self.spec.plan()
+        trainer = self._trainer(initialised=checkpoint is None)
+        self.room = free_memory(self.machine.device)  # now that all libraries are loaded
+        history: tuple[EpochResult, ...] = ()
+        if checkpoint is not None:
+            _restore(trainer, checkpoint, self.folder)
+            history = checkpoint.history
+        done = trainer.progress.steps
+        if self.processes.is_first:
+            self.folder.write_metrics(history)
+        opened = RunOpened(setup, plan, self.data, self.folder, self.machine, self.processes, history, done)
+        self.observe(opened)
+
+        def watch(step: StepResult) -> bool:
+            self.observe(StepTaken(step))
+            return stop.asked
+
+        while not self._is_complete(history):
+            result = self._run_epoch(trainer, history, watch)
+            if result is None:
+                self._save(trainer, history)
+                return RunResult(setup, self.folder, history, True, trainer.progress.steps)
+            history = (*history, result)
+            is_best = best_epoch(history) is result
+            if is_best and self.processes.is_first:
+                # Before the last one: what that one calls the best is there.
+                Checkpoint(setup, history, trainer.state()).network_alone().save(self.folder.best)
+            self._save(trainer, history)
+            if self.processes.is_first:
+                self.folder.add_metrics(result)
+            self.observe(EpochEnded(result, is_best))
+            if self._is_any_asked(stop) and not self._is_complete(history):
+                return RunResult(setup, self.folder, history, True)
+        return RunResult(setup, self.folder, history, False, validation=self._measure_best())
+
+    def _run_epoch(self, trainer: Trainer, history: tuple[EpochResult, ...], watch: Watcher) -> EpochResult | None:
+        try:
+            return trainer.run_epoch(watch)
+        except TrainingDiverged as error:
+            if not history:
+                raise
+            kept = f"epoch {best_epoch(history).epoch}, the best of {len(history)} before, is kept in"
+            raise TrainingDiverged(f"{error}\n  {kept} {self.folder.best}") from None
+
+    def _is_complete(self, history: tuple[EpochResult, ...]) -> bool:
+        settings = self.setup.settings
+        return len(history) >= settings.epochs or is_enough(history, settings)
+
+    def _is_any_asked(self, stop: StopRequest) -> bool:
+        """Whether any of the processes was asked to stop; all of them get the same answer."""
+        return bool(self.processes.total(torch.tensor(float(stop.asked), device=self.machine.device)))
+
+    def _trainer(self, *, initialised: bool) -> Trainer:
+        plan, setup = self.spec.plan(), self.setup
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derived_seed(setup.seed, _INITIALISATION))
+            network = build_network(plan, initialised=initialised)
+        return Trainer(
+            network,
+            self.data,
+            setup.settings,
+            head_weights=plan.head_weights,
+            seed=setup.seed,
+            machine=self.machine,
+            processes=self.processes,
+        )
+
+    def _save(self, trainer: Trainer, history: tuple[EpochResult, ...]) -> None:
+        if self.processes.is_first:
+            Checkpoint(self.setup, history, trainer.state()).save(self.folder.last)
+
+    def _measure_best(self) -> Evaluation | None:
+        """Measure what the best checkpoint holds; only the first process is sure to see the file."""
+        if not self.processes.is_first:
+            return None
+        network = read_checkpoint(self.folder.best).network().to(self.machine.device)
+        return evaluate(
+            network,
+            self.data.validation.to(self.machine.device),
+            self.data.normaliser,
+            self.setup.settings.batch_size,
+            machine=self.machine,
+        )
+
+
+def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: RunFolder) -> None:
+    try:
+        trainer.restore(checkpoint.state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
+        first = str(error).splitlines()[0]
+        raise ArchbuilderError(f"{folder.last}: this version of archbuilder cannot go on with it: {first}") from None

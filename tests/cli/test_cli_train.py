@@ -1,0 +1,251 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+import torch
+from runs.processes import COMMAND, write_inputs
+from runs.tiny_runs import SPEC, check_equal, few
+
+from archbuilder.data import SOURCES
+from archbuilder.recipe import TrainSettings
+from archbuilder.runs import read_checkpoint
+
+Run = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _few_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setitem(SOURCES, "digits", few)
+    (tmp_path / "tiny.yaml").write_text(SPEC)
+    monkeypatch.chdir(tmp_path)
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def train(run: Run, *more: object) -> CompletedProcess[str]:
+    return run("train", "tiny.yaml", "--data", "digits", "--threads", "1", "--device", "cpu", *map(str, more))
+
+
+def test_a_run_says_what_it_does_and_how_to_go_on(run: Run) -> None:
+    done = train(run, "--epochs", 2, "--batch-size", 64)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert lines[0] == "tiny  1 x 8 x 8 -> 10 classes · 870 parameters · 11.6 k MACs"
+    assert lines[1].startswith("data  digits: 212 images to train, 42 to validate (15 % of every class by seed 0), ")
+    how = next(line for line in lines if line.startswith("how   "))
+    assert how == "how   2 epochs · batches of 64 · adamw at 0.015 · one_cycle · seed 0 · cpu · float32"
+    assert "run   runs/tiny" in lines
+    head = lines.index("epoch  train loss  val loss  val accuracy  images/s  seconds")
+    assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["1/2", "2/2"]
+    assert lines[head + 1].endswith("  best")
+    assert re.fullmatch(r"best epoch [12]: \d+\.\d\d % of 42 validation images right", lines[head + 3])
+    table = lines.index("class  images  accuracy  most often taken for")
+    assert [line.split()[0] for line in lines[table + 1 : table + 11]] == list("0123456789")
+    matrix = next(index for index, line in enumerate(lines) if line.startswith("is \\ taken for "))
+    assert [line.split()[0] for line in lines[matrix + 1 : matrix + 11]] == list("0123456789")
+    assert lines[-2:] == [
+        "saved: runs/tiny/best.safetensors",
+        "next: archbuilder evaluate runs/tiny   (the test split, for the first time)",
+    ]
+    assert all(len(line) <= 120 for line in lines)
+
+
+def test_the_figure_of_the_end_is_that_of_the_best_epoch(run: Run, tmp_path: Path) -> None:
+    done = train(run, "--epochs", 3)
+    best = read_checkpoint(tmp_path / "runs" / "tiny").history[-1]
+    assert f"best epoch {best.epoch}: {100 * best.validation_accuracy:.2f} % of 42" in done.stdout
+
+
+def test_a_run_is_kept_where_it_is_told_and_is_not_written_over(run: Run) -> None:
+    assert train(run, "--epochs", 1, "--run", "mine").returncode == 0
+    again = train(run, "--epochs", 1, "--run", "mine")
+    assert again.returncode == 1
+    assert again.stderr.splitlines() == [
+        "mine: holds a run already",
+        "  archbuilder train --resume mine goes on with it; --run FOLDER keeps another one elsewhere",
+    ]
+    resumed = run("train", "--resume", "mine", "--threads", "1")
+    assert resumed.returncode == 0
+    assert "going on after 1 epoch\n" in resumed.stdout
+    assert "best epoch 1" in resumed.stdout
+
+
+def test_every_setting_arrives(run: Run, tmp_path: Path) -> None:
+    chosen = TrainSettings.model_validate(
+        {
+            "epochs": 1,
+            "batch_size": 70,
+            "optimiser": "sgd",
+            "learning_rate": 0.01,
+            "schedule": "cosine",
+            "warmup": 0.1,
+            "momentum": 0.8,
+            "weight_decay": 0.001,
+            "label_smoothing": 0.1,
+            "clip_norm": 2.0,
+            "flip": True,
+            "crop": 1,
+            "cutout": 2,
+            "average": 0.9,
+            "patience": 3,
+        }
+    )
+    given = chosen.model_dump(mode="json")
+    assert all(value != TrainSettings.model_fields[name].default for name, value in given.items())
+    options = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in given.items()]
+    assert train(run, *options, "--seed", 3, "--split-seed", 4).returncode == 0
+    setup = read_checkpoint(tmp_path / "runs" / "tiny").setup
+    assert (setup.settings, setup.seed, setup.split_seed) == (chosen, 3, 4)
+
+
+def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    words = " ".join(run("train", "--help").stdout.split())
+    for name, field in TrainSettings.model_fields.items():
+        assert f"--{name.replace('_', '-')} " in words
+        assert field.description is not None
+        assert field.description in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tiny.yaml",), "a spec and --data are needed, or --resume with the folder of a run"),
+        (("--data", "digits"), "a spec and --data are needed"),
+        ((), "a spec and --data are needed"),
+        (("--resume", "run", "--epochs", "3"), "--resume goes on with a run as it began"),
+        (("--resume", "run", "--flip"), "--resume goes on with a run as it began"),
+        (("--resume", "run", "--seed", "1"), "--resume goes on with a run as it began"),
+        (("tiny.yaml", "--resume", "run"), "--resume goes on with a run as it began"),
+        (("tiny.yaml", "--data", "digits", "--epochs", "0"), "--epochs: Input should be greater than or equal to 1"),
+        (("tiny.yaml", "--data", "digits", "--batch-size", "1"), "--batch-size: Input should be greater than or eq"),
+        (("tiny.yaml", "--data", "digits", "--learning-rate", "nan"), "--learning-rate: Input should be a finite"),
+        (("tiny.yaml", "--data", "digits", "--average", "1"), "--average: Input should be less than 1, found 1.0"),
+        (("tiny.yaml", "--data", "digits", "--optimiser", "lion"), "'--optimiser': Value error, 'lion' is not one of"),
+        (("tiny.yaml", "--data", "digits", "--crop", "x"), "'--crop': Input should be a valid integer"),
+        (("tiny.yaml", "--data", "digits", "--seed", "-1"), "'--seed': Input should be greater than or equal to 0"),
+    ],
+)
+def test_bad_usage_names_what_is_wrong(run: Run, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = run("train", *arguments)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--data", "digit"), "unknown data set 'digit'; did you mean digits?"),
+        (("--data", "npz:gone.npz"), "gone.npz: no such file"),
+        (("--data", "digits", "--resume", "x"), ""),
+        (("--data", "digits", "--device", "nonsense"), "device 'nonsense' is not to be had: "),
+        (("--data", "digits", "--device", "cpu", "--precision", "float16"), "precision float16 is for GPUs"),
+    ],
+)
+def test_what_a_user_can_mend_is_told_in_a_line(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    done = run("train", "tiny.yaml", *arguments)
+    assert done.returncode == (1 if message else 2)
+    assert message in done.stderr
+    assert "fault of archbuilder" not in done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_a_gpu_that_is_not_there(run: Run) -> None:
+    done = run("train", "tiny.yaml", "--data", "digits", "--device", "cuda")
+    assert done.returncode == 1
+    assert done.stderr.startswith("device 'cuda:0' is not to be had: ")
+    assert done.stderr.endswith("\n  --device cpu always is\n")
+
+
+def test_nothing_to_go_on_with(run: Run) -> None:
+    done = run("train", "--resume", "nowhere")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "nowhere: no run to go on with: last.safetensors is not there",
+        "  its first epoch may not have been finished",
+    ]
+
+
+def test_divergence_is_told_without_a_traceback(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(SPEC.replace("norm: batch", "norm: none"))
+    wild = ("--optimiser", "sgd", "--learning-rate", 100, "--weight-decay", 1, "--batch-size", 64, "--epochs", 20)
+    done = train(run, *wild, "--warmup", 0.9)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "try a lower learning_rate, a clip_norm such as 1, or batch norm" in done.stderr
+    assert "before, is kept in runs/tiny/best.safetensors" in done.stderr
+    last = read_checkpoint(tmp_path / "runs" / "tiny" / "last.safetensors")
+    assert f"{len(last.history)}/20  " in done.stdout
+
+
+def test_an_interrupt_says_how_to_go_on(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    station: Any = import_module("archbuilder.runs.under_way")
+    real = station.StepTaken
+
+    def step(taken: Any) -> Any:
+        if (taken.epoch, taken.step) == (2, 3):
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(taken)
+
+    monkeypatch.setattr(station, "StepTaken", step)
+    done = train(run, "--epochs", 3, "--batch-size", 64)
+    assert done.returncode == 130
+    assert done.stdout.splitlines()[-2:] == [
+        "stopped: 1 epoch and 3 steps of the next are saved in runs/tiny/last.safetensors",
+        "go on with: archbuilder train --resume runs/tiny",
+    ]
+    monkeypatch.setattr(station, "StepTaken", real)
+    again = run("train", "--resume", "runs/tiny", "--threads", "1")
+    assert again.returncode == 0
+    assert "going on after 1 epoch, 3 steps into the next" in again.stdout
+    assert train(run, "--epochs", 3, "--batch-size", 64, "--run", "whole").returncode == 0
+    check_equal(tmp_path / "runs" / "tiny", tmp_path / "whole")
+
+
+def test_ctrl_c_of_a_real_process(tmp_path: Path) -> None:
+    spec, data = write_inputs(tmp_path)
+    command = [*COMMAND, "train", str(spec), "--data", data, "--run", "run", "--epochs", "400", "--threads", "1"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.split()[:1] == ["2/400"]:
+            process.send_signal(signal.SIGINT)
+            break
+    output, errors = process.communicate()
+    assert (process.returncode, errors) == (130, "")
+    assert re.search(r"stopped: \d+ epochs( and \d steps? of the next)? are saved in run/last\.safetensors\n", output)
+    assert output.endswith("go on with: archbuilder train --resume run\n")
+
+
+def test_tensorboard_without_its_package(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    done = train(run, "--tensorboard")
+    assert done.returncode == 1
+    assert done.stderr.startswith("TensorBoard is not installed: pip install 'archbuilder[tensorboard]'")
+
+
+def test_tensorboard_lies_in_the_run(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    assert train(run, "--tensorboard", "--epochs", 1).returncode == 0
+    assert len(list((tmp_path / "runs" / "tiny" / "tensorboard").iterdir())) == 1
+
+
+def test_only_the_first_process_speaks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    done = train(run, "--epochs", 1)
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,0 +1,56 @@
+"""`docs/training.md` says what is true: its commands and its code run, its table is that of the settings."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_readme import commands, pattern, run
+
+from archbuilder.recipe import TrainSettings
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def test_commands_print_what_is_shown(tmp_path: Path) -> None:
+    (block,) = blocks("console varies")
+    for command, output in commands(block):
+        real = run(command, tmp_path)
+        assert re.fullmatch(pattern(output, varies=True), real), f"$ {command}\n{real}"
+    assert {path.name for path in (tmp_path / "runs" / "digits").iterdir()} >= {
+        "best.safetensors",
+        "last.safetensors",
+        "metrics.jsonl",
+    }
+
+
+def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python")
+    names: dict[str, Any] = {}
+    exec(compile(code, "training.md", "exec"), names)
+    assert len(names["result"].history) == 2
+
+
+def test_the_table_is_that_of_the_settings() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", GUIDE, re.MULTILINE))
+    fields = TrainSettings.model_fields
+    assert rows.keys() == fields.keys()
+    one, other = TrainSettings(), TrainSettings(optimiser="sgd", schedule="cosine")
+    usual = {
+        "learning_rate": (one.peak_rate, other.peak_rate),
+        "weight_decay": (one.decay, other.decay),
+        "warmup": (one.rise, other.rise),
+    }
+    for name, shown in rows.items():
+        default = fields[name].default
+        if name in usual:
+            assert shown.strip() == "{:g} or {:g}".format(*usual[name])
+        elif default is None:
+            assert shown.strip() == "none"
+        else:
+            assert shown.strip() == str(default).lower().replace("0.0", "0")

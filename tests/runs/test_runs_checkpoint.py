@@ -1,0 +1,194 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import archbuilder
+from archbuilder.data import Normaliser, load_data
+from archbuilder.errors import ArchbuilderError
+from archbuilder.runs import Checkpoint, RunFolder, RunResult, read_checkpoint
+from runs.tiny_runs import SPEC, a_spec, begin, go_on
+
+
+@pytest.fixture
+def folder(done: RunResult, tmp_path: Path) -> Path:
+    """A copy of the run to spoil."""
+    return Path(shutil.copytree(done.folder.path, tmp_path / "copy"))
+
+
+def rewritten(path: Path, change: Any) -> None:
+    """Change the header of a checkpoint."""
+    with safe_open(path, framework="pt") as file:
+        values = json.loads(file.metadata()["archbuilder_run"])
+    change(values)
+    save_file(load_file(path), path, metadata={"archbuilder_run": json.dumps(values)})
+
+
+def test_a_run_leaves_two_checkpoints_its_metrics_and_a_lock(done: RunResult) -> None:
+    names = sorted(path.name for path in done.folder.path.iterdir())
+    assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock"]
+
+
+def test_a_checkpoint_is_safetensors_with_json_and_holds_its_spec(done: RunResult, tmp_path: Path) -> None:
+    script = (
+        "import json, sys\n"
+        "from safetensors import safe_open\n"
+        "with safe_open(sys.argv[1], framework='numpy') as file:\n"
+        "    header = json.loads(file.metadata()['archbuilder_run'])\n"
+        "assert not [name for name in sys.modules if name.startswith(('torch', 'archbuilder', 'pickle5'))]\n"
+        "print(json.dumps(header))\n"
+    )
+    header = json.loads(subprocess.check_output([sys.executable, "-c", script, str(done.folder.best)], text=True))
+    assert header["setup"]["settings"]["epochs"] == 3
+    assert [line["epoch"] for line in header["history"]] == list(range(1, done.best.epoch + 1))
+    (tmp_path / "spec.yaml").write_text(header["setup"]["spec"])
+    network = archbuilder.load(tmp_path / "spec.yaml").build()
+    assert set(load_file(done.folder.best)) == set(network.state_dict())
+    network.load_state_dict(load_file(done.folder.best))  # strictly, with nothing left over
+    assert header["state"] == {}
+
+
+def test_weights_are_found_by_name_in_the_last_checkpoint_too(done: RunResult) -> None:
+    found = {name for name in load_file(done.folder.last) if not name.startswith("training/")}
+    assert found == set(a_spec().build().state_dict())
+
+
+def test_the_network_of_a_checkpoint_is_the_one_that_was_measured(done: RunResult) -> None:
+    # The last epoch of this run is its best: what the trainer had at the end is what was kept.
+    assert done.best.epoch == 3
+    last, best = read_checkpoint(done.folder.last).network(), read_checkpoint(done.folder.path).network()
+    assert not best.training
+    images = torch.rand(7, 1, 8, 8)
+    assert torch.equal(last(images), best(images))
+    assert torch.equal(done.checkpoint().network()(images), best(images))
+    built = archbuilder.NetworkSpec.from_text(SPEC, "tiny.yaml").build()
+    built.load_state_dict(load_file(done.folder.best))
+    logits = built.eval().to(memory_format=torch.channels_last)(images)  # type: ignore[call-overload]
+    assert torch.equal(logits, best(images))
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.99])
+def test_a_checkpoint_that_was_cut_off(folder: Path, kept: float) -> None:
+    path = folder / "last.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(ArchbuilderError, match=r"last\.safetensors: not a whole safetensors file: "):
+        go_on(folder)
+
+
+def test_a_checkpoint_of_something_else(folder: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, folder / "last.safetensors")
+    message = r"last\.safetensors: holds no spec; expected a checkpoint that archbuilder train wrote"
+    with pytest.raises(ArchbuilderError, match=message):
+        go_on(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda values: values.pop("history"), "'history'"),
+        (lambda values: values["setup"].pop("seed"), "1 validation error for RunSetup"),
+        (lambda values: values["setup"].update(later="x"), "1 validation error for RunSetup"),
+        (lambda values: values["setup"]["settings"].update(epochs="8"), "1 validation error for RunSetup"),
+        (lambda values: values["history"][0].update(later=1), "unexpected keyword argument 'later'"),
+    ],
+)
+def test_a_header_of_another_version(folder: Path, change: Any, reason: str) -> None:
+    rewritten(folder / "last.safetensors", change)
+    message = f"last.safetensors: its header is not what this version of archbuilder writes: .*{reason}"
+    with pytest.raises(ArchbuilderError, match=message):
+        go_on(folder)
+
+
+def test_a_header_that_is_not_json(folder: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, folder / "last.safetensors", metadata={"archbuilder_run": "{"})
+    with pytest.raises(ArchbuilderError, match="its header is not what this version of archbuilder writes: Expecting"):
+        go_on(folder)
+
+
+@pytest.mark.parametrize("missing", ["optimiser", "progress", "schedule"])
+def test_a_state_that_lacks_something(folder: Path, missing: str) -> None:
+    rewritten(folder / "last.safetensors", lambda values: values["state"].pop(missing))
+    with pytest.raises(ArchbuilderError, match=f"this version of archbuilder cannot go on with it: '{missing}'"):
+        go_on(folder)
+
+
+def test_tensors_that_lack_one(folder: Path) -> None:
+    path = folder / "last.safetensors"
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    kept = load_file(path)
+    del kept["fc.bias"]
+    save_file(kept, path, metadata=metadata)
+    with pytest.raises(ArchbuilderError, match="this version of archbuilder cannot go on with it: Error"):
+        go_on(folder)
+
+
+def test_the_best_checkpoint_in_the_place_of_the_last(folder: Path) -> None:
+    shutil.copy(folder / "best.safetensors", folder / "last.safetensors")
+    message = r"holds a network alone, as best\.safetensors does, and nothing to go on with"
+    with pytest.raises(ArchbuilderError, match=message):
+        go_on(folder)
+
+
+def test_weights_of_another_network(folder: Path) -> None:
+    path = folder / "best.safetensors"
+    rewritten(path, lambda values: values["setup"].update(spec=SPEC.replace("out: 4, kernel: 3", "out: 4, kernel: 5")))
+    with pytest.raises(ArchbuilderError, match="the weights of the checkpoint are not those of its spec: Error"):
+        read_checkpoint(path).network()
+
+
+def test_nothing_to_go_on_with(tmp_path: Path) -> None:
+    with pytest.raises(ArchbuilderError, match=r"empty: no run to go on with: last\.safetensors is not there"):
+        go_on(tmp_path / "empty")
+
+
+def test_a_disk_that_is_full_costs_the_epoch_under_way_and_no_more(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    folder, before = tmp_path / "run", resource.getrlimit(resource.RLIMIT_FSIZE)
+    epochs = 0
+
+    def fill(event: Any) -> None:
+        nonlocal epochs
+        epochs += isinstance(event, archbuilder.runs.EpochEnded)
+        if epochs == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # as a full disk, writing fails
+
+    try:
+        with pytest.raises(ArchbuilderError, match=r"(best|last)\.safetensors: cannot be written: .*File too large"):
+            begin(folder, observe=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(read_checkpoint(folder / "last.safetensors").history) == 1
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+    assert len(go_on(folder).history) == 3
+
+
+def test_what_a_killed_write_left_is_removed_and_nothing_else(folder: Path) -> None:
+    left = [".last.safetensors.x1_z", ".best.safetensors.abc", ".metrics.jsonl.q3", ".tmpFPXacI"]
+    kept = ["notes.txt", ".hidden", "other.safetensors", ".tmp", ".tmpfolder.yaml"]
+    for name in (*left, *kept):
+        (folder / name).write_text("x")
+    with RunFolder(folder).opened():
+        names = {path.name for path in folder.iterdir()}
+    assert not names & set(left)
+    assert set(kept) < names
+
+
+def test_the_parts_of_a_checkpoint(done: RunResult) -> None:
+    whole = read_checkpoint(done.folder.last)
+    alone = whole.network_alone()
+    assert isinstance(alone, Checkpoint)
+    assert alone.state.data == {}
+    assert set(alone.state.tensors) == set(whole.weights)
+    assert whole.setup.normaliser == Normaliser(whole.setup.mean, whole.setup.std)
+    assert len(whole.setup.class_names) == 10
+    assert whole.state.data["progress"]["epochs"] == 3
+    assert load_data("digits").normaliser != whole.setup.normaliser  # which was measured on some of them

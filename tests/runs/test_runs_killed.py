@@ -1,0 +1,73 @@
+"""Whatever kills a run, what it has saved is whole, and it becomes what it would have become."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from archbuilder.recipe import TrainSettings
+from archbuilder.runs import read_checkpoint, train_spec
+from runs.processes import COMMAND, run, write_inputs
+from runs.tiny_runs import a_spec, check_equal, metrics
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+KILLS, SEED, EPOCHS = 10, 20150607, 120
+
+
+def epochs_shown(output: Path) -> int:
+    """Give how many epochs a run has said to be done."""
+    lines = [line.split() for line in output.read_text().splitlines()]
+    shown = [line[0] for line in lines if line and line[0].endswith(f"/{EPOCHS}")]
+    return int(shown[-1].partition("/")[0]) if shown else 0
+
+
+def has_come(output: Path, epochs: int) -> bool:
+    return "run   " in output.read_text() and epochs_shown(output) >= epochs
+
+
+def test_ten_kills_lose_no_more_than_the_epoch_under_way(tmp_path: Path) -> None:
+    spec, data = write_inputs(tmp_path)
+    settings = TrainSettings(epochs=EPOCHS, batch_size=128, average=0.9)
+    train_spec(a_spec(), data, tmp_path / "whole", settings=settings)
+    folder, output, chance = tmp_path / "run", tmp_path / "output.txt", random.Random(SEED)
+    first = (spec, "--data", data, "--run", folder, "--epochs", EPOCHS, "--batch-size", 128, "--average", 0.9)
+    saved = 0
+    for number in range(KILLS):
+        what = ("--resume", folder) if saved else first
+        command = [*COMMAND, "train", *map(str, what), "--threads", "1"]
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+            )
+            if number % 5 == 4:  # while it starts
+                time.sleep(chance.uniform(0.0, 2.0))
+            else:  # some epochs on, in an epoch or while it writes
+                more = chance.randint(0, 9)
+                while not has_come(output, saved + more if more else 0) and process.poll() is None:
+                    time.sleep(0.002)
+                time.sleep(chance.uniform(0.0, 0.06))
+            assert process.poll() is None, output.read_text()
+            process.kill()
+            process.wait()
+        shown = epochs_shown(output)
+        last = folder / "last.safetensors"
+        if not last.exists():
+            assert (saved, shown) == (0, 0)
+            continue
+        now = len(read_checkpoint(last).history)
+        assert now >= max(saved, shown)
+        # A line may be missing or cut off, but none is ahead of what is saved.
+        assert len((folder / "metrics.jsonl").read_text().splitlines()) <= now
+        assert len(read_checkpoint(folder).history) <= now + 1
+        saved = now
+    assert saved >= KILLS  # most of them have met it at work
+    done = run("train", "--resume", folder, "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    check_equal(folder, tmp_path / "whole")
+    assert len(metrics(folder)) == EPOCHS
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock"]
