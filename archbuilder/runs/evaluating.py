@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from archbuilder.data import Images, check_fits, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.checkpoint import read_checkpoint
@@ -74,7 +76,10 @@ def evaluate_checkpoint(
         network = checkpoint.network().to(machine.device)
         if machine.compiled:
             network.compile()
-        found = evaluate(network, images.to(machine.device), setup.normaliser, at_once, machine=machine)
+        images = images.to(machine.device)
+        first = images.take(torch.arange(min(at_once, len(images))))
+        evaluate(network, first, setup.normaliser, at_once, machine=machine)  # slow the first time, wherever it runs
+        found = evaluate(network, images, setup.normaliser, at_once, machine=machine)
     except Exception as error:
         if is_out_of_memory(error):
             raise advice_to_measure(plan, min(at_once, len(images)), machine, room) from error
