@@ -84,12 +84,14 @@ class TrainSettings(BaseModel):
     clip_norm: float | None = Field(
         default=None, gt=0, description="The longest gradient, all parameters together; longer ones are shortened."
     )
-    flip: bool = Field(default=False, description="Whether every other image, by chance, is mirrored left to right.")
+    flip: bool = Field(
+        default=False, description="Whether images are mirrored left to right, each with probability 1/2."
+    )
     crop: int = Field(
         default=0, ge=0, le=1024, description="How many pixels images are shifted at most, their edges mirrored."
     )
     cutout: int = Field(default=0, ge=0, le=4096, description="The side of a square of every image that is blanked.")
-    average: float | None = Field(
+    ema_decay: float | None = Field(
         default=None,
         gt=0,
         lt=1,
@@ -110,7 +112,7 @@ class TrainSettings(BaseModel):
         return self.optimiser.usual_decay if self.weight_decay is None else self.weight_decay
 
     @property
-    def rise(self) -> float:
+    def warmup_share(self) -> float:
         """The share of the steps in which the learning rate rises."""
         usual = 0.3 if self.schedule is Schedule.ONE_CYCLE else 0.05
         return usual if self.warmup is None else self.warmup

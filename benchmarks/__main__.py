@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from archbuilder.modules import build_network
 from archbuilder.plan.planner import plan_network
 from archbuilder.spec.initialisation import Init
 from benchmarks.handwritten import GoogLeNet
+from benchmarks.training import compare_loops
 
 
 class Row(NamedTuple):
@@ -210,7 +211,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def report(rows: list[Row], worst: str) -> str:
+def report(rows: list[Row], worst: str, training: Sequence[str]) -> str:
     lines = [
         "# Benchmarks",
         "",
@@ -226,7 +227,7 @@ def report(rows: list[Row], worst: str) -> str:
     for row in rows:
         mine, theirs = f"{row.seconds * 1000:.1f} ms", f"{row.seconds_against * 1000:.1f} ms"
         lines.append(f"| {row.what} | {mine} | {row.against} | {theirs} | {row.ratio:.3g} | {row.bound}{row.verdict} |")
-    return "\n".join([*lines, "", *_TRACES, "", worst]) + "\n"
+    return "\n".join([*lines, "", *_TRACES, "", worst, "", *training]) + "\n"
 
 
 def main() -> None:
@@ -234,7 +235,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)
-    text = report(measure(), monsters())
+    text = report(measure(), monsters(), compare_loops().lines())
     print(text)
     if arguments.write:
         (Path(__file__).parent / "RESULTS.md").write_text(text)

@@ -28,8 +28,8 @@ def test_rate_and_decay_are_the_optimisers_usual_ones_unless_given(optimiser: st
 def test_the_rise_is_the_schedules_usual_one_unless_given(schedule: str, rise: float) -> None:
     usual = TrainSettings.model_validate({"schedule": schedule})
     assert usual.schedule is Schedule(schedule)
-    assert usual.rise == rise
-    assert TrainSettings.model_validate({"schedule": schedule, "warmup": 0.0}).rise == 0.0
+    assert usual.warmup_share == rise
+    assert TrainSettings.model_validate({"schedule": schedule, "warmup": 0.0}).warmup_share == 0.0
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,10 @@ def test_the_rise_is_the_schedules_usual_one_unless_given(schedule: str, rise: f
         ("flip", 1, "valid boolean"),
         ("crop", -1, "greater than or equal to 0"),
         ("cutout", 2.5, "valid integer"),
-        ("average", 0.0, "greater than 0"),
-        ("average", 1.0, "less than 1"),
+        ("ema_decay", 0.0, "greater than 0"),
+        ("ema_decay", 1.0, "less than 1"),
         ("patience", 0, "greater than or equal to 1"),
+        ("average", 0.9, "Extra inputs are not permitted"),
         ("dropout", 0.9, "Extra inputs are not permitted"),
     ],
 )
@@ -74,7 +75,7 @@ def test_settings_survive_json() -> None:
         warmup=0.2,
         weight_decay=1e-4,
         clip_norm=1.0,
-        average=0.99,
+        ema_decay=0.99,
         patience=2,
     )
     assert TrainSettings.model_validate_json(settings.model_dump_json()) == settings

@@ -1,5 +1,16 @@
 """The command line."""
 
-from archbuilder.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 good, 1 something the user can mend, 2 bad usage, 130 interrupted."""
+    try:
+        from archbuilder.cli.app import run  # noqa: PLC0415 - it takes a moment, in which one may press Ctrl-C
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 __all__ = ["main"]

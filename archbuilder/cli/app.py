@@ -42,8 +42,8 @@ def options(
     context.obj = {"debug": debug}
 
 
-def main() -> None:
-    """Run the command line. Exit status: 0 good, 1 something the user can mend, 2 bad usage, 130 interrupted."""
+def run() -> None:
+    """Run the command line; what goes wrong becomes a message and an exit status."""
     # Looking for pydantic's plugins reads the metadata of every installed package; this program needs none of them.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     debug = "--debug" in sys.argv[1:]
@@ -58,8 +58,6 @@ def main() -> None:
             raise
         print(error, file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:  # the reader has left, as `head` does
         sys.stderr.close()
         sys.exit(1)

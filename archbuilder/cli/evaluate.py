@@ -49,7 +49,7 @@ def evaluate(
     """
     import torch  # noqa: PLC0415
 
-    from archbuilder.report.evaluation import class_table, evaluation_lines, measured_as_data  # noqa: PLC0415
+    from archbuilder.report.evaluation import measured_as_data, measured_report  # noqa: PLC0415
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.runs import evaluate_checkpoint  # noqa: PLC0415
     from archbuilder.training import choose_machine  # noqa: PLC0415
@@ -63,7 +63,6 @@ def evaluate(
     if as_json:
         print(json.dumps(measured_as_data(measured), indent=2))
         return
-    names, screen = measured.setup.class_names, console()
+    screen = console()
     screen.print(f"{checkpoint} on {measured.data}, {split} split", markup=False, highlight=False, soft_wrap=True)
-    screen.print(evaluation_lines(measured.evaluation, len(names)), highlight=False)
-    screen.print(class_table(measured.evaluation, names), highlight=False)
+    screen.print(measured_report(measured), highlight=False)

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from archbuilder.cli.arguments import Device, Precisions
+from archbuilder.recipe import Precision
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -21,6 +24,8 @@ def search(
     runs: Annotated[
         Path, typer.Option(metavar="DIR", help="Where studies keep their journals, each in a folder of its name.")
     ] = Path("runs"),
+    device: Device = "auto",
+    precision: Precisions = Precision.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the final table alone.")] = False,
 ) -> None:
     """Search the widths of a study within its budget; run again, it goes on where it stopped.
@@ -32,13 +37,16 @@ def search(
     from archbuilder.report.search import search_view  # noqa: PLC0415
     from archbuilder.report.search_table import result_table  # noqa: PLC0415
     from archbuilder.search import load_study, run_study  # noqa: PLC0415
+    from archbuilder.training import choose_machine  # noqa: PLC0415
 
     loaded = load_study(study)
     screen = console()
     view = search_view(screen, quiet=quiet)
     try:
         with view:
-            result = run_study(loaded, runs=runs, trials=trials, observe=view)
+            result = run_study(
+                loaded, runs=runs, trials=trials, observe=view, machine=choose_machine(device, precision)
+            )
     except KeyboardInterrupt:
         saved = plural(view.standing.tally.counted, "finished trial")
         verb = "is" if view.standing.tally.counted == 1 else "are"

@@ -1,6 +1,5 @@
 """`archbuilder train`: a network fitted to images, from its first step or its last saved one."""
 
-import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,7 +49,9 @@ def train(
     Ctrl-C stops after the step under way; --resume goes on there. Exit status 130 if it is interrupted. Several
     processes: torchrun --nproc-per-node 2 --no-python -- archbuilder train SPEC --data DATA
     """
-    _check_usage(spec, data, resume, settings, others=bool(run or seed or split_seed or download))
+    others = {"--run": run, "--seed": seed, "--split-seed": split_seed, "--download": download}
+    given = [f"--{name.replace('_', '-')}" for name in settings] + [name for name, value in others.items() if value]
+    _check_usage(spec, data, resume, given)
     chosen = check_settings(settings)
     import torch  # noqa: PLC0415
 
@@ -58,13 +59,13 @@ def train(
     from archbuilder.report.training import train_view  # noqa: PLC0415
     from archbuilder.report.training_end import ending  # noqa: PLC0415
     from archbuilder.runs import Event, TensorBoard, resume_run, train_spec  # noqa: PLC0415
-    from archbuilder.training import choose_machine  # noqa: PLC0415
+    from archbuilder.training import choose_machine, launched  # noqa: PLC0415
 
     if threads is not None:
         torch.set_num_threads(threads)
     machine = choose_machine(device, precision, compiled=compiled, workers=workers)
     screen = console()
-    screen.quiet = os.environ.get("RANK", "0") != "0"  # the first process speaks for all
+    screen.quiet = not launched().is_first  # it speaks for all
     board = TensorBoard() if tensorboard else None
     view = train_view(screen)
 
@@ -75,7 +76,7 @@ def train(
 
     with view, board or nullcontext():
         if resume is not None:
-            result = resume_run(resume, machine=machine, observe=observe)
+            result = resume_run(resume, data=data, machine=machine, observe=observe)
         else:
             assert spec is not None
             assert data is not None
@@ -97,10 +98,12 @@ def train(
         raise typer.Exit(130)
 
 
-def _check_usage(
-    spec: str | None, data: str | None, resume: Path | None, settings: dict[str, Any], *, others: bool
-) -> None:
-    if resume is not None and (spec is not None or data is not None or settings or others):
-        raise typer.BadParameter("--resume goes on with a run as it began: only where it runs can be said beside it")
+def _check_usage(spec: str | None, data: str | None, resume: Path | None, given: list[str]) -> None:
+    if resume is not None and (spec is not None or given):
+        what = ", ".join([*(["a spec"] if spec is not None else []), *given])
+        raise typer.BadParameter(
+            f"found {what}, but --resume goes on with a run as it began, and takes --data (where the images lie now), "
+            "--device, --precision, --compile, --workers, --threads and --tensorboard; begin another with --run FOLDER"
+        )
     if resume is None and (spec is None or data is None):
         raise typer.BadParameter("a spec and --data are needed, or --resume with the folder of a run")

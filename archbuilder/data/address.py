@@ -11,6 +11,9 @@ _SIZE = re.compile(r"@(\d{1,9})(?:x(\d{1,9}))?$", re.ASCII)
 _BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # what starts like a path has no kind before it
 _LARGEST = 4096
 
+USUAL_ROOT = "data"
+"""Where torchvision's data sets lie, if their address says nothing else."""
+
 FORMS = {
     "digits": "digits",
     "idx": "idx:PATH",
@@ -88,8 +91,8 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
 
 def _unknown(text: str, kind: str, known: Collection[str]) -> str:
     forms = ", ".join(FORMS.get(name, name) for name in known)
-    if _BARE_PATH.match(text):
-        likely = "npz" if text.endswith(".npz") else "folder"
+    if _BARE_PATH.match(text) or _exists(text):
+        likely = "npz" if text.endswith(".npz") else "idx" if _holds_idx(Path(text)) else "folder"
         return f"{text!r} does not say its format; did you mean {likely}:{text}? (forms: {forms})"
     name, size = kind, _SIZE.search(kind)
     if size and kind[: size.start()] in known:
@@ -97,6 +100,17 @@ def _unknown(text: str, kind: str, known: Collection[str]) -> str:
         wanted = f"takes no size, found {size[0]}" if name != "folder" else f"needs a path: folder:PATH{size[0]}"
         return f"{text!r}: {name} {wanted} (forms: {forms})"
     return f"unknown data set {name!r}{did_you_mean(name, known)} (forms: {forms})"
+
+
+def _exists(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).exists()
+    except OSError:  # too long for a name
+        return False
+
+
+def _holds_idx(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.glob("*-ubyte*"))
 
 
 def _size(text: str, said: re.Match[str], form: str) -> tuple[int, int]:
@@ -112,7 +126,10 @@ def _size(text: str, said: re.Match[str], form: str) -> tuple[int, int]:
 
 def _from(base: Path, address: Address) -> Address:
     """Say the whole path of an address."""
-    name, colon, root = address.path.partition(":") if address.kind == "torchvision" else ("", "", address.path)
+    name, colon, root = "", "", address.path
+    if address.kind == "torchvision":
+        name, _, root = address.path.partition(":")
+        colon, root = ":", root or USUAL_ROOT
     if not root:
         return address
     whole = str((base / expanded(root)).absolute())

@@ -121,5 +121,6 @@ def _unreadable(path: Path, error: Exception) -> ArchbuilderError:
     from PIL import UnidentifiedImageError  # noqa: PLC0415
 
     reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
-    reason = getattr(error, "strerror", None) or reason
+    if isinstance(error, OSError) and error.strerror:  # the system's reason: there is nothing wrong with the file
+        return ArchbuilderError(f"{shown(path)}: the image cannot be read: {error.strerror}")
     return ArchbuilderError(f"{shown(path)}: the image cannot be read: {reason}; mend or remove the file")

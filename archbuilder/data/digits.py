@@ -1,3 +1,5 @@
+"""The handwritten digits that come with scikit-learn."""
+
 import torch
 
 from archbuilder.data.address import Address

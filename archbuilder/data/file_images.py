@@ -1,9 +1,12 @@
 """Images that are read from their files whenever they are needed, because there are too many to hold."""
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +70,13 @@ class FileImages:
                 raise ArchbuilderError(pixels)
             yield Batch(torch.from_numpy(pixels), self.labels[indices])
 
+    def fingerprint(self) -> str:
+        """Give a text that files of other names or sizes, other labels or another order would not give."""
+        digest = sha256(self.labels.numpy().tobytes())
+        for path in self.paths:
+            digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
     def held(self) -> ImageSet:
         """Read all images into memory.
 
@@ -91,13 +101,29 @@ class FileImages:
             batch_sampler=[indices.tolist() for indices in order],
             num_workers=workers,
             collate_fn=_as_it_is,
+            worker_init_fn=_leave_stopping_to_the_main_process,
             multiprocessing_context=context,
         )
         try:
-            yield from loader
+            with _signals_wait():
+                reading = iter(loader)
+            yield from reading
         except RuntimeError as error:
             reason = "a process that reads images ended unexpectedly, perhaps for want of memory"
             raise ArchbuilderError(f"{reason}; ask for fewer of them (there are {workers}): {error}") from error
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Keep Ctrl-C waiting while the body runs: processes that start meanwhile never take it, this one does then."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Files(Dataset["Pixels | str"]):
@@ -135,6 +161,11 @@ def _fill(pixels: Pixels, paths: Sequence[Path], target: Target, threads: int = 
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _leave_stopping_to_the_main_process(worker: int) -> None:
+    # A terminal's Ctrl-C reaches all processes; the main one may want to finish a step and save it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_it_is(batch: Any) -> Any:

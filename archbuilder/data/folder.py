@@ -102,13 +102,17 @@ def _is_image(name: str) -> bool:
 def _images(folder: Path) -> list[Path]:
     """Find the images of a class, also those in folders below, in an order that no file system decides."""
     found = []
-    for place, below, names in os.walk(folder):
+    for place, below, names in os.walk(folder, onerror=_refuse):
         below[:] = [name for name in below if not name.startswith(".")]
         found += [Path(place) / name for name in names if _is_image(name)]
     if not found:
         known = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
         raise ArchbuilderError(f"{shown(folder)}: no images of this class; files that count end in {known}")
     return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise ArchbuilderError(f"{shown(error.filename)}: cannot be read: {error.strerror}") from error
 
 
 def _target(files: Sequence[Path], address: Address) -> Target:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import NamedTuple, Protocol, Self
 
 import torch
@@ -51,6 +52,9 @@ class Images(Protocol):
     def to(self, device: torch.device) -> Self:
         """Give the same images held on a device, or as they are where they are too many for that."""
 
+    def fingerprint(self) -> str:
+        """Give a text that other images, other labels or another order would not give."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
@@ -90,3 +94,9 @@ class ImageSet:
         """Give the same images held on a device, or as they are where they are too many for that."""
         small = self.images.numel() * self.images.element_size() <= MOST_HELD
         return ImageSet(self.images.to(device), self.labels) if small else self
+
+    def fingerprint(self) -> str:
+        """Give a text that other pixels, other labels or another order would not give."""
+        digest = sha256(self.labels.numpy().tobytes())
+        digest.update(self.images.cpu().contiguous().numpy().data)
+        return digest.hexdigest()

@@ -1,7 +1,7 @@
 """A data set in three parts: to learn from, to choose by, and to report once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -42,6 +42,15 @@ class DataSplits:
     def classes(self) -> int:
         """How many classes there are."""
         return len(self.class_names)
+
+    def to(self, device: torch.device) -> "DataSplits":
+        """Give the same splits, those to train and to validate held on a device if they are small."""
+        return replace(self, train=self.train.to(device), validation=self.validation.to(device))
+
+    def fingerprints(self) -> dict[str, str]:
+        """Say of each split how many images it has, and which; the images are compared by it, and not looked at."""
+        parts = {"train": self.train, "validate": self.validation, "test": self._test}
+        return {purpose: f"{len(images):,} {images.fingerprint()}" for purpose, images in parts.items()}
 
     def open_test(self) -> Images:
         """Give the images kept back for the final table.

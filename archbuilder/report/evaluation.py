@@ -76,13 +76,28 @@ def _frequent_mistakes(found: Evaluation, names: Sequence[str]) -> RenderableTyp
     return Group(Text("most frequent mistakes", "dim"), *(lines or [Text("none")]))
 
 
+def measured_report(measured: Measured) -> RenderableType:
+    """Show how a checkpoint did: figures, classes, and what was taken for what."""
+    found, names, trained = measured.evaluation, measured.class_names, measured.setup.class_names
+    note = f"the classes of the training have other names: {', '.join(trained[:5])}{', …' if len(trained) > 5 else ''}"
+    return Group(
+        *([Text(note)] if names != trained else []),
+        evaluation_lines(found, len(names)),
+        Text(),
+        class_table(found, names),
+        Text(),
+        confusion_matrix(found, names),
+    )
+
+
 def measured_as_data(measured: Measured) -> dict[str, Any]:
     """Give what a checkpoint did as plain data for scripts."""
-    found, names = measured.evaluation, measured.setup.class_names
+    found, names = measured.evaluation, measured.class_names
     per_class = {
         name: None if math.isnan(value) else value for name, value in zip(names, found.class_accuracies, strict=True)
     }
     return {
+        "spec": measured.setup.spec_name,
         "data": measured.data,
         "split": measured.split,
         "epochs": measured.epochs,

@@ -139,7 +139,7 @@ def augmentation(opened: RunOpened) -> list[str]:
         "cutout": settings.cutout,
         "label smoothing": settings.label_smoothing,
         "clip norm": settings.clip_norm,
-        "average": settings.average,
+        "ema": settings.ema_decay,
         "patience": settings.patience,
     }
     return [*(["flip"] if settings.flip else []), *(f"{name} {value:g}" for name, value in named.items() if value)]
@@ -154,10 +154,15 @@ def epoch_heading(epochs: int) -> Text:
 def epoch_line(result: EpochResult, epochs: int, is_best: bool) -> str:
     """Say in a line what an epoch came to."""
     return (
-        f"{f'{result.epoch}/{epochs}':>{_wide(epochs)}}  {result.train_loss:10.4f}  {result.validation_loss:8.4f}  "
+        f"{f'{result.epoch}/{epochs}':>{_wide(epochs)}}  {_loss(result.train_loss):>10}  "
+        f"{_loss(result.validation_loss):>8}  "
         f"{100 * result.validation_accuracy:10.2f} %  {result.images_per_second:8,.0f}  {result.seconds:7,.1f}"
         f"{'  best' if is_best else ''}"
     )
+
+
+def _loss(value: float) -> str:
+    return f"{value:.4f}" if value < 1000 else f"{value:.1e}"
 
 
 def _wide(epochs: int) -> int:

@@ -4,7 +4,7 @@ from archbuilder.runs.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
 from archbuilder.runs.evaluating import Measured, evaluate_checkpoint
 from archbuilder.runs.events import EpochEnded, Event, Observer, RunOpened, StepTaken, ignore
 from archbuilder.runs.folder import RunFolder
-from archbuilder.runs.memory import OutOfMemory
+from archbuilder.runs.memory_advice import OutOfMemory
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.run import resume_run, train_spec
 from archbuilder.runs.setup import RunSetup

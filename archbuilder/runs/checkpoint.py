@@ -1,7 +1,7 @@
 """A training at one moment, in one file that is safetensors with JSON in its header."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from archbuilder.data.decode import Target, read_image
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network, build_network
 from archbuilder.runs.setup import RunSetup
@@ -39,7 +40,24 @@ class Checkpoint:
     @property
     def weights(self) -> dict[str, Tensor]:
         """The network's state dict."""
-        return {name: tensor for name, tensor in self.state.tensors.items() if not name.startswith("training/")}
+        return self.state.weights
+
+    def read_images(self, paths: Sequence[Path | str]) -> Tensor:
+        """Read image files as the network is to be shown them: scaled, cropped and normalised as in its training.
+
+        Args:
+            paths: Files that Pillow reads.
+
+        Returns:
+            N x C x H x W, float32.
+
+        Raises:
+            ArchbuilderError: A file cannot be decoded.
+        """
+        channels, height, width = self.setup.load_spec().plan().input_shape
+        target = Target(channels, height, width, scaled=True)
+        pixels = [torch.from_numpy(read_image(Path(path), target).copy()) for path in paths]
+        return self.setup.normaliser(torch.stack(pixels))
 
     def network_alone(self) -> "Checkpoint":
         """Leave out what is needed to go on."""
@@ -70,10 +88,8 @@ class Checkpoint:
             "state": self.state.data,
         }
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state.tensors.items()}
-        try:
-            write_whole(path, lambda place: save_file(tensors, place, metadata={_KEY: json.dumps(header)}))
-        except SafetensorError as error:  # what it makes of a disk that is full
-            raise ArchbuilderError(f"{path}: cannot be written: {error}") from None
+        data = save(tensors, metadata={_KEY: json.dumps(header)})
+        write_whole(path, lambda place: _write(place, data))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -86,14 +102,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
         path = path / BEST
     if not path.is_file():
         raise ArchbuilderError(f"{path}: no such checkpoint; archbuilder train writes {BEST} and {LAST} into its run")
+    if path.suffix in {".yaml", ".yml"}:
+        raise ArchbuilderError(f"{path}: is a spec, not trained yet: archbuilder train {path} --data DATA trains it")
     try:
+        path.open("rb").close()  # safetensors says that a file which may not be read is not there
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(_KEY)
             tensors: Mapping[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise ArchbuilderError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except SafetensorError as error:
         raise ArchbuilderError(f"{path}: not a whole safetensors file: {error}") from None
     if header is None:
-        raise ArchbuilderError(f"{path}: holds no spec; expected a checkpoint that archbuilder train wrote")
+        raise ArchbuilderError(
+            f"{path}: holds weights without their spec; expected a checkpoint that archbuilder train wrote"
+        )
     try:
         values: dict[str, Any] = json.loads(header)
         history = tuple(EpochResult(**result) for result in values["history"])
@@ -101,6 +124,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (ValidationError, ValueError, TypeError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise ArchbuilderError(f"{path}: its header is not what this version of archbuilder writes: {first}") from None
+
+
+def _write(place: Path, data: bytes) -> None:
+    place.write_bytes(data)  # not by safetensors itself, which writes a file of another name first
 
 
 BEST, LAST = "best.safetensors", "last.safetensors"

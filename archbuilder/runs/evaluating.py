@@ -8,7 +8,8 @@ import torch
 from archbuilder.data import Images, check_fits, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.checkpoint import read_checkpoint
-from archbuilder.runs.memory import advice_to_measure, free_memory, is_out_of_memory
+from archbuilder.runs.memory import free_memory, is_out_of_memory
+from archbuilder.runs.memory_advice import advice_to_measure
 from archbuilder.runs.setup import RunSetup
 from archbuilder.training import CPU, Evaluation, Machine, evaluate
 
@@ -22,6 +23,7 @@ class Measured:
         epochs: After how many epochs it was saved.
         data: The address of the data set.
         split: Which split of it.
+        class_names: What its labels mean.
         evaluation: How it did.
     """
 
@@ -29,6 +31,7 @@ class Measured:
     epochs: int
     data: str
     split: str
+    class_names: tuple[str, ...]
     evaluation: Evaluation
 
 
@@ -64,11 +67,10 @@ def evaluate_checkpoint(
     loaded = load_data(address, seed=setup.split_seed, download=download)
     plan = setup.load_spec().plan()
     check_fits(loaded, input_shape=plan.input_shape, classes=plan.classes)
-    if data is None and setup.recognised(loaded) is None:
-        raise ArchbuilderError(
-            f"{address}: the images are no longer those of the training, which may have seen what is now the test split"
-            f"\n  --data {address} measures on them all the same"
-        )
+    if data is None:
+        setup.check_data(loaded)
+    else:
+        _check_order(address, loaded.class_names, setup.class_names)
     others: dict[str, Images] = {"train": loaded.train, "validation": loaded.validation}
     images = loaded.open_test() if split == "test" else others[split]
     at_once, room = batch_size or setup.settings.batch_size, free_memory(machine.device)
@@ -84,4 +86,14 @@ def evaluate_checkpoint(
         if is_out_of_memory(error):
             raise advice_to_measure(plan, min(at_once, len(images)), machine, room) from error
         raise
-    return Measured(setup, len(checkpoint.history), address, split, found)
+    return Measured(setup, len(checkpoint.history), address, split, loaded.class_names, found)
+
+
+def _check_order(address: str, found: tuple[str, ...], trained: tuple[str, ...]) -> None:
+    """Check that classes of the same names have the same labels; other names may be another's for the same."""
+    if found != trained and sorted(found) == sorted(trained):
+        place = next(index for index, pair in enumerate(zip(found, trained, strict=True)) if pair[0] != pair[1])
+        raise ArchbuilderError(
+            f"{address}: its classes are those of the training in another order: label {place} is {found[place]!r}, "
+            f"and was {trained[place]!r}"
+        )

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from archbuilder.errors import ArchbuilderError
+from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.runs.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
 from archbuilder.runs.lock import held
 from archbuilder.spec.writing import write_text
 from archbuilder.training import EpochResult
 
-_METRICS = "metrics.jsonl"
-_LEFT = (f".{BEST}.*", f".{LAST}.*", f".{_METRICS}.*", ".tmp??????")
-"""What a process leaves that is killed while it writes; safetensors calls its own files like the last one."""
+_METRICS, _LOCK = "metrics.jsonl", "run.lock"
+_LEFT = (f".{BEST}.*", f".{LAST}.*", f".{_METRICS}.*")
+"""What a process leaves that is killed while it writes."""
 
 
 class RunFolder:
@@ -24,8 +24,8 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        """Use a folder, which need not exist yet."""
-        self.path = path
+        """Use a folder, which need not exist yet; the last checkpoint of a run means its folder."""
+        self.path = path.parent if path.name == LAST else path
 
     @property
     def best(self) -> Path:
@@ -53,21 +53,27 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ArchbuilderError(f"{self.path}: cannot be made: {error.strerror}") from None
-        with held(self.path / "run.lock", f"the run {self.path}"):
+        with held(self.path / _LOCK, f"the run {self.path}"):
             for left in [path for pattern in _LEFT for path in self.path.glob(pattern)]:
                 left.unlink()
             yield
 
     def check_unused(self) -> None:
-        """Check that no run has begun here.
+        """Check that no run has begun here, and that nothing else is kept here.
 
         Raises:
-            ArchbuilderError: One has.
+            ArchbuilderError: One has, or something is.
         """
         if self.last.exists():
             raise ArchbuilderError(
                 f"{self.path}: holds a run already\n"
                 f"  archbuilder train --resume {self.path} goes on with it; --run FOLDER keeps another one elsewhere"
+            )
+
+        others = [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
+        if others and _LOCK not in others:
+            raise ArchbuilderError(
+                f"{self.path}: holds {min(others)}, which is no run's; a run has a folder of its own: --run FOLDER"
             )
 
     def read(self) -> Checkpoint:
@@ -77,25 +83,28 @@ class RunFolder:
             ArchbuilderError: No run has begun here, or its checkpoint is damaged.
         """
         if not self.last.exists():
-            raise ArchbuilderError(
-                f"{self.path}: no run to go on with: {LAST} is not there\n  its first epoch may not have been finished"
-            )
+            raise ArchbuilderError(f"{self.path}: no run to go on with: {self._missing()}")
         checkpoint = read_checkpoint(self.last)
         if not checkpoint.state.data:
             raise ArchbuilderError(f"{self.last}: holds a network alone, as {BEST} does, and nothing to go on with")
         return checkpoint
 
-    def write_metrics(self, history: Sequence[EpochResult]) -> None:
-        """Write a line for every epoch: those after the last checkpoint go."""
-        write_text(self.metrics, "".join(_line(result) for result in history))
+    def _missing(self) -> str:
+        if not self.path.exists():
+            there = sorted(path.parent.name for path in self.path.parent.glob(f"*/{LAST}"))
+            near = did_you_mean(self.path.name, there)
+            return f"no such folder{near}" + (f" (runs there: {', '.join(there)})" if there else "")
+        if not self.path.is_dir():
+            return "it is a file; expected the folder of a run"
+        if (self.path / _LOCK).exists():
+            return f"no epoch was finished and nothing saved; delete {self.path} and begin again"
+        if (self.path / "journal.log").exists():
+            return "a search is kept there: archbuilder search goes on with it"
+        return f"{LAST} is not there"
 
-    def add_metrics(self, result: EpochResult) -> None:
-        """Add the line of an epoch."""
-        try:
-            with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(_line(result))
-        except OSError as error:
-            raise ArchbuilderError(f"{self.metrics}: cannot be written: {error.strerror}") from None
+    def write_metrics(self, history: Sequence[EpochResult]) -> None:
+        """Write a line for every epoch."""
+        write_text(self.metrics, "".join(_line(result) for result in history))
 
 
 def _line(result: EpochResult) -> str:

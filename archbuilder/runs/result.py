@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.checkpoint import Checkpoint, read_checkpoint
 from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.setup import RunSetup
@@ -18,8 +19,7 @@ class RunResult:
         history: What its epochs came to.
         interrupted: Whether it was asked to stop before its end, and can go on.
         steps_done: How many steps of the next epoch are saved.
-        validation: How the network of the best epoch does on the validation images; None if it was interrupted, and
-            in all processes but the first.
+        validation: How the network of the best epoch does on the validation images; None if it was interrupted.
     """
 
     setup: RunSetup
@@ -31,7 +31,13 @@ class RunResult:
 
     @property
     def best(self) -> EpochResult:
-        """The best epoch."""
+        """The best epoch.
+
+        Raises:
+            ArchbuilderError: None was finished.
+        """
+        if not self.history:
+            raise ArchbuilderError(f"{self.folder.path}: no epoch is finished, so none is the best")
         return best_epoch(self.history)
 
     def checkpoint(self) -> Checkpoint:

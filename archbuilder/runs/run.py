@@ -1,5 +1,6 @@
 """One network trained and kept: a run that begins, and one that goes on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from archbuilder.data import DataSplits, check_fits, load_data
@@ -11,13 +12,13 @@ from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.setup import RunSetup
 from archbuilder.runs.under_way import RunUnderWay
-from archbuilder.training import CPU, Machine, joined
+from archbuilder.training import CPU, Machine, joined, launched
 
 
 def train_spec(
-    spec: NetworkSpec,
+    spec: NetworkSpec | str | Path,
     data: str,
-    folder: Path,
+    folder: Path | str,
     *,
     settings: TrainSettings | None = None,
     seed: int = 0,
@@ -32,7 +33,7 @@ def train_spec(
     step under way, and that step is saved; whatever else stops it loses the epoch under way and no more.
 
     Args:
-        spec: The network.
+        spec: The network: a spec, or what `archbuilder.load` takes.
         data: The address of the data set, such as `digits`.
         folder: Where the run is kept; no other may have begun there.
         settings: How it is trained.
@@ -47,7 +48,10 @@ def train_spec(
             memory does not suffice.
         TrainingDiverged: A loss is infinite or not a number.
     """
-    place = RunFolder(folder)
+    if download and launched().count > 1:
+        raise ArchbuilderError(f"{data}: fetch it before, in one process, and start torchrun without --download")
+    spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
+    place = RunFolder(Path(folder))
     place.check_unused()
     # The whole path, so that the run finds its images from anywhere.
     loaded = load_data(data, seed=split_seed, download=download, base=Path.cwd())
@@ -57,13 +61,16 @@ def train_spec(
         return RunUnderWay(setup, spec, loaded, place, machine, processes, observe).go_on(None)
 
 
-def resume_run(folder: Path, *, machine: Machine = CPU, observe: Observer = ignore) -> RunResult:
+def resume_run(
+    folder: Path | str, *, data: str | None = None, machine: Machine = CPU, observe: Observer = ignore
+) -> RunResult:
     """Go on with a run where it was stopped; a complete one is measured again.
 
     On one machine it becomes what it would have become without the stop, bit for bit on a CPU.
 
     Args:
         folder: Where the run is kept.
+        data: Where the data set lies now, if it is not where it was. Whatever its images are, they are taken.
         machine: Where it is trained; it may be another one than before.
         observe: Is told what happens as it happens.
 
@@ -72,16 +79,18 @@ def resume_run(folder: Path, *, machine: Machine = CPU, observe: Observer = igno
             suffice.
         TrainingDiverged: A loss is infinite or not a number.
     """
-    place = RunFolder(folder)
+    place = RunFolder(Path(folder))
     checkpoint = place.read()
     setup, spec = checkpoint.setup, checkpoint.setup.load_spec()
-    found = load_data(setup.data, seed=setup.split_seed)
-    _check(spec, found)
-    data = setup.recognised(found)
+    loaded = load_data(data or setup.data, seed=setup.split_seed, base=Path.cwd())
+    _check(spec, loaded)
     if data is None:
-        raise ArchbuilderError(f"{setup.data}: the images are no longer those that {folder} began with")
+        setup.check_data(loaded)
+    # The run's own normaliser, as its network knows it.
+    loaded = replace(loaded, normaliser=setup.normaliser)
+    setup = setup.model_copy(update={"data": loaded.name, "fingerprints": loaded.fingerprints()})
     with joined(machine.device) as processes:
-        return RunUnderWay(setup, spec, data, place, machine, processes, observe).go_on(checkpoint)
+        return RunUnderWay(setup, spec, loaded, place, machine, processes, observe).go_on(checkpoint)
 
 
 def _check(spec: NetworkSpec, data: DataSplits) -> None:

@@ -1,13 +1,10 @@
 """What one training run is: all that must stay the same while it goes on."""
 
-import math
-from dataclasses import replace
-from hashlib import sha256
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from archbuilder import __version__
 from archbuilder.data import DataSplits, Normaliser
+from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
 
@@ -24,7 +21,7 @@ class RunSetup(BaseModel):
         class_names: What the labels mean.
         mean: Of every channel of the training images.
         std: The standard deviation of every channel of the training images.
-        labels_digest: Of the labels of the training and the validation images, in their order.
+        fingerprints: Of the images of each split.
         settings: How it is trained.
         seed: Decides the first weights, the order of the images, dropout and augmentation.
     """
@@ -39,7 +36,7 @@ class RunSetup(BaseModel):
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    labels_digest: str
+    fingerprints: dict[str, str]
     settings: TrainSettings
     seed: int
 
@@ -56,7 +53,7 @@ class RunSetup(BaseModel):
             class_names=data.class_names,
             mean=data.normaliser.mean,
             std=data.normaliser.std,
-            labels_digest=_digest(data),
+            fingerprints=data.fingerprints(),
             settings=settings,
             seed=seed,
         )
@@ -66,21 +63,26 @@ class RunSetup(BaseModel):
         """What images pass before the network sees them."""
         return Normaliser(self.mean, self.std)
 
-    def recognised(self, data: DataSplits) -> DataSplits | None:
-        """Give a data set with the run's own normaliser, if it is the one that the run began with; else None.
+    def check_data(self, data: DataSplits) -> None:
+        """Check that a data set is the one that the run began with, in the same splits.
 
-        The labels of the training and the validation images are compared, and the mean and the standard deviation of
-        the training images. Those may differ by rounding from one machine to another, so the run's own are kept.
+        Raises:
+            ArchbuilderError: It is not; the message says what differs and what to do.
         """
-        measured = (*data.normaliser.mean, *data.normaliser.std)
-        own = (*self.mean, *self.std)
-        is_same = (
-            data.class_names == self.class_names
-            and _digest(data) == self.labels_digest
-            and len(measured) == len(own)
-            and all(math.isclose(*pair, rel_tol=1e-5, abs_tol=1e-9) for pair in zip(measured, own, strict=True))
-        )
-        return replace(data, normaliser=self.normaliser) if is_same else None
+        if data.class_names != self.class_names:
+            gone = [name for name in self.class_names if name not in data.class_names]
+            new = [name for name in data.class_names if name not in self.class_names]
+            found = [f"the classes were {', '.join(gone) or 'in another order'} and are {', '.join(new) or 'the same'}"]
+        else:
+            found = [
+                _difference(purpose, was, now)
+                for (purpose, was), now in zip(self.fingerprints.items(), data.fingerprints().values(), strict=True)
+                if was != now
+            ]
+        if found:
+            lines = [f"{data.name}: the images are no longer those that the run began with", *found]
+            lines.append(f"put them back, or take them all the same: --data {data.name}")
+            raise ArchbuilderError("\n  ".join(lines))
 
     def load_spec(self) -> NetworkSpec:
         """Read the spec.
@@ -91,9 +93,8 @@ class RunSetup(BaseModel):
         return NetworkSpec.from_text(self.spec, self.spec_name)
 
 
-def _digest(data: DataSplits) -> str:
-    digest = sha256()
-    for images in (data.train, data.validation):
-        digest.update(f"{len(images)} ".encode())
-        digest.update(images.labels.numpy().tobytes())
-    return digest.hexdigest()
+def _difference(purpose: str, was: str, now: str) -> str:
+    before, after = was.partition(" ")[0], now.partition(" ")[0]
+    if before != after:
+        return f"{before} images to {purpose} were there, and {after} are now"
+    return f"the {after} images to {purpose} are others, or are in another order"

@@ -11,7 +11,8 @@ from archbuilder.network_spec import NetworkSpec
 from archbuilder.runs.checkpoint import Checkpoint, read_checkpoint
 from archbuilder.runs.events import EpochEnded, Observer, RunOpened, StepTaken
 from archbuilder.runs.folder import RunFolder
-from archbuilder.runs.memory import advice, free_memory, is_out_of_memory
+from archbuilder.runs.memory import free_memory, is_out_of_memory
+from archbuilder.runs.memory_advice import advice
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.setup import RunSetup
 from archbuilder.runs.stopping import StopRequest, stop_on_signals
@@ -23,14 +24,12 @@ from archbuilder.training import (
     StepResult,
     Trainer,
     TrainingDiverged,
+    Watcher,
     best_epoch,
-    derived_seed,
     evaluate,
+    first_network,
     is_enough,
 )
-from archbuilder.training.trainer import Watcher
-
-_INITIALISATION = 0  # the stream of seeds for a network's first weights
 
 
 @dataclass
@@ -45,6 +44,7 @@ class RunUnderWay:
     processes: Processes
     observe: Observer
     room: int | None = None  # bytes that were free before the first step
+    validation: Evaluation | None = None  # of the best epoch, if it ended here
 
     def go_on(self, checkpoint: Checkpoint | None) -> RunResult:
         """Train until the end, or until somebody asks for a stop."""
@@ -62,8 +62,8 @@ class RunUnderWay:
                 if not is_out_of_memory(error):
                     raise
                 # A batch is shared by the processes; a run that goes on keeps the size of its batches.
-                share, settings = self.processes.count, self.setup.settings
-                raise advice(plan, settings, self.machine, self.room, share=share, goes_on=goes_on) from error
+                count, settings = self.processes.count, self.setup.settings
+                raise advice(plan, settings, self.machine, self.room, processes=count, goes_on=goes_on) from error
 
     def _train(self, checkpoint: Checkpoint | None, stop: StopRequest) -> RunResult:
         setup, plan = self.setup, self.spec.plan()
@@ -90,16 +90,18 @@ class RunUnderWay:
                 return RunResult(setup, self.folder, history, True, trainer.progress.steps)
             history = (*history, result)
             is_best = best_epoch(history) is result
+            if is_best:
+                self.validation = trainer.evaluation
             if is_best and self.processes.is_first:
                 # Before the last one: what that one calls the best is there.
                 Checkpoint(setup, history, trainer.state()).network_alone().save(self.folder.best)
             self._save(trainer, history)
             if self.processes.is_first:
-                self.folder.add_metrics(result)
+                self.folder.write_metrics(history)
             self.observe(EpochEnded(result, is_best))
             if self._is_any_asked(stop) and not self._is_complete(history):
                 return RunResult(setup, self.folder, history, True)
-        return RunResult(setup, self.folder, history, False, validation=self._measure_best())
+        return RunResult(setup, self.folder, history, False, validation=self.validation or self._measure_best())
 
     def _run_epoch(self, trainer: Trainer, history: tuple[EpochResult, ...], watch: Watcher) -> EpochResult | None:
         try:
@@ -120,11 +122,8 @@ class RunUnderWay:
 
     def _trainer(self, *, initialised: bool) -> Trainer:
         plan, setup = self.spec.plan(), self.setup
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derived_seed(setup.seed, _INITIALISATION))
-            network = build_network(plan, initialised=initialised)
         return Trainer(
-            network,
+            first_network(plan, setup.seed) if initialised else build_network(plan, initialised=False),
             self.data,
             setup.settings,
             head_weights=plan.head_weights,
@@ -137,10 +136,8 @@ class RunUnderWay:
         if self.processes.is_first:
             Checkpoint(self.setup, history, trainer.state()).save(self.folder.last)
 
-    def _measure_best(self) -> Evaluation | None:
-        """Measure what the best checkpoint holds; only the first process is sure to see the file."""
-        if not self.processes.is_first:
-            return None
+    def _measure_best(self) -> Evaluation:
+        """Measure the best epoch, which ended before this process began."""
         network = read_checkpoint(self.folder.best).network().to(self.machine.device)
         return evaluate(
             network,
@@ -148,6 +145,7 @@ class RunUnderWay:
             self.data.normaliser,
             self.setup.settings.batch_size,
             machine=self.machine,
+            processes=self.processes,
         )
 
 

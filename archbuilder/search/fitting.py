@@ -13,28 +13,25 @@ from archbuilder.modules import Network, build_network
 from archbuilder.plan.plan import Plan
 from archbuilder.search.study import Study
 from archbuilder.spec.writing import write_whole
-from archbuilder.training import EpochResult, TrainResult, choose_machine, derived_seed, evaluate, train
-
-# Streams of seeds that follow from the study's. A sampler has one a trial, from 0 on: these are out of its way.
-_INITIALISATION, _TRAINING = 2**40, 2**40 + 1
+from archbuilder.training import EpochResult, Machine, TrainResult, evaluate, first_network, train
 
 
 class Fitter:
     """Trains candidates of one study.
 
     Every candidate starts from the same seeds: the images come in the same order, and a candidate that is trained
-    again gives the same weights, bit for bit on one machine.
+    again gives the same weights, bit for bit on one machine's CPU. `archbuilder train` gives them too, with the study's
+    seed and settings.
     """
 
-    def __init__(self, study: Study) -> None:
-        """Say what to train on and how; nothing is loaded yet."""
-        self._study, self._settings = study, study.settings
-        self._machine = choose_machine()
+    def __init__(self, study: Study, machine: Machine) -> None:
+        """Say what to train on, how and where; nothing is loaded yet."""
+        self._study, self._settings, self._machine = study, study.settings, machine
 
     @cached_property
     def data(self) -> DataSplits:
         """The data set, loaded when it is first needed."""
-        return self._study.load_data()
+        return self._study.load_data().to(self._machine.device)
 
     def check(self, plan: Plan) -> None:
         """Check that a network fits the data.
@@ -55,16 +52,14 @@ class Fitter:
             TrainingDiverged: A loss is infinite or not a number.
         """
         seed = self._settings.search.seed
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derived_seed(seed, _INITIALISATION))
-            network = build_network(plan)
+        network = first_network(plan, seed)
         with _threads(self._settings.search.threads):
             result = train(
                 network,
                 self.data,
                 self._settings.train,
                 head_weights=plan.head_weights,
-                seed=derived_seed(seed, _TRAINING),
+                seed=seed,
                 on_epoch=on_epoch,
                 machine=self._machine,
             )

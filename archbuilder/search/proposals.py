@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from archbuilder.search.rules import Widths
 from archbuilder.search.space import Space
-from archbuilder.training import derived_seed
+from archbuilder.training import PROPOSAL, derived_seed
 
 SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
@@ -58,7 +58,7 @@ class Proposer:
     def ask(self) -> optuna.Trial:
         """Start the next trial; its `params` are the widths."""
         turn = len(self._study.get_trials(deepcopy=False)) - self._lost
-        self._study.sampler = self._sampler(derived_seed(self._seed, turn))
+        self._study.sampler = self._sampler(derived_seed(self._seed, PROPOSAL, turn))
         return self._study.ask(self._distributions)
 
 

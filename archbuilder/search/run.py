@@ -9,10 +9,16 @@ from archbuilder.search.journal import open_journal
 from archbuilder.search.loop import KEPT, SearchLoop
 from archbuilder.search.result import StudyResult, conclude
 from archbuilder.search.study import Study
+from archbuilder.training import CPU, Machine
 
 
 def run_study(
-    study: Study, *, runs: Path = Path("runs"), trials: int | None = None, observe: Observer = ignore
+    study: Study,
+    *,
+    runs: Path = Path("runs"),
+    trials: int | None = None,
+    observe: Observer = ignore,
+    machine: Machine = CPU,
 ) -> StudyResult:
     """Run a study, or go on with it, in `runs/<its name>`.
 
@@ -25,6 +31,7 @@ def run_study(
         runs: The folder of all studies.
         trials: How many trials are to be counted in place of the study's own number.
         observe: Is told what happens as it happens.
+        machine: Where candidates are trained and in which numbers.
 
     Returns:
         The best candidates beside the baseline. The best one is saved as `best.yaml`.
@@ -36,7 +43,7 @@ def run_study(
     """
     trials = study.settings.search.trials if trials is None else trials
     with open_journal(study, runs / study.name) as journal:
-        fitter, weights = Fitter(study), WeightsFolder(journal.folder / "weights")
+        fitter, weights = Fitter(study, machine), WeightsFolder(journal.folder / "weights")
         baseline, record = read_baseline(study, journal), journal.record()
         best = record.best(1)
         observe(

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from archbuilder.costs.function import CostFunction
@@ -65,6 +65,13 @@ class SearchSettings(BaseModel):
     )
 
 
+def _without_patience(settings: TrainSettings) -> TrainSettings:
+    if settings.patience is not None:
+        message = "patience is for archbuilder train: candidates are compared after the same number of epochs"
+        raise PydanticCustomError("patience", message)
+    return settings
+
+
 class StudyFile(BaseModel):
     """What a study's file says, its space apart."""
 
@@ -76,7 +83,9 @@ class StudyFile(BaseModel):
     space: Any = Field(description="The widths to search, by patterns over the spec's sites.")
     budget: Budget = Field(Budget(), description="Hard bounds on every candidate, such as {macs: 1.5M}.")
     objective: Objective = Field(Objective(), description="What is best.")
-    train: TrainSettings = Field(TrainSettings(), description="How each candidate is trained.")
+    train: Annotated[TrainSettings, AfterValidator(_without_patience)] = Field(
+        TrainSettings(), description="How each candidate is trained."
+    )
     search: SearchSettings = Field(description="How candidates are proposed: {trials: 40, sampler: tpe, seed: 0}.")
 
 

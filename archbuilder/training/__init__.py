@@ -1,17 +1,19 @@
 """The loop that fits a network to images, and measures it."""
 
 from archbuilder.training.evaluation import Evaluation, evaluate
+from archbuilder.training.first_weights import first_network
 from archbuilder.training.loop import best_epoch, is_enough, train
 from archbuilder.training.machine import CPU, Machine, choose_machine
-from archbuilder.training.processes import ALONE, Processes, joined
+from archbuilder.training.processes import ALONE, Processes, joined, launched
 from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged, TrainResult
-from archbuilder.training.seeds import derived_seed
+from archbuilder.training.seeds import PROPOSAL, derived_seed
 from archbuilder.training.state import Progress, TrainerState
-from archbuilder.training.trainer import Trainer
+from archbuilder.training.trainer import Trainer, Watcher
 
 __all__ = [
     "ALONE",
     "CPU",
+    "PROPOSAL",
     "EpochResult",
     "Evaluation",
     "Machine",
@@ -22,11 +24,14 @@ __all__ = [
     "Trainer",
     "TrainerState",
     "TrainingDiverged",
+    "Watcher",
     "best_epoch",
     "choose_machine",
     "derived_seed",
     "evaluate",
+    "first_network",
     "is_enough",
     "joined",
+    "launched",
     "train",
 ]

@@ -7,7 +7,7 @@ from archbuilder.recipe import TrainSettings
 from archbuilder.training.together import Portion
 
 
-def moved(images: Tensor, settings: TrainSettings, portion: Portion) -> Tensor:
+def shifted_and_flipped(images: Tensor, settings: TrainSettings, portion: Portion) -> Tensor:
     """Mirror and shift images, each by itself, as `flip` and `crop` say.
 
     A shift of up to `crop` pixels in each direction is what padding by so many and cutting the size out again does.

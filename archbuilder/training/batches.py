@@ -1,3 +1,5 @@
+"""How an epoch is cut into batches."""
+
 import torch
 from torch import Tensor
 

@@ -1,3 +1,5 @@
+"""How well a network does on images."""
+
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -110,7 +112,7 @@ class _Tally:
 
     def outcome(self, started: float) -> Evaluation:
         """Say what it came to, and how long it took since it was started."""
-        loss, right, among_five, images = self.sums.tolist()  # here a GPU is waited for
+        loss, right, among_five, images = self.sums.tolist()
         _, confidence, right_of_bin = self.bins
         return Evaluation(
             images=int(images),

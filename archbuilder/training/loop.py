@@ -1,3 +1,5 @@
+"""A training from its first epoch to its last."""
+
 from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn

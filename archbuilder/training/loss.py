@@ -1,3 +1,5 @@
+"""What is made smaller."""
+
 from collections.abc import Mapping
 from typing import Any, Protocol
 

@@ -8,7 +8,7 @@ import torch
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import Precision
-from archbuilder.training.processes import local_rank
+from archbuilder.training.processes import launched
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def choose_machine(
         precision: `AUTO` is bfloat16 on a GPU that computes in it, float16 on an older one, and float32 on a CPU, where
             few processors compute in anything else.
         compiled: Whether the network runs compiled.
-        workers: How many processes read files; as many as there are processors, up to 8, if left out.
+        workers: How many processes read files; as many as there are processors for this process, up to 8, if left out.
 
     Raises:
         ArchbuilderError: There is no such device, or it does not do what is asked of it.
@@ -69,7 +69,7 @@ def choose_machine(
             precision = Precision.BFLOAT16 if native else Precision.FLOAT16
     if precision is Precision.FLOAT16 and chosen.type == "cpu":
         raise ArchbuilderError("precision float16 is for GPUs; on a CPU choose float32 or bfloat16")
-    workers = min(8, os.cpu_count() or 1) if workers is None else workers
+    workers = _usual_workers() if workers is None else workers
     return Machine(chosen, precision, compiled, workers)
 
 
@@ -77,8 +77,11 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         name = "cpu" if accelerator is None else accelerator.type
+    processes = launched()
     if name == "cuda":
-        name = f"cuda:{local_rank()}"  # one GPU for each process that torchrun starts here
+        name = f"cuda:{processes.local_rank}"  # one GPU for each process that torchrun starts here
+    elif name.startswith("cuda:") and processes.local_count > 1:
+        raise ArchbuilderError(f"device {name}: each of {processes.local_count} processes needs a GPU: --device cuda")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
@@ -86,3 +89,9 @@ def _device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ArchbuilderError(f"device {name!r} is not to be had: {reason}\n  --device cpu always is") from None
     return device
+
+
+def _usual_workers() -> int:
+    # Python 3.13 has process_cpu_count for it.
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, processors // launched().local_count))

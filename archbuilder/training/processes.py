@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
+from archbuilder.errors import ArchbuilderError
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -16,10 +18,14 @@ class Processes:
     Attributes:
         rank: Which one, from 0. The first one writes and speaks for all.
         count: How many there are.
+        local_rank: Which of those on this machine: the number of its GPU.
+        local_count: How many there are on this machine.
     """
 
     rank: int = 0
     count: int = 1
+    local_rank: int = 0
+    local_count: int = 1
 
     @property
     def is_first(self) -> bool:
@@ -40,18 +46,31 @@ class Processes:
             distributed.all_reduce(tensor)
         return tensor
 
-    def wait(self) -> None:
-        """Wait until every process is here."""
-        if self.count > 1:
-            distributed.barrier()
-
 
 ALONE = Processes()
+_SET = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
-def local_rank() -> int:
-    """Which of the processes on this machine this is, by what `torchrun` says: the number of its GPU."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
+def launched() -> Processes:
+    """Say which of the processes that `torchrun` started this is, by the environment that it sets.
+
+    Raises:
+        ArchbuilderError: Some of the environment is set, and some is not.
+    """
+    if "RANK" not in os.environ and "WORLD_SIZE" not in os.environ:
+        return ALONE
+    missing = [name for name in _SET if name not in os.environ]
+    if missing:
+        there = ", ".join(name for name in _SET if name in os.environ)
+        raise ArchbuilderError(
+            f"the environment sets {there}, but not {', '.join(missing)}: torchrun sets all of them\n"
+            "  start it by torchrun, or unset them to train in one process"
+        )
+    numbers = [os.environ[name] for name in _SET[:4]]
+    if not all(number.isdecimal() for number in numbers):
+        found = ", ".join(f"{name}={os.environ[name]!r}" for name in _SET[:4])
+        raise ArchbuilderError(f"the environment sets {found}, expected whole numbers, as torchrun sets them")
+    return Processes(*map(int, numbers))
 
 
 @contextmanager
@@ -60,13 +79,17 @@ def joined(device: torch.device) -> Iterator[Processes]:
 
     Args:
         device: Where this process trains, which decides how they talk: by NCCL between GPUs, else by Gloo.
+
+    Raises:
+        ArchbuilderError: Some of what `torchrun` sets is missing.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
-        yield ALONE
+    processes = launched()
+    if processes.count == 1:
+        yield processes
         return
     on_gpu = device.type == "cuda"
     distributed.init_process_group("nccl" if on_gpu else "gloo", device_id=device if on_gpu else None)
     try:
-        yield Processes(distributed.get_rank(), distributed.get_world_size())
+        yield processes
     finally:
         distributed.destroy_process_group()

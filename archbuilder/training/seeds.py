@@ -2,13 +2,17 @@
 
 from numpy.random import SeedSequence
 
+FIRST_WEIGHTS, ORDER, STEP, PROPOSAL = range(4)
+"""What is drawn for: a network's first weights, an epoch's order of images, what dropout and augmentation do in a step,
+and the candidate of a search."""
+
 
 def derived_seed(seed: int, *stream: int) -> int:
     """Give one of many seeds that follow from one and have nothing to do with each other.
 
     Args:
         seed: What everything follows from, at least 0.
-        stream: Which of the many; each number at least 0.
+        stream: What it is for, and which of those it is; each number at least 0.
 
     Returns:
         A number of 32 bits.

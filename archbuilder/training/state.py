@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+OWN = "training/"  # what begins so is no part of the network
+
 
 @dataclass
 class Progress:
@@ -39,6 +41,11 @@ class TrainerState:
 
     tensors: Mapping[str, Tensor] = field(repr=False)
     data: Mapping[str, Any]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The network's state dict."""
+        return {name: tensor for name, tensor in self.tensors.items() if not name.startswith(OWN)}
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -10,16 +10,17 @@ from torch.nn.utils import clip_grad_norm_
 
 from archbuilder.data import Batch, Normaliser
 from archbuilder.recipe import Precision, TrainSettings
-from archbuilder.training.augment import cut_out, moved
+from archbuilder.training.augment import cut_out, shifted_and_flipped
 from archbuilder.training.average import averaged
 from archbuilder.training.loss import training_loss
 from archbuilder.training.machine import Machine
-from archbuilder.training.optimiser import make_optimiser, make_schedule
+from archbuilder.training.optimiser import make_optimiser
 from archbuilder.training.processes import Processes
-from archbuilder.training.state import TrainerState, below, optimiser_state, restore_optimiser
+from archbuilder.training.schedule import learning_rate, set_rates
+from archbuilder.training.state import OWN, TrainerState, below, optimiser_state, restore_optimiser
 from archbuilder.training.together import Portion, in_parallel, made_together
 
-_OWN, _RAW, _OPTIMISER = "training/", "training/network/", "training/optimiser/"
+_RAW, _OPTIMISER = f"{OWN}network/", f"{OWN}optimiser/"
 
 
 class Stepper:
@@ -46,7 +47,7 @@ class Stepper:
         self._normaliser, self._head_weights, self._portion = normaliser, head_weights, Portion()
         # channels_last ran small inception networks 1.4 to 1.9 times faster on a CPU.
         network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._average = averaged(network, settings.average) if settings.average else None
+        self._average = averaged(network, settings.ema_decay) if settings.ema_decay else None
         if processes.count > 1:
             network = made_together(network, self._portion, machine.device)
         self.network = network
@@ -54,19 +55,20 @@ class Stepper:
         if machine.compiled:
             network.compile()
         self._runs = in_parallel(network) if processes.count > 1 else network
-        self._optimiser = make_optimiser(network, settings)
-        self._schedule = make_schedule(self._optimiser, settings, steps=steps)
-        self._scaler = torch.amp.GradScaler(machine.device.type, enabled=machine.precision is Precision.FLOAT16)
+        scaled = machine.precision is Precision.FLOAT16
+        self._optimiser = make_optimiser(network, settings, fused=not scaled)
+        self._steps = steps
+        self._scaler = torch.amp.GradScaler(machine.device.type, enabled=scaled)
 
-    @property
-    def rate(self) -> float:
-        """The learning rate of the next step."""
-        return float(self._optimiser.param_groups[0]["lr"])
+    def rate(self, number: int) -> float:
+        """The learning rate of a step; the first is 0."""
+        return learning_rate(number, self._steps, self._settings)
 
-    def step(self, batch: Batch, images: int, seed: int) -> Tensor:
+    def step(self, number: int, batch: Batch, images: int, seed: int) -> Tensor:
         """Take a step.
 
         Args:
+            number: How many were taken before.
             batch: This process's part of the batch.
             images: How many images the whole batch has.
             seed: Decides what dropout and augmentation do.
@@ -76,6 +78,7 @@ class Stepper:
         """
         self._portion.start, self._portion.images = self._processes.start(images), images
         _reseed(seed, self._machine.device)
+        set_rates(self._optimiser, number, self._steps, self._settings)
         labels = batch.labels.to(self._machine.device, non_blocking=True)
         shown = self._shown(batch.images)
         with self._machine.autocast():
@@ -94,7 +97,6 @@ class Stepper:
             clip_grad_norm_(self.network.parameters(), self._settings.clip_norm)
         self._scaler.step(self._optimiser)
         self._scaler.update()
-        self._schedule.step()
         if self._average:
             self._average.update_parameters(self.network)
         return loss.detach().float() * len(labels)
@@ -102,7 +104,9 @@ class Stepper:
     def _shown(self, images: Tensor) -> Tensor:
         """Give images as the network is shown them: N x C x H x W, float32, channels_last."""
         images = images.to(self._machine.device, non_blocking=True)
-        return cut_out(self._normaliser(moved(images, self._settings, self._portion)), self._settings, self._portion)
+        return cut_out(
+            self._normaliser(shifted_and_flipped(images, self._settings, self._portion)), self._settings, self._portion
+        )
 
     def settle(self) -> None:
         """Give the network the weights that are measured."""
@@ -118,7 +122,6 @@ class Stepper:
             tensors |= {f"{_RAW}{key}": value for key, value in self.network.state_dict().items()}
         data: dict[str, Any] = {
             "optimiser": groups,
-            "schedule": self._schedule.state_dict(),
             "scaler": self._scaler.state_dict(),
             "averaged": int(self._average.n_averaged) if self._average else 0,
         }
@@ -126,25 +129,37 @@ class Stepper:
 
     def restore(self, state: TrainerState) -> None:
         """Go on from where another one of the same network and settings was."""
-        self.measured.load_state_dict({k: v for k, v in state.tensors.items() if not k.startswith(_OWN)})
+        self.measured.load_state_dict(state.weights)
         if self._average:
             self.network.load_state_dict(below(_RAW, state.tensors))
             self._average.n_averaged.fill_(state.data["averaged"])
         restore_optimiser(self._optimiser, below(_OPTIMISER, state.tensors), state.data["optimiser"])
-        self._schedule.load_state_dict(dict(state.data["schedule"]))
-        self._scaler.load_state_dict(dict(state.data["scaler"]))
+        if state.data["scaler"] and self._scaler.is_enabled():  # else one of the two computed in another precision
+            self._scaler.load_state_dict(dict(state.data["scaler"]))
 
 
 @contextmanager
 def own_randomness(device: torch.device) -> Iterator[None]:
-    """Leave the caller's random state alone while the body runs, and have a GPU do the same twice."""
+    """Leave the caller's random state alone while the body runs, and have convolutions on a GPU do the same twice."""
     devices = [] if device.type == "cpu" else [device.index or 0]
     kind = "cuda" if device.type == "cpu" else device.type
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=devices, device_type=kind))
         if device.type == "cuda":
-            stack.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True))
+            stack.enter_context(_same_convolutions())
         yield
+
+
+@contextmanager
+def _same_convolutions() -> Iterator[None]:
+    """Have cuDNN choose its kernels the same way every time, and only such that add up in one order."""
+    cudnn: Any = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic
+    cudnn.benchmark, cudnn.deterministic = False, True
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic = before
 
 
 def _reseed(seed: int, device: torch.device) -> None:

@@ -1,7 +1,6 @@
 """Layers whose outcome depends on the whole batch, where several processes have a part of it each."""
 
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -27,19 +26,29 @@ class Portion:
 def made_together(network: nn.Module, portion: Portion, device: torch.device) -> nn.Module:
     """Replace batch norm and dropout, in place, by ones that do what they would do in one process.
 
-    The names of parameters and buffers stay. On a GPU batch norm is torch's SyncBatchNorm, which runs nowhere else.
+    The names of parameters and buffers stay. On a GPU batch norm is torch's SyncBatchNorm, which runs nowhere else,
+    unless it would not learn all of its parameters.
 
     Args:
         network: The network; its parameters become those of the new layers.
         portion: Says, step by step, which part of the batch this process has.
         device: Where the network runs.
     """
-    if device.type == "cuda":
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    else:
-        _replace(network, nn.BatchNorm2d, _synced)
-    _replace(network, nn.Dropout, lambda module: _SharedDropout(module.p, portion))
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.BatchNorm2d:
+                parent.add_module(name, _synced(child, device))
+            elif type(child) is nn.Dropout:
+                parent.add_module(name, _SharedDropout(child.p, portion).train(child.training))
     return network
+
+
+def _synced(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
+    # torch's own gives a shift no gradient where there is no scale.
+    if device.type == "cuda" and (norm.weight is not None or norm.bias is None):
+        return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(norm))  # type: ignore[no-untyped-call]
+    norm.__class__ = _SyncedBatchNorm  # its parameters, and those that it has not, stay as they are
+    return norm
 
 
 def in_parallel(network: nn.Module) -> nn.Module:
@@ -51,20 +60,6 @@ def in_parallel(network: nn.Module) -> nn.Module:
     unsent = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
     options: dict[str, Any] = {unsent: False}
     return DistributedDataParallel(network, **options)
-
-
-def _replace(network: nn.Module, kind: type[nn.Module], make: Callable[..., nn.Module]) -> None:
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is kind:
-                parent.add_module(name, make(child).train(child.training))
-
-
-def _synced(module: nn.BatchNorm2d) -> "_SyncedBatchNorm":
-    synced = _SyncedBatchNorm(module.num_features, module.eps, module.momentum, module.affine)
-    for name, value in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
-        setattr(synced, name, value)
-    return synced
 
 
 class _SyncedBatchNorm(nn.BatchNorm2d):
@@ -94,10 +89,10 @@ class _SyncedBatchNorm(nn.BatchNorm2d):
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(variance * count / (count - 1), momentum)
         scale = torch.rsqrt(variance + self.eps)
-        if self.affine:
+        if self.weight is not None:
             scale = scale * self.weight
         y = centred * scale.view(1, -1, 1, 1)
-        return (y + self.bias.view(1, -1, 1, 1) if self.affine else y).to(given)
+        return (y if self.bias is None else y + self.bias.view(1, -1, 1, 1)).to(given)
 
 
 def _total(tensor: Tensor) -> Tensor:

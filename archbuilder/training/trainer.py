@@ -17,11 +17,10 @@ from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.machine import CPU, Machine
 from archbuilder.training.processes import ALONE, Processes
 from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged
-from archbuilder.training.seeds import derived_seed
+from archbuilder.training.seeds import ORDER, STEP, derived_seed
 from archbuilder.training.state import Progress, TrainerState
 from archbuilder.training.stepper import Stepper, own_randomness
 
-_ORDER, _STEP = 1, 2  # streams of seeds: the order of an epoch's images; dropout and augmentation in a step
 Watcher = Callable[[StepResult], bool | None]
 
 
@@ -30,7 +29,8 @@ class Trainer:
 
     The same network, data, settings and seed give the same weights on one machine, bit for bit on a CPU. All that is
     random in a step follows from the seed and the number of the step, so that a training that goes on from its state
-    becomes what it would have become; the caller's random state is left alone.
+    becomes what it would have become. The caller's random state is left alone; but it is the process's, so that no two
+    trainers may run in threads of one process.
 
     Attributes:
         network: The network that learns.
@@ -63,10 +63,13 @@ class Trainer:
             processes: Who else trains the same network, each with its part of every batch.
 
         Raises:
-            ArchbuilderError: There are fewer images than processes.
+            ArchbuilderError: There are fewer images than processes, or augmentation leaves nothing of an image.
         """
         if min(len(data.train), len(data.validation), settings.batch_size) < processes.count:
-            raise ArchbuilderError(f"{processes.count} processes need at least an image each of every split and batch")
+            found = f"found {len(data.train)} images to train and {len(data.validation)} to validate, batches of "
+            need = f"{processes.count} processes need at least an image each of every split and every batch"
+            raise ArchbuilderError(f"{need}: {found}{settings.batch_size}; start fewer processes")
+        _check_augmentation(settings, data.train.shape)
         self._settings, self._seed, self._machine, self._processes = settings, seed, machine, processes
         self._train, self._validation = data.train.to(machine.device), data.validation.to(machine.device)
         self._normaliser = data.normaliser
@@ -122,7 +125,7 @@ class Trainer:
             self.measured,
             self._validation,
             self._normaliser,
-            self._settings.batch_size,
+            max(1, self._settings.batch_size // self._processes.count),
             machine=self._machine,
             processes=self._processes,
         )
@@ -138,7 +141,10 @@ class Trainer:
         return replace(state, data={**state.data, "progress": asdict(self.progress)})
 
     def restore(self, state: TrainerState) -> None:
-        """Go on from where another trainer of the same network, data, settings and seed was."""
+        """Go on from where another trainer of the same network, data, settings and seed was.
+
+        With more epochs than that one had, the learning rate is from here on what the longer training has at this step.
+        """
         self._stepper.restore(state)
         self.progress = Progress(**state.data["progress"])
 
@@ -149,16 +155,17 @@ class Trainer:
         """Take the steps that the epoch still has; give whether none is left."""
         self.network.train()
         progress, epoch = self.progress, self.progress.epochs + 1
-        order = torch.Generator().manual_seed(derived_seed(self._seed, _ORDER, epoch))
+        order = torch.Generator().manual_seed(derived_seed(self._seed, ORDER, epoch))
         batches = self._batches(torch.randperm(len(self._train), generator=order))
         todo = batches[progress.steps :]
         shares = [self._processes.share(batch) for batch in todo]
         taken: list[_Taken] = []
         asked_to_stop = False
         for whole, batch in zip(todo, self._train.batches(shares, workers=self._machine.workers), strict=True):
-            self._last_rate = self._stepper.rate
-            seed = derived_seed(self._seed, _STEP, epoch, progress.steps)
-            loss = self._stepper.step(batch, len(whole), seed)
+            number = progress.epochs * len(batches) + progress.steps
+            self._last_rate = self._stepper.rate(number)
+            seed = derived_seed(self._seed, STEP, epoch, progress.steps)
+            loss = self._stepper.step(number, batch, len(whole), seed)
             progress.steps += 1
             progress.images += len(whole)
             taken.append(_Taken(loss, len(whole), self._last_rate, f"epoch {epoch}, step {progress.steps}"))
@@ -187,6 +194,14 @@ class Trainer:
                 f"the {what} is {loss} at a learning rate of {rate:.3g} (the peak is {self._settings.peak_rate:.3g}); "
                 "try a lower learning_rate, a clip_norm such as 1, or batch norm after the convolutions"
             )
+
+
+def _check_augmentation(settings: TrainSettings, shape: tuple[int, int, int]) -> None:
+    """Check that something of every image is left."""
+    most = min(shape[1:]) - 1
+    for name, value in (("crop", settings.crop), ("cutout", settings.cutout)):
+        if value > most:
+            raise ArchbuilderError(f"{name} {value}: images are {shape[1]} x {shape[2]}, expected at most {most}")
 
 
 class _Taken(NamedTuple):

@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from runs.tiny_runs import begin, few
 
-from archbuilder.data import SOURCES
+from archbuilder.data import SOURCES, Address, RawData
 from archbuilder.recipe import TrainSettings
 from archbuilder.runs import RunResult, read_checkpoint
 
@@ -49,8 +50,10 @@ def test_a_trained_network_is_measured_on_its_test_split(run: Run, folder: str) 
         "throughput",
     ]
     assert lines[1].endswith(" %  of 46 images")
-    assert lines[6].split() == ["class", "images", "accuracy", "most", "often", "taken", "for"]
-    assert [line.split()[0] for line in lines[7:]] == list("0123456789")
+    table = lines.index("class  images  accuracy  most often taken for")
+    assert [line.split()[0] for line in lines[table + 1 : table + 11]] == list("0123456789")
+    matrix = next(index for index, line in enumerate(lines) if line.startswith("is \\ taken for "))
+    assert [line.split()[0] for line in lines[matrix + 1 : matrix + 11]] == list("0123456789")
     assert all(len(line) <= 80 for line in lines[1:])
 
 
@@ -135,8 +138,13 @@ def test_data_that_is_unknown_or_changed(run: Run, folder: str, monkeypatch: pyt
     monkeypatch.undo()  # all the digits now
     done = run("evaluate", folder)
     assert done.returncode == 1
-    assert "digits: the images are no longer those of the training" in done.stderr
-    assert "  --data digits measures on them all the same" in done.stderr
+    assert done.stderr.splitlines() == [
+        "digits: the images are no longer those that the run began with",
+        "  212 images to train were there, and 1,258 are now",
+        "  42 images to validate were there, and 270 are now",
+        "  46 images to test were there, and 269 are now",
+        "  put them back, or take them all the same: --data digits",
+    ]
     assert run("evaluate", folder, "--data", "digits").returncode == 0
 
 
@@ -169,3 +177,36 @@ def test_a_run_that_moved(run: Run, folder: str, tmp_path: Path) -> None:
     moved = shutil.copytree(folder, tmp_path / "moved")
     one, other = (json.loads(run("evaluate", str(where), "--json").stdout) for where in (folder, moved))
     assert one["confusion"] == other["confusion"]
+
+
+NAMES = tuple("0123456789")
+
+
+def renamed(names: tuple[str, ...]) -> Callable[[Address], RawData]:
+    return lambda address: replace(few(address), class_names=names)
+
+
+def test_the_same_classes_in_another_order_are_refused(run: Run, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SOURCES, "digits", renamed((*NAMES[:3], "4", "3", *NAMES[5:])))
+    done = run("evaluate", folder, "--data", "digits")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "digits: its classes are those of the training in another order: label 3 is '4', and was '3'\n"
+    )
+
+
+def test_classes_of_other_names_are_shown_by_them_and_it_is_said(
+    run: Run, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    monkeypatch.setitem(SOURCES, "digits", renamed(words))
+    done = run("evaluate", folder, "--data", "digits")
+    assert done.returncode == 0, done.stderr
+    assert "have other names" in done.stdout
+    assert "0, 1, 2, 3, 4, …" in done.stdout
+    for word in words:
+        assert f"\n{word} " in done.stdout
+    found = json.loads(run("evaluate", folder, "--data", "digits", "--json").stdout)
+    assert tuple(found["class_accuracies"]) == words
+    monkeypatch.setitem(SOURCES, "digits", few)
+    assert "have other names" not in run("evaluate", folder, "--data", "digits").stdout

@@ -3,11 +3,14 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import torch
 from search.tiny_studies import STUDY, few_digits, write_study
 
 from archbuilder.data import SOURCES
+from archbuilder.recipe import Precision
 from archbuilder.search import Outcome, StudyOpened, Tally, load_study
 from archbuilder.search.events import Observer
+from archbuilder.training import Machine
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -75,7 +78,7 @@ def test_runs_are_kept_under_the_current_folder(
 def test_an_interrupt_says_what_is_saved(
     run: Run, study: Path, monkeypatch: pytest.MonkeyPatch, finished: int, saved: str
 ) -> None:
-    def interrupted(loaded: object, *, runs: Path, trials: int | None, observe: Observer) -> None:
+    def interrupted(loaded: object, *, observe: Observer, **_: object) -> None:
         observe(StudyOpened(load_study(study), 40, Tally({Outcome.FINISHED: finished}), None, None))
         raise KeyboardInterrupt
 
@@ -96,3 +99,22 @@ def test_errors_are_told_with_their_place(run: Run, study: Path) -> None:
 def test_bad_usage_has_its_own_exit_status(run: Run, study: Path) -> None:
     assert run("search", str(study), "--trials", "0").returncode == 2
     assert run("search").returncode == 2
+
+
+def test_the_machine_is_the_one_that_was_asked_for(
+    run: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def note(*arguments: object, **more: object) -> None:
+        asked.append(more["machine"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("archbuilder.search.run_study", note)
+    assert run("search", str(study), "--device", "cpu", "--precision", "bfloat16").returncode == 130
+    assert [(found.device, found.precision) for found in asked if isinstance(found, Machine)] == [
+        (torch.device("cpu"), Precision.BFLOAT16)
+    ]
+    done = run("search", str(study), "--device", "nonsense")
+    assert done.returncode == 1
+    assert done.stderr.startswith("device 'nonsense' is not to be had: ")

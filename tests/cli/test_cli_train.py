@@ -4,19 +4,24 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from runs.processes import COMMAND, write_inputs
 from runs.tiny_runs import SPEC, check_equal, few
+from support.training import torchrun_environment
 
 from archbuilder.data import SOURCES
 from archbuilder.recipe import TrainSettings
 from archbuilder.runs import read_checkpoint
+from archbuilder.training import ALONE
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -96,7 +101,7 @@ def test_every_setting_arrives(run: Run, tmp_path: Path) -> None:
             "flip": True,
             "crop": 1,
             "cutout": 2,
-            "average": 0.9,
+            "ema_decay": 0.9,
             "patience": 3,
         }
     )
@@ -131,7 +136,7 @@ def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: py
         (("tiny.yaml", "--data", "digits", "--epochs", "0"), "--epochs: Input should be greater than or equal to 1"),
         (("tiny.yaml", "--data", "digits", "--batch-size", "1"), "--batch-size: Input should be greater than or eq"),
         (("tiny.yaml", "--data", "digits", "--learning-rate", "nan"), "--learning-rate: Input should be a finite"),
-        (("tiny.yaml", "--data", "digits", "--average", "1"), "--average: Input should be less than 1, found 1.0"),
+        (("tiny.yaml", "--data", "digits", "--ema-decay", "1"), "--ema-decay: Input should be less than 1, found 1.0"),
         (("tiny.yaml", "--data", "digits", "--optimiser", "lion"), "'--optimiser': Value error, 'lion' is not one of"),
         (("tiny.yaml", "--data", "digits", "--crop", "x"), "'--crop': Input should be a valid integer"),
         (("tiny.yaml", "--data", "digits", "--seed", "-1"), "'--seed': Input should be greater than or equal to 0"),
@@ -173,8 +178,7 @@ def test_nothing_to_go_on_with(run: Run) -> None:
     done = run("train", "--resume", "nowhere")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "nowhere: no run to go on with: last.safetensors is not there",
-        "  its first epoch may not have been finished",
+        "nowhere: no run to go on with: no such folder",
     ]
 
 
@@ -246,6 +250,81 @@ def test_tensorboard_lies_in_the_run(run: Run, tmp_path: Path) -> None:
 
 
 def test_only_the_first_process_speaks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    station: Any = import_module("archbuilder.runs.run")
+    monkeypatch.setattr(station, "joined", lambda _: nullcontext(ALONE))  # the others are not there
+    for name, value in torchrun_environment(1, 2).items():
+        monkeypatch.setenv(name, value)
+    done = train(run, "--epochs", 1)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_environment_that_is_not_whole_is_told_in_a_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     done = train(run, "--epochs", 1)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("the environment sets RANK, but not WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER")
+    assert done.stderr.endswith("\n  start it by torchrun, or unset them to train in one process\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--device", "cuda:1"), "device cuda:1: each of 2 processes needs a GPU: --device cuda\n"),
+        (
+            ("--device", "cpu", "--download"),
+            "digits: fetch it before, in one process, and start torchrun without --dow",
+        ),
+    ],
+)
+def test_what_several_processes_cannot_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    for name, value in torchrun_environment(0, 2).items():
+        monkeypatch.setenv(name, value)
+    done = run("train", "tiny.yaml", "--data", "digits", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+
+
+STREAMING = """
+import functools, os, signal, time
+import archbuilder.runs.under_way as station
+from archbuilder.cli import main
+from archbuilder.data import SOURCES
+from archbuilder.data.folder import load_folder
+from archbuilder.training import Machine
+
+def taken(step, real=station.StepTaken):
+    if (step.epoch, step.step) == (1, 3) and "INTERRUPTED" in os.environ:
+        os.killpg(0, signal.SIGINT)  # as a terminal's Ctrl-C: to all processes, while two of them read
+        time.sleep(1)  # in which those that would, end
+    return real(step)
+
+Machine.looks_every = 10  # as a GPU's, so that there is more to read before the stop
+station.StepTaken = taken
+SOURCES["folder"] = functools.partial(load_folder, most_held=0)
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no process groups")
+def test_ctrl_c_reaches_all_processes_that_read_files_and_stops_none_but_the_first(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(120):
+        place = tmp_path / "images" / str(number % 10)
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (8, 8), dtype=np.uint8)).save(place / f"{number}.png")
+    command = [sys.executable, "-c", STREAMING, "train"]
+    first = ["tiny.yaml", "--data", "folder:images", "--run", "run", "--epochs", "2", "--batch-size", "4"]
+    usual = ["--threads", "1", "--workers", "2", "--device", "cpu"]
+    how: dict[str, Any] = {"cwd": tmp_path, "text": True, "capture_output": True, "timeout": 300}
+    environment = {**os.environ, "INTERRUPTED": "1"}
+    done = subprocess.run([*command, *first, *usual], start_new_session=True, env=environment, check=False, **how)
+    assert (done.returncode, done.stderr) == (130, "")
+    assert done.stdout.splitlines()[-2:] == [
+        "stopped: 0 epochs and 10 steps of the next are saved in run/last.safetensors",
+        "go on with: archbuilder train --resume run",
+    ]
+    assert read_checkpoint(tmp_path / "run" / "last.safetensors").state.data["progress"]["steps"] == 10
+    again = subprocess.run([*command, "--resume", "run", *usual], check=False, **how)
+    assert (again.returncode, again.stderr) == (0, "")

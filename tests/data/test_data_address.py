@@ -71,7 +71,8 @@ BASE = Path("/studies").absolute()
         ("folder:photos@224", f"folder:{BASE / 'photos'}@224x224"),
         ("folder:v@2/", f"folder:{BASE / 'v@2'}/"),
         ("torchvision:MNIST:sets", f"torchvision:MNIST:{BASE / 'sets'}"),
-        ("torchvision:MNIST", "torchvision:MNIST"),
+        ("torchvision:MNIST", f"torchvision:MNIST:{BASE / 'data'}"),
+        ("torchvision:MNIST:", f"torchvision:MNIST:{BASE / 'data'}"),
     ],
 )
 def test_relative_paths_start_from_the_base(text: str, whole: str) -> None:

@@ -1,5 +1,7 @@
 """`docs/training.md` says what is true: its commands and its code run, its table is that of the settings."""
 
+import contextlib
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,12 @@ def test_commands_print_what_is_shown(tmp_path: Path) -> None:
 
 def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (code,) = blocks("python")
     names: dict[str, Any] = {}
-    exec(compile(code, "training.md", "exec"), names)
-    assert len(names["result"].history) == 2
+    for code, text in zip(blocks("python"), blocks("text"), strict=True):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "training.md", "exec"), names)
+        assert printed.getvalue() == text
 
 
 def test_the_table_is_that_of_the_settings() -> None:
@@ -44,7 +48,7 @@ def test_the_table_is_that_of_the_settings() -> None:
     usual = {
         "learning_rate": (one.peak_rate, other.peak_rate),
         "weight_decay": (one.decay, other.decay),
-        "warmup": (one.rise, other.rise),
+        "warmup": (one.warmup_share, other.warmup_share),
     }
     for name, shown in rows.items():
         default = fields[name].default

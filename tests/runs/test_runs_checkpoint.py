@@ -85,7 +85,7 @@ def test_a_checkpoint_that_was_cut_off(folder: Path, kept: float) -> None:
 
 def test_a_checkpoint_of_something_else(folder: Path) -> None:
     save_file({"weight": torch.zeros(3)}, folder / "last.safetensors")
-    message = r"last\.safetensors: holds no spec; expected a checkpoint that archbuilder train wrote"
+    message = r"last\.safetensors: holds weights without their spec; expected a checkpoint that archbuilder train wrote"
     with pytest.raises(ArchbuilderError, match=message):
         go_on(folder)
 
@@ -113,7 +113,7 @@ def test_a_header_that_is_not_json(folder: Path) -> None:
         go_on(folder)
 
 
-@pytest.mark.parametrize("missing", ["optimiser", "progress", "schedule"])
+@pytest.mark.parametrize("missing", ["optimiser", "progress", "scaler"])
 def test_a_state_that_lacks_something(folder: Path, missing: str) -> None:
     rewritten(folder / "last.safetensors", lambda values: values["state"].pop(missing))
     with pytest.raises(ArchbuilderError, match=f"this version of archbuilder cannot go on with it: '{missing}'"):
@@ -146,8 +146,24 @@ def test_weights_of_another_network(folder: Path) -> None:
 
 
 def test_nothing_to_go_on_with(tmp_path: Path) -> None:
+    with pytest.raises(ArchbuilderError, match=r"nowhere: no run to go on with: no such folder$"):
+        go_on(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ArchbuilderError, match=r"empty: no run to go on with: last\.safetensors is not there"):
         go_on(tmp_path / "empty")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        ArchbuilderError, match=r"file: no run to go on with: it is a file; expected the folder of a run"
+    ):
+        go_on(tmp_path / "file")
+
+
+def test_a_folder_with_something_else_in_it_takes_no_run(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".tmpabcdef").write_text("mine")
+    with pytest.raises(ArchbuilderError, match=r"run: holds \.tmpabcdef, which is no run's; a run has a folder of its"):
+        begin(tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".tmpabcdef"]
 
 
 def test_a_disk_that_is_full_costs_the_epoch_under_way_and_no_more(tmp_path: Path) -> None:
@@ -172,14 +188,46 @@ def test_a_disk_that_is_full_costs_the_epoch_under_way_and_no_more(tmp_path: Pat
 
 
 def test_what_a_killed_write_left_is_removed_and_nothing_else(folder: Path) -> None:
-    left = [".last.safetensors.x1_z", ".best.safetensors.abc", ".metrics.jsonl.q3", ".tmpFPXacI"]
-    kept = ["notes.txt", ".hidden", "other.safetensors", ".tmp", ".tmpfolder.yaml"]
+    left = [".last.safetensors.x1_z", ".best.safetensors.abc", ".metrics.jsonl.q3"]
+    kept = ["notes.txt", ".hidden", "other.safetensors", ".tmp", ".tmpabcdef", ".tmpFPXacI"]
     for name in (*left, *kept):
         (folder / name).write_text("x")
     with RunFolder(folder).opened():
         names = {path.name for path in folder.iterdir()}
     assert not names & set(left)
     assert set(kept) < names
+
+
+def test_a_users_file_in_the_folder_survives_a_run(tmp_path: Path) -> None:
+    folder, seen = tmp_path / "run", set[str]()
+
+    def look(event: Any) -> None:
+        (folder / ".tmpabcdef").write_text("mine")
+        seen.update(path.name for path in folder.iterdir())
+
+    begin(folder, observe=look)
+    go_on(folder, look)
+    assert (folder / ".tmpabcdef").read_text() == "mine"
+    assert seen == {".tmpabcdef", "best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock"}
+
+
+def test_a_checkpoint_is_written_beside_its_place_and_nowhere_else(
+    done: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = list[str]()
+    real = Path.write_bytes
+
+    def write(path: Path, data: bytes) -> int:
+        written.extend(each.name for each in path.parent.iterdir())
+        count = real(path, data)
+        written.extend(each.name for each in path.parent.iterdir())
+        return count
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    read_checkpoint(done.folder.best).save(tmp_path / "copy.safetensors")
+    assert len(set(written)) == 1  # what a kill would leave, and the next process would remove
+    assert written[0].startswith(".copy.safetensors.")
+    assert (tmp_path / "copy.safetensors").read_bytes() == done.folder.best.read_bytes()
 
 
 def test_the_parts_of_a_checkpoint(done: RunResult) -> None:

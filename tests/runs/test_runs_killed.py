@@ -31,10 +31,10 @@ def has_come(output: Path, epochs: int) -> bool:
 
 def test_ten_kills_lose_no_more_than_the_epoch_under_way(tmp_path: Path) -> None:
     spec, data = write_inputs(tmp_path)
-    settings = TrainSettings(epochs=EPOCHS, batch_size=128, average=0.9)
+    settings = TrainSettings(epochs=EPOCHS, batch_size=128, ema_decay=0.9)
     train_spec(a_spec(), data, tmp_path / "whole", settings=settings)
     folder, output, chance = tmp_path / "run", tmp_path / "output.txt", random.Random(SEED)
-    first = (spec, "--data", data, "--run", folder, "--epochs", EPOCHS, "--batch-size", 128, "--average", 0.9)
+    first = (spec, "--data", data, "--run", folder, "--epochs", EPOCHS, "--batch-size", 128, "--ema-decay", 0.9)
     saved = 0
     for number in range(KILLS):
         what = ("--resume", folder) if saved else first

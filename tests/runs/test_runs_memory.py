@@ -9,7 +9,8 @@ import torch
 from archbuilder.costs.memory import inference_memory, training_memory
 from archbuilder.costs.options import Optimiser
 from archbuilder.recipe import OptimiserName, Precision, TrainSettings
-from archbuilder.runs.memory import advice, advice_to_measure, free_memory, is_out_of_memory
+from archbuilder.runs.memory import free_memory, is_out_of_memory
+from archbuilder.runs.memory_advice import advice, advice_to_measure
 from archbuilder.training import CPU, Machine
 from runs.processes import run
 from runs.tiny_runs import a_spec
@@ -63,7 +64,7 @@ def test_the_figures_are_those_of_the_plan(settings: dict[str, object], optimise
 
 def test_an_average_is_another_copy_of_the_weights() -> None:
     weights = training_memory(PLAN, batch=1).weights
-    message = str(advice(PLAN, TrainSettings(average=0.9, batch_size=65_536), CPU, None))
+    message = str(advice(PLAN, TrainSettings(ema_decay=0.9, batch_size=65_536), CPU, None))
     assert f"alone take {shown(total(65_536) + weights)} by the plan\n" in message
 
 
@@ -96,7 +97,7 @@ def test_a_run_that_goes_on_keeps_its_batches() -> None:
 
 
 def test_processes_share_a_batch() -> None:
-    message = str(advice(PLAN, TrainSettings(batch_size=129), CPU, None, share=2))
+    message = str(advice(PLAN, TrainSettings(batch_size=129), CPU, None, processes=2))
     assert f"batches of 129, of which a process has 65: their tensors alone take {shown(total(65))}" in message
 
 
@@ -115,6 +116,7 @@ def test_what_torch_says_of_memory_is_recognised() -> None:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
     assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(RuntimeError("CUDNN_STATUS_ALLOC_FAILED"))
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
     assert not is_out_of_memory(RuntimeError("shapes differ"))
     assert not is_out_of_memory(LookupError("out of memory"))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.training import torchrun_environment
 
 from archbuilder.data import SOURCES, Normaliser
 from archbuilder.data.splits import split
@@ -143,7 +144,7 @@ def test_a_run_that_was_stopped_becomes_what_it_would_have_become(
 
 
 def test_a_run_stopped_at_every_step_becomes_the_same(tmp_path: Path) -> None:
-    sgd = TrainSettings(epochs=2, batch_size=64, optimiser=OptimiserName.SGD, patience=5, average=0.99)
+    sgd = TrainSettings(epochs=2, batch_size=64, optimiser=OptimiserName.SGD, patience=5, ema_decay=0.99)
     begin(tmp_path / "whole", sgd)
 
     def stop(event: Event) -> None:
@@ -215,6 +216,67 @@ def test_a_complete_run_is_measured_again_and_stays_what_it_is(done: RunResult) 
 def test_a_folder_that_holds_a_run_takes_no_other(done: RunResult) -> None:
     with pytest.raises(ArchbuilderError, match=r"(?s)run: holds a run already.*archbuilder train --resume .*run goes"):
         begin(done.folder.path)
+
+
+def test_without_a_finished_epoch_none_is_the_best(tmp_path: Path) -> None:
+    stopped = begin(tmp_path / "run", observe=Stopper(1, 1))
+    assert (stopped.interrupted, stopped.history) == (True, ())
+    with pytest.raises(ArchbuilderError, match=r"run: no epoch is finished, so none is the best$"):
+        _ = stopped.best
+
+
+def test_the_best_epoch_is_not_measured_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    station: Any = import_module("archbuilder.runs.under_way")
+    measured = 0
+    real = station.evaluate
+
+    def count(*arguments: Any, **more: Any) -> Any:
+        nonlocal measured
+        measured += 1
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(station, "evaluate", count)
+    whole = begin(tmp_path / "run", EVERYTHING)
+    assert measured == 0
+    assert whole.validation is not None
+    assert whole.validation.loss == whole.best.validation_loss
+    again = go_on(tmp_path / "run")  # here it must be
+    assert measured == 1
+    assert again.validation is not None
+    assert again.validation == whole.validation
+    assert torch.equal(again.validation.confusion, whole.validation.confusion)
+
+
+def test_the_best_epoch_of_an_earlier_session_is_measured_at_the_end(tmp_path: Path) -> None:
+    poor = TrainSettings(epochs=4, batch_size=128, learning_rate=1e-9)
+    whole = begin(tmp_path / "whole", poor)
+    stopped = begin(tmp_path / "run", poor, observe=Stopper(whole.best.epoch + 1, 1))
+    assert stopped.interrupted
+    finished = go_on(tmp_path / "run")
+    assert finished.best == whole.best
+    assert finished.validation == whole.validation
+
+
+def test_the_metrics_are_whole_after_every_epoch_whatever_happened_to_them(tmp_path: Path, done: RunResult) -> None:
+    def spoil(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            assert len(metrics(tmp_path / "run")) == event.result.epoch
+            if event.result.epoch == 1:
+                (tmp_path / "run" / "metrics.jsonl").unlink()
+            if event.result.epoch == 2:
+                (tmp_path / "run" / "metrics.jsonl").write_text("{")
+
+    begin(tmp_path / "run", observe=spoil)
+    check_equal(tmp_path / "run", done.folder.path)
+
+
+def test_processes_do_not_all_fetch_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in torchrun_environment(1, 2).items():
+        monkeypatch.setenv(name, value)
+    message = r"^torchvision:MNIST: fetch it before, in one process, and start torchrun without --download$"
+    with pytest.raises(ArchbuilderError, match=message):
+        begin(tmp_path / "run", data="torchvision:MNIST", download=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_began_meanwhile_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,9 +357,12 @@ def test_data_that_changed_is_noticed(tmp_path: Path, change: dict[str, Any]) ->
     address = f"npz:{tmp_path / 'data.npz'}"
     assert begin(tmp_path / "run", data=address, observe=Stopper(2, 1)).interrupted
     save(tmp_path / "data.npz", **change)
-    with pytest.raises(ArchbuilderError, match=r"data\.npz: the images are no longer those that .*run began with"):
+    message = (
+        r"(?s)data\.npz: the images are no longer those that the run began with\n"
+        r".*212 images to train .*\n  put them back, or take them all the same: --data npz:"
+    )
+    with pytest.raises(ArchbuilderError, match=message):
         go_on(tmp_path / "run")
-    message = r"(?s)data\.npz: the images are no longer those of the training, which may have seen.*--data npz:"
     with pytest.raises(ArchbuilderError, match=message):
         evaluate_checkpoint(tmp_path / "run")
     measured = evaluate_checkpoint(tmp_path / "run", address)  # who names the data knows what it is
@@ -346,6 +411,17 @@ def test_a_run_finds_its_images_from_another_folder(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert len(go_on(tmp_path / "run").history) == 3
     assert evaluate_checkpoint(tmp_path / "run").data == f"npz:{tmp_path / 'data.npz'}"
+
+
+def test_a_run_goes_on_where_its_images_lie_now(tmp_path: Path) -> None:
+    save(tmp_path / "data.npz")
+    begin(tmp_path / "whole", data=f"npz:{tmp_path / 'data.npz'}")
+    begin(tmp_path / "run", data=f"npz:{tmp_path / 'data.npz'}", observe=Stopper(1, 1))
+    (tmp_path / "data.npz").rename(tmp_path / "moved.npz")
+    finished = resume_run(tmp_path / "run", data=f"npz:{tmp_path / 'moved.npz'}")
+    assert finished.setup.data == f"npz:{tmp_path / 'moved.npz'}"
+    check_equal(tmp_path / "run", tmp_path / "whole")
+    assert evaluate_checkpoint(tmp_path / "run").data == f"npz:{tmp_path / 'moved.npz'}"
 
 
 def test_data_that_is_gone(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ aux:
 """
 SETTINGS = TrainSettings(epochs=3, batch_size=64)
 EVERYTHING = TrainSettings(
-    epochs=3, batch_size=64, average=0.9, flip=True, crop=1, cutout=2, label_smoothing=0.1, clip_norm=1.0
+    epochs=3, batch_size=64, ema_decay=0.9, flip=True, crop=1, cutout=2, label_smoothing=0.1, clip_norm=1.0
 )
 STEPS = 4  # of an epoch: 208 images
 _ALL = SOURCES["digits"]

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archbuilder import ArchbuilderError
-from archbuilder.modules import Network, build_network
+from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.search import Outcome, fitting, loop
 from archbuilder.search.budget import cost_of
-from archbuilder.training import train
+from archbuilder.training import first_network, train
 from search.tiny_studies import SPEC, STUDY, a_study, run
 
 ONE_EPOCH = STUDY.replace("epochs: 3", "epochs: 1")
@@ -22,12 +22,11 @@ def note_built(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """Note every plan that becomes a module to be trained."""
     plans: list[Plan] = []
 
-    def noting(plan: Plan, *, initialised: bool = True) -> Network:
-        if initialised:  # the final table builds what it loads weights into
-            plans.append(plan)
-        return build_network(plan, initialised=initialised)
+    def noting(plan: Plan, seed: int) -> Network:
+        plans.append(plan)
+        return first_network(plan, seed)
 
-    monkeypatch.setattr(fitting, "build_network", noting)
+    monkeypatch.setattr(fitting, "first_network", noting)
     return plans
 
 

@@ -79,6 +79,11 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
         ("macs: 20k", "mac: 20k", r"unknown key 'mac' for budget; did you mean macs\?"),
         ("macs: 20k", "flops: 20k", r"expected macs in place of flops: one MAC is two FLOPs"),
         ("epochs: 3", "epochs: 0", r"7:17  train\.epochs\n.*\n.*found 0, expected at least 1"),
+        (
+            "epochs: 3",
+            "epochs: 3, patience: 2",
+            r"7:\d+  train\n.*\n.*patience is for archbuilder train: candidates are compared after the same number of",
+        ),
         ("epochs: 3", "epoch: 3", r"unknown key 'epoch' for train; did you mean epochs\?"),
         ("trials: 8, ", "", r"search needs 'trials'"),
         ("trials: 8", "trials: 0", r"found 0, expected at least 1"),

@@ -88,6 +88,15 @@ def assert_equal(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) ->
         assert torch.equal(found[name], tensor), name
 
 
+def torchrun_environment(rank: int, count: int, port: int = 29500) -> dict[str, str]:
+    """Give what `torchrun` sets for one of so many processes on one machine."""
+    there = {"RANK": rank, "WORLD_SIZE": count, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": count}
+    return {name: str(value) for name, value in there.items()} | {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+
+
 def in_two_processes(function: Callable[[Processes], Any], folder: Path) -> list[Any]:
     """Call a function in two new processes that talk to each other, as `torchrun` would, and give what they return.
 
@@ -107,7 +116,7 @@ def in_two_processes(function: Callable[[Processes], Any], folder: Path) -> list
 def _call(rank: int, function: Callable[[Processes], Any], folder: Path, port: int) -> None:
     warnings.simplefilter("error")
     torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= torchrun_environment(rank, 2, port)
     with joined(torch.device("cpu")) as processes:
-        assert processes == Processes(rank, 2)
+        assert processes == Processes(rank, 2, rank, 2)
         torch.save(function(processes), folder / f"{rank}.pt")

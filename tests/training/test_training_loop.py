@@ -43,7 +43,7 @@ def test_a_small_network_learns_the_digits(average: float | None) -> None:
             *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU()),
             *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10)),
         )
-    result = run(network, data=load_data("digits"), settings=TrainSettings(epochs=6, average=average))
+    result = run(network, data=load_data("digits"), settings=TrainSettings(epochs=6, ema_decay=average))
     assert result.last.validation_accuracy > 0.9
     assert result.last.train_loss < result.epochs[0].train_loss
 
@@ -67,7 +67,7 @@ def test_the_callers_random_state_is_left_alone() -> None:
 @pytest.mark.parametrize("average", [None, 0.5])
 def test_the_network_is_left_in_evaluation_mode_and_channels_last(average: float | None) -> None:
     network = a_network()
-    run(network, settings=TrainSettings(epochs=2, average=average))
+    run(network, settings=TrainSettings(epochs=2, ema_decay=average))
     assert not any(module.training for module in network.modules())
     assert network[0].get_parameter("weight").is_contiguous(memory_format=torch.channels_last)
 

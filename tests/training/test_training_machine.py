@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 import torch
-from support.training import a_network, a_trainer
+from support.training import a_network, a_trainer, torchrun_environment
 from torch import Tensor, nn
 
 from archbuilder.errors import ArchbuilderError
@@ -25,9 +25,25 @@ def test_what_is_chosen_is_kept() -> None:
     assert found == Machine(torch.device("cpu"), Precision.BFLOAT16, compiled=True, workers=3)
 
 
-def test_files_are_read_by_as_many_workers_as_there_are_processors_but_not_more_than_eight(
-    monkeypatch: pytest.MonkeyPatch,
+def launch(monkeypatch: pytest.MonkeyPatch, rank: int, count: int) -> None:
+    for name, value in torchrun_environment(rank, count).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("processors", "processes", "workers"), [(1, 1, 1), (2, 1, 2), (64, 1, 8), (8, 4, 2), (2, 4, 1)]
+)
+def test_files_are_read_by_as_many_workers_as_there_are_processors_for_this_process(
+    monkeypatch: pytest.MonkeyPatch, processors: int, processes: int, workers: int
 ) -> None:
+    launch(monkeypatch, 0, processes)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)), raising=False)
+    assert choose_machine("cpu").workers == workers
+
+
+def test_where_there_is_no_affinity_all_processors_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
     for processors, workers in [(None, 1), (2, 2), (64, 8)]:
         monkeypatch.setattr("os.cpu_count", lambda found=processors: found)
         assert choose_machine("cpu").workers == workers
@@ -42,16 +58,22 @@ def test_a_device_that_there_is_not_is_an_error(name: str) -> None:
 
 @without_cuda
 @pytest.mark.parametrize(
-    ("name", "rank", "asked"), [("cuda", None, "cuda:0"), ("cuda", "1", "cuda:1"), ("cuda:3", "1", "cuda:3")]
+    ("name", "rank", "asked"), [("cuda", None, "cuda:0"), ("cuda", 1, "cuda:1"), ("cuda:3", None, "cuda:3")]
 )
 def test_a_gpu_without_cuda_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, name: str, rank: str | None, asked: str
+    monkeypatch: pytest.MonkeyPatch, name: str, rank: int | None, asked: str
 ) -> None:
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
     if rank is not None:
-        monkeypatch.setenv("LOCAL_RANK", rank)
+        launch(monkeypatch, rank, 2)
     with pytest.raises(ArchbuilderError, match=rf"device '{asked}' is not to be had: .+\n  --device cpu always is$"):
         choose_machine(name)
+
+
+def test_one_gpu_is_not_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    launch(monkeypatch, 1, 2)
+    with pytest.raises(ArchbuilderError, match=r"^device cuda:1: each of 2 processes needs a GPU: --device cuda$"):
+        choose_machine("cuda:1")
+    assert choose_machine("cpu", workers=0) == CPU  # which they may share
 
 
 def test_float16_is_not_for_cpus() -> None:
@@ -76,7 +98,7 @@ def test_convolutions_are_computed_in_the_precision_while_weights_and_averages_s
         seen.add(output.dtype)
 
     network[0].register_forward_hook(look)
-    trainer = a_trainer(TrainSettings(epochs=1, batch_size=8, average=0.9), network=network, machine=machine)
+    trainer = a_trainer(TrainSettings(epochs=1, batch_size=8, ema_decay=0.9), network=network, machine=machine)
     assert trainer.run_epoch() is not None
     assert seen == {expected}
     kept = {tensor.dtype for tensor in trainer.state().tensors.values() if tensor.is_floating_point()}
@@ -85,7 +107,7 @@ def test_convolutions_are_computed_in_the_precision_while_weights_and_averages_s
 
 @pytest.mark.parametrize("average", [None, 0.9])
 def test_bfloat16_learns_what_float32_learns_within_its_three_digits(average: float | None) -> None:
-    settings = TrainSettings(epochs=2, batch_size=8, learning_rate=0.001, clip_norm=1.0, flip=True, average=average)
+    settings = TrainSettings(epochs=2, batch_size=8, learning_rate=0.001, clip_norm=1.0, flip=True, ema_decay=average)
     exact, rough = (a_trainer(settings, machine=machine) for machine in (CPU, BFLOAT16))
     for _ in range(2):
         one, other = exact.run_epoch(), rough.run_epoch()

@@ -4,11 +4,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.training import IDENTITY, a_network, in_two_processes, noise
+from support.training import IDENTITY, a_network, in_two_processes, noise, torchrun_environment
 from torch import distributed
 
-from archbuilder.training import ALONE, Evaluation, Processes, evaluate, joined
-from archbuilder.training.processes import local_rank
+from archbuilder.errors import ArchbuilderError
+from archbuilder.training import ALONE, Evaluation, Processes, evaluate, joined, launched
 
 
 @given(count=st.integers(0, 50), processes=st.integers(1, 6))
@@ -27,24 +27,58 @@ def test_a_process_alone_has_and_is_everything() -> None:
     tensor = torch.tensor([1.0, 2.0])
     assert ALONE.total(tensor) is tensor
     assert tensor.tolist() == [1.0, 2.0]
-    ALONE.wait()
 
 
-@pytest.mark.parametrize("size", [None, "1"])
-def test_without_torchrun_there_is_nobody_to_join(monkeypatch: pytest.MonkeyPatch, size: str | None) -> None:
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    if size is not None:
-        monkeypatch.setenv("WORLD_SIZE", size)
+SET = list(torchrun_environment(0, 1))
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which torchrun has set nothing."""
+    for name in SET:
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_alone_there_is_nobody_to_join(environment: pytest.MonkeyPatch, started: bool) -> None:
+    if started:
+        for name, value in torchrun_environment(0, 1).items():
+            environment.setenv(name, value)
+    assert launched() == ALONE
     with joined(torch.device("cpu")) as processes:
         assert processes == ALONE
         assert not distributed.is_initialized()
 
 
-def test_the_local_rank_is_what_torchrun_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
-    assert local_rank() == 0
-    monkeypatch.setenv("LOCAL_RANK", "3")
-    assert local_rank() == 3
+def test_who_this_is_is_what_torchrun_says(environment: pytest.MonkeyPatch) -> None:
+    for name, value in torchrun_environment(5, 8).items():
+        environment.setenv(name, value)
+    environment.setenv("LOCAL_RANK", "1")
+    environment.setenv("LOCAL_WORLD_SIZE", "4")
+    assert launched() == Processes(rank=5, count=8, local_rank=1, local_count=4)
+    assert not launched().is_first
+
+
+@pytest.mark.parametrize("missing", SET)
+def test_an_environment_that_is_not_whole_is_an_error(environment: pytest.MonkeyPatch, missing: str) -> None:
+    for name, value in torchrun_environment(0, 2).items():
+        if name != missing:
+            environment.setenv(name, value)
+    there = ", ".join(name for name in SET if name != missing)
+    message = (
+        rf"^the environment sets {there}, but not {missing}: torchrun sets all of them\n"
+        r"  start it by torchrun, or unset them to train in one process$"
+    )
+    with pytest.raises(ArchbuilderError, match=message):
+        launched()
+    with pytest.raises(ArchbuilderError, match=message), joined(torch.device("cpu")):
+        pass
+
+
+def test_what_only_looks_like_torchrun_is_not_taken_for_it(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MASTER_PORT", "29500")
+    assert launched() == ALONE
 
 
 def measure_one_image(processes: Processes) -> Evaluation:
@@ -52,7 +86,6 @@ def measure_one_image(processes: Processes) -> Evaluation:
 
 
 def talk(processes: Processes) -> tuple[bool, list[int], Evaluation]:
-    processes.wait()
     tensor = torch.tensor([1 + processes.rank, 10])
     assert processes.total(tensor) is tensor
     return processes.is_first, tensor.tolist(), measure_one_image(processes)

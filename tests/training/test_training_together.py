@@ -17,6 +17,12 @@ from archbuilder.training.together import Portion, in_parallel, made_together
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 COUNTS = [2, 7]  # of images: a single one for each process, and parts that differ
+AFFINE = [
+    (True, True),
+    (True, False),
+    (False, True),
+    (False, False),
+]  # whether batch norm scales, and whether it shifts
 
 
 @dataclass
@@ -30,10 +36,13 @@ class Passed:
     arriving: Tensor
 
 
-def pass_through(count: int, layout: torch.memory_format, processes: Processes) -> Passed:
-    """Run this process's part of a batch there and back, in float64."""
+def pass_through(count: int, layout: torch.memory_format, affine: tuple[bool, bool], processes: Processes) -> Passed:
+    """Run this process's part of a batch there and back, in float64; norms scale and shift, or do not."""
     network = a_network().double().to(memory_format=layout)  # type: ignore[call-overload]
     network[5].momentum = None  # a cumulative average
+    for norm, (name, kept) in product((network[1], network[5]), zip(("weight", "bias"), affine, strict=True)):
+        if not kept:
+            norm.register_parameter(name, None)
     runs: nn.Module = network
     if processes.count > 1:
         network = made_together(network, Portion(processes.start(count), count), torch.device("cpu"))
@@ -59,7 +68,7 @@ def pass_through(count: int, layout: torch.memory_format, processes: Processes) 
 
 
 def all_passes(processes: Processes) -> list[Passed]:
-    return [pass_through(count, layout, processes) for count, layout in product(COUNTS, LAYOUTS)]
+    return [pass_through(*case, processes) for case in product(COUNTS, LAYOUTS, AFFINE)]
 
 
 def test_two_parts_of_a_batch_come_to_what_the_whole_comes_to(tmp_path: Path) -> None:
@@ -70,10 +79,32 @@ def test_two_parts_of_a_batch_come_to_what_the_whole_comes_to(tmp_path: Path) ->
         for half in halves:
             assert half.gradients.keys() == whole.gradients.keys()
             close(half.gradients, whole.gradients)
-            assert half.state.keys() == whole.state.keys()
+            assert list(half.state) == list(whole.state)
             close(half.state, whole.state)
         assert_equal(halves[0].state, halves[1].state)
         assert_equal(halves[0].gradients, halves[1].gradients)
+
+
+DEVICES = [torch.device("cpu"), torch.device("cuda")]  # what is made for a GPU needs one only when it runs
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+@pytest.mark.parametrize("affine", AFFINE)
+def test_names_stay_and_so_do_the_parameters_themselves(affine: tuple[bool, bool], device: torch.device) -> None:
+    network = a_network()
+    for name, kept in zip(("weight", "bias"), affine, strict=True):
+        if not kept:
+            network[1].register_parameter(name, None)
+    names, before = list(network.state_dict()), dict(network.named_parameters())
+    found = made_together(network, Portion(), device)
+    assert list(found.state_dict()) == names
+    assert {name: id(parameter) for name, parameter in found.named_parameters()} == {
+        name: id(parameter) for name, parameter in before.items()
+    }
+    assert ("1.weight" in names, "1.bias" in names) == affine
+    assert nn.BatchNorm2d not in {type(module) for module in found.modules()}
+    # torch's own gives a shift no gradient where there is no scale.
+    assert isinstance(found[1], nn.SyncBatchNorm) == (device.type == "cuda" and affine != (False, True))  # type: ignore[index]
 
 
 RECIPE = TrainSettings(
@@ -87,7 +118,7 @@ RECIPE = TrainSettings(
     flip=True,
     crop=2,
     cutout=3,
-    average=0.9,
+    ema_decay=0.9,
 )
 # Float32 sums in another order: the weights differed by 2e-7. Where batch norm, dropout or augmentation is each
 # process's own, or a gradient is not weighted by its part's size, they differ by more than a thousandth.

@@ -1,6 +1,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -12,11 +14,23 @@ from torch.nn.functional import cross_entropy
 
 from archbuilder.data import ImageSet
 from archbuilder.errors import ArchbuilderError
-from archbuilder.recipe import OptimiserName, Schedule, TrainSettings
-from archbuilder.training import EpochResult, Processes, StepResult, Trainer, TrainingDiverged, evaluate
+from archbuilder.recipe import OptimiserName, Precision, Schedule, TrainSettings
+from archbuilder.training import (
+    CPU,
+    EpochResult,
+    Machine,
+    Processes,
+    StepResult,
+    Trainer,
+    TrainingDiverged,
+    evaluate,
+)
+from archbuilder.training.schedule import learning_rate
+from archbuilder.training.state import OWN
+from archbuilder.training.stepper import _same_convolutions
 
 EVERYTHING = TrainSettings(
-    epochs=3, batch_size=8, average=0.9, flip=True, crop=2, cutout=3, clip_norm=1.0, label_smoothing=0.1
+    epochs=3, batch_size=8, ema_decay=0.9, flip=True, crop=2, cutout=3, clip_norm=1.0, label_smoothing=0.1
 )
 RECIPES = {
     "adamw, one_cycle and all the rest": EVERYTHING,
@@ -112,9 +126,11 @@ def test_a_state_holds_the_measured_network_by_its_own_names() -> None:
     trainer = a_trainer(EVERYTHING)
     assert trainer.run_epoch() is not None
     state = trainer.state()
-    network = {name: tensor for name, tensor in state.tensors.items() if not name.startswith("training/")}
-    assert_equal(network, trainer.measured.state_dict())
-    assert network.keys() == a_network().state_dict().keys()
+    assert_equal(state.weights, trainer.measured.state_dict())
+    assert state.weights.keys() == a_network().state_dict().keys()
+    rest = state.tensors.keys() - state.weights.keys()
+    assert rest
+    assert all(name.startswith(OWN) for name in rest)
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -272,6 +288,111 @@ def test_an_epoch_reports_the_rate_of_its_last_step() -> None:
     assert found == pytest.approx([0.01 * 5 / 6, 0.01])
 
 
+@pytest.mark.parametrize("schedule", Schedule)
+def test_a_state_goes_on_in_a_longer_training_with_the_longer_schedule(schedule: Schedule) -> None:
+    short = TrainSettings(epochs=1, batch_size=8, schedule=schedule)
+    long = short.model_copy(update={"epochs": 3})
+    first = a_trainer(short, seed=7)
+    assert first.run_epoch() is not None
+    trainer = a_trainer(long, network=a_network(seed=99), seed=7)
+    trainer.restore(written_and_read(first.state()))
+    found = [result.learning_rate for result in finish(trainer, 3)]
+    assert found == [learning_rate(step, STEPS, long) for step in (9, 14)]
+    if schedule is not Schedule.CONSTANT:
+        assert found[1] < found[0]
+    if schedule is Schedule.ONE_CYCLE:
+        (decayed, spared) = trainer.state().data["optimiser"]
+        assert decayed["betas"] == spared["betas"] == pytest.approx((0.95, 0.999))
+
+
+def test_a_state_holds_no_schedule() -> None:
+    assert a_trainer(EVERYTHING).state().data.keys() == {"optimiser", "scaler", "averaged", "progress"}
+
+
+FLOAT16 = Machine(torch.device("cpu"), Precision.FLOAT16)  # choose_machine refuses it; it is slow, and does
+
+
+@pytest.mark.parametrize(("before", "after"), [(FLOAT16, CPU), (CPU, FLOAT16)], ids=["from float16", "to float16"])
+@pytest.mark.parametrize("optimiser", OptimiserName)
+def test_a_training_goes_on_in_another_precision(before: Machine, after: Machine, optimiser: OptimiserName) -> None:
+    recipe = TrainSettings(epochs=2, batch_size=8, optimiser=optimiser, learning_rate=0.01)
+    first = a_trainer(recipe, machine=before)
+    assert first.run_epoch() is not None
+    written = written_and_read(first.state())
+    assert bool(written.data["scaler"]) == (before is FLOAT16)
+    second = a_trainer(recipe, network=a_network(seed=99), machine=after)
+    second.restore(written)
+    assert second.measure().loss == pytest.approx(first.measure().loss, rel=0.01)
+    assert second.run_epoch() is not None
+    assert bool(second.state().data["scaler"]) == (after is FLOAT16)
+
+
+def test_the_scale_of_gradients_is_kept() -> None:
+    recipe = TrainSettings(epochs=2, batch_size=8)
+    first, second = (a_trainer(recipe, machine=FLOAT16) for _ in range(2))
+    assert first.run_epoch() is not None
+    written = written_and_read(first.state())
+    written.data["scaler"].update({"scale": 8.0, "_growth_tracker": 3})
+    second.restore(written)
+    kept = second.state().data["scaler"]
+    assert (kept["scale"], kept["_growth_tracker"]) == (8.0, 3)
+
+
+@pytest.fixture
+def garbage() -> Iterator[None]:
+    """Memory that nobody has written is not a number while the test runs."""
+    memory: Any = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True)
+    memory.fill_uninitialized_memory = True
+    yield
+    torch.use_deterministic_algorithms(before[0])
+    memory.fill_uninitialized_memory = before[1]
+
+
+@pytest.mark.usefixtures("garbage")
+@pytest.mark.parametrize("optimiser", OptimiserName)
+def test_a_first_step_that_float16_skips_leaves_no_garbage(optimiser: OptimiserName) -> None:
+    trainer = a_trainer(TrainSettings(epochs=1, batch_size=8, optimiser=optimiser, learning_rate=0.01), machine=FLOAT16)
+    state = trainer.state()
+    state.data["scaler"]["scale"] = 2.0**100  # no gradient survives it: as many steps are skipped as it takes
+    trainer.restore(state)
+    before = {name: tensor.clone() for name, tensor in trainer.network.named_parameters()}
+
+    def watch(step: StepResult) -> None:
+        skipped = all(torch.equal(tensor, before[name]) for name, tensor in trainer.network.named_parameters())
+        assert skipped == (step.step <= 2)
+        if step.step == 2:
+            state = trainer.state()
+            state.data["scaler"]["scale"] = 1.0
+            trainer.restore(written_and_read(state))
+
+    assert trainer.run_epoch(watch) is not None
+    assert all(tensor.isfinite().all() for tensor in trainer.state().tensors.values())
+
+
+def look_and_leave(tf32: bool) -> None:
+    cudnn: Any = torch.backends.cudnn
+    with _same_convolutions():
+        assert (cudnn.benchmark, cudnn.deterministic) == (False, True)
+        assert cudnn.allow_tf32 == tf32
+        cudnn.allow_tf32 = not tf32  # by somebody else meanwhile
+        raise Interrupted
+
+
+def test_the_callers_settings_of_cudnn_are_given_back_and_those_of_others_left_alone() -> None:
+    cudnn: Any = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32
+    try:
+        for benchmark, deterministic, tf32 in product((False, True), repeat=3):
+            cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = benchmark, deterministic, tf32
+            with pytest.raises(Interrupted):
+                look_and_leave(tf32)
+            assert (cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == (benchmark, deterministic, not tf32)
+    finally:
+        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32 = before
+
+
 def test_a_training_loss_that_is_not_a_number_says_where_and_what_to_try() -> None:
     where = r"^the training loss in epoch 1, step 1 of 5 is nan at a learning rate of 0\.0006 \(the peak is 0\.015\); "
     what = "try a lower learning_rate, a clip_norm such as 1, or batch norm after the convolutions$"
@@ -301,5 +422,16 @@ def test_a_validation_loss_that_is_not_a_number_is_divergence_too() -> None:
 @pytest.mark.parametrize(("train", "validation", "batch_size"), [(2, 21, 8), (35, 2, 8), (35, 21, 2)])
 def test_every_process_needs_an_image(train: int, validation: int, batch_size: int) -> None:
     data = noise_splits(train, validation)
-    with pytest.raises(ArchbuilderError, match=r"^3 processes need at least an image each of every split and batch$"):
+    message = (
+        r"^3 processes need at least an image each of every split and every batch: "
+        rf"found {train} images to train and {validation} to validate, batches of {batch_size}; start fewer processes$"
+    )
+    with pytest.raises(ArchbuilderError, match=message):
         a_trainer(TrainSettings(batch_size=batch_size), data=data, processes=Processes(0, 3))
+
+
+@pytest.mark.parametrize("name", ["crop", "cutout"])
+def test_augmentation_leaves_something_of_every_image(name: str) -> None:
+    a_trainer(TrainSettings.model_validate({name: 5}))
+    with pytest.raises(ArchbuilderError, match=rf"^{name} 6: images are 6 x 6, expected at most 5$"):
+        a_trainer(TrainSettings.model_validate({name: 6}))
