@@ -1,6 +1,7 @@
-"""Numbers as people write them: `1.5M` is 1,500,000."""
+"""Numbers as people write them: `1.5M` is 1,500,000, and `60%` is a share of what there is."""
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(.*)")
 _EXPECTED = "expected a whole number, or one with a unit: 300k, 1.5M or 2G"
+_SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
+_MOST_PERCENT = 100_000
 
 
 def parse_amount(value: Any) -> int:
@@ -36,4 +39,40 @@ def parse_amount(value: Any) -> int:
     return amount
 
 
+@dataclass(frozen=True)
+class Share:
+    """A share of something that is not known yet.
+
+    Attributes:
+        percent: Above 0; 60 for `60%`.
+    """
+
+    percent: Decimal
+
+    def of(self, whole: int) -> int:
+        """Give the share of a count; a fraction of one is dropped."""
+        return int(self.percent * whole / 100)
+
+    def __str__(self) -> str:
+        return f"{self.percent.normalize():f}%"
+
+
+def parse_bound(value: Any) -> int | Share:
+    """Read a bound that is a count or, as `60%`, a share of what the baseline has.
+
+    Raises:
+        PydanticCustomError: It is something else; the message says what was expected.
+    """
+    match = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        if isinstance(value, str) and "%" in value:
+            raise PydanticCustomError("share", "expected a share of the baseline such as 60%")
+        return parse_amount(value)
+    percent = Decimal(match[1])
+    if not 0 < percent <= _MOST_PERCENT:
+        raise PydanticCustomError("share", f"expected a share above 0% and at most {_MOST_PERCENT:,}%")
+    return Share(percent)
+
+
+Bound = Annotated[int | Share, BeforeValidator(parse_bound, json_schema_input_type=int | str)]
 Amount = Annotated[int, BeforeValidator(parse_amount, json_schema_input_type=int | str)]

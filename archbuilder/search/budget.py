@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archbuilder.costs.quantities import QUANTITIES
+from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.search.amounts import Amount
+from archbuilder.search.amounts import Bound, Share
 
 Cost = Mapping[str, int]
 """An exact count for every key of `QUANTITIES`."""
@@ -28,13 +29,15 @@ def amounts_text(amounts: Cost) -> str:
 
 
 class Budget(BaseModel):
-    """Hard bounds: no candidate above any of them is ever built."""
+    """Hard bounds: no candidate above any of them is ever built. A share is one of what the baseline has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    macs: Amount | None = Field(None, description="The most multiply-adds of one image in evaluation, such as 1.5M.")
-    parameters: Amount | None = Field(None, description="The most trained numbers, heads not counted, such as 60k.")
-    activations: Amount | None = Field(
+    macs: Bound | None = Field(
+        None, description="The most multiply-adds of one image in evaluation, such as 1.5M, or 60% of the baseline's."
+    )
+    parameters: Bound | None = Field(None, description="The most trained numbers, heads not counted, such as 60k.")
+    activations: Bound | None = Field(
         None, description="The most values that convolutions and linear layers give for one image, such as 200k."
     )
 
@@ -45,10 +48,28 @@ class Budget(BaseModel):
             raise PydanticCustomError("flops", "expected macs in place of flops: one MAC is two FLOPs")
         return values
 
+    def resolved(self, baseline: Cost) -> "Budget":
+        """Give the same bounds as counts, now that it is known what shares are of.
+
+        Args:
+            baseline: What the spec as it is costs.
+
+        Raises:
+            ArchbuilderError: A share comes to less than 1.
+        """
+        shares = {name: bound for name in QUANTITIES if isinstance(bound := getattr(self, name), Share)}
+        counts = {name: share.of(baseline[name]) for name, share in shares.items()}
+        for name, count in counts.items():
+            if count < 1:
+                raise ArchbuilderError(f"{shares[name]} of {baseline[name]:,} {WORDS[name]} is less than 1")
+        return self.model_copy(update=counts)
+
     @property
     def limits(self) -> dict[str, int]:
-        """The bounds that are set, by quantity."""
-        return {name: limit for name in QUANTITIES if (limit := getattr(self, name)) is not None}
+        """The bounds that are set, by quantity; of a budget that is resolved."""
+        limits = {name: limit for name in QUANTITIES if (limit := getattr(self, name)) is not None}
+        assert all(isinstance(limit, int) for limit in limits.values())
+        return limits
 
     def excess(self, cost: Cost) -> dict[str, float]:
         """How far a cost is above each bound, as a share of it: 0.1 is ten percent too much, below 0 is within."""

@@ -81,7 +81,7 @@ class StudyFile(BaseModel):
     spec: str = Field(description="The spec: a path from the study's file, or the name of a shipped spec.")
     data: str = Field(description="The data set to train on: digits, or its format and its path from the study's file.")
     space: Any = Field(description="The widths to search, by patterns over the spec's sites.")
-    budget: Budget = Field(Budget(), description="Hard bounds on every candidate, such as {macs: 1.5M}.")
+    budget: Budget = Field(Budget(), description="Hard bounds on every candidate, such as {macs: 1.5M} or {macs: 60%}.")
     objective: Objective = Field(Objective(), description="What is best.")
     train: Annotated[TrainSettings, AfterValidator(_without_patience)] = Field(
         TrainSettings(), description="How each candidate is trained."
@@ -147,6 +147,8 @@ def load_study(name_or_path: str | Path) -> Study:
     space_node = root.get("space")
     lines = read_lines(space_node, problems) if space_node is not None else []
     spec = _load_spec(root, path, problems)
+    if spec is not None and isinstance(settings, StudyFile):
+        settings = _resolved(settings, spec, root, problems)
     space = _make_space(lines, spec, settings, root, problems)
     raise_if_any(problems)
     assert spec is not None
@@ -199,6 +201,17 @@ def _load_spec(root: Mapping, study: Path, problems: list[Problem]) -> NetworkSp
     notes = (f"looked for {beside}", f"shipped specs are {', '.join(known)}")
     problems.append(Problem(message, _place(root, "spec"), "spec", notes))
     return None
+
+
+def _resolved(
+    settings: StudyFile, spec: NetworkSpec, root: Mapping, problems: list[Problem]
+) -> StudyFile | list[Problem]:
+    """Make counts of the shares of a budget."""
+    try:
+        return settings.model_copy(update={"budget": settings.budget.resolved(cost_of(spec.plan()))})
+    except ArchbuilderError as error:
+        problems.append(Problem(str(error), _place(root, "budget"), "budget"))
+        return problems
 
 
 def _make_space(

@@ -1,4 +1,5 @@
 import re
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,31 @@ def test_a_budget_allows_what_equals_it_and_no_more() -> None:
     assert not budget.allows({"macs": 1001, "parameters": 50})
     assert not budget.allows({"macs": 1000, "parameters": 51})
     assert budget.excess({"macs": 1500, "parameters": 25}) == {"macs": 0.5, "parameters": -0.5}
+
+
+@given(st.integers(1, 10**9), st.integers(1, 10**15))
+def test_a_share_is_of_the_baseline_and_exact(hundredths: int, whole: int) -> None:
+    percent = Decimal(hundredths) / 100 % 1000 + 1
+    budget = Budget.model_validate({"macs": f"{percent}%", "parameters": 50})
+    resolved = budget.resolved({"macs": whole * 100, "parameters": 7, "activations": 7})
+    assert resolved.limits == {"macs": int(percent * 100 * whole / 100), "parameters": 50}
+    assert resolved.limits["macs"] <= percent * whole < resolved.limits["macs"] + 1
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("0%", "expected a share above 0%"),
+        ("100001%", "expected a share above 0% and at most 100,000%"),
+        ("60 %%", "expected a share of the baseline such as 60%"),
+        ("1.5M%", "expected a share of the baseline such as 60%"),
+        ("-5%", "expected a share of the baseline such as 60%"),
+    ],
+)
+def test_what_is_no_share_is_said(written: str, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Budget.model_validate({"macs": written})
+    assert caught.value.errors()[0]["msg"].startswith(message)
 
 
 def test_without_bounds_everything_is_allowed() -> None:

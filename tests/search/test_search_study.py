@@ -107,6 +107,17 @@ def test_a_budget_that_nothing_can_meet_is_an_error_before_anything_else(tmp_pat
     assert a_study(tmp_path, changed("20k", "3984")).settings.budget.limits == {"macs": 3984}
 
 
+def test_a_share_of_the_baseline_bounds_too(tmp_path: Path) -> None:
+    study = a_study(tmp_path, changed("20k", "60%, parameters: 150.5 %"))
+    own = study.spec.plan()
+    assert (own.macs, own.parameters) == (11_616, 870)
+    assert study.settings.budget.limits == {"macs": 6_969, "parameters": 1_309}
+    with pytest.raises(SpecError, match=r"no candidate is within it: the smallest of this space has 3,984 MACs"):
+        a_study(tmp_path, changed("20k", "20%"))
+    with pytest.raises(SpecError, match=r"6:9  budget\n.*\n.*0\.001% of 11,616 MACs is less than 1"):
+        a_study(tmp_path, changed("20k", "0.001%"))
+
+
 def test_both_quantities_bound(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"the smallest of this space has 3,984 MACs and 326 parameters"):
         a_study(tmp_path, changed("macs: 20k", "macs: 20k, parameters: 100"))
