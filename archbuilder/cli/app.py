@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, __version__
-from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, specs, train
+from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, train
 
 app = typer.Typer(
     name="archbuilder",
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, build, flops, lint, train, evaluate, search, diff, specs, schema):
+for command in (check, build, flops, lint, train, evaluate, space, search, diff, specs, schema):
     command.register(app)
 
 

@@ -10,6 +10,7 @@ from archbuilder.search.record import Outcome, Tally, TrialRecord
 from archbuilder.search.result import Row, StudyResult
 from archbuilder.search.run import run_study
 from archbuilder.search.study import Study, load_study
+from archbuilder.search.survey import Survey, survey
 
 __all__ = [
     "BaselineEnded",
@@ -21,9 +22,11 @@ __all__ = [
     "Study",
     "StudyOpened",
     "StudyResult",
+    "Survey",
     "Tally",
     "TrialEnded",
     "TrialRecord",
     "load_study",
     "run_study",
+    "survey",
 ]

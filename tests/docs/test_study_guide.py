@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_readme import commands, pattern, run
 
 from archbuilder.search import load_study
 from archbuilder.search.study import SearchSettings
@@ -26,6 +27,13 @@ def test_the_study_runs_and_its_weights_load(tmp_path: Path, monkeypatch: pytest
     exec(compile(code, "study.md", "exec"), names)
     assert names["result"].best_spec == Path("runs/my-widths/best.yaml")
     assert names["best"].cost["macs"] <= 1_200_000
+
+
+def test_the_space_is_what_is_shown(tmp_path: Path) -> None:
+    (study,), (console,) = blocks("yaml"), blocks("console")
+    (tmp_path / "my_widths.yaml").write_text(study)
+    ((command, output),) = commands(console)
+    assert re.fullmatch(pattern(output, varies=False), run(command, tmp_path))
 
 
 def test_the_table_is_that_of_the_settings() -> None:

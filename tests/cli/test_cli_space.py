@@ -1,0 +1,44 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from search.tiny_studies import STUDY, write_study
+
+from archbuilder.search import load_study, survey
+
+Run = Callable[..., CompletedProcess[str]]
+
+
+def test_a_space_is_shown_before_anything_is_trained(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archbuilder.search.study.load_data", None)
+    path = write_study(tmp_path)
+    done = run("space", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[:3] == [
+        "tiny-widths 6 sites · 46,656 candidates of tiny",
+        "site baseline widths",
+        "mix.1x1 4 2 to 12 by 2",
+    ]
+    assert "smallest baseline largest budget" in lines
+    assert any(line.startswith("MACs 4.0 k 11.6 k ") and line.endswith(" 20.0 k") for line in lines)
+    assert lines[-1].startswith("within the budget: ")
+    assert lines[-1].endswith("of 10,000 drawn at random")
+
+
+def test_json_is_for_scripts(run: Run, tmp_path: Path) -> None:
+    path = write_study(tmp_path, STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.3x3": [4, 8]'))
+    found = json.loads(run("space", str(path), "--json").stdout)
+    expected = survey(load_study(path))
+    assert found["sites"] == {"mix.3x3": {"baseline": 4, "widths": [4, 8]}}
+    assert (found["candidates"], found["priced"], found["inside"]) == (2, 2, expected.inside)
+    assert (found["smallest"], found["budget"]) == (expected.smallest, {"macs": 20_000})
+
+
+def test_a_small_space_says_all(run: Run, tmp_path: Path) -> None:
+    path = write_study(tmp_path, STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.*": [0, 4]'))
+    last = run("space", str(path)).stdout.splitlines()[-1]
+    assert " % of all candidates; " in last
+    assert last.rstrip().endswith("% are no networks")
