@@ -48,7 +48,8 @@ class TrainSettings(BaseModel):
     """
 
     # Strict, so that `epochs: true` and `batch_size: "128"` are mistakes and not numbers.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    # Built when it is first used: commands that train nothing read the names of its fields alone.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
     epochs: int = Field(default=8, ge=1, le=10_000, description="How many times every training image is seen.")
     batch_size: int = Field(

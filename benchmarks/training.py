@@ -16,11 +16,11 @@ from benchmarks.tutorial_loop import TutorialLoop
 DATA = "idx:/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
 EPOCHS = 4
 _WHY = """\
-Nine tenths of the loop are the network's own forward and backward pass, where channels_last gains a factor of 1.3 to 1.4
-on channels as few as these: torch's batch norm in this layout takes 1.4 times as long with two threads as with one where
-a map has fewer than 16 channels, whose sums then share cache lines between the threads. Tried, and not enough: memory
-that is kept between steps (no gain), norms on one thread (none), norms over wider views of the same memory (8 %), threads
-that wait actively (none)."""
+Nine tenths of the loop are the network's own forward and backward pass, where channels_last gains a factor of 1.3 to
+1.4 on channels as few as these: torch's batch norm in this layout takes 1.4 times as long with two threads as with one
+where a map has fewer than 16 channels, whose sums then share cache lines between the threads. Tried, and not enough:
+memory that is kept between steps (no gain), norms on one thread (none), norms over wider views of the same memory
+(8 %), threads that wait actively (none)."""
 
 
 class Compared(NamedTuple):
