@@ -3,7 +3,6 @@
 Commands import what they need when they run, so that `archbuilder check` never waits for torch.
 """
 
-import os
 import sys
 from typing import Annotated
 
@@ -44,8 +43,6 @@ def options(
 
 def run() -> None:
     """Run the command line; what goes wrong becomes a message and an exit status."""
-    # Looking for pydantic's plugins reads the metadata of every installed package; this program needs none of them.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     debug = "--debug" in sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
