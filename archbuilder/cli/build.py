@@ -29,7 +29,6 @@ def build(
 
     from archbuilder.primitives import shape_text  # noqa: PLC0415
     from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
-    from archbuilder.spec.writing import write_whole  # noqa: PLC0415
 
     torch.manual_seed(seed)
     started = time.perf_counter()
@@ -44,8 +43,7 @@ def build(
     screen.print(layer_table(plan), totals(plan), sep="\n")
     screen.print(f"built in {seconds * 1000:.0f} ms; one forward pass checked: {shape_text(tuple(logits.shape))}")
     if output is not None:
-        from safetensors.torch import save_file  # noqa: PLC0415
+        from archbuilder.modules.saving import save_tensors  # noqa: PLC0415
 
-        tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
-        write_whole(output, lambda path: save_file(tensors, path, metadata={"spec": loaded.text}))
+        save_tensors(output, network.state_dict(), {"spec": loaded.text})
         screen.print(f"weights saved: {output}", markup=False, soft_wrap=True)

@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from archbuilder.data.decode import Target, read_image
 from archbuilder.errors import ArchbuilderError
-from archbuilder.modules import Network, build_network
+from archbuilder.modules import Network
+from archbuilder.modules.saving import save_tensors, trained_network
 from archbuilder.runs.setup import RunSetup
-from archbuilder.spec.writing import write_whole
 from archbuilder.training import EpochResult, TrainerState
 
 _KEY = "archbuilder_run"  # of the header's JSON
@@ -64,17 +63,12 @@ class Checkpoint:
         return replace(self, state=TrainerState(self.weights, {}))
 
     def network(self) -> Network:
-        """Build the network with its weights, in evaluation mode and without auxiliary heads' say in it.
+        """Build the network with its weights, in evaluation mode.
 
         Raises:
             ArchbuilderError: The weights are not those of the spec.
         """
-        network = build_network(self.setup.load_spec().plan(), initialised=False)
-        try:
-            network.load_state_dict(self.weights)
-        except RuntimeError as error:
-            raise ArchbuilderError(f"the weights of the checkpoint are not those of its spec: {error}") from None
-        return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return trained_network(self.setup.load_spec().plan(), self.weights)
 
     def save(self, path: Path) -> None:
         """Write the checkpoint, whole or not at all.
@@ -87,17 +81,16 @@ class Checkpoint:
             "history": [result.as_data() for result in self.history],
             "state": self.state.data,
         }
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state.tensors.items()}
-        data = save(tensors, metadata={_KEY: json.dumps(header)})
-        write_whole(path, lambda place: _write(place, data))
+        save_tensors(path, self.state.tensors, {_KEY: json.dumps(header)})
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path | str) -> Checkpoint:
     """Read a checkpoint: a file, or the folder of a run, whose best epoch is meant.
 
     Raises:
         ArchbuilderError: There is none, it is damaged, or it was not written by `archbuilder train`.
     """
+    path = Path(path)
     if path.is_dir():
         path = path / BEST
     if not path.is_file():
@@ -124,10 +117,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (ValidationError, ValueError, TypeError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise ArchbuilderError(f"{path}: its header is not what this version of archbuilder writes: {first}") from None
-
-
-def _write(place: Path, data: bytes) -> None:
-    place.write_bytes(data)  # not by safetensors itself, which writes a file of another name first
 
 
 BEST, LAST = "best.safetensors", "last.safetensors"

@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from archbuilder.data import DataSplits, check_fits
-from archbuilder.modules import Network, build_network
+from archbuilder.modules import Network
+from archbuilder.modules.saving import save_tensors, trained_network
 from archbuilder.plan.plan import Plan
 from archbuilder.search.study import Study
-from archbuilder.spec.writing import write_whole
 from archbuilder.training import EpochResult, Machine, TrainResult, evaluate, first_network, train
 
 
@@ -70,9 +70,7 @@ class Fitter:
         images = self.data.open_test()
         accuracies = []
         for plan, weights in trained:
-            network = build_network(plan, initialised=False)
-            network.load_state_dict(load_file(weights))
-            network.eval().to(self._machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = trained_network(plan, load_file(weights)).to(self._machine.device)
             found = evaluate(
                 network, images, self.data.normaliser, self._settings.train.batch_size, machine=self._machine
             )
@@ -105,9 +103,7 @@ class WeightsFolder:
     def save(self, number: int | None, network: Network) -> None:
         """Write the weights of a trial, or of the baseline for None, whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Training leaves convolutions in channels_last, which safetensors does not store.
-        tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
-        write_whole(self.path(number), lambda path: save_file(tensors, path))
+        save_tensors(self.path(number), network.state_dict())
 
     def keep_only(self, numbers: set[int]) -> None:
         """Remove the weights of every trial but these."""

@@ -38,9 +38,14 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all, as UTF-8, its line ends as they are."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file of bytes whole or not at all."""
 
     def write(place: Path) -> None:
-        place.write_bytes(text.encode())
+        place.write_bytes(data)
 
     write_whole(path, write)
 

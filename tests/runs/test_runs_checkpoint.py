@@ -141,7 +141,7 @@ def test_the_best_checkpoint_in_the_place_of_the_last(folder: Path) -> None:
 def test_weights_of_another_network(folder: Path) -> None:
     path = folder / "best.safetensors"
     rewritten(path, lambda values: values["setup"].update(spec=SPEC.replace("out: 4, kernel: 3", "out: 4, kernel: 5")))
-    with pytest.raises(ArchbuilderError, match="the weights of the checkpoint are not those of its spec: Error"):
+    with pytest.raises(ArchbuilderError, match="the weights are not those of tiny: Error"):
         read_checkpoint(path).network()
 
 
