@@ -1,21 +1,19 @@
 """A running study on the screen: redrawn in place on a terminal, a line a trial elsewhere."""
 
-from types import TracebackType
-from typing import Self
-
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from archbuilder.report.numbers import plural, short
 from archbuilder.report.search_standing import Standing
+from archbuilder.report.view import View
 from archbuilder.search import BaselineEnded, Event, Outcome, StudyOpened, Tally, TrialEnded, TrialRecord
 from archbuilder.search.budget import WORDS, cost_of
 
 _BAR = 24  # cells of a bar that is all trials
 
 
-class SearchView:
+class SearchView(View):
     """Shows nothing; the others show what they are told.
 
     Attributes:
@@ -24,16 +22,8 @@ class SearchView:
 
     def __init__(self, console: Console) -> None:
         """Show on a console."""
+        super().__init__(console)
         self.standing = Standing()
-        self.console = console
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the console as it is."""
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -69,13 +59,11 @@ class LiveView(SearchView):
         super().__init__(console)
         self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=4)
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """Start drawing."""
         self._live.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
         """Leave the last state on the screen."""
         self._live.stop()
 

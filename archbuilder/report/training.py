@@ -1,8 +1,5 @@
 """A training run on the screen: a line for each epoch, and on a terminal a bar for the one under way."""
 
-from types import TracebackType
-from typing import Self
-
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -10,25 +7,18 @@ from rich.text import Text
 
 from archbuilder.primitives import shape_text
 from archbuilder.report.numbers import plural, short
+from archbuilder.report.view import View
 from archbuilder.runs import EpochEnded, Event, RunOpened, StepTaken
 from archbuilder.training import EpochResult, StepResult
 
 
-class TrainView:
+class TrainView(View):
     """Prints a heading, and a line for each epoch."""
 
     def __init__(self, console: Console) -> None:
         """Show on a console."""
-        self.console = console
+        super().__init__(console)
         self._epochs, self._images, self._batch_size = 0, 0, 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave what is on the screen."""
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -69,13 +59,11 @@ class LiveTrainView(TrainView):
         )
         self._task: TaskID | None = None
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """Start drawing."""
         self._bar.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
         """Take the bar away."""
         self._bar.stop()
 
