@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archbuilder.data.decode import Pixels, Target, read_image
+from archbuilder.data.files import reading
 from archbuilder.data.images import Batch, ImageSet
 from archbuilder.errors import ArchbuilderError
 
@@ -74,7 +75,9 @@ class FileImages:
         """Give a text that files of other names or sizes, other labels or another order would not give."""
         digest = sha256(self.labels.numpy().tobytes())
         for path in self.paths:
-            digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode(errors="surrogateescape"))
+            with reading(path):
+                size = path.stat().st_size
+            digest.update(f"{path.parent.name}/{path.name} {size}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
     def held(self) -> ImageSet:
@@ -106,8 +109,8 @@ class FileImages:
         )
         try:
             with _signals_wait():
-                reading = iter(loader)
-            yield from reading
+                batches = iter(loader)
+            yield from batches
         except RuntimeError as error:
             reason = "a process that reads images ended unexpectedly, perhaps for want of memory"
             raise ArchbuilderError(f"{reason}; ask for fewer of them (there are {workers}): {error}") from error

@@ -5,12 +5,11 @@ import inspect
 from collections.abc import Sized
 from typing import Any, cast
 
-from archbuilder.data.address import Address, expanded
+from archbuilder.data.address import USUAL_ROOT, Address, expanded
 from archbuilder.data.raw import RawData
 from archbuilder.data.samples import gather
 from archbuilder.errors import ArchbuilderError, did_you_mean
 
-_ROOT = "data"
 _GIVEN = ("root", "train", "split", "download")  # the arguments we know how to give
 
 
@@ -24,7 +23,7 @@ def load_torchvision(address: Address) -> RawData:
     maker = getattr(library, name)
     parameters = inspect.signature(maker).parameters
     _check_needs(address, parameters)
-    arguments: dict[str, Any] = {"root": str(expanded(root or _ROOT))} if "root" in parameters else {}
+    arguments: dict[str, Any] = {"root": str(expanded(root or USUAL_ROOT))} if "root" in parameters else {}
     anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     if "download" in parameters or (address.download and anything):
         arguments["download"] = address.download

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 
 from archbuilder.data import Images, check_fits, load_data
-from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.checkpoint import read_checkpoint
 from archbuilder.runs.memory import free_memory, is_out_of_memory
 from archbuilder.runs.memory_advice import advice_to_measure
@@ -36,7 +35,7 @@ class Measured:
 
 
 def evaluate_checkpoint(
-    path: Path,
+    path: Path | str,
     data: str | None = None,
     *,
     split: str = "test",
@@ -70,7 +69,7 @@ def evaluate_checkpoint(
     if data is None:
         setup.check_data(loaded)
     else:
-        _check_order(address, loaded.class_names, setup.class_names)
+        setup.check_classes(loaded)
     others: dict[str, Images] = {"train": loaded.train, "validation": loaded.validation}
     images = loaded.open_test() if split == "test" else others[split]
     at_once, room = batch_size or setup.settings.batch_size, free_memory(machine.device)
@@ -87,13 +86,3 @@ def evaluate_checkpoint(
             raise advice_to_measure(plan, min(at_once, len(images)), machine, room) from error
         raise
     return Measured(setup, len(checkpoint.history), address, split, loaded.class_names, found)
-
-
-def _check_order(address: str, found: tuple[str, ...], trained: tuple[str, ...]) -> None:
-    """Check that classes of the same names have the same labels; other names may be another's for the same."""
-    if found != trained and sorted(found) == sorted(trained):
-        place = next(index for index, pair in enumerate(zip(found, trained, strict=True)) if pair[0] != pair[1])
-        raise ArchbuilderError(
-            f"{address}: its classes are those of the training in another order: label {place} is {found[place]!r}, "
-            f"and was {trained[place]!r}"
-        )

@@ -69,7 +69,6 @@ class RunFolder:
                 f"{self.path}: holds a run already\n"
                 f"  archbuilder train --resume {self.path} goes on with it; --run FOLDER keeps another one elsewhere"
             )
-
         others = [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
         if others and _LOCK not in others:
             raise ArchbuilderError(

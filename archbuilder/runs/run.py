@@ -86,9 +86,12 @@ def resume_run(
     _check(spec, loaded)
     if data is None:
         setup.check_data(loaded)
+    else:
+        setup.check_classes(loaded)
     # The run's own normaliser, as its network knows it.
     loaded = replace(loaded, normaliser=setup.normaliser)
-    setup = setup.model_copy(update={"data": loaded.name, "fingerprints": loaded.fingerprints()})
+    found = {"data": loaded.name, "class_names": loaded.class_names, "fingerprints": loaded.fingerprints()}
+    setup = setup.model_copy(update=found)
     with joined(machine.device) as processes:
         return RunUnderWay(setup, spec, loaded, place, machine, processes, observe).go_on(checkpoint)
 

@@ -69,20 +69,32 @@ class RunSetup(BaseModel):
         Raises:
             ArchbuilderError: It is not; the message says what differs and what to do.
         """
+        self.check_classes(data)
+        found = []
         if data.class_names != self.class_names:
-            gone = [name for name in self.class_names if name not in data.class_names]
-            new = [name for name in data.class_names if name not in self.class_names]
-            found = [f"the classes were {', '.join(gone) or 'in another order'} and are {', '.join(new) or 'the same'}"]
-        else:
-            found = [
-                _difference(purpose, was, now)
-                for (purpose, was), now in zip(self.fingerprints.items(), data.fingerprints().values(), strict=True)
-                if was != now
-            ]
+            gone = ", ".join(name for name in self.class_names if name not in data.class_names)
+            new = ", ".join(name for name in data.class_names if name not in self.class_names)
+            found = [f"classes that were there: {gone}", f"classes that are there now: {new}"]
+        now = data.fingerprints()
+        found += [_difference(part, was, now[part]) for part, was in self.fingerprints.items() if was != now[part]]
         if found:
             lines = [f"{data.name}: the images are no longer those that the run began with", *found]
             lines.append(f"put them back, or take them all the same: --data {data.name}")
             raise ArchbuilderError("\n  ".join(lines))
+
+    def check_classes(self, data: DataSplits) -> None:
+        """Check that classes of the same names have the same labels; other names may be another's for the same.
+
+        Raises:
+            ArchbuilderError: The data set has the classes of the run in another order.
+        """
+        found, own = data.class_names, self.class_names
+        if found != own and sorted(found) == sorted(own):
+            place = next(index for index, pair in enumerate(zip(found, own, strict=True)) if pair[0] != pair[1])
+            raise ArchbuilderError(
+                f"{data.name}: its classes are those of the training in another order: label {place} is "
+                f"{found[place]!r}, and was {own[place]!r}"
+            )
 
     def load_spec(self) -> NetworkSpec:
         """Read the spec.

@@ -62,7 +62,8 @@ def evaluate(
         network: Takes N x C x H x W and gives logits, N x classes, in evaluation mode.
         images: At least one image.
         normalise: What the images pass before the network sees them.
-        batch_size: How many images run at once; it decides memory and speed, and of the outcome only rounding.
+        batch_size: How many images run at once, in all processes together; it decides memory and speed, and of the
+            outcome only rounding.
         machine: Where the network is.
         processes: Who else has a part of the images; all get the outcome of all.
     """
@@ -71,7 +72,7 @@ def evaluate(
     network.eval()
     tally = None
     try:
-        order = torch.split(processes.share(torch.arange(len(images))), batch_size)
+        order = torch.split(processes.share(torch.arange(len(images))), max(1, batch_size // processes.count))
         for batch in images.batches(order, workers=machine.workers):
             with machine.autocast():
                 logits = network(normalise(batch.images.to(machine.device)))  # N x classes

@@ -125,7 +125,7 @@ class Trainer:
             self.measured,
             self._validation,
             self._normaliser,
-            max(1, self._settings.batch_size // self._processes.count),
+            self._settings.batch_size,
             machine=self._machine,
             processes=self._processes,
         )

@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -422,6 +423,25 @@ def test_a_run_goes_on_where_its_images_lie_now(tmp_path: Path) -> None:
     assert finished.setup.data == f"npz:{tmp_path / 'moved.npz'}"
     check_equal(tmp_path / "run", tmp_path / "whole")
     assert evaluate_checkpoint(tmp_path / "run").data == f"npz:{tmp_path / 'moved.npz'}"
+
+
+def test_classes_are_told_apart_by_name_when_a_run_goes_on(tmp_path: Path) -> None:
+    names = tuple("0123456789")
+    begin(tmp_path / "run", observe=Stopper(2, 1))
+
+    def go_on_with(*found: str, data: str | None = None) -> RunResult:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(SOURCES, "digits", lambda address: replace(few(address), class_names=found))
+            return resume_run(tmp_path / "run", data=data)
+
+    swapped = (*names[:8], "9", "8")
+    for data in (None, "digits"):  # nobody may take one class for another, not even who names the data
+        with pytest.raises(ArchbuilderError, match="in another order: label 8 is '9', and was '8'"):
+            go_on_with(*swapped, data=data)
+    renamed = (*names[:9], "nine")
+    with pytest.raises(ArchbuilderError, match="classes that were there: 9\n  classes that are there now: nine\n  put"):
+        go_on_with(*renamed)
+    assert go_on_with(*renamed, data="digits").setup.class_names == renamed
 
 
 def test_data_that_is_gone(tmp_path: Path) -> None:
