@@ -75,4 +75,3 @@ def parse_bound(value: Any) -> int | Share:
 
 
 Bound = Annotated[int | Share, BeforeValidator(parse_bound, json_schema_input_type=int | str)]
-Amount = Annotated[int, BeforeValidator(parse_amount, json_schema_input_type=int | str)]

@@ -1,17 +1,18 @@
 import re
 from decimal import Decimal
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from archbuilder.search.amounts import UNITS, Amount
+from archbuilder.search.amounts import UNITS, parse_amount
 from archbuilder.search.budget import Budget, amounts_text
 
 
 class Bound(BaseModel):
-    value: Amount
+    value: Annotated[int, BeforeValidator(parse_amount)]
 
 
 def parse(value: object) -> int:
