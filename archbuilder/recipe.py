@@ -42,9 +42,9 @@ class Schedule(StrEnum):
 class TrainSettings(BaseModel):
     """How a network is trained: the `train:` mapping of a study, the options of `archbuilder train`.
 
-    The defaults were measured in 8 epochs of the digits on four small networks, with and without inception blocks and
-    batch norm. AdamW was ahead of SGD with Nesterov momentum on each: 98.9 to 98.8 % and 99.4 to 98.5 % of the
-    validation images with batch norm, 93.7 to 45.9 % and 90.5 to 34.3 % without.
+    The defaults were measured in 8 epochs of the digits on inception_digits, as means over three seeds. With batch norm
+    AdamW told 98.6 % of the validation images right and SGD 99.0 % (98.1 % at half its default rate, 99.0 % at twice).
+    Without, AdamW told 94.6 %, where SGD diverged at its default and told 76.3 % at a quarter of it: hence AdamW.
     """
 
     # Strict, so that `epochs: true` and `batch_size: "128"` are mistakes and not numbers.

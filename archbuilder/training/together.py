@@ -57,7 +57,7 @@ def in_parallel(network: nn.Module) -> nn.Module:
     Its buffers need not be sent around: they are the same in all processes, which see the whole batch's statistics.
     """
     known = inspect.signature(DistributedDataParallel).parameters
-    unsent = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
+    unsent = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # of older torch
     options: dict[str, Any] = {unsent: False}
     return DistributedDataParallel(network, **options)
 
