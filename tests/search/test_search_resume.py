@@ -67,7 +67,8 @@ def test_a_study_that_goes_on_longer_proposes_what_a_longer_one_does(tmp_path: P
 def test_a_finished_study_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = a_study(tmp_path)
     run(study, tmp_path, trials=2)
-    monkeypatch.setattr(fitting, "build_network", None)
+    for builds in ("first_network", "trained_network"):  # to be trained, to be measured
+        monkeypatch.setattr(fitting, builds, None)
     _, trials = run(study, tmp_path, trials=2)
     assert trials == []
 
