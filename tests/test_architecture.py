@@ -24,7 +24,7 @@ ROAD = (
     "training",
     "network_spec",  # the library's face: what comes before it works on documents and plans
     "runs",
-    "search",
+    "searching",
     "report",
     "cli",
 )

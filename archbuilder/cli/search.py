@@ -36,7 +36,7 @@ def search(
     from archbuilder.report.numbers import plural  # noqa: PLC0415
     from archbuilder.report.search import search_view  # noqa: PLC0415
     from archbuilder.report.search_table import result_table  # noqa: PLC0415
-    from archbuilder.search import load_study, run_study  # noqa: PLC0415
+    from archbuilder.searching import load_study, run_study  # noqa: PLC0415
     from archbuilder.training import choose_machine  # noqa: PLC0415
 
     loaded = load_study(study)

@@ -7,8 +7,8 @@ from rich.text import Text
 from archbuilder.report.numbers import plural, short
 from archbuilder.report.search_standing import Standing
 from archbuilder.report.view import View
-from archbuilder.search import BaselineEnded, Event, Outcome, StudyOpened, Tally, TrialEnded, TrialRecord
-from archbuilder.search.budget import WORDS, cost_of
+from archbuilder.searching import BaselineEnded, Event, Outcome, StudyOpened, Tally, TrialEnded, TrialRecord
+from archbuilder.searching.budget import WORDS, cost_of
 
 _BAR = 24  # cells of a bar that is all trials
 

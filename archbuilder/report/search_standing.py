@@ -2,7 +2,7 @@
 
 import time
 
-from archbuilder.search import (
+from archbuilder.searching import (
     BaselineEnded,
     EpochEnded,
     Event,

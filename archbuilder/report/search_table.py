@@ -6,7 +6,7 @@ from rich.text import Text
 
 from archbuilder.report.numbers import percent, plural, short
 from archbuilder.report.search import tally_line
-from archbuilder.search import Outcome, Row, StudyResult
+from archbuilder.searching import Outcome, Row, StudyResult
 
 
 def result_table(result: StudyResult) -> RenderableType:

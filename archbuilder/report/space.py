@@ -10,8 +10,8 @@ from rich.text import Text
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.report.numbers import plural, short
 from archbuilder.report.search import candidates_text
-from archbuilder.search.budget import WORDS, Cost
-from archbuilder.search.survey import Survey
+from archbuilder.searching.budget import WORDS, Cost
+from archbuilder.searching.survey import Survey
 
 
 def space_report(found: Survey) -> RenderableType:

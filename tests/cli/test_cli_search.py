@@ -4,12 +4,12 @@ from subprocess import CompletedProcess
 
 import pytest
 import torch
-from search.tiny_studies import STUDY, few_digits, write_study
+from searching.tiny_studies import STUDY, few_digits, write_study
 
 from archbuilder.data import SOURCES
 from archbuilder.recipe import Precision
-from archbuilder.search import Outcome, StudyOpened, Tally, load_study
-from archbuilder.search.events import Observer
+from archbuilder.searching import Outcome, StudyOpened, Tally, load_study
+from archbuilder.searching.events import Observer
 from archbuilder.training import Machine
 
 Run = Callable[..., CompletedProcess[str]]
@@ -82,7 +82,7 @@ def test_an_interrupt_says_what_is_saved(
         observe(StudyOpened(load_study(study), 40, Tally({Outcome.FINISHED: finished}), None, None))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("archbuilder.search.run_study", interrupted)
+    monkeypatch.setattr("archbuilder.searching.run_study", interrupted)
     done = run("search", str(study))
     assert done.returncode == 130
     assert done.stdout.splitlines()[-1] == f"stopping: {saved}; run the same command to go on"
@@ -110,7 +110,7 @@ def test_the_machine_is_the_one_that_was_asked_for(
         asked.append(more["machine"])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("archbuilder.search.run_study", note)
+    monkeypatch.setattr("archbuilder.searching.run_study", note)
     assert run("search", str(study), "--device", "cpu", "--precision", "bfloat16").returncode == 130
     assert [(found.device, found.precision) for found in asked if isinstance(found, Machine)] == [
         (torch.device("cpu"), Precision.BFLOAT16)

@@ -4,15 +4,15 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from search.tiny_studies import STUDY, write_study
+from searching.tiny_studies import STUDY, write_study
 
-from archbuilder.search import load_study, survey
+from archbuilder.searching import load_study, survey
 
 Run = Callable[..., CompletedProcess[str]]
 
 
 def test_a_space_is_shown_before_anything_is_trained(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archbuilder.search.study.load_data", None)
+    monkeypatch.setattr("archbuilder.searching.study.load_data", None)
     path = write_study(tmp_path)
     done = run("space", str(path))
     assert (done.returncode, done.stderr) == (0, "")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from test_readme import commands, pattern, run
 
-from archbuilder.search import load_study
-from archbuilder.search.study import SearchSettings
+from archbuilder.searching import load_study
+from archbuilder.searching.study import SearchSettings
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "study.md").read_text()
 

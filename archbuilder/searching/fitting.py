@@ -12,7 +12,7 @@ from archbuilder.data import DataSplits, check_fits
 from archbuilder.modules import Network
 from archbuilder.modules.saving import save_tensors, trained_network
 from archbuilder.plan.plan import Plan
-from archbuilder.search.study import Study
+from archbuilder.searching.study import Study
 from archbuilder.training import EpochResult, Machine, TrainResult, evaluate, first_network, train
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archbuilder.search.record import Tally, TrialRecord
-from archbuilder.search.study import Study
+from archbuilder.searching.record import Tally, TrialRecord
+from archbuilder.searching.study import Study
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 from archbuilder.report.search import LineView, LiveView, SearchView, candidates_text, search_view, trial_line
 from archbuilder.report.search_standing import Standing
 from archbuilder.report.search_table import result_table
-from archbuilder.search import (
+from archbuilder.searching import (
     BaselineEnded,
     EpochEnded,
     Outcome,
@@ -21,7 +21,7 @@ from archbuilder.search import (
     TrialEnded,
     TrialRecord,
 )
-from search.tiny_studies import a_study
+from searching.tiny_studies import a_study
 
 COST = {"macs": 1_120_000, "parameters": 51_020}
 FINISHED = TrialRecord(19, {}, Outcome.FINISHED, COST, (0.5, 0.981), 4.04)

@@ -15,9 +15,9 @@ from archbuilder.data import DataSplits, check_address, load_data
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean, raise_if_any
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
-from archbuilder.search.budget import Budget, amounts_text, cost_of
-from archbuilder.search.rules import Line, read_lines
-from archbuilder.search.space import Space, make_space
+from archbuilder.searching.budget import Budget, amounts_text, cost_of
+from archbuilder.searching.rules import Line, read_lines
+from archbuilder.searching.space import Space, make_space
 from archbuilder.spec.nodes import Mapping, describe, location, plain
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_names

@@ -8,8 +8,8 @@ import torch
 
 from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address
-from archbuilder.search import Event, Observer, Study, StudyResult, TrialEnded, TrialRecord, load_study, run_study
-from archbuilder.search.events import ignore
+from archbuilder.searching import Event, Observer, Study, StudyResult, TrialEnded, TrialRecord, load_study, run_study
+from archbuilder.searching.events import ignore
 
 _ALL_DIGITS = SOURCES["digits"]
 

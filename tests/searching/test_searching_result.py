@@ -6,10 +6,10 @@ from safetensors.torch import load_file
 
 import archbuilder
 from archbuilder.data import DataSplits, Images
-from archbuilder.search import Outcome, Row, StudyResult, Tally
-from archbuilder.search.budget import cost_of
-from archbuilder.search.loop import KEPT
-from search.tiny_studies import SPEC, STUDY, a_study, run
+from archbuilder.searching import Outcome, Row, StudyResult, Tally
+from archbuilder.searching.budget import cost_of
+from archbuilder.searching.loop import KEPT
+from searching.tiny_studies import SPEC, STUDY, a_study, run
 
 ONE_EPOCH = STUDY.replace("epochs: 3", "epochs: 1")
 
@@ -47,7 +47,7 @@ def test_a_finished_study_is_shown_without_its_data_and_its_weights(
     first, _ = run(study, tmp_path, trials=2)
     for path in (first.folder / "weights").iterdir():
         path.unlink()
-    monkeypatch.setattr("archbuilder.search.study.load_data", None)
+    monkeypatch.setattr("archbuilder.searching.study.load_data", None)
     assert run(study, tmp_path, trials=2)[0].best == first.best
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
-from archbuilder.search.budget import cost_of
-from archbuilder.search.study import Study
+from archbuilder.searching.budget import cost_of
+from archbuilder.searching.study import Study
 
 _SHOWN = 8  # differences that are listed
 

@@ -7,8 +7,8 @@ from math import prod
 from archbuilder.errors import Problem
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
-from archbuilder.search.globs import GlobError, match_sites
-from archbuilder.search.rules import Line, Widths, widths_text
+from archbuilder.searching.globs import GlobError, match_sites
+from archbuilder.searching.rules import Line, Widths, widths_text
 from archbuilder.spec.document import SpecDocument
 
 _SHOWN = 3  # sites that a message lists

@@ -11,9 +11,9 @@ import archbuilder
 from archbuilder.data import SOURCES
 from archbuilder.recipe import Precision, TrainSettings
 from archbuilder.runs import read_checkpoint, train_spec
-from archbuilder.search import Study, StudyResult, fitting, run_study
+from archbuilder.searching import Study, StudyResult, fitting, run_study
 from archbuilder.training import Machine
-from search.tiny_studies import STUDY, a_study, few_digits, run
+from searching.tiny_studies import STUDY, a_study, few_digits, run
 
 EVERYTHING = STUDY.replace("batch_size: 256", "batch_size: 64, ema_decay: 0.9, crop: 1, cutout: 2")
 

@@ -5,12 +5,12 @@ result = run_study(study, observe=print)  # in runs/digits-widths; stopped, it g
 result.best[0].test_accuracy, result.best_spec
 """
 
-from archbuilder.search.events import BaselineEnded, EpochEnded, Event, Observer, StudyOpened, TrialEnded
-from archbuilder.search.record import Outcome, Tally, TrialRecord
-from archbuilder.search.result import Row, StudyResult
-from archbuilder.search.run import run_study
-from archbuilder.search.study import Study, load_study
-from archbuilder.search.survey import Survey, survey
+from archbuilder.searching.events import BaselineEnded, EpochEnded, Event, Observer, StudyOpened, TrialEnded
+from archbuilder.searching.record import Outcome, Tally, TrialRecord
+from archbuilder.searching.result import Row, StudyResult
+from archbuilder.searching.run import run_study
+from archbuilder.searching.study import Study, load_study
+from archbuilder.searching.survey import Survey, survey
 
 __all__ = [
     "BaselineEnded",

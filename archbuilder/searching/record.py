@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from archbuilder.search.budget import Cost
+from archbuilder.searching.budget import Cost
 
 
 class Outcome(StrEnum):

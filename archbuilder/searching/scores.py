@@ -2,7 +2,7 @@
 
 import optuna
 
-from archbuilder.search.events import EpochEnded, Observer
+from archbuilder.searching.events import EpochEnded, Observer
 from archbuilder.training import EpochResult
 
 

@@ -5,12 +5,12 @@ import pytest
 
 from archbuilder import ArchbuilderError, SpecError
 from archbuilder.costs.quantities import QUANTITIES
-from archbuilder.search import load_study
-from archbuilder.search.budget import WORDS, Budget
-from archbuilder.search.proposals import PRUNERS, SAMPLERS
-from archbuilder.search.study import SearchSettings
+from archbuilder.searching import load_study
+from archbuilder.searching.budget import WORDS, Budget
+from archbuilder.searching.proposals import PRUNERS, SAMPLERS
+from archbuilder.searching.study import SearchSettings
 from archbuilder.spec.sources import shipped_names
-from search.tiny_studies import SPEC, STUDY, a_study, write_study
+from searching.tiny_studies import SPEC, STUDY, a_study, write_study
 
 
 def changed(old: str, new: str) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.search.amounts import Bound, Share
+from archbuilder.searching.amounts import Bound, Share
 
 Cost = Mapping[str, int]
 """An exact count for every key of `QUANTITIES`."""

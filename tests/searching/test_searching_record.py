@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbuilder.search import Outcome, TrialRecord
-from archbuilder.search.record import COUNTED, TRAINED, Record
+from archbuilder.searching import Outcome, TrialRecord
+from archbuilder.searching.record import COUNTED, TRAINED, Record
 
 COST = {"macs": 100, "parameters": 10}
 

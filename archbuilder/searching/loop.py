@@ -9,14 +9,14 @@ from optuna.trial import TrialState
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network, try_plan
-from archbuilder.search.budget import Cost, amounts_text, cost_of
-from archbuilder.search.events import Observer, TrialEnded
-from archbuilder.search.fitting import Fitter, WeightsFolder
-from archbuilder.search.journal import DETAILS, Journal
-from archbuilder.search.proposals import PRUNERS, Proposer
-from archbuilder.search.record import Outcome, Record, TrialRecord
-from archbuilder.search.scores import Scores
-from archbuilder.search.study import Study
+from archbuilder.searching.budget import Cost, amounts_text, cost_of
+from archbuilder.searching.events import Observer, TrialEnded
+from archbuilder.searching.fitting import Fitter, WeightsFolder
+from archbuilder.searching.journal import DETAILS, Journal
+from archbuilder.searching.proposals import PRUNERS, Proposer
+from archbuilder.searching.record import Outcome, Record, TrialRecord
+from archbuilder.searching.scores import Scores
+from archbuilder.searching.study import Study
 from archbuilder.training import TrainingDiverged
 
 KEPT = 5  # how many of the best have their weights kept and stand in the final table

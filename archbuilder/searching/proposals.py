@@ -10,8 +10,8 @@ from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
-from archbuilder.search.rules import Widths
-from archbuilder.search.space import Space
+from archbuilder.searching.rules import Widths
+from archbuilder.searching.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
 SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {

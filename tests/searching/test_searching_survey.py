@@ -7,9 +7,9 @@ import pytest
 
 from archbuilder import ArchbuilderError
 from archbuilder.plan.planner import try_plan
-from archbuilder.search import survey
-from archbuilder.search.budget import cost_of
-from search.tiny_studies import SPEC, STUDY, a_study
+from archbuilder.searching import survey
+from archbuilder.searching.budget import cost_of
+from searching.tiny_studies import SPEC, STUDY, a_study
 
 FEW = STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.{1x1,3x3,pool_proj}": [0, 4, 12]')
 OWN_BLOCK = """\

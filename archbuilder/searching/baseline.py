@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from optuna.trial import create_trial
 
-from archbuilder.search.budget import Cost, cost_of
-from archbuilder.search.events import BaselineEnded, Observer
-from archbuilder.search.fitting import Fitter, WeightsFolder
-from archbuilder.search.journal import DETAILS, Journal
-from archbuilder.search.proposals import distributions
-from archbuilder.search.record import Outcome, TrialRecord
-from archbuilder.search.scores import Scores
-from archbuilder.search.study import Study
+from archbuilder.searching.budget import Cost, cost_of
+from archbuilder.searching.events import BaselineEnded, Observer
+from archbuilder.searching.fitting import Fitter, WeightsFolder
+from archbuilder.searching.journal import DETAILS, Journal
+from archbuilder.searching.proposals import distributions
+from archbuilder.searching.record import Outcome, TrialRecord
+from archbuilder.searching.scores import Scores
+from archbuilder.searching.study import Study
 
 _KEY = "baseline"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from archbuilder.plan.planner import plan_network
-from archbuilder.search.baseline import Baseline, read_baseline
-from archbuilder.search.budget import Cost
-from archbuilder.search.fitting import Fitter, WeightsFolder
-from archbuilder.search.journal import Journal
-from archbuilder.search.record import Record, Tally, TrialRecord
-from archbuilder.search.study import Study
+from archbuilder.searching.baseline import Baseline, read_baseline
+from archbuilder.searching.budget import Cost
+from archbuilder.searching.fitting import Fitter, WeightsFolder
+from archbuilder.searching.journal import Journal
+from archbuilder.searching.record import Record, Tally, TrialRecord
+from archbuilder.searching.study import Study
 
 _KEY = "test"
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from archbuilder.search.baseline import read_baseline, train_baseline
-from archbuilder.search.events import Observer, StudyOpened, ignore
-from archbuilder.search.fitting import Fitter, WeightsFolder
-from archbuilder.search.journal import open_journal
-from archbuilder.search.loop import KEPT, SearchLoop
-from archbuilder.search.result import StudyResult, conclude
-from archbuilder.search.study import Study
+from archbuilder.searching.baseline import read_baseline, train_baseline
+from archbuilder.searching.events import Observer, StudyOpened, ignore
+from archbuilder.searching.fitting import Fitter, WeightsFolder
+from archbuilder.searching.journal import open_journal
+from archbuilder.searching.loop import KEPT, SearchLoop
+from archbuilder.searching.result import StudyResult, conclude
+from archbuilder.searching.study import Study
 from archbuilder.training import CPU, Machine
 
 

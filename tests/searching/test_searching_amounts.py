@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from archbuilder.search.amounts import UNITS, parse_amount
-from archbuilder.search.budget import Budget, amounts_text
+from archbuilder.searching.amounts import UNITS, parse_amount
+from archbuilder.searching.budget import Budget, amounts_text
 
 
 class Bound(BaseModel):

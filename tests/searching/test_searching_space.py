@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from archbuilder import NetworkSpec
 from archbuilder.errors import Problem, Source
 from archbuilder.plan.planner import plan_network
-from archbuilder.search.budget import cost_of
-from archbuilder.search.rules import Choices, Scale, read_lines, widths_text
-from archbuilder.search.space import Space, make_space
+from archbuilder.searching.budget import cost_of
+from archbuilder.searching.rules import Choices, Scale, read_lines, widths_text
+from archbuilder.searching.space import Space, make_space
 from archbuilder.spec.nodes import Mapping
 from archbuilder.spec.reader import read_yaml
-from search.tiny_studies import SPEC
+from searching.tiny_studies import SPEC
 
 TINY = NetworkSpec.from_text(SPEC, "tiny.yaml")
 scales = st.integers(1, 400).map(lambda hundredths: hundredths / 100)

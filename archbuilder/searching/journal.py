@@ -12,9 +12,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.lock import held
-from archbuilder.search.record import Record, TrialRecord
-from archbuilder.search.setup import check_setup, setup_of
-from archbuilder.search.study import Study
+from archbuilder.searching.record import Record, TrialRecord
+from archbuilder.searching.setup import check_setup, setup_of
+from archbuilder.searching.study import Study
 
 DETAILS = "record"  # the attribute of a trial that holds what Optuna has no place for
 _SETUP = "setup"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.search.budget import Cost, amounts_text, cost_of
-from archbuilder.search.study import Study
+from archbuilder.searching.budget import Cost, amounts_text, cost_of
+from archbuilder.searching.study import Study
 
 _DRAWS = 10_000  # at which a share is known to half a point (one standard error)
 

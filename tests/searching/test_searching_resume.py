@@ -11,10 +11,10 @@ import optuna
 import pytest
 
 from archbuilder import ArchbuilderError
-from archbuilder.search import EpochEnded, Event, Outcome, TrialRecord, fitting
-from archbuilder.search.journal import open_journal
-from archbuilder.search.proposals import PRUNERS
-from search.tiny_studies import SPEC, STUDY, a_study, outline, run, write_study
+from archbuilder.searching import EpochEnded, Event, Outcome, TrialRecord, fitting
+from archbuilder.searching.journal import open_journal
+from archbuilder.searching.proposals import PRUNERS
+from searching.tiny_studies import SPEC, STUDY, a_study, outline, run, write_study
 
 # Hyperband has two brackets here, and TPE stops proposing blindly after ten trials of a bracket, over budget or not.
 LONG = STUDY.replace("trials: 8", "trials: 16").replace("20k", "15k")
@@ -112,8 +112,8 @@ def test_lost_trials_take_no_turn_in_hyperbands_brackets() -> None:
 CHILD = """
 import sys
 from pathlib import Path
-from archbuilder.search import load_study
-from search.tiny_studies import run
+from archbuilder.searching import load_study
+from searching.tiny_studies import run
 run(load_study(sys.argv[1]), Path(sys.argv[2]), observe=lambda event: print(type(event).__name__, flush=True))
 """
 

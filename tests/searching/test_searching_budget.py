@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from archbuilder import ArchbuilderError
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
-from archbuilder.search import Outcome, fitting, loop
-from archbuilder.search.budget import cost_of
+from archbuilder.searching import Outcome, fitting, loop
+from archbuilder.searching.budget import cost_of
 from archbuilder.training import first_network, train
-from search.tiny_studies import SPEC, STUDY, a_study, run
+from searching.tiny_studies import SPEC, STUDY, a_study, run
 
 ONE_EPOCH = STUDY.replace("epochs: 3", "epochs: 1")
 
