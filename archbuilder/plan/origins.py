@@ -1,0 +1,195 @@
+"""Where the channels of a plan come from: what tells a channel again in a plan of other widths."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedOp
+from archbuilder.primitives import ChannelShuffle, Concat, Convolution, Flatten, Linear, Merge
+
+
+class Channel(NamedTuple):
+    """One channel, or feature, by its origin.
+
+    Attributes:
+        origin: What gave it: the name of a convolution or linear layer, or `(input)`. Where branches are added or
+            multiplied, channel by channel, all that give to it together.
+        number: Its place among the channels of the same origin.
+    """
+
+    origin: frozenset[str]
+    number: int
+
+
+Layout = tuple[Channel, ...]
+"""The channels of a tensor in order."""
+
+
+class OpOrigins(NamedTuple):
+    """A primitive operation, and the origins of the channels that arrive and leave."""
+
+    op: PlannedOp
+    arriving: Layout
+    leaving: Layout
+
+
+def origins(plan: Plan) -> dict[str, OpOrigins]:
+    """Follow channels through a plan, heads included.
+
+    A convolution or a linear layer gives channels of its own; everything else hands on, joins or spreads those that
+    arrive. Channels that are added or multiplied are one from then on, and were before: a projection that is added to
+    a concatenation has its output channels laid out as that has its own.
+
+    Returns:
+        By name, every op but the merges.
+    """
+    ties = _Ties()
+    leaving: dict[int, Sequence[int]] = {NETWORK_INPUT: ties.given("(input)", plan.input_shape[0])}
+    walked: list[tuple[PlannedOp, Sequence[int], Sequence[int]]] = []
+    for op in chain.from_iterable(layer.ops for layer in plan.all_layers()):
+        if isinstance(op.op, Merge):
+            leaving[op.index] = ties.merged(op.op, [leaving[index] for index in op.inputs])
+        else:
+            arriving = leaving[op.inputs[0]]
+            leaving[op.index] = ties.through(op, arriving)
+            walked.append((op, arriving, leaving[op.index]))
+    channels = ties.channels()
+    return {
+        op.name: OpOrigins(op, tuple(channels[i] for i in arriving), tuple(channels[i] for i in left))
+        for op, arriving, left in walked
+    }
+
+
+class _Ties:
+    """Channels by identity, each a whole number, and which of them are one: a union-find.
+
+    A channel is given by an op, or is a part of an earlier channel: a position of a flattened map, or one of the
+    channels that a depthwise convolution makes of it.
+    """
+
+    def __init__(self) -> None:
+        self._above: list[int] = []  # each channel's parent among those it is one with; a root is the earliest
+        self._source: list[tuple[str, int | None]] = []  # what gave it; or which part it is, and of what
+
+    def given(self, origin: str, count: int) -> range:
+        """Give an op's own channels."""
+        return self._new([(origin, None)] * count)
+
+    def merged(self, merge: Merge, arriving: Sequence[Sequence[int]]) -> Sequence[int]:
+        """Give what leaves a merge."""
+        if isinstance(merge, Concat):
+            return [*chain.from_iterable(arriving)]
+        for other in arriving[1:]:
+            self._tie(arriving[0], other)
+        return arriving[0]
+
+    def through(self, op: PlannedOp, arriving: Sequence[int]) -> Sequence[int]:
+        """Give what leaves a primitive."""
+        match op.op:
+            case Linear():
+                return self.given(op.name, op.output_shape[0])
+            case Convolution(groups=groups) if groups > 1:
+                return self._grouped(op, groups, arriving)
+            case Convolution():
+                return self.given(op.name, op.output_shape[0])
+            case Flatten() if len(op.input_shapes[0]) == 3 and op.input_shapes[0][1:] != (1, 1):
+                _, height, width = op.input_shapes[0]  # with the size: places of maps of other sizes are not alike
+                return self._spread(arriving, [f"place {i} of {height}x{width}" for i in range(height * width)])
+            case ChannelShuffle(groups=groups):
+                size = len(arriving) // groups
+                return [arriving[group * size + i] for i in range(size) for group in range(groups)]
+        return arriving
+
+    def _grouped(self, op: PlannedOp, groups: int, arriving: Sequence[int]) -> Sequence[int]:
+        size, own = len(arriving) // groups, op.output_shape[0] // groups
+        if size == 1:  # depthwise: each channel goes on by itself
+            return arriving if own == 1 else self._spread(arriving, [f"part {i}" for i in range(own)])
+        for group in range(groups):  # weights stay in their group, so that channels must too
+            within = arriving[group * size : (group + 1) * size]
+            self._tie(within, self.given(f"{op.name} in group {group}", size))
+        return [*chain.from_iterable(self.given(f"{op.name} group {group}", own) for group in range(groups))]
+
+    def _spread(self, arriving: Sequence[int], parts: Sequence[str]) -> range:
+        return self._new([(part, of) for of in arriving for part in parts])
+
+    def _new(self, sources: Sequence[tuple[str, int | None]]) -> range:
+        first = len(self._above)
+        self._source += sources
+        self._above += range(first, first + len(sources))
+        return range(first, first + len(sources))
+
+    def _tie(self, first: Iterable[int], second: Iterable[int]) -> None:
+        for one, other in zip(first, second, strict=True):
+            low, high = sorted((self._root(one), self._root(other)))
+            self._above[high] = low
+
+    def _root(self, channel: int) -> int:
+        while (above := self._above[channel]) != channel:
+            self._above[channel] = self._above[above]  # halves the way for the next
+            channel = above
+        return channel
+
+    def channels(self) -> list[Channel]:
+        """Name every channel, after all are tied."""
+        tied: dict[int, list[int]] = {}
+        for channel in range(len(self._above)):
+            tied.setdefault(self._root(channel), []).append(channel)
+        named: dict[int, Channel] = {}
+        counts: Counter[frozenset[str]] = Counter()
+        for root, members in tied.items():
+            origin = frozenset(name for name, of in map(self._source.__getitem__, members) if of is None)
+            part, whole = self._source[root]
+            if not origin:  # parts alone; what the earliest is a part of is earlier still, and has its name
+                assert whole is not None
+                of = named[self._root(whole)]
+                origin = frozenset(f"{part} of {name} {of.number}" for name in of.origin)
+            named[root] = Channel(origin, counts[origin])
+            counts[origin] += 1
+        return [named[self._root(channel)] for channel in range(len(self._above))]
+
+
+def shared_channels(own: Layout, other: Layout) -> list[tuple[int, int]]:
+    """Find the channels of one layout again in another.
+
+    A channel that stands there several times is told by which of these it is. An origin that the other layout lacks
+    stands for the one with most in common, as where a residual branch has come or gone.
+
+    Returns:
+        The positions of each such channel, in the one layout and in the other.
+    """
+    partners = _partners([channel.origin for channel in own], [channel.origin for channel in other])
+    places = {key: position for position, key in enumerate(_counted(other))}
+    pairs = []
+    for position, (channel, occurrence) in enumerate(_counted(own)):
+        partner = partners.get(channel.origin)
+        place = None if partner is None else places.get((Channel(partner, channel.number), occurrence))
+        if place is not None:
+            pairs.append((position, place))
+    return pairs
+
+
+def _counted(layout: Layout) -> Iterator[tuple[Channel, int]]:
+    """Give each channel and how often it stood there before."""
+    seen: Counter[Channel] = Counter()
+    for channel in layout:
+        yield channel, seen[channel]
+        seen[channel] += 1
+
+
+def _partners(own: Iterable[frozenset[str]], other: Iterable[frozenset[str]]) -> dict[frozenset[str], frozenset[str]]:
+    """Pair origins: those that are equal, and then those with most in common, in order."""
+    mine, theirs = dict.fromkeys(own), dict.fromkeys(other)
+    partners = {origin: origin for origin in mine if origin in theirs}
+    holders: dict[str, list[frozenset[str]]] = {}
+    for origin in theirs:
+        for name in () if origin in partners else sorted(origin):
+            holders.setdefault(name, []).append(origin)
+    taken: set[frozenset[str]] = set()
+    for origin in mine:
+        if origin not in partners:
+            common = Counter(held for name in sorted(origin) for held in holders.get(name, ()) if held not in taken)
+            for partner, _ in common.most_common(1):
+                partners[origin] = partner
+                taken.add(partner)
+    return partners
