@@ -17,6 +17,7 @@ from archbuilder.spec.nodes import describe_value
 if TYPE_CHECKING:
     from archbuilder.costs.function import CostFunction
     from archbuilder.modules import Network
+    from archbuilder.plan.keys import Keys
 
 
 class NetworkSpec:
@@ -120,6 +121,57 @@ class NetworkSpec:
         raise_if_any(problems)
         assert plan is not None
         return NetworkSpec(document, plan)
+
+    def value(self, path: str) -> int | str:
+        """Give what a layer says, or means without saying it: `stem.kernel`, `stage2.repeat`, `inception4a.type`.
+
+        Args:
+            path: The layer's full name and one of its keys, as `with_values` has them.
+
+        Raises:
+            SpecError: There is no such layer or key; it is a width, a list, a `$` value or a number with a point; or
+                it is neither written nor has a default.
+        """
+        from archbuilder.plan.values import value_at  # noqa: PLC0415 - checking a file asks for no values
+
+        return value_at(self._keys, path)
+
+    def with_values(self, values: Mapping[str, int | str]) -> NetworkSpec:
+        """Give a spec with other kernel sizes, repeats, types and the like; comments and layout stay.
+
+        A path is a layer's full name and one of its keys: those of its primitive or block but the widths, and `type`,
+        `repeat`, `from` and `init`; of a head also `after` and `listed`. What is a list or a `$` value in the file
+        cannot be set, nor can the overrides of single repetitions.
+
+        Every `in` follows, and so does padding: where it keeps the map as it is, so that only the stride changes its
+        size, it goes on doing so. A `padding: 1` beside `kernel: 3` becomes 2 with `kernel: 5`, and a kernel of 1
+        without padding gets it. That is so for `2 * padding == dilation * (kernel - 1)`; other padding stays as it is,
+        as does `same`. Set the padding too to have it otherwise.
+
+        A new `type` has to know all keys that the layer has; so widths that both types have stay as they are. What it
+        needs beside them can be set along with it, widths included.
+
+        Args:
+            values: New values by path, such as `{"stem.kernel": 5, "stage2.repeat": 3, "inception4a.type": "mine"}`.
+
+        Raises:
+            SpecError: There is no such layer or key, a path is a width, a new type does not know what is written, or
+                the network cannot be with these values.
+            ArchbuilderError: A value is shared through a YAML alias and cannot change alone.
+        """
+        from archbuilder.plan.values import with_values  # noqa: PLC0415 - checking a file writes nothing
+
+        document = with_values(self._keys, values)
+        plan, problems = try_plan(document)
+        raise_if_any(problems)
+        assert plan is not None
+        return NetworkSpec(document, plan)
+
+    @cached_property
+    def _keys(self) -> Keys:
+        from archbuilder.plan.keys import Keys  # noqa: PLC0415 - checking a file asks for no values
+
+        return Keys(self.document)
 
     def costs(self, sites: Sequence[str] | None = None) -> CostFunction:
         """Compile what the network costs as a function of its widths: many candidates are priced at once by it.

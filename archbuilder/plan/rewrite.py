@@ -1,16 +1,15 @@
 """A spec with other widths, as text: comments and layout stay, and every declared `in:` follows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Values
 
 from archbuilder.errors import ArchbuilderError, Source, raise_if_any
-from archbuilder.plan.plan import Plan
+from archbuilder.plan.plan import DeclaredInput, Plan
 from archbuilder.plan.planner import plan_network, try_plan
 from archbuilder.spec.document import SpecDocument, read_spec
-from archbuilder.spec.edit import Number, set_numbers
-from archbuilder.spec.nodes import Mapping, plain
+from archbuilder.spec.edit import Value, set_values
 
-_PASSES = 5  # a width that is anchored changes those that are its aliases, which the next pass then writes out
+PASSES = 5  # a width that is anchored changes those that are its aliases, which the next pass then writes out
 
 
 def with_widths(document: SpecDocument, widths: Values[str, int]) -> SpecDocument:
@@ -29,44 +28,52 @@ def with_widths(document: SpecDocument, widths: Values[str, int]) -> SpecDocumen
     """
     plan = plan_network(document, widths)
     targets = {name: site.value for name, site in plan.sites.items()}
-    for _ in range(_PASSES):
+    for _ in range(PASSES):
         plan = plan_network(document, targets)
         present = try_plan(document)[0]
         if present is not None and {name: site.value for name, site in present.sites.items()} == targets:
             return document
-        numbers = list(_numbers(document, plan))
-        if all(_can_be_written(number, document) for number in numbers):
-            source = set_numbers(document.source, numbers)
-        else:
-            source = Source(document.source.name, document.written_out, document.source.path)
-        document, problems = read_spec(source)
-        raise_if_any(problems)
+        document = rewritten(document, list(_values(document, plan)))
     raise ArchbuilderError(f"{document.source.name}: its YAML aliases do not allow these widths; write them out")
 
 
-def _numbers(document: SpecDocument, plan: Plan) -> Iterator[Number]:
+def rewritten(document: SpecDocument, values: Sequence[Value]) -> SpecDocument:
+    """Give the spec with values set where they stand, or written out as a whole where they cannot be set."""
+    if all(_can_be_written(value, document) for value in values):
+        source = set_values(document.source, values)
+    else:
+        source = Source(document.source.name, document.written_out, document.source.path)
+    document, problems = read_spec(source)
+    raise_if_any(problems)
+    return document
+
+
+def declared_values(document: SpecDocument, declared: Iterable[DeclaredInput]) -> Iterator[Value]:
+    """Give every declared input as it should be written."""
+    if document.header.width != 1 or document.header.depth != 1:
+        return  # `in` then is what would arrive without
+    for layer, node, arriving in declared:
+        if node.entries["in"].value.source is document.source or not document.extends:
+            yield Value(_section(document, layer), layer, node, "in", arriving)
+
+
+def _values(document: SpecDocument, plan: Plan) -> Iterator[Value]:
     """Give every width and every declared input as it should be written."""
-    heads = {head.member.name for head in document.heads}
-
-    def number(layer: str, node: Mapping, key: str, value: int) -> Number:
-        return Number("aux" if layer in heads else "layers", layer, node, key, value)
-
     for site in plan.sites.values():
         if site.key in site.node.entries or site.value != site.default:
-            yield number(site.layer, site.node, site.key, site.value)
-    multiplied = document.header.width != 1 or document.header.depth != 1  # `in` then is what would arrive without
-    for declared in () if multiplied else plan.declared_inputs:
-        if declared.node.entries["in"].value.source is document.source or not document.extends:
-            yield number(declared.layer, declared.node, "in", declared.arriving)
+            yield Value(_section(document, site.layer), site.layer, site.node, site.key, site.value)
+    yield from declared_values(document, plan.declared_inputs)
 
 
-def _can_be_written(number: Number, document: SpecDocument) -> bool:
-    """Tell whether a number can stand in the spec's own text: what it extends is changed by the names of its list."""
-    entry = number.node.entries.get(number.key)
-    as_it_is = entry is not None and plain(entry.value) == number.value
+def _section(document: SpecDocument, layer: str) -> str:
+    return "aux" if any(head.member.name == layer for head in document.heads) else "layers"
+
+
+def _can_be_written(value: Value, document: SpecDocument) -> bool:
+    """Tell whether a value can stand in the spec's own text: what it extends is changed by the names of its list."""
     members = [*document.layers, *(head.member for head in document.heads)]
     return (
-        as_it_is
-        or number.node.source is document.source
-        or any(member.node is number.node and member.name for member in members)
+        value.is_so
+        or value.node.source is document.source
+        or any(member.node is value.node and member.name for member in members)
     )

@@ -1,10 +1,11 @@
-"""Edits to a spec's text: numbers are replaced where they stand or written where they belong; the rest stays."""
+"""Edits to a spec's text: values are replaced where they stand or written where they belong; the rest stays."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archbuilder.errors import ArchbuilderError, Source, Span
+from archbuilder.spec.emitter import to_yaml
 from archbuilder.spec.nodes import Mapping, Node, Scalar, location, walk
 from archbuilder.spec.reader import read_yaml
 
@@ -12,66 +13,98 @@ _ANCHOR = re.compile(r"&\S+\s+")
 _LINE_END = re.compile("[\r\n\x85\u2028\u2029]|$")
 
 
+Plain = str | int | float | bool | None
+"""What a single value of a spec can be."""
+
+
 @dataclass(frozen=True)
-class Number:
-    """A whole number that a spec should have at a key of a layer.
+class Value:
+    """A single value that a spec should have at a key of a layer.
 
     Attributes:
         section: The list that the layer stands in: `layers` or `aux`.
         layer: The layer's name.
         node: The layer's mapping.
         key: The key.
-        value: The number.
+        value: The value: a number, a word or a truth value.
     """
 
     section: str
     layer: str
     node: Mapping
     key: str
-    value: int
+    value: Plain
+
+    @property
+    def written(self) -> Plain:
+        """What stands at the key, or comes there through a merge key; None if that is nothing, a list or a mapping."""
+        written = self.node.get(self.key)
+        return written.value if isinstance(written, Scalar) else None
+
+    @property
+    def is_so(self) -> bool:
+        """Whether the value is there already; `true` is not 1."""
+        return same(self.written, self.value) and self.key in self.node.entries
+
+    @property
+    def text(self) -> str:
+        """The key and its value as YAML."""
+        return f"{self.key}: {yaml_text(self.value)}"
 
 
-def set_numbers(source: Source, wanted: Iterable[Number]) -> Source:
-    """Give the text with whole numbers set.
+def same(one: Plain, other: Plain) -> bool:
+    """Tell whether two values are the same, of one type too: `true` is not 1, and 3.0 no whole number."""
+    return type(one) is type(other) and one == other
 
-    A number that is written is replaced; one that is a default, or comes through a merge key, is written beside its
+
+def yaml_text(value: Plain) -> str:
+    """Write a single value so that it may stand anywhere in a file: in quotes where it would be read as another."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return to_yaml({"value": [value]}).removeprefix("value: [").removesuffix("]\n")
+
+
+def set_values(source: Source, wanted: Iterable[Value]) -> Source:
+    """Give the text with single values set.
+
+    A value that is written is replaced; one that is a default, or comes through a merge key, is written beside its
     layer's other keys; one of a layer in another file, which this one extends, is written as an override. An alias or
-    a merged number is written out only where nothing else is left to change, as it follows the number that it stands
+    a merged value is written out only where nothing else is left to change, as it follows the value that it stands
     for: call again, with the values of the new text, until nothing changes.
 
     Args:
         source: The text.
-        wanted: The numbers; those that are so already are left alone.
+        wanted: The values; those that are so already are left alone.
 
     Raises:
-        ArchbuilderError: One place should have two values, as it is shared through a YAML alias.
+        ArchbuilderError: One place should have two values, as it is shared through a YAML alias; or a text stands
+            there that goes over several lines.
     """
-    replaced: dict[Span, Number] = {}
+    replaced: dict[Span, Value] = {}
     changes: dict[Span, str] = {}
     aliases: dict[Span, str] = {}
-    overrides: dict[str, dict[str, list[Number]]] = {}
-    for number in wanted:
-        entry = number.node.entries.get(number.key)
+    overrides: dict[str, dict[str, list[Value]]] = {}
+    for value in wanted:
+        entry = value.node.entries.get(value.key)
         written = entry.value if entry and entry.own and isinstance(entry.value, Scalar) else None
         if written is not None and written.source is source:
-            earlier = replaced.setdefault(written.span, number)
-            if earlier.value != number.value:
+            earlier = replaced.setdefault(written.span, value)
+            if not same(earlier.value, value.value):
                 raise ArchbuilderError(
-                    f"{location(written)}: this number is shared through a YAML alias, and should become both "
-                    f"{earlier.value} and {number.value}; write it out where it is used"
+                    f"{location(written)}: this {_word(value)} is shared through a YAML alias, and should become both "
+                    f"{earlier.value} and {value.value}; write it out where it is used"
                 )
-            if written.value != number.value:
-                anchor = _ANCHOR.match(source.text[written.span.start : written.span.end])
+            if not value.is_so:
                 place = changes if written.literal else aliases
-                place[written.span] = (anchor[0] if anchor else "") + str(number.value)
-        elif entry is not None and isinstance(entry.value, Scalar) and entry.value.value == number.value:
+                place[written.span] = _in_place(written, value.value)
+        elif value.is_so:
             continue
-        elif number.node.source is source:
-            place = aliases if entry else changes  # a merged number may follow the one that it is merged from
-            span, text = _beside(source, number.node, f"{number.key}: {number.value}")
+        elif value.node.source is source:
+            place = aliases if entry else changes  # a merged value may follow the one that it is merged from
+            span, text = _beside(source, value.node, value.text)
             place[span] = place.get(span, "") + text
         else:
-            overrides.setdefault(number.section, {}).setdefault(number.layer, []).append(number)
+            overrides.setdefault(value.section, {}).setdefault(value.layer, []).append(value)
     for section, layers in overrides.items():
         for span, text in _as_overrides(source, section, layers).items():
             changes[span] = changes.get(span, "") + text
@@ -83,8 +116,22 @@ def set_numbers(source: Source, wanted: Iterable[Number]) -> Source:
     return Source(source.name, text, source.path)
 
 
+def _word(value: Value) -> str:
+    return "number" if isinstance(value.value, int) else "value"
+
+
+def _in_place(written: Scalar, value: Plain) -> str:
+    """Write a value where another stands, behind the anchor of that."""
+    before = written.source.text[written.span.start : written.span.end]
+    anchor = _ANCHOR.match(before)
+    if len(before.rstrip().splitlines()) > 1:
+        raise ArchbuilderError(f"{location(written)}: this text goes over several lines; change it yourself")
+    behind_colon = written.source.text[: written.span.start].endswith(":")  # where nothing was written
+    return (anchor[0] if anchor else " " if behind_colon else "") + yaml_text(value)
+
+
 def _kept_aliases(source: Source, changes: dict[Span, str], wanted: set[Span]) -> dict[Span, str]:
-    """Write out the aliases of changed anchors that are no width themselves: their values stay."""
+    """Write out the aliases of changed anchors that are none of the values themselves: theirs stay."""
     anchors = {text.split()[0][1:] for text in changes.values() if text.startswith("&")}
     if not anchors:
         return {}
@@ -93,7 +140,7 @@ def _kept_aliases(source: Source, changes: dict[Span, str], wanted: set[Span]) -
         if isinstance(node, Scalar) and not node.literal and node.span not in wanted:
             written = source.text[node.span.start : node.span.end]
             if written.startswith("*") and written[1:] in anchors:
-                kept[node.span] = str(node.value)
+                kept[node.span] = yaml_text(node.value)
     return kept
 
 
@@ -120,18 +167,18 @@ def _on_one_line(node: Node) -> bool:
     return isinstance(node, Scalar) or node.flow
 
 
-def _as_overrides(source: Source, section: str, overrides: dict[str, list[Number]]) -> dict[Span, str]:
-    """Write numbers of an extended file's layers under this file's own `layers:` or `aux:`."""
+def _as_overrides(source: Source, section: str, overrides: dict[str, list[Value]]) -> dict[Span, str]:
+    """Write values of an extended file's layers under this file's own `layers:` or `aux:`."""
     root = read_yaml(source, [])
     assert isinstance(root, Mapping)
     layers = root.get(section)
     changes: dict[Span, str] = {}
     new: list[str] = []
-    for layer, numbers in overrides.items():
-        text = ", ".join(f"{number.key}: {number.value}" for number in numbers)
+    for layer, values in overrides.items():
+        text = ", ".join(value.text for value in values)
         below = layers.get(layer) if isinstance(layers, Mapping) else None
         if isinstance(below, Mapping):
-            place, written = _beside(source, below, text) if below.flow else _lines(source, below, numbers)
+            place, written = _beside(source, below, text) if below.flow else _lines(source, below, values)
             changes[place] = changes.get(place, "") + written
         else:
             new.append(f"{layer}: {{{text}}}")
@@ -152,6 +199,6 @@ def _as_overrides(source: Source, section: str, overrides: dict[str, list[Number
     return changes
 
 
-def _lines(source: Source, node: Mapping, numbers: list[Number]) -> tuple[Span, str]:
-    texts = [_beside(source, node, f"{number.key}: {number.value}") for number in numbers]
+def _lines(source: Source, node: Mapping, values: list[Value]) -> tuple[Span, str]:
+    texts = [_beside(source, node, value.text) for value in values]
     return texts[0][0], "".join(text for _, text in texts)

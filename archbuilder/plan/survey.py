@@ -1,0 +1,98 @@
+"""The members that a spec's file has, by the names that the plan gives them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from archbuilder.errors import Problem, SpecError
+from archbuilder.plan.expander import Expander
+from archbuilder.plan.flow import Flow
+from archbuilder.plan.frame import Frame
+from archbuilder.plan.plan import DeclaredInput, Site, TreeNode
+from archbuilder.plan.planner import _Planner
+from archbuilder.plan.recorder import TooLarge
+from archbuilder.plan.scope import Scope
+from archbuilder.plan.widths import Widths
+from archbuilder.spec.document import SpecDocument
+from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What the members of a spec's file are called, and what arrives at them.
+
+    Attributes:
+        names: The position of each member, in the order of `all_members`, by its full name. One that is repeated has
+            the name of its first copy; one that a condition takes out has none.
+        sites: The searchable widths by name.
+        declared: Every `in:`, with the channels that arrive there, whatever it says.
+        problems: What is wrong with the spec but for its `in`.
+    """
+
+    names: dict[str, int]
+    sites: dict[str, Site]
+    declared: list[DeclaredInput]
+    problems: list[Problem]
+
+
+def survey(document: SpecDocument) -> Survey:
+    """Plan a spec to learn what its members are called; every `in:` follows what arrives."""
+    expander = _Surveyor(document)
+    try:
+        _Planner(document, expander).network()
+    except (TooLarge, SpecError):  # the problems are noted
+        assert expander.problems
+    return Survey(expander.names, expander.widths.sites, expander.widths.declared, list(expander.problems))
+
+
+def all_members(document: SpecDocument) -> Iterator[Member]:
+    """Give every member that the spec's file has, heads and what is in branches included, blocks left out."""
+    yield from _below(document.layers)
+    yield from _below(head.member for head in document.heads)
+
+
+def _below(members: Iterable[Member]) -> Iterator[Member]:
+    for member in members:
+        yield member
+        if isinstance(member, SequenceEntry):
+            yield from _below(member.members)
+        elif isinstance(member, ForkEntry):
+            for branch in member.branches:
+                yield from _below(branch.members)
+
+
+class _Surveyor(Expander):
+    """Unfolds a spec, and notes the name of each member the first time that it stands somewhere."""
+
+    def __init__(self, document: SpecDocument) -> None:
+        super().__init__(document, {})
+        self.widths = _FollowedWidths(document, {})
+        self.names: dict[str, int] = {}
+        self._unnamed: dict[int, int] = {}
+        for position, member in enumerate(all_members(document)):
+            self._unnamed.setdefault(id(member.node), position)
+
+    def member(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[list[TreeNode], Flow]:
+        self._note(member, name, frame, scope)
+        return super().member(member, name, frame, flow, scope)
+
+    def _repeated(
+        self, member: Member, name: str, times: int, frame: Frame, flow: Flow, scope: Scope
+    ) -> tuple[list[TreeNode], Flow]:
+        self._note(member, name, frame, scope)
+        return super()._repeated(member, name, times, frame, flow, scope)
+
+    def _note(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
+        transparent = isinstance(member, ForkEntry) and not member.name
+        if frame.block is not None or transparent:
+            return
+        position = self._unnamed.pop(id(member.node), None)
+        if position is not None:
+            self.names[scope.full(name)] = position
+
+
+class _FollowedWidths(Widths):
+    """Sites of a spec whose every `in:` follows what arrives."""
+
+    def declare(self, layer: str, entry: LayerEntry, arriving: int) -> bool:
+        super().declare(layer, entry, arriving)
+        return False
