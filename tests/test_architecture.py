@@ -24,6 +24,7 @@ ROAD = (
     "training",
     "network_spec",  # the library's face: what comes before it works on documents and plans
     "runs",
+    "proxies",
     "searching",
     "report",
     "cli",

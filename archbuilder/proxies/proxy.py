@@ -1,0 +1,58 @@
+"""What a proxy is, and what it may ask of its batches."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.modules import Network
+
+Batch = tuple[Tensor, Tensor]
+"""Images, N x C x H x W, normalised as training would have them; and their labels, N."""
+
+
+class Proxy(Protocol):
+    """A score of a network that is not trained. Higher is better.
+
+    The network comes back as it was: weights, buffers, gradients and mode. So does the random state of torch. The
+    auxiliary heads count for nothing.
+    """
+
+    def __call__(self, network: Network, batches: Sequence[Batch]) -> float:
+        """Score a network.
+
+        Args:
+            network: The network, whose first weights the score depends on.
+            batches: Images and labels, on the network's device. How many are needed, each proxy says.
+
+        Raises:
+            ArchbuilderError: There are too few batches or images, or the network lacks what the proxy reads.
+        """
+        ...
+
+
+def expect_batches(proxy: str, batches: Sequence[Batch], least: int, *, images: int, reason: str) -> None:
+    """Check that there is enough to score with.
+
+    Args:
+        proxy: The name of the proxy.
+        batches: The batches.
+        least: How many there must be.
+        images: How many images each of those that are read must hold.
+        reason: What they are needed for, as half a sentence.
+
+    Raises:
+        ArchbuilderError: There are fewer batches, or fewer images in one of them.
+    """
+    if len(batches) < least:
+        raise ArchbuilderError(f"{proxy}: found {_count(len(batches), 'batch')}, expected at least {least}: {reason}")
+    for number, (held, _) in enumerate(batches, 1):
+        if len(held) < images:
+            found = f"{_count(len(held), 'image')} in batch {number}"
+            raise ArchbuilderError(f"{proxy}: found {found}, expected at least {images}: {reason}")
+
+
+def _count(number: int, noun: str) -> str:
+    plural = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number or 'no'} {noun}{plural}"

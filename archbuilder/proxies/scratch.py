@@ -1,0 +1,33 @@
+"""A copy of a network that a proxy may do anything to."""
+
+from copy import deepcopy
+
+from torch import nn
+
+from archbuilder.modules import Network
+
+
+def scratch_copy(network: Network) -> Network:
+    """Copy a network without its auxiliary heads; the copy has no gradients, is frozen nowhere and in evaluation mode.
+
+    A copy is what keeps the network as it was, even if a score fails half way. It needs the memory of the weights once
+    more, before a proxy makes it double precision. In either mode it gives logits alone, N x classes.
+    """
+    copy = deepcopy(network)
+    for head in copy._heads:
+        delattr(copy, head)
+    copy._heads = {}
+    copy.eval()
+    copy.requires_grad_(True)
+    return copy
+
+
+def normalise_by_batch(network: Network) -> None:
+    """Have batch norms use the statistics of the batch, as in training; dropout stays off, so that nothing is random.
+
+    An untrained network has no other statistics: its running mean is 0 and its running variance 1, whatever arrives.
+    """
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()

@@ -1,0 +1,38 @@
+"""The proxies by name."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from archbuilder.errors import ArchbuilderError, did_you_mean
+from archbuilder.modules import Network
+from archbuilder.proxies.naswot import naswot
+from archbuilder.proxies.parameters import parameters
+from archbuilder.proxies.proxy import Batch, Proxy
+from archbuilder.proxies.synflow import synflow
+from archbuilder.proxies.zico import zico
+
+PROXIES: Mapping[str, Proxy] = MappingProxyType(
+    {"parameters": parameters, "naswot": naswot, "synflow": synflow, "zico": zico}
+)
+"""The proxies by name."""
+
+
+def score(name: str, network: Network, batches: Sequence[Batch]) -> float:
+    """Score a network without training it; the network and the random state come back as they were.
+
+    Args:
+        name: A key of `PROXIES`.
+        network: The network.
+        batches: Images and labels, on the network's device: two for `zico`, one for `naswot` and `synflow`, and none
+            need be given for `parameters`.
+
+    Returns:
+        The score. Higher is better. It can be minus infinity.
+
+    Raises:
+        ArchbuilderError: There is no such proxy, there are too few batches, or the network lacks what is read.
+    """
+    if name not in PROXIES:
+        known = ", ".join(PROXIES)
+        raise ArchbuilderError(f"proxy: found {name!r}, expected one of {known}{did_you_mean(name, PROXIES)}")
+    return PROXIES[name](network, batches)
