@@ -12,7 +12,7 @@ demo: $(INSTALLED)
 	$(BIN)/archbuilder search studies/digits_widths.yaml
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archbuilder.network_spec import NetworkSpec
+    from archbuilder.searching.library import search
 
 __version__ = "0.1.0"
 
@@ -31,7 +32,11 @@ def __getattr__(name: str) -> Any:
         from archbuilder.network_spec import NetworkSpec  # noqa: PLC0415
 
         return NetworkSpec
+    if name == "search":
+        from archbuilder.searching.library import search  # noqa: PLC0415 - torch and optuna are for those who search
+
+        return search
     raise AttributeError(f"module 'archbuilder' has no attribute {name!r}")
 
 
-__all__ = ["ArchbuilderError", "NetworkSpec", "Problem", "SpecError", "__version__", "load"]
+__all__ = ["ArchbuilderError", "NetworkSpec", "Problem", "SpecError", "__version__", "load", "search"]

@@ -51,6 +51,6 @@ def test_it_carries_what_is_shipped(installed: Path) -> None:
 def test_it_builds_counts_and_searches_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     assert "6,998,552 parameters (13,378,280 with heads)" in run(installed, tmp_path, "build", "googlenet")
     assert "equal, operator by operator" in run(installed, tmp_path, "flops", "inception_digits")
-    assert "next: archbuilder build" in run(installed, tmp_path, "search", "digits_widths", "--trials", "1")
+    assert "next: archbuilder evaluate" in run(installed, tmp_path, "search", "digits_widths", "--trials", "1")
     best = tmp_path / "runs" / "digits-widths" / "best.yaml"
     assert "one forward pass checked: 1 x 10" in run(installed, tmp_path, "build", str(best))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, __version__
-from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, train
+from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, studies, train
 
 app = typer.Typer(
     name="archbuilder",
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, build, flops, lint, train, evaluate, space, search, diff, specs, schema):
+for command in (check, build, flops, lint, train, evaluate, space, search, studies, diff, specs, schema):
     command.register(app)
 
 

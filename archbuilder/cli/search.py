@@ -1,6 +1,10 @@
 """`archbuilder search`: a study, from its first trial or its last finished one to its table."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -19,7 +23,16 @@ def search(
         str, typer.Argument(metavar="STUDY", help="A study file, or a shipped study by name, such as digits_widths.")
     ],
     trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Count N trials in place of the study's own number.")
+        int | None, typer.Option(min=1, metavar="N", help="Try N candidates in place of the study's own number.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, metavar="N", help="Train N candidates at a time, each in its own process.")
+    ] = 1,
+    gpus: Annotated[
+        str | None, typer.Option(metavar="N,N", help="Train one candidate at a time on each of these GPUs: 0,1.")
+    ] = None,
+    versus: Annotated[
+        str | None, typer.Option(metavar="random", help="Run random search of the same training cost too, and compare.")
     ] = None,
     runs: Annotated[
         Path, typer.Option(metavar="DIR", help="Where studies keep their journals, each in a folder of its name.")
@@ -35,21 +48,60 @@ def search(
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.numbers import plural  # noqa: PLC0415
     from archbuilder.report.search import search_view  # noqa: PLC0415
-    from archbuilder.report.search_table import result_table  # noqa: PLC0415
+    from archbuilder.report.search_table import next_steps, result_table  # noqa: PLC0415
+    from archbuilder.report.study_page import write_page  # noqa: PLC0415
     from archbuilder.searching import load_study, run_study  # noqa: PLC0415
     from archbuilder.training import choose_machine  # noqa: PLC0415
 
+    if versus not in {None, "random"}:
+        raise typer.BadParameter(f"found {versus}, expected random, the only rival there is", param_hint="--versus")
+    devices = _devices(gpus, workers, device)
     loaded = load_study(study)
     screen = console()
     view = search_view(screen, quiet=quiet)
     try:
-        with view:
+        with _terminated_as_interrupted(), view:
             result = run_study(
-                loaded, runs=runs, trials=trials, observe=view, machine=choose_machine(device, precision)
+                loaded,
+                runs=runs,
+                trials=trials,
+                observe=view,
+                machines=[choose_machine(name, precision) for name in devices],
+                versus_random=versus is not None,
             )
     except KeyboardInterrupt:
         saved = plural(view.standing.tally.counted, "finished trial")
         verb = "is" if view.standing.tally.counted == 1 else "are"
         screen.print(f"stopping: {saved} {verb} saved; run the same command to go on", highlight=False)
         raise typer.Exit(130) from None
+    page = write_page(result)
     screen.print(result_table(result), highlight=False)
+    for line in [*next_steps(result), f"report: {page}"]:
+        screen.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _devices(gpus: str | None, workers: int, device: str) -> list[str]:
+    """Give the device of each process that trains."""
+    if gpus is None:
+        return [device] * workers
+    names = [name.strip() for name in gpus.split(",")]
+    if not all(name.isdecimal() for name in names) or len(set(names)) < len(names):
+        raise typer.BadParameter(f"found {gpus!r}, expected the numbers of GPUs, each once: 0,1", param_hint="--gpus")
+    if device not in {"auto", "cuda"} or workers not in {1, len(names)}:
+        message = "it says how many processes there are and where; leave out --workers and --device"
+        raise typer.BadParameter(message, param_hint="--gpus")
+    return [f"cuda:{name}" for name in names]
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C while the body runs."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

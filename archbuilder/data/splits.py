@@ -43,6 +43,11 @@ class DataSplits:
         """How many classes there are."""
         return len(self.class_names)
 
+    @property
+    def test_images(self) -> int:
+        """How many images are kept back for the final table."""
+        return len(self._test)
+
     def to(self, device: torch.device) -> "DataSplits":
         """Give the same splits, those to train and to validate held on a device if they are small."""
         return replace(self, train=self.train.to(device), validation=self.validation.to(device))

@@ -7,10 +7,24 @@ from rich.text import Text
 from archbuilder.report.numbers import plural, short
 from archbuilder.report.search_standing import Standing
 from archbuilder.report.view import View
-from archbuilder.searching import BaselineEnded, Event, Outcome, StudyOpened, Tally, TrialEnded, TrialRecord
-from archbuilder.searching.budget import WORDS, cost_of
+from archbuilder.searching import (
+    BaselineEnded,
+    Event,
+    FinalEnded,
+    FinalsBegun,
+    Outcome,
+    RivalBegun,
+    SpaceExhausted,
+    StudyOpened,
+    Tally,
+    TrialEnded,
+    TrialRecord,
+)
+from archbuilder.searching.budget import WORDS, Cost, Limit
+from archbuilder.searching.study import Study
 
 _BAR = 24  # cells of a bar that is all trials
+EXHAUSTED = "every candidate of the space that is within the budget has been tried"
 
 
 class SearchView(View):
@@ -31,24 +45,39 @@ class SearchView(View):
 
 
 class LineView(SearchView):
-    """Prints a line for each trial that counts."""
+    """Prints a line for each stretch of training."""
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         super().__call__(event)
         match event:
             case StudyOpened():
-                self.console.print(study_heading(event))
-                if event.tally.counted:
-                    word = "going on after" if event.tally.counted < event.trials else "complete:"
-                    done = plural(event.tally.counted, "trial")
-                    self.console.print(f"{word} {done} of {event.trials}", highlight=False)
+                self._opened(event)
             case BaselineEnded():
-                line = f"baseline  val {event.accuracy:.3f}  {event.seconds:.1f} s"
-                self.console.print(line, highlight=False)
-            case TrialEnded() if event.trial.cost and event.trial.outcome is not Outcome.OVER_BUDGET:
-                place = f"{event.tally.counted}/{self.standing.trials}"
-                self.console.print(f"{place}  {trial_line(event.trial)}", highlight=False)
+                self._print(f"baseline  val {score_text(event.accuracy)}  {event.seconds:.1f} s")
+            case TrialEnded() if event.trial.outcome is not Outcome.FROM_RECORD:
+                assert self.standing.opened is not None
+                of = f"/{self.standing.trials}" if self.standing.trials < 1_000_000 else ""
+                step = self.standing.opened.study.steps[event.trial.place.step].name
+                self._print(f"{event.counted}{of}  {f'{step:>5}  ' if step else ''}{trial_line(event.trial)}")
+            case SpaceExhausted():
+                self._print(EXHAUSTED)
+            case FinalsBegun():
+                self._print(f"finals: {plural(event.trainings - event.done, 'training')} with seeds that chose nothing")
+            case FinalEnded():
+                self._print(f"{event.name}  seed {event.seed}  val {event.accuracy:.3f}")
+            case RivalBegun():
+                self._print("random search of the same training cost")
+
+    def _opened(self, event: StudyOpened) -> None:
+        if not self.standing.is_rival:
+            self.console.print(study_heading(event))
+        if event.tally.counted:
+            word = "going on after" if event.tally.counted < event.trials else "complete:"
+            self._print(f"{word} {plural(event.tally.counted, 'trial')} of {event.trials}")
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, highlight=False)
 
 
 class LiveView(SearchView):
@@ -80,15 +109,53 @@ def search_view(console: Console, *, quiet: bool = False) -> SearchView:
 
 
 def study_heading(opened: StudyOpened) -> Text:
-    """Name the study, its sites, its candidates and its budget."""
+    """Name the study, what it searches, its candidates and its budget."""
     study = opened.study
-    plan, space = study.spec.plan(), study.space
-    limits = study.settings.budget.limits
-    own = cost_of(plan)
-    budget = ", ".join(f"{short(limit)} {WORDS[name]} (baseline {short(own[name])})" for name, limit in limits.items())
-    parts = [plural(len(space.sites), "site"), f"{candidates_text(space.candidates)} candidates"]
-    parts.append(f"budget {budget}" if budget else f"no budget (baseline {short(plan.macs)} MACs)")
+    parts = [*sites_texts(study), f"{candidates_text(study.space.candidates)} candidates"]
+    budget = budget_text(study)
+    own = short(study.baseline_cost["macs"])
+    word = "budget" if study.settings.budgets is None else "budgets"
+    parts.append(f"{word} {budget}" if budget else f"no budget (baseline {own} MACs)")
     return Text.assemble((study.name, "bold"), "  " + " · ".join(parts))
+
+
+def sites_texts(study: Study) -> list[str]:
+    """Say how much is searched: `24 sites`, `1 site · 2 other choices`."""
+    space = study.space
+    sites, knobs, choices = len(space.sites), len(space.width_knobs), len(space.choice_knobs)
+    texts = [plural(sites, "site") + (f" on {plural(knobs, 'knob')}" if knobs < sites else "")] if sites else []
+    return [*texts, plural(choices, "other choice" if sites else "choice")] if choices else texts
+
+
+def budget_text(study: Study) -> str:
+    """Say the budget: `1.50 M MACs (baseline 1.35 M)`; of a ladder, the goals."""
+    ladder = study.settings.budgets
+    name = "" if ladder is None else ladder.quantity
+    texts = [_ladder_text(study, name)] if ladder else []
+    limits = study.steps[0].limits.by_quantity
+    texts += [limit_text(key, limit, study.baseline_cost) for key, limit in limits.items() if key != name]
+    return ", ".join(texts)
+
+
+def _ladder_text(study: Study, quantity: str) -> str:
+    names = [step.name for step in study.steps]
+    own, word = amount(quantity, study.baseline_cost[quantity]), WORDS[quantity]
+    if all(name.endswith("%") for name in names):
+        return f"{', '.join(names)} of the baseline's {own} {word}"
+    names = [amount(quantity, step.limits.by_quantity[quantity].high) for step in study.steps]
+    return f"{', '.join(names)} {word} (baseline {own})"
+
+
+def limit_text(name: str, limit: Limit, baseline: Cost) -> str:
+    """Say a limit with what the baseline has: `1.50 M MACs (baseline 1.35 M)`."""
+    own = f" (baseline {amount(name, baseline[name])})" if name in baseline else ""
+    low = f"{amount(name, limit.low)} to " if limit.low else ""
+    return f"{low}{amount(name, limit.high)} {WORDS[name] if name != 'latency' else 'latency'}{own}"
+
+
+def amount(name: str, count: int) -> str:
+    """Write a cost with its unit; a latency as a time."""
+    return f"{count / 1000:.3g} ms" if name == "latency" else short(count)
 
 
 def candidates_text(count: int) -> str:
@@ -100,53 +167,69 @@ def candidates_text(count: int) -> str:
     return f"≈ {count // 10 ** (exponent - 1) / 10}e+{exponent}"
 
 
+def score_text(score: float) -> str:
+    """Write an accuracy, or a score that is none."""
+    return f"{score:.3f}" if 0 <= score <= 1 else f"{score:.5g}"
+
+
 def standing_panel(standing: Standing) -> RenderableType:
     """Draw how a study stands."""
     assert standing.opened is not None
-    counted, trials = standing.tally.counted, standing.trials
-    full = min(_BAR, _BAR * counted // trials)
-    left = standing.seconds_left()
-    bar = Text.assemble(" trials   ", ("█" * full, "cyan"), ("░" * (_BAR - full), "dim"), f"  {counted}/{trials}")
-    if left is not None and counted < trials:
-        bar.append(f"   ≈ {int(left) // 60}:{int(left) % 60:02d} left")
+    done, whole = standing.finals or (standing.tally.counted, standing.trials)
+    name = "finals" if standing.finals else "random" if standing.is_rival else "trials"
+    bar = Text(f" {name}   ")
+    if whole < 1_000_000:
+        full = min(_BAR, _BAR * done // whole)
+        bar.append("█" * full, "cyan").append("░" * (_BAR - full), "dim").append(f"  {done}/{whole}")
+        left = standing.seconds_left()
+        if left is not None and done < whole:
+            bar.append(f"   ≈ {int(left) // 60}:{int(left) % 60:02d} left")
+    else:
+        bar.append(str(done))
     rows = [study_heading(standing.opened), bar]
-    baseline = f"(baseline {standing.baseline:.3f})" if standing.baseline is not None else ""
+    baseline = f"(baseline {score_text(standing.baseline)})" if standing.baseline is not None else ""
     if standing.best is not None:
         best = standing.best
-        rows.append(
-            Text(f" best     #{best.number}  val {best.accuracy:.3f}  {short(best.cost['macs'])} MACs  {baseline}")
-        )
+        macs = short(best.cost["macs"])
+        rows.append(Text(f" best     #{best.number}  val {score_text(best.accuracy)}  {macs} MACs  {baseline}"))
     elif baseline:
         rows.append(Text(f" best     none yet  {baseline}"))
-    if standing.running is not None:
-        epoch = standing.running
-        who = "baseline" if epoch.number is None else f"#{epoch.number}"
-        rows.append(Text(f" running  {who}  epoch {epoch.epoch}/{epoch.epochs}  val {epoch.accuracy:.3f}"))
+    for epoch in standing.running.values():
+        score = score_text(epoch.accuracy)
+        rows.append(Text(f" running  {epoch.name}  epoch {epoch.epoch}/{epoch.epochs}  val {score}"))
     rows.append(Text(f" {tally_line(standing.tally)}", "dim"))
     return Group(*rows)
 
 
 def tally_line(tally: Tally) -> str:
-    """Say how many were pruned, were never trained, and were answered from the record."""
+    """Say how many were pruned, were moved onto the budget, and were answered from the record."""
     parts = [
         f"pruned {tally[Outcome.PRUNED]}",
-        f"over budget and never trained {tally[Outcome.OVER_BUDGET]} of {tally.proposed}",
-        f"answered from record {tally[Outcome.FROM_RECORD]}",
+        f"moved onto the budget {tally.repaired}",
+        f"from record {tally[Outcome.FROM_RECORD]}",
     ]
-    if tally[Outcome.NOT_A_NETWORK]:
-        parts.append(f"no network {tally[Outcome.NOT_A_NETWORK]}")
-    if tally[Outcome.DIVERGED]:
-        parts.append(f"diverged {tally[Outcome.DIVERGED]}")
+    if tally[Outcome.FAILED]:
+        parts.append(f"failed {tally[Outcome.FAILED]}")
+    if tally[Outcome.OPEN]:
+        parts.append(f"not decided {tally[Outcome.OPEN]}")
     return " · ".join(parts)
 
 
 def trial_line(trial: TrialRecord) -> str:
-    """Say in a line what became of a trial that counts."""
-    what = str(trial.outcome)
-    if trial.outcome is Outcome.PRUNED:
-        what = f"pruned after epoch {len(trial.accuracies)}"
-    elif trial.outcome is Outcome.FROM_RECORD:
-        what = f"from record, as #{trial.same_as}"
-    score = f"val {trial.accuracy:.3f}" if trial.accuracies else "val —"
+    """Say in a line how a trial stands."""
+    epochs = plural(len(trial.accuracies), "epoch")
+    match trial.outcome:
+        case Outcome.OPEN:
+            what = f"waits after {epochs}"
+        case Outcome.PRUNED:
+            what = f"pruned after {epochs}"
+        case Outcome.FAILED:
+            what = f"failed: {trial.reason.splitlines()[0]}"
+        case _:
+            what = str(trial.outcome)
+    score = f"val {score_text(trial.accuracy)}" if trial.accuracies else "val —"
     costs = f"{short(trial.cost['macs'])} MACs  {trial.cost['parameters']:,} parameters"
-    return f"#{trial.number}  {score}  {costs}  {what}" + (f"  {trial.seconds:.1f} s" if trial.seconds else "")
+    seconds = (
+        f"  {trial.stretches[-1].seconds:.1f} s" if trial.stretches and trial.outcome is not Outcome.PRUNED else ""
+    )
+    return f"#{trial.number}  {score}  {costs}  {what}{seconds}"

@@ -6,6 +6,10 @@ from archbuilder.searching import (
     BaselineEnded,
     EpochEnded,
     Event,
+    FinalEnded,
+    FinalsBegun,
+    Outcome,
+    RivalBegun,
     StudyOpened,
     Tally,
     TrialEnded,
@@ -19,35 +23,53 @@ class Standing:
     Attributes:
         opened: The first event; None until the study is open.
         tally: The outcomes so far.
+        begun: How many candidates have been begun.
         best: The best finished trial so far.
         baseline: The validation accuracy of the baseline, from 0 to 1; None until it has been trained.
-        running: The latest epoch of the network that is being trained; None between two.
+        running: The latest epoch of each network that is being trained, by its name.
+        finals: How many final trainings are done, and of how many; None before they begin.
+        is_rival: Whether it is random search, to be compared with.
     """
 
     def __init__(self) -> None:
         """Know nothing yet."""
         self.opened: StudyOpened | None = None
         self.tally = Tally({})
+        self.begun = 0
         self.best: TrialRecord | None = None
         self.baseline: float | None = None
-        self.running: EpochEnded | None = None
+        self.running: dict[str, EpochEnded] = {}
+        self.finals: tuple[int, int] | None = None
+        self.is_rival = False
         self._started = 0.0
-        self._counted_before = 0
+        self._done_before = 0
 
     def take(self, event: Event) -> None:
         """Take the next event."""
         match event:
             case StudyOpened():
                 self.opened, self.tally, self.best, self.baseline = event, event.tally, event.best, event.baseline
-                self._counted_before = event.tally.counted
-                self._started = time.monotonic()
+                self.begun = event.tally.counted + event.tally[Outcome.OPEN]
+                self.finals, self.running = None, {}
+                self._begin(event.tally.counted)
             case EpochEnded():
-                self.running = event
+                self.running[event.name] = event
             case BaselineEnded():
-                self.baseline, self.running = event.accuracy, None
-                self._started = time.monotonic()
+                self.baseline = event.accuracy
+                self.running.pop("baseline", None)
+                self._begin(self.tally.counted)
             case TrialEnded():
-                self.tally, self.best, self.running = event.tally, event.best, None
+                self.tally, self.best, self.begun = event.tally, event.best, event.counted
+                self.running.pop(f"#{event.trial.number}", None)
+            case FinalsBegun():
+                self.finals = (event.done, event.trainings)
+                self._begin(event.done)
+            case FinalEnded():
+                assert self.finals is not None
+                self.finals = (self.finals[0] + 1, self.finals[1])
+                self.running.pop(f"{event.name}, seed {event.seed}", None)
+            case RivalBegun():
+                self.is_rival = True
 
     @property
     def trials(self) -> int:
@@ -55,8 +77,11 @@ class Standing:
         return self.opened.trials if self.opened else 0
 
     def seconds_left(self) -> float | None:
-        """Guess from the trials of this session how long the others take; None before there is one."""
-        done = self.tally.counted - self._counted_before
-        if done < 1:
+        """Guess from what was done in this session how long the rest of it takes; None before there is anything."""
+        done, whole = self.finals or (self.tally.counted, self.trials)
+        if done <= self._done_before:
             return None
-        return (time.monotonic() - self._started) / done * max(0, self.trials - self.tally.counted)
+        return (time.monotonic() - self._started) / (done - self._done_before) * max(0, whole - done)
+
+    def _begin(self, done: int) -> None:
+        self._started, self._done_before = time.monotonic(), done

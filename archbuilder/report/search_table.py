@@ -5,37 +5,106 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.report.numbers import percent, plural, short
-from archbuilder.report.search import tally_line
-from archbuilder.searching import Outcome, Row, StudyResult
+from archbuilder.report.search import EXHAUSTED, score_text, tally_line
+from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, verdicts
+from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
+from archbuilder.searching.budget import Cost
+from archbuilder.searching.candidates import wider_and_narrower
+
+_SHOWN = 5  # trials, where there are no finals
 
 
 def result_table(result: StudyResult) -> RenderableType:
     """Draw the final table and what to make of it."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("trial", no_wrap=True)
-    # Narrow enough for a terminal of 80 columns.
-    for column in ("wider", "narrower", "MACs", "of base", "parameters", "of base", "val", "test"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in (result.baseline, *result.best):
-        table.add_row(*_cells(row, result.baseline))
+    notes = [_counts(result)]
+    if result.is_exhausted:
+        notes.append(EXHAUSTED)
     sites = plural(len(result.study.space.sites), "searched site")
-    notes = [_counts(result), f"wider, narrower: how many of {sites}", *_verdict(result), *_tests(result)]
-    return Group(table, *(Text(note, "dim") for note in notes), *_next_step(result))
+    notes.append(f"widths: how many of {sites} are wider (+) and narrower (-) than the baseline's")
+    table = finals_table(result) if result.rows else trials_table(result)
+    verdict = [Text(line) for line in shown_verdicts(result)]
+    return Group(table, *(Text(note, "dim") for note in notes), *verdict, *_tests(result))
 
 
-def _cells(row: Row, baseline: Row) -> tuple[str, ...]:
-    macs, parameters = row.cost["macs"], row.cost["parameters"]
-    return (
-        "baseline" if row.number is None else f"#{row.number}",
-        "—" if row.number is None else str(row.wider),
-        "—" if row.number is None else str(row.narrower),
-        short(macs),
-        percent(macs, baseline.cost["macs"]),
-        f"{parameters:,}",
-        percent(parameters, baseline.cost["parameters"]),
-        f"{row.validation_accuracy:.3f}",
-        "—" if row.test_accuracy is None else f"{row.test_accuracy:.3f}",
-    )
+def shown_verdicts(result: StudyResult) -> list[str]:
+    """Give the verdicts that matter most: of a ladder the first alone, and a line a budget. The report has them all."""
+    champions, sentences = result.champions(), verdicts(result)
+    if len(champions) < 2:
+        return sentences
+    lines = []
+    for step, row in champions.items():
+        scaled = scaled_row(result, step)
+        others = [("the baseline scaled uniformly" if scaled else "the baseline", scaled or result.row("baseline"))]
+        if result.rival is not None:
+            others.append(("random search", result.rival.champions().get(step)))
+        compared = [text for what, other in others if other and (text := _compared(result, row, other, what))]
+        name = result.study.steps[step].name
+        lines.append(f"{name}: {', '.join([f'{row.finalist.name} {accuracy_text(row)}', *compared])}")
+    return [sentences[0], *lines]
+
+
+def _compared(result: StudyResult, row: Row, other: Row, what: str) -> str:
+    difference = result.compared(row, other)
+    if difference is None:
+        return ""
+    noise = " (noise)" if difference.is_noise else ""
+    return f"{difference_text(difference)} points from {what}{noise}"
+
+
+def finals_table(result: StudyResult) -> Table:
+    """Draw the finalists: what they cost, and how they did on images that chose nothing."""
+    table = _table("network")
+    for column in ("val", "test", "sd"):
+        table.add_column(column, justify="right", no_wrap=True)
+    rivals = [] if result.rival is None else [(f"random {row.finalist.name}", row) for row in result.rival.rows]
+    rows = [(row.finalist.name, row) for row in result.rows]
+    for name, row in [*rows, *rivals]:
+        if row.finalist.number is None and name.startswith("random"):
+            continue
+        table.add_row(
+            *_costs(name, row.finalist.cost, result, row.finalist.wider, row.finalist.narrower), *_tested(row)
+        )
+    return table
+
+
+def trials_table(result: StudyResult) -> Table:
+    """Draw the best trials as the search saw them."""
+    table = _table("trial")
+    table.add_column("val", justify="right", no_wrap=True)
+    baseline = result.baseline
+    table.add_row(*_costs("baseline", baseline.cost, result, None, None), score_text(baseline.accuracy))
+    for trial in result.best(_SHOWN):
+        table.add_row(*_trial(result, trial), score_text(trial.accuracy))
+    return table
+
+
+def _table(first: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(first, no_wrap=True)
+    # Narrow enough for a terminal of 80 columns.
+    for column in ("widths", "MACs", "of base", "parameters"):
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _trial(result: StudyResult, trial: TrialRecord) -> tuple[str, ...]:
+    return _costs(f"#{trial.number}", trial.cost, result, *wider_and_narrower(result.study, trial.values))
+
+
+def _costs(name: str, cost: Cost, result: StudyResult, wider: int | None, narrower: int | None) -> tuple[str, ...]:
+    is_counted = wider is not None and (name.startswith("#") or "trial" in name)
+    widths = f"+{wider} -{narrower}" if is_counted else "—"
+    macs = cost["macs"]
+    return (name, widths, short(macs), percent(macs, result.baseline.cost["macs"]), f"{cost['parameters']:,}")
+
+
+def _tested(row: Row) -> tuple[str, str, str]:
+    seen = row.finalist.search_accuracy
+    val = "—" if seen is None else score_text(seen)
+    if row.spread is None:
+        return val, "—", "—"
+    deviation = row.spread.deviation
+    return val, f"{row.spread.mean:.4f}", "—" if deviation is None else f"{deviation:.4f}"
 
 
 def _counts(result: StudyResult) -> str:
@@ -43,46 +112,28 @@ def _counts(result: StudyResult) -> str:
     return f"{finished} · {tally_line(result.tally)}"
 
 
-def _verdict(result: StudyResult) -> list[str]:
-    if not result.best:
-        return ["no trial was trained to the end: there is nothing to compare with the baseline"]
-    gain, error = result.gain, result.standard_error
-    unit = f"one standard error of an accuracy on {plural(result.validation_images, 'image')} is {error:.3f}"
-    if gain < 0:
-        return [f"no trial is above the baseline: the best is {-gain:.3f} below it; {unit}"]
-    if gain == 0:
-        return [f"the best trial is as accurate as the baseline on validation, at {_share(result)} of its MACs; {unit}"]
-    if gain <= error:
-        return [f"the best trial is {gain:.3f} above the baseline on validation, but {unit}: this may be chance"]
-    return [f"the best trial is {gain:.3f} above the baseline on validation; {unit}"]
-
-
-def _share(result: StudyResult) -> str:
-    return percent(result.best[0].cost["macs"], result.baseline.cost["macs"])
-
-
-def _tests(result: StudyResult) -> list[str]:
-    notes = []
-    if result.best:
-        notes.append(
-            "val chose these trials and so flatters them; test chose nothing: its images were opened for this table"
-        )
+def _tests(result: StudyResult) -> list[Text]:
+    if not result.rows:
+        return []
+    seeds = plural(result.study.settings.finals.seeds, "seed")
+    notes = [
+        f"val is what the search saw; test and sd: mean and standard deviation of {seeds} that it did not use, "
+        f"on {plural(result.images['test'], 'image')} opened for this table"
+    ]
     if result.test_openings > 1:
         notes.append(
             f"they have been opened {result.test_openings} times by now, as the study went on after its first table"
         )
-    if any(row.test_accuracy is None for row in (result.baseline, *result.best)):
-        notes.append("— where the trained weights were deleted before the table was made")
-    return notes
+    return [Text(note, "dim") for note in notes]
 
 
-def _next_step(result: StudyResult) -> list[Text]:
+def next_steps(result: StudyResult) -> list[str]:
+    """Say what was saved and what to do with it: a line each, not to be folded, as paths are to be copied whole."""
     if result.best_spec is None:
         return []
-    number, weights = result.best[0].number, result.best_spec.parent / "weights"
-    lines = (
-        f"#{number} is saved: {result.best_spec}, trained weights in {weights / f'trial-{number}.safetensors'}",
-        f"next: archbuilder build {result.best_spec}",
-    )
-    # Not folded: a path is to be copied whole.
-    return [Text(line, no_wrap=True, overflow="ignore") for line in lines]
+    lines = [f"saved: {path}" for path in result.best_specs.values()]
+    champions = list(result.champions().values())
+    if champions:
+        folder = result.folder / "finals" / champions[-1].finalist.name / f"seed-{champions[-1].seeds[0]}"
+        return [*lines, f"next: archbuilder evaluate {folder}"]
+    return [*lines, f"next: archbuilder build {result.best_spec}"]

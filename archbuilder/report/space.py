@@ -1,4 +1,4 @@
-"""A space on the screen: its sites, what its candidates cost, and how many are within the budget."""
+"""A space on the screen: its knobs, what its candidates cost, and how many are within the budget."""
 
 from math import sqrt
 from typing import Any
@@ -7,21 +7,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from archbuilder.costs.quantities import QUANTITIES
-from archbuilder.report.numbers import plural, short
-from archbuilder.report.search import candidates_text
+from archbuilder.report.numbers import plural
+from archbuilder.report.search import amount, candidates_text, sites_texts
 from archbuilder.searching.budget import WORDS, Cost
-from archbuilder.searching.survey import Survey
+from archbuilder.searching.knobs import ChoiceKnob, Knob
+from archbuilder.searching.study import Study
+from archbuilder.searching.survey import Inside, Survey
 
 
 def space_report(found: Survey) -> RenderableType:
     """Show what a survey found."""
     study = found.study
-    sites = plural(len(study.space.sites), "site")
-    heading = f"  {sites} · {candidates_text(study.space.candidates)} candidates of {study.spec.name}"
-    return Group(
-        Text.assemble((study.name, "bold"), heading), _sites(found), Text(), _costs(found), Text(), Text(_share(found))
-    )
+    what = " · ".join([*sites_texts(study), f"{candidates_text(study.space.candidates)} candidates"])
+    heading = f"  {what} of {study.spec.name}"
+    shares = [Text(_share(found, inside)) for inside in found.inside]
+    return Group(Text.assemble((study.name, "bold"), heading), _knobs(found), Text(), _costs(found), Text(), *shares)
 
 
 def space_as_data(found: Survey) -> dict[str, Any]:
@@ -30,55 +30,77 @@ def space_as_data(found: Survey) -> dict[str, Any]:
     return {
         "study": study.name,
         "candidates": study.space.candidates,
-        "sites": {
-            name: {"baseline": study.spec.widths[name], "widths": list(widths)}
-            for name, widths in study.space.sites.items()
+        "knobs": {knob.name: _knob_as_data(study, knob) for knob in study.space.knobs},
+        "budgets": {
+            inside.step.name or "budget": {
+                "limits": inside.step.limits.described(),
+                "inside": inside.drawn,
+                "reached": inside.reached,
+            }
+            for inside in found.inside
         },
-        "budget": study.settings.budget.limits,
         "smallest": found.smallest,
         "baseline": found.baseline,
         "largest": found.largest,
         "priced": found.priced,
         "networks": found.networks,
-        "inside": found.inside,
         "is_complete": found.is_complete,
     }
 
 
-def _sites(found: Survey) -> Table:
+def _knob_as_data(study: Study, knob: Knob) -> dict[str, Any]:
+    if isinstance(knob, ChoiceKnob):
+        return {"baseline": {path: study.spec.value(path) for path in knob.paths}, "values": list(knob.values)}
+    widths = {site: knob.table[:, column].tolist() for column, site in enumerate(knob.sites)}
+    return {"baseline": {site: study.spec.widths[site] for site in knob.sites}, "widths": widths}
+
+
+def _knobs(found: Survey) -> Table:
     table = _table("site")
     table.add_column("baseline", justify="right", no_wrap=True)
-    table.add_column("widths", no_wrap=True)
-    for name, text in found.study.space.describe().items():
-        table.add_row(Text(name), str(found.study.spec.widths[name]), text)
+    table.add_column("values", no_wrap=True)
+    study = found.study
+    for knob in study.space.knobs:
+        names = knob.paths if isinstance(knob, ChoiceKnob) else knob.sites
+        own = {
+            str(study.spec.value(name) if isinstance(knob, ChoiceKnob) else study.spec.widths[name]) for name in names
+        }
+        baseline = own.pop() if len(own) == 1 else plural(len(names), "site")
+        table.add_row(Text(knob.name), baseline, study.space.describe()[knob.name])
     return table
 
 
 def _costs(found: Survey) -> Table:
     table = _table("")
-    limits = found.study.settings.budget.limits
-    for column in ("smallest", "baseline", "largest", "budget"):
+    steps = [inside.step for inside in found.inside]
+    columns = [step.name or "budget" for step in steps]
+    for column in ("smallest", "baseline", "largest", *columns):
         table.add_column(column, justify="right", no_wrap=True)
-    for name in QUANTITIES:
+    bounded = [name for step in steps for name in step.limits.by_quantity]
+    for name in dict.fromkeys([*found.baseline, *bounded]):
         cells = [_cost(cost, name) for cost in (found.smallest, found.baseline, found.largest)]
-        table.add_row(WORDS[name], *cells, short(limits[name]) if name in limits else "")
+        limits = [step.limits.by_quantity.get(name) for step in steps]
+        table.add_row(WORDS[name], *cells, *(amount(name, limit.high) if limit else "" for limit in limits))
     return table
 
 
 def _cost(cost: Cost | None, name: str) -> str:
-    return "no network" if cost is None else short(cost[name])
+    if cost is None:
+        return "no network"
+    return amount(name, cost[name]) if name in cost else "not measured"
 
 
-def _share(found: Survey) -> str:
-    share = found.inside / found.priced
-    text = f"within the budget: {100 * share:.1f} %"
+def _share(found: Survey, inside: Inside) -> str:
+    share = inside.drawn / found.priced
+    text = f"within {inside.step.name or 'the budget'}: {100 * share:.1f} %"
     if found.is_complete:
         text = f"{text} of all candidates"
     else:
         error = sqrt(share * (1 - share) / found.priced)
         text = f"{text} (± {100 * error:.1f}) of {found.priced:,} drawn at random"
     lost = found.priced - found.networks
-    return text + (f"; {100 * lost / found.priced:.1f} % are no networks" if lost else "")
+    text += f"; {100 * lost / found.priced:.1f} % are no networks" if lost else ""
+    return f"{text}; moved onto it: {100 * inside.reached:.0f} %"
 
 
 def _table(first: str) -> Table:

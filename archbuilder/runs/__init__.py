@@ -6,7 +6,7 @@ from archbuilder.runs.events import EpochEnded, Event, Observer, RunOpened, Step
 from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.memory_advice import OutOfMemory
 from archbuilder.runs.result import RunResult
-from archbuilder.runs.run import resume_run, train_spec
+from archbuilder.runs.run import resume_run, train_loaded, train_spec
 from archbuilder.runs.setup import RunSetup
 from archbuilder.runs.tensorboard import TensorBoard
 
@@ -29,5 +29,6 @@ __all__ = [
     "ignore",
     "read_checkpoint",
     "resume_run",
+    "train_loaded",
     "train_spec",
 ]

@@ -12,7 +12,7 @@ from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.setup import RunSetup
 from archbuilder.runs.under_way import RunUnderWay
-from archbuilder.training import CPU, Machine, joined, launched
+from archbuilder.training import ALONE, CPU, Machine, joined, launched
 
 
 def train_spec(
@@ -94,6 +94,36 @@ def resume_run(
     setup = setup.model_copy(update=found)
     with joined(machine.device) as processes:
         return RunUnderWay(setup, spec, loaded, place, machine, processes, observe).go_on(checkpoint)
+
+
+def train_loaded(
+    spec: NetworkSpec,
+    data: DataSplits,
+    folder: Path | str,
+    *,
+    settings: TrainSettings,
+    seed: int = 0,
+    machine: Machine = CPU,
+    observe: Observer = ignore,
+) -> RunResult:
+    """Train a network on images that are loaded and split by seed 0, in this process; or go on where that was stopped.
+
+    What is kept in the folder is what `train_spec` keeps: see there for the rest.
+
+    Raises:
+        ArchbuilderError: The images do not fit the network, another run is kept in the folder, or memory does not
+            suffice.
+        TrainingDiverged: A loss is infinite or not a number.
+    """
+    _check(spec, data)
+    place = RunFolder(Path(folder))
+    setup = RunSetup.of(spec, data, settings, seed=seed, split_seed=0)
+    checkpoint = place.read() if place.last.exists() else None
+    if checkpoint is not None and checkpoint.setup.model_dump(exclude={"spec_name"}) != setup.model_dump(
+        exclude={"spec_name"}
+    ):
+        raise ArchbuilderError(f"{place.path}: holds another run; delete it to begin this one")
+    return RunUnderWay(setup, spec, data, place, machine, ALONE, observe).go_on(checkpoint)
 
 
 def _check(spec: NetworkSpec, data: DataSplits) -> None:

@@ -1,24 +1,44 @@
-"""Search: a study proposes widths, prices them by the plan, and trains what is within the budget.
+"""Search: a study proposes candidates, prices them by the plan, moves them onto the budget, and trains what is left.
 
 study = load_study("digits_widths")
 result = run_study(study, observe=print)  # in runs/digits-widths; stopped, it goes on when it is called again
-result.best[0].test_accuracy, result.best_spec
+result.rows[1].spread.mean, result.best_spec
 """
 
-from archbuilder.searching.events import BaselineEnded, EpochEnded, Event, Observer, StudyOpened, TrialEnded
+from archbuilder.searching.comparing import Difference, Spread
+from archbuilder.searching.events import (
+    BaselineEnded,
+    EpochEnded,
+    Event,
+    FinalEnded,
+    FinalsBegun,
+    Observer,
+    RivalBegun,
+    SpaceExhausted,
+    StudyOpened,
+    TrialEnded,
+)
+from archbuilder.searching.finals import Finalist, Row
 from archbuilder.searching.record import Outcome, Tally, TrialRecord
-from archbuilder.searching.result import Row, StudyResult
+from archbuilder.searching.result import StudyResult, read_result
 from archbuilder.searching.run import run_study
 from archbuilder.searching.study import Study, load_study
 from archbuilder.searching.survey import Survey, survey
 
 __all__ = [
     "BaselineEnded",
+    "Difference",
     "EpochEnded",
     "Event",
+    "FinalEnded",
+    "Finalist",
+    "FinalsBegun",
     "Observer",
     "Outcome",
+    "RivalBegun",
     "Row",
+    "SpaceExhausted",
+    "Spread",
     "Study",
     "StudyOpened",
     "StudyResult",
@@ -27,6 +47,7 @@ __all__ = [
     "TrialEnded",
     "TrialRecord",
     "load_study",
+    "read_result",
     "run_study",
     "survey",
 ]

@@ -1,20 +1,30 @@
-"""What a candidate costs, and what it may cost: known from the plan, before a weight is made."""
+"""What a candidate costs, and what it may cost: known before a weight is made."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from archbuilder.costs.memory import inference_memory
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.searching.amounts import Bound, Share
+from archbuilder.searching.amounts import Goal, Share, parse_goal
 
 Cost = Mapping[str, int]
-"""An exact count for every key of `QUANTITIES`."""
+"""An exact count for every key of `QUANTITIES`; and `memory`, in bytes, and `latency`, in microseconds, if bounded."""
 
-WORDS = {"macs": "MACs", "parameters": "parameters", "activations": "activations"}
+WORDS = {
+    "macs": "MACs",
+    "parameters": "parameters",
+    "activations": "activations",
+    "memory": "bytes of memory",
+    "latency": "µs of latency",
+}
 """What can be bounded, and its word. Auxiliary heads are no part of it: they are gone after training."""
 
 
@@ -23,22 +33,86 @@ def cost_of(plan: Plan) -> dict[str, int]:
     return {name: count(plan) for name, count in QUANTITIES.items()}
 
 
+def memory_of(plan: Plan) -> int:
+    """Give the most bytes that are held while one image runs, the weights included, all in float32."""
+    return inference_memory(plan).peak + 4 * plan.parameters
+
+
 def amounts_text(amounts: Cost) -> str:
     """Write amounts in full with their words: `1,500,000 MACs and 60,000 parameters`."""
     return " and ".join(f"{amount:,} {WORDS[name]}" for name, amount in amounts.items())
 
 
+@dataclass(frozen=True)
+class Limit:
+    """What a quantity may be.
+
+    Attributes:
+        high: The most.
+        low: The least; 0 unless a target is set.
+    """
+
+    high: int
+    low: int = 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Hard limits: no candidate outside any of them is ever trained.
+
+    Attributes:
+        by_quantity: The limits that are set, by keys of `WORDS`.
+    """
+
+    by_quantity: Mapping[str, Limit]
+
+    def allows(self, cost: Cost) -> bool:
+        """Tell whether a cost is within every limit that it knows the quantity of; one that equals a limit is."""
+        return all(limit.low <= cost[name] <= limit.high for name, limit in self.by_quantity.items() if name in cost)
+
+    def excess(self, cost: Cost) -> float:
+        """How far a cost is above its limits, as a share of the one it exceeds most; 0 or below within all of them."""
+        return max((cost[name] / limit.high - 1 for name, limit in self.by_quantity.items() if name in cost), default=0)
+
+    def described(self) -> dict[str, int | list[int]]:
+        """Give the limits as plain data: the most, or the least and the most."""
+        return {name: [limit.low, limit.high] if limit.low else limit.high for name, limit in self.by_quantity.items()}
+
+    def text(self) -> str:
+        """Say the limits: `at most 1,500,000 MACs`."""
+        return " and ".join(
+            f"{limit.low:,} to {limit.high:,} {WORDS[name]}" if limit.low else f"{limit.high:,} {WORDS[name]}"
+            for name, limit in self.by_quantity.items()
+        )
+
+    def of(self, cost: Cost) -> dict[str, int]:
+        """Give what a cost has of the limited quantities."""
+        return {name: cost[name] for name in self.by_quantity if name in cost}
+
+
+_Count = Annotated[Goal, BeforeValidator(parse_goal, json_schema_input_type=int | str | dict[str, str])]
+_Duration = Annotated[
+    Goal, BeforeValidator(partial(parse_goal, is_duration=True), json_schema_input_type=str | dict[str, str])
+]
+
+
 class Budget(BaseModel):
-    """Hard bounds: no candidate above any of them is ever built. A share is one of what the baseline has."""
+    """What candidates may cost. A share is one of what the baseline has; a target is reached, not only kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
-    macs: Bound | None = Field(
+    macs: _Count | None = Field(
         None, description="The most multiply-adds of one image in evaluation, such as 1.5M, or 60% of the baseline's."
     )
-    parameters: Bound | None = Field(None, description="The most trained numbers, heads not counted, such as 60k.")
-    activations: Bound | None = Field(
+    parameters: _Count | None = Field(None, description="The most trained numbers, heads not counted, such as 60k.")
+    activations: _Count | None = Field(
         None, description="The most values that convolutions and linear layers give for one image, such as 200k."
+    )
+    memory: _Count | None = Field(
+        None, description="The most bytes held while one image runs, weights included, in float32, such as 2M."
+    )
+    latency: _Duration | None = Field(
+        None, description="The longest that one image may take, as measured on the machine that searches, such as 3ms."
     )
 
     @model_validator(mode="before")
@@ -48,33 +122,35 @@ class Budget(BaseModel):
             raise PydanticCustomError("flops", "expected macs in place of flops: one MAC is two FLOPs")
         return values
 
-    def resolved(self, baseline: Cost) -> "Budget":
-        """Give the same bounds as counts, now that it is known what shares are of.
+    @property
+    def goals(self) -> dict[str, Goal]:
+        """The goals that are set, by quantity."""
+        return {name: goal for name in WORDS if (goal := getattr(self, name)) is not None}
+
+    def limits(self, baseline: Cost) -> Limits:
+        """Give the limits as counts, now that it is known what shares are of.
 
         Args:
-            baseline: What the spec as it is costs.
+            baseline: What the spec as it is costs; what it has no count of is left out.
 
         Raises:
             ArchbuilderError: A share comes to less than 1.
         """
-        shares = {name: bound for name in QUANTITIES if isinstance(bound := getattr(self, name), Share)}
-        counts = {name: share.of(baseline[name]) for name, share in shares.items()}
-        for name, count in counts.items():
-            if count < 1:
-                raise ArchbuilderError(f"{shares[name]} of {baseline[name]:,} {WORDS[name]} is less than 1")
-        return self.model_copy(update=counts)
+        return limits_of(self.goals, baseline)
 
-    @property
-    def limits(self) -> dict[str, int]:
-        """The bounds that are set, by quantity; of a budget that is resolved."""
-        limits = {name: limit for name in QUANTITIES if (limit := getattr(self, name)) is not None}
-        assert all(isinstance(limit, int) for limit in limits.values())
-        return limits
 
-    def excess(self, cost: Cost) -> dict[str, float]:
-        """How far a cost is above each bound, as a share of it: 0.1 is ten percent too much, below 0 is within."""
-        return {name: cost[name] / limit - 1 for name, limit in self.limits.items()}
-
-    def allows(self, cost: Cost) -> bool:
-        """Tell whether a cost is within every bound. A cost that equals a bound is."""
-        return all(cost[name] <= limit for name, limit in self.limits.items())
+def limits_of(goals: Mapping[str, Goal], baseline: Cost) -> Limits:
+    """Give goals as limits; see `Budget.limits`."""
+    limits = {}
+    for name, goal in goals.items():
+        if isinstance(goal.amount, Share):
+            if name not in baseline:
+                continue
+            high = goal.amount.of(baseline[name])
+        else:
+            high = goal.amount
+        if high < 1:
+            raise ArchbuilderError(f"{goal.amount} of {baseline[name]:,} {WORDS[name]} is less than 1")
+        low = 0 if goal.within is None else ceil(high * (100 - goal.within.percent) / 100)
+        limits[name] = Limit(high, low)
+    return Limits(limits)

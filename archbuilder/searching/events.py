@@ -31,13 +31,13 @@ class EpochEnded:
     """A network was trained for one more epoch.
 
     Attributes:
-        number: The trial; None for the baseline.
+        name: The trial as `#12`, `baseline`, or a finalist and its seed.
         epoch: Which epoch, from 1.
-        epochs: How many there are to be.
-        accuracy: On the validation split, from 0 to 1.
+        epochs: How many there are to be, for now.
+        accuracy: On the validation split, from 0 to 1; or a score.
     """
 
-    number: int | None
+    name: str
     epoch: int
     epochs: int
     accuracy: float
@@ -58,20 +58,60 @@ class BaselineEnded:
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """A proposed candidate has been dealt with, and that is on disk.
+    """A stretch of a candidate's training has ended, or what becomes of it is decided; and that is on disk.
 
     Attributes:
-        trial: What became of it.
+        trial: How it stands; open if it may go on.
         tally: The outcomes so far, this one included.
         best: The best finished trial so far.
+        counted: How many candidates have been begun.
     """
 
     trial: TrialRecord
     tally: Tally
     best: TrialRecord | None
+    counted: int
 
 
-Event = StudyOpened | EpochEnded | BaselineEnded | TrialEnded
+@dataclass(frozen=True)
+class SpaceExhausted:
+    """Every candidate within the budget has been tried."""
+
+
+@dataclass(frozen=True)
+class FinalsBegun:
+    """The best are about to be trained once more.
+
+    Attributes:
+        trainings: How many there are to be, those that are done included.
+        done: How many are done.
+    """
+
+    trainings: int
+    done: int
+
+
+@dataclass(frozen=True)
+class FinalEnded:
+    """A finalist was trained with one seed.
+
+    Attributes:
+        name: The finalist.
+        seed: The seed.
+        accuracy: On the validation split, from 0 to 1.
+    """
+
+    name: str
+    seed: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class RivalBegun:
+    """Random search of the same cost is about to begin, or to go on."""
+
+
+Event = StudyOpened | EpochEnded | BaselineEnded | TrialEnded | SpaceExhausted | FinalsBegun | FinalEnded | RivalBegun
 Observer = Callable[[Event], None]
 
 

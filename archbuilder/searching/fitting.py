@@ -1,114 +1,147 @@
 """A candidate is built, trained and measured: the dear part of a search."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from archbuilder.data import DataSplits, check_fits
+from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
-from archbuilder.modules.saving import save_tensors, trained_network
+from archbuilder.modules.inherit import inherited_weights
+from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
+from archbuilder.proxies import Batch, score
+from archbuilder.runs import EpochEnded, Event, train_loaded
+from archbuilder.searching.knobs import Values
+from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.study import Study
-from archbuilder.training import EpochResult, Machine, TrainResult, evaluate, first_network, train
+from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone
+from archbuilder.training import Machine, Trainer, first_network
+
+Tell = Callable[[Report], None]
+FINALS, SPEC = "finals", "spec.yaml"
+"""The folder of the finalists, and what of each its network is written in."""
+_PROXY_BATCHES = 2
 
 
 class Fitter:
-    """Trains candidates of one study.
+    """Does the work of one study: trains, measures, and keeps what is to be kept.
 
     Every candidate starts from the same seeds: the images come in the same order, and a candidate that is trained
-    again gives the same weights, bit for bit on one machine's CPU. `archbuilder train` gives them too, with the study's
-    seed and settings.
+    again gives the same weights, bit for bit on one machine's CPU.
     """
 
-    def __init__(self, study: Study, machine: Machine) -> None:
-        """Say what to train on, how and where; nothing is loaded yet."""
+    def __init__(self, study: Study, folder: Path, machine: Machine) -> None:
+        """Say what to train on, how and where; nothing is loaded yet.
+
+        Args:
+            study: The study.
+            folder: Its folder.
+            machine: Where networks are trained.
+        """
         self._study, self._settings, self._machine = study, study.settings, machine
+        self._folder = folder
+        self._states = StatesFolder(folder / "states")
 
     @cached_property
     def data(self) -> DataSplits:
         """The data set, loaded when it is first needed."""
         return self._study.load_data().to(self._machine.device)
 
-    def check(self, plan: Plan) -> None:
-        """Check that a network fits the data.
+    def check(self) -> None:
+        """Check that the study's networks fit the data.
 
         Raises:
-            ArchbuilderError: It takes other images, or tells another number of classes apart.
+            ArchbuilderError: They take other images, or tell another number of classes apart.
         """
+        plan = self._study.spec.plan()
         check_fits(self.data, input_shape=plan.input_shape, classes=plan.classes)
 
-    def fit(self, plan: Plan, on_epoch: Callable[[EpochResult], bool | None]) -> tuple[Network, TrainResult]:
-        """Build a network and train it.
+    def do(self, work: Work, tell: Tell) -> None:
+        """Do some work.
 
         Args:
-            plan: The network.
-            on_epoch: Called after each epoch; training stops when it returns True.
+            work: What is to be done.
+            tell: Is told how it goes.
 
         Raises:
             TrainingDiverged: A loss is infinite or not a number.
+            ArchbuilderError: Memory does not suffice, or something on disk is gone.
         """
-        seed = self._settings.search.seed
-        network = first_network(plan, seed)
-        with _threads(self._settings.search.threads):
-            result = train(
-                network,
-                self.data,
-                self._settings.train,
-                head_weights=plan.head_weights,
-                seed=seed,
-                on_epoch=on_epoch,
-                machine=self._machine,
-            )
-        return network, result
+        if isinstance(work, Final):
+            self._final(work, tell)
+        elif self._settings.objective.is_trained_for:
+            self._train(work, tell)
+        else:
+            started, found = time.perf_counter(), self.score(self._settings.objective.maximize, work.values)
+            tell(EpochDone(work, 1, found, time.perf_counter() - started))
+        tell(WorkDone(work))
 
-    def test_accuracies(self, trained: Sequence[tuple[Plan, Path]]) -> list[float]:
-        """Measure plans with saved weights on the test split, each from 0 to 1: for the final table alone."""
-        images = self.data.open_test()
-        accuracies = []
-        for plan, weights in trained:
-            network = trained_network(plan, load_file(weights)).to(self._machine.device)
-            found = evaluate(
-                network, images, self.data.normaliser, self._settings.train.batch_size, machine=self._machine
-            )
-            accuracies.append(found.accuracy)
-        return accuracies
+    def score(self, proxy: str, values: Values | None) -> float:
+        """Score the untrained network of a candidate, or of the spec as it is."""
+        return score(proxy, self._first(self._plan(values)).to(self._machine.device), self._proxy_batches)
 
+    def _train(self, work: Stretch, tell: Tell) -> None:
+        plan = self._plan(work.values)
+        network = self._first(plan)
+        if not work.begun and work.donor is not None:
+            self._inherit(network, plan, work.donor)
+        trainer = Trainer(
+            network,
+            self.data,
+            self._settings.train.model_copy(update={"epochs": work.until}),
+            head_weights=plan.head_weights,
+            seed=self._settings.search.seed,
+            machine=self._machine,
+        )
+        if work.begun:
+            assert work.number is not None
+            trainer.restore(self._states.read(work.number, work.begun))
+        for epoch in range(work.begun + 1, work.until + 1):
+            result = trainer.run_epoch()
+            assert result is not None
+            tell(EpochDone(work, epoch, result.validation_accuracy, result.seconds))
+        if work.keeps and work.number is not None:
+            self._states.save(work.number, work.until, trainer.state())
 
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Let torch use so many threads while the body runs; None leaves it as it is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    def _final(self, work: Final, tell: Tell) -> None:
+        def watch(event: Event) -> None:
+            if isinstance(event, EpochEnded):
+                result = event.result
+                tell(EpochDone(work, result.epoch, result.validation_accuracy, result.seconds))
 
+        folder = self._folder / FINALS / work.name
+        result = train_loaded(
+            NetworkSpec.load(folder / SPEC),
+            self.data,
+            folder / f"seed-{work.seed}",
+            settings=self._settings.train,
+            seed=work.seed,
+            machine=self._machine,
+            observe=watch,
+        )
+        if result.interrupted:
+            raise KeyboardInterrupt
 
-class WeightsFolder:
-    """The trained weights of the few best trials and of the baseline, as safetensors."""
+    def _plan(self, values: Values | None) -> Plan:
+        return self._study.spec.plan() if values is None else self._study.pricer.plan(values)
 
-    def __init__(self, folder: Path) -> None:
-        """Use a folder, which need not exist yet."""
-        self._folder = folder
+    def _first(self, plan: Plan) -> Network:
+        return first_network(plan, self._settings.search.seed)
 
-    def path(self, number: int | None) -> Path:
-        """Where the weights of a trial are, or those of the baseline for None."""
-        return self._folder / ("baseline.safetensors" if number is None else f"trial-{number}.safetensors")
+    def _inherit(self, network: Network, plan: Plan, donor: Donor) -> None:
+        trained = self._states.read(donor.number, donor.epochs).weights
+        network.load_state_dict(inherited_weights(plan, network.state_dict(), self._plan(donor.values), trained))
 
-    def save(self, number: int | None, network: Network) -> None:
-        """Write the weights of a trial, or of the baseline for None, whole or not at all."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        save_tensors(self.path(number), network.state_dict())
-
-    def keep_only(self, numbers: set[int]) -> None:
-        """Remove the weights of every trial but these."""
-        kept = {self.path(number) for number in (None, *numbers)}
-        # The second pattern is what `write_whole` leaves behind when its process is killed.
-        for path in [*self._folder.glob("*.safetensors"), *self._folder.glob(".*.safetensors.*")]:
-            if path not in kept:
-                path.unlink()
+    @cached_property
+    def _proxy_batches(self) -> list[Batch]:
+        """The first images of the training split."""
+        size, images = self._settings.train.batch_size, self.data.train
+        if len(images) < _PROXY_BATCHES * size:
+            need = f"{_PROXY_BATCHES} batches of {size}"
+            raise ArchbuilderError(f"{self._settings.data}: {len(images)} images are not the {need} of a score")
+        order = torch.arange(_PROXY_BATCHES * size).reshape(_PROXY_BATCHES, size)
+        return [(self.data.normaliser(batch.images), batch.labels) for batch in images.batches(list(order))]

@@ -1,134 +1,182 @@
-"""Propose, price, look up, and only then train."""
-
-import time
-from dataclasses import replace
-
-import optuna
-from optuna.trial import TrialState
+"""Propose, price, look up, and only then train: the trials of one study, going on."""
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.plan.plan import Plan
-from archbuilder.plan.planner import plan_network, try_plan
-from archbuilder.searching.budget import Cost, amounts_text, cost_of
-from archbuilder.searching.events import Observer, TrialEnded
-from archbuilder.searching.fitting import Fitter, WeightsFolder
-from archbuilder.searching.journal import DETAILS, Journal
-from archbuilder.searching.proposals import PRUNERS, Proposer
-from archbuilder.searching.record import Outcome, Record, TrialRecord
-from archbuilder.searching.scores import Scores
+from archbuilder.searching.baseline import keep_baseline, read_baseline
+from archbuilder.searching.candidates import Candidates
+from archbuilder.searching.crew import Crew
+from archbuilder.searching.events import BaselineEnded, EpochEnded, Observer, SpaceExhausted, TrialEnded
+from archbuilder.searching.halving import Halving, brackets
+from archbuilder.searching.journal import Journal
+from archbuilder.searching.record import Outcome, TrialRecord
+from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.study import Study
+from archbuilder.searching.work import Donor, EpochDone, Report, Stretch, WorkDone, WorkFailed, WorkLost
 from archbuilder.training import TrainingDiverged
 
-KEPT = 5  # how many of the best have their weights kept and stand in the final table
-PATIENCE = 500  # proposals in a row of which none can be built
+_ALIKE = 3  # failures of one kind in a row that end a search
+_LOSSES = 2  # of the process that trains it, after which a trial is given up
 
 
 class SearchLoop:
     """The trials of one study, going on.
 
     Attributes:
-        record: The trials so far.
+        is_exhausted: Whether there is no candidate left to try.
     """
 
-    def __init__(
-        self, study: Study, journal: Journal, fitter: Fitter, weights: WeightsFolder, observe: Observer
-    ) -> None:
-        """Go on from what the journal holds, the baseline included."""
-        self._study = study
-        self._settings = study.settings
-        self._journal = journal
-        self._fitter = fitter
-        self._weights = weights
-        self._observe = observe
-        search, lost = study.settings.search, journal.lost()
-        journal.optuna_study.pruner = PRUNERS[search.pruner](study.settings.train.epochs, lost)
-        self._proposer = Proposer(journal.optuna_study, study.space, search.sampler, search.seed, lost)
-        self.record = journal.record()
+    def __init__(self, study: Study, journal: Journal, crew: Crew, candidates: Candidates, observe: Observer) -> None:
+        """Go on from what the journal holds."""
+        self._study, self._journal, self._crew, self._candidates, self._observe = (
+            study,
+            journal,
+            crew,
+            candidates,
+            observe,
+        )
+        search = study.settings.search
+        self._epochs = study.settings.train.epochs if study.settings.objective.is_trained_for else 1
+        cycle = brackets(search.pruner, self._epochs, search.factor, search.min_epochs)
+        self._halving = Halving(cycle, len(study.steps), search.factor)
+        self._states = StatesFolder(journal.folder / "states")
+        self._accuracies: dict[int | None, list[float]] = {}
+        self._seconds: dict[int | None, float] = {}
+        self._failures: list[str] = []
+        self._losses: dict[int | None, int] = {}
+        self.is_exhausted = False
 
-    def run(self, trials: int) -> None:
-        """Go on until `trials` are counted.
+    def run(self, trials: int, image_macs: int | None = None) -> None:
+        """Go on until `trials` candidates are over and done with.
+
+        Args:
+            trials: How many.
+            image_macs: The multiply-adds of one image over all epochs after which no further candidate comes.
 
         Raises:
-            ArchbuilderError: Too many proposals in a row are over budget or no network.
+            ArchbuilderError: Three trials in a row failed alike.
+            TrainingDiverged: The baseline's loss is infinite or not a number.
         """
-        while self.record.tally().counted < trials:
-            if self.record.never_built_in_a_row() >= PATIENCE:
-                raise ArchbuilderError(self._nothing_fits())
-            trial = self._proposer.ask()
-            self._finish(trial, self._deal_with(trial))
+        self._tidy()
+        while True:
+            while self._crew.has_room and (work := self._next(trials, image_macs)) is not None:
+                self._begin(work)
+            if not self._crew.busy:
+                return
+            self._crew.wait(self._take)
 
-    def _deal_with(self, trial: optuna.Trial) -> TrialRecord:
-        """Find out what a proposed candidate is worth, the cheap questions first."""
-        widths, budget = trial.params, self._settings.budget
-        cost = self._study.costs.price_one(widths)
-        if cost is None:
-            trial.set_constraint("network", 1.0)  # as bad as a candidate of twice the budget
-            _, problems = try_plan(self._study.spec.document, widths)
-            return TrialRecord(trial.number, widths, Outcome.NOT_A_NETWORK, {}, reason=problems[0].message)
-        for quantity, excess in budget.excess(cost).items():
-            trial.set_constraint(quantity, excess)
-        if not budget.allows(cost):
-            return TrialRecord(trial.number, widths, Outcome.OVER_BUDGET, cost)
-        known = self.record.find(widths)
-        if known is not None:
-            # The seeds are the same for every candidate: training it again would give the same.
-            for epoch, accuracy in enumerate(known.accuracies, start=1):
-                trial.report(accuracy, epoch)
-            answer = replace(known, number=trial.number, outcome=Outcome.FROM_RECORD)
-            return replace(answer, seconds=0.0, same_as=known.number)
-        return self._train(trial, plan_network(self._study.spec.document, widths), cost)
+    def _next(self, trials: int, image_macs: int | None) -> Stretch | None:
+        busy = {work.number for work in self._crew.busy if isinstance(work, Stretch)}
+        if read_baseline(self._journal) is None and None not in busy:
+            return Stretch(None, None, 0, self._epochs, keeps=False)
+        record = self._journal.record
+        is_over = self.is_exhausted or len(record.counted) >= trials
+        is_over = is_over or (image_macs is not None and record.image_macs() >= image_macs)
+        for work in self._halving.work(record, {number for number in busy if number is not None}, is_over=is_over):
+            trial = record.trials[work.number]
+            if work.epochs is not None:
+                return self._stretch(trial, work.epochs)
+            self._ended(self._journal.end(work.number, Outcome.PRUNED))
+        if is_over:
+            return None
+        found = self._candidates.next(self._halving.slot(record))
+        if found is None:
+            self.is_exhausted = True
+            self._observe(SpaceExhausted())
+            return self._next(trials, image_macs)
+        return self._stretch(found, self._halving.bracket(found.place.bracket).rungs[0])
 
-    def _train(self, trial: optuna.Trial, plan: Plan, cost: Cost) -> TrialRecord:
-        scores = Scores(trial, self._settings.train.epochs, self._observe)
-        started, reason = time.perf_counter(), ""
-        network = None
-        try:
-            network, result = self._fitter.fit(plan, scores)
-            outcome = Outcome.PRUNED if result.stopped else Outcome.FINISHED
-        except TrainingDiverged as error:
-            outcome, reason = Outcome.DIVERGED, str(error)
-        seconds = time.perf_counter() - started
-        accuracies = tuple(scores.accuracies)
-        record = TrialRecord(trial.number, trial.params, outcome, cost, accuracies, seconds, reason=reason)
-        if network is not None and record in Record([*self.record.trials, record]).best(KEPT):
-            # Before the journal says that it finished: what is finished and among the best has its weights.
-            self._weights.save(trial.number, network)
-        return record
+    def _stretch(self, trial: TrialRecord, until: int) -> Stretch:
+        donor = trial.place.donor
+        keeps = self._study.settings.search.inherit or until < self._halving.bracket(trial.place.bracket).rungs[-1]
+        giving = None if donor is None else self._journal.record.trials[donor]
+        start = None if giving is None else Donor(giving.number, giving.values, giving.epochs)
+        return Stretch(trial.number, dict(trial.values), trial.epochs, until, keeps, start)
 
-    def _finish(self, trial: optuna.Trial, record: TrialRecord) -> None:
-        """Write what became of a trial. It is saved with the last line that this writes."""
-        trial.set_user_attr(DETAILS, record.details())
-        # A diverged one has fewer epochs, one over budget none. Optuna's word for all of them is pruned: TPE learns
-        # from those, as it does not from those that failed, and puts those that violate a constraint last.
-        complete = len(record.accuracies) == self._settings.train.epochs
-        value, state = (record.accuracy, TrialState.COMPLETE) if complete else (None, TrialState.PRUNED)
-        self._journal.optuna_study.tell(trial, value, state)
-        self.record.add(record)
-        best = self.record.best(KEPT)
-        self._weights.keep_only({kept.number for kept in best})
-        self._observe(TrialEnded(record, self.record.tally(), best[0] if best else None))
+    def _begin(self, work: Stretch) -> None:
+        known = () if work.number is None else self._journal.record.trials[work.number].accuracies
+        self._accuracies[work.number], self._seconds[work.number] = list(known[: work.begun]), 0.0
+        if work.number is not None:
+            self._journal.start(work.number)
+        self._crew.give(work)
 
-    def _nothing_fits(self) -> str:
-        study, tally = self._study, self.record.tally()
-        limits = self._settings.budget.limits
-        smallest = study.space.smallest(study.spec.document)
-        proposed = [trial.cost for trial in self.record.trials if trial.outcome is Outcome.OVER_BUDGET]
-        lines = [
-            f"{PATIENCE} proposals in a row were over the budget of {amounts_text(limits)}, or no network: "
-            f"{tally[Outcome.OVER_BUDGET]} and {tally[Outcome.NOT_A_NETWORK]} in all"
-        ]
-        if smallest is not None:
-            lines.append(f"the smallest candidate of the space has {amounts_text(_only(cost_of(smallest), limits))}")
-        elif proposed:
-            least = min(proposed, key=lambda cost: max(self._settings.budget.excess(cost).values()))
-            lines.append(f"the smallest candidate proposed has {amounts_text(_only(least, limits))}")
+    def _take(self, report: Report) -> None:
+        """Write down what is reported."""
+        work = report.work
+        assert isinstance(work, Stretch)
+        match report:
+            case EpochDone():
+                self._accuracies[work.number].append(report.accuracy)
+                self._seconds[work.number] += report.seconds
+                name = "baseline" if work.number is None else f"#{work.number}"
+                self._observe(EpochEnded(name, report.epoch, work.until, report.accuracy))
+                if work.number is not None:
+                    self._journal.report(work.number, report.epoch, report.accuracy)
+            case WorkDone():
+                self._done(work)
+            case WorkFailed():
+                self._failed(work, report.kind, report.reason)
+            case WorkLost():
+                self._lost(work, report.reason)
+
+    def _done(self, work: Stretch) -> None:
+        accuracies, seconds = tuple(self._accuracies.pop(work.number)), self._seconds.pop(work.number)
+        self._failures.clear()
+        if work.number is None:
+            told = keep_baseline(self._journal, self._candidates.baseline, accuracies, seconds)
+            self._observe(BaselineEnded(accuracies[-1], seconds))
+            if told is not None:
+                self._candidates.learn(told)
+            return
+        is_last = work.until == self._halving.bracket(self._journal.record.trials[work.number].place.bracket).rungs[-1]
+        if is_last:
+            trial = self._journal.end(work.number, Outcome.FINISHED, accuracies, seconds)
         else:
-            lines.append(f"the last one: {self.record.trials[-1].reason}")
-        lines.append("raise the budget or narrow the space towards smaller widths, under another name of the study")
-        if tally.counted:
-            lines.append(f"--trials {tally.counted} shows the table of the {tally.counted} trials that are saved")
-        return "\n  ".join(lines)
+            trial = self._journal.pause(work.number, accuracies, seconds)
+        self._candidates.learn(trial)
+        self._ended(trial)
 
+    def _failed(self, work: Stretch, kind: str, reason: str) -> None:
+        if work.number is None:
+            raise (TrainingDiverged if kind == "diverged" else ArchbuilderError)(f"baseline: {reason}")
+        known = self._journal.record.trials[work.number].accuracies
+        trial = self._journal.end(
+            work.number, Outcome.FAILED, known, self._seconds.pop(work.number), reason=reason, kind=kind
+        )
+        self._candidates.learn(trial)
+        self._ended(trial)
+        self._failures = [*self._failures, kind][-_ALIKE:]
+        if len(self._failures) == _ALIKE and len(set(self._failures)) == 1:
+            raise ArchbuilderError(
+                f"{self._study.source.name}: {_ALIKE} trials in a row failed alike ({kind}), the last, "
+                f"#{trial.number}: {reason}\n"
+                "  what is finished is saved; mend the cause and run the same command to go on"
+            )
 
-def _only(cost: Cost, limits: Cost) -> dict[str, int]:
-    return {quantity: cost[quantity] for quantity in limits}
+    def _lost(self, work: Stretch, reason: str) -> None:
+        self._losses[work.number] = self._losses.get(work.number, 0) + 1
+        if work.number is None or self._losses[work.number] >= _LOSSES:
+            self._failed(work, "process lost", reason)
+        else:
+            self._journal.wait(work.number)
+
+    def _ended(self, trial: TrialRecord) -> None:
+        self._tidy(trial.number)
+        record = self._journal.record
+        best = record.best(1)
+        self._observe(TrialEnded(trial, record.tally(), best[0] if best else None, len(record.counted)))
+
+    def _tidy(self, ended: int | None = None) -> None:
+        """Remove the states that nobody goes on from, and what a process that was killed left of its writing.
+
+        Args:
+            ended: The trial whose stretch has just ended: its process writes no more.
+        """
+        busy = [work for work in self._crew.busy if isinstance(work, Stretch) and work.number != ended]
+        donors = [work.donor for work in busy if work.donor is not None]
+        inherits = self._study.settings.search.inherit
+        kept = {
+            (number, trial.epochs)
+            for number, trial in self._journal.record.trials.items()
+            if inherits or trial.outcome is Outcome.OPEN
+        }
+        kept |= {(donor.number, donor.epochs) for donor in donors}
+        self._states.keep_only(kept, [work.number for work in busy if work.number is not None])

@@ -1,91 +1,136 @@
-"""Who proposes candidates and who ends their training: Optuna's samplers and pruners, made to resume exactly."""
+"""Who proposes candidates: Optuna's samplers, made to resume exactly."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
-from copy import copy
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
-from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from archbuilder.searching.rules import Widths
+from archbuilder.searching.cmaes import CmaEsSampler, Replay
+from archbuilder.searching.knobs import Knob, Values
 from archbuilder.searching.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
-SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
-    "tpe": lambda seed: TPESampler(seed=seed),
-    "random": lambda seed: RandomSampler(seed=seed),
+
+class _KnownSpace:
+    """What is searched, told to a sampler that would else look through all trials for it, at every proposal."""
+
+    known: dict[str, BaseDistribution]
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self.known
+
+
+class _Tpe(_KnownSpace, TPESampler):
+    """TPE of a known space."""
+
+
+class _Gp(_KnownSpace, GPSampler):
+    """A Gaussian process of a known space."""
+
+
+class _Nsga2(_KnownSpace, NSGAIISampler):
+    """NSGA-II that finds its parents anew for every proposal.
+
+    Optuna notes them by the ids of trials, in an order that a search which goes on would not have.
+    """
+
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        return self.select_parent(study, generation) if generation else []
+
+
+_BLIND = 10  # as Optuna has it
+_POPULATION = 20  # Optuna's own, 50, is more than many a search has trials
+_GENERATION = "NSGAIISampler:generation"
+
+SAMPLERS: Mapping[str, Callable[[int, int, Replay], BaseSampler]] = {
+    "tpe": lambda seed, blind, replay: _Tpe(seed=seed, n_startup_trials=blind),
+    "gp": lambda seed, blind, replay: _Gp(seed=seed, n_startup_trials=blind),
+    "cmaes": lambda seed, blind, replay: CmaEsSampler(seed, replay),
+    "nsga2": lambda seed, blind, replay: _Nsga2(seed=seed, population_size=_POPULATION),
+    "random": lambda seed, blind, replay: RandomSampler(seed=seed),
 }
-"""How to make each sampler from a seed."""
+"""How to make each sampler: from a seed, and from how many trials it is to see before it learns from them.
+
+Only `cmaes` keeps what it has learned from one proposal to the next."""
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Give the space as Optuna has it: evenly spaced widths as a range, so that neighbours are known to be near."""
-    return {name: _distribution(widths) for name, widths in space.sites.items()}
+    return {knob.name: _distribution(knob) for knob in space.knobs}
 
 
-def _distribution(widths: Widths) -> BaseDistribution:
-    if isinstance(widths, range):
-        return IntDistribution(widths[0], widths[-1], step=widths.step)
-    return CategoricalDistribution(widths)
+def _distribution(knob: Knob) -> BaseDistribution:
+    values = knob.values
+    if isinstance(values, range):
+        return IntDistribution(values[0], values[-1], step=values.step)
+    return CategoricalDistribution(values)
 
 
 class Proposer:
-    """Asks Optuna for candidates.
+    """Asks a sampler for candidates.
 
-    A resumed study proposes what it would have proposed without the interruption. Optuna stores no random state,
-    so the sampler is seeded anew for every trial by the trial's turn: its number, not counting those that were lost.
+    The sampler sees a study in memory, which is made of what the record says in the order in which it happened, and is
+    seeded anew for every proposal: so a search that goes on proposes what it would have proposed without a break,
+    though Optuna stores no random state; and what is not worth a trial, such as a proposal made again, leaves no trace.
     """
 
-    def __init__(self, optuna_study: optuna.Study, space: Space, sampler: str, seed: int, lost: Sequence[int]) -> None:
-        """Start proposing.
+    def __init__(self, space: Space, sampler: str, seed: int, blind: int = _BLIND) -> None:
+        """Start with nothing learned.
 
         Args:
-            optuna_study: The trials so far.
             space: What may be proposed.
             sampler: A key of `SAMPLERS`.
-            seed: The study's seed.
-            lost: The numbers of the trials that were lost.
+            seed: Decides the proposals.
+            blind: After how many trials it begins to learn from them.
         """
-        self._study = optuna_study
         self._distributions = distributions(space)
         self._sampler = SAMPLERS[sampler]
-        self._seed = seed
-        self._lost = len(lost)
+        self._seed, self._blind = seed, blind
+        self._replay = Replay()
+        self._open = {name: ways for name, ways in sorted(self._distributions.items()) if not ways.single()}
+        self._study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
 
-    def ask(self) -> optuna.Trial:
-        """Start the next trial; its `params` are the widths."""
-        turn = len(self._study.get_trials(deepcopy=False)) - self._lost
-        self._study.sampler = self._sampler(derived_seed(self._seed, PROPOSAL, turn))
-        return self._study.ask(self._distributions)
+    def learn(
+        self, values: Values, accuracies: tuple[float, ...], *, is_complete: bool, attributes: Mapping[str, Any] | None
+    ) -> None:
+        """Take in how a candidate did.
 
+        Args:
+            values: The candidate.
+            accuracies: After each epoch; empty if it failed.
+            is_complete: Whether it was trained to the end.
+            attributes: What `propose` gave with it.
+        """
+        self._study.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
+                value=accuracies[-1] if is_complete else None,
+                params=dict(values),
+                distributions=self._distributions,
+                system_attrs=dict(attributes or {}),
+                intermediate_values=dict(enumerate(accuracies, start=1)),
+            )
+        )
 
-class _Hyperband(HyperbandPruner):
-    """Hyperband that deals trials to its brackets by their turn, and forgets trials that were lost.
+    def propose(self, *turn: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Propose a candidate; give it and what the sampler is to be told again with its result.
 
-    Optuna deals by number, and lets the scores of lost trials compete. A trial that takes the turn of a lost one would
-    be judged among other trials than without the interruption, and against itself.
-    """
-
-    def __init__(self, epochs: int, lost: Sequence[int]) -> None:
-        super().__init__(min_resource=1, max_resource=epochs, reduction_factor=3)
-        self._lost = lost
-
-    def _get_bracket_id(self, study: optuna.Study, trial: FrozenTrial) -> int:
-        if not self._pruners:  # without them every trial is in bracket 0, and so would be the first after a resumption
-            self._try_initialization(study)
-        place = bisect_left(self._lost, trial.number)
-        if place < len(self._lost) and self._lost[place] == trial.number:
-            return -1
-        dealt = copy(trial)
-        dealt.number = trial.number - place
-        return super()._get_bracket_id(study, dealt)
-
-
-PRUNERS: Mapping[str, Callable[[int, Sequence[int]], BasePruner]] = {
-    "hyperband": _Hyperband,
-    "none": lambda epochs, lost: NopPruner(),
-}
-"""How to make each pruner from the number of epochs and the numbers of the trials that were lost, ascending."""
+        Args:
+            turn: Which proposal it is: the same turn gives the same, after the same was learned.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            sampler = self._sampler(derived_seed(self._seed, PROPOSAL, *turn), self._blind, self._replay)
+            if isinstance(sampler, _KnownSpace):
+                sampler.known = self._open
+            self._study.sampler = sampler
+            trial = self._study.ask(self._distributions)
+        attributes = self._study.get_trials(deepcopy=False)[trial.number].system_attrs
+        # Left running, it would count as a bad result, or as one that is awaited.
+        self._study.tell(trial, state=TrialState.FAIL)
+        return dict(trial.params), {key: value for key, value in attributes.items() if key == _GENERATION}

@@ -2,146 +2,186 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from archbuilder.searching.budget import Cost
+from archbuilder.searching.knobs import Value
 
 
 class Outcome(StrEnum):
-    """What became of a proposed candidate."""
+    """What became of a candidate."""
 
+    OPEN = "open"  # it waits for its training, or for what goes on with it
     BASELINE = "baseline"  # the spec as it is: it was not proposed, but the sampler learns from it
     FINISHED = "finished"
     PRUNED = "pruned"
-    DIVERGED = "diverged"
+    FAILED = "failed"
     FROM_RECORD = "from record"
-    OVER_BUDGET = "over budget"
-    NOT_A_NETWORK = "not a network"
 
 
-TRAINED = frozenset({Outcome.BASELINE, Outcome.FINISHED, Outcome.PRUNED, Outcome.DIVERGED})
-COUNTED = frozenset({Outcome.FINISHED, Outcome.PRUNED, Outcome.DIVERGED, Outcome.FROM_RECORD})
+COUNTED = frozenset({Outcome.OPEN, Outcome.FINISHED, Outcome.PRUNED, Outcome.FAILED})
 """What a study's `trials:` counts."""
-NEVER_BUILT = frozenset({Outcome.OVER_BUDGET, Outcome.NOT_A_NETWORK})
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Epochs in which a candidate was trained without a break.
+
+    Attributes:
+        epochs: How many it has been trained for when it ends.
+        order: Which stretch of the study it was, from 0, by when it ended.
+        seconds: How long it took.
+    """
+
+    epochs: int
+    order: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a study a trial belongs.
+
+    Attributes:
+        step: The number of its budget.
+        bracket: The number of its bracket, of all budgets.
+        repaired: Whether it was moved onto the budget.
+        donor: The trial whose weights it started from.
+    """
+
+    step: int = 0
+    bracket: int = 0
+    repaired: bool = False
+    donor: int | None = None
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One proposed candidate and what became of it.
+    """A candidate and what became of it.
 
     Attributes:
-        number: Its number in the journal, from 0; those over budget have one too.
-        widths: The width of each searched site.
+        number: Its number in the journal, from 0.
+        values: The value of each knob.
+        cost: What it costs.
         outcome: What became of it.
-        cost: What it costs; empty if it is no network.
-        accuracies: The validation accuracy after each epoch it was trained for, from 0 to 1.
-        seconds: How long it was trained.
+        place: Where it belongs.
+        accuracies: The validation accuracy after each epoch it was trained for, from 0 to 1; or its score, if what is
+            best is no accuracy.
+        stretches: When it was trained.
         same_as: The trial that it repeats, if it was answered from the record.
-        reason: Why it is no network, or how it diverged.
+        reason: How it failed.
+        kind: Which kind of failure that is.
+        attributes: What its sampler remembers of it.
     """
 
     number: int
-    widths: Mapping[str, int]
-    outcome: Outcome
+    values: Mapping[str, Value]
     cost: Cost
+    outcome: Outcome = Outcome.OPEN
+    place: Place = Place()
     accuracies: tuple[float, ...] = ()
-    seconds: float = 0.0
+    stretches: tuple[Stretch, ...] = ()
     same_as: int | None = None
     reason: str = ""
+    kind: str = ""
+    attributes: Mapping[str, Any] | None = None
 
     @property
     def accuracy(self) -> float:
         """The validation accuracy after the last epoch; only for a candidate that was trained."""
         return self.accuracies[-1]
 
-    def details(self) -> dict[str, Any]:
-        """Give what a journal keeps beside the widths and the accuracies, as plain data."""
-        known = {"cost": dict(self.cost), "seconds": round(self.seconds, 3), "same_as": self.same_as}
-        return {"outcome": str(self.outcome), "reason": self.reason, **known}
+    @property
+    def epochs(self) -> int:
+        """How many epochs are finished and saved."""
+        return self.stretches[-1].epochs if self.stretches else 0
 
-    @classmethod
-    def from_details(
-        cls, number: int, widths: Mapping[str, int], accuracies: tuple[float, ...], details: Mapping[str, Any]
-    ) -> "TrialRecord":
-        """Read back what `details` gave."""
-        return cls(
-            number=number,
-            widths=widths,
-            outcome=Outcome(details["outcome"]),
-            cost=details["cost"],
-            accuracies=accuracies,
-            seconds=details["seconds"],
-            same_as=details["same_as"],
-            reason=details["reason"],
-        )
+    @property
+    def seconds(self) -> float:
+        """How long it was trained."""
+        return sum(stretch.seconds for stretch in self.stretches)
 
 
 class Record:
     """The trials of a study, in order.
 
     Attributes:
-        trials: The trials.
+        trials: The trials by number.
     """
 
     def __init__(self, trials: Iterable[TrialRecord] = ()) -> None:
-        self.trials: list[TrialRecord] = []
-        self._trained: dict[tuple[tuple[str, int], ...], TrialRecord] = {}
+        self.trials: dict[int, TrialRecord] = {}
         for trial in trials:
-            self.add(trial)
+            self.put(trial)
 
-    def add(self, trial: TrialRecord) -> None:
-        """Add the next trial."""
-        self.trials.append(trial)
-        if trial.outcome in TRAINED:
-            self._trained.setdefault(_key(trial.widths), trial)
+    def put(self, trial: TrialRecord) -> None:
+        """Add a trial, or what is known of it now."""
+        self.trials[trial.number] = trial
 
-    def find(self, widths: Mapping[str, int]) -> TrialRecord | None:
-        """Give the trial that trained a candidate with these widths, or None."""
-        return self._trained.get(_key(widths))
+    @property
+    def stretches(self) -> int:
+        """How many stretches have ended."""
+        return sum(len(trial.stretches) for trial in self.trials.values())
 
-    def best(self, count: int) -> list[TrialRecord]:
+    @property
+    def counted(self) -> list[TrialRecord]:
+        """The trials that a study's `trials:` counts."""
+        return [trial for trial in self.trials.values() if trial.outcome in COUNTED]
+
+    def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
         """Give the best of the trials that were trained to the end, the best first.
 
         Higher validation accuracy first; among equals the fewer MACs, then the earlier.
+
+        Args:
+            count: How many, all unless given.
+            step: Of which budget, all unless given.
         """
-        finished = [trial for trial in self.trials if trial.outcome is Outcome.FINISHED]
+        finished = [
+            trial
+            for trial in self.trials.values()
+            if trial.outcome is Outcome.FINISHED and step in {None, trial.place.step}
+        ]
         return sorted(finished, key=lambda trial: (-trial.accuracy, trial.cost["macs"], trial.number))[:count]
 
     def tally(self) -> "Tally":
         """Count the trials."""
-        return Tally(Counter(trial.outcome for trial in self.trials))
+        trials = self.trials.values()
+        repaired = sum(trial.place.repaired for trial in trials if trial.outcome is not Outcome.FROM_RECORD)
+        return Tally(Counter(trial.outcome for trial in trials), repaired)
 
-    def never_built_in_a_row(self) -> int:
-        """How many of the latest proposals were one after the other over budget or no network."""
-        count = 0
-        for trial in reversed(self.trials):
-            if trial.outcome not in NEVER_BUILT:
-                break
-            count += 1
-        return count
+    def image_macs(self) -> int:
+        """Add up the multiply-adds of the epochs that candidates were trained for, for one image of each, forward."""
+        return sum(
+            trial.epochs * trial.cost["macs"]
+            for trial in self.trials.values()
+            if trial.outcome not in {Outcome.BASELINE, Outcome.FROM_RECORD}
+        )
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many trials had which outcome."""
+    """How many trials had which outcome.
+
+    Attributes:
+        outcomes: By outcome.
+        repaired: How many candidates were moved onto the budget.
+    """
 
     outcomes: Mapping[Outcome, int]
+    repaired: int = 0
 
     def __getitem__(self, outcome: Outcome) -> int:
         return self.outcomes.get(outcome, 0)
 
     @property
     def counted(self) -> int:
-        """How many count toward the study's `trials:`."""
-        return sum(self[outcome] for outcome in COUNTED)
-
-    @property
-    def proposed(self) -> int:
-        """How many were proposed."""
-        return sum(self.outcomes.values()) - self[Outcome.BASELINE]
+        """How many count toward the study's `trials:` and are over."""
+        return sum(self[outcome] for outcome in COUNTED - {Outcome.OPEN})
 
 
-def _key(widths: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(widths.items()))
+def trained_further(trial: TrialRecord, accuracies: tuple[float, ...], stretch: Stretch) -> TrialRecord:
+    """Give a trial after one more stretch."""
+    return replace(trial, accuracies=accuracies, stretches=(*trial.stretches, stretch))

@@ -1,40 +1,27 @@
-"""The end of a study: the best candidates beside the baseline, on images that chose nothing."""
+"""What a study came to."""
 
-from dataclasses import dataclass
-from math import sqrt
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from archbuilder.plan.planner import plan_network
+from archbuilder.errors import ArchbuilderError
+from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.baseline import Baseline, read_baseline
-from archbuilder.searching.budget import Cost
-from archbuilder.searching.fitting import Fitter, WeightsFolder
-from archbuilder.searching.journal import Journal
+from archbuilder.searching.comparing import Difference, compare
+from archbuilder.searching.finals import Row, final_rows, openings
+from archbuilder.searching.front import Point
+from archbuilder.searching.journal import JOURNAL, Journal, read_journal
+from archbuilder.searching.ladder import Step
 from archbuilder.searching.record import Record, Tally, TrialRecord
 from archbuilder.searching.study import Study
 
-_KEY = "test"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the final table.
-
-    Attributes:
-        number: The trial; None for the baseline.
-        wider: How many sites are wider than the baseline's.
-        narrower: How many are narrower; a site of width 0 is.
-        cost: What it costs.
-        validation_accuracy: From 0 to 1. It chose the candidates, and so flatters those it chose.
-        test_accuracy: From 0 to 1; it chose nothing. None if the weights are gone.
-    """
-
-    number: int | None
-    wider: int
-    narrower: int
-    cost: Cost
-    validation_accuracy: float
-    test_accuracy: float | None
+IMAGES = "images"  # what the journal calls the sizes of the splits
+RIVAL = "versus-random"
+"""The folder of the random search that a study is compared with, within its own."""
+PASSES = 3
+"""What training an image costs, in forward passes: going back takes about twice as much as going forward, as a gradient
+is computed both of the weights and of the input (Kaplan et al. 2020, Scaling Laws for Neural Language Models, 2.1)."""
 
 
 @dataclass(frozen=True)
@@ -44,104 +31,122 @@ class StudyResult:
     Attributes:
         study: The study.
         folder: Where it is kept.
-        baseline: The spec as it is.
-        best: The best candidates, the best first; empty if none was trained to the end.
-        best_spec: The best candidate as a spec of its own; None if there is none.
-        tally: How many trials had which outcome.
-        validation_images: How many images chose.
+        record: All of its trials.
+        baseline: How the spec as it is did in the search.
+        rows: The finalists: the baseline first, then of each budget the spec scaled onto it and the best trials, the
+            best by the search first. Empty without finals.
+        best_specs: By budget, the best trial as a spec of its own; budgets of which no trial finished are missing.
+        images: How many images the splits have: `train`, `validation`, `test`; empty if there are none.
         test_openings: How often the test split was opened: once, unless the study went on after its first table.
+        is_exhausted: Whether every candidate was tried.
+        rival: What random search of the same cost came to, if it was asked for.
     """
 
     study: Study
     folder: Path
-    baseline: Row
-    best: tuple[Row, ...]
-    best_spec: Path | None
-    tally: Tally
-    validation_images: int
+    record: Record = field(repr=False)
+    baseline: Baseline
+    rows: tuple[Row, ...]
+    best_specs: dict[int, Path]
+    images: dict[str, int]
     test_openings: int
+    is_exhausted: bool = False
+    rival: "StudyResult | None" = None
+
+    @cached_property
+    def tally(self) -> Tally:
+        """How many trials had which outcome."""
+        return self.record.tally()
 
     @property
-    def gain(self) -> float:
-        """How far the best candidate's validation accuracy is above the baseline's; below 0 if it is not."""
-        return self.best[0].validation_accuracy - self.baseline.validation_accuracy if self.best else 0.0
+    def best_spec(self) -> Path | None:
+        """The best trial of the largest budget that has one, as a spec of its own; None if there is none."""
+        return self.best_specs[max(self.best_specs)] if self.best_specs else None
+
+    def spec(self, trial: TrialRecord) -> NetworkSpec:
+        """Give a trial's network."""
+        return self.study.pricer.spec(trial.values)
+
+    def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
+        """Give the best trials by what the search saw, the best first, of one budget or of all."""
+        return self.record.best(count, step)
+
+    def row(self, name: str) -> Row | None:
+        """Give a finalist by its name."""
+        return next((row for row in self.rows if row.finalist.name == name), None)
 
     @property
-    def standard_error(self) -> float:
-        """The binomial standard error of one validation accuracy: a smaller gain says nothing."""
-        accuracies = [row.validation_accuracy for row in (self.baseline, *self.best[:1])]
-        return max(sqrt(p * (1 - p) / self.validation_images) for p in accuracies)
+    def trained_macs(self) -> int:
+        """The multiply-adds of the trainings of its candidates, finals and baseline apart: forward and backward."""
+        return self.record.image_macs() * self.images.get("train", 1) * PASSES
+
+    def compared(self, row: Row, other: Row) -> Difference | None:
+        """Compare two finalists by the seeds that both were trained with; None if there is none."""
+        seeds = [seed for seed in row.seeds if seed in other.seeds]
+        if not seeds:
+            return None
+        one = [row.test[row.seeds.index(seed)] for seed in seeds]
+        return compare(one, [other.test[other.seeds.index(seed)] for seed in seeds], self.images["test"])
+
+    def champions(self) -> dict[int, Row]:
+        """Give of each budget the finalist that the search found best: the one that tests best would flatter."""
+        found: dict[int, Row] = {}
+        for row in self.rows:
+            if row.finalist.number is not None and row.finalist.step is not None and row.test:
+                found.setdefault(row.finalist.step, row)
+        return found
+
+    def points(self, kind: str, quantity: str = "macs") -> list[Point]:
+        """Give finalists as points of cost and mean test accuracy.
+
+        Args:
+            kind: `found` for what the search found best of each budget, `scaled` for the spec scaled uniformly, the
+                spec itself among it.
+            quantity: Which cost.
+        """
+        rows = list(self.champions().values()) if kind == "found" else self._scaled()
+        return [Point(row.finalist.cost[quantity], row.spread.mean) for row in rows if row.spread is not None]
+
+    def _scaled(self) -> Sequence[Row]:
+        return [row for row in self.rows if row.finalist.number is None]
 
 
-def conclude(
-    study: Study, journal: Journal, record: Record, fitter: Fitter, weights: WeightsFolder, count: int
-) -> StudyResult:
-    """Measure the best candidates on the test split, unless that has been done, and save the best as a spec.
+def result_of(journal: Journal) -> StudyResult:
+    """Give what a study has come to so far.
 
-    Args:
-        study: The study.
-        journal: Where the measurements are kept.
-        record: The trials.
-        fitter: Measures.
-        weights: Where the trained weights are.
-        count: How many of the best are wanted.
+    Raises:
+        ArchbuilderError: Its baseline has not been trained yet.
     """
-    baseline = read_baseline(study, journal)
-    assert baseline is not None
-    best = record.best(count)
-    kept = _measure(study, journal, fitter, weights, best)
-    best_spec = None
-    if best:
-        best_spec = journal.folder / "best.yaml"
-        study.spec.with_widths(best[0].widths).save(best_spec)
+    study, folder, baseline = journal.study, journal.folder, read_baseline(journal)
+    if baseline is None:
+        raise ArchbuilderError(f"{folder}: nothing is finished yet, not even the baseline")
+    paths = {number: folder / best_name(step) for number, step in enumerate(study.steps)}
     return StudyResult(
         study=study,
-        folder=journal.folder,
-        baseline=_baseline_row(baseline, kept),
-        best=tuple(_row(study, trial, kept) for trial in best),
-        best_spec=best_spec,
-        tally=record.tally(),
-        validation_images=baseline.images,
-        test_openings=kept["openings"],
+        folder=folder,
+        record=journal.record,
+        baseline=baseline,
+        rows=tuple(final_rows(journal)),
+        best_specs={number: path for number, path in paths.items() if path.exists()},
+        images=dict(journal.get(IMAGES) or {}),
+        test_openings=openings(journal),
     )
 
 
-def _measure(
-    study: Study, journal: Journal, fitter: Fitter, weights: WeightsFolder, best: list[TrialRecord]
-) -> dict[str, Any]:
-    """Give the test accuracies by `_name`, and how often the split was opened."""
-    kept = journal.get(_KEY) or {"openings": 0, "accuracies": {}}
-    plans = {None: study.spec.plan()} | {
-        trial.number: plan_network(study.spec.document, trial.widths) for trial in best
-    }
-    missing = {
-        number: plan
-        for number, plan in plans.items()
-        if _name(number) not in kept["accuracies"] and weights.path(number).exists()
-    }
-    if missing:
-        measured = fitter.test_accuracies([(plan, weights.path(number)) for number, plan in missing.items()])
-        accuracies = kept["accuracies"] | dict(zip(map(_name, missing), measured, strict=True))
-        kept = {"openings": kept["openings"] + 1, "accuracies": accuracies}
-        journal.put(_KEY, kept)
-    return kept
+def read_result(folder: Path | str) -> StudyResult:
+    """Read what a study has come to so far from its folder; it may be running, and so may random search beside it.
+
+    Raises:
+        ArchbuilderError: No study is kept there, it is damaged, or nothing is finished yet.
+    """
+    result = result_of(read_journal(Path(folder)))
+    rival = Path(folder) / RIVAL
+    if not (rival / JOURNAL).is_file():
+        return result
+    journal = read_journal(rival)
+    return result if read_baseline(journal) is None else replace(result, rival=result_of(journal))
 
 
-def _row(study: Study, trial: TrialRecord, kept: dict[str, Any]) -> Row:
-    own = study.spec.widths
-    return Row(
-        number=trial.number,
-        wider=sum(width > own[name] for name, width in trial.widths.items()),
-        narrower=sum(width < own[name] for name, width in trial.widths.items()),
-        cost=trial.cost,
-        validation_accuracy=trial.accuracy,
-        test_accuracy=kept["accuracies"].get(_name(trial.number)),
-    )
-
-
-def _baseline_row(baseline: Baseline, kept: dict[str, Any]) -> Row:
-    return Row(None, 0, 0, baseline.cost, baseline.accuracy, kept["accuracies"].get(_name(None)))
-
-
-def _name(number: int | None) -> str:
-    return "baseline" if number is None else str(number)
+def best_name(step: Step) -> str:
+    """Give the name of the file that the best trial of a budget is saved as."""
+    return f"best-{step.name.removesuffix('%')}.yaml" if step.name else "best.yaml"

@@ -1,4 +1,4 @@
-"""One line of a space: which widths it allows around the width that the spec has."""
+"""One line of a space: which widths it allows around the width that the spec has, or which other choices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,16 +32,21 @@ def _scale(value: Any) -> tuple[float, float]:
     return pair[0], pair[1]
 
 
-def _choices(value: Any) -> tuple[int, ...]:
+def _choices(value: Any) -> tuple[int, ...] | tuple[str, ...]:
     items = value if isinstance(value, list | tuple) else ()
-    if not items or not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
-        raise PydanticCustomError("choices", "expected a list of whole numbers, such as [8, 16, 32]")
-    if not all(0 <= item <= LARGEST_WIDTH for item in items):
+    words = tuple(item for item in items if isinstance(item, str))
+    numbers = tuple(item for item in items if isinstance(item, int) and not isinstance(item, bool))
+    if not items or len(items) not in {len(words), len(numbers)}:
+        message = (
+            "expected a list of whole numbers, such as [8, 16, 32], or of types, such as [inception, inception_bn]"
+        )
+        raise PydanticCustomError("choices", message)
+    if not all(0 <= item <= LARGEST_WIDTH for item in numbers):
         raise PydanticCustomError("choices", f"expected widths from 0, which leaves a branch out, to {LARGEST_WIDTH:,}")
     if len(set(items)) < len(items):
         twice = next(item for item in items if list(items).count(item) > 1)
-        raise PydanticCustomError("choices", f"expected each width once; {twice} is there twice")
-    return tuple(sorted(items))
+        raise PydanticCustomError("choices", f"expected each choice once; {twice} is there twice")
+    return words or tuple(sorted(numbers))
 
 
 class Scale(BaseModel):
@@ -53,6 +58,7 @@ class Scale(BaseModel):
         description="The least and the most, as multiples of the spec's own width: [0.25, 2.0]."
     )
     multiple_of: int = Field(1, ge=1, le=LARGEST_WIDTH, description="What every width is a multiple of.")
+    tie: bool = Field(False, description="Whether all sites of the line move together, by a common factor.")
 
     def widths(self, width: int) -> Widths:
         """Give the multiples of `multiple_of` from `scale[0] * width` to `scale[1] * width`; 0 is none of them."""
@@ -67,20 +73,27 @@ class Scale(BaseModel):
 
 
 class Choices(BaseModel):
-    """Widths one by one, whatever the spec's own is. A width of 0 leaves out the branch it belongs to."""
+    """Values one by one, whatever the spec's own is. A width of 0 leaves out the branch it belongs to."""
 
     model_config = _CONFIG
 
-    choices: Annotated[tuple[int, ...], BeforeValidator(_choices)] = Field(
-        description="The widths, such as [0, 8, 16]; 0 leaves the branch out."
+    choices: Annotated[tuple[int, ...] | tuple[str, ...], BeforeValidator(_choices)] = Field(
+        description="The widths, such as [0, 8, 16], where 0 leaves the branch out; or kernel sizes, repeats or types."
     )
+    tie: bool = Field(False, description="Whether all that the line matches has the same choice.")
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether these can be widths."""
+        return isinstance(self.choices[0], int)
 
     def widths(self, width: int) -> Widths:
-        """Give the choices."""
-        steps = {after - before for before, after in pairwise(self.choices)}
+        """Give the choices, of numbers."""
+        numbers = tuple(int(choice) for choice in self.choices)
+        steps = {after - before for before, after in pairwise(numbers)}
         if len(steps) == 1:
-            return range(self.choices[0], self.choices[-1] + 1, steps.pop())
-        return self.choices
+            return range(numbers[0], numbers[-1] + 1, steps.pop())
+        return numbers
 
     def arithmetic(self, width: int) -> str:
         """Say the choices."""
@@ -131,14 +144,14 @@ def _read_rule(node: Node, path: str, where: Location) -> Scale | Choices | list
         # The short form: a list is its choices. Errors point into the list itself.
         return validate(Choices, {"choices": plain(node)}, "choices", path, lambda *_: location(node))
     if not isinstance(node, Mapping):
-        message = f"found {describe(node)}, expected {{scale: [low, high], multiple_of: n}} or a list of widths"
+        message = f"found {describe(node)}, expected {{scale: [low, high], multiple_of: n}} or a list of choices"
         return [Problem(message, where if node.span.start == node.span.end else location(node), path)]
     model: type[Scale | Choices] = Choices if "choices" in node.entries else Scale
     return validate(model, plain(node), "choices" if model is Choices else "a scale", path, locator(node))
 
 
-def widths_text(widths: Sequence[int]) -> str:
-    """Say widths: `4 to 32 by 4`, `8, 12 or 32`, `16`."""
+def widths_text(widths: Sequence[int | str]) -> str:
+    """Say widths or other choices: `4 to 32 by 4`, `8, 12 or 32`, `16`."""
     if isinstance(widths, range) and len(widths) > 2:
         return f"{widths[0]} to {widths[-1]} by {widths.step}"
     return " or ".join(filter(None, [", ".join(map(str, widths[:-1])), str(widths[-1])])) if widths else "none"

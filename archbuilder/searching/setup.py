@@ -8,7 +8,7 @@ from typing import Any
 
 from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.budget import cost_of
+from archbuilder.searching.amounts import Goal
 from archbuilder.searching.study import Study
 
 _SHOWN = 8  # differences that are listed
@@ -17,20 +17,26 @@ _SHOWN = 8  # differences that are listed
 def setup_of(study: Study) -> dict[str, Any]:
     """Describe, as plain data, everything that decides what a trial is and how it scores.
 
-    The number of trials is no part of it: a study may go on longer, or end sooner.
+    The number of trials is no part of it: a study may go on longer, or end sooner. Nor are the finals: they come after
+    all trials, and train whichever of them and whichever seeds are missing.
     """
     settings = study.settings
     return {
         "archbuilder": __version__,
         "spec": study.spec.document.canonical_text,
-        "baseline": cost_of(study.spec.plan()),  # another version's blocks would make another network of the same spec
+        "baseline": study.baseline_cost,  # another version's blocks would make another network of the same spec
         "data": settings.data,
         "space": study.space.describe(),
-        "budget": settings.budget.limits,
+        "budget": {name: _goal(goal) for name, goal in settings.budget.goals.items()},
+        "budgets": None if settings.budgets is None else settings.budgets.described(),
         "objective": settings.objective.model_dump(),
         "train": settings.train.model_dump(mode="json"),
         "search": settings.search.model_dump(exclude={"trials"}),
     }
+
+
+def _goal(goal: Goal) -> int | str:
+    return goal.amount if isinstance(goal.amount, int) and goal.within is None else str(goal)
 
 
 def check_setup(recorded: Mapping[str, Any], study: Study, folder: Path) -> None:

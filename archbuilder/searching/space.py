@@ -1,92 +1,229 @@
-"""What may be tried: the widths of each site."""
+"""What may be tried: the values of each knob."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
-from archbuilder.errors import Problem
-from archbuilder.plan.plan import Plan
+from archbuilder.errors import ArchbuilderError, Problem, SpecError
+from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.planner import try_plan
+from archbuilder.searching.budget import Cost, cost_of
 from archbuilder.searching.globs import GlobError, match_sites
-from archbuilder.searching.rules import Line, Widths, widths_text
-from archbuilder.spec.document import SpecDocument
+from archbuilder.searching.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob, tied_rows
+from archbuilder.searching.rules import Choices, Line, Scale, Widths, widths_text
 
 _SHOWN = 3  # sites that a message lists
+STRUCTURE = ("kernel", "repeat", "type")
+"""What of a layer can be chosen beside its widths."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """The widths that each searched site may have.
+    """The knobs of a search, at least one, in the order of the spec.
 
     Attributes:
-        sites: By the site's name, in the order of the spec; at least one, each with at least one width.
+        knobs: Each with at least one value.
     """
 
-    sites: Mapping[str, Widths]
+    knobs: tuple[Knob, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Knob]:
+        """The knobs by name."""
+        return {knob.name: knob for knob in self.knobs}
+
+    @cached_property
+    def width_knobs(self) -> tuple[WidthKnob, ...]:
+        """The knobs that set widths."""
+        return tuple(knob for knob in self.knobs if isinstance(knob, WidthKnob))
+
+    @cached_property
+    def choice_knobs(self) -> tuple[ChoiceKnob, ...]:
+        """The knobs that choose how the network is made."""
+        return tuple(knob for knob in self.knobs if isinstance(knob, ChoiceKnob))
+
+    @cached_property
+    def sites(self) -> tuple[str, ...]:
+        """The searched widths, knob by knob."""
+        return tuple(site for knob in self.width_knobs for site in knob.sites)
 
     @property
     def candidates(self) -> int:
         """How many candidates there are, exactly: those over a budget and those that are no network included."""
-        return prod(len(widths) for widths in self.sites.values())
+        return prod(len(knob.values) for knob in self.knobs)
 
-    def contains(self, widths: Mapping[str, int]) -> bool:
-        """Tell whether these widths of the searched sites can be proposed."""
-        return all(widths[name] in allowed for name, allowed in self.sites.items())
+    def widths(self, values: Values) -> dict[str, int]:
+        """Give the widths of the searched sites of a candidate."""
+        return {
+            site: int(width)
+            for knob in self.width_knobs
+            for site, width in zip(knob.sites, knob.table[knob.position(values[knob.name])], strict=True)
+        }
+
+    def structure(self, values: Values) -> dict[str, Value]:
+        """Give what a candidate chooses beside widths, by path."""
+        return {path: values[knob.name] for knob in self.choice_knobs for path in knob.paths}
+
+    def values_of(self, spec: NetworkSpec) -> dict[str, Value] | None:
+        """Give the candidate that is a spec with all of the sites, or None if the space does not have it."""
+        values: dict[str, Value] = {}
+        for knob in self.knobs:
+            if isinstance(knob, WidthKnob):
+                found: Value | None = knob.find(spec.widths)
+            else:
+                own = {spec.value(path) for path in knob.paths}
+                found = own.pop() if len(own) == 1 else None
+            if found is None or found not in knob.values:
+                return None
+            values[knob.name] = found
+        return values
 
     def describe(self) -> dict[str, str]:
-        """Say each site's widths: `4 to 32 by 4`, `8, 12 or 32`."""
-        return {name: widths_text(widths) for name, widths in self.sites.items()}
+        """Say each knob's values: `4 to 32 by 4`, `8, 12 or 32`."""
+        found = {}
+        for knob in self.knobs:
+            if isinstance(knob, WidthKnob) and len(knob.sites) > 1:
+                first, last = (" + ".join(map(str, knob.table[row])) for row in (0, -1))
+                found[knob.name] = f"{len(knob.values)} steps of {len(knob.sites)} sites, {first} to {last}"
+            else:
+                found[knob.name] = widths_text(list(knob.values) if isinstance(knob, ChoiceKnob) else knob.values)
+        return found
 
-    def smallest(self, document: SpecDocument) -> Plan | None:
-        """Plan the candidate that has every site at its least.
+    def smallest(self, spec: NetworkSpec) -> Cost | None:
+        """Price the candidate that has every site at its least.
 
         No candidate costs less, since with the shipped blocks every cost grows with every width. None where that cannot
-        be relied on, as blocks of the spec's own may compute with their widths, and if it is no network: widths of 0
-        may leave nothing of a block, and widths that are added must be equal.
+        be relied on, as blocks of the spec's own may compute with their widths and other choices make other networks,
+        and if it is no network: widths of 0 may leave nothing of a block, and widths that are added must be equal.
         """
-        if document.blocks:
+        if spec.document.blocks or self.choice_knobs:
             return None
-        return try_plan(document, {name: min(widths) for name, widths in self.sites.items()})[0]
+        widths = {
+            site: int(width) for knob in self.width_knobs for site, width in zip(knob.sites, knob.table[0], strict=True)
+        }
+        plan = try_plan(spec.document, widths)[0]
+        return None if plan is None else cost_of(plan)
 
 
-def make_space(lines: list[Line], plan: Plan, problems: list[Problem]) -> Space | None:
-    """Find out which sites a study's lines mean and which widths each may have.
+def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) -> Space | None:
+    """Find out what a study's lines mean and which values each knob may have.
 
     Where several lines match a site the last of them decides, as in a .gitignore: a line for many sites may be
     followed by exceptions. A line of which nothing is left is a mistake.
 
     Args:
         lines: The lines of the study's `space:`.
-        plan: The network that the widths are around.
+        spec: The network that the widths are around.
         problems: Where what is wrong is added.
     """
-    owners = _owners(lines, plan, problems)
-    sites: dict[str, Widths] = {}
+    plan = spec.plan()
+    structure = _structure(spec)
+    owners = _owners(lines, spec, structure, problems)
+    knobs: dict[str, Knob] = {}  # by the first name that each is about
     for line in lines:
-        empty: list[str] = []
-        for name in (name for name in plan.sites if owners.get(name) is line):
-            sites[name] = line.rule.widths(plan.sites[name].value)
-            if not sites[name]:
-                empty.append(f"{name} ({line.rule.arithmetic(plan.sites[name].value)})")
-        if empty:
-            more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
-            message = f"leaves no width for {', '.join(empty[:_SHOWN])}{more}"
-            problems.append(Problem(message, line.where, line.path, ("widths are whole multiples within the range",)))
-    if not sites or not all(sites.values()):
-        return None
-    return Space({name: sites[name] for name in plan.sites if name in sites})
+        names = [name for name in [*plan.sites, *structure] if owners.get(name) is line]
+        sites = {name: plan.sites[name].value for name in names if name in plan.sites}
+        paths = [name for name in names if name not in plan.sites]
+        if sites:
+            knobs |= {knob.sites[0]: knob for knob in _width_knobs(line, sites, problems)}
+        if paths:
+            knobs |= {knob.paths[0]: knob for knob in _choice_knobs(line, paths, spec, problems)}
+    ordered = [knobs[name] for name in [*plan.sites, *structure] if name in knobs]
+    return Space(tuple(ordered)) if ordered and all(knob.values for knob in ordered) else None
 
 
-def _owners(lines: list[Line], plan: Plan, problems: list[Problem]) -> dict[str, Line]:
-    """Give the line that decides about each site."""
+def _structure(spec: NetworkSpec) -> list[str]:
+    """Give the paths of what can be chosen beside widths."""
+    found = []
+    for layer in spec.plan().layers:
+        for key in STRUCTURE:
+            try:
+                spec.value(f"{layer.name}.{key}")
+            except ArchbuilderError:
+                continue
+            found.append(f"{layer.name}.{key}")
+    return found
+
+
+def _width_knobs(line: Line, sites: Mapping[str, int], problems: list[Problem]) -> list[WidthKnob]:
+    rule = line.rule
+    if isinstance(rule, Choices) and not rule.are_numbers:
+        message = f"found types, but {next(iter(sites))} is a width: expected whole numbers, such as [8, 16, 32]"
+        problems.append(Problem(message, line.where, line.path))
+        return []
+    widths = {name: rule.widths(own) for name, own in sites.items()}
+    empty = [f"{name} ({rule.arithmetic(sites[name])})" for name, allowed in widths.items() if not allowed]
+    if empty:
+        more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
+        message = f"leaves no width for {', '.join(empty[:_SHOWN])}{more}"
+        problems.append(Problem(message, line.where, line.path, ("widths are whole multiples within the range",)))
+        return []
+    if rule.tie and len(sites) > 1:
+        return [_tied(line, sites, widths)]
+    return [WidthKnob(name, allowed, (name,)) for name, allowed in widths.items()]
+
+
+def _tied(line: Line, sites: Mapping[str, int], widths: Mapping[str, Widths]) -> WidthKnob:
+    names, allowed = tuple(sites), list(widths.values())
+    alike = all(some == allowed[0] for some in allowed) and len(set(sites.values())) == 1
+    if isinstance(line.rule, Choices) or alike:
+        return WidthKnob(line.pattern, allowed[0], names)
+    rows = tied_rows(list(sites.values()), allowed)
+    return WidthKnob(line.pattern, range(len(rows)), names, rows)
+
+
+def _choice_knobs(line: Line, paths: list[str], spec: NetworkSpec, problems: list[Problem]) -> list[ChoiceKnob]:
+    rule = line.rule
+    if isinstance(rule, Scale):
+        message = f"found a scale, but {paths[0]} is no width: expected choices, such as [1, 2, 3]"
+        problems.append(Problem(message, line.where, line.path))
+        return []
+    wrong: dict[str, None] = {}
+    for path in paths:
+        for choice in rule.choices:
+            try:
+                spec.value(path)
+                if isinstance(choice, str) != path.endswith(".type"):
+                    expected = "types" if path.endswith(".type") else "whole numbers"
+                    wrong[f"{path} takes {expected}; found {choice}"] = None
+                elif choice == 0:
+                    wrong[f"{path} is at least 1; found 0"] = None
+            except ArchbuilderError as error:
+                wrong[str(error).splitlines()[0]] = None
+    is_tied = rule.tie and len(paths) > 1
+    groups = [tuple(paths)] if is_tied else [(path,) for path in paths]
+    if not wrong:
+        wrong = {message: None for group in groups for message in _impossible(group, rule, spec)}
+    problems += [Problem(message, line.where, line.path) for message in list(wrong)[:_SHOWN]]
+    if wrong:
+        return []
+    return [ChoiceKnob(line.pattern if is_tied else group[0], rule.choices, group) for group in groups]
+
+
+def _impossible(paths: tuple[str, ...], rule: Choices, spec: NetworkSpec) -> Iterator[str]:
+    """Say which choices make no network of the spec as it is otherwise: every candidate with one would be lost."""
+    for choice in rule.choices:
+        try:
+            spec.with_values(dict.fromkeys(paths, choice))
+        except SpecError as error:
+            reason = error.problems[0].message
+            yield reason if paths[0] in reason else f"{paths[0]}: {choice} makes no network: {reason}"
+        except ArchbuilderError as error:
+            yield f"{paths[0]}: {choice} makes no network: {error}"
+
+
+def _owners(lines: list[Line], spec: NetworkSpec, structure: Sequence[str], problems: list[Problem]) -> dict[str, Line]:
+    """Give the line that decides about each site, and about each path that is no site."""
+    plan = spec.plan()
     heads = {head.name for head in plan.heads}
     layer_sites = [name for name in plan.sites if name.partition(".")[0] not in heads]
-    head_sites = [name for name in plan.sites if name.partition(".")[0] in heads]
+    others = [name for name in plan.sites if name.partition(".")[0] in heads]
     owners: dict[str, Line] = {}
     claims: list[tuple[Line, tuple[str, ...]]] = []
     for line in lines:
         try:
-            match = match_sites(line.pattern, layer_sites, head_sites)
+            match = match_sites(line.pattern, layer_sites, [*others, *structure])
         except GlobError as error:
             problems.append(Problem(f"cannot be read: {error}", line.where, line.path))
             continue

@@ -2,6 +2,7 @@
 
 from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.first_weights import first_network
+from archbuilder.training.latency import latency_of
 from archbuilder.training.loop import best_epoch, is_enough, train
 from archbuilder.training.machine import CPU, Machine, choose_machine
 from archbuilder.training.processes import ALONE, Processes, joined, launched
@@ -32,6 +33,7 @@ __all__ = [
     "first_network",
     "is_enough",
     "joined",
+    "latency_of",
     "launched",
     "train",
 ]

@@ -27,28 +27,28 @@ def study(tmp_path: Path) -> Path:
 
 def test_a_study_runs_to_its_table_and_its_best_spec_builds(run: Run, study: Path, tmp_path: Path) -> None:
     done = run("search", str(study), "--trials", "2", "--runs", str(tmp_path / "runs"))
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "tiny-widths  6 sites · 46,656 candidates · budget 20.0 k MACs (baseline 11.6 k)"
     assert lines[1].startswith("baseline  val 0.")
     assert [line.split()[0] for line in lines[2:4]] == ["1/2", "2/2"]
-    assert lines[4].split() == [
-        "trial",
-        "wider",
-        "narrower",
-        "MACs",
-        "of",
-        "base",
-        "parameters",
-        "of",
-        "base",
-        "val",
-        "test",
-    ]
-    assert lines[5].startswith("baseline ")
-    best = tmp_path / "runs" / "tiny-widths" / "best.yaml"
-    assert lines[-1] == f"next: archbuilder build {best}"
-    assert run("build", str(best)).returncode == 0
+    header = next(number for number, line in enumerate(lines) if line.startswith("network "))
+    assert lines[header].split() == ["network", "widths", "MACs", "of", "base", "parameters", "val", "test", "sd"]
+    assert lines[header + 1].startswith("baseline ")
+    folder = tmp_path / "runs" / "tiny-widths"
+    assert lines[-1] == f"report: {folder / 'report.html'}"
+    assert (folder / "report.html").is_file()
+    assert f"saved: {folder / 'best.yaml'}" in lines
+    assert run("build", str(folder / "best.yaml")).returncode == 0
+    assert lines[-2].startswith("next: archbuilder evaluate ")
+    assert run("evaluate", lines[-2].split()[-1]).returncode == 0
+
+
+def test_random_search_of_the_same_cost_is_run_beside_it(run: Run, study: Path, tmp_path: Path) -> None:
+    done = run("search", str(study), "--trials", "2", "--runs", str(tmp_path / "runs"), "--versus", "random")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "random search of the same training cost" in done.stdout.splitlines()
+    assert any(line.startswith("random trial-") for line in done.stdout.splitlines())
 
 
 def test_the_same_command_again_shows_the_table_and_trains_nothing(run: Run, study: Path, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_same_command_again_shows_the_table_and_trains_nothing(run: Run, stu
     first, again = run(*command), run(*command)
     assert first.returncode == again.returncode == 0
     assert first.stdout == again.stdout
-    assert first.stdout.startswith("trial ")
+    assert first.stdout.startswith("network ")
 
 
 def test_runs_are_kept_under_the_current_folder(
@@ -66,9 +66,13 @@ def test_runs_are_kept_under_the_current_folder(
     assert run("search", "study.yaml", "--trials", "1").returncode == 0
     assert {path.name for path in (tmp_path / "runs" / "tiny-widths").iterdir()} == {
         "best.yaml",
+        "finals",
+        "front.svg",
+        "history.svg",
         "journal.log",
         "lock",
-        "weights",
+        "report.html",
+        "trials.csv",
     }
 
 
@@ -101,13 +105,48 @@ def test_bad_usage_has_its_own_exit_status(run: Run, study: Path) -> None:
     assert run("search").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--versus", "tpe"], "Invalid value for --versus: found tpe, expected random"),
+        (["--gpus", "a"], "Invalid value for --gpus: found 'a', expected the numbers of GPUs, each once: 0,1"),
+        (["--gpus", ""], "found ''"),
+        (["--gpus", "1,1"], "each once"),
+        (["--gpus", "0,1", "--workers", "3"], "leave out --workers and --device"),
+        (["--gpus", "0", "--device", "cpu"], "leave out --workers and --device"),
+        (["--workers", "0"], "'--workers'"),
+    ],
+)
+def test_a_wrong_option_is_told_before_anything_happens(
+    run: Run, study: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    done = run("search", str(study), *options, "--runs", str(tmp_path / "runs"))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_two_workers_have_a_machine_each(run: Run, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def note(*arguments: object, machines: list[Machine], **more: object) -> None:
+        asked.append(len(machines))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("archbuilder.searching.run_study", note)
+    assert run("search", str(study), "--workers", "2", "--device", "cpu").returncode == 130
+    assert asked == [2]
+
+
 def test_the_machine_is_the_one_that_was_asked_for(
     run: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
 
     def note(*arguments: object, **more: object) -> None:
-        asked.append(more["machine"])
+        machines = more["machines"]
+        assert isinstance(machines, list)
+        asked.extend(machines)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("archbuilder.searching.run_study", note)

@@ -8,7 +8,7 @@ import pytest
 from test_readme import commands, pattern, run
 
 from archbuilder.searching import load_study
-from archbuilder.searching.study import SearchSettings
+from archbuilder.searching.study import FinalsSettings, SearchSettings
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "study.md").read_text()
 
@@ -17,7 +17,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 
-def test_the_study_runs_and_its_weights_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_study_runs_and_what_it_finds_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (study,) = blocks("yaml")
     Path("my_widths.yaml").write_text(study)
@@ -37,10 +37,10 @@ def test_the_space_is_what_is_shown(tmp_path: Path) -> None:
 
 
 def test_the_table_is_that_of_the_settings() -> None:
-    for name, field in SearchSettings.model_fields.items():
+    for name, field in (SearchSettings.model_fields | FinalsSettings.model_fields).items():
         row = re.search(rf"^\| `{name}` \| ([^|]+) \|", GUIDE, re.MULTILINE)
         assert row, f"{name} is missing"
-        words = {"required": ..., "torch's own": None}
+        words = {"required": ..., "torch's own": None, "none": None, "false": False}
         default = "required" if field.is_required() else field.default
         shown = row[1].strip()
         assert shown == str(default) or words.get(shown, ...) == default or float(shown) == default

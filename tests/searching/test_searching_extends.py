@@ -29,4 +29,4 @@ def test_the_spec_of_a_study_may_extend_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(STUDY)
     study = load_study(tmp_path / "study.yaml")
     assert study.spec.widths == {"conv1.out": 12}
-    assert list(study.space.sites["conv1.out"]) == [8, 16]
+    assert list(study.space.by_name["conv1.out"].values) == [8, 16]

@@ -7,33 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from archbuilder import NetworkSpec
-from archbuilder.errors import Problem, Source
+from archbuilder import NetworkSpec, load
 from archbuilder.plan.planner import plan_network
 from archbuilder.searching.budget import cost_of
-from archbuilder.searching.rules import Choices, Scale, read_lines, widths_text
-from archbuilder.searching.space import Space, make_space
-from archbuilder.spec.nodes import Mapping
-from archbuilder.spec.reader import read_yaml
+from archbuilder.searching.rules import Choices, Scale, widths_text
+from searching.small_spaces import TINY, candidates, good, read, widths_at
 from searching.tiny_studies import SPEC
 
-TINY = NetworkSpec.from_text(SPEC, "tiny.yaml")
 scales = st.integers(1, 400).map(lambda hundredths: hundredths / 100)
-
-
-def read(space: str, spec: NetworkSpec = TINY) -> tuple[Space | None, list[Problem]]:
-    problems: list[Problem] = []
-    node = read_yaml(Source("study.yaml", f"space: {space}"), problems)
-    assert isinstance(node, Mapping)
-    lines = read_lines(node.entries["space"].value, problems)
-    return make_space(lines, spec.plan(), problems), problems
-
-
-def good(space: str, spec: NetworkSpec = TINY) -> Space:
-    made, problems = read(space, spec)
-    assert not problems, "\n".join(map(str, problems))
-    assert made is not None
-    return made
 
 
 @given(scales, scales, st.integers(1, 16), st.integers(1, 300))
@@ -60,47 +41,68 @@ def test_a_scale_is_exact_where_floats_are_not() -> None:
 def test_the_number_of_candidates_is_exact() -> None:
     space = good('{"mix.*": {scale: [0.5, 3], multiple_of: 2}, "stem.out": [3, 4, 9]}')
     assert list(space.sites) == [name for name in TINY.sites if name.startswith(("mix.", "stem."))]
-    assert space.candidates == prod(len(widths) for widths in space.sites.values()) == 6**6 * 3
+    assert space.candidates == prod(len(knob.values) for knob in space.knobs) == 6**6 * 3
+    tied = good('{"mix.*": {scale: [0.5, 3], multiple_of: 2, tie: true}, "stem.kernel": [3, 5]}')
+    assert tied.candidates == 6 * 2
 
 
 def test_a_list_the_word_choices_and_a_scale_say_the_same() -> None:
     spaces = [
         good(f'{{"mix.1x1": {rule}}}') for rule in ("[4, 8]", "{choices: [8, 4]}", "{scale: [1, 2], multiple_of: 4}")
     ]
-    assert [list(space.sites["mix.1x1"]) for space in spaces] == [[4, 8]] * 3
+    assert [list(space.by_name["mix.1x1"].values) for space in spaces] == [[4, 8]] * 3
     assert [space.describe() for space in spaces] == [{"mix.1x1": "4 or 8"}] * 3
 
 
 def test_the_later_line_decides() -> None:
     space = good('{"mix.*": [4, 8], "mix.3x3": [6]}')
-    assert list(space.sites["mix.3x3"]) == [6]
-    assert list(space.sites["mix.1x1"]) == [4, 8]
+    assert list(space.by_name["mix.3x3"].values) == [6]
+    assert list(space.by_name["mix.1x1"].values) == [4, 8]
 
 
-def test_membership_and_description() -> None:
+def test_the_spec_as_a_candidate_and_description() -> None:
     space = good('{"mix.1x1": [0, 4, 9], "mix.3x3": {scale: [1, 2], multiple_of: 2}}')
-    assert space.contains({"mix.1x1": 0, "mix.3x3": 6, "elsewhere": 5})
-    assert not space.contains({"mix.1x1": 3, "mix.3x3": 6})
+    assert space.values_of(TINY) == {"mix.1x1": 4, "mix.3x3": 4}
+    assert space.values_of(TINY.with_widths({"mix.1x1": 0, "mix.3x3": 6, "stem.out": 5})) == {
+        "mix.1x1": 0,
+        "mix.3x3": 6,
+    }
+    assert space.values_of(TINY.with_widths({"mix.1x1": 3})) is None
     assert space.describe() == {"mix.1x1": "0, 4 or 9", "mix.3x3": "4 to 8 by 2"}
     assert widths_text((16,)) == "16"
     assert widths_text(range(3, 3)) == "none"
+    tied = good('{"mix.{1x1,3x3}": {choices: [4, 8], tie: true}, "stem.*": {scale: [0.5, 2]}, "stem.kernel": [3, 1]}')
+    assert tied.describe() == {
+        "stem.out": "2 to 8 by 1",
+        "mix.{1x1,3x3}": "2 steps of 2 sites, 4 + 4 to 8 + 8",
+        "stem.kernel": "1 or 3",
+    }
+    assert tied.values_of(TINY) == {"stem.out": 4, "mix.{1x1,3x3}": 4, "stem.kernel": 3}
+    assert tied.values_of(TINY.with_values({"stem.kernel": 5})) is None
+
+
+@given(st.data())
+def test_every_candidate_is_found_again_in_its_spec(data: st.DataObject) -> None:
+    space = good('{"*": {scale: [0.5, 3], tie: true}, "mix.{1x1,5x5}": [1, 5, 6], "mix.pool_proj": {scale: [0.5, 2]}}')
+    values = data.draw(candidates(space))
+    assert widths_at(space, values) == space.widths(values)
+    assert space.values_of(TINY.with_widths(space.widths(values))) == values
 
 
 @given(st.data())
 def test_no_candidate_costs_less_than_the_smallest(data: st.DataObject) -> None:
-    space = good('{"mix.*": {scale: [0.5, 3]}, "stem.out": [2, 4]}')
-    smallest = space.smallest(TINY.document)
+    space = good('{"mix.*": {scale: [0.5, 3]}, "mix.3x3*": {scale: [0.5, 2], tie: true}, "stem.out": [2, 4]}')
+    smallest = space.smallest(TINY)
     assert smallest is not None
-    widths = {name: data.draw(st.sampled_from(allowed)) for name, allowed in space.sites.items()}
-    cost, least = cost_of(plan_network(TINY.document, widths)), cost_of(smallest)
-    assert all(cost[name] >= least[name] for name in cost)
+    cost = cost_of(plan_network(TINY.document, widths_at(space, data.draw(candidates(space)))))
+    assert all(cost[name] >= smallest[name] for name in cost)
 
 
-def test_the_smallest_of_nothing_but_left_out_branches_is_no_network() -> None:
-    assert good('{"mix.{1x1,3x3,5x5,pool_proj}": [0, 4]}').smallest(TINY.document) is None
-    some = good('{"mix.{1x1,3x3,5x5}": [0, 4]}').smallest(TINY.document)
-    assert some is not None
-    assert some.sites["mix.1x1"].value == 0
+def test_the_smallest_is_known_only_where_it_is_one() -> None:
+    assert good('{"mix.{1x1,3x3,5x5,pool_proj}": [0, 4]}').smallest(TINY) is None
+    some = good('{"mix.{1x1,3x3,5x5}": [0, 4]}').smallest(TINY)
+    assert some == cost_of(TINY.with_widths({"mix.1x1": 0, "mix.3x3": 0, "mix.5x5": 0}).plan())
+    assert good('{"mix.1x1": [4, 8], "stem.kernel": [3, 5]}').smallest(TINY) is None
 
 
 HEADED = SPEC + "aux:\n  - {name: aux1, after: mix, pool_kernel: 4, pool_stride: 4, channels: 8, hidden: 16}\n"
@@ -108,8 +110,8 @@ HEADED = SPEC + "aux:\n  - {name: aux1, after: mix, pool_kernel: 4, pool_stride:
 
 def test_heads_are_searched_only_by_name() -> None:
     spec = NetworkSpec.from_text(HEADED, "tiny.yaml")
-    assert not any(name.startswith("aux1") for name in good('{"*": [4, 8]}', spec).sites)
-    assert list(good('{"aux1.{channels,hidden}": [8, 16]}', spec).sites) == ["aux1.channels", "aux1.hidden"]
+    assert good('{"*": [4, 8]}', spec).sites == tuple(TINY.sites)
+    assert good('{"aux1.{channels,hidden}": [8, 16]}', spec).sites == ("aux1.channels", "aux1.hidden")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_heads_are_searched_only_by_name() -> None:
     [
         ("{}", r"found a mapping, expected lines such as"),
         ("12", r"found 12, expected lines such as"),
-        ('{"mix.*": 12}', r"found 12, expected \{scale: \[low, high\], multiple_of: n\} or a list of widths"),
+        ('{"mix.*": 12}', r"found 12, expected \{scale: \[low, high\], multiple_of: n\} or a list of choices"),
         ('{"mix.*": {scale: [2, 1]}}', r"found \[2, 1\], expected low and high with 0 < low <= high <= 1000"),
         ('{"mix.*": {scale: [0, 1]}}', r"expected low and high with 0 < low"),
         ('{"mix.*": {scale: 2}}', r"found 2, expected two numbers as \[low, high\], such as \[0\.25, 2\.0\]"),
@@ -126,10 +128,10 @@ def test_heads_are_searched_only_by_name() -> None:
         ('{"mix.*": {scal: [1, 2]}}', r"unknown key 'scal' for a scale; did you mean scale\?"),
         ('{"mix.*": {choices: [4], multiple_of: 2}}', r"unknown key 'multiple_of' for choices"),
         ('{"mix.*": {multiple_of: 2}}', r"a scale needs 'scale'"),
-        ('{"mix.*": []}', r"expected a list of whole numbers, such as \[8, 16, 32\]"),
+        ('{"mix.*": []}', r"expected a list of whole numbers, such as \[8, 16, 32\], or of types, such as \[inception"),
         ('{"mix.*": [4, 2.5]}', r"found \[4, 2\.5\], expected a list of whole numbers"),
         ('{"mix.*": [4, -4]}', r"found \[4, -4\], expected widths from 0, which leaves a branch out, to 1,000,000"),
-        ('{"mix.*": [4, 8, 4]}', r"expected each width once; 4 is there twice"),
+        ('{"mix.*": [4, 8, 4]}', r"expected each choice once; 4 is there twice"),
         ('{"mix.1x2": [4]}', r"'mix\.1x2' matches no site of tiny; did you mean 1x1\?"),
         ('{"mux.1x1": [4]}', r"'mux\.1x1' matches no site of tiny; did you mean mix\?"),
         ('{"mix.{1x1,5x5rde}": [4]}', r"'5x5rde' matches no site of tiny; did you mean 5x5red\?"),
@@ -138,6 +140,26 @@ def test_heads_are_searched_only_by_name() -> None:
             '{"mix.{1x1,3x3}": {scale: [1.1, 1.2], multiple_of: 4}}',
             r"leaves no width for mix\.1x1 \(4 gives 4\.4 to 4\.8, multiples of 4\), mix\.3x3 \(",
         ),
+        ('{"mix.*": {scale: [1, 2], tie: 1}}', r"found 1, expected true or false"),
+        ('{"mix.*": [4, inception]}', r"found \[4, inception\], expected a list of whole numbers, .*, or of types"),
+        ('{"mix.1x1": [inception]}', r"found types, but mix\.1x1 is a width: expected whole numbers, such as \[8, 16"),
+        ('{"stem.kernel": {scale: [1, 2]}}', r"found a scale, but stem\.kernel is no width: expected choices, such as"),
+        ('{"stem.kernel": [3, 4]}', r"^stem\.kernel: a kernel of 4 has no padding that keeps the map as 3 does"),
+        ('{"stem.type": [conv, nonsense]}', r"^stem\.type: unknown layer type 'nonsense'"),
+        ('{"stem.type": [conv, convolutoin]}', r"unknown layer type 'convolutoin'; did you mean convolution\?"),
+        (
+            '{"mix.type": [inception_bn]}',
+            r"^mix\.type: inception_bn makes no network: inception_bn has no key '5x5red'",
+        ),
+        ('{"mix.{repeat,pool}": [1]}', r"'pool' matches no site of tiny"),
+        ('{"stem.kernel": [0, 3]}', r"stem\.kernel is at least 1; found 0"),
+        ('{"stem.kernel": [conv]}', r"stem\.kernel takes whole numbers; found conv"),
+        ('{"mix.type": [3]}', r"mix\.type takes types; found 3"),
+        ('{"mix.repeat": [0, 1]}', r"mix\.repeat is at least 1; found 0"),
+        ('{"stem.kernal": [3]}', r"'stem\.kernal' matches no site of tiny; did you mean kernel\?"),
+        ('{"stem.{kernel,repaet}": [3]}', r"'repaet' matches no site of tiny; did you mean repeat\?"),
+        ('{"mix.kernel": [3]}', r"'mix\.kernel' matches no site of tiny"),
+        ('{"pool.out": [3]}', r"'pool\.out' matches no site of tiny"),
         (
             '{"mix.1x1": [2], "*": [4]}',
             r"decides about no site: line 1 matches mix\.1x1 too, and the later line counts",
@@ -164,4 +186,20 @@ def test_an_empty_range_is_an_error_and_never_an_empty_site(width: int, one: flo
     space, problems = read(f'{{"stem.out": {{scale: [{low}, {high}], multiple_of: {step}}}}}', spec)
     assert (space is None) == bool(problems)
     if space is not None:
-        assert len(space.sites["stem.out"]) > 0
+        assert len(space.by_name["stem.out"].values) > 0
+
+
+def test_a_star_means_widths_alone() -> None:
+    spec = load("inception_digits")
+    space = good('{"*": {scale: [0.5, 2], multiple_of: 4}}', spec)
+    assert space.sites == tuple(name for name in spec.sites if not name.startswith("aux1."))
+    assert space.choice_knobs == ()
+
+
+def test_knobs_are_in_the_order_of_the_spec_and_choices_after_widths() -> None:
+    space = good('{"mix.repeat": [1, 2], "mix.3x3": [4, 8], "stem.kernel": [3, 5], "stem.out": [2, 4]}')
+    assert [knob.name for knob in space.knobs] == ["stem.out", "mix.3x3", "stem.kernel", "mix.repeat"]
+    assert space.structure({"stem.out": 2, "mix.3x3": 4, "stem.kernel": 5, "mix.repeat": 2}) == {
+        "stem.kernel": 5,
+        "mix.repeat": 2,
+    }

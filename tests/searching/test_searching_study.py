@@ -6,8 +6,9 @@ import pytest
 from archbuilder import ArchbuilderError, SpecError
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.searching import load_study
-from archbuilder.searching.budget import WORDS, Budget
-from archbuilder.searching.proposals import PRUNERS, SAMPLERS
+from archbuilder.searching.budget import WORDS, Budget, Limit
+from archbuilder.searching.halving import brackets
+from archbuilder.searching.proposals import SAMPLERS
 from archbuilder.searching.study import SearchSettings
 from archbuilder.spec.sources import shipped_names
 from searching.tiny_studies import SPEC, STUDY, a_study, write_study
@@ -21,7 +22,7 @@ def changed(old: str, new: str) -> str:
 def test_a_study_says_what_its_file_says(tmp_path: Path) -> None:
     study = a_study(tmp_path)
     assert study.name == "tiny-widths"
-    assert study.settings.budget.limits == {"macs": 20_000}
+    assert study.steps[0].limits.by_quantity == {"macs": Limit(20_000)}
     assert study.settings.train.epochs == 3
     assert (study.settings.search.sampler, study.settings.search.pruner) == ("tpe", "hyperband")
     assert study.spec.name == "tiny"
@@ -31,15 +32,15 @@ def test_a_study_says_what_its_file_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", shipped_names("studies"))
 def test_shipped_studies_are_good_and_found_by_name(name: str) -> None:
     study = load_study(name)
-    assert study.settings.budget.limits
-    assert study.spec.sites
+    assert study.steps[0].limits.by_quantity
+    assert study.space.candidates > 1
 
 
 def test_the_shipped_digits_study_is_over_the_sites_it_says() -> None:
     study = load_study("digits_widths")
     assert len(study.space.sites) == 24
     assert study.spec.plan().macs == 1_353_472
-    assert study.settings.budget.limits == {"macs": 1_500_000}
+    assert [step.limits.by_quantity["macs"].high for step in study.steps] == [1_500_000]
 
 
 def test_the_name_is_the_files_unless_given(tmp_path: Path) -> None:
@@ -87,8 +88,22 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
         ("epochs: 3", "epoch: 3", r"unknown key 'epoch' for train; did you mean epochs\?"),
         ("trials: 8, ", "", r"search needs 'trials'"),
         ("trials: 8", "trials: 0", r"found 0, expected at least 1"),
-        ("seed: 3", "sampler: tpee", r"found the word 'tpee', expected one of tpe, random; did you mean tpe\?"),
-        ("seed: 3", "pruner: sha", r"found the word 'sha', expected one of hyperband, none"),
+        (
+            "seed: 3",
+            "sampler: tpee",
+            r"found the word 'tpee', expected one of tpe, gp, cmaes, nsga2, random; did you mean tpe\?",
+        ),
+        ("seed: 3", "pruner: sha", r"found the word 'sha', expected one of hyperband, halving, none"),
+        ("seed: 3", "factor: 1", r"search\.factor\n.*\n.*found 1, expected at least 2"),
+        ("seed: 3", "min_epochs: 0", r"search\.min_epochs\n.*\n.*found 0, expected at least 1"),
+        ("seed: 3", "proxy: {score: zico, of: 1}", r"search\.proxy\.of\n.*\n.*found 1, expected at least 2"),
+        ("seed: 3", "proxy: {score: zic}", r"search\.proxy\.score\n.*\n.*found the word 'zic', .* did you mean zico\?"),
+        ("search:", "finals: {seeds: 0}\nsearch:", r"finals\.seeds\n.*\n.*found 0, expected at least 1"),
+        (
+            "search:",
+            "finals: {candidate: 2}\nsearch:",
+            r"unknown key 'candidate' for finals; did you mean candidates\?",
+        ),
         ("seed: 3", "seed: -1", r"found -1, expected at least 0"),
         ("search:", "objective: {maximize: accuracy}\nsearch:", r"expected .*val_accuracy"),
         ("search:", "budget: {macs: 3k}\nsearch:", r"the key 'budget' is given twice; line 6 has it already"),
@@ -104,14 +119,14 @@ def test_a_budget_that_nothing_can_meet_is_an_error_before_anything_else(tmp_pat
     expected = r"6:9  budget\n.*\n.*no candidate is within it: the smallest of this space has 3,984 MACs\n"
     with pytest.raises(SpecError, match=expected + r"  the spec as it is has 11,616 MACs"):
         a_study(tmp_path, changed("20k", "3983"))
-    assert a_study(tmp_path, changed("20k", "3984")).settings.budget.limits == {"macs": 3984}
+    assert a_study(tmp_path, changed("20k", "3984")).steps[0].limits.by_quantity == {"macs": Limit(3984)}
 
 
 def test_a_share_of_the_baseline_bounds_too(tmp_path: Path) -> None:
     study = a_study(tmp_path, changed("20k", "60%, parameters: 150.5 %"))
     own = study.spec.plan()
     assert (own.macs, own.parameters) == (11_616, 870)
-    assert study.settings.budget.limits == {"macs": 6_969, "parameters": 1_309}
+    assert study.steps[0].limits.by_quantity == {"macs": Limit(6_969), "parameters": Limit(1_309)}
     with pytest.raises(SpecError, match=r"no candidate is within it: the smallest of this space has 3,984 MACs"):
         a_study(tmp_path, changed("20k", "20%"))
     with pytest.raises(SpecError, match=r"6:9  budget\n.*\n.*0\.001% of 11,616 MACs is less than 1"):
@@ -148,5 +163,5 @@ def test_a_spec_that_is_no_text_is_the_studys_error(tmp_path: Path) -> None:
 def test_the_tables_name_what_a_study_may_name() -> None:
     fields = SearchSettings.model_fields
     assert set(SAMPLERS) == set(get_args(fields["sampler"].annotation))
-    assert set(PRUNERS) == set(get_args(fields["pruner"].annotation))
-    assert set(QUANTITIES) == set(Budget.model_fields) == set(WORDS)
+    assert all(brackets(pruner, 9, 3, 1) for pruner in get_args(fields["pruner"].annotation))
+    assert {*QUANTITIES, "memory", "latency"} == set(Budget.model_fields) == set(WORDS)

@@ -1,14 +1,18 @@
 """A survey counts what is within the budget: exactly where it prices all candidates."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from archbuilder import ArchbuilderError
+from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.searching import survey
 from archbuilder.searching.budget import cost_of
+from archbuilder.searching.study import Study
+from searching.small_spaces import widths_at
 from searching.tiny_studies import SPEC, STUDY, a_study
 
 FEW = STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.{1x1,3x3,pool_proj}": [0, 4, 12]')
@@ -28,16 +32,53 @@ layers:
 """
 
 
+def plans(study: Study) -> Iterator[Plan | None]:
+    """Plan every candidate."""
+    for values in itertools.product(*(knob.values for knob in study.space.knobs)):
+        widths = widths_at(study.space, dict(zip(study.space.by_name, values, strict=True)))
+        yield try_plan(study.spec.document, widths)[0]
+
+
 def test_a_small_space_is_priced_whole(tmp_path: Path) -> None:
     study = a_study(tmp_path, FEW.replace("20k", "11k, parameters: 90%"))
     found = survey(study)
-    networks, inside = 0, 0
-    for values in itertools.product(*study.space.sites.values()):
-        plan, _ = try_plan(study.spec.document, dict(zip(study.space.sites, values, strict=True)))
-        networks += plan is not None
-        inside += plan is not None and study.settings.budget.allows(cost_of(plan))
-    assert (found.priced, found.networks, found.inside, found.is_complete) == (27, networks, inside, True)
-    assert 0 < inside < networks
+    networks = [plan for plan in plans(study) if plan is not None]
+    (inside,) = found.inside
+    (step,) = study.steps
+    within = sum(step.limits.allows(cost_of(plan)) for plan in networks)
+    assert (found.priced, found.networks, inside.drawn, found.is_complete) == (27, len(networks), within, True)
+    assert inside.step == step
+    assert within / 27 <= inside.reached < 1  # a branch that is there stays, however narrow
+    assert 0 < within < len(networks)
+
+
+def test_each_budget_of_a_ladder_is_counted(tmp_path: Path) -> None:
+    study = a_study(tmp_path, FEW.replace("budget: {macs: 20k}", "budgets: {macs: [80%, 100%, 140%], within: 20%}"))
+    found = survey(study)
+    networks = [plan for plan in plans(study) if plan is not None]
+    assert [inside.step.name for inside in found.inside] == ["80%", "100%", "140%"]
+    for inside in found.inside:
+        limit = inside.step.limits.by_quantity["macs"]
+        assert inside.drawn == sum(limit.low <= plan.macs <= limit.high for plan in networks)
+        assert inside.drawn / found.priced <= inside.reached <= 1
+
+
+def test_choices_are_priced_each_in_its_way(tmp_path: Path) -> None:
+    study = a_study(tmp_path, FEW.replace("[0, 4, 12]", "[4, 12]\n  stem.kernel: [1, 3]"))
+    found = survey(study)
+    costs = [
+        cost_of(
+            study.spec.with_values({"stem.kernel": kernel})
+            .with_widths({"mix.1x1": a, "mix.3x3": b, "mix.pool_proj": c})
+            .plan()
+        )
+        for kernel in (1, 3)
+        for a, b, c in itertools.product((4, 12), repeat=3)
+    ]
+    assert (found.priced, found.networks) == (16, 16)
+    assert found.inside[0].drawn == sum(cost["macs"] <= 20_000 for cost in costs)
+    assert found.smallest is not None
+    assert found.smallest["macs"] == study.spec.plan().macs  # made as the spec makes it
 
 
 def test_a_large_space_is_drawn_from(tmp_path: Path) -> None:
@@ -45,18 +86,19 @@ def test_a_large_space_is_drawn_from(tmp_path: Path) -> None:
     whole = survey(study, draws=study.space.candidates)
     drawn = survey(study, draws=4000)
     assert (whole.is_complete, drawn.is_complete, drawn.priced) == (True, False, 4000)
-    share = whole.inside / whole.priced
+    share = whole.inside[0].drawn / whole.priced
     assert 0.05 < share < 0.95
     # Four standard errors: a right sample is further off once in 16,000 seeds, and this is one seed.
-    assert drawn.inside / 4000 == pytest.approx(share, abs=4 * (share * (1 - share) / 4000) ** 0.5)
+    assert drawn.inside[0].drawn / 4000 == pytest.approx(share, abs=4 * (share * (1 - share) / 4000) ** 0.5)
     assert survey(study, draws=4000) == drawn
 
 
 def test_the_ends_of_the_space_are_its_least_and_most_widths(tmp_path: Path) -> None:
     study = a_study(tmp_path)
     found = survey(study, draws=10)
-    for end, cost in ((min, found.smallest), (max, found.largest)):
-        plan, _ = try_plan(study.spec.document, {name: end(widths) for name, widths in study.space.sites.items()})
+    for end, cost in ((0, found.smallest), (-1, found.largest)):
+        widths = {knob.name: int(knob.values[end]) for knob in study.space.knobs}
+        plan, _ = try_plan(study.spec.document, widths)
         assert plan is not None
         assert cost == cost_of(plan)
     assert found.baseline == cost_of(study.spec.plan())
@@ -70,15 +112,27 @@ def test_an_end_that_is_no_network_has_no_cost(tmp_path: Path) -> None:
     assert survey(study, draws=100).smallest is None
 
 
-def test_a_budget_that_nothing_drawn_is_within_is_an_error_with_the_smallest_cost(tmp_path: Path) -> None:
+def test_a_budget_that_nothing_can_be_moved_onto_is_an_error_with_the_smallest_cost(tmp_path: Path) -> None:
     study = STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.inside": [4, 8]')
     with pytest.raises(
         ArchbuilderError,
-        match=r"none of 2 candidates is within the budget of 2,000 MACs\n  the smallest of them has 5,\d{3} MACs",
+        match=r"study\.yaml: none of 2 candidates is within the budget of 2,000 MACs, nor can be moved onto it\n"
+        r"  the smallest of them has 5,\d{3} MACs",
     ):
         survey(a_study(tmp_path, study.replace("20k", "2k"), OWN_BLOCK))
+    ladder = study.replace("budget: {macs: 20k}", "budgets: [6%, 100%]")
+    with pytest.raises(
+        ArchbuilderError, match=r"none of 2 candidates is within the budget 6%, \d+ to \d+ MACs, nor can"
+    ):
+        survey(a_study(tmp_path, ladder, OWN_BLOCK))
 
 
-def test_a_budget_that_the_smallest_alone_meets_is_none(tmp_path: Path) -> None:
-    study = a_study(tmp_path, STUDY.replace("20k", "3984"), SPEC)
-    assert survey(study, draws=5).inside == 0
+def test_a_budget_that_the_smallest_alone_meets_can_be_moved_onto(tmp_path: Path) -> None:
+    (inside,) = survey(a_study(tmp_path, STUDY.replace("20k", "3984"), SPEC), draws=5).inside
+    assert (inside.drawn, inside.reached) == (0, 1)
+
+
+def test_a_latency_is_not_measured(tmp_path: Path) -> None:
+    study = a_study(tmp_path, FEW.replace("20k", "20k, latency: 1us"))
+    with_time, without = survey(study).inside[0], survey(a_study(tmp_path, FEW)).inside[0]
+    assert (with_time.drawn, with_time.reached) == (without.drawn, without.reached)

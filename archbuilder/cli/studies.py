@@ -1,0 +1,114 @@
+"""`archbuilder studies`: what was searched, and what it came to."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archbuilder.errors import ArchbuilderError
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A study by its name, or the path of its folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback(invoke_without_command=True)(studies)
+    for command in (list_studies, show, compare, export):
+        group.command("list" if command is list_studies else None)(command)
+    app.add_typer(group, name="studies", short_help="Look over the studies that are kept, and what they came to.")
+
+
+def studies(
+    context: typer.Context,
+    runs: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where studies keep their journals, each in a folder of its name.")
+    ] = Path("runs"),
+) -> None:
+    """List the studies that are kept, show one, compare several, or export one."""
+    context.obj = {**(context.obj or {}), "runs": runs}
+    if context.invoked_subcommand is None:
+        list_studies(context)
+
+
+def list_studies(context: typer.Context, as_json: AsJson = False) -> None:
+    """List every study: how far it is, its best trial, and whether it is running."""
+    from archbuilder.report.layers import console  # noqa: PLC0415
+    from archbuilder.report.studies import studies_as_data, studies_table  # noqa: PLC0415
+    from archbuilder.searching.kept import kept_studies, nothing_kept  # noqa: PLC0415
+
+    found = kept_studies(_runs(context))
+    if as_json:
+        print(json.dumps(studies_as_data(found), indent=2))
+    elif found:
+        console().print(studies_table(found), highlight=False)
+    else:
+        print(nothing_kept(_runs(context)))
+
+
+def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+    """Show what a study came to: in words, as a table and as plots; its page is brought up to date."""
+    from archbuilder.report.layers import console  # noqa: PLC0415
+    from archbuilder.report.studies import study_as_data, study_report  # noqa: PLC0415
+    from archbuilder.report.study_page import write_page  # noqa: PLC0415
+    from archbuilder.searching import read_result  # noqa: PLC0415
+    from archbuilder.searching.kept import find_study, kept_study  # noqa: PLC0415
+
+    folder = find_study(_runs(context), name)
+    state, result = str(kept_study(folder).state), read_result(folder)
+    if as_json:
+        print(json.dumps(study_as_data(result, state), indent=2))
+        return
+    screen = console()
+    screen.print(study_report(result, state), highlight=False)
+    try:
+        page = f"report: {write_page(result)}"
+    except ArchbuilderError as error:  # somebody else's folder
+        page = f"no report: {error}"
+    screen.print(page, markup=False, highlight=False, soft_wrap=True)
+
+
+def compare(
+    context: typer.Context,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME NAME [NAME]...", help="Studies; the others are compared with the first."),
+    ],
+) -> None:
+    """Show studies side by side: their baselines, the best of each, and how far apart these are."""
+    from archbuilder.report.layers import console  # noqa: PLC0415
+    from archbuilder.report.studies import comparison_report  # noqa: PLC0415
+    from archbuilder.searching import read_result  # noqa: PLC0415
+    from archbuilder.searching.kept import find_study  # noqa: PLC0415
+
+    if len(names) < 2:
+        raise typer.BadParameter("at least two studies are needed")
+    results = [read_result(find_study(_runs(context), name)) for name in names]
+    console().print(comparison_report(results), highlight=False)
+
+
+def export(
+    context: typer.Context,
+    name: Name,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to; NAME-export if left out.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there and differ.")] = False,
+) -> None:
+    """Write a study's trials, its page with its pictures, and its best specs into a folder."""
+    from archbuilder.report.study_export import export_study  # noqa: PLC0415
+    from archbuilder.searching import read_result  # noqa: PLC0415
+    from archbuilder.searching.kept import find_study  # noqa: PLC0415
+
+    result = read_result(find_study(_runs(context), name))
+    folder = Path(f"{result.study.name}-export") if output is None else output
+    for path in export_study(result, folder, force=force):
+        print(f"written: {path}")
+
+
+def _runs(context: typer.Context) -> Path:
+    runs = context.obj["runs"]
+    assert isinstance(runs, Path)
+    return runs

@@ -1,0 +1,266 @@
+"""A study as pictures: accuracy against cost, how the search went, and which sites matter."""
+
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from statistics import fmean
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from archbuilder.report.front_points import Dot, bounds, front_points
+from archbuilder.report.numbers import plural
+from archbuilder.searching import StudyResult
+from archbuilder.searching.budget import WORDS
+from archbuilder.searching.history import history, is_in_macs, last_spent
+from archbuilder.searching.importance import Importance, importance
+
+# Okabe and Ito's colours, which people who see colours otherwise can tell apart; each has a shape of its own too.
+COLOURS = {
+    "paper": "#ffffff",
+    "ink": "#222222",
+    "soft": "#6b6b6b",
+    "line": "#d9d9d9",
+    "faint": "#9a9a9b",
+    "found": "#0072b2",
+    "scaled": "#d55e00",
+    "rival": "#008f68",
+}
+STEP_COLOURS = ("#6fb3e0", "#3b7fc4", "#5b5bb0", "#7a3f8f", "#b3558e", "#a67c00", "#777778", "#00806a")
+_SHOWN = 12  # sites
+_UNITS = ((10**15, "10¹⁵"), (10**12, "10¹²"), (10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
+
+
+def charts(result: StudyResult) -> dict[str, str]:
+    """Draw a study.
+
+    Returns:
+        The pictures as SVG by name: `front`, `history`, and `importance` unless there are too few trials. The same
+        study gives the same bytes.
+    """
+    found = {"front": front_chart(result), "history": history_chart(result)}
+    judged = importance(result)
+    if judged is not None:
+        found["importance"] = importance_chart(judged)
+    return {name: svg_text(figure, name) for name, figure in found.items()}
+
+
+def svg_text(figure: Figure, salt: str) -> str:
+    """Write a figure as SVG, its text as text.
+
+    Args:
+        figure: The figure.
+        salt: Makes the identifiers of its parts its own.
+    """
+    out = io.StringIO()
+    with _settings(salt):
+        metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        figure.savefig(out, format="svg", metadata=metadata)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+@contextmanager
+def _settings(salt: str) -> Iterator[None]:
+    """Let Matplotlib write text as text and name parts by what they are, while the body runs."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def front_chart(result: StudyResult) -> Figure:
+    """Draw accuracy against cost."""
+    points, percent = front_points(result), result.study.settings.objective.is_trained_for
+    figure, axes = _figure(4.9)
+    least, most = points.bounds()
+    own = () if points.baseline is None else (points.baseline,)
+    shown = (*points.tested, *points.finished, *own)
+    size, unit = _unit(max((dot.cost for dot in shown), default=1))
+    scale = 100 if percent else 1
+    hidden = sum(dot.value < least for dot in (*points.finished, *points.pruned))
+    below = f"; {hidden} below the axis" if hidden else ""
+    what = "validation accuracy" if percent else "score"
+
+    def draw(dots: Sequence[Dot], **style: Any) -> None:
+        axes.plot([dot.cost / size for dot in dots], [scale * dot.value for dot in dots], **style)
+
+    faint: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 6, "color": COLOURS["faint"]}
+    if points.pruned:
+        label = f"cut short ({what})"
+        draw(points.pruned, **faint | {"marker": "x", "markersize": 3.6, "alpha": 0.7}, label=label)
+    if points.finished:
+        draw(points.finished, **faint, label=f"trials ({what}{below})")
+    if not points.tested and points.baseline is not None:
+        draw([points.baseline], linestyle="", marker="s", markersize=7, color=COLOURS["scaled"], label="baseline")
+    series = [
+        (points.rival, "rival", "^", "random search of the same cost", "--"),
+        (points.scaled, "scaled", "s", "baseline, and scaled uniformly", "-"),
+        (points.found, "found", "o", "found: best of each budget" if len(points.found) > 1 else "found: the best", "-"),
+    ]
+    for dots, name, marker, label, line in series:
+        colour = COLOURS[name]
+        axes.errorbar(
+            [dot.cost / size for dot in dots],
+            [scale * dot.value for dot in dots],
+            [scale * dot.deviation for dot in dots],
+            color=colour, marker=marker, markersize=7, linewidth=1.6, linestyle=line, capsize=3, elinewidth=1.1,
+            label=f"{label} (test)",
+        ) if dots else None  # fmt: skip
+    if points.others:
+        style: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 6, "markerfacecolor": "none"}
+        draw(points.others, **style, color=COLOURS["found"], label="other finalists (test)")
+    middle = fmean([min(dot.cost for dot in shown), max(dot.cost for dot in shown)]) if shown else 0
+    for dot in points.scaled if points.tested else own:
+        if dot.name == "baseline":
+            _name(axes, dot.name, dot.cost / size, scale * dot.value, is_left=dot.cost > middle)
+    _budgets(result, axes, points.quantity, size)
+    word = WORDS[points.quantity]
+    axes.set_xlabel(f"{word} of one image" + (f", {unit}" if unit else ""))
+    axes.set_ylabel("accuracy, %" if percent else result.study.settings.objective.maximize + " score")
+    axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
+    axes.margins(x=0.07)
+    seeds = {len(row.test) for row in result.rows if row.test}
+    bars = f"Bars: one standard deviation over {plural(max(seeds), 'seed')}." if seeds and max(seeds) > 1 else ""
+    _finish(figure, axes, "Accuracy against cost" if percent else "Score against cost", bars)
+    return figure
+
+
+def _name(axes: Axes, text: str, x: float, y: float, *, is_left: bool) -> None:
+    style: dict[str, Any] = {"textcoords": "offset points", "ha": "right" if is_left else "left", "fontsize": 9}
+    place = (-9 if is_left else 9, 7)
+    axes.annotate(text, (x, y), place, **style, color=COLOURS["scaled"]).set_in_layout(False)
+
+
+def _budgets(result: StudyResult, axes: Axes, quantity: str, size: float) -> None:
+    """Draw the most that each budget allows, named on the top."""
+    limits = [(step.name, step.limits.by_quantity.get(quantity)) for step in result.study.steps]
+    known = [(name or "budget", limit.high / size) for name, limit in limits if limit is not None]
+    for name, high in known:
+        axes.axvline(high, color=COLOURS["line"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        if len(known) <= 8:
+            place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            axes.annotate(name, (high, 1), (0, 4), **place, ha="center", color=COLOURS["soft"], fontsize=8.5)
+
+
+def history_chart(result: StudyResult) -> Figure:
+    """Draw what was best against what had been spent."""
+    figure, axes = _figure(4.4)
+    moments = history(result)
+    rival = [] if result.rival is None else history(result.rival)
+    percent = result.study.settings.objective.is_trained_for
+    scale, steps = (100 if percent else 1), result.study.steps
+    in_macs = is_in_macs(result)
+    size, unit = _unit(max(last_spent(moments), last_spent(rival))) if in_macs else (1, "")
+    ladder = len(steps) > 1
+    for cut, marker, face in ((True, "x", None), (False, "o", COLOURS["paper"])):
+        dots = [moment for moment in moments if moment.is_end != cut]
+        if dots:
+            label = "cut short, or to go on" if cut else "trained to the end" if percent else "scored"
+            axes.plot(
+                [moment.spent / size for moment in dots],
+                [scale * moment.accuracy for moment in dots],
+                linestyle="", marker=marker, markersize=4, color=COLOURS["faint"], markeredgewidth=0.9,
+                markerfacecolor=face, label=label,
+            )  # fmt: skip
+    for source, style, whose in ((rival, "--", "random search"), (moments, "-", "best so far")):
+        for step in range(len(steps)):
+            own = [moment for moment in source if moment.step == step and moment.best is not None]
+            if not own:
+                continue
+            end = last_spent(source)
+            plain = COLOURS["rival" if source is rival else "found"]
+            colour = STEP_COLOURS[step % len(STEP_COLOURS)] if ladder else plain
+            label = f"{whose}, {steps[step].name}" if ladder else whose
+            axes.step(
+                [*(moment.spent / size for moment in own), end / size],
+                [scale * moment.best for moment in own if moment.best is not None] + [scale * (own[-1].best or 0)],
+                where="post", linestyle=style, color=colour, linewidth=2, label=label,
+            )  # fmt: skip
+    baseline = result.baseline.accuracy
+    axes.axhline(scale * baseline, color=COLOURS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline")
+    least, most = bounds(
+        [baseline, *(m.best for m in (*moments, *rival) if m.best is not None)], [m.accuracy for m in moments]
+    )
+    axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
+    axes.set_xlim(left=0)
+    if not in_macs:
+        axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=True))
+    spent = f"training computation, {unit} MACs" if unit else "training computation, MACs"
+    axes.set_xlabel(spent if in_macs else "candidates rated")
+    axes.set_ylabel("validation accuracy, %" if percent else result.study.settings.objective.maximize + " score")
+    note = "Forward and backward, all training images; the finals are not part of it." if in_macs else ""
+    _finish(figure, axes, "How the search went", note)
+    return figure
+
+
+def importance_chart(judged: Importance) -> Figure:
+    """Draw which sites the accuracy follows."""
+    shown = list(judged.shares.items())[:_SHOWN][::-1]
+    figure, axes = _figure(1.45 + 0.29 * len(shown))
+    names = [name if len(name) <= 44 else f"{name[:43]}…" for name, _ in shown]
+    places = range(len(shown))
+    axes.barh(places, [100 * share for _, share in shown], height=0.62, color=COLOURS["found"])
+    axes.set_yticks(places, names, fontsize=9)
+    for place, (_, share) in zip(places, shown, strict=True):
+        text = f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"
+        axes.annotate(
+            text,
+            (100 * share, place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            color=COLOURS["ink"],
+        )
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    axes.set_xlim(0, 100 * max(share for _, share in shown) * 1.12)
+    axes.set_xlabel("share of what the sites explain one by one, %")
+    left = len(judged.shares) - len(shown)
+    more = f" The other {left} have less." if left else ""
+    _finish(figure, axes, "Which sites matter", f"fANOVA over {plural(judged.trials, 'trial')}.{more}", legend=False)
+    return figure
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8.0, height), facecolor=COLOURS["paper"])
+    figure.set_layout_engine("constrained", h_pad=0.09, w_pad=0.09)
+    axes = figure.add_subplot()
+    axes.set_facecolor(COLOURS["paper"])
+    axes.spines[["top", "right"]].set_visible(False)
+    for spine in axes.spines.values():
+        spine.set_color(COLOURS["soft"])
+    axes.grid(color=COLOURS["line"], linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=COLOURS["soft"], labelcolor=COLOURS["ink"], labelsize=9.5)
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    return figure, axes
+
+
+def _finish(figure: Figure, axes: Axes, title: str, note: str, *, legend: bool = True) -> None:
+    axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", color=COLOURS["ink"], pad=20)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_color(COLOURS["ink"])
+        label.set_fontsize(10)
+    if legend:
+        # Outside, where nothing is in its way.
+        style: dict[str, Any] = {"loc": "outside lower center", "ncols": 2, "frameon": False, "fontsize": 9}
+        figure.legend(**style, labelcolor=COLOURS["ink"])
+    if note:
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
+        axes.annotate(note, (1, 1), (0, 20), **place, color=COLOURS["soft"], fontsize=8.5)
+
+
+def _unit(most: float) -> tuple[float, str]:
+    return next(((size, name) for size, name in _UNITS if most >= size), (1, ""))

@@ -1,0 +1,127 @@
+"""What the chart of accuracy against cost shows, whether it is drawn or printed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+
+from archbuilder.report.verdicts import front_quantity
+from archbuilder.searching import Outcome, Row, StudyResult
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A network.
+
+    Attributes:
+        cost: What it costs.
+        value: Its accuracy, from 0 to 1, or its score.
+        deviation: The standard deviation over seeds; 0 where it is not known.
+        name: What it is called.
+    """
+
+    cost: float
+    value: float
+    deviation: float = 0.0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class FrontPoints:
+    """All networks of a study as points, each list by cost.
+
+    Attributes:
+        quantity: Which cost.
+        found: What the search found of each budget, on test images.
+        others: The other finalists, on test images.
+        scaled: The baseline and what it was scaled to, on test images.
+        rival: What random search found of each budget, on test images.
+        finished: The trials trained to the end, by what the search saw.
+        pruned: Those that were cut short.
+        baseline: The baseline by what the search saw.
+    """
+
+    quantity: str
+    found: tuple[Dot, ...]
+    others: tuple[Dot, ...]
+    scaled: tuple[Dot, ...]
+    rival: tuple[Dot, ...]
+    finished: tuple[Dot, ...]
+    pruned: tuple[Dot, ...]
+    baseline: Dot | None
+
+    @property
+    def tested(self) -> tuple[Dot, ...]:
+        """All that was measured on test images."""
+        return (*self.found, *self.others, *self.scaled, *self.rival)
+
+    def bounds(self, *, deviations: bool = True) -> tuple[float, float]:
+        """Give the least and the greatest value to be shown; a few trials far below the others do not count.
+
+        Args:
+            deviations: Whether the standard deviations are shown too.
+        """
+        bars = (-1, 1) if deviations else (0,)
+        values = [dot.value + sign * dot.deviation for dot in self.tested for sign in bars]
+        seen = [dot.value for dot in (*self.finished, *self.pruned)]
+        if not values and self.baseline is not None:
+            values.append(self.baseline.value)
+        return bounds(values, seen)
+
+
+def bounds(values: Sequence[float], seen: Sequence[float]) -> tuple[float, float]:
+    """Give the least and the greatest value to be shown.
+
+    Args:
+        values: All of these are.
+        seen: Of these a few far below the others are not.
+    """
+    values = [*values, *(value for value in seen if value >= _low(values, seen))]
+    least, most = min(values, default=0.0), max(values, default=1.0)
+    room = 0.06 * (most - least) or 0.01 * abs(most) or 1.0
+    return least - room, most + room
+
+
+def _low(values: Sequence[float], seen: Sequence[float]) -> float:
+    """Give the lowest value to be shown: one in ten may be left out, where they would take much room."""
+    if len(seen) < 10:
+        return min(seen, default=0.0)
+    low, most = quantiles(seen, n=10, method="inclusive")[0], max([*values, *seen])
+    return low if low - min(seen) > 0.5 * (most - low) else min(seen)
+
+
+def front_points(result: StudyResult) -> FrontPoints:
+    """Give the points of a study."""
+    quantity = front_quantity(result)
+    champions = list(result.champions().values())
+    others = [row for row in result.rows if row.finalist.number is not None and row not in champions]
+    scaled = [row for row in result.rows if row.finalist.number is None]
+    rival = [] if result.rival is None else list(result.rival.champions().values())
+    own = result.baseline.cost.get(quantity)
+    return FrontPoints(
+        quantity,
+        _tested(champions, quantity),
+        _tested(others, quantity),
+        _tested(scaled, quantity),
+        _tested(rival, quantity),
+        _seen(result, quantity, Outcome.FINISHED),
+        _seen(result, quantity, Outcome.PRUNED),
+        None if own is None else Dot(own, result.baseline.accuracy, name="baseline"),
+    )
+
+
+def _tested(rows: Sequence[Row], quantity: str) -> tuple[Dot, ...]:
+    dots = [
+        Dot(row.finalist.cost[quantity], row.spread.mean, row.spread.deviation or 0.0, row.finalist.name)
+        for row in rows
+        if row.spread is not None and quantity in row.finalist.cost
+    ]
+    return tuple(sorted(dots, key=lambda dot: dot.cost))
+
+
+def _seen(result: StudyResult, quantity: str, outcome: Outcome) -> tuple[Dot, ...]:
+    dots = [
+        Dot(trial.cost[quantity], trial.accuracy, name=f"#{trial.number}")
+        for trial in result.record.trials.values()
+        if trial.outcome is outcome and trial.accuracies and quantity in trial.cost
+    ]
+    return tuple(sorted(dots, key=lambda dot: dot.cost))

@@ -1,0 +1,220 @@
+"""The kept studies on the screen and as data: a list of them, one of them, and several side by side."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from archbuilder.report.numbers import plural, short
+from archbuilder.report.study_tables import PageTable, final_table, outcome_text
+from archbuilder.report.terminal_charts import front_plot, history_plot
+from archbuilder.report.verdicts import accuracy_text, difference_text, front_quantity, score_text, share_text, verdicts
+from archbuilder.searching import Row, StudyResult
+from archbuilder.searching.front import hypervolume
+from archbuilder.searching.kept import Damaged, KeptStudy
+from archbuilder.searching.rivalry import why_not_paired
+
+
+def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
+    """List studies; those that cannot be read stand below with what is wrong."""
+    table = _table("study", "spec")
+    for column in ("trials", "best val", "MACs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("last written", no_wrap=True)
+    for study in found:
+        if isinstance(study, KeptStudy):
+            table.add_row(*_listed(study))
+    damaged = [study for study in found if isinstance(study, Damaged)]
+    notes = [Text(study.problem, "red") for study in damaged]
+    readable = len(found) > len(damaged)
+    return Group(*([table] if readable else []), *notes)
+
+
+def _listed(study: KeptStudy) -> tuple[str, ...]:
+    journal, best = study.journal, study.best
+    settings = journal.study.settings
+    if best is None:
+        value = macs = "—"
+    else:
+        is_share = settings.objective.is_trained_for
+        value = f"{100 * best.accuracy:.1f} %" if is_share else f"{best.accuracy:.4g}"
+        macs = short(best.cost["macs"])
+    trials = f"{journal.record.tally().counted}/{settings.search.trials}"
+    written = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.written))
+    return study.folder.name, journal.study.spec.name, trials, value, macs, str(study.state), written
+
+
+def studies_as_data(found: Sequence[KeptStudy | Damaged]) -> list[dict[str, Any]]:
+    """Give a list of studies as plain data for scripts."""
+    return [_damaged_as_data(study) if isinstance(study, Damaged) else _study_as_data(study) for study in found]
+
+
+def _damaged_as_data(study: Damaged) -> dict[str, Any]:
+    return {"name": study.folder.name, "folder": str(study.folder), "state": "damaged", "problem": study.problem}
+
+
+def _study_as_data(study: KeptStudy) -> dict[str, Any]:
+    settings, best = study.journal.study.settings, study.best
+    return {
+        "name": study.folder.name,
+        "folder": str(study.folder),
+        "spec": study.journal.study.spec.name,
+        "state": str(study.state),
+        "trials": study.journal.record.tally().counted,
+        "of": settings.search.trials,
+        "objective": settings.objective.maximize,
+        "baseline": None if study.baseline is None else study.baseline.accuracy,
+        "best": None if best is None else {"trial": best.number, "value": best.accuracy, "cost": dict(best.cost)},
+        "written": study.written,
+    }
+
+
+def study_report(result: StudyResult, state: str) -> RenderableType:
+    """Show a study: what it came to in words, its table, and its plots."""
+    heading = Text.assemble((result.study.name, "bold"), f"  {result.study.spec.name}  {state}")
+    sentences = [Text(sentence) for sentence in verdicts(result)]
+    table = final_table(result)
+    parts: list[RenderableType] = [heading, Text(), *sentences, Text(), _rich(table)]
+    if table.note:
+        parts.append(Text(table.note, "dim"))
+    parts += [Text(), front_plot(result), Text(), history_plot(result)]
+    return Group(*parts)
+
+
+def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
+    """Give a study as plain data for scripts."""
+    return {
+        "name": result.study.name,
+        "folder": str(result.folder),
+        "spec": result.study.spec.name,
+        "state": state,
+        "objective": result.study.settings.objective.maximize,
+        "budgets": [{"name": step.name, **step.limits.described()} for step in result.study.steps],
+        "images": result.images,
+        "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline.accuracy},
+        "verdicts": verdicts(result),
+        "finals": [_row_as_data(row) for row in result.rows],
+        "random_search": None if result.rival is None else [_row_as_data(row) for row in result.rival.rows],
+        "best": {
+            result.study.steps[number].name or "best": str(path) for number, path in sorted(result.best_specs.items())
+        },
+        "trials": [
+            {
+                "trial": trial.number,
+                "budget": result.study.steps[trial.place.step].name,
+                "outcome": str(trial.outcome),
+                "what": outcome_text(trial),
+                "values": dict(trial.values),
+                "cost": dict(trial.cost),
+                "accuracies": list(trial.accuracies),
+                "seconds": trial.seconds,
+            }
+            for trial in result.record.trials.values()
+        ],
+    }
+
+
+def _row_as_data(row: Row) -> dict[str, Any]:
+    finalist = row.finalist
+    return {
+        "name": finalist.name,
+        "cost": dict(finalist.cost),
+        "search": finalist.search_accuracy,
+        "seeds": list(row.seeds),
+        "validation": list(row.validation),
+        "test": list(row.test),
+    }
+
+
+def comparison_report(results: Sequence[StudyResult]) -> RenderableType:
+    """Show studies side by side: the best of each, and how far the others are from the first."""
+    table = _table("study", "network")
+    for column in ("MACs", "parameters", "search", "test"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for result in results:
+        for number, line in enumerate(_lines(result)):
+            table.add_row("" if number else result.study.name, *line)
+    first, *others = results
+    notes = [line for other in others for line in _paired(first, other)]
+    return Group(table, Text(), *(Text(line) for line in [*notes, *_areas(results)]))
+
+
+def _lines(result: StudyResult) -> list[tuple[str, ...]]:
+    own = result.row("baseline")
+    seen = score_text(result, result.baseline.accuracy)
+    lines = [_line("baseline", result.baseline.cost, seen, own)]
+    champions = result.champions()
+    for number, step in enumerate(result.study.steps):
+        about = f" ({step.name})" if step.name else ""
+        row = champions.get(number)
+        best = result.best(1, number)
+        if row is not None:
+            accuracy = row.finalist.search_accuracy
+            value = "—" if accuracy is None else score_text(result, accuracy)
+            lines.append(_line(f"{row.finalist.name}{about}", row.finalist.cost, value, row))
+        elif best:
+            name, value = f"#{best[0].number}{about}", score_text(result, best[0].accuracy)
+            lines.append(_line(name, best[0].cost, value, None))
+    return lines
+
+
+def _line(name: str, cost: Any, seen: str, row: Row | None) -> tuple[str, ...]:
+    return name, short(cost["macs"]), f"{cost['parameters']:,}", seen, "—" if row is None else accuracy_text(row)
+
+
+def _paired(first: StudyResult, other: StudyResult) -> list[str]:
+    """Say how far the best of one study is from that of another; or why that cannot be said seed by seed."""
+    names = f"{other.study.name} and {first.study.name}"
+    why = why_not_paired(first, other)
+    if why is not None:
+        return [f"{names} are not compared seed by seed: {why}."]
+    mine, theirs = list(first.champions().values())[-1], list(other.champions().values())[-1]
+    difference = other.compared(theirs, mine)
+    assert difference is not None
+    points = f"{difference_text(difference)} points of test accuracy over {plural(difference.pairs, 'seed')}"
+    noise = ", which is within the noise" if difference.is_noise else ", more than chance explains"
+    costs = f"{share_text(other, theirs.finalist.cost)} against {share_text(first, mine.finalist.cost)}"
+    found = f"{theirs.finalist.name} of {other.study.name} is {points} from {mine.finalist.name} of {first.study.name}"
+    return [f"{found}{noise}; {costs}."]
+
+
+def _areas(results: Sequence[StudyResult]) -> list[str]:
+    """Give what each ladder's front has below it, by the same reference."""
+    ladders = [result for result in results if len(result.study.steps) > 1]
+    quantities = {front_quantity(result) for result in ladders}
+    if not ladders or len(quantities) > 1:
+        return ["The ladders bound different quantities: their fronts are not compared."] if ladders else []
+    (quantity,) = quantities
+    if any(quantity not in result.baseline.cost for result in ladders):
+        return []
+    most = max(result.baseline.cost[quantity] for result in ladders)
+    areas = []
+    for result in ladders:
+        known = [row for row in result.champions().values() if quantity in row.finalist.cost]
+        points = result.points("found", quantity) if known else []
+        areas.append(f"{result.study.name} {100 * hypervolume(points, most=most):.1f} %")
+    return [f"Hypervolume of what was found, up to the largest baseline's cost ({short(most)}): {', '.join(areas)}."]
+
+
+def _rich(page: PageTable) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    # Narrow enough for a terminal of 80 columns: the share of the parameters is left to the page.
+    shown = [number for number in range(len(page.heads)) if page.heads[number - 1 : number] != ("parameters",)]
+    words = {"of baseline": "of base"}
+    for number in shown:
+        head = page.heads[number]
+        table.add_column(words.get(head, head), justify="right" if number else "left", no_wrap=True)
+    for row in page.rows:
+        table.add_row(*(row.cells[number] for number in shown), style="bold" if row.is_best else None)
+    return table
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    return table

@@ -1,0 +1,52 @@
+"""A study's results in a folder of their own, to be given away."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.report.study_page import page_files
+from archbuilder.searching import StudyResult
+from archbuilder.searching.outputs import TRIALS, write_trials
+from archbuilder.spec.writing import write_bytes
+
+
+def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> list[Path]:
+    """Write the trials, the page, its pictures and the best specs.
+
+    Args:
+        result: The study.
+        folder: Where to; made if need be.
+        force: Whether files that are there and differ are written over.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ArchbuilderError: A file is there and differs, or cannot be written; nothing is written in the first case.
+    """
+    files = {TRIALS: _trials(result), **{name: text.encode() for name, text in page_files(result).items()}}
+    try:
+        files |= {path.name: path.read_bytes() for path in result.best_specs.values()}
+        folder.mkdir(parents=True, exist_ok=True)
+        there = [name for name, data in files.items() if _differs(folder / name, data)]
+    except OSError as error:
+        raise ArchbuilderError(f"{error.filename or folder}: {error.strerror or error}") from None
+    if there and not force:
+        raise ArchbuilderError(
+            f"{folder}: has {', '.join(sorted(there))} with other contents; choose another folder with -o, or --force"
+        )
+    for name, data in files.items():
+        write_bytes(folder / name, data)
+    return [folder / name for name in files]
+
+
+def _differs(path: Path, data: bytes) -> bool:
+    return path.exists() and (not path.is_file() or path.read_bytes() != data)
+
+
+def _trials(result: StudyResult) -> bytes:
+    """Give the table of trials as it is now: that of the folder may be older."""
+    with TemporaryDirectory(prefix="archbuilder-") as place:
+        write_trials(replace(result, folder=Path(place)))
+        return (Path(place) / TRIALS).read_bytes()

@@ -1,0 +1,250 @@
+"""A study as a page that needs nothing beside it: what it came to, and everything that it is."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from archbuilder.report.numbers import plural, short
+from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
+from archbuilder.report.verdicts import verdicts
+from archbuilder.searching import Outcome, StudyResult
+from archbuilder.searching.importance import FEWEST, judged_trials
+from archbuilder.spec.writing import write_text
+
+PAGE = "report.html"
+_TEMPLATE = Path(__file__).parent / "study_page.html.jinja"
+_TITLES = {"front": "Accuracy against cost", "history": "How the search went", "importance": "Which sites matter"}
+_CAPTIONS = {
+    "front": "Test accuracies are of networks trained anew with seeds that chose nothing; validation accuracies chose "
+    "the trials and so flatter them.",
+    "history": "A trial that is trained to the end can become the best so far; one that is cut short cannot.",
+    "importance": "Each trial counts by how far it is above the trials of its budget after as many epochs. With few "
+    "trials and many sites this is a hint, no measurement.",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture within the page.
+
+    Attributes:
+        title: What stands above it.
+        svg: The picture.
+        caption: What stands below it.
+    """
+
+    title: str
+    svg: Markup
+    caption: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page says, in its order."""
+
+    name: str
+    spec: str
+    data: str
+    progress: str
+    verdicts: list[str]
+    table: PageTable
+    charts: list[Chart]
+    no_importance: str
+    facts: list[tuple[str, str]]
+    space: PageTable
+    costs: list[tuple[str, str]]
+    commands: list[tuple[str, str]]
+    trials: PageTable
+
+
+def write_page(result: StudyResult, folder: Path | None = None) -> Path:
+    """Write `report.html` and its pictures, each whole.
+
+    Args:
+        result: The study.
+        folder: Where; in the study's own folder unless given.
+
+    Returns:
+        The page.
+
+    Raises:
+        ArchbuilderError: A file cannot be written.
+    """
+    folder = result.folder if folder is None else folder
+    for name, text in page_files(result).items():
+        write_text(folder / name, text)
+    return folder / PAGE
+
+
+def page_files(result: StudyResult) -> dict[str, str]:
+    """Give the text of the page and of each picture, by the name of its file."""
+    from archbuilder.report.charts import charts  # noqa: PLC0415 - only who draws waits for Matplotlib
+
+    pictures = charts(result)
+    page = page_text(result, pictures)
+    return {**{f"{name}.svg": svg for name, svg in pictures.items()}, PAGE: page}
+
+
+def page_text(result: StudyResult, pictures: Mapping[str, str]) -> str:
+    """Write the page.
+
+    Args:
+        result: The study.
+        pictures: SVG by name.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(page=_page(result, pictures)) + "\n"
+
+
+def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
+    settings = result.study.settings
+    trained = settings.objective.is_trained_for
+    titles = _TITLES if trained else _TITLES | {"front": "Score against cost"}
+    captions = _CAPTIONS
+    if not trained:
+        captions = _CAPTIONS | {"front": "Nothing was trained.", "history": ""}
+    elif not any(row.test for row in result.rows):
+        captions = _CAPTIONS | {"front": "Validation accuracies chose the trials, and so flatter them."}
+    judged = len(judged_trials(result))
+    few = f"Too few trials to say: {judged}, where {FEWEST} are needed."
+    alike = "All trials did alike: nothing can be told apart."
+    return Page(
+        name=result.study.name,
+        spec=result.study.spec.name,
+        data=settings.data or "",
+        progress=_progress(result),
+        verdicts=verdicts(result),
+        table=final_table(result),
+        charts=[Chart(titles[name], _inline(svg, name), captions[name]) for name, svg in pictures.items()],
+        no_importance="" if "importance" in pictures else few if judged < FEWEST else alike,
+        facts=_facts(result),
+        space=space_table(result),
+        costs=_costs(result),
+        commands=_commands(result),
+        trials=trial_table(result),
+    )
+
+
+def _progress(result: StudyResult) -> str:
+    tally, wanted = result.tally, result.study.settings.search.trials
+    words = {Outcome.FINISHED: "trained to the end", Outcome.PRUNED: "cut short", Outcome.FAILED: "failed"}
+    if not result.study.settings.objective.is_trained_for:
+        words[Outcome.FINISHED] = "rated"
+    parts = [f"{tally[outcome]} {word}" for outcome, word in words.items() if tally[outcome]]
+    if tally[Outcome.OPEN]:
+        parts.append(f"{tally[Outcome.OPEN]} not decided yet")
+    done = (
+        f"{tally.counted:,} of {plural(wanted, 'trial')}" if tally.counted < wanted else plural(tally.counted, "trial")
+    )
+    return f"{done}: {', '.join(parts)}." if parts else f"{done}."
+
+
+def _facts(result: StudyResult) -> list[tuple[str, str]]:
+    study, settings = result.study, result.study.settings
+    budgets = [f"{step.name}: {step.limits.text()}" if step.name else step.limits.text() for step in study.steps]
+    train = {key: value for key, value in settings.train.model_dump(mode="json").items() if value not in (None, False)}
+    search, finals, images = settings.search, settings.finals, result.images
+    candidates = study.space.candidates
+    many = f"{candidates:,}" if candidates < 10**9 else f"about 10^{len(str(candidates)) - 1}"
+    facts = [
+        ("spec", f"{study.spec.name}: {_cost(result)}"),
+        ("data", _data_text(settings.data, images)),
+        ("space", f"{plural(len(study.space.knobs), 'knob')}, {many} candidates"),
+        ("budget", "; ".join(filter(None, budgets)) or "none"),
+        ("objective", f"the highest {settings.objective.maximize}"),
+        ("search", f"{search.sampler}, pruner {search.pruner}, {plural(search.trials, 'trial')}, seed {search.seed}"),
+    ]
+    if settings.objective.is_trained_for:
+        facts.append(("training", ", ".join(f"{key} {value}" for key, value in train.items())))
+        seeds = sorted({seed for row in result.rows for seed in row.seeds})
+        who = (
+            f"the best {finals.candidates} of each budget" if len(study.steps) > 1 else f"the best {finals.candidates}"
+        )
+        used = f", with seeds {', '.join(map(str, seeds))}" if seeds else f", with {plural(finals.seeds, 'seed')}"
+        facts.append(("finals", f"{who} and the baseline{used}" if finals.candidates else "none"))
+    return facts
+
+
+def _cost(result: StudyResult) -> str:
+    cost = result.baseline.cost
+    return f"{cost['macs']:,} MACs, {cost['parameters']:,} parameters"
+
+
+def _data_text(data: str | None, images: Mapping[str, int]) -> str:
+    if not images:
+        return data or "none: candidates are rated by a function"
+    counts = ", ".join(f"{count:,} to {name.replace('validation', 'validate')}" for name, count in images.items())
+    return f"{data}: {counts} (images)"
+
+
+def _costs(result: StudyResult) -> list[tuple[str, str]]:
+    trials = result.record.trials.values()
+    seconds = sum(trial.seconds for trial in trials)
+    costs = []
+    if result.study.settings.objective.is_trained_for and result.images:
+        macs = result.trained_macs
+        costs.append(("training", f"{short(macs)} MACs, forward and backward, for all candidates"))
+    costs.append(
+        ("time", f"{_duration(seconds)} for candidates, {_duration(result.baseline.seconds)} for the baseline")
+    )
+    moved = f"{result.tally.repaired:,} of {len(trials):,} candidates were moved onto the budget before training"
+    bounded = any(step.limits.by_quantity for step in result.study.steps)
+    if bounded:
+        share = "0 %: every candidate is priced before a weight is made"
+        costs += [("time on candidates outside the budget", share), ("moved", moved)]
+    repeated = result.tally[Outcome.FROM_RECORD]
+    if repeated:
+        costs.append(("repeated", f"{plural(repeated, 'proposal')} answered from the record"))
+    if result.test_openings:
+        costs.append(("test images", f"opened {plural(result.test_openings, 'time')}"))
+    return costs
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _commands(result: StudyResult) -> list[tuple[str, str]]:
+    commands = []
+    for number, path in result.best_specs.items():
+        name = result.study.steps[number].name
+        what = f"The best of budget {name}, layer by layer:" if name else "The best network, layer by layer:"
+        commands.append((what, f"archbuilder build {shlex.quote(str(path))}"))
+    champions = list(result.champions().values())
+    if champions:
+        row = champions[-1]
+        place = result.folder / "finals" / row.finalist.name / f"seed-{row.seeds[0]}"
+        commands.append(
+            (
+                f"{row.finalist.name} as it was trained with seed {row.seeds[0]}, measured again:",
+                f"archbuilder evaluate {shlex.quote(str(place))}",
+            )
+        )
+    if not commands:
+        commands.append(("The trials so far:", f"archbuilder studies show {shlex.quote(str(result.folder))}"))
+    return commands
+
+
+def _inline(svg: str, name: str) -> Markup:
+    """Make a picture part of the page: its colours the page's, its identifiers its own, no head of a file."""
+    from archbuilder.report.charts import COLOURS, STEP_COLOURS  # noqa: PLC0415
+
+    text = svg[svg.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = text.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
+    steps = {f"step{number}": colour for number, colour in enumerate(STEP_COLOURS)}
+    by_colour = {colour: key for key, colour in {**steps, **COLOURS}.items()}
+    for colour, key in by_colour.items():
+        text = text.replace(colour, f"var(--{key})")
+    label = _TITLES[name]
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))

@@ -1,0 +1,183 @@
+"""The tables of a study's page: its finalists, its space and its trials."""
+
+from dataclasses import dataclass
+
+from archbuilder.report.numbers import percent, plural, short
+from archbuilder.report.verdicts import accuracy_text, difference_text, front_quantity, score_text
+from archbuilder.searching import Row, Study, StudyResult, TrialRecord
+from archbuilder.searching.budget import WORDS, Cost
+from archbuilder.searching.knobs import Value
+
+_BEST, _TRIALS = 5, 500
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """A row.
+
+    Attributes:
+        cells: Its texts.
+        is_best: Whether it is what the search found.
+        is_noise: Whether chance explains the difference in its last cell.
+    """
+
+    cells: tuple[str, ...]
+    is_best: bool = False
+    is_noise: bool = False
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table.
+
+    Attributes:
+        title: What it is.
+        heads: The names of its columns.
+        rows: Its rows.
+        note: How to read it.
+        texts: The columns that hold text and no numbers.
+    """
+
+    title: str
+    heads: tuple[str, ...]
+    rows: list[PageRow]
+    note: str = ""
+    texts: tuple[str, ...] = ()
+
+
+def final_table(result: StudyResult) -> PageTable:
+    """Give the finalists; the best trials where none has been measured."""
+    if not any(row.test for row in result.rows):
+        return _best_table(result)
+    seeds, images = max(len(row.test) for row in result.rows), result.images.get("test", 0)
+    champions, baseline = list(result.champions().values()), result.row("baseline")
+    rows = [_final(result, row, baseline, is_best=row in champions) for row in result.rows]
+    if result.rival is not None:
+        found = result.rival.champions().values()
+        rows += [_final(result, row, baseline, name=f"random {row.finalist.name}") for row in found]
+    note = (
+        f"Bold: what the search found best, by validation. Test: mean and standard deviation over "
+        f"{plural(seeds, 'seed')} that the search did not use, on {plural(images, 'image')}. Difference: to the "
+        f"baseline in points of test accuracy, with the same seeds; the true one lies within the margin in 19 of 20 "
+        f"such comparisons. ≈ is within the noise."
+    )
+    return PageTable(
+        "The networks that were trained anew", (*_cost_heads(result), "search", "test", "difference"), rows, note
+    )
+
+
+def _final(
+    result: StudyResult, row: Row, baseline: Row | None, *, is_best: bool = False, name: str | None = None
+) -> PageRow:
+    seen = row.finalist.search_accuracy
+    compared = None if baseline is None or row is baseline else result.compared(row, baseline)
+    is_noise = compared is not None and compared.is_noise
+    text = "" if compared is None else f"{'≈ ' if is_noise else ''}{difference_text(compared)}"
+    cells = (
+        *_costs(result, name or row.finalist.name, row.finalist.cost),
+        "—" if seen is None else score_text(result, seen),
+        accuracy_text(row),
+        text,
+    )
+    return PageRow(cells, is_best, is_noise)
+
+
+def _best_table(result: StudyResult) -> PageTable:
+    own = score_text(result, result.baseline.accuracy)
+    rows = [PageRow((*_costs(result, "baseline", result.baseline.cost), own))]
+    for step in range(len(result.study.steps)):
+        best = result.best(_BEST, step)
+        rows += [
+            PageRow(
+                (*_costs(result, f"#{trial.number}", trial.cost), score_text(result, trial.accuracy)), trial is best[0]
+            )
+            for trial in best
+        ]
+    word = "search" if result.study.settings.objective.is_trained_for else result.study.settings.objective.maximize
+    note = (
+        "Bold: the best of its budget. Search: the validation accuracy that chose these trials."
+        if word == "search"
+        else ""
+    )
+    return PageTable("The best trials", (*_cost_heads(result), word), rows, note)
+
+
+def _cost_heads(result: StudyResult) -> tuple[str, ...]:
+    quantity = front_quantity(result)
+    extra = () if quantity in {"macs", "parameters"} else (WORDS[quantity],)
+    return ("network", *extra, "MACs", "of baseline", "parameters", "of baseline")
+
+
+def _costs(result: StudyResult, name: str, cost: Cost) -> tuple[str, ...]:
+    own, quantity = result.baseline.cost, front_quantity(result)
+    extra = () if quantity in {"macs", "parameters"} else (short(cost[quantity]) if quantity in cost else "—",)
+    parts = [
+        (short(cost[key]) if key == "macs" else f"{cost[key]:,}", percent(cost[key], own[key]))
+        for key in ("macs", "parameters")
+    ]
+    return (name, *extra, *parts[0], *parts[1])
+
+
+def _chosen(study: Study, trial: TrialRecord) -> dict[str, Value]:
+    return {**study.space.widths(trial.values), **study.space.structure(trial.values)}
+
+
+def space_table(result: StudyResult) -> PageTable:
+    """Give what is searched, and what the best trial of each budget has of it."""
+    study = result.study
+    best = [
+        (step.name or "the best", trials[0])
+        for number, step in enumerate(study.steps)
+        if (trials := result.best(1, number))
+    ]
+    widths = [(name, _chosen(study, trial)) for name, trial in best]
+    own = study.spec.widths
+    described = study.space.describe()
+    rows = []
+    for knob in study.space.knobs:
+        parts = knob.sites if hasattr(knob, "sites") else knob.paths
+        for number, part in enumerate(parts):
+            values = described[knob.name] if number == 0 else "with the one above"
+            mine = str(own[part]) if part in own else str(study.spec.value(part))
+            rows.append(PageRow((part, values, mine, *(str(found[part]) for _, found in widths))))
+    heads = ("site", "values", "baseline", *(name for name, _ in widths))
+    return PageTable(f"What is searched: {plural(len(rows), 'site')}", heads, rows, texts=("site", "values"))
+
+
+def trial_table(result: StudyResult) -> PageTable:
+    """Give the trials in order."""
+    trials = list(result.record.trials.values())
+    ladder = len(result.study.steps) > 1
+    trained = result.study.settings.objective.is_trained_for
+    heads = [
+        "trial",
+        *(["budget"] if ladder else []),
+        "MACs",
+        "parameters",
+        "epochs",
+        "validation" if trained else "score",
+    ]
+    rows = [PageRow(_trial(result, trial, ladder=ladder)) for trial in trials[:_TRIALS]]
+    note = f"The first {_TRIALS:,}; all {len(trials):,} are in trials.csv." if len(trials) > _TRIALS else ""
+    title = f"{plural(len(trials), 'line')} of the journal, the baseline and repetitions among them"
+    return PageTable(title, (*heads, "seconds", "what became of it"), rows, note, ("what became of it",))
+
+
+def _trial(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[str, ...]:
+    return (
+        f"#{trial.number}",
+        *([result.study.steps[trial.place.step].name] if ladder else []),
+        short(trial.cost["macs"]),
+        f"{trial.cost['parameters']:,}",
+        str(len(trial.accuracies)),
+        score_text(result, trial.accuracy) if trial.accuracies else "—",
+        f"{trial.seconds:.1f}",
+        outcome_text(trial),
+    )
+
+
+def outcome_text(trial: TrialRecord) -> str:
+    """Say what became of a trial."""
+    words = {"open": "not decided yet", "pruned": "cut short", "from record": f"repeats #{trial.same_as}"}
+    text = words.get(str(trial.outcome), str(trial.outcome))
+    return f"{text}: {trial.reason}" if trial.reason else text

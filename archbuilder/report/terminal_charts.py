@@ -1,0 +1,161 @@
+"""A study's pictures in characters: each kind of point has a character of its own, so that colour only helps."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from archbuilder.report.front_points import Dot, bounds, front_points
+from archbuilder.report.numbers import short
+from archbuilder.searching import StudyResult
+from archbuilder.searching.budget import WORDS
+from archbuilder.searching.history import history, is_in_macs, last_spent
+
+_WIDTH, _HEIGHT, _MARGIN = 68, 14, 9  # cells of the plane, and of what stands left of it: 78 in all
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What a kind of point is drawn as."""
+
+    character: str
+    style: str
+    label: str
+
+
+_TRIAL = _Mark("·", "dim", "trial, by validation")
+_CUT = _Mark("×", "dim", "cut short, by validation")
+_OTHER = _Mark("o", "blue", "other finalist, by test")
+_RIVAL = _Mark("▲", "green", "random search, by test")
+_SCALED = _Mark("■", "dark_orange", "baseline and scaled, by test")
+_FOUND = _Mark("●", "bold blue", "found, by test")
+_BASELINE = _Mark("■", "dark_orange", "baseline, by validation")
+
+
+class _Plane:
+    """Cells between the least and the greatest of two quantities; what comes later covers what was there."""
+
+    def __init__(self, across: tuple[float, float], up: tuple[float, float]) -> None:
+        self._across, self._up = across, up
+        self._cells: dict[tuple[int, int], _Mark] = {}
+        self._marks: dict[_Mark, None] = {}
+
+    def put(self, mark: _Mark, points: Iterable[tuple[float, float]]) -> None:
+        """Draw points; those outside are left out."""
+        for x, y in points:
+            row = _cell(y, self._up, _HEIGHT)
+            if 0 <= row < _HEIGHT:
+                self._cells[min(max(0, _cell(x, self._across, _WIDTH)), _WIDTH - 1), row] = mark
+                self._marks[mark] = None
+
+    def line(self, mark: _Mark, points: Sequence[tuple[float, float]]) -> None:
+        """Draw what stays as it is until it changes."""
+        for (x, y), (until, _) in zip(points, [*points[1:], points[-1]], strict=True):
+            first, last = (_cell(place, self._across, _WIDTH) for place in (x, until))
+            step = (self._across[1] - self._across[0]) / (_WIDTH - 1)
+            self.put(mark, [(self._across[0] + column * step, y) for column in range(first, last + 1)])
+
+    def drawn(self, titles: tuple[str, str], ticks: tuple[str, str, str, str]) -> RenderableType:
+        """Give it with its axes: the titles and the ends of the one upwards, and of the one across."""
+        up, across = titles
+        least, most, left, right = ticks
+        lines = [Text(up, "bold")]
+        for row in reversed(range(_HEIGHT)):
+            name = {_HEIGHT - 1: most, 0: least}.get(row, "")
+            line = Text(f"{name:>{_MARGIN - 2}} │")
+            for column in range(_WIDTH):
+                mark = self._cells.get((column, row))
+                line.append(*((" ",) if mark is None else (mark.character, mark.style)))
+            lines.append(line)
+        lines.append(Text(f"{'':{_MARGIN - 1}}└{'─' * _WIDTH}"))
+        room = _WIDTH - len(left) - len(right)
+        lines.append(Text(f"{'':{_MARGIN}}{left}{across:^{room}}{right}"))
+        legend = Text(f"{'':{_MARGIN}}")
+        used = 0
+        for mark in self._marks:
+            cells = len(mark.label) + 5
+            if used + cells > _WIDTH:
+                legend.append(f"\n{'':{_MARGIN}}")
+                used = 0
+            legend.append(mark.character, mark.style).append(f" {mark.label}   ")
+            used += cells
+        return Group(*lines, legend)
+
+
+def front_plot(result: StudyResult) -> RenderableType:
+    """Draw accuracy against cost in 78 columns."""
+    points = front_points(result)
+    own = () if points.baseline is None or points.tested else (points.baseline,)
+    shown = (*points.tested, *points.finished, *own)
+    costs = [dot.cost for dot in shown] or [0.0, 1.0]
+    across, up = _widened(min(costs), max(costs)), points.bounds(deviations=False)
+    plane = _Plane(across, up)
+    kinds = (
+        (_CUT, points.pruned),
+        (_TRIAL, points.finished),
+        (_OTHER, points.others),
+        (_RIVAL, points.rival),
+        (_SCALED, points.scaled),
+        (_BASELINE, own),
+        (_FOUND, points.found),
+    )
+    for mark, dots in kinds:
+        plane.put(mark, _places(dots))
+    word = WORDS[points.quantity]
+    return plane.drawn(
+        (_what(result, "accuracy"), word), (*_values(result, up), short(int(across[0])), short(int(across[1])))
+    )
+
+
+def history_plot(result: StudyResult) -> RenderableType:
+    """Draw what was best against what had been spent in 78 columns."""
+    moments = history(result)
+    rival = [] if result.rival is None else history(result.rival)
+    end = max(last_spent(moments), last_spent(rival), 1)
+    baseline = result.baseline.accuracy
+    best = [moment.best for moment in (*moments, *rival) if moment.best is not None]
+    up = bounds([baseline, *best], [moment.accuracy for moment in moments])
+    plane = _Plane((0, end), up)
+    plane.line(_Mark("╌", "dark_orange", "baseline"), [(0, baseline), (end, baseline)])
+    for is_end, mark in ((False, _Mark("×", "dim", "cut short, or to go on")), (True, _Mark("·", "dim", "to the end"))):
+        plane.put(mark, [(moment.spent, moment.accuracy) for moment in moments if moment.is_end == is_end])
+    steps = result.study.steps
+    for step, budget in enumerate(steps):
+        for source, character, style, label in (
+            (rival, "┄", "green", "random search"),
+            (moments, "━", "bold blue", "best so far"),
+        ):
+            own = [(moment.spent, moment.best) for moment in source if moment.step == step and moment.best is not None]
+            if own:
+                # In a ladder each budget's line is made of its number.
+                letter = character if len(steps) == 1 or source is rival else f"{step + 1}"[-1]
+                name = f"{label}, {budget.name}" if budget.name else label
+                plane.line(_Mark(letter, style, name), [*own, (last_spent(source), own[-1][1])])
+    unit = "training computation, MACs" if is_in_macs(result) else "candidates rated"
+    return plane.drawn((_what(result, "validation accuracy"), unit), (*_values(result, up), "0", short(end)))
+
+
+def _what(result: StudyResult, accuracy: str) -> str:
+    objective = result.study.settings.objective
+    return accuracy if objective.is_trained_for else f"{objective.maximize} score"
+
+
+def _values(result: StudyResult, up: tuple[float, float]) -> tuple[str, str]:
+    if result.study.settings.objective.is_trained_for:
+        return f"{100 * up[0]:.1f} %", f"{100 * up[1]:.1f} %"
+    return f"{up[0]:.4g}", f"{up[1]:.4g}"
+
+
+def _places(dots: Sequence[Dot]) -> list[tuple[float, float]]:
+    return [(dot.cost, dot.value) for dot in dots]
+
+
+def _widened(least: float, most: float) -> tuple[float, float]:
+    room = 0.04 * (most - least) or 0.1 * most or 1.0
+    return max(0.0, least - room), most + room
+
+
+def _cell(value: float, ends: tuple[float, float], cells: int) -> int:
+    least, most = ends
+    return int((value - least) / (most - least) * (cells - 1) + 0.5)

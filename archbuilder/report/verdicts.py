@@ -1,0 +1,155 @@
+"""What a study came to, in plain sentences."""
+
+from archbuilder.report.numbers import percent, plural
+from archbuilder.searching import Difference, Outcome, Row, StudyResult
+from archbuilder.searching.budget import WORDS, Cost
+
+
+def verdicts(result: StudyResult) -> list[str]:
+    """Say how far what was found is from the baseline, the spec scaled uniformly, and random search.
+
+    What chance explains is said to be within the noise.
+    """
+    if not result.best():
+        return ["No trial has been trained to the end: there is nothing to compare with the baseline."]
+    if not result.study.settings.objective.is_trained_for:
+        return _scored(result)
+    champions = result.champions()
+    if not champions:
+        return _unmeasured(result)
+    sentences = _overview(result) if len(champions) > 1 else []
+    for step in champions:
+        sentences += _of_step(result, step)
+    if any(len(row.test) == 1 for row in champions.values()):
+        sentences.append("One seed says nothing of how much luck there is in it: set finals: {seeds: 3} or more.")
+    missing = sum(not row.test for row in result.rows)
+    if missing:
+        sentences.append(f"{missing} of {plural(len(result.rows), 'finalist')} have no test accuracy yet.")
+    return sentences
+
+
+def accuracy_text(row: Row) -> str:
+    """Write a finalist's test accuracy: `98.2 ± 0.3 %`, its mean and standard deviation over seeds."""
+    spread = row.spread
+    if spread is None:
+        return "—"
+    deviation = "" if spread.deviation is None else f" ± {100 * spread.deviation:.1f}"
+    return f"{100 * spread.mean:.1f}{deviation} %"
+
+
+def difference_text(difference: Difference) -> str:
+    """Write a difference in percentage points with its margin: `+0.8 ± 0.5`."""
+    margin = "" if difference.margin is None else f" ± {100 * difference.margin:.1f}"
+    return f"{100 * difference.mean:+.1f}{margin}"
+
+
+def score_text(result: StudyResult, value: float) -> str:
+    """Write what a search saw of a candidate: a share of the validation images, or a score that is no share."""
+    return f"{100 * value:.1f} %" if result.study.settings.objective.is_trained_for else f"{value:.4g}"
+
+
+def scaled_row(result: StudyResult, step: int) -> Row | None:
+    """Give the spec scaled uniformly onto a budget; None where the baseline is within it."""
+    found = (row for row in result.rows if row.finalist.number is None and row.finalist.step == step)
+    return next(found, None)
+
+
+def front_quantity(result: StudyResult) -> str:
+    """Give which cost a study is about: what its ladder bounds, else multiply-adds."""
+    ladder = result.study.settings.budgets
+    return "macs" if ladder is None else ladder.quantity
+
+
+def share_text(result: StudyResult, cost: Cost) -> str:
+    """Write a cost as a share of the baseline's: `59.8 % of the baseline's MACs`."""
+    quantity = front_quantity(result)
+    if quantity not in cost or quantity not in result.baseline.cost:
+        quantity = "macs"
+    return f"{percent(cost[quantity], result.baseline.cost[quantity])} of the baseline's {WORDS[quantity]}"
+
+
+def _overview(result: StudyResult) -> list[str]:
+    """Count, over the budgets of a ladder, how often the search did better than scaling."""
+    differences = []
+    for step, row in result.champions().items():
+        other = scaled_row(result, step) or result.row("baseline")
+        difference = None if other is None else result.compared(row, other)
+        if difference is not None:
+            differences.append(difference)
+    if not differences:
+        return []
+    noise = sum(difference.is_noise for difference in differences)
+    above = sum(difference.mean > 0 and not difference.is_noise for difference in differences)
+    below = len(differences) - noise - above
+    return [
+        f"Of {plural(len(differences), 'budget')}, what the search found is above the baseline scaled uniformly in "
+        f"{above}, below it in {below}, and within the noise of it in {noise}."
+    ]
+
+
+def _of_step(result: StudyResult, step: int) -> list[str]:
+    row, name = result.champions()[step], result.study.steps[step].name
+    about = f"Budget {name}: " if name else ""
+    seeds, share = plural(len(row.test), "seed"), share_text(result, row.finalist.cost)
+    sentences = [
+        f"{about}{row.finalist.name} tells {accuracy_text(row)} of the test images right over {seeds}, at {share}."
+    ]
+    others = [
+        ("the baseline", result.row("baseline")),
+        ("the baseline scaled uniformly onto the budget", scaled_row(result, step)),
+    ]
+    if result.rival is not None:
+        others.append(("what random search of the same cost found", result.rival.champions().get(step)))
+    for what, other in others:
+        difference = None if other is None else result.compared(row, other)
+        if other is not None and other.finalist.spec.widths == row.finalist.spec.widths and other.test == row.test:
+            sentences.append(f"It is the same network as {what}.")
+        elif difference is not None and other is not None:
+            sentences.append(_comparison(row.finalist.name, difference, f"{what} ({accuracy_text(other)})"))
+    return sentences
+
+
+def _comparison(name: str, difference: Difference, other: str) -> str:
+    """Say in a sentence how far a network is from another, and whether that may be chance."""
+    way, points = "above" if difference.mean > 0 else "below", f"{100 * abs(difference.mean):.1f}"
+    if difference.margin is None:
+        return f"{name} is {points} points {way} {other} with one seed, which may be chance."
+    margin = f"± {100 * difference.margin:.1f}"
+    if not difference.is_noise:
+        return f"{name} is {way} {other} by {points} {margin} points, more than chance explains."
+    why = ""
+    if abs(difference.mean) > difference.margin:
+        why = f"; other test images alone would change an accuracy by ± {100 * difference.image_error:.1f}"
+    return f"{name} is within the noise of {other}: {100 * difference.mean:+.1f} {margin} points{why}."
+
+
+def _scored(result: StudyResult) -> list[str]:
+    best, name = result.best(1)[0], result.study.settings.objective.maximize
+    own, share = score_text(result, result.baseline.accuracy), share_text(result, best.cost)
+    by = "a function" if name == "python" else name
+    return [
+        f"Candidates were scored by {by} and none was trained here: no accuracy is known.",
+        f"Trial {best.number} scores {score_text(result, best.accuracy)} at {share}; the baseline scores {own}.",
+    ]
+
+
+def _unmeasured(result: StudyResult) -> list[str]:
+    best, validation = result.best(1)[0], result.images.get("validation")
+    gain = best.accuracy - result.baseline.accuracy
+    way = f"{100 * abs(gain):.1f} points {'above' if gain > 0 else 'below'}" if round(gain, 6) else "as accurate as"
+    images = "the validation images" if validation is None else f"the {validation:,} validation images"
+    own = score_text(result, result.baseline.accuracy)
+    return [
+        f"Nothing has been measured on the test images. {_why_unmeasured(result)}",
+        f"Trial {best.number} tells {score_text(result, best.accuracy)} of {images} right, {way} the baseline ({own}), "
+        f"at {share_text(result, best.cost)}. These images chose it, and so flatter it.",
+    ]
+
+
+def _why_unmeasured(result: StudyResult) -> str:
+    settings = result.study.settings
+    if not settings.finals.candidates:
+        return "The study asks for no finals: finals: {candidates: 3, seeds: 3} does."
+    if result.tally[Outcome.OPEN] or result.tally.counted < settings.search.trials:
+        return "The search is not over."
+    return "The finals are not over."

@@ -1,0 +1,273 @@
+"""Who does the work of a search: this process, or several others that each take a candidate at a time."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.runs import OutOfMemory
+from archbuilder.runs.memory import is_out_of_memory
+from archbuilder.searching.fitting import Fitter, Tell
+from archbuilder.searching.study import Study
+from archbuilder.searching.work import Report, Work, WorkFailed, WorkLost
+from archbuilder.training import Machine, TrainingDiverged
+
+_FAILURES = (TrainingDiverged, OutOfMemory)
+
+
+class Doer(Protocol):
+    """Does some work: a `Fitter`, or what stands for one."""
+
+    def do(self, work: Work, tell: Tell) -> None:
+        """Do it, and tell how it goes."""
+
+
+class Crew(Protocol):
+    """Does work."""
+
+    @property
+    def busy(self) -> Sequence[Work]:
+        """What is being done."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more can be given."""
+
+    def give(self, work: Work) -> None:
+        """Give something to be done; there must be room."""
+
+    def wait(self, tell: Tell) -> None:
+        """Wait until something can be told, and tell it."""
+
+
+class OwnProcess:
+    """This process does it itself, one thing after the other."""
+
+    def __init__(self, doer: Doer, threads: int | None) -> None:
+        """Let somebody do it here, with so many threads; None leaves their number as it is."""
+        self._doer, self._threads = doer, threads
+        self._given: list[Work] = []
+
+    @property
+    def busy(self) -> Sequence[Work]:
+        """What is to be done."""
+        return self._given
+
+    @property
+    def has_room(self) -> bool:
+        """Whether nothing is given yet."""
+        return not self._given
+
+    def give(self, work: Work) -> None:
+        """Give the next thing."""
+        self._given = [work]
+
+    def wait(self, tell: Tell) -> None:
+        """Do it."""
+        (work,) = self._given
+        with _threads(self._threads):
+            _attempt(self._doer, work, tell)
+        self._given = []
+
+
+def _attempt(doer: Doer, work: Work, tell: Tell) -> None:
+    """Do some work, and tell of its failure if it fails by what it is.
+
+    What goes wrong where it is told, such as a journal that cannot be written, is no failure of the work.
+    """
+    raised: list[Exception] = []
+
+    def telling(report: Report) -> None:
+        try:
+            tell(report)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    try:
+        doer.do(work, telling)
+    except Exception as error:
+        if raised or (isinstance(error, ArchbuilderError) and not isinstance(error, _FAILURES)):
+            raise
+        tell(_failure(work, error))
+
+
+def _failure(work: Work, error: Exception) -> WorkFailed:
+    if isinstance(error, TrainingDiverged):
+        return WorkFailed(work, "diverged", str(error))
+    is_memory = isinstance(error, OutOfMemory) or is_out_of_memory(error)
+    kind = "out of memory" if is_memory else type(error).__name__
+    said = str(error).strip() or kind
+    return WorkFailed(work, kind, said if isinstance(error, OutOfMemory) else said.splitlines()[0])
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads while the body runs; None leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Workers:
+    """Processes of this machine, each with its share of the threads and a device of its own."""
+
+    def __init__(self, study: Study, folder: Path, machines: Sequence[Machine], threads: int) -> None:
+        """Start them.
+
+        Args:
+            study: The study.
+            folder: Its folder.
+            machines: One for each.
+            threads: How many threads each has.
+        """
+        context = multiprocessing.get_context("spawn")
+        self._start: Callable[[Machine], _Worker] = lambda machine: _Worker(context, study, folder, machine, threads)
+        self._machines = tuple(machines)
+        self._workers = [self._start(machine) for machine in self._machines]
+
+    @property
+    def busy(self) -> Sequence[Work]:
+        """What is being done."""
+        return [worker.work for worker in self._workers if worker.work is not None]
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a process has nothing to do."""
+        return any(worker.work is None for worker in self._workers)
+
+    def give(self, work: Work) -> None:
+        """Give the first idle process something to do."""
+        next(worker for worker in self._workers if worker.work is None).give(work)
+
+    def wait(self, tell: Tell) -> None:
+        """Wait for the processes at work, and tell what they say; one that is gone is replaced."""
+        working = {worker.pipe: worker for worker in self._workers if worker.work is not None}
+        for pipe in wait(list(working)):
+            assert isinstance(pipe, Connection)
+            worker = working[pipe]
+            work = worker.work
+            assert work is not None
+            try:
+                report = pipe.recv()
+            except (EOFError, ConnectionResetError):
+                number = self._workers.index(worker)
+                self._workers[number] = self._start(self._machines[number])
+                tell(WorkLost(work, worker.end()))
+                continue
+            if isinstance(report, _Told):
+                tell(report.report)
+            else:
+                worker.work = None
+                if report is not None:
+                    raise report
+
+    def stop(self) -> None:
+        """End the processes, whatever they are doing."""
+        for worker in self._workers:
+            worker.end()
+
+
+class _Told:
+    """A report on its way through a pipe; the end of the work is None, or what was raised."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+
+class _Worker:
+    """A process that waits for work."""
+
+    def __init__(
+        self, context: multiprocessing.context.SpawnContext, study: Study, folder: Path, machine: Machine, threads: int
+    ) -> None:
+        self.pipe, theirs = context.Pipe()
+        self.work: Work | None = None
+        arguments = (theirs, study, folder, machine, threads)
+        self._process = context.Process(target=_serve, args=arguments, daemon=True, name="archbuilder-worker")
+        self._process.start()
+        theirs.close()
+
+    def give(self, work: Work) -> None:
+        """Give it something to do."""
+        self.work = work
+        with suppress(BrokenPipeError, ConnectionResetError):  # it is gone, which shows when it is waited for
+            self.pipe.send(work)
+
+    def end(self) -> str:
+        """End it; give how it ended, if it had."""
+        self._process.join(0 if self.work is None else 0.5)
+        code = self._process.exitcode
+        if code is None:
+            self._process.kill()
+            self._process.join()
+        self.pipe.close()
+        if code is not None and code < 0:
+            return f"its process was ended by {signal.Signals(-code).name}"
+        return f"its process ended with status {code}"
+
+
+def _serve(pipe: Connection, study: Study, folder: Path, machine: Machine, threads: int) -> None:
+    """Do what comes through the pipe, until the process at the other end is gone."""
+    _end_with_parent()
+    # Ctrl-C reaches every process of a terminal: the one that was started says what is to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setsid"):
+        os.setsid()
+    torch.set_num_threads(threads)
+    fitter = Fitter(study, folder, machine)
+    while True:
+        try:
+            work = pipe.recv()
+        except EOFError:
+            return
+        problem: BaseException | None = None
+        try:
+            _attempt(fitter, work, lambda report: pipe.send(_Told(report)))
+        except ArchbuilderError as error:
+            problem = ArchbuilderError(str(error))
+        pipe.send(problem)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    sentinel = parent.sentinel
+
+    def watch() -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def crew_of(study: Study, folder: Path, machines: Sequence[Machine], make: Callable[[], Doer]) -> Iterator[Crew]:
+    """Give who does the work: this process for one machine, as many others for several.
+
+    Args:
+        study: The study.
+        folder: Its folder.
+        machines: Where networks are trained: one for each that is trained at a time.
+        make: Makes what does it in this process.
+    """
+    threads = study.settings.search.threads
+    if len(machines) == 1:
+        yield OwnProcess(make(), threads)
+        return
+    workers = Workers(study, folder, machines, threads or max(1, torch.get_num_threads() // len(machines)))
+    try:
+        yield workers
+    finally:
+        workers.stop()

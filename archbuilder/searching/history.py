@@ -1,0 +1,67 @@
+"""How a search went: what its trainings had cost by when it found what."""
+
+from dataclasses import dataclass
+
+from archbuilder.searching.record import Outcome, TrialRecord
+from archbuilder.searching.result import PASSES, StudyResult
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The end of a stretch of training.
+
+    Attributes:
+        spent: What all trainings had cost by then: multiply-adds, forward and backward; or how many candidates had been
+            rated, where none is trained.
+        trial: Of which trial.
+        accuracy: Its validation accuracy then, from 0 to 1; or its score.
+        is_end: Whether the trial was trained to the end with it.
+        best: The best so far of the trials of its budget that were trained to the end; None before the first.
+    """
+
+    spent: int
+    trial: TrialRecord
+    accuracy: float
+    is_end: bool
+    best: float | None
+
+    @property
+    def step(self) -> int:
+        """The number of its budget."""
+        return self.trial.place.step
+
+
+def is_in_macs(result: StudyResult) -> bool:
+    """Tell whether what a search spent is known as multiply-adds: only of trained candidates, on known images."""
+    return result.study.settings.objective.is_trained_for and "train" in result.images
+
+
+def history(result: StudyResult) -> list[Moment]:
+    """Give the stretches of a study in the order in which they ended, with what was spent and best by then.
+
+    The baseline is among them where it is one of the candidates, as the sampler learned from it; it is not
+    counted as spent.
+    """
+    images = result.images.get("train", 1) * PASSES
+    stretches = [
+        (stretch, trial, 0 if index == 0 else trial.stretches[index - 1].epochs)
+        for trial in result.record.trials.values()
+        for index, stretch in enumerate(trial.stretches)
+        if trial.accuracies
+    ]
+    found: list[Moment] = []
+    spent, best = 0, dict[int, float]()
+    for stretch, trial, before in sorted(stretches, key=lambda entry: entry[0].order):
+        if trial.outcome is not Outcome.BASELINE:
+            spent += (stretch.epochs - before) * trial.cost["macs"] * images if is_in_macs(result) else 1
+        accuracy, step = trial.accuracies[stretch.epochs - 1], trial.place.step
+        is_end = trial.outcome in {Outcome.FINISHED, Outcome.BASELINE} and stretch is trial.stretches[-1]
+        if is_end:
+            best[step] = max(accuracy, best.get(step, accuracy))
+        found.append(Moment(spent, trial, accuracy, is_end, best.get(step)))
+    return found
+
+
+def last_spent(moments: list[Moment]) -> int:
+    """Give what was spent in all."""
+    return moments[-1].spent if moments else 0

@@ -1,0 +1,74 @@
+"""Which of the searched widths and choices the accuracy follows."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import optuna
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import TrialState, create_trial
+
+from archbuilder.searching.journal import quiet_optuna
+from archbuilder.searching.proposals import distributions
+from archbuilder.searching.record import Outcome, TrialRecord
+from archbuilder.searching.result import StudyResult
+
+FEWEST = 10
+"""Fewer trials say nothing about which knobs matter."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What share of the differences between trials each knob explains by itself.
+
+    Attributes:
+        shares: From 0 to 1 by knob, the largest first; they add up to 1.
+        trials: How many trials that is of.
+    """
+
+    shares: Mapping[str, float]
+    trials: int
+
+
+def judged_trials(result: StudyResult) -> list[TrialRecord]:
+    """Give the trials that knobs are judged by: trained to the end or cut short, and no repetitions."""
+    kinds = {Outcome.FINISHED, Outcome.PRUNED, Outcome.BASELINE}
+    return [trial for trial in result.record.trials.values() if trial.outcome in kinds and trial.accuracies]
+
+
+def importance(result: StudyResult) -> Importance | None:
+    """Judge the knobs by a functional analysis of variance (Hutter et al. 2014), as Optuna has it.
+
+    A trial counts by how far its last accuracy is above the mean of the trials of its budget after as many epochs, as
+    one that was cut short has had less training, and one of a larger budget has more to be accurate with.
+
+    Args:
+        result: The study.
+
+    Returns:
+        None if there are too few trials, or all did alike.
+    """
+    trials = judged_trials(result)
+    merits = _merits(trials)
+    if len(trials) < FEWEST or max(merits) - min(merits) == 0:
+        return None
+    with quiet_optuna():
+        study = optuna.create_study(direction="maximize")
+        known = distributions(result.study.space)
+        for trial, merit in zip(trials, merits, strict=True):
+            study.add_trial(
+                create_trial(state=TrialState.COMPLETE, value=merit, params=dict(trial.values), distributions=known)
+            )
+        shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    return Importance(shares, len(trials)) if sum(shares.values()) > 0 else None
+
+
+def _merits(trials: Sequence[TrialRecord]) -> list[float]:
+    """Give how far each trial is above those of its budget that were trained at least as long, after as many epochs."""
+    after = defaultdict[tuple[int, int], list[float]](list)
+    for trial in trials:
+        for epoch, accuracy in enumerate(trial.accuracies):
+            after[trial.place.step, epoch].append(accuracy)
+    means = {key: fmean(values) for key, values in after.items()}
+    return [trial.accuracy - means[trial.place.step, len(trial.accuracies) - 1] for trial in trials]

@@ -1,0 +1,122 @@
+"""`archbuilder.search`: a search from Python, whose objective may be any function."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from archbuilder.errors import ArchbuilderError, Source
+from archbuilder.network_spec import NetworkSpec
+from archbuilder.searching.events import Observer, ignore
+from archbuilder.searching.fitting import Tell
+from archbuilder.searching.result import StudyResult
+from archbuilder.searching.run import run_objective, run_study
+from archbuilder.searching.study import PYTHON, Study, read_study
+from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
+from archbuilder.spec.emitter import to_yaml
+from archbuilder.training import CPU, Machine
+
+
+def search(
+    spec: NetworkSpec | str | Path,
+    space: Mapping[str, Any],
+    *,
+    objective: Callable[[NetworkSpec], float] | None = None,
+    data: str | None = None,
+    budget: Mapping[str, Any] | None = None,
+    budgets: Any = None,
+    trials: int = 40,
+    sampler: str = "tpe",
+    seed: int = 0,
+    train: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
+    finals: Mapping[str, Any] | None = None,
+    name: str = "search",
+    runs: Path | str | None = None,
+    observe: Observer = ignore,
+    machines: Sequence[Machine] = (CPU,),
+) -> StudyResult:
+    """Search the widths of a spec, and what else its space names.
+
+    Args:
+        spec: The network: a spec, or what `archbuilder.load` takes.
+        space: What is searched, as in a study's file: `{"inception*.3x3": {"scale": [0.5, 2], "multiple_of": 8}}`.
+        objective: Says how good a candidate is, the more the better. Without one, candidates are trained on `data`, and
+            what counts is the share of validation images told right.
+        data: The address of the data set, such as `digits`.
+        budget: Hard bounds on every candidate, such as `{"macs": "60%"}`.
+        budgets: Several budgets, such as `["25%", "50%"]`.
+        trials: How many candidates are tried.
+        sampler: Who proposes: tpe, gp, cmaes, nsga2 or random.
+        seed: Decides proposals, initial weights and the order of images.
+        train: How candidates are trained, as in a study's file.
+        search: More of how candidates are proposed, as in a study's file.
+        finals: How the best are trained once more, as in a study's file.
+        name: The study's name, and its folder's.
+        runs: The folder of all studies, from where the same call goes on; nothing is kept unless given.
+        observe: Is told what happens as it happens.
+        machines: Where candidates are trained.
+
+    Returns:
+        What it came to: `result.best(1)[0]` is the best trial, `result.spec(trial)` its network.
+
+    Raises:
+        SpecError: Something of it is wrong; places are those of the YAML text that it becomes.
+        ArchbuilderError: As `archbuilder.searching.run_study` does; or there is neither an objective nor data.
+    """
+    if (objective is None) == (data is None):
+        raise ArchbuilderError("search: expected either data, to train candidates on, or an objective to rate them by")
+    spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
+    values = {
+        "name": name,
+        "spec": spec.name,
+        "data": data,
+        "space": dict(space),
+        "budget": None if budget is None else dict(budget),
+        "budgets": budgets,
+        "objective": None if objective is None else {"maximize": PYTHON},
+        "train": None if train is None else dict(train),
+        "search": {"trials": trials, "sampler": sampler, "seed": seed, **(search or {})},
+        "finals": None if finals is None else dict(finals),
+    }
+    text = to_yaml({key: value for key, value in values.items() if value is not None})
+    study = read_study(Source("<python>", text), spec)
+    if objective is not None and "latency" in study.bounded:
+        raise ArchbuilderError("search: a budget on latency is for networks that are trained; bound macs instead")
+    if runs is not None:
+        return _run(study, objective, Path(runs), trials, observe, machines)
+    with TemporaryDirectory(prefix="archbuilder-") as folder:
+        return _run(study, objective, Path(folder), trials, observe, machines)
+
+
+def _run(
+    study: Study,
+    objective: Callable[[NetworkSpec], float] | None,
+    runs: Path,
+    trials: int,
+    observe: Observer,
+    machines: Sequence[Machine],
+) -> StudyResult:
+    if objective is None:
+        return run_study(study, runs=runs, observe=observe, machines=machines)
+    return run_objective(study, runs / study.name, trials, _Asked(study, objective), observe)
+
+
+class _Asked:
+    """Rates candidates by a function."""
+
+    def __init__(self, study: Study, objective: Callable[[NetworkSpec], float]) -> None:
+        self._study, self._objective = study, objective
+
+    def do(self, work: Work, tell: Tell) -> None:
+        """Rate one."""
+        assert isinstance(work, Stretch)
+        started = time.perf_counter()
+        spec = self._study.spec if work.values is None else self._study.pricer.spec(work.values)
+        score = float(self._objective(spec))
+        if not math.isfinite(score):
+            raise ValueError(f"the objective gave {score}, expected a finite number")
+        tell(EpochDone(work, 1, score, time.perf_counter() - started))
+        tell(WorkDone(work))

@@ -1,0 +1,27 @@
+"""Whether the finals of two studies can be compared seed by seed."""
+
+from archbuilder.searching.journal import read_journal
+from archbuilder.searching.result import StudyResult
+
+_FINGERPRINTS, _TEST = "fingerprints", "test"
+
+
+def why_not_paired(one: StudyResult, other: StudyResult) -> str | None:
+    """Say why two studies cannot be compared seed by seed; None if they can."""
+    for result in (one, other):
+        if not result.champions():
+            return f"{result.study.name} has no test accuracies"
+    if one.study.settings.data != other.study.settings.data:
+        return f"their data are {one.study.settings.data} and {other.study.settings.data}"
+    if _images(one) != _images(other):
+        return "their test images differ"
+    if one.compared(list(one.champions().values())[-1], list(other.champions().values())[-1]) is None:
+        return "no seed is in both"
+    if one.study.settings.train != other.study.settings.train:
+        return "their networks are trained in other ways"
+    return None
+
+
+def _images(result: StudyResult) -> object:
+    kept = read_journal(result.folder).get(_FINGERPRINTS) or {}
+    return kept.get(_TEST)

@@ -1,0 +1,66 @@
+"""The states of trainings that are to go on, on disk."""
+
+import json
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.modules.saving import save_tensors
+from archbuilder.training import TrainerState
+
+_KEY = "state"
+# With what `write_whole` leaves behind when its process is killed.
+_NAME = re.compile(r"\.?trial-(?P<number>\d+)-epoch-(?P<epochs>\d+)\.safetensors(?P<rest>\..+)?")
+
+
+class StatesFolder:
+    """The states of the trials that may go on, or that others may start from.
+
+    Each is kept under the epochs that it was trained for: one that is written just before its process ends, and before
+    the journal knows of it, does not stand in the place of the one that the journal knows of.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder, which need not exist yet."""
+        self._folder = folder
+
+    def path(self, number: int, epochs: int) -> Path:
+        """Where the state of a trial after so many epochs is."""
+        return self._folder / f"trial-{number}-epoch-{epochs}.safetensors"
+
+    def save(self, number: int, epochs: int, state: TrainerState) -> None:
+        """Write a state, whole or not at all."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        save_tensors(self.path(number, epochs), state.tensors, {_KEY: json.dumps(state.data)})
+
+    def read(self, number: int, epochs: int) -> TrainerState:
+        """Read a state.
+
+        Raises:
+            ArchbuilderError: It is not there, or damaged.
+        """
+        path = self.path(number, epochs)
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                return TrainerState(tensors, json.loads((file.metadata() or {})[_KEY]))
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise ArchbuilderError(f"{path}: cannot be read: {error}") from None
+
+    def keep_only(self, states: Collection[tuple[int, int]], at_work: Collection[int] = ()) -> None:
+        """Remove every state but these.
+
+        Args:
+            states: Each as a trial and its epochs.
+            at_work: Trials whose process may be writing or reading: nothing of theirs is removed.
+        """
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+            name = _NAME.fullmatch(path.name)
+            if name is None or int(name["number"]) in at_work:
+                continue
+            if name["rest"] is not None or (int(name["number"]), int(name["epochs"])) not in states:
+                path.unlink(missing_ok=True)

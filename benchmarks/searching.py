@@ -1,0 +1,123 @@
+"""What a trial costs beside its training: proposed, moved onto the budget, priced and written down."""
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import optuna
+from optuna.samplers import TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import create_trial
+
+from archbuilder.errors import Source
+from archbuilder.searching.candidates import Candidates
+from archbuilder.searching.crew import OwnProcess
+from archbuilder.searching.events import ignore
+from archbuilder.searching.fitting import Tell
+from archbuilder.searching.journal import Journal, open_journal, quiet_optuna
+from archbuilder.searching.loop import SearchLoop
+from archbuilder.searching.proposals import distributions
+from archbuilder.searching.record import Outcome, Stretch, TrialRecord
+from archbuilder.searching.study import Study, read_study
+from archbuilder.searching.work import EpochDone, Work, WorkDone
+
+STUDY = """\
+name: overhead
+spec: googlenet
+space: {"inception*.*": {scale: [0.25, 2.0], multiple_of: 8}}
+budget: {macs: 60%}
+objective: {maximize: python}
+search: {trials: 100000, pruner: none}
+"""
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What was measured.
+
+    Attributes:
+        sites: How many widths are searched.
+        before: How many trials there were.
+        ours: Seconds of a trial of archbuilder, the median.
+        bare: Seconds of a trial of Optuna alone, the median.
+        ratio: The median of the ratios, trial by trial.
+    """
+
+    sites: int
+    before: int
+    ours: float
+    bare: float
+    ratio: float
+
+
+def measure_overhead(before: int = 1000, trials: int = 40) -> Overhead:
+    """Time trials of both in turn, with the same sampler and storage, after as many earlier trials."""
+    study = read_study(Source("overhead.yaml", STUDY))
+    with tempfile.TemporaryDirectory() as folder, quiet_optuna():
+        bare = _bare(Path(folder) / "bare.log", study, before)
+        with open_journal(study, Path(folder) / "ours") as journal:
+            _fill(journal, before)
+            doer = _Alternating(bare, study)
+            loop = SearchLoop(study, journal, OwnProcess(doer, None), Candidates(study, journal), ignore)
+            doer.left = time.perf_counter()
+            loop.run(before + trials)
+    own = doer.own[1:]  # the first one waits for what is made once
+    return Overhead(
+        sites=len(study.space.sites),
+        before=before,
+        ours=median(own),
+        bare=median(doer.theirs[1:]),
+        ratio=median(a / b for a, b in zip(own, doer.theirs[1:], strict=True)),
+    )
+
+
+class _Alternating:
+    """Rates a candidate at once, and lets Optuna alone have a trial meanwhile."""
+
+    def __init__(self, bare: optuna.Study, study: Study) -> None:
+        self.left = 0.0
+        self.own: list[float] = []
+        self.theirs: list[float] = []
+        self._bare, self._distributions = bare, distributions(study.space)
+
+    def do(self, work: Work, tell: Tell) -> None:
+        self.own.append(time.perf_counter() - self.left)
+        started = time.perf_counter()
+        trial = self._bare.ask(self._distributions)
+        self._bare.tell(trial, _score(trial.params))
+        self.theirs.append(time.perf_counter() - started)
+        self.left = time.perf_counter()
+        tell(EpochDone(work, 1, 0.5, 0.0))
+        tell(WorkDone(work))
+
+
+def _score(values: object) -> float:
+    return hash(str(values)) % 1000 / 1000
+
+
+def _candidates(study: Study, count: int) -> list[dict[str, int]]:
+    draws = np.random.default_rng(0)
+    knobs = study.space.width_knobs
+    return [{knob.name: knob.values[int(draws.integers(len(knob.values)))] for knob in knobs} for _ in range(count)]
+
+
+def _bare(path: Path, study: Study, count: int) -> optuna.Study:
+    storage = JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+    found = optuna.create_study(storage=storage, direction="maximize", sampler=TPESampler(seed=0))
+    ways = distributions(study.space)
+    for values in _candidates(study, count):
+        found.add_trial(create_trial(params=values, distributions=ways, value=_score(values)))
+    return found
+
+
+def _fill(journal: Journal, count: int) -> None:
+    journal.put("baseline", {"accuracies": [0.5], "seconds": 0.0})
+    cost = journal.study.baseline_cost
+    for number, values in enumerate(_candidates(journal.study, count)):
+        stretch = Stretch(1, number, 0.0)
+        trial = TrialRecord(-1, values, cost, Outcome.FINISHED, accuracies=(_score(values),), stretches=(stretch,))
+        journal.add(replace(trial, place=replace(trial.place, bracket=number)))

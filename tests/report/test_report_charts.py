@@ -1,0 +1,139 @@
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import matplotlib as mpl
+import pytest
+from rich.console import Console, RenderableType
+from support.kept import kept_runs
+
+from archbuilder.report.charts import charts
+from archbuilder.report.front_points import bounds, front_points
+from archbuilder.report.terminal_charts import front_plot, history_plot
+from archbuilder.searching import StudyResult, read_result
+from archbuilder.searching.front import Point
+from archbuilder.searching.history import history, is_in_macs, last_spent
+from archbuilder.searching.importance import FEWEST, importance, judged_trials
+from archbuilder.searching.record import Record
+
+NAMES = ("whole", "steps", "scored", "short", "stopped", "rated")
+
+
+def kept(name: str) -> StudyResult:
+    return read_result(kept_runs() / name)
+
+
+def texts(svg: str) -> list[str]:
+    root = ET.fromstring(svg)
+    return [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def shown(drawn: RenderableType) -> list[str]:
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(drawn)
+    return capture.get().splitlines()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_study_gives_the_same_bytes_whatever_was_drawn_before(name: str) -> None:
+    settings = dict(mpl.rcParams)
+    first = charts(kept(name))
+    assert charts(kept(name)) == first
+    assert dict(mpl.rcParams) == settings
+    assert not any("date>" in svg or "matplotlib.org" in svg for svg in first.values())
+
+
+def test_a_front_names_what_it_shows_and_on_which_images() -> None:
+    found = texts(charts(kept("steps"))["front"])
+    assert {"accuracy, %", "MACs of one image, thousand", "70%", "100%", "baseline"} <= set(found)
+    assert "found: best of each budget (test)" in found
+    assert "baseline, and scaled uniformly (test)" in found
+    assert any(text.startswith("trials (validation accuracy") for text in found)
+    assert "Bars: one standard deviation over 2 seeds." in found
+
+
+def test_random_search_is_drawn_beside_it() -> None:
+    pictures = charts(kept("whole"))
+    assert "random search of the same cost (test)" in texts(pictures["front"])
+    assert "random search" in texts(pictures["history"])
+
+
+def test_scores_are_no_percentages() -> None:
+    pictures = charts(kept("scored"))
+    assert "naswot score" in texts(pictures["front"])
+    assert "candidates rated" in texts(pictures["history"])
+    assert not any("%" in text for picture in pictures.values() for text in texts(picture))
+
+
+def test_points_are_those_of_the_result() -> None:
+    result = kept("steps")
+    points = front_points(result)
+    assert [Point(dot.cost, dot.value) for dot in points.found] == sorted(result.points("found"))
+    assert [Point(dot.cost, dot.value) for dot in points.scaled] == sorted(result.points("scaled"))
+    assert len(points.finished) == len(result.best())
+
+
+def test_a_few_trials_far_below_the_others_take_no_room() -> None:
+    assert bounds([0.9], [0.1, *[0.9 + 0.001 * number for number in range(20)]])[0] > 0.8
+    assert bounds([0.9], [0.1, 0.2, 0.9])[0] < 0.1
+    assert bounds([0.5], [])[0] < 0.5 < bounds([0.5], [])[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_history_goes_up_in_order_to_what_the_search_cost(name: str) -> None:
+    result = kept(name)
+    moments = history(result)
+    assert [moment.spent for moment in moments] == sorted(moment.spent for moment in moments)
+    assert is_in_macs(result) == (name not in {"scored", "rated"})
+    if is_in_macs(result):
+        assert last_spent(moments) == result.trained_macs
+    for step in range(len(result.study.steps)):
+        best = [moment.best for moment in moments if moment.step == step and moment.best is not None]
+        assert best == sorted(best)
+        assert best[-1] >= result.best(1, step)[0].accuracy
+
+
+def test_importance_adds_up_and_names_every_knob() -> None:
+    result = kept("whole")
+    judged = importance(result)
+    assert judged is not None
+    assert sum(judged.shares.values()) == pytest.approx(1)
+    assert set(judged.shares) == set(result.study.space.by_name)
+    assert list(judged.shares.values()) == sorted(judged.shares.values(), reverse=True)
+    assert importance(result) == judged
+
+
+def test_a_knob_that_decides_everything_matters_most() -> None:
+    result = kept("whole")
+    trials = [
+        replace(trial, accuracies=tuple(float(trial.values["mix.3x3"]) for _ in trial.accuracies))
+        for trial in judged_trials(result)
+    ]
+    judged = importance(replace(result, record=Record(trials)))
+    assert judged is not None
+    assert next(iter(judged.shares)) == "mix.3x3"
+
+
+def test_too_few_trials_have_no_importance_and_nor_have_equal_ones() -> None:
+    result = kept("whole")
+    trials = judged_trials(result)
+    few = replace(result, record=Record(trials[: FEWEST - 1]))
+    alike = replace(result, record=Record(replace(trial, accuracies=(0.5,)) for trial in trials))
+    assert importance(few) is None
+    assert importance(alike) is None
+    assert set(charts(few)) == {"front", "history"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plots_in_characters_are_for_80_columns_and_say_without_colour_what_is_what(name: str) -> None:
+    for plot in (front_plot, history_plot):
+        lines = shown(plot(kept(name)))
+        assert max(map(len, lines)) <= 80
+        assert sum("│" in line for line in lines) == 14
+        assert "baseline" in "\n".join(lines)
+
+
+def test_the_lines_of_a_ladder_are_made_of_numbers() -> None:
+    text = "\n".join(shown(history_plot(kept("steps"))))
+    assert "1 best so far, 70%" in text
+    assert "2 best so far, 100%" in text

@@ -1,0 +1,297 @@
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console, RenderableType
+from searching.tiny_studies import STUDY, a_study
+from support.kept import kept_runs
+
+from archbuilder.report.search import (
+    LineView,
+    LiveView,
+    SearchView,
+    budget_text,
+    candidates_text,
+    search_view,
+    trial_line,
+)
+from archbuilder.report.search_standing import Standing
+from archbuilder.report.search_table import next_steps, result_table
+from archbuilder.searching import (
+    BaselineEnded,
+    EpochEnded,
+    FinalEnded,
+    FinalsBegun,
+    Outcome,
+    RivalBegun,
+    SpaceExhausted,
+    Study,
+    StudyOpened,
+    StudyResult,
+    Tally,
+    TrialEnded,
+    TrialRecord,
+    read_result,
+)
+from archbuilder.searching.record import Place, Stretch
+
+COST = {"macs": 1_120_000, "parameters": 51_020}
+FINISHED = TrialRecord(
+    19, {}, COST, Outcome.FINISHED, accuracies=(0.5, 0.981), stretches=(Stretch(1, 0, 2.0), Stretch(2, 1, 4.04))
+)
+WAITING = replace(FINISHED, outcome=Outcome.OPEN, accuracies=(0.5,), stretches=(Stretch(1, 0, 2.0),))
+TALLY = Tally({Outcome.BASELINE: 1, Outcome.FINISHED: 16, Outcome.PRUNED: 9, Outcome.FROM_RECORD: 1}, repaired=31)
+LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [60%, 100%]")
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return a_study(tmp_path)
+
+
+@pytest.fixture
+def text() -> Iterator[io.StringIO]:
+    with io.StringIO() as stream:
+        yield stream
+
+
+def plain(stream: io.StringIO) -> Console:
+    return Console(file=stream, width=120)
+
+
+def terminal(stream: io.StringIO) -> Console:
+    return Console(file=stream, width=120, height=30, force_terminal=True, color_system=None)
+
+
+def shown(drawn: RenderableType, width: int = 80) -> list[str]:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(drawn, highlight=False)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_a_terminal_is_redrawn_and_anything_else_gets_lines(text: io.StringIO) -> None:
+    assert type(search_view(terminal(text))) is LiveView
+    assert type(search_view(plain(text))) is LineView
+    assert type(search_view(terminal(text), quiet=True)) is SearchView
+
+
+def test_lines_say_what_became_of_each_trial_that_counts(study: Study, text: io.StringIO) -> None:
+    answered = replace(FINISHED, number=20, outcome=Outcome.FROM_RECORD, same_as=19)
+    with LineView(plain(text)) as view:
+        view(StudyOpened(study, 40, Tally({}), None, None))
+        view(EpochEnded("baseline", 1, 8, 0.4))
+        view(BaselineEnded(0.974, 4.4))
+        view(TrialEnded(WAITING, TALLY, None, 26))
+        view(TrialEnded(FINISHED, TALLY, FINISHED, 26))
+        view(TrialEnded(answered, TALLY, FINISHED, 26))
+        view(SpaceExhausted())
+        view(FinalsBegun(9, 1))
+        view(FinalEnded("trial-19", 1, 0.9812))
+    assert text.getvalue().splitlines() == [
+        "tiny-widths  6 sites · 46,656 candidates · budget 20.0 k MACs (baseline 11.6 k)",
+        "baseline  val 0.974  4.4 s",
+        "26/40  #19  val 0.500  1.12 M MACs  51,020 parameters  waits after 1 epoch  2.0 s",
+        "26/40  #19  val 0.981  1.12 M MACs  51,020 parameters  finished  4.0 s",
+        "every candidate of the space that is within the budget has been tried",
+        "finals: 8 trainings with seeds that chose nothing",
+        "trial-19  seed 1  val 0.981",
+    ]
+
+
+def test_lines_of_a_ladder_name_the_budget(tmp_path: Path, text: io.StringIO) -> None:
+    with LineView(plain(text)) as view:
+        view(StudyOpened(a_study(tmp_path, LADDER), 40, Tally({}), None, None))
+        view(TrialEnded(replace(FINISHED, place=Place(step=1)), TALLY, FINISHED, 3))
+    lines = text.getvalue().splitlines()
+    assert lines[0].endswith("candidates · budgets 60%, 100% of the baseline's 11.6 k MACs")
+    assert lines[1].startswith("3/40   100%  #19  val 0.981")
+
+
+def test_random_search_has_no_number_to_reach(study: Study, text: io.StringIO) -> None:
+    with LineView(plain(text)) as view:
+        view(StudyOpened(study, 40, Tally({}), None, 0.9))
+        view(RivalBegun())
+        view(StudyOpened(study.as_rival(), 1_000_000, Tally({}), None, 0.9))
+        view(TrialEnded(FINISHED, TALLY, FINISHED, 3))
+    lines = text.getvalue().splitlines()
+    assert lines[1] == "random search of the same training cost"
+    assert lines[2].startswith("3  #19  val 0.981")
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("trials", "line"), [(40, "going on after 25 trials of 40"), (25, "complete: 25 trials of 25")]
+)
+def test_a_study_that_goes_on_says_from_where(study: Study, text: io.StringIO, trials: int, line: str) -> None:
+    with LineView(plain(text)) as view:
+        view(StudyOpened(study, trials, TALLY, FINISHED, 0.974))
+    assert text.getvalue().splitlines()[1] == line
+
+
+@pytest.mark.parametrize(
+    ("trial", "line"),
+    [
+        (
+            replace(WAITING, outcome=Outcome.PRUNED),
+            "#19  val 0.500  1.12 M MACs  51,020 parameters  pruned after 1 epoch",
+        ),
+        (
+            TrialRecord(19, {}, COST, Outcome.FAILED, reason="diverged: the loss is nan\nin epoch 1"),
+            "#19  val —  1.12 M MACs  51,020 parameters  failed: diverged: the loss is nan",
+        ),
+        (
+            replace(FINISHED, accuracies=(523.4567,), stretches=(Stretch(1, 0, 0.25),)),
+            "#19  val 523.46  1.12 M MACs  51,020 parameters  finished  0.2 s",
+        ),
+    ],
+)
+def test_a_line_says_how_a_trial_stands(trial: TrialRecord, line: str) -> None:
+    assert trial_line(trial) == line
+
+
+@pytest.mark.parametrize(
+    ("budget", "written"),
+    [
+        ("budget: {macs: 20k, parameters: 2k}", "20.0 k MACs (baseline 11.6 k), 2.0 k parameters (baseline 870)"),
+        ("budget: {macs: {target: 100%, within: 1%}}", "11.5 k to 11.6 k MACs (baseline 11.6 k)"),
+        ("budgets: {parameters: [600, 800]}", "600, 800 parameters (baseline 870)"),
+        ("budget: {latency: 3ms}", "3 ms latency"),
+        ("", ""),
+    ],
+)
+def test_a_budget_is_said_with_what_the_baseline_has(tmp_path: Path, budget: str, written: str) -> None:
+    assert budget_text(a_study(tmp_path, STUDY.replace("budget: {macs: 20k}", budget))) == written
+
+
+def test_the_live_view_shows_how_the_study_stands(study: Study, text: io.StringIO) -> None:
+    with LiveView(terminal(text)) as view:
+        view(StudyOpened(study, 40, Tally({}), None, 0.974))
+        view(TrialEnded(FINISHED, TALLY, FINISHED, 26))
+        view(EpochEnded("#26", 5, 8, 0.969))
+        view(EpochEnded("#27", 1, 8, 0.5))
+    lines = [line.rstrip() for line in text.getvalue().split("tiny-widths")[-1].splitlines()]
+    assert lines[1].startswith(" trials   ███████████████░░░░░░░░░  25/40   ≈ 0:0")
+    assert lines[2:6] == [
+        " best     #19  val 0.981  1.12 M MACs  (baseline 0.974)",
+        " running  #26  epoch 5/8  val 0.969",
+        " running  #27  epoch 1/8  val 0.500",
+        " pruned 9 · moved onto the budget 31 · from record 1",
+    ]
+
+
+def test_the_live_view_before_there_is_anything(study: Study, text: io.StringIO) -> None:
+    with LiveView(terminal(text)) as view:
+        view(StudyOpened(study, 40, Tally({}), None, None))
+        view(EpochEnded("baseline", 1, 8, 0.25))
+    drawn = text.getvalue()
+    assert "░░░  0/40" in drawn
+    assert " running  baseline  epoch 1/8  val 0.250" in drawn
+    assert "best" not in drawn
+
+
+def test_the_live_view_goes_on_to_finals_and_to_random_search(study: Study, text: io.StringIO) -> None:
+    with LiveView(terminal(text)) as view:
+        view(StudyOpened(study, 40, TALLY, FINISHED, 0.974))
+        view(FinalsBegun(4, 1))
+        view(EpochEnded("trial-19, seed 1", 3, 3, 0.9))
+        view(FinalEnded("trial-19", 1, 0.9))
+    assert " finals   ████████████░░░░░░░░░░░░  2/4" in text.getvalue()
+    assert "running" not in text.getvalue().split("tiny-widths")[-1]
+    standing = view.standing
+    standing.take(RivalBegun())
+    standing.take(StudyOpened(study.as_rival(), 1_000_000, Tally({}), None, 0.974))
+    assert (standing.is_rival, standing.finals, standing.best) == (True, None, None)
+
+
+def test_the_time_left_follows_the_trials_of_this_session(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("archbuilder.report.search_standing.time.monotonic", lambda: clock[0])
+    standing = Standing()
+    assert standing.seconds_left() is None
+    standing.take(StudyOpened(study, 40, Tally({Outcome.FINISHED: 10}), None, 0.9))
+    assert standing.seconds_left() is None
+    clock[0] = 120.0
+    standing.take(TrialEnded(FINISHED, Tally({Outcome.FINISHED: 15}), FINISHED, 15))
+    assert standing.seconds_left() == pytest.approx(25 * 20 / 5)
+
+
+@pytest.mark.parametrize(
+    ("count", "written"), [(1, "1"), (999_999, "999,999"), (314 * 10**12, "≈ 3.1e+14"), (10**400, "≈ 1.0e+400")]
+)
+def test_many_candidates_are_written_short(count: int, written: str) -> None:
+    assert candidates_text(count) == written
+
+
+def kept(name: str) -> StudyResult:
+    return read_result(kept_runs() / name)
+
+
+def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
+    result = kept("whole")
+    lines = shown(result_table(replace(result, rival=None)), 120)
+    assert lines[0].split() == ["network", "widths", "MACs", "of", "base", "parameters", "val", "test", "sd"]
+    assert [line.split()[0] for line in lines[1:5]] == [row.finalist.name for row in result.rows]
+    assert lines[1].split()[:4] == ["baseline", "—", "11.6", "k"]
+    row = result.champions()[0]
+    assert f"+{row.finalist.wider} -{row.finalist.narrower}" in lines[3]
+    tally = result.tally
+    assert lines[5] == (
+        f"12 trials: finished {tally[Outcome.FINISHED]} · pruned {tally[Outcome.PRUNED]} · "
+        f"moved onto the budget {tally.repaired} · from record {tally[Outcome.FROM_RECORD]}"
+    )
+    assert lines[6] == "widths: how many of 6 searched sites are wider (+) and narrower (-) than the baseline's"
+    assert next_steps(result) == [
+        f"saved: {result.folder / 'best.yaml'}",
+        f"next: archbuilder evaluate {result.folder / 'finals' / row.finalist.name / 'seed-1'}",
+    ]
+
+
+@pytest.mark.parametrize("name", ["whole", "steps", "scored", "short", "stopped"])
+def test_the_table_fits_80_columns(name: str) -> None:
+    result = kept(name)
+    wide, narrow = shown(result_table(result), 300), shown(result_table(result))
+    rivals = result.rival.rows if result.rival else ()
+    rows = 1 + sum(row.finalist.number is not None for row in rivals) + (len(result.rows) or 1 + len(result.best(5)))
+    assert wide[:rows] == narrow[:rows]
+    assert not any("…" in line for line in narrow)
+
+
+def test_a_rival_is_shown_below_and_fits_too() -> None:
+    result = kept("whole")
+    lines = shown(result_table(replace(result, rival=result)))
+    names = [line.split("  ")[0] for line in lines[5:7]]
+    assert names == [f"random {row.finalist.name}" for row in result.rows if row.finalist.number is not None]
+    assert "It is the same network as what random search of the same cost found." in lines
+
+
+def test_a_ladder_says_a_line_a_budget_and_leaves_the_rest_to_the_report() -> None:
+    result = kept("steps")
+    text = " ".join(shown(result_table(result)))
+    assert "Of 2 budgets, what the search found is above the baseline scaled uniformly in" in text
+    lines = shown(result_table(result), 300)
+    (first,) = [line for line in lines if line.startswith("70%: trial-")]
+    assert " points from the baseline scaled uniformly" in first
+    (last,) = [line for line in lines if line.startswith("100%: trial-")]
+    assert " points from the baseline" in last
+    assert not any(line.startswith("Budget") for line in lines)
+
+
+def test_a_search_without_finals_says_so() -> None:
+    lines = shown(result_table(kept("short")), 200)
+    assert lines[0].split() == ["trial", "widths", "MACs", "of", "base", "parameters", "val"]
+    assert any(line.startswith("Nothing has been measured on the test images.") for line in lines)
+    assert next_steps(kept("short"))[-1].startswith("next: archbuilder build ")
+
+
+def test_an_exhausted_space_is_said() -> None:
+    lines = shown(result_table(replace(kept("short"), is_exhausted=True)), 200)
+    assert "every candidate of the space that is within the budget has been tried" in lines
+
+
+def test_a_test_split_that_was_opened_more_than_once_is_owned_up_to() -> None:
+    again = " ".join(shown(result_table(replace(kept("whole"), test_openings=2))))
+    assert "have been opened 2 times by now" in again
+    assert "times by now" not in " ".join(shown(result_table(kept("whole"))))

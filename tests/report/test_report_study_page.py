@@ -1,0 +1,185 @@
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from support.kept import REASON, kept_runs
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.report.study_page import page_files, write_page
+from archbuilder.report.verdicts import verdicts
+from archbuilder.searching import Row, StudyResult, read_result
+from archbuilder.searching.record import Record
+
+NAMES = ("whole", "steps", "scored", "short", "stopped", "rated")
+_VOID = {"meta", "link", "br", "img", "hr"}
+
+
+class Reader(HTMLParser):
+    """Reads a page, and refuses what is not closed, not unique or not within the page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id" and value:
+                self.ids.append(value)
+            if name in {"href", "src", "xlink:href"} and value:
+                self.links.append(value)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def kept(name: str) -> StudyResult:
+    return read_result(kept_runs() / name)
+
+
+def page(result: StudyResult) -> str:
+    return page_files(result)["report.html"]
+
+
+def with_tests(result: StudyResult, tests: Mapping[str, tuple[float, ...]], images: int = 10_000) -> StudyResult:
+    """Give a result whose finalists did as is said."""
+
+    def row(old: Row) -> Row:
+        test = tests[old.finalist.name if old.finalist.number is None else "trial"]
+        return Row(old.finalist, tuple(range(1, len(test) + 1)), test, test)
+
+    return replace(result, rows=tuple(map(row, result.rows)), images={**result.images, "test": images}, rival=None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_whole_and_needs_nothing_beside_it(name: str) -> None:
+    text = page(kept(name))
+    read = Reader(text)
+    assert len(read.ids) == len(set(read.ids))
+    assert all(link.startswith("#") and link[1:] in read.ids for link in read.links)
+    assert not re.search(r"<script|@import|https?://(?!www\.w3\.org)", text)
+    assert all(place in read.ids for place in re.findall(r"url\(#([^)]*)\)", text))
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_verdict_comes_before_any_table(name: str) -> None:
+    result = kept(name)
+    read = Reader(page(result)).texts
+    words = [text.strip() for text in read if text.strip()]
+    assert words.index(verdicts(result)[0]) < words.index("network")
+
+
+def test_the_same_study_gives_the_same_page() -> None:
+    assert page_files(kept("whole")) == page_files(kept("whole"))
+
+
+def test_the_page_and_its_pictures_are_written_into_the_folder(tmp_path: Path) -> None:
+    result = replace(kept("whole"), folder=tmp_path)
+    assert write_page(result) == tmp_path / "report.html"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "report.html", "front.svg", "history.svg", "importance.svg",
+    }  # fmt: skip
+    with pytest.raises(ArchbuilderError, match="cannot be written: No such file"):
+        write_page(result, tmp_path / "nowhere")
+
+
+def test_what_a_study_says_is_text_and_no_markup() -> None:
+    text = page(kept("rated"))
+    assert REASON not in text
+    assert "&lt;b&gt;odd&lt;/b&gt; &amp; even" in text
+    assert REASON in "".join(Reader(text).texts)
+
+
+def test_a_page_says_how_to_go_on() -> None:
+    result = kept("whole")
+    text = "".join(Reader(page(result)).texts)
+    assert f"archbuilder build {result.folder / 'best.yaml'}" in text
+    champion = result.champions()[0]
+    assert f"archbuilder evaluate {result.folder}/finals/{champion.finalist.name}/seed-1" in text
+    assert "every candidate is priced before a weight is made" in text
+
+
+def test_too_few_trials_are_said_to_be_too_few() -> None:
+    assert "Too few trials to say: " in page(kept("short"))
+    assert "Too few trials to say: " not in page(kept("whole"))
+
+
+def test_scores_are_shown_as_they_are() -> None:
+    text = "".join(Reader(page(kept("scored"))).texts)
+    assert "Candidates were scored by naswot and none was trained here: no accuracy is known." in text
+    assert "validation accuracy" not in text
+
+
+def test_a_verdict_says_what_is_more_than_chance() -> None:
+    result = kept("whole")
+    tests = {"baseline": (0.9, 0.9, 0.9), "scaled": (0.85, 0.85, 0.85), "trial": (0.93, 0.92, 0.94)}
+    found = verdicts(with_tests(result, tests))
+    assert found[0].endswith("of the baseline's MACs.")
+    assert "93.0 ± 1.0 % of the test images right over 3 seeds" in found[0]
+    assert re.search(
+        r"is above the baseline \(90\.0 ± 0\.0 %\) by 3\.0 ± 2\.5 points, more than chance explains", found[1]
+    )
+    assert "above the baseline scaled uniformly onto the budget (85.0 ± 0.0 %) by 8.0" in found[2]
+
+
+def test_a_verdict_says_what_is_within_the_noise() -> None:
+    result = kept("whole")
+    tests = {"baseline": (0.92, 0.94), "scaled": (0.93, 0.93), "trial": (0.94, 0.92)}
+    found = verdicts(with_tests(result, tests))
+    assert "is within the noise of the baseline (93.0 ± 1.4 %): +0.0 ± 25.4 points." in found[1]
+
+
+def test_few_test_images_are_noise_too() -> None:
+    tests = {"baseline": (0.90, 0.91, 0.90), "scaled": (0.9, 0.9, 0.9), "trial": (0.91, 0.92, 0.91)}
+    few, many = (verdicts(with_tests(kept("whole"), tests, images)) for images in (100, 100_000))
+    assert "other test images alone would change an accuracy by ± 2.9" in few[1]
+    assert "more than chance explains" in many[1]
+
+
+def test_one_seed_is_no_proof() -> None:
+    found = verdicts(with_tests(kept("whole"), {"baseline": (0.5,), "scaled": (0.5,), "trial": (0.9,)}))
+    assert "40.0 points above the baseline (50.0 %) with one seed, which may be chance" in found[1]
+    assert found[-1].startswith("One seed says nothing")
+
+
+def test_a_ladder_is_counted_before_its_budgets_are_told() -> None:
+    found = verdicts(kept("steps"))
+    assert re.match(
+        r"Of 2 budgets, what the search found is above the baseline scaled uniformly in \d, below", found[0]
+    )
+    assert found[1].startswith("Budget 70%: ")
+
+
+def test_without_finals_the_validation_images_are_said_to_flatter() -> None:
+    found = verdicts(kept("short"))
+    assert found[0] == (
+        "Nothing has been measured on the test images. The study asks for no finals: finals: {candidates: 3, seeds: 3} "
+        "does."
+    )
+    assert found[1].endswith("These images chose it, and so flatter it.")
+    assert verdicts(kept("stopped"))[0].endswith("The search is not over.")
+
+
+def test_without_a_finished_trial_there_is_nothing_to_compare() -> None:
+    result = replace(kept("stopped"), record=Record(), rows=())
+    assert verdicts(result) == ["No trial has been trained to the end: there is nothing to compare with the baseline."]
+    assert Reader(page(result)).texts

@@ -1,0 +1,277 @@
+"""Brackets are the paper's, and a search that goes through them keeps the best of each rung, whoever is done first."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archbuilder.searching.halving import Bracket, Halving, brackets
+from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
+
+
+def test_hyperband_has_the_brackets_of_its_paper() -> None:
+    # Li et al. 2018, table 1: R = 81, eta = 3.
+    found = brackets("hyperband", 81, 3, 1)
+    assert [(bracket.size, bracket.rungs) for bracket in found] == [
+        (81, (1, 3, 9, 27, 81)),
+        (34, (3, 9, 27, 81)),
+        (15, (9, 27, 81)),
+        (8, (27, 81)),
+        (5, (81,)),
+    ]
+    table = [
+        [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
+        [(34, 3), (11, 9), (3, 27), (1, 81)],
+        [(15, 9), (5, 27), (1, 81)],
+        [(8, 27), (2, 81)],
+        [(5, 81)],
+    ]
+    for bracket, rows in zip(found, table, strict=True):
+        counts = [bracket.size, *(bracket.keeps(bracket.size, rung, 3) for rung in range(len(bracket.rungs) - 1))]
+        assert list(zip(counts, bracket.rungs, strict=True)) == rows
+
+
+@pytest.mark.parametrize(
+    ("pruner", "epochs", "factor", "least", "expected"),
+    [
+        ("none", 8, 3, 1, [(1, (8,))]),
+        ("halving", 9, 3, 1, [(9, (1, 3, 9))]),
+        ("halving", 8, 2, 2, [(4, (2, 4, 8))]),
+        ("hyperband", 1, 3, 1, [(1, (1,))]),
+        ("hyperband", 3, 3, 1, [(3, (1, 3)), (2, (3,))]),
+        ("hyperband", 5, 3, 1, [(9, (1, 2, 5)), (5, (2, 5)), (3, (5,))]),
+        ("hyperband", 8, 3, 4, [(3, (4, 8)), (2, (8,))]),
+        ("hyperband", 8, 3, 8, [(1, (8,))]),
+        ("hyperband", 8, 3, 20, [(1, (8,))]),
+        ("hyperband", 2, 100, 1, [(100, (1, 2)), (2, (2,))]),
+    ],
+)
+def test_small_trainings_have_small_brackets(
+    pruner: str, epochs: int, factor: int, least: int, expected: list[tuple[int, tuple[int, ...]]]
+) -> None:
+    assert [(bracket.size, bracket.rungs) for bracket in brackets(pruner, epochs, factor, least)] == expected
+
+
+@given(st.sampled_from(["hyperband", "halving"]), st.integers(1, 500), st.integers(2, 6), st.integers(1, 20))
+def test_every_bracket_ends_with_the_whole_training(pruner: str, epochs: int, factor: int, least: int) -> None:
+    for bracket in brackets(pruner, epochs, factor, least):
+        assert bracket.rungs[-1] == epochs
+        assert list(bracket.rungs) == sorted(set(bracket.rungs))
+        assert bracket.rungs[0] >= min(least, epochs)
+        keeps = [bracket.size, *(bracket.keeps(bracket.size, rung, factor) for rung in range(len(bracket.rungs) - 1))]
+        assert keeps == sorted(keeps, reverse=True)
+        assert keeps[-1] >= 1
+
+
+class Simulator:
+    """A search in which nothing is trained: accuracies are made up, and workers end in any order."""
+
+    def __init__(
+        self, halving: Halving, trials: int, workers: int, seed: int, fails: Callable[[int, int], bool] | None = None
+    ) -> None:
+        self.halving, self.trials, self.workers = halving, trials, workers
+        self.random = random.Random(seed)
+        self.fails = fails or (lambda number, epochs: False)
+        self.record = Record()
+        self.orders = 0
+
+    def accuracies(self, number: int, epochs: int) -> tuple[float, ...]:
+        """Give what is fixed for a trial, whoever trains it and when."""
+        made_up = random.Random(number)
+        return tuple(round(made_up.random(), 2) for _ in range(epochs))  # some are equal
+
+    def run(self) -> Record:
+        busy: dict[int, int] = {}
+        for _ in range(100_000):
+            while len(busy) < self.workers and (begun := self.begun(busy)) is not None:
+                assert begun[0] not in busy
+                busy[begun[0]] = begun[1]
+            if not busy:
+                return self.record
+            number = self.random.choice(sorted(busy))
+            self.end(number, busy.pop(number))
+        raise AssertionError("it never ends")
+
+    def begun(self, busy: dict[int, int]) -> tuple[int, int] | None:
+        is_over = len(self.record.counted) >= self.trials
+        for _ in range(1000):
+            todo = list(self.halving.work(self.record, busy, is_over=is_over))
+            assert todo == list(self.halving.work(Record(self.record.trials.values()), set(busy), is_over=is_over))
+            if not todo:
+                break
+            work = todo[0]
+            if work.epochs is not None:
+                return work.number, work.epochs
+            trial = self.record.trials[work.number]
+            self.record.put(replace(trial, outcome=Outcome.PRUNED))
+        if is_over:
+            return None
+        slot = self.halving.slot(self.record)
+        assert slot == self.halving.slot(Record(self.record.trials.values()))
+        number = len(self.record.trials)
+        self.record.put(TrialRecord(number, {}, {"macs": 1}, place=Place(slot.step, slot.bracket)))
+        return number, self.halving.bracket(slot.bracket).rungs[0]
+
+    def end(self, number: int, epochs: int) -> None:
+        trial = self.record.trials[number]
+        if self.fails(number, epochs):
+            self.record.put(replace(trial, outcome=Outcome.FAILED))
+            return
+        trial = trained_further(trial, self.accuracies(number, epochs), Stretch(epochs, self.orders, 1.0))
+        self.orders += 1
+        is_last = epochs == self.halving.bracket(trial.place.bracket).rungs[-1]
+        self.record.put(replace(trial, outcome=Outcome.FINISHED) if is_last else trial)
+
+
+def members(record: Record) -> dict[int, list[TrialRecord]]:
+    found: dict[int, list[TrialRecord]] = {}
+    for trial in record.counted:
+        found.setdefault(trial.place.bracket, []).append(trial)
+    return found
+
+
+def check(record: Record, halving: Halving, factor: int, steps: int) -> None:
+    """Check that every trial is over, and that those that went on from a rung were the best of it."""
+    assert not any(trial.outcome is Outcome.OPEN for trial in record.trials.values())
+    for number, trials in members(record).items():
+        bracket = halving.bracket(number)
+        assert {trial.place.step for trial in trials} == {number % steps}
+        assert len(trials) <= bracket.size
+        there = trials
+        for rung, epochs in enumerate(bracket.rungs):
+            reached = [trial for trial in there if trial.epochs >= epochs]
+            assert all(trial.outcome is Outcome.FAILED for trial in there if trial.epochs < epochs)
+            if rung + 1 == len(bracket.rungs):
+                assert all(trial.outcome in {Outcome.FINISHED, Outcome.FAILED} for trial in reached)
+                continue
+            out = [trial for trial in reached if trial.outcome is Outcome.PRUNED and trial.epochs == epochs]
+            on = [trial for trial in reached if trial not in out and (trial.epochs > epochs or may_go_on(trial))]
+            alive = [trial for trial in reached if trial in out or trial in on]
+            keeps = bracket.keeps(len(trials), rung, factor)
+            assert len(on) == min(keeps, len(alive))
+            best = sorted(alive, key=lambda trial: (-trial.accuracies[epochs - 1], trial.number))[:keeps]
+            assert {trial.number for trial in best} == {trial.number for trial in on}
+            there = on
+
+
+def may_go_on(trial: TrialRecord) -> bool:
+    return trial.outcome is Outcome.FAILED
+
+
+@given(
+    st.sampled_from([("hyperband", 9, 3), ("halving", 9, 3), ("hyperband", 8, 2), ("none", 4, 3), ("hyperband", 5, 3)]),
+    st.integers(1, 40),
+    st.integers(1, 3),
+    st.integers(1, 5),
+    st.integers(0, 1000),
+)
+@settings(deadline=None)
+def test_the_best_of_each_rung_go_on_whoever_is_done_first(
+    kind: tuple[str, int, int], trials: int, steps: int, workers: int, seed: int
+) -> None:
+    pruner, epochs, factor = kind
+    halving = Halving(brackets(pruner, epochs, factor, 1), steps, factor)
+    record = Simulator(halving, trials, workers, seed).run()
+    assert len(record.counted) == trials
+    check(record, halving, factor, steps)
+    assert any(trial.outcome is Outcome.FINISHED for trial in record.trials.values())
+
+
+@given(st.integers(1, 40), st.integers(1, 4), st.integers(0, 1000))
+@settings(deadline=None)
+def test_the_order_in_which_workers_are_done_changes_nothing_once_brackets_are_full(
+    trials: int, workers: int, seed: int
+) -> None:
+    cycle = (Bracket(4, (1, 2, 4)), Bracket(2, (2, 4)), Bracket(1, (4,)))
+    halving = Halving(cycle, 1, 2)
+    alone = Simulator(halving, trials, 1, 0).run()
+    many = Simulator(halving, trials, workers, seed).run()
+    survivors = [
+        {
+            number: sorted(trial.number for trial in trials if trial.outcome is Outcome.FINISHED)
+            for number, trials in members(record).items()
+        }
+        for record in (alone, many)
+    ]
+    assert survivors[0] == survivors[1]
+    assert {trial.number: trial.place for trial in alone.counted} == {
+        trial.number: trial.place for trial in many.counted
+    }
+
+
+@given(st.integers(1, 30), st.integers(1, 4), st.integers(0, 1000), st.sets(st.integers(0, 29)), st.integers(1, 9))
+@settings(deadline=None)
+def test_what_failed_is_never_promoted_and_others_fill_its_place(
+    trials: int, workers: int, seed: int, lost: set[int], at: int
+) -> None:
+    halving = Halving(brackets("hyperband", 9, 3, 1), 1, 3)
+    simulator = Simulator(halving, trials, workers, seed, lambda number, epochs: number in lost and epochs >= at)
+    record = simulator.run()
+    assert len(record.counted) == trials
+    assert not any(trial.outcome is Outcome.OPEN for trial in record.counted)
+    for trial in record.counted:
+        if trial.number in lost:
+            assert trial.outcome is not Outcome.FINISHED
+        elif trial.outcome is Outcome.FAILED:
+            raise AssertionError("it did not fail")
+    for number, found in members(record).items():
+        bracket = halving.bracket(number)
+        finished = [trial for trial in found if trial.outcome is Outcome.FINISHED]
+        if not any(trial.outcome is Outcome.FAILED for trial in found):
+            keeps = bracket.keeps(len(found), len(bracket.rungs) - 2, 3) if len(bracket.rungs) > 1 else len(found)
+            assert len(finished) == keeps
+
+
+def test_a_bracket_that_is_cut_short_is_decided_on() -> None:
+    halving = Halving(brackets("halving", 9, 3, 1), 1, 3)
+    record = Simulator(halving, 5, 2, 0).run()
+    finished = [trial for trial in record.counted if trial.outcome is Outcome.FINISHED]
+    assert len(record.counted) == 5
+    assert len(finished) == 1
+    assert sorted(trial.epochs for trial in record.counted) == [1, 1, 1, 1, 9]
+
+
+def test_a_study_that_goes_on_opens_a_new_bracket_after_one_that_was_decided_on() -> None:
+    halving = Halving(brackets("halving", 9, 3, 1), 1, 3)
+    short = Simulator(halving, 5, 1, 0)
+    record = short.run()
+    outcomes = {trial.number: trial.outcome for trial in record.counted}
+    longer = Simulator(halving, 8, 1, 0)
+    longer.record = record
+    longer.run()
+    assert [trial.place.bracket for trial in record.counted] == [0] * 5 + [1] * 3
+    assert {number: record.trials[number].outcome for number in range(5)} == outcomes
+    assert not any(trial.outcome is Outcome.OPEN for trial in record.counted)
+
+
+def test_the_brackets_of_a_ladder_take_turns() -> None:
+    halving = Halving(brackets("hyperband", 3, 3, 1), 2, 3)
+    record = Simulator(halving, 20, 1, 0).run()
+    places = [(trial.place.bracket, trial.place.step) for trial in record.counted]
+    assert places == [(n, n % 2) for n, size in enumerate([3, 3, 2, 2, 3, 3, 2, 2]) for _ in range(size)]
+    assert halving.rungs == (1, 3)
+
+
+def test_what_was_answered_from_the_record_takes_no_place() -> None:
+    halving = Halving((Bracket(2, (1, 2)),), 1, 2)
+    trials = [
+        TrialRecord(0, {}, {}, Outcome.BASELINE, accuracies=(0.9, 0.9), stretches=(Stretch(2, 0, 1.0),)),
+        TrialRecord(1, {}, {}, accuracies=(0.5,), stretches=(Stretch(1, 1, 1.0),)),
+        TrialRecord(2, {}, {}, Outcome.FROM_RECORD, accuracies=(0.5,), same_as=1),
+    ]
+    record = Record(trials)
+    assert list(halving.work(record, (), is_over=False)) == []
+    assert halving.slot(record).bracket == 0
+    (work,) = halving.work(record, (), is_over=True)
+    assert (work.number, work.epochs) == (1, 2)
+    assert list(halving.work(record, (1,), is_over=True)) == []
+
+
+def test_the_earlier_of_two_equals_goes_on() -> None:
+    halving = Halving((Bracket(2, (1, 2)),), 1, 2)
+    record = Record(TrialRecord(n, {}, {}, accuracies=(0.5,), stretches=(Stretch(1, n, 1.0),)) for n in range(2))
+    todo = [(work.number, work.epochs) for work in halving.work(record, (), is_over=False)]
+    assert todo == [(1, None), (0, 2)]

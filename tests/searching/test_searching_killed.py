@@ -1,0 +1,262 @@
+"""A study that is killed at any moment keeps what is finished, repeats none of it, and leaves nothing running."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from archbuilder import ArchbuilderError
+from archbuilder.searching import Outcome, TrialRecord, load_study, run_study
+from archbuilder.searching.journal import read_journal
+from archbuilder.training import CPU
+from searching.tiny_studies import ONE_FINAL, STUDY, outline, standing, write_digits, write_study
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc, and kills them")
+
+TEXT = (
+    STUDY.replace("data: digits", "data: npz:digits.npz")
+    .replace("trials: 8, seed: 3", "trials: 40, seed: 3, factor: 2, sampler: random")
+    .replace("epochs: 3, batch_size: 256", "epochs: 4, batch_size: 64")
+    + ONE_FINAL
+)
+CHILD = """
+import sys
+from pathlib import Path
+from archbuilder.searching import load_study, run_study
+from archbuilder.training import CPU
+
+def tell(event):
+    print(type(event).__name__, flush=True)
+
+if __name__ == "__main__":
+    run_study(load_study(sys.argv[1]), runs=Path(sys.argv[2]), observe=tell, machines=[CPU] * int(sys.argv[3]))
+"""
+MANY = """
+import os, sys, traceback
+from pathlib import Path
+from archbuilder.searching import load_study, run_study
+from archbuilder.training import CPU
+
+def tell(event):
+    print(type(event).__name__, flush=True)
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            status = 1
+            try:
+                machines = [CPU] * int(sys.argv[3])
+                run_study(load_study(sys.argv[1]), runs=Path(sys.argv[2]), observe=tell, machines=machines)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        print("pid", pid, flush=True)
+        print("gone", os.waitpid(pid, 0)[1], flush=True)
+"""  # torch is imported once, not for every life of the study
+KILLS = 20
+
+
+def write(folder: Path, text: str = TEXT) -> Path:
+    path = write_study(folder, text)
+    write_digits(folder / "digits.npz")
+    (folder / "child.py").write_text(CHILD)
+    (folder / "many.py").write_text(MANY)
+    return path
+
+
+@contextmanager
+def started(path: Path, runs: Path, machines: int, name: str = "child.py") -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, str(path.parent / name), str(path), str(runs), str(machines)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def children_of(pid: int) -> set[int]:
+    """Give all processes that descend from one."""
+    found = set[int]()
+    for place in Path("/proc").iterdir():
+        if place.name.isdecimal():
+            try:
+                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+            if parent == pid:
+                found |= {int(place.name), *children_of(int(place.name))}
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for_end(pids: set[int]) -> None:
+    until = time.monotonic() + 10
+    while any(map(is_alive, pids)):
+        assert time.monotonic() < until, "a process outlived the one that started it"
+        time.sleep(0.02)
+
+
+def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int) -> bool:
+    """Start a study and kill it at a random moment; see that its processes end. Give whether it was killed."""
+    assert mother.stdin is not None
+    assert mother.stdout is not None
+    mother.stdin.write("again\n")
+    mother.stdin.flush()
+    pid = int(mother.stdout.readline().split()[1])
+    for _ in range(moments.randint(1, most)):
+        line = mother.stdout.readline()
+        if line.startswith("gone"):
+            assert line == "gone 0\n"
+            return False
+    time.sleep(moments.uniform(0, 0.05))
+    pids = children_of(pid)
+    os.kill(pid, signal.SIGKILL)
+    while not (line := mother.stdout.readline()).startswith("gone"):
+        pass
+    wait_for_end(pids)
+    return line == f"gone {int(signal.SIGKILL)}\n"
+
+
+def read(folder: Path) -> list[TrialRecord]:
+    return list(read_journal(folder).record.trials.values()) if (folder / "journal.log").exists() else []
+
+
+def check_kept(before: list[TrialRecord], now: list[TrialRecord]) -> None:
+    """Check that nothing of what was finished is lost or changed."""
+    assert len(now) >= len(before)
+    for old, new in zip(before, now, strict=False):
+        if old.outcome is Outcome.OPEN:
+            assert new.values == old.values
+            assert new.stretches[: len(old.stretches)] == old.stretches
+            assert new.accuracies[: old.epochs] == old.accuracies
+        else:
+            assert outline([new]) == outline([old])
+            assert new.seconds == old.seconds
+
+
+def check_none_twice(folder: Path, text_path: Path) -> None:
+    study = load_study(text_path)
+    trained = [
+        study.pricer.key(trial.values)
+        for trial in read(folder)
+        if trial.outcome not in {Outcome.BASELINE, Outcome.FROM_RECORD}
+    ]
+    assert len(trained) == len(set(trained))
+    for trial in read(folder):
+        epochs = [stretch.epochs for stretch in trial.stretches]
+        assert epochs == sorted(set(epochs))
+    orders = sorted(stretch.order for trial in read(folder) for stretch in trial.stretches)
+    assert orders == list(range(len(orders)))
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob(".*") if path.is_file()]
+
+
+def survive(folder: Path, machines: int) -> tuple[Path, int]:
+    """Kill a study again and again, then let it end; give its folder and how many kills came before its end."""
+    path, moments = write(folder), random.Random(f"kills {machines}")
+    kept = folder / "runs" / "tiny-widths"
+    before: list[TrialRecord] = []
+    kills = 0
+    with started(path, folder / "runs", machines, "many.py") as mother:
+        for _ in range(KILLS):
+            kills += kill_once(mother, moments, 16 // machines**2)
+            now = read(kept)
+            check_kept(before, now)
+            before = now
+    run_study(load_study(path), runs=folder / "runs")
+    check_kept(before, read(kept))
+    check_none_twice(kept, path)
+    assert not leftovers(kept)
+    assert not list((kept / "states").iterdir())
+    assert len(read_journal(kept).record.counted) == 40
+    return kept, kills
+
+
+def test_a_study_killed_at_twenty_moments_is_what_an_uninterrupted_one_is(tmp_path: Path) -> None:
+    kept, kills = survive(tmp_path / "killed", 1)
+    assert kills == KILLS
+    path = write(tmp_path / "whole")
+    run_study(load_study(path), runs=tmp_path / "whole" / "runs")
+    found, expected = standing(kept), standing(tmp_path / "whole" / "runs" / "tiny-widths")
+    assert found[:-1] == expected[:-1]
+    assert found[-1] in {1, 2}  # it may have been killed while the test split was open
+
+
+def test_a_study_on_two_processes_killed_at_twenty_moments_loses_nothing(tmp_path: Path) -> None:
+    _, kills = survive(tmp_path, 2)
+    assert kills == KILLS
+
+
+def test_two_processes_end_with_a_study_and_give_what_one_gives(tmp_path: Path) -> None:
+    path = write(tmp_path, TEXT.replace("trials: 40", "trials: 6, pruner: none"))
+    with started(path, tmp_path / "two", 2) as child:
+        output, errors = child.communicate(timeout=120)
+        assert child.returncode == 0, errors
+        assert not errors
+        assert output.count("TrialEnded") == 6
+    run_study(load_study(path), runs=tmp_path / "one", machines=[CPU])
+    key = load_study(path).pricer.key
+    one, two = (
+        {key(trial.values): trial.accuracies for trial in read(tmp_path / name / "tiny-widths")}
+        for name in ("one", "two")
+    )
+    # Every network is trained from the same seed, wherever that is.
+    assert one.keys() & two.keys()
+    assert all(one[common] == two[common] for common in one.keys() & two.keys())
+    assert len(two) == len(read(tmp_path / "two" / "tiny-widths"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_ends_the_command_with_status_130_and_it_goes_on(tmp_path: Path, workers: int) -> None:
+    path = write(tmp_path, TEXT.replace("trials: 40", "trials: 5"))
+    command = [sys.executable, "-m", "archbuilder", "search", str(path), "--runs", str(tmp_path), "--device", "cpu"]
+    command += ["--workers", str(workers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(4)]
+        pids = children_of(child.pid)
+        child.send_signal(signal.SIGTERM)
+        output, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, (lines, output, errors)
+    assert "saved; run the same command to go on" in output
+    assert not errors
+    wait_for_end(pids)
+    before = read(tmp_path / "tiny-widths")
+    assert before
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    check_kept(before, read(tmp_path / "tiny-widths"))
+    assert len(read_journal(tmp_path / "tiny-widths").record.counted) == 5
+
+
+def test_two_processes_cannot_run_one_study(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    with started(path, tmp_path, 1) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        with pytest.raises(ArchbuilderError, match=rf"is running already, in process {child.pid}; wait for it"):
+            run_study(load_study(path), runs=tmp_path)
+        assert is_alive(child.pid)

@@ -1,0 +1,110 @@
+"""Widths that move together are, at every step, as near to the spec's proportions as each site's own widths allow."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archbuilder import load
+from archbuilder.searching.knobs import ChoiceKnob, WidthKnob, tied_rows
+from archbuilder.searching.rules import Scale
+from searching.small_spaces import TINY, good
+
+DIGITS = load("inception_digits")
+
+allowed_widths = st.lists(st.integers(0, 60), min_size=1, max_size=8, unique=True).map(
+    lambda items: tuple(sorted(items))
+)
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), allowed_widths), min_size=1, max_size=5), st.floats(0, 70))
+def test_tied_rows_grow_within_each_sites_own_widths_from_end_to_end(
+    sites: list[tuple[int, tuple[int, ...]]], factor: float
+) -> None:
+    base, widths = [own for own, _ in sites], [allowed for _, allowed in sites]
+    rows = tied_rows(base, widths)
+    assert rows[0] == tuple(allowed[0] for allowed in widths)
+    assert rows[-1] == tuple(allowed[-1] for allowed in widths)
+    assert all(width in allowed for row in rows for width, allowed in zip(row, widths, strict=True))
+    for before, after in pairwise(rows):
+        assert all(one <= other for one, other in zip(before, after, strict=True))
+        assert sum(before) < sum(after)
+    # At any factor the nearest widths are a row, ties apart.
+    nearest = [sorted(allowed, key=lambda width, o=own: abs(width - factor * o)) for own, allowed in sites]  # type: ignore[misc]
+    if all(
+        len(order) == 1 or abs(abs(order[0] - factor * own) - abs(order[1] - factor * own)) > 1e-6
+        for own, order in zip(base, nearest, strict=True)
+    ):
+        assert tuple(order[0] for order in nearest) in rows
+
+
+@given(st.integers(1, 30), st.integers(1, 3), st.integers(4, 12), st.integers(1, 4))
+def test_sites_of_one_width_move_by_their_widths(own: int, low: int, high: int, step: int) -> None:
+    allowed = Scale(scale=(low / 4, float(high)), multiple_of=step).widths(own)
+    rows = tied_rows([own] * 3, [allowed] * 3) if allowed else ()
+    assert rows == tuple((width,) * 3 for width in allowed)
+
+
+def test_equal_sites_of_a_tie_take_widths_and_others_take_steps() -> None:
+    equal = good('{"mix.*": {scale: [0.5, 2], multiple_of: 2, tie: true}}').width_knobs
+    assert [(knob.name, list(knob.values), len(knob.sites), knob.rows) for knob in equal] == [
+        ("mix.*", [2, 4, 6, 8], 6, None)
+    ]
+    (mixed,) = good('{"inception3b.*": {scale: [0.5, 2], multiple_of: 4, tie: true}}', DIGITS).width_knobs
+    assert mixed.rows is not None
+    assert mixed.values == range(len(mixed.rows))
+    assert mixed.table.shape == (len(mixed.rows), 6)
+    assert dict(zip(mixed.sites, mixed.rows[0], strict=True)) == {
+        f"inception3b.{key}": width
+        for key, width in {"1x1": 16, "3x3red": 16, "3x3": 32, "5x5red": 4, "5x5": 8, "pool_proj": 8}.items()
+    }
+    own = mixed.find(DIGITS.widths)
+    assert own is not None
+    assert list(mixed.rows[own]) == [DIGITS.widths[site] for site in mixed.sites]
+    assert mixed.find({**DIGITS.widths, "inception3b.1x1": 1}) is None
+
+
+def test_a_tie_of_choices_has_the_same_choice_everywhere() -> None:
+    space = good('{"inception*.3x3red": {choices: [16, 8, 48], tie: true}}', DIGITS)
+    (knob,) = space.width_knobs
+    assert knob.values == (8, 16, 48)
+    assert set(space.widths({knob.name: 48}).values()) == {48}
+    assert list(space.widths({knob.name: 48})) == [name for name in DIGITS.sites if name.endswith("3x3red")]
+    assert space.values_of(DIGITS) is None
+
+
+def test_a_later_line_takes_sites_out_of_a_tie() -> None:
+    space = good('{"mix.*": {scale: [0.5, 2], tie: true}, "mix.3x3*": [4, 8], "stem.out": [2, 4]}')
+    sites = {knob.name: knob.sites for knob in space.width_knobs}
+    assert sites == {
+        "stem.out": ("stem.out",),
+        "mix.*": ("mix.1x1", "mix.5x5red", "mix.5x5", "mix.pool_proj"),
+        "mix.3x3red": ("mix.3x3red",),
+        "mix.3x3": ("mix.3x3",),
+    }
+    assert sorted(space.sites) == sorted(TINY.sites)
+
+
+def test_a_tie_of_one_site_is_that_site() -> None:
+    (knob,) = good('{"mix.1x1": {scale: [0.5, 2], tie: true}}').width_knobs
+    assert (knob.name, list(knob.values), knob.rows) == ("mix.1x1", list(range(2, 9)), None)
+
+
+@pytest.mark.parametrize("tie", ["true", "false"])
+def test_paths_are_tied_or_apart(tie: str) -> None:
+    space = good(f'{{"inception*.repeat": {{choices: [1, 2], tie: {tie}}}}}', DIGITS)
+    layers = [f"inception{name}.repeat" for name in ("2a", "2b", "3a", "3b")]
+    knobs = space.choice_knobs
+    if tie == "true":
+        assert knobs == (ChoiceKnob("inception*.repeat", (1, 2), tuple(layers)),)
+    else:
+        assert knobs == tuple(ChoiceKnob(layer, (1, 2), (layer,)) for layer in layers)
+
+
+def test_a_knob_finds_its_values() -> None:
+    knob = WidthKnob("w", (4, 8, 9), ("a", "b"))
+    assert [knob.position(value) for value in knob.values] == [0, 1, 2]
+    assert knob.sizes.tolist() == [8, 16, 18]
+    assert knob.find({"a": 8, "b": 8}) == 8
+    assert knob.find({"a": 8, "b": 9}) is None

@@ -1,0 +1,81 @@
+"""`archbuilder.search`: any objective, under a budget, going on."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archbuilder import ArchbuilderError
+from archbuilder.network_spec import NetworkSpec
+from archbuilder.searching import Outcome, run_study
+from archbuilder.searching.journal import read_journal
+from archbuilder.searching.library import search
+from searching.tiny_studies import SPEC
+
+SPACE: dict[str, Any] = {"mix.*": {"scale": [0.5, 3.0], "multiple_of": 2}}
+
+
+def spec() -> NetworkSpec:
+    return NetworkSpec.from_text(SPEC, "tiny.yaml")
+
+
+def few_parameters(one: NetworkSpec) -> float:
+    return -float(one.plan().parameters)
+
+
+def test_any_objective_is_searched_within_the_budget() -> None:
+    result = search(spec(), SPACE, objective=few_parameters, budget={"macs": 10_000}, trials=8)
+    assert result.tally.counted == 8
+    assert all(trial.cost["macs"] <= 10_000 for trial in result.record.counted)
+    best = result.best(1)[0]
+    assert best.accuracy == few_parameters(result.spec(best))
+
+
+def test_a_search_goes_on_where_it_is_kept(tmp_path: Path) -> None:
+    asked: list[NetworkSpec] = []
+
+    def rate(one: NetworkSpec) -> float:
+        asked.append(one)
+        return few_parameters(one)
+
+    for trials in (3, 7):
+        result = search(spec(), SPACE, objective=rate, trials=trials, runs=tmp_path)
+    assert len(asked) == 1 + result.tally.counted == 8
+    with pytest.raises(ArchbuilderError, match=r"its objective is a Python function; go on with it by archbuilder"):
+        run_study(read_journal(tmp_path / "search").study, runs=tmp_path)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"objective": few_parameters, "data": "digits"}])
+def test_what_rates_is_either_data_or_an_objective(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ArchbuilderError, match="expected either data, to train candidates on, or an objective"):
+        search(spec(), SPACE, **arguments)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(math.nan, "ValueError"), (None, "KeyError")])
+def test_an_objective_that_fails_once_in_a_while_is_recorded(value: float | None, kind: str) -> None:
+    asked: list[NetworkSpec] = []
+
+    def rate(one: NetworkSpec) -> float:
+        asked.append(one)
+        if len(asked) % 3:
+            return few_parameters(one)
+        if value is None:
+            raise KeyError("odd")
+        return value
+
+    result = search(spec(), SPACE, objective=rate, trials=6)
+    failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
+    assert failed
+    assert {trial.kind for trial in failed} == {kind}
+
+
+def test_an_objective_that_always_fails_is_an_error_that_names_the_baseline() -> None:
+    with pytest.raises(ArchbuilderError, match=r"^baseline: the objective gave nan, expected a finite number"):
+        search(spec(), SPACE, objective=lambda one: math.nan)
+
+
+@pytest.mark.parametrize("latency", ["80%", 100])
+def test_a_latency_cannot_bound_a_search_that_measures_nothing(latency: object) -> None:
+    with pytest.raises(ArchbuilderError, match="latency"):
+        search(spec(), SPACE, objective=few_parameters, budget={"latency": latency}, trials=2)

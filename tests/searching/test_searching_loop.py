@@ -1,0 +1,234 @@
+"""The loop of a search: failures, exhausted spaces, promotions, and what is never trained."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archbuilder import ArchbuilderError
+from archbuilder.data import SOURCES
+from archbuilder.plan.plan import Plan
+from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord
+from archbuilder.searching.events import ignore
+from archbuilder.searching.fitting import Fitter, Tell
+from archbuilder.searching.run import run_objective
+from archbuilder.searching.study import Study
+from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
+from archbuilder.training import Machine, Trainer, TrainingDiverged, first_network
+from searching.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, run
+
+TEXT = STUDY.replace("seed: 3", "seed: 3, factor: 2, sampler: random")
+
+
+class Rater:
+    """Gives accuracies that follow from candidate and epoch, or fails."""
+
+    def __init__(self, fails: Callable[[Stretch], Exception | None] = lambda work: None) -> None:
+        self.fails = fails
+        self.done: list[Stretch] = []
+
+    def do(self, work: Work, tell: Tell) -> None:
+        assert isinstance(work, Stretch)
+        self.done.append(work)
+        error = self.fails(work)
+        if error is not None:
+            raise error
+        for epoch in range(work.begun + 1, work.until + 1):
+            tell(EpochDone(work, epoch, random.Random(f"{work.values} {epoch}").random(), 0.0))
+        tell(WorkDone(work))
+
+
+def rated(study: Study, folder: Path, trials: int, rater: Rater) -> StudyResult:
+    return run_objective(study, folder / "run", trials, rater, ignore)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"),
+    [
+        (TrainingDiverged("the loss is nan"), "diverged", "the loss is nan"),
+        (MemoryError(), "out of memory", "out of memory"),
+        (RuntimeError("CUDA error: out of memory\nmore"), "out of memory", "CUDA error: out of memory"),
+        (KeyError("odd"), "KeyError", "'odd'"),
+    ],
+)
+def test_a_candidate_that_fails_is_recorded_and_the_study_goes_on(
+    tmp_path: Path, error: Exception, kind: str, reason: str
+) -> None:
+    rater = Rater(lambda work: error if work.number in {2, 4, 5} else None)
+    result = rated(a_study(tmp_path, TEXT), tmp_path, 8, rater)
+    failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
+    assert [trial.number for trial in failed] == [2, 4, 5]
+    assert {(trial.kind, trial.reason) for trial in failed} == {(kind, reason)}
+    assert result.tally.counted == 8
+    assert result.tally[Outcome.FINISHED]
+    assert kept(tmp_path / "run")[2][3] == "failed"
+
+
+def test_a_network_that_diverges_in_training_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Plan] = []
+
+    def spoilt(plan: Plan, seed: int) -> object:
+        seen.append(plan)
+        network = first_network(plan, seed)
+        if len(seen) in {3, 5}:
+            next(iter(network.parameters())).data.fill_(float("nan"))
+        return network
+
+    monkeypatch.setattr("archbuilder.searching.fitting.first_network", spoilt)
+    result, _ = run(a_study(tmp_path, TEXT + NO_FINALS), tmp_path, trials=5)
+    failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
+    assert len(failed) == 2
+    assert all(trial.kind == "diverged" and "is nan" in trial.reason for trial in failed)
+    assert result.tally.counted == 5
+
+
+def test_three_failures_alike_in_a_row_end_a_search_which_then_goes_on(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT)
+    failing = Rater(lambda work: ValueError("no luck") if (work.number or 0) > 2 else None)
+    with pytest.raises(
+        ArchbuilderError, match=r"3 trials in a row failed alike \(ValueError\), the last, #\d+: no luck"
+    ):
+        rated(study, tmp_path, 10, failing)
+    before = kept(tmp_path / "run")
+    failures = [trial[3] for trial in before].count("failed")
+    assert failures >= 3  # those that a promotion came between are not in a row
+    result = rated(study, tmp_path, 10, Rater())
+    assert result.tally.counted == 10
+    assert result.tally[Outcome.FAILED] == failures
+
+
+def test_failures_of_several_kinds_end_nothing(tmp_path: Path) -> None:
+    errors = [ValueError("a"), KeyError("b")]
+    rater = Rater(lambda work: errors[(work.number or 0) % 2] if (work.number or 0) > 2 else None)
+    assert rated(a_study(tmp_path, TEXT), tmp_path, 8, rater).tally[Outcome.FAILED] >= 5
+
+
+@pytest.mark.parametrize("error", [TrainingDiverged("the loss is nan"), ValueError("odd")])
+def test_a_baseline_that_fails_is_an_error_that_names_it(tmp_path: Path, error: Exception) -> None:
+    expected = TrainingDiverged if isinstance(error, TrainingDiverged) else ArchbuilderError
+    with pytest.raises(expected, match=f"^baseline: {error}"):
+        rated(a_study(tmp_path, TEXT), tmp_path, 3, Rater(lambda work: error))
+
+
+def test_what_goes_wrong_in_a_watcher_is_no_failure_of_a_trial(tmp_path: Path) -> None:
+    def watch(event: Event) -> None:
+        if isinstance(event, TrialEnded):
+            raise ZeroDivisionError("of the watcher")
+
+    with pytest.raises(ZeroDivisionError, match="of the watcher"):
+        run_objective(a_study(tmp_path, TEXT), tmp_path / "run", 3, Rater(), watch)
+    assert all(trial[3] != "failed" for trial in kept(tmp_path / "run"))
+
+
+def test_promoted_candidates_go_on_from_their_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    epochs: list[int] = []
+    real = Trainer.run_epoch
+
+    def noting(trainer: Trainer) -> object:
+        epochs.append(trainer.progress.epochs + 1)
+        return real(trainer)
+
+    monkeypatch.setattr(Trainer, "run_epoch", noting)
+    text = TEXT.replace("epochs: 3", "epochs: 4").replace("batch_size: 256", "batch_size: 64") + NO_FINALS
+    study = a_study(tmp_path, text)
+    result, _ = run(study, tmp_path, trials=8)
+    record = result.record
+    assert len(epochs) == 4 + sum(t.epochs for t in record.trials.values() if t.outcome is not Outcome.BASELINE)
+    promoted = [trial for trial in record.trials.values() if len(trial.stretches) > 1]
+    assert promoted
+    assert not list((result.folder / "states").iterdir())
+    # By hand: each stretch is a training of its own length, that takes over the state of the one before.
+    trial, settings = promoted[0], study.settings.train
+    plan, state = study.pricer.plan(trial.values), None
+    found: list[float] = []
+    monkeypatch.setattr(Trainer, "run_epoch", real)
+    monkeypatch.setitem(SOURCES, "digits", few_digits)
+    for stretch in trial.stretches:
+        trainer = Trainer(
+            first_network(plan, study.settings.search.seed),
+            study.load_data(),
+            settings.model_copy(update={"epochs": stretch.epochs}),
+            head_weights=plan.head_weights,
+            seed=study.settings.search.seed,
+        )
+        if state is not None:
+            trainer.restore(state)
+        while trainer.progress.epochs < stretch.epochs:
+            ended = trainer.run_epoch()
+            assert ended is not None
+            found.append(ended.validation_accuracy)
+        state = trainer.state()
+    assert tuple(found) == trial.accuracies
+
+
+@pytest.mark.parametrize("budget", ["{macs: 11k, parameters: 900}", "{macs: {target: 9k, within: 5%}}"])
+def test_no_candidate_outside_the_budget_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str
+) -> None:
+    study = a_study(tmp_path, TEXT.replace("{macs: 20k}", budget) + NO_FINALS)
+    given: list[Stretch] = []
+    real = Fitter.do
+
+    def noting(fitter: Fitter, work: Work, tell: Tell) -> None:
+        assert isinstance(work, Stretch)
+        given.append(work)
+        real(fitter, work, tell)
+
+    monkeypatch.setattr(Fitter, "do", noting)
+    run(study, tmp_path, trials=6)
+    plans = [study.pricer.plan(work.values) for work in given if work.values is not None]
+    assert len(plans) >= 6
+    limits = study.steps[0].limits
+    assert all(limits.allows({"macs": plan.macs, "parameters": plan.parameters}) for plan in plans)
+
+
+def test_a_latency_is_measured_of_every_candidate_and_of_the_baseline_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+
+    def latency(plan: Plan, machine: Machine) -> int:
+        measured.append(plan.macs)
+        return plan.macs // 10
+
+    monkeypatch.setattr("archbuilder.searching.run.latency_of", latency)
+    study = a_study(tmp_path, TEXT.replace("{macs: 20k}", "{latency: 80%}") + NO_FINALS)
+    result, _ = run(study, tmp_path, trials=4)
+    trials: list[TrialRecord] = result.record.counted
+    assert all(trial.cost["latency"] == trial.cost["macs"] // 10 <= 0.8 * 1161 for trial in trials)
+    baseline = study.spec.plan().macs
+    assert measured.count(baseline) >= 3
+    measured.clear()
+    again, _ = run(study, tmp_path, trials=6)
+    assert again.tally.counted == 6
+    assert measured[:3] != [baseline] * 3
+
+
+def test_an_exhausted_space_ends_a_search_and_says_so(tmp_path: Path) -> None:
+    study, events, rater = a_study(tmp_path, TEXT.replace('"mix.*"', '"mix.1x1"')), list[Event](), Rater()
+    result = run_objective(study, tmp_path / "run", 30, rater, events.append)
+    assert result.is_exhausted
+    assert any(isinstance(event, SpaceExhausted) for event in events)
+    beginnings = [str(work.values) for work in rater.done if not work.begun and work.number is not None]
+    assert len(beginnings) == len(set(beginnings)) == 5  # the sixth is the baseline
+    answers = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FROM_RECORD]
+    assert answers
+    for answer in answers:
+        assert answer.same_as is not None
+        assert answer.accuracies == result.record.trials[answer.same_as].accuracies[: len(answer.accuracies)]
+        assert answer.seconds == 0
+
+
+def test_the_sampler_is_told_of_a_baseline_that_could_have_been_proposed(tmp_path: Path) -> None:
+    result = rated(a_study(tmp_path, TEXT), tmp_path, 2, Rater())
+    first = result.record.trials[0]
+    assert first.outcome is Outcome.BASELINE
+    assert first.accuracies == result.baseline.accuracies
+
+
+@pytest.mark.parametrize(("old", "new"), [("20k", "10k"), ("multiple_of: 2", "multiple_of: 3")])
+def test_a_baseline_outside_the_space_or_the_budget_is_no_trial(tmp_path: Path, old: str, new: str) -> None:
+    result = rated(a_study(tmp_path, TEXT.replace(old, new)), tmp_path, 2, Rater())
+    assert result.tally[Outcome.BASELINE] == 0
+    assert result.baseline.accuracies
