@@ -27,7 +27,7 @@ STUDIES = {
     "halving": text_of("trials: 14, pruner: halving"),
     "hyperband": text_of("trials: 14, pruner: hyperband"),
     "cmaes": text_of("trials: 14, sampler: cmaes, pruner: halving"),
-    "nsga2": text_of("trials: 24, sampler: nsga2, pruner: halving"),
+    "nsga2": text_of("trials: 22, sampler: nsga2, pruner: halving"),
     "random": text_of("trials: 6, sampler: random, pruner: hyperband"),
     "gp": text_of("trials: 6, sampler: gp, pruner: none"),
     "ladder": text_of("trials: 14", LADDER),
@@ -39,7 +39,7 @@ STUDIES = {
 def interrupted(folder: Path, text: str, moments: random.Random, observed: Counter[str]) -> int:
     """Run a study that is interrupted after random epochs; give how often it was."""
     for number in range(1000):
-        epochs = moments.randint(1, 12)
+        epochs = moments.randint(3, 16)
         after, seen = AfterEpochs(epochs), list[str]()
 
         def watch(event: Event, after: AfterEpochs = after, seen: list[str] = seen) -> None:
