@@ -92,10 +92,20 @@ class Candidates:
         One that has been tried is written down as answered from the record; more than a few of them in a row, and
         others are drawn at random, or gone through.
         """
-        if self._score is not None:
-            return self._best_of(slot, self._study.settings.search.proxy.of)  # type: ignore[union-attr]
-        found = self._found(slot)
+        found = self._beginning(slot)
+        if found is None and self._score is not None:
+            found = self._best_of(slot, self._study.settings.search.proxy.of)  # type: ignore[union-attr]
+        elif found is None:
+            found = self._found(slot)
         return None if found is None else self._add(found)
+
+    def _beginning(self, slot: Slot) -> TrialRecord | None:
+        """Find the first that is new of what a bracket begins with."""
+        for values in self._beginnings(slot):
+            trial = self._within(values, slot)
+            if trial is not None and not self._is_known(self._study.pricer.key(trial.values)):
+                return trial
+        return None
 
     def _best_of(self, slot: Slot, count: int) -> TrialRecord | None:
         assert self._score is not None
@@ -110,15 +120,10 @@ class Candidates:
         if not found:
             return None
         scores = [self._score(trial.values) for trial in found.values()]
-        return self._add(list(found.values())[int(np.argmax(scores))])
+        return list(found.values())[int(np.argmax(scores))]
 
     def _found(self, slot: Slot, *turn: int, others: dict[object, TrialRecord] | None = None) -> TrialRecord | None:
         """Find a candidate that is new."""
-        begin = self._beginnings(slot) if not turn or not turn[0] else iter(())
-        for values in begin:
-            trial = self._within(values, slot)
-            if trial is not None and not self._is_known(self._study.pricer.key(trial.values)):
-                return trial
         known_in_a_row = 0 if others is not None else self._known_in_a_row()
         attempt = 0  # since something was written down: a search that goes on here proposes the same
         while attempt < _ATTEMPTS and known_in_a_row < _ATTEMPTS:
@@ -139,9 +144,12 @@ class Candidates:
         return self._drawn(slot, others or {})
 
     def _beginnings(self, slot: Slot) -> Iterator[Values]:
-        """Give what a bracket begins with: the baseline, and in a ladder the best of the budgets beside this one."""
+        """Give what a bracket begins with: the baseline, and in a ladder the best of the budgets beside this one.
+
+        A rival begins with nothing, as it is to be random.
+        """
         record = self._journal.record
-        if any(trial.place.bracket == slot.bracket for trial in record.counted):
+        if self._study.is_rival or any(trial.place.bracket == slot.bracket for trial in record.counted):
             return
         if self._own is not None and not any(trial.place.step == slot.step for trial in record.counted):
             yield self._own

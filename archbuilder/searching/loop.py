@@ -119,7 +119,8 @@ class SearchLoop:
 
     def _done(self, work: Stretch) -> None:
         accuracies, seconds = tuple(self._accuracies.pop(work.number)), self._seconds.pop(work.number)
-        self._failures.clear()
+        if not work.begun:  # one that goes on says nothing about the candidates that fail
+            self._failures.clear()
         if work.number is None:
             told = keep_baseline(self._journal, self._candidates.baseline, accuracies, seconds)
             self._observe(BaselineEnded(accuracies[-1], seconds))

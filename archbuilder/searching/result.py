@@ -16,7 +16,7 @@ from archbuilder.searching.ladder import Step
 from archbuilder.searching.record import Record, Tally, TrialRecord
 from archbuilder.searching.study import Study
 
-IMAGES = "images"  # what the journal calls the sizes of the splits
+IMAGES, FINGERPRINTS = "images", "fingerprints"  # what the journal calls the sizes of the splits, and which they are
 RIVAL = "versus-random"
 """The folder of the random search that a study is compared with, within its own."""
 PASSES = 3

@@ -1,9 +1,9 @@
 """Whether the finals of two studies can be compared seed by seed."""
 
 from archbuilder.searching.journal import read_journal
-from archbuilder.searching.result import StudyResult
+from archbuilder.searching.result import FINGERPRINTS, StudyResult
 
-_FINGERPRINTS, _TEST = "fingerprints", "test"
+_TEST = "test"  # the part that the finals are measured on
 
 
 def why_not_paired(one: StudyResult, other: StudyResult) -> str | None:
@@ -23,5 +23,5 @@ def why_not_paired(one: StudyResult, other: StudyResult) -> str | None:
 
 
 def _images(result: StudyResult) -> object:
-    kept = read_journal(result.folder).get(_FINGERPRINTS) or {}
+    kept = read_journal(result.folder).get(FINGERPRINTS) or {}
     return kept.get(_TEST)

@@ -16,11 +16,11 @@ from archbuilder.searching.fitting import Fitter
 from archbuilder.searching.journal import Journal, open_journal
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.outputs import write_trials
-from archbuilder.searching.result import IMAGES, RIVAL, StudyResult, best_name, result_of
+from archbuilder.searching.result import FINGERPRINTS, IMAGES, RIVAL, StudyResult, best_name, result_of
 from archbuilder.searching.study import MOST_TRIALS, PYTHON, Study
 from archbuilder.training import CPU, Machine, latency_of
 
-_FINGERPRINTS, _LATENCY = "fingerprints", "latency"
+_LATENCY = "latency"
 
 
 def run_study(
@@ -156,10 +156,10 @@ def _save_best(journal: Journal) -> None:
 def _check_images(study: Study, journal: Journal, fitter: Fitter) -> None:
     """Check that the images are those that the study began with."""
     data = fitter.data
-    now, before = data.fingerprints(), journal.get(_FINGERPRINTS)
+    now, before = data.fingerprints(), journal.get(FINGERPRINTS)
     if before is None:
         journal.put(IMAGES, {"train": len(data.train), "validation": len(data.validation), "test": data.test_images})
-        journal.put(_FINGERPRINTS, now)
+        journal.put(FINGERPRINTS, now)
     elif before != now:
         what = [
             f"the images to {part} were {was} and are {now[part]} now"

@@ -1,8 +1,10 @@
 """The spec scaled uniformly: every width times one multiplier, as far as a budget allows."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.network_spec import NetworkSpec
@@ -16,7 +18,8 @@ def uniformly_scaled(spec: NetworkSpec, limits: Limits) -> NetworkSpec | None:
     """Give the spec with all its widths times the largest multiplier that limits allow; None if none does.
 
     It is what everybody tries first (the width multiplier of MobileNets, Howard et al. 2017, section 3.3), and so what
-    a search has to beat. Each width is rounded to a whole number, at least 1; heads keep theirs.
+    a search has to beat. Each width is rounded to a whole number, at least 1; heads keep theirs. Where widths that are
+    equal would all be rounded up at once and that is too much, as many of them are as fit: the first in the spec first.
 
     Args:
         spec: The network.
@@ -26,16 +29,33 @@ def uniformly_scaled(spec: NetworkSpec, limits: Limits) -> NetworkSpec | None:
     sites = [name for name in spec.sites if name.partition(".")[0] not in heads]
     own = np.array([spec.widths[name] for name in sites])
     multipliers = np.geomspace(1 / max(own.max(), 1), 64, _MULTIPLIERS)
+    # Ascending multipliers: every width grows with them, and so does every cost.
     rows = np.where(own > 0, np.maximum(1, np.round(multipliers[:, None] * own)), 0).astype(np.int64)
+    rows = np.unique(rows, axis=0)
+    last = _last_within(spec, sites, rows, limits)
+    if last is None:
+        return None
+    if last + 1 < len(rows):
+        between = np.repeat(rows[None, last], len(sites) + 1, axis=0)
+        for number in range(len(sites)):
+            between[number + 1 :, number] = rows[last + 1, number]
+        rows, last = between, _last_within(spec, sites, between, limits) or 0
+    return spec.with_widths(dict(zip(sites, map(int, rows[last]), strict=True)))
+
+
+def _last_within(spec: NetworkSpec, sites: Sequence[str], rows: NDArray[np.int64], limits: Limits) -> int | None:
+    """Give the number of the last row that is a network within limits; None if none is."""
     prices = spec.costs(sites).price(rows)
     fits = prices.is_network.copy()
     for name in QUANTITIES:
         if name in limits.by_quantity:
             fits &= getattr(prices, name) <= limits.by_quantity[name].high
-    candidates = [dict(zip(sites, map(int, row), strict=True)) for row in np.unique(rows[fits], axis=0)]
-    candidates.sort(key=lambda widths: sum(widths.values()))  # ascending multipliers: every width grows with them
-    most = len(candidates)
-    if "memory" in limits.by_quantity:
-        high = limits.by_quantity["memory"].high  # memory grows too, so that few have to be planned
-        most = bisect_right(candidates, high, key=lambda widths: memory_of(plan_network(spec.document, widths)))
-    return spec.with_widths(candidates[most - 1]) if most else None
+    numbers = [int(number) for number in np.flatnonzero(fits)]
+    if "memory" in limits.by_quantity:  # found by halving, as every one has to be planned
+        high = limits.by_quantity["memory"].high
+
+        def memory(number: int) -> int:
+            return memory_of(plan_network(spec.document, dict(zip(sites, map(int, rows[number]), strict=True))))
+
+        numbers = numbers[: bisect_right(numbers, high, key=memory)]
+    return numbers[-1] if numbers else None

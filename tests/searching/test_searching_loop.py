@@ -96,6 +96,15 @@ def test_three_failures_alike_in_a_row_end_a_search_which_then_goes_on(tmp_path:
     assert result.tally[Outcome.FAILED] == failures
 
 
+def test_candidates_that_go_on_meanwhile_do_not_hide_that_new_ones_fail(tmp_path: Path) -> None:
+    late = Rater(lambda work: ValueError("no luck") if (work.number or 0) > 2 else None)
+    with pytest.raises(ArchbuilderError, match="3 trials in a row failed alike"):
+        rated(a_study(tmp_path, TEXT.replace("factor: 2", "factor: 2, pruner: halving")), tmp_path, 12, late)
+    numbers = [work.number or 0 for work in late.done]
+    assert any(work.begun for work in late.done[numbers.index(3) :])
+    assert len({number for number in numbers if number > 2}) == 3
+
+
 def test_failures_of_several_kinds_end_nothing(tmp_path: Path) -> None:
     errors = [ValueError("a"), KeyError("b")]
     rater = Rater(lambda work: errors[(work.number or 0) % 2] if (work.number or 0) > 2 else None)
