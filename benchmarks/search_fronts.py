@@ -104,10 +104,10 @@ def until_equal(result: StudyResult) -> float | None:
     assert result.rival is not None
     shares = []
     for step in range(len(result.study.steps)):
-        rival = [trial for trial in result.rival.record.counted if trial.place.step == step and trial.accuracies]
+        rival = result.rival.record.best(step=step)
         if not rival:
             continue
-        best = max(trial.accuracy for trial in rival)
+        best = rival[0].accuracy
         spent = sum(trial.epochs * trial.cost["macs"] for trial in rival)
         reached = _spent_until(result, step, best)
         shares.append(float("inf") if reached is None else reached / spent)

@@ -49,6 +49,17 @@ class Network(nn.Module):
         for name, child in children.items():
             self.add_module(name, child)
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The names of the auxiliary heads, in the order of the output."""
+        return tuple(self._heads)
+
+    def drop_heads(self) -> None:
+        """Take the auxiliary heads off, for good: in either mode logits alone are given."""
+        for head in self._heads:
+            delattr(self, head)
+        self._heads = {}
+
     def forward(self, x: Tensor) -> Any:
         """N x C x H x W -> N x classes; in training with heads, a named tuple of such."""
         if not (self.training and self._heads):

@@ -46,7 +46,7 @@ def try_plan(
     """Plan a network as far as it goes; give the plan, if it can be, and every problem found."""
     expander = Expander(document, widths or {}, trace)
     try:
-        plan = _Planner(document, expander).network()
+        plan = Planner(document, expander).network()
     except (TooLarge, SpecError):  # there is too much of it, or too much is wrong with it
         return None, expander.problems
     problems = list(expander.problems)
@@ -56,8 +56,11 @@ def try_plan(
     return (None if problems else plan), problems
 
 
-class _Planner:
+class Planner:
+    """Plans one network, once; whatever it lays out, its expander is told of."""
+
     def __init__(self, document: SpecDocument, expander: Expander) -> None:
+        """Start with nothing planned."""
         self._document = document
         self._expander = expander
         self._scope = Scope()
@@ -68,6 +71,12 @@ class _Planner:
         self._ops_told = 0  # those that belong to a layer already
 
     def network(self) -> Plan:
+        """Plan all of it.
+
+        Raises:
+            SpecError: Something is wrong with it.
+            TooLarge: There is too much of it.
+        """
         document, header = self._document, self._document.header
         known = Known.NOTHING if "input" in document.guessed else Known.ALL
         flow = Flow(header.input.shape, NETWORK_INPUT, Producer("", None), known)

@@ -8,7 +8,7 @@ from archbuilder.plan.expander import Expander
 from archbuilder.plan.flow import Flow
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import DeclaredInput, Site, TreeNode
-from archbuilder.plan.planner import _Planner
+from archbuilder.plan.planner import Planner
 from archbuilder.plan.recorder import TooLarge
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.widths import Widths
@@ -38,7 +38,7 @@ def survey(document: SpecDocument) -> Survey:
     """Plan a spec to learn what its members are called; every `in:` follows what arrives."""
     expander = _Surveyor(document)
     try:
-        _Planner(document, expander).network()
+        Planner(document, expander).network()
     except (TooLarge, SpecError):  # the problems are noted
         assert expander.problems
     return Survey(expander.names, expander.widths.sites, expander.widths.declared, list(expander.problems))

@@ -19,6 +19,6 @@ def parameters(network: Network, batches: Sequence[Batch] = ()) -> float:
     Returns:
         The count, which is the plan's `parameters`.
     """
-    heads = [network.get_submodule(head) for head in network._heads]
+    heads = [network.get_submodule(head) for head in network.heads]
     counts = [sum(weight.numel() for weight in part.parameters()) for part in (network, *heads)]
     return float(counts[0] - sum(counts[1:]))

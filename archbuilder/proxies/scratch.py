@@ -14,9 +14,7 @@ def scratch_copy(network: Network) -> Network:
     more, before a proxy makes it double precision. In either mode it gives logits alone, N x classes.
     """
     copy = deepcopy(network)
-    for head in copy._heads:
-        delattr(copy, head)
-    copy._heads = {}
+    copy.drop_heads()
     copy.eval()
     copy.requires_grad_(True)
     return copy

@@ -80,6 +80,7 @@ class Candidates:
         is_last = trial.stretches[stretch] is trial.stretches[-1]
         has_failed = is_last and trial.outcome is Outcome.FAILED
         self._proposers[trial.place.step].learn(
+            trial.number,
             trial.values,
             () if has_failed else trial.accuracies[: trial.stretches[stretch].epochs],
             is_complete=is_last and trial.outcome in {Outcome.FINISHED, Outcome.BASELINE},

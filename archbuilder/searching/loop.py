@@ -69,7 +69,7 @@ class SearchLoop:
             return Stretch(None, None, 0, self._epochs, keeps=False)
         record = self._journal.record
         is_over = self.is_exhausted or len(record.counted) >= trials
-        is_over = is_over or (image_macs is not None and record.image_macs() >= image_macs)
+        is_over = is_over or (image_macs is not None and record.image_macs() + self._under_way() >= image_macs)
         for work in self._halving.work(record, {number for number in busy if number is not None}, is_over=is_over):
             trial = record.trials[work.number]
             if work.epochs is not None:
@@ -83,6 +83,16 @@ class SearchLoop:
             self._observe(SpaceExhausted())
             return self._next(trials, image_macs)
         return self._stretch(found, self._halving.bracket(found.place.bracket).rungs[0])
+
+    def _under_way(self) -> int:
+        """Add up the multiply-adds of one image over the epochs that are being trained."""
+        stretches = [work for work in self._crew.busy if isinstance(work, Stretch)]
+        trials = self._journal.record.trials
+        return sum(
+            (work.until - work.begun) * trials[work.number].cost["macs"]
+            for work in stretches
+            if work.number is not None
+        )
 
     def _stretch(self, trial: TrialRecord, until: int) -> Stretch:
         donor = trial.place.donor

@@ -71,6 +71,10 @@ def _distribution(knob: Knob) -> BaseDistribution:
     return CategoricalDistribution(values)
 
 
+def _empty() -> optuna.Study:
+    return optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
+
+
 class Proposer:
     """Asks a sampler for candidates.
 
@@ -93,29 +97,40 @@ class Proposer:
         self._seed, self._blind = seed, blind
         self._replay = Replay()
         self._open = {name: ways for name, ways in sorted(self._distributions.items()) if not ways.single()}
-        self._study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
+        self._learned: dict[int, FrozenTrial] = {}
+        self._study = _empty()
 
     def learn(
-        self, values: Values, accuracies: tuple[float, ...], *, is_complete: bool, attributes: Mapping[str, Any] | None
+        self,
+        number: int,
+        values: Values,
+        accuracies: tuple[float, ...],
+        *,
+        is_complete: bool,
+        attributes: Mapping[str, Any] | None,
     ) -> None:
-        """Take in how a candidate did.
+        """Take in how a candidate did, in place of what was known of it: one that goes on is no second candidate.
 
         Args:
+            number: Tells it from the others.
             values: The candidate.
             accuracies: After each epoch; empty if it failed.
             is_complete: Whether it was trained to the end.
             attributes: What `propose` gave with it.
         """
-        self._study.add_trial(
-            create_trial(
-                state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
-                value=accuracies[-1] if is_complete else None,
-                params=dict(values),
-                distributions=self._distributions,
-                system_attrs=dict(attributes or {}),
-                intermediate_values=dict(enumerate(accuracies, start=1)),
-            )
+        trial = create_trial(
+            state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
+            value=accuracies[-1] if is_complete else None,
+            params=dict(values),
+            distributions=self._distributions,
+            system_attrs=dict(attributes or {}),
+            intermediate_values=dict(enumerate(accuracies, start=1)),
         )
+        if self._learned.pop(number, None) is not None:  # a study can be added to, not taken from
+            self._study = _empty()
+            self._study.add_trials(self._learned.values())
+        self._learned[number] = trial
+        self._study.add_trial(trial)
 
     def propose(self, *turn: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Propose a candidate; give it and what the sampler is to be told again with its result.

@@ -89,7 +89,7 @@ class _Moves:
             grid = np.geomspace(low, high, _FACTORS)
             grids.append(grid)
             priced = self._variant.price(self._at(grid), self._limits)
-            if priced.within(self._limits).any():
+            if self._targets and priced.within(self._limits).any():
                 break
             fits = np.flatnonzero(priced.below(self._limits))
             if not len(fits) or fits[-1] + 1 == _FACTORS:
