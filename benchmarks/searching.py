@@ -18,11 +18,13 @@ from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.crew import OwnProcess
 from archbuilder.searching.events import ignore
 from archbuilder.searching.fitting import Tell
-from archbuilder.searching.journal import Journal, open_journal, quiet_optuna
+from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
+from archbuilder.searching.opening import open_journal, quiet_optuna
 from archbuilder.searching.proposals import distributions
+from archbuilder.searching.reading import read_study
 from archbuilder.searching.record import Outcome, Stretch, TrialRecord
-from archbuilder.searching.study import Study, read_study
+from archbuilder.searching.study import Study
 from archbuilder.searching.work import EpochDone, Work, WorkDone
 
 STUDY = """\
@@ -62,7 +64,7 @@ def measure_overhead(before: int = 1000, trials: int = 40) -> Overhead:
         with open_journal(study, Path(folder) / "ours") as journal:
             _fill(journal, before)
             doer = _Alternating(bare, study)
-            loop = SearchLoop(study, journal, OwnProcess(doer, None), Candidates(study, journal), ignore)
+            loop = SearchLoop(journal, OwnProcess(doer, None), Candidates(journal), ignore)
             doer.left = time.perf_counter()
             loop.run(before + trials)
     own = doer.own[1:]  # the first one waits for what is made once

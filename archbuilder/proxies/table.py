@@ -16,6 +16,9 @@ PROXIES: Mapping[str, Proxy] = MappingProxyType(
 )
 """The proxies by name."""
 
+BATCHES: Mapping[str, int] = MappingProxyType({"parameters": 0, "naswot": 1, "synflow": 1, "zico": 2})
+"""How many batches each reads."""
+
 
 def score(name: str, network: Network, batches: Sequence[Batch]) -> float:
     """Score a network without training it; the network and the random state come back as they were.

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from archbuilder.costs.breakdown import Row
 from archbuilder.costs.options import By
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, short
 
 _BAR = 24  # cells of a bar that is the whole network
@@ -51,7 +51,7 @@ def print_breakdown(screen: Console, plan: Plan, by: By, rows: list[Row]) -> Non
         screen.width = max(screen.width, _width(columns) + _GAP + _BAR)
     while _width(columns) > screen.width and (spare := [one for one in columns if one.spared is not None]):
         columns.remove(min(spare, key=lambda one: one.spared or 0))
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    table = bare_table(gap=_GAP)
     for column in columns:
         # Names alone may break: of what is not to break, all columns of a table that is too wide would be cut.
         name = column is columns[0]

@@ -103,17 +103,18 @@ def front_chart(result: StudyResult) -> Figure:
     series = [
         (points.rival, "rival", "^", "random search of the same cost", "--"),
         (points.scaled, "scaled", "s", "baseline, and scaled uniformly", "-"),
-        (points.found, "found", "o", "found: best of each budget" if len(points.found) > 1 else "found: the best", "-"),
+        (points.found, "found", "o", "found: best of each budget" if len(points.found) > 1 else "found: the best", ""),
     ]
+    draw(points.front, color=COLOURS["found"], linewidth=1.6)
     for dots, name, marker, label, line in series:
-        colour = COLOURS[name]
-        axes.errorbar(
-            [dot.cost / size for dot in dots],
-            [scale * dot.value for dot in dots],
-            [scale * dot.deviation for dot in dots],
-            color=colour, marker=marker, markersize=7, linewidth=1.6, linestyle=line, capsize=3, elinewidth=1.1,
-            label=f"{label} (test)",
-        ) if dots else None  # fmt: skip
+        if dots:
+            axes.errorbar(
+                [dot.cost / size for dot in dots],
+                [scale * dot.value for dot in dots],
+                [scale * dot.deviation for dot in dots],
+                color=COLOURS[name], marker=marker, markersize=7, linewidth=1.6, linestyle=line, capsize=3,
+                elinewidth=1.1, label=f"{label} (test)",
+            )  # fmt: skip
     if points.others:
         style: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 6, "markerfacecolor": "none"}
         draw(points.others, **style, color=COLOURS["found"], label="other finalists (test)")

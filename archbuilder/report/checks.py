@@ -9,6 +9,7 @@ from rich.text import Text
 
 from archbuilder.crosscheck.check import CrossCheck
 from archbuilder.crosscheck.fvcore_count import Difference
+from archbuilder.report.bare_table import bare_table
 
 _SHOWN = 20  # differences of a counter that are listed; the rest are counted
 
@@ -67,7 +68,7 @@ def operators_text(times: Mapping[str, int]) -> str:
 
 
 def _table(first: str, *left: str, **others: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table()
     for column, justify in (*((name, first) for name in left), *others.items()):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     return table

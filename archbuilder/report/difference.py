@@ -9,6 +9,7 @@ from rich.text import Text
 from archbuilder.plan.difference import LayerDifference
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import shape_text
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import relative, short
 
 
@@ -16,7 +17,7 @@ def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> 
     """Show what changed by layer: widths, shapes, parameters, MACs; and the totals."""
     if not rows:
         return Text("no layer differs")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table()
     table.add_column("layer", no_wrap=True)
     table.add_column("widths")
     table.add_column("output", no_wrap=True)

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.report.bare_table import bare_table
 from archbuilder.runs import Measured
 from archbuilder.training import Evaluation
 
@@ -35,7 +36,7 @@ def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
     if len(names) > _MOST_CLASSES:
         known = [index for index in shown if not math.isnan(shares[index])]
         shown = sorted(known, key=lambda index: shares[index])[:_MOST_PAIRS]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table()
     table.add_column("class" if len(shown) == len(names) else "worst classes", no_wrap=True)
     for column in ("images", "accuracy"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -57,7 +58,7 @@ def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
     width = max(map(len, (_CORNER, *labels))) + sum(1 + max(map(len, column)) for column in columns)
     if len(names) > _MOST_CLASSES or width > _MOST_COLUMNS:
         return _frequent_mistakes(found, names)
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table = bare_table(gap=1)
     table.add_column(_CORNER, no_wrap=True)
     for index in range(len(names)):
         table.add_column(str(index), justify="right", no_wrap=True)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
-from archbuilder.report.verdicts import front_quantity
 from archbuilder.searching import Outcome, Row, StudyResult
 
 
@@ -32,6 +31,7 @@ class FrontPoints:
     Attributes:
         quantity: Which cost.
         found: What the search found of each budget, on test images.
+        front: Those of them that no other one equals for less, or beats for no more.
         others: The other finalists, on test images.
         scaled: The baseline and what it was scaled to, on test images.
         rival: What random search found of each budget, on test images.
@@ -42,6 +42,7 @@ class FrontPoints:
 
     quantity: str
     found: tuple[Dot, ...]
+    front: tuple[Dot, ...]
     others: tuple[Dot, ...]
     scaled: tuple[Dot, ...]
     rival: tuple[Dot, ...]
@@ -91,7 +92,7 @@ def _low(values: Sequence[float], seen: Sequence[float]) -> float:
 
 def front_points(result: StudyResult) -> FrontPoints:
     """Give the points of a study."""
-    quantity = front_quantity(result)
+    quantity = result.study.quantity
     champions = list(result.champions().values())
     others = [row for row in result.rows if row.finalist.number is not None and row not in champions]
     scaled = [row for row in result.rows if row.finalist.number is None]
@@ -100,6 +101,7 @@ def front_points(result: StudyResult) -> FrontPoints:
     return FrontPoints(
         quantity,
         _tested(champions, quantity),
+        _tested(result.front(), quantity),
         _tested(others, quantity),
         _tested(scaled, quantity),
         _tested(rival, quantity),

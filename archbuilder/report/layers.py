@@ -6,6 +6,7 @@ from rich.text import Text
 
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import Primitive, shape_text
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, short
 
 _BAR = 24  # cells of a bar that is the whole network
@@ -19,7 +20,7 @@ def heading(plan: Plan, source: str) -> Text:
 
 def layer_table(plan: Plan) -> Table:
     """List the layers with their output shape, parameters, MACs and share of the MACs."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table()
     table.add_column("layer", no_wrap=True)
     table.add_column("type", no_wrap=True)
     table.add_column("output", justify="right", no_wrap=True)

@@ -11,6 +11,7 @@ from archbuilder.costs.options import Dtype, Optimiser
 from archbuilder.costs.traffic import traffic
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural, short
 
 
@@ -69,7 +70,7 @@ def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
 
 def memory_report(data: dict[str, Any]) -> RenderableType:
     """Show what `memory_as_data` gives: a row a layer, then the totals with their conventions."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table()
     table.add_column("layer", no_wrap=True)
     for column in ("output", "allocated", "live at most", "moved", "FLOPs/byte"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -11,6 +11,7 @@ from archbuilder.searching import (
     BaselineEnded,
     Event,
     FinalEnded,
+    FinalFailed,
     FinalsBegun,
     Outcome,
     RivalBegun,
@@ -21,10 +22,10 @@ from archbuilder.searching import (
     TrialRecord,
 )
 from archbuilder.searching.budget import WORDS, Cost, Limit
+from archbuilder.searching.candidates import DRAWS
 from archbuilder.searching.study import Study
 
 _BAR = 24  # cells of a bar that is all trials
-EXHAUSTED = "every candidate of the space that is within the budget has been tried"
 
 
 class SearchView(View):
@@ -55,17 +56,19 @@ class LineView(SearchView):
                 self._opened(event)
             case BaselineEnded():
                 self._print(f"baseline  val {score_text(event.accuracy)}  {event.seconds:.1f} s")
-            case TrialEnded() if event.trial.outcome is not Outcome.FROM_RECORD:
+            case TrialEnded():
                 assert self.standing.opened is not None
-                of = f"/{self.standing.trials}" if self.standing.trials < 1_000_000 else ""
+                of = "" if self.standing.trials is None else f"/{self.standing.trials}"
                 step = self.standing.opened.study.steps[event.trial.place.step].name
                 self._print(f"{event.counted}{of}  {f'{step:>5}  ' if step else ''}{trial_line(event.trial)}")
             case SpaceExhausted():
-                self._print(EXHAUSTED)
+                self._print(exhausted_text(event.study, event.step))
             case FinalsBegun():
                 self._print(f"finals: {plural(event.trainings - event.done, 'training')} with seeds that chose nothing")
             case FinalEnded():
                 self._print(f"{event.name}  seed {event.seed}  val {event.accuracy:.3f}")
+            case FinalFailed():
+                self._print(f"{event.name}  seed {event.seed}  failed: {event.reason.splitlines()[0]}")
             case RivalBegun():
                 self._print("random search of the same training cost")
 
@@ -73,8 +76,9 @@ class LineView(SearchView):
         if not self.standing.is_rival:
             self.console.print(study_heading(event))
         if event.tally.counted:
-            word = "going on after" if event.tally.counted < event.trials else "complete:"
-            self._print(f"{word} {plural(event.tally.counted, 'trial')} of {event.trials}")
+            done, of = plural(event.tally.counted, "trial"), "" if event.trials is None else f" of {event.trials}"
+            is_complete = event.trials is not None and event.tally.counted >= event.trials
+            self._print(f"{'complete:' if is_complete else 'going on after'} {done}{of}")
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False)
@@ -106,6 +110,15 @@ def search_view(console: Console, *, quiet: bool = False) -> SearchView:
     if quiet:
         return SearchView(console)
     return LiveView(console) if console.is_terminal else LineView(console)
+
+
+def exhausted_text(study: Study, step: int) -> str:
+    """Say that no further candidate was found within a budget, and how thoroughly that was looked for."""
+    name = study.steps[step].name
+    about = f"{name}: " if name else ""
+    if study.space.is_enumerated:
+        return f"{about}every candidate of the space that can be moved onto the budget has been tried"
+    return f"{about}no further candidate was found: {DRAWS} drawn at random are known, or cannot reach the budget"
 
 
 def study_heading(opened: StudyOpened) -> Text:
@@ -178,7 +191,7 @@ def standing_panel(standing: Standing) -> RenderableType:
     done, whole = standing.finals or (standing.tally.counted, standing.trials)
     name = "finals" if standing.finals else "random" if standing.is_rival else "trials"
     bar = Text(f" {name}   ")
-    if whole < 1_000_000:
+    if whole is not None:
         full = min(_BAR, _BAR * done // whole)
         bar.append("█" * full, "cyan").append("░" * (_BAR - full), "dim").append(f"  {done}/{whole}")
         left = standing.seconds_left()

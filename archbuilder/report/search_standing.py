@@ -7,6 +7,7 @@ from archbuilder.searching import (
     EpochEnded,
     Event,
     FinalEnded,
+    FinalFailed,
     FinalsBegun,
     Outcome,
     RivalBegun,
@@ -64,7 +65,7 @@ class Standing:
             case FinalsBegun():
                 self.finals = (event.done, event.trainings)
                 self._begin(event.done)
-            case FinalEnded():
+            case FinalEnded() | FinalFailed():
                 assert self.finals is not None
                 self.finals = (self.finals[0] + 1, self.finals[1])
                 self.running.pop(f"{event.name}, seed {event.seed}", None)
@@ -72,14 +73,14 @@ class Standing:
                 self.is_rival = True
 
     @property
-    def trials(self) -> int:
-        """How many trials are to be counted in all."""
-        return self.opened.trials if self.opened else 0
+    def trials(self) -> int | None:
+        """How many trials are to be counted in all; None where that is not known."""
+        return self.opened.trials if self.opened else None
 
     def seconds_left(self) -> float | None:
         """Guess from what was done in this session how long the rest of it takes; None before there is anything."""
         done, whole = self.finals or (self.tally.counted, self.trials)
-        if done <= self._done_before:
+        if whole is None or done <= self._done_before:
             return None
         return (time.monotonic() - self._started) / (done - self._done_before) * max(0, whole - done)
 

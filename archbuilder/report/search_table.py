@@ -4,12 +4,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, plural, short
-from archbuilder.report.search import EXHAUSTED, score_text, tally_line
+from archbuilder.report.search import exhausted_text, score_text, tally_line
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, verdicts
-from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
+from archbuilder.searching import Outcome, Row, StudyResult
 from archbuilder.searching.budget import Cost
-from archbuilder.searching.candidates import wider_and_narrower
 
 _SHOWN = 5  # trials, where there are no finals
 
@@ -17,8 +17,7 @@ _SHOWN = 5  # trials, where there are no finals
 def result_table(result: StudyResult) -> RenderableType:
     """Draw the final table and what to make of it."""
     notes = [_counts(result)]
-    if result.is_exhausted:
-        notes.append(EXHAUSTED)
+    notes += [exhausted_text(result.study, step) for step in result.exhausted]
     sites = plural(len(result.study.space.sites), "searched site")
     notes.append(f"widths: how many of {sites} are wider (+) and narrower (-) than the baseline's")
     table = finals_table(result) if result.rows else trials_table(result)
@@ -56,14 +55,12 @@ def finals_table(result: StudyResult) -> Table:
     table = _table("network")
     for column in ("val", "test", "sd"):
         table.add_column(column, justify="right", no_wrap=True)
-    rivals = [] if result.rival is None else [(f"random {row.finalist.name}", row) for row in result.rival.rows]
+    rivals = [] if result.rival is None else [row for row in result.rival.rows if row.finalist.number is not None]
     rows = [(row.finalist.name, row) for row in result.rows]
-    for name, row in [*rows, *rivals]:
-        if row.finalist.number is None and name.startswith("random"):
-            continue
-        table.add_row(
-            *_costs(name, row.finalist.cost, result, row.finalist.wider, row.finalist.narrower), *_tested(row)
-        )
+    for name, row in [*rows, *((f"random {row.finalist.name}", row) for row in rivals)]:
+        who = row.finalist
+        widths = "—" if who.number is None else f"+{who.wider} -{who.narrower}"
+        table.add_row(*_costs(name, widths, who.cost, result), *_tested(row))
     return table
 
 
@@ -72,28 +69,23 @@ def trials_table(result: StudyResult) -> Table:
     table = _table("trial")
     table.add_column("val", justify="right", no_wrap=True)
     baseline = result.baseline
-    table.add_row(*_costs("baseline", baseline.cost, result, None, None), score_text(baseline.accuracy))
+    table.add_row(*_costs("baseline", "—", baseline.cost, result), score_text(baseline.accuracy))
     for trial in result.best(_SHOWN):
-        table.add_row(*_trial(result, trial), score_text(trial.accuracy))
+        wider, narrower = result.study.wider_and_narrower(trial.values)
+        costs = _costs(f"#{trial.number}", f"+{wider} -{narrower}", trial.cost, result)
+        table.add_row(*costs, score_text(trial.accuracy))
     return table
 
 
 def _table(first: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(first, no_wrap=True)
+    table = bare_table(first)
     # Narrow enough for a terminal of 80 columns.
     for column in ("widths", "MACs", "of base", "parameters"):
         table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
-def _trial(result: StudyResult, trial: TrialRecord) -> tuple[str, ...]:
-    return _costs(f"#{trial.number}", trial.cost, result, *wider_and_narrower(result.study, trial.values))
-
-
-def _costs(name: str, cost: Cost, result: StudyResult, wider: int | None, narrower: int | None) -> tuple[str, ...]:
-    is_counted = wider is not None and (name.startswith("#") or "trial" in name)
-    widths = f"+{wider} -{narrower}" if is_counted else "—"
+def _costs(name: str, widths: str, cost: Cost, result: StudyResult) -> tuple[str, ...]:
     macs = cost["macs"]
     return (name, widths, short(macs), percent(macs, result.baseline.cost["macs"]), f"{cost['parameters']:,}")
 

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural
 from archbuilder.report.search import amount, candidates_text, sites_texts
 from archbuilder.searching.budget import WORDS, Cost
@@ -56,7 +57,7 @@ def _knob_as_data(study: Study, knob: Knob) -> dict[str, Any]:
 
 
 def _knobs(found: Survey) -> Table:
-    table = _table("site")
+    table = bare_table("site")
     table.add_column("baseline", justify="right", no_wrap=True)
     table.add_column("values", no_wrap=True)
     study = found.study
@@ -71,7 +72,7 @@ def _knobs(found: Survey) -> Table:
 
 
 def _costs(found: Survey) -> Table:
-    table = _table("")
+    table = bare_table("")
     steps = [inside.step for inside in found.inside]
     columns = [step.name or "budget" for step in steps]
     for column in ("smallest", "baseline", "largest", *columns):
@@ -101,9 +102,3 @@ def _share(found: Survey, inside: Inside) -> str:
     lost = found.priced - found.networks
     text += f"; {100 * lost / found.priced:.1f} % are no networks" if lost else ""
     return f"{text}; moved onto it: {100 * inside.reached:.0f} %"
-
-
-def _table(first: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(first, no_wrap=True)
-    return table

@@ -4,12 +4,13 @@ from rich.table import Table
 
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.primitives import shape_text
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import short
 
 
 def spec_table(specs: list[NetworkSpec]) -> Table:
     """List specs, the cheapest first, with their input, classes, parameters and MACs."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table()
     table.add_column("spec", no_wrap=True, min_width=max(len(spec.name) for spec in specs))
     for column in ("input", "classes", "parameters", "MACs"):
         table.add_column(column, justify="right", no_wrap=True, min_width=len(column))

@@ -8,19 +8,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural, short
 from archbuilder.report.study_tables import PageTable, final_table, outcome_text
-from archbuilder.report.terminal_charts import front_plot, history_plot
-from archbuilder.report.verdicts import accuracy_text, difference_text, front_quantity, score_text, share_text, verdicts
+from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
+from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text, share_text, verdicts
 from archbuilder.searching import Row, StudyResult
 from archbuilder.searching.front import hypervolume
+from archbuilder.searching.importance import importance
 from archbuilder.searching.kept import Damaged, KeptStudy
 from archbuilder.searching.rivalry import why_not_paired
 
 
 def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
     """List studies; those that cannot be read stand below with what is wrong."""
-    table = _table("study", "spec")
+    table = bare_table("study", "spec")
     for column in ("trials", "best val", "MACs"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
@@ -82,6 +84,9 @@ def study_report(result: StudyResult, state: str) -> RenderableType:
     if table.note:
         parts.append(Text(table.note, "dim"))
     parts += [Text(), front_plot(result), Text(), history_plot(result)]
+    judged = importance(result)
+    if judged is not None:
+        parts += [Text(), importance_plot(judged)]
     return Group(*parts)
 
 
@@ -96,8 +101,10 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         "budgets": [{"name": step.name, **step.limits.described()} for step in result.study.steps],
         "images": result.images,
         "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline.accuracy},
+        "exhausted": [result.study.steps[number].name or "budget" for number in result.exhausted],
         "verdicts": verdicts(result),
         "finals": [_row_as_data(row) for row in result.rows],
+        "front": [row.finalist.name for row in result.front()],
         "random_search": None if result.rival is None else [_row_as_data(row) for row in result.rival.rows],
         "best": {
             result.study.steps[number].name or "best": str(path) for number, path in sorted(result.best_specs.items())
@@ -127,12 +134,13 @@ def _row_as_data(row: Row) -> dict[str, Any]:
         "seeds": list(row.seeds),
         "validation": list(row.validation),
         "test": list(row.test),
+        "failures": list(row.failures),
     }
 
 
 def comparison_report(results: Sequence[StudyResult]) -> RenderableType:
     """Show studies side by side: the best of each, and how far the others are from the first."""
-    table = _table("study", "network")
+    table = bare_table("study", "network")
     for column in ("MACs", "parameters", "search", "test"):
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
@@ -145,7 +153,7 @@ def comparison_report(results: Sequence[StudyResult]) -> RenderableType:
 
 def _lines(result: StudyResult) -> list[tuple[str, ...]]:
     own = result.row("baseline")
-    seen = score_text(result, result.baseline.accuracy)
+    seen = seen_text(result, result.baseline.accuracy)
     lines = [_line("baseline", result.baseline.cost, seen, own)]
     champions = result.champions()
     for number, step in enumerate(result.study.steps):
@@ -154,10 +162,10 @@ def _lines(result: StudyResult) -> list[tuple[str, ...]]:
         best = result.best(1, number)
         if row is not None:
             accuracy = row.finalist.search_accuracy
-            value = "—" if accuracy is None else score_text(result, accuracy)
+            value = "—" if accuracy is None else seen_text(result, accuracy)
             lines.append(_line(f"{row.finalist.name}{about}", row.finalist.cost, value, row))
         elif best:
-            name, value = f"#{best[0].number}{about}", score_text(result, best[0].accuracy)
+            name, value = f"#{best[0].number}{about}", seen_text(result, best[0].accuracy)
             lines.append(_line(name, best[0].cost, value, None))
     return lines
 
@@ -185,7 +193,7 @@ def _paired(first: StudyResult, other: StudyResult) -> list[str]:
 def _areas(results: Sequence[StudyResult]) -> list[str]:
     """Give what each ladder's front has below it, by the same reference."""
     ladders = [result for result in results if len(result.study.steps) > 1]
-    quantities = {front_quantity(result) for result in ladders}
+    quantities = {result.study.quantity for result in ladders}
     if not ladders or len(quantities) > 1:
         return ["The ladders bound different quantities: their fronts are not compared."] if ladders else []
     (quantity,) = quantities
@@ -201,7 +209,7 @@ def _areas(results: Sequence[StudyResult]) -> list[str]:
 
 
 def _rich(page: PageTable) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table()
     # Narrow enough for a terminal of 80 columns: the share of the parameters is left to the page.
     shown = [number for number in range(len(page.heads)) if page.heads[number - 1 : number] != ("parameters",)]
     words = {"of baseline": "of base"}
@@ -210,11 +218,4 @@ def _rich(page: PageTable) -> Table:
         table.add_column(words.get(head, head), justify="right" if number else "left", no_wrap=True)
     for row in page.rows:
         table.add_row(*(row.cells[number] for number in shown), style="bold" if row.is_best else None)
-    return table
-
-
-def _table(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for head in heads:
-        table.add_column(head, no_wrap=True)
     return table

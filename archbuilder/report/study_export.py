@@ -1,13 +1,11 @@
 """A study's results in a folder of their own, to be given away."""
 
-from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.report.study_page import page_files
 from archbuilder.searching import StudyResult
-from archbuilder.searching.outputs import TRIALS, write_trials
+from archbuilder.searching.outputs import TRIALS, trials_text
 from archbuilder.spec.writing import write_bytes
 
 
@@ -25,7 +23,10 @@ def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> l
     Raises:
         ArchbuilderError: A file is there and differs, or cannot be written; nothing is written in the first case.
     """
-    files = {TRIALS: _trials(result), **{name: text.encode() for name, text in page_files(result).items()}}
+    files = {
+        TRIALS: trials_text(result.study, result.record).encode(),
+        **{name: text.encode() for name, text in page_files(result).items()},
+    }
     try:
         files |= {path.name: path.read_bytes() for path in result.best_specs.values()}
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,10 +44,3 @@ def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> l
 
 def _differs(path: Path, data: bytes) -> bool:
     return path.exists() and (not path.is_file() or path.read_bytes() != data)
-
-
-def _trials(result: StudyResult) -> bytes:
-    """Give the table of trials as it is now: that of the folder may be older."""
-    with TemporaryDirectory(prefix="archbuilder-") as place:
-        write_trials(replace(result, folder=Path(place)))
-        return (Path(place) / TRIALS).read_bytes()

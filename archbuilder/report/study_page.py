@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from archbuilder.report.numbers import plural, short
+from archbuilder.report.search import exhausted_text
 from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
@@ -132,7 +133,7 @@ def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
 
 
 def _progress(result: StudyResult) -> str:
-    tally, wanted = result.tally, result.study.settings.search.trials
+    tally, wanted = result.tally, 0 if result.study.is_rival else result.study.settings.search.trials
     words = {Outcome.FINISHED: "trained to the end", Outcome.PRUNED: "cut short", Outcome.FAILED: "failed"}
     if not result.study.settings.objective.is_trained_for:
         words[Outcome.FINISHED] = "rated"
@@ -142,13 +143,18 @@ def _progress(result: StudyResult) -> str:
     done = (
         f"{tally.counted:,} of {plural(wanted, 'trial')}" if tally.counted < wanted else plural(tally.counted, "trial")
     )
-    return f"{done}: {', '.join(parts)}." if parts else f"{done}."
+    said = f"{done}: {', '.join(parts)}." if parts else f"{done}."
+    return " ".join([said, *(f"{exhausted_text(result.study, step)}." for step in result.exhausted)])
 
 
 def _facts(result: StudyResult) -> list[tuple[str, str]]:
     study, settings = result.study, result.study.settings
     budgets = [f"{step.name}: {step.limits.text()}" if step.name else step.limits.text() for step in study.steps]
-    train = {key: value for key, value in settings.train.model_dump(mode="json").items() if value not in (None, False)}
+    train = {
+        key: value
+        for key, value in settings.train.model_dump(mode="json").items()
+        if value is not None and value is not False
+    }
     search, finals, images = settings.search, settings.finals, result.images
     candidates = study.space.candidates
     many = f"{candidates:,}" if candidates < 10**9 else f"about 10^{len(str(candidates)) - 1}"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from archbuilder.report.numbers import percent, plural, short
-from archbuilder.report.verdicts import accuracy_text, difference_text, front_quantity, score_text
+from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text
 from archbuilder.searching import Row, Study, StudyResult, TrialRecord
 from archbuilder.searching.budget import WORDS, Cost
-from archbuilder.searching.knobs import Value
+from archbuilder.searching.knobs import Value, WidthKnob
 
 _BEST, _TRIALS = 5, 500
 
@@ -75,7 +75,7 @@ def _final(
     text = "" if compared is None else f"{'≈ ' if is_noise else ''}{difference_text(compared)}"
     cells = (
         *_costs(result, name or row.finalist.name, row.finalist.cost),
-        "—" if seen is None else score_text(result, seen),
+        "—" if seen is None else seen_text(result, seen),
         accuracy_text(row),
         text,
     )
@@ -83,13 +83,13 @@ def _final(
 
 
 def _best_table(result: StudyResult) -> PageTable:
-    own = score_text(result, result.baseline.accuracy)
+    own = seen_text(result, result.baseline.accuracy)
     rows = [PageRow((*_costs(result, "baseline", result.baseline.cost), own))]
     for step in range(len(result.study.steps)):
         best = result.best(_BEST, step)
         rows += [
             PageRow(
-                (*_costs(result, f"#{trial.number}", trial.cost), score_text(result, trial.accuracy)), trial is best[0]
+                (*_costs(result, f"#{trial.number}", trial.cost), seen_text(result, trial.accuracy)), trial is best[0]
             )
             for trial in best
         ]
@@ -103,13 +103,13 @@ def _best_table(result: StudyResult) -> PageTable:
 
 
 def _cost_heads(result: StudyResult) -> tuple[str, ...]:
-    quantity = front_quantity(result)
+    quantity = result.study.quantity
     extra = () if quantity in {"macs", "parameters"} else (WORDS[quantity],)
     return ("network", *extra, "MACs", "of baseline", "parameters", "of baseline")
 
 
 def _costs(result: StudyResult, name: str, cost: Cost) -> tuple[str, ...]:
-    own, quantity = result.baseline.cost, front_quantity(result)
+    own, quantity = result.baseline.cost, result.study.quantity
     extra = () if quantity in {"macs", "parameters"} else (short(cost[quantity]) if quantity in cost else "—",)
     parts = [
         (short(cost[key]) if key == "macs" else f"{cost[key]:,}", percent(cost[key], own[key]))
@@ -135,7 +135,7 @@ def space_table(result: StudyResult) -> PageTable:
     described = study.space.describe()
     rows = []
     for knob in study.space.knobs:
-        parts = knob.sites if hasattr(knob, "sites") else knob.paths
+        parts = knob.sites if isinstance(knob, WidthKnob) else knob.paths
         for number, part in enumerate(parts):
             values = described[knob.name] if number == 0 else "with the one above"
             mine = str(own[part]) if part in own else str(study.spec.value(part))
@@ -170,7 +170,7 @@ def _trial(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[st
         short(trial.cost["macs"]),
         f"{trial.cost['parameters']:,}",
         str(len(trial.accuracies)),
-        score_text(result, trial.accuracy) if trial.accuracies else "—",
+        seen_text(result, trial.accuracy) if trial.accuracies else "—",
         f"{trial.seconds:.1f}",
         outcome_text(trial),
     )

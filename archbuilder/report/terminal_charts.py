@@ -7,12 +7,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from archbuilder.report.front_points import Dot, bounds, front_points
-from archbuilder.report.numbers import short
+from archbuilder.report.numbers import plural, short
 from archbuilder.searching import StudyResult
 from archbuilder.searching.budget import WORDS
 from archbuilder.searching.history import history, is_in_macs, last_spent
+from archbuilder.searching.importance import Importance
 
 _WIDTH, _HEIGHT, _MARGIN = 68, 14, 9  # cells of the plane, and of what stands left of it: 78 in all
+_BARS = 12
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,22 @@ def history_plot(result: StudyResult) -> RenderableType:
                 plane.line(_Mark(letter, style, name), [*own, (last_spent(source), own[-1][1])])
     unit = "training computation, MACs" if is_in_macs(result) else "candidates rated"
     return plane.drawn((_what(result, "validation accuracy"), unit), (*_values(result, up), "0", short(end)))
+
+
+def importance_plot(judged: Importance) -> RenderableType:
+    """Draw which sites the accuracy follows, as bars in 78 columns."""
+    shown = list(judged.shares.items())[:_BARS]
+    width = min(max(len(name) for name, _ in shown), _WIDTH // 2)
+    most = max(share for _, share in shown)
+    lines = [Text(f"share of what the sites explain one by one, over {plural(judged.trials, 'trial')}", "bold")]
+    for name, share in shown:
+        cut = name if len(name) <= width else f"{name[: width - 1]}…"
+        room = _WIDTH + _MARGIN - width - 8
+        line = Text(f"{cut:>{width}} ")
+        line.append("█" * max(1, round(room * share / most)), "blue").append(f" {100 * share:.0f} %")
+        lines.append(line)
+    left = len(judged.shares) - len(shown)
+    return Group(*lines, *([Text(f"{'':{width}} the other {left} have less", "dim")] if left else []))
 
 
 def _what(result: StudyResult, accuracy: str) -> str:

@@ -4,6 +4,8 @@ from archbuilder.report.numbers import percent, plural
 from archbuilder.searching import Difference, Outcome, Row, StudyResult
 from archbuilder.searching.budget import WORDS, Cost
 
+_RANDOM = "what random search of the same cost found"
+
 
 def verdicts(result: StudyResult) -> list[str]:
     """Say how far what was found is from the baseline, the spec scaled uniformly, and random search.
@@ -22,9 +24,19 @@ def verdicts(result: StudyResult) -> list[str]:
         sentences += _of_step(result, step)
     if any(len(row.test) == 1 for row in champions.values()):
         sentences.append("One seed says nothing of how much luck there is in it: set finals: {seeds: 3} or more.")
-    missing = sum(not row.test for row in result.rows)
-    if missing:
-        sentences.append(f"{missing} of {plural(len(result.rows), 'finalist')} have no test accuracy yet.")
+    return [*sentences, *_missing(result)]
+
+
+def _missing(result: StudyResult) -> list[str]:
+    """Say which finalists could not be trained, and how many have not been."""
+    sentences = [
+        f"{row.finalist.name} could not be trained with {reason.splitlines()[0]}. The same command tries it again."
+        for row in result.rows
+        for reason in row.failures
+    ]
+    waiting = sum(not row.test and not row.failures for row in result.rows)
+    if waiting:
+        sentences.append(f"{waiting} of {plural(len(result.rows), 'finalist')} have no test accuracy yet.")
     return sentences
 
 
@@ -43,26 +55,20 @@ def difference_text(difference: Difference) -> str:
     return f"{100 * difference.mean:+.1f}{margin}"
 
 
-def score_text(result: StudyResult, value: float) -> str:
+def seen_text(result: StudyResult, value: float) -> str:
     """Write what a search saw of a candidate: a share of the validation images, or a score that is no share."""
     return f"{100 * value:.1f} %" if result.study.settings.objective.is_trained_for else f"{value:.4g}"
 
 
 def scaled_row(result: StudyResult, step: int) -> Row | None:
-    """Give the spec scaled uniformly onto a budget; None where the baseline is within it."""
+    """Give the spec scaled uniformly to the cost of a budget; None where that is the spec as it is."""
     found = (row for row in result.rows if row.finalist.number is None and row.finalist.step == step)
     return next(found, None)
 
 
-def front_quantity(result: StudyResult) -> str:
-    """Give which cost a study is about: what its ladder bounds, else multiply-adds."""
-    ladder = result.study.settings.budgets
-    return "macs" if ladder is None else ladder.quantity
-
-
 def share_text(result: StudyResult, cost: Cost) -> str:
     """Write a cost as a share of the baseline's: `59.8 % of the baseline's MACs`."""
-    quantity = front_quantity(result)
+    quantity = result.study.quantity
     if quantity not in cost or quantity not in result.baseline.cost:
         quantity = "macs"
     return f"{percent(cost[quantity], result.baseline.cost[quantity])} of the baseline's {WORDS[quantity]}"
@@ -99,13 +105,16 @@ def _of_step(result: StudyResult, step: int) -> list[str]:
         ("the baseline scaled uniformly onto the budget", scaled_row(result, step)),
     ]
     if result.rival is not None:
-        others.append(("what random search of the same cost found", result.rival.champions().get(step)))
+        others.append((_RANDOM, result.rival.champions().get(step)))
     for what, other in others:
+        is_random = what == _RANDOM
         difference = None if other is None else result.compared(row, other)
         if other is not None and other.finalist.spec.widths == row.finalist.spec.widths and other.test == row.test:
             sentences.append(f"It is the same network as {what}.")
         elif difference is not None and other is not None:
             sentences.append(_comparison(row.finalist.name, difference, f"{what} ({accuracy_text(other)})"))
+        if is_random and difference is not None:
+            sentences.append("That compares one search of each kind: how much luck the searches had is not in it.")
     return sentences
 
 
@@ -125,11 +134,11 @@ def _comparison(name: str, difference: Difference, other: str) -> str:
 
 def _scored(result: StudyResult) -> list[str]:
     best, name = result.best(1)[0], result.study.settings.objective.maximize
-    own, share = score_text(result, result.baseline.accuracy), share_text(result, best.cost)
+    own, share = seen_text(result, result.baseline.accuracy), share_text(result, best.cost)
     by = "a function" if name == "python" else name
     return [
         f"Candidates were scored by {by} and none was trained here: no accuracy is known.",
-        f"Trial {best.number} scores {score_text(result, best.accuracy)} at {share}; the baseline scores {own}.",
+        f"Trial {best.number} scores {seen_text(result, best.accuracy)} at {share}; the baseline scores {own}.",
     ]
 
 
@@ -138,10 +147,10 @@ def _unmeasured(result: StudyResult) -> list[str]:
     gain = best.accuracy - result.baseline.accuracy
     way = f"{100 * abs(gain):.1f} points {'above' if gain > 0 else 'below'}" if round(gain, 6) else "as accurate as"
     images = "the validation images" if validation is None else f"the {validation:,} validation images"
-    own = score_text(result, result.baseline.accuracy)
+    own = seen_text(result, result.baseline.accuracy)
     return [
         f"Nothing has been measured on the test images. {_why_unmeasured(result)}",
-        f"Trial {best.number} tells {score_text(result, best.accuracy)} of {images} right, {way} the baseline ({own}), "
+        f"Trial {best.number} tells {seen_text(result, best.accuracy)} of {images} right, {way} the baseline ({own}), "
         f"at {share_text(result, best.cost)}. These images chose it, and so flatter it.",
     ]
 

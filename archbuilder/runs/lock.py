@@ -2,12 +2,15 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from archbuilder.errors import ArchbuilderError
+
+_PATIENCE = 0.5  # seconds, as whoever looks whether a lock is held has it for an instant
 
 
 @contextmanager
@@ -22,9 +25,10 @@ def held(path: Path, what: str) -> Iterator[None]:
         ArchbuilderError: Another process holds it.
     """
     with path.open("a+", encoding="utf-8") as file:
-        try:
-            _lock(file)
-        except OSError:
+        until = time.monotonic() + _PATIENCE
+        while not (locked := _lock(file)) and time.monotonic() < until:
+            time.sleep(_PATIENCE / 20)
+        if not locked:
             file.seek(0)
             owner = file.read(20).strip() or "unknown"
             raise ArchbuilderError(f"{what} is running already, in process {owner}; wait for it or stop it") from None
@@ -34,16 +38,33 @@ def held(path: Path, what: str) -> Iterator[None]:
         yield
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds a lock; nothing is written, and the file may be somebody else's."""
+    try:
+        with path.open("r", encoding="utf-8") as file:
+            return not _lock(file, shared=True)
+    except FileNotFoundError:
+        return False
+
+
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[str]) -> None:
+    def _lock(file: IO[str], *, shared: bool = False) -> bool:
         # Far behind the text, as Windows would keep others from reading what is locked.
         file.seek(1 << 20)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
 
 else:
     import fcntl
 
-    def _lock(file: IO[str]) -> None:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _lock(file: IO[str], *, shared: bool = False) -> bool:
+        try:
+            fcntl.flock(file.fileno(), (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

@@ -20,6 +20,7 @@ class RunResult:
         interrupted: Whether it was asked to stop before its end, and can go on.
         steps_done: How many steps of the next epoch are saved.
         validation: How the network of the best epoch does on the validation images; None if it was interrupted.
+        stop_asked: Whether it was asked to stop at all, be it too late for that.
     """
 
     setup: RunSetup
@@ -28,6 +29,7 @@ class RunResult:
     interrupted: bool
     steps_done: int = 0
     validation: Evaluation | None = field(default=None, repr=False)
+    stop_asked: bool = False
 
     @property
     def best(self) -> EpochResult:

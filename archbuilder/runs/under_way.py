@@ -87,7 +87,7 @@ class RunUnderWay:
             result = self._run_epoch(trainer, history, watch)
             if result is None:
                 self._save(trainer, history)
-                return RunResult(setup, self.folder, history, True, trainer.progress.steps)
+                return RunResult(setup, self.folder, history, True, trainer.progress.steps, stop_asked=True)
             history = (*history, result)
             is_best = best_epoch(history) is result
             if is_best:
@@ -100,8 +100,9 @@ class RunUnderWay:
                 self.folder.write_metrics(history)
             self.observe(EpochEnded(result, is_best))
             if self._is_any_asked(stop) and not self._is_complete(history):
-                return RunResult(setup, self.folder, history, True)
-        return RunResult(setup, self.folder, history, False, validation=self.validation or self._measure_best())
+                return RunResult(setup, self.folder, history, True, stop_asked=True)
+        validation = self.validation or self._measure_best()
+        return RunResult(setup, self.folder, history, False, validation=validation, stop_asked=stop.asked)
 
     def _run_epoch(self, trainer: Trainer, history: tuple[EpochResult, ...], watch: Watcher) -> EpochResult | None:
         try:

@@ -11,6 +11,7 @@ from archbuilder.searching.events import (
     EpochEnded,
     Event,
     FinalEnded,
+    FinalFailed,
     FinalsBegun,
     Observer,
     RivalBegun,
@@ -19,10 +20,11 @@ from archbuilder.searching.events import (
     TrialEnded,
 )
 from archbuilder.searching.finals import Finalist, Row
+from archbuilder.searching.reading import load_study
 from archbuilder.searching.record import Outcome, Tally, TrialRecord
 from archbuilder.searching.result import StudyResult, read_result
 from archbuilder.searching.run import run_study
-from archbuilder.searching.study import Study, load_study
+from archbuilder.searching.study import Study
 from archbuilder.searching.survey import Survey, survey
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "EpochEnded",
     "Event",
     "FinalEnded",
+    "FinalFailed",
     "Finalist",
     "FinalsBegun",
     "Observer",

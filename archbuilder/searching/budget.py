@@ -1,6 +1,6 @@
 """What a candidate costs, and what it may cost: known before a weight is made."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -28,9 +28,15 @@ WORDS = {
 """What can be bounded, and its word. Auxiliary heads are no part of it: they are gone after training."""
 
 
-def cost_of(plan: Plan) -> dict[str, int]:
-    """Count every quantity of one image in evaluation: multiply-adds, trained numbers, activations."""
-    return {name: count(plan) for name, count in QUANTITIES.items()}
+def cost_of(plan: Plan, quantities: Container[str] = ()) -> dict[str, int]:
+    """Count every quantity of one image in evaluation: multiply-adds, trained numbers, activations.
+
+    Args:
+        plan: The network.
+        quantities: What is bounded: memory takes longer, and is counted only if it is.
+    """
+    counts = {name: count(plan) for name, count in QUANTITIES.items()}
+    return counts | ({"memory": memory_of(plan)} if "memory" in quantities else {})
 
 
 def memory_of(plan: Plan) -> int:
@@ -66,6 +72,11 @@ class Limits:
 
     by_quantity: Mapping[str, Limit]
 
+    @property
+    def counted(self) -> "Limits":
+        """Those that need no measurement."""
+        return Limits({name: limit for name, limit in self.by_quantity.items() if name != "latency"})
+
     def allows(self, cost: Cost) -> bool:
         """Tell whether a cost is within every limit that it knows the quantity of; one that equals a limit is."""
         return all(limit.low <= cost[name] <= limit.high for name, limit in self.by_quantity.items() if name in cost)
@@ -73,6 +84,11 @@ class Limits:
     def excess(self, cost: Cost) -> float:
         """How far a cost is above its limits, as a share of the one it exceeds most; 0 or below within all of them."""
         return max((cost[name] / limit.high - 1 for name, limit in self.by_quantity.items() if name in cost), default=0)
+
+    def lack(self, cost: Cost) -> float:
+        """How far a cost is below its targets, as a share of the one it misses most; 0 or below if it reaches all."""
+        targets = {name: limit.low for name, limit in self.by_quantity.items() if limit.low and name in cost}
+        return max((1 - cost[name] / low for name, low in targets.items()), default=0)
 
     def described(self) -> dict[str, int | list[int]]:
         """Give the limits as plain data: the most, or the least and the most."""

@@ -1,29 +1,37 @@
 """The next candidate: proposed, moved onto the budget, and new."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from itertools import product
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from archbuilder.modules.inherit import distance
-from archbuilder.plan.plan import Plan
-from archbuilder.searching.budget import Limit, Limits
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.knobs import Value, Values
 from archbuilder.searching.proposals import Proposer
 from archbuilder.searching.record import Outcome, Place, TrialRecord
 from archbuilder.searching.repair import repaired
-from archbuilder.searching.study import Study
+from archbuilder.searching.timing import Measure, repaired_in_time
 from archbuilder.training import PROPOSAL, derived_seed
 
 _ATTEMPTS = 20  # proposals in a row that are known, or no network, before others are drawn
 _LEAST_BLIND, _MOST_BLIND = 4, 10  # trials before a sampler learns; the most is Optuna's own number
-_DRAWS = 500
-ENUMERATED = 10_000
-"""Up to how many candidates a space is gone through one by one, to know when it is exhausted."""
-_MEASUREMENTS = 8
+DRAWS = 500
+"""How many candidates are drawn before a space that is not gone through one by one counts as exhausted."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Rates candidates before their training.
+
+    Attributes:
+        rate: Gives the score of a candidate, the higher the better.
+        images: How many images are passed forward and backward for it.
+    """
+
+    rate: Callable[[Values], float]
+    images: int
 
 
 class Candidates:
@@ -32,26 +40,22 @@ class Candidates:
     All that is found follows from the record: a search that goes on finds what it would have found without a break.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        journal: Journal,
-        *,
-        score: Callable[[Values], float] | None = None,
-        latency: Callable[[Plan], int] | None = None,
-    ) -> None:
+    def __init__(self, journal: Journal, *, score: Score | None = None, measure: Measure | None = None) -> None:
         """Go on from what the journal holds.
 
         Args:
-            study: The study, its limits all known.
-            journal: Its journal.
-            score: Scores a candidate before its training, if of several the best is wanted.
-            latency: Measures a network in microseconds, if that is bounded.
+            journal: The study's, its limits all known.
+            score: Scores candidates before their training, if of several the best is wanted.
+            measure: Measures the latency of a network, if that is bounded.
+
+        Raises:
+            ArchbuilderError: The sampler needs a package that is not installed.
         """
-        self._study, self._journal, self._score, self._latency = study, journal, score, latency
+        study = journal.study
+        self._study, self._journal, self._score, self._measure = study, journal, score, measure
         search = study.settings.search
         # A budget of a ladder has few trials of its own: the sampler is to learn from some of them.
-        blind = max(_LEAST_BLIND, min(_MOST_BLIND, search.trials // len(study.steps) // 4))
+        blind = max(_LEAST_BLIND, _MOST_BLIND // len(study.steps))
         self._proposers = [
             Proposer(study.space, search.sampler, derived_seed(search.seed, PROPOSAL, step), blind)
             for step in range(len(study.steps))
@@ -95,7 +99,7 @@ class Candidates:
         """
         found = self._beginning(slot)
         if found is None and self._score is not None:
-            found = self._best_of(slot, self._study.settings.search.proxy.of)  # type: ignore[union-attr]
+            found = self._best_of(slot, self._score)
         elif found is None:
             found = self._found(slot)
         return None if found is None else self._add(found)
@@ -108,11 +112,13 @@ class Candidates:
                 return trial
         return None
 
-    def _best_of(self, slot: Slot, count: int) -> TrialRecord | None:
-        assert self._score is not None
+    def _best_of(self, slot: Slot, score: Score) -> TrialRecord | None:
+        """Find the one of several that scores highest."""
+        proxy = self._study.settings.search.proxy
+        assert proxy is not None
         found: dict[object, TrialRecord] = {}
-        for turn in range(_ATTEMPTS * count):
-            if len(found) == count:
+        for turn in range(_ATTEMPTS * proxy.of):
+            if len(found) == proxy.of:
                 break
             trial = self._found(slot, turn, others=found)
             if trial is None:
@@ -120,8 +126,9 @@ class Candidates:
             found.setdefault(self._study.pricer.key(trial.values), trial)
         if not found:
             return None
-        scores = [self._score(trial.values) for trial in found.values()]
-        return list(found.values())[int(np.argmax(scores))]
+        trials = list(found.values())
+        best = trials[int(np.argmax([score.rate(trial.values) for trial in trials]))]
+        return replace(best, scoring=score.images * sum(trial.cost["macs"] for trial in trials))
 
     def _found(self, slot: Slot, *turn: int, others: dict[object, TrialRecord] | None = None) -> TrialRecord | None:
         """Find a candidate that is new."""
@@ -165,55 +172,23 @@ class Candidates:
         variant = pricer.variant(values)
         if variant is None:
             return None
-        before = pricer.position(values)
-        position = repaired(variant, before, limits)
-        latency = None
-        if position is not None and self._latency is not None and "latency" in limits.by_quantity:
-            position, latency = self._timed(position, values, limits)
+        before, latency = pricer.position(values), dict[str, int]()
+        position = repaired(variant, before, limits.counted)
+        if position is not None and self._measure is not None:
+            timed = repaired_in_time(variant, position, limits, self._measure)
+            position, latency = (None, {}) if timed is None else (timed[0], {"latency": timed[1]})
         if position is None:
             return None
-        cost = variant.price(position[None]).row(0)
-        if latency is not None:
-            cost["latency"] = latency
+        cost = variant.price(position[None]).row(0) | latency
+        assert limits.allows(cost), "what is outside a budget is not trained"
         place = Place(slot.step, slot.bracket, repaired=not np.array_equal(before, position))
         return TrialRecord(-1, pricer.values(position, values), cost, place=place)
 
-    def _timed(self, position: np.ndarray, values: Values, limits: Limits) -> tuple[np.ndarray | None, int | None]:
-        """Move a candidate by its MACs until its latency, which is measured, is within its limit."""
-        variant, limit = self._study.pricer.variant(values), limits.by_quantity["latency"]
-        assert variant is not None
-        assert self._latency is not None
-        aim = (limit.low + limit.high) / 2 if limit.low else 0.97 * limit.high
-        for _ in range(_MEASUREMENTS):
-            plan = variant.plan(position)
-            assert plan is not None
-            latency = self._latency(plan)
-            if limit.low <= latency <= limit.high:
-                return position, latency
-            macs = int(plan.macs * aim / latency)
-            low = int(0.97 * macs) if latency < limit.low else 0
-            moved = repaired(variant, position, Limits({**limits.by_quantity, "macs": Limit(max(1, macs), low)}))
-            if moved is None or np.array_equal(moved, position):
-                break
-            position = moved
-        return None, None
-
     def _drawn(self, slot: Slot, others: dict[object, TrialRecord]) -> TrialRecord | None:
         """Draw candidates at random, or go through them all where they are few, until one is new."""
-        space = self._study.space
         seed = derived_seed(self._study.settings.search.seed, PROPOSAL, len(self._study.steps), len(self._known))
-        generator = np.random.default_rng(seed)
-        names = [knob.name for knob in space.knobs]
-        if space.candidates <= ENUMERATED:
-            everything = list(product(*(knob.values for knob in space.knobs)))
-            draws = iter([everything[int(number)] for number in generator.permutation(len(everything))])
-        else:
-            draws = (
-                tuple(knob.values[int(generator.integers(len(knob.values)))] for knob in space.knobs)
-                for _ in range(_DRAWS)
-            )
-        for drawn in draws:
-            trial = self._within(dict(zip(names, drawn, strict=True)), slot)
+        for values in self._study.space.shuffled(np.random.default_rng(seed), DRAWS):
+            trial = self._within(values, slot)
             if trial is not None:
                 key = self._study.pricer.key(trial.values)
                 if not self._is_known(key) and key not in others:
@@ -261,10 +236,3 @@ class Candidates:
             donors, key=lambda other: (distance(widths, space.widths(other.values)), other.number), default=None
         )
         return None if nearest is None else nearest.number
-
-
-def wider_and_narrower(study: Study, values: Values) -> tuple[int, int]:
-    """Count the searched sites that are wider than the spec's, and those that are narrower; one of width 0 is."""
-    own, widths = study.spec.widths, study.space.widths(values)
-    wider = sum(width > own[site] for site, width in widths.items())
-    return wider, sum(width < own[site] for site, width in widths.items())

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ from archbuilder.runs import OutOfMemory
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.study import Study
-from archbuilder.searching.work import Report, Work, WorkFailed, WorkLost
+from archbuilder.searching.work import Report, Work, WorkError, WorkFailed, WorkLost
 from archbuilder.training import Machine, TrainingDiverged
 
 _FAILURES = (TrainingDiverged, OutOfMemory)
@@ -94,6 +95,8 @@ def _attempt(doer: Doer, work: Work, tell: Tell) -> None:
 
     try:
         doer.do(work, telling)
+    except WorkError as error:
+        tell(WorkFailed(work, error.kind, error.reason))
     except Exception as error:
         if raised or (isinstance(error, ArchbuilderError) and not isinstance(error, _FAILURES)):
             raise
@@ -124,7 +127,7 @@ class Workers:
     """Processes of this machine, each with its share of the threads and a device of its own."""
 
     def __init__(self, study: Study, folder: Path, machines: Sequence[Machine], threads: int) -> None:
-        """Start them.
+        """Say what they are to be; each is started when there is something for it to do.
 
         Args:
             study: The study.
@@ -133,27 +136,31 @@ class Workers:
             threads: How many threads each has.
         """
         context = multiprocessing.get_context("spawn")
+        readers = [max(1, machine.workers // len(machines)) if machine.workers else 0 for machine in machines]
+        self._machines = [replace(machine, workers=count) for machine, count in zip(machines, readers, strict=True)]
         self._start: Callable[[Machine], _Worker] = lambda machine: _Worker(context, study, folder, machine, threads)
-        self._machines = tuple(machines)
-        self._workers = [self._start(machine) for machine in self._machines]
+        self._workers: list[_Worker | None] = [None] * len(machines)
 
     @property
     def busy(self) -> Sequence[Work]:
         """What is being done."""
-        return [worker.work for worker in self._workers if worker.work is not None]
+        return [worker.work for worker in self._workers if worker is not None and worker.work is not None]
 
     @property
     def has_room(self) -> bool:
         """Whether a process has nothing to do."""
-        return any(worker.work is None for worker in self._workers)
+        return len(self.busy) < len(self._workers)
 
     def give(self, work: Work) -> None:
         """Give the first idle process something to do."""
-        next(worker for worker in self._workers if worker.work is None).give(work)
+        number = next(n for n, worker in enumerate(self._workers) if worker is None or worker.work is None)
+        worker = self._workers[number] or self._start(self._machines[number])
+        self._workers[number] = worker
+        worker.give(work)
 
     def wait(self, tell: Tell) -> None:
-        """Wait for the processes at work, and tell what they say; one that is gone is replaced."""
-        working = {worker.pipe: worker for worker in self._workers if worker.work is not None}
+        """Wait for the processes at work, and tell what they say; one that is gone makes room for another."""
+        working = {worker.pipe: worker for worker in self._workers if worker is not None and worker.work is not None}
         for pipe in wait(list(working)):
             assert isinstance(pipe, Connection)
             worker = working[pipe]
@@ -162,8 +169,7 @@ class Workers:
             try:
                 report = pipe.recv()
             except (EOFError, ConnectionResetError):
-                number = self._workers.index(worker)
-                self._workers[number] = self._start(self._machines[number])
+                self._workers[self._workers.index(worker)] = None
                 tell(WorkLost(work, worker.end()))
                 continue
             if isinstance(report, _Told):
@@ -176,7 +182,8 @@ class Workers:
     def stop(self) -> None:
         """End the processes, whatever they are doing."""
         for worker in self._workers:
-            worker.end()
+            if worker is not None:
+                worker.end()
 
 
 class _Told:
@@ -195,7 +202,8 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.work: Work | None = None
         arguments = (theirs, study, folder, machine, threads)
-        self._process = context.Process(target=_serve, args=arguments, daemon=True, name="archbuilder-worker")
+        # No daemon: it may start processes of its own, that read images. It ends with this process all the same.
+        self._process = context.Process(target=_serve, args=arguments, daemon=False, name="archbuilder-worker")
         self._process.start()
         theirs.close()
 
@@ -253,18 +261,18 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def crew_of(study: Study, folder: Path, machines: Sequence[Machine], make: Callable[[], Doer]) -> Iterator[Crew]:
+def crew_of(study: Study, folder: Path, machines: Sequence[Machine], doer: Doer) -> Iterator[Crew]:
     """Give who does the work: this process for one machine, as many others for several.
 
     Args:
         study: The study.
         folder: Its folder.
         machines: Where networks are trained: one for each that is trained at a time.
-        make: Makes what does it in this process.
+        doer: Does it in this process.
     """
     threads = study.settings.search.threads
     if len(machines) == 1:
-        yield OwnProcess(make(), threads)
+        yield OwnProcess(doer, threads)
         return
     workers = Workers(study, folder, machines, threads or max(1, torch.get_num_threads() // len(machines)))
     try:

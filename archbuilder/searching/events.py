@@ -13,14 +13,14 @@ class StudyOpened:
 
     Attributes:
         study: The study.
-        trials: How many trials are to be counted in all.
+        trials: How many trials are to be counted in all; None for random search, which goes on until it cost as much.
         tally: The outcomes of the trials so far.
         best: The best finished trial so far.
         baseline: The validation accuracy of the baseline, if it has been trained.
     """
 
     study: Study
-    trials: int
+    trials: int | None
     tally: Tally
     best: TrialRecord | None
     baseline: float | None
@@ -75,7 +75,15 @@ class TrialEnded:
 
 @dataclass(frozen=True)
 class SpaceExhausted:
-    """Every candidate within the budget has been tried."""
+    """No candidate was found that is within a budget and has not been tried.
+
+    Attributes:
+        study: The study.
+        step: The number of the budget.
+    """
+
+    study: Study
+    step: int
 
 
 @dataclass(frozen=True)
@@ -107,11 +115,36 @@ class FinalEnded:
 
 
 @dataclass(frozen=True)
+class FinalFailed:
+    """A finalist could not be trained with one seed; the same command tries it again.
+
+    Attributes:
+        name: The finalist.
+        seed: The seed.
+        reason: Why.
+    """
+
+    name: str
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class RivalBegun:
     """Random search of the same cost is about to begin, or to go on."""
 
 
-Event = StudyOpened | EpochEnded | BaselineEnded | TrialEnded | SpaceExhausted | FinalsBegun | FinalEnded | RivalBegun
+Event = (
+    StudyOpened
+    | EpochEnded
+    | BaselineEnded
+    | TrialEnded
+    | SpaceExhausted
+    | FinalsBegun
+    | FinalEnded
+    | FinalFailed
+    | RivalBegun
+)
 Observer = Callable[[Event], None]
 
 

@@ -5,23 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archbuilder.data import Images
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.runs import read_checkpoint
 from archbuilder.searching.baseline import read_baseline
-from archbuilder.searching.budget import Cost, cost_of, memory_of
-from archbuilder.searching.candidates import wider_and_narrower
+from archbuilder.searching.budget import Cost, cost_of
 from archbuilder.searching.comparing import Spread
 from archbuilder.searching.crew import Crew
-from archbuilder.searching.events import EpochEnded, FinalEnded, FinalsBegun, Observer
+from archbuilder.searching.events import EpochEnded, FinalEnded, FinalFailed, FinalsBegun, Observer
 from archbuilder.searching.fitting import FINALS, SPEC, Fitter
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.record import TrialRecord
 from archbuilder.searching.scaling import uniformly_scaled
 from archbuilder.searching.study import Study
+from archbuilder.searching.timing import Measure
 from archbuilder.searching.work import EpochDone, Final, Report, WorkDone, WorkFailed, WorkLost
 from archbuilder.training import Machine, evaluate
 
-_KEY, _OPENINGS = "finals", "openings of the test split"
+_KEY, _OPENINGS, _SCALED = "finals", "openings of the test split", "scaled"
+_VALIDATION, _TEST, _FAILED = "validation", "test", "failed"
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class Row:
         seeds: The seeds it was trained with.
         validation: The validation accuracy at the best epoch with each seed, from 0 to 1.
         test: The test accuracy with each seed, from 0 to 1: of the same networks.
+        failures: Why there is nothing with a seed, for each that failed; the same command tries it again.
     """
 
     finalist: Finalist
     seeds: tuple[int, ...] = ()
     validation: tuple[float, ...] = ()
     test: tuple[float, ...] = ()
+    failures: tuple[str, ...] = ()
 
     @property
     def spread(self) -> Spread | None:
@@ -72,10 +76,11 @@ class Row:
 
 
 def finalists(journal: Journal) -> list[Finalist]:
-    """Give who is trained once more: the baseline, it scaled uniformly onto each budget that it exceeds, and the best.
+    """Give who is trained once more: the baseline, it scaled uniformly to the cost of each budget, and the best.
 
     Args:
-        journal: The journal of a study whose baseline has been trained.
+        journal: The journal of a study whose baseline has been trained. The scaled are among them once `keep_scaled`
+            has been called.
     """
     study, baseline = journal.study, read_baseline(journal)
     count = study.settings.finals.candidates
@@ -83,23 +88,36 @@ def finalists(journal: Journal) -> list[Finalist]:
         return []
     found = [Finalist("baseline", None, None, study.spec, study.baseline_cost, search_accuracy=baseline.accuracy)]
     for number, step in enumerate(study.steps):
-        trials = journal.record.best(count, number)
-        exceeds = step.limits.excess(study.baseline_cost) > 0
-        scaled = uniformly_scaled(study.spec, step.limits) if exceeds and trials else None
-        if scaled is not None:
+        kept = (journal.get(_SCALED) or {}).get(str(number))
+        if kept is not None:
             name = f"scaled-{step.name}" if step.name else "scaled"
-            found.append(Finalist(name, number, None, scaled, _cost(study, scaled)))
-        found += [_finalist(study, trial) for trial in trials]
+            found.append(Finalist(name, number, None, study.spec.with_widths(kept["widths"]), kept["cost"]))
+        found += [_finalist(study, trial) for trial in journal.record.best(count, number)]
     return found
 
 
-def _cost(study: Study, spec: NetworkSpec) -> dict[str, int]:
-    plan = spec.plan()
-    return cost_of(plan) | ({"memory": memory_of(plan)} if "memory" in study.bounded else {})
+def keep_scaled(journal: Journal, measure: Measure | None) -> None:
+    """Scale the spec uniformly to the cost of each budget whose best trials are to be compared with it, and keep that.
+
+    Args:
+        journal: The study's.
+        measure: Measures the latency of a network, if that is bounded.
+    """
+    study, kept = journal.study, dict(journal.get(_SCALED) or {})
+    for number, step in enumerate(study.steps):
+        if str(number) in kept or not step.limits.by_quantity or not journal.record.best(1, number):
+            continue
+        scaled = uniformly_scaled(study.spec, step.limits, measure)
+        entry = None
+        if scaled is not None and scaled.widths != study.spec.widths:
+            plan = scaled.plan()
+            latency = {} if measure is None else {"latency": measure(plan)}
+            entry = {"widths": dict(scaled.widths), "cost": cost_of(plan, study.bounded) | latency}
+        journal.put(_SCALED, kept := {**kept, str(number): entry})
 
 
 def _finalist(study: Study, trial: TrialRecord) -> Finalist:
-    wider, narrower = wider_and_narrower(study, trial.values)
+    wider, narrower = study.wider_and_narrower(trial.values)
     spec, step = study.pricer.spec(trial.values), trial.place.step
     return Finalist(f"trial-{trial.number}", step, trial.number, spec, trial.cost, wider, narrower, trial.accuracy)
 
@@ -125,38 +143,51 @@ def _seeds(study: Study) -> tuple[int, ...]:
 
 
 class Finals:
-    """Trains finalists and measures them."""
+    """Trains the finalists of a study, and knows which of them are to be measured."""
 
-    def __init__(self, study: Study, journal: Journal, crew: Crew, observe: Observer) -> None:
-        """Go on from what the journal holds."""
-        self._study, self._journal, self._crew, self._observe = study, journal, crew, observe
-        self._seeds = _seeds(study)
+    def __init__(self, journal: Journal, who: Sequence[Finalist], observe: Observer) -> None:
+        """Go on from what the journal holds.
+
+        Args:
+            journal: The study's.
+            who: The finalists.
+            observe: Is told what happens as it happens.
+        """
+        self._journal, self._who, self._observe = journal, who, observe
+        self._all = [Final(finalist.name, seed) for seed in _seeds(journal.study) for finalist in who]
         self._waiting: list[Final] = []
         self._lost: set[Final] = set()
 
-    def run(self, who: Sequence[Finalist], fitter: Fitter, machine: Machine) -> None:
-        """Train those that have not been, with every seed; then open the test split, once, for all of them.
-
-        Args:
-            who: The finalists.
-            fitter: Has the images.
-            machine: Where they are measured.
-        """
+    def train(self, crew: Crew) -> None:
+        """Train those that have not been, or whose training failed, with every seed."""
         known = _known(self._journal)
-        trainings = [Final(finalist.name, seed) for seed in self._seeds for finalist in who]
-        self._waiting = [final for final in trainings if _key(final) not in known]
+        self._waiting = [final for final in self._all if _VALIDATION not in known.get(_key(final), {})]
         if self._waiting:
-            self._observe(FinalsBegun(len(trainings), len(trainings) - len(self._waiting)))
-        for finalist in who:
+            self._observe(FinalsBegun(len(self._all), len(self._all) - len(self._waiting)))
+        for finalist in self._who:
             self._place(finalist.name).mkdir(parents=True, exist_ok=True)
             if not (self._place(finalist.name) / SPEC).exists():
                 finalist.spec.save(self._place(finalist.name) / SPEC)
-        while self._waiting or self._crew.busy:
-            while self._crew.has_room and self._waiting:
-                final = self._waiting.pop(0)
-                self._crew.give(final)
-            self._crew.wait(self._take)
-        self._measure(trainings, fitter, machine)
+        while self._waiting or crew.busy:
+            while crew.has_room and self._waiting:
+                crew.give(self._waiting.pop(0))
+            crew.wait(self._take)
+
+    @property
+    def unmeasured(self) -> list[Final]:
+        """Those that are trained, and not measured on the test split."""
+        known = _known(self._journal)
+        return [final for final in self._all if known.get(_key(final), {}).keys() == {_VALIDATION}]
+
+    def measure(self, images: Images, fitter: Fitter, machine: Machine) -> None:
+        """Measure those that have not been."""
+        known, measured = _known(self._journal), {}
+        for final in self.unmeasured:
+            network = self._checkpoint(final).network().to(machine.device)
+            size = self._journal.study.settings.train.batch_size
+            found = evaluate(network, images, fitter.data.normaliser, size, machine=machine)
+            measured[_key(final)] = {**known[_key(final)], _TEST: found.accuracy}
+        self._put(measured)
 
     def _place(self, name: str) -> Path:
         return self._journal.folder / FINALS / name
@@ -169,37 +200,38 @@ class Finals:
         assert isinstance(final, Final)
         match report:
             case EpochDone():
-                name = f"{final.name}, seed {final.seed}"
-                self._observe(EpochEnded(name, report.epoch, self._study.settings.train.epochs, report.accuracy))
+                epochs = self._journal.study.settings.train.epochs
+                self._observe(EpochEnded(f"{final.name}, seed {final.seed}", report.epoch, epochs, report.accuracy))
             case WorkDone():
                 best = max(result.validation_accuracy for result in self._checkpoint(final).history)
-                self._put({_key(final): {"validation": best}})
+                self._put({_key(final): {_VALIDATION: best}})
                 self._observe(FinalEnded(final.name, final.seed, best))
-            case WorkFailed():
-                self._put({_key(final): {"failed": f"{report.kind}: {report.reason}"}})
             case WorkLost() if final not in self._lost:
                 self._lost.add(final)
                 self._waiting.append(final)
-            case WorkLost():
-                self._put({_key(final): {"failed": report.reason}})
+            case WorkFailed() | WorkLost():
+                self._put({_key(final): {_FAILED: report.reason}})
+                self._observe(FinalFailed(final.name, final.seed, report.reason))
 
     def _checkpoint(self, final: Final) -> Any:
         return read_checkpoint(self._place(final.name) / f"seed-{final.seed}")
 
-    def _measure(self, trainings: Sequence[Final], fitter: Fitter, machine: Machine) -> None:
-        """Open the test split for all that have not been measured on it."""
-        known = _known(self._journal)
-        missing = [final for final in trainings if known[_key(final)].keys() == {"validation"}]
-        if not missing:
-            return
-        self._journal.put(_OPENINGS, openings(self._journal) + 1)
-        images, measured = fitter.data.open_test().to(machine.device), {}
-        for final in missing:
-            network = self._checkpoint(final).network().to(machine.device)
-            size = self._study.settings.train.batch_size
-            found = evaluate(network, images, fitter.data.normaliser, size, machine=machine)
-            measured[_key(final)] = {**known[_key(final)], "test": found.accuracy, "images": len(images)}
-        self._put(measured)
+
+def open_test_split(finals: Sequence[tuple[Journal, Finals]], fitter: Fitter, machine: Machine) -> None:
+    """Open the test split, once, for all finals that have not been measured on it; the first journal notes that.
+
+    Args:
+        finals: Those of a study, and of the random search beside it.
+        fitter: Has the images.
+        machine: Where networks are measured.
+    """
+    if not any(some.unmeasured for _, some in finals):
+        return
+    journal = finals[0][0]
+    journal.put(_OPENINGS, openings(journal) + 1)
+    images = fitter.data.open_test().to(machine.device)
+    for _, some in finals:
+        some.measure(images, fitter, machine)
 
 
 def _key(final: Final) -> str:
@@ -208,10 +240,11 @@ def _key(final: Final) -> str:
 
 def _row(finalist: Finalist, seeds: Sequence[int], known: dict[str, dict[str, Any]]) -> Row:
     entries = {seed: known.get(_key(Final(finalist.name, seed)), {}) for seed in seeds}
-    done = {seed: entry for seed, entry in entries.items() if "test" in entry}
+    done = {seed: entry for seed, entry in entries.items() if _TEST in entry}
     return Row(
         finalist,
         tuple(done),
-        tuple(entry["validation"] for entry in done.values()),
-        tuple(entry["test"] for entry in done.values()),
+        tuple(entry[_VALIDATION] for entry in done.values()),
+        tuple(entry[_TEST] for entry in done.values()),
+        tuple(f"seed {seed}: {entry[_FAILED]}" for seed, entry in entries.items() if _FAILED in entry),
     )

@@ -1,5 +1,6 @@
 """A candidate is built, trained and measured: the dear part of a search."""
 
+import math
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -13,18 +14,18 @@ from archbuilder.modules import Network
 from archbuilder.modules.inherit import inherited_weights
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
-from archbuilder.proxies import Batch, score
+from archbuilder.proxies import BATCHES, Batch, score
 from archbuilder.runs import EpochEnded, Event, train_loaded
+from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.knobs import Values
 from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.study import Study
-from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone
-from archbuilder.training import Machine, Trainer, first_network
+from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone, WorkError
+from archbuilder.training import Machine, Trainer, TrainerState, first_network
 
 Tell = Callable[[Report], None]
 FINALS, SPEC = "finals", "spec.yaml"
 """The folder of the finalists, and what of each its network is written in."""
-_PROXY_BATCHES = 2
 
 
 class Fitter:
@@ -45,6 +46,13 @@ class Fitter:
         self._study, self._settings, self._machine = study, study.settings, machine
         self._folder = folder
         self._states = StatesFolder(folder / "states")
+        self._first_batches: list[Batch] = []
+
+    def beside(self, study: Study, folder: Path) -> "Fitter":
+        """Give one for another study of the same images, which are not loaded again."""
+        other = Fitter(study, folder, self._machine)
+        other.data = self.data
+        return other
 
     @cached_property
     def data(self) -> DataSplits:
@@ -68,21 +76,43 @@ class Fitter:
             tell: Is told how it goes.
 
         Raises:
+            WorkError: A score is no number, or a state that it goes on from is gone.
             TrainingDiverged: A loss is infinite or not a number.
-            ArchbuilderError: Memory does not suffice, or something on disk is gone.
+            ArchbuilderError: Memory does not suffice, or something cannot be written.
         """
         if isinstance(work, Final):
             self._final(work, tell)
         elif self._settings.objective.is_trained_for:
             self._train(work, tell)
         else:
-            started, found = time.perf_counter(), self.score(self._settings.objective.maximize, work.values)
+            started, proxy = time.perf_counter(), self._settings.objective.maximize
+            found = self._score(proxy, work.values)
+            if not math.isfinite(found):
+                raise WorkError("no score", f"its {proxy} is {found}, which ranks nothing")
             tell(EpochDone(work, 1, found, time.perf_counter() - started))
         tell(WorkDone(work))
 
-    def score(self, proxy: str, values: Values | None) -> float:
-        """Score the untrained network of a candidate, or of the spec as it is."""
-        return score(proxy, self._first(self._plan(values)).to(self._machine.device), self._proxy_batches)
+    def rated(self, values: Values) -> float:
+        """Give the score by which a candidate is chosen before its training; one that cannot be scored comes last."""
+        proxy = self._settings.search.proxy
+        assert proxy is not None
+        try:
+            found = self._score(proxy.score, values)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return -math.inf
+        return -math.inf if math.isnan(found) else found
+
+    @property
+    def scoring_images(self) -> int:
+        """How many images a candidate is scored with before its training."""
+        proxy = self._settings.search.proxy
+        return 0 if proxy is None else BATCHES[proxy.score] * self._settings.train.batch_size
+
+    def _score(self, proxy: str, values: Values | None) -> float:
+        network = self._first(self._plan(values)).to(self._machine.device)
+        return score(proxy, network, self._batches(BATCHES[proxy]))
 
     def _train(self, work: Stretch, tell: Tell) -> None:
         plan = self._plan(work.values)
@@ -99,13 +129,16 @@ class Fitter:
         )
         if work.begun:
             assert work.number is not None
-            trainer.restore(self._states.read(work.number, work.begun))
+            trainer.restore(self._state(work.number, work.begun))
         for epoch in range(work.begun + 1, work.until + 1):
             result = trainer.run_epoch()
             assert result is not None
             tell(EpochDone(work, epoch, result.validation_accuracy, result.seconds))
         if work.keeps and work.number is not None:
-            self._states.save(work.number, work.until, trainer.state())
+            # What nobody goes on from is kept as weights for others to start from.
+            state = trainer.state()
+            is_last = work.until == self._settings.train.epochs
+            self._states.save(work.number, work.until, TrainerState(state.weights, {}) if is_last else state)
 
     def _final(self, work: Final, tell: Tell) -> None:
         def watch(event: Event) -> None:
@@ -123,7 +156,7 @@ class Fitter:
             machine=self._machine,
             observe=watch,
         )
-        if result.interrupted:
+        if result.stop_asked:
             raise KeyboardInterrupt
 
     def _plan(self, values: Values | None) -> Plan:
@@ -133,15 +166,26 @@ class Fitter:
         return first_network(plan, self._settings.search.seed)
 
     def _inherit(self, network: Network, plan: Plan, donor: Donor) -> None:
-        trained = self._states.read(donor.number, donor.epochs).weights
+        trained = self._state(donor.number, donor.epochs).weights
         network.load_state_dict(inherited_weights(plan, network.state_dict(), self._plan(donor.values), trained))
 
-    @cached_property
-    def _proxy_batches(self) -> list[Batch]:
-        """The first images of the training split."""
-        size, images = self._settings.train.batch_size, self.data.train
-        if len(images) < _PROXY_BATCHES * size:
-            need = f"{_PROXY_BATCHES} batches of {size}"
-            raise ArchbuilderError(f"{self._settings.data}: {len(images)} images are not the {need} of a score")
-        order = torch.arange(_PROXY_BATCHES * size).reshape(_PROXY_BATCHES, size)
-        return [(self.data.normaliser(batch.images), batch.labels) for batch in images.batches(list(order))]
+    def _state(self, number: int, epochs: int) -> TrainerState:
+        try:
+            return self._states.read(number, epochs)
+        except ArchbuilderError as error:
+            raise WorkError("state lost", str(error)) from None
+
+    def _batches(self, count: int) -> list[Batch]:
+        """Give the first images of the training split."""
+        if len(self._first_batches) < count:
+            size, images = self._settings.train.batch_size, self.data.train
+            if len(images) < count * size:
+                need = "batch" if count == 1 else f"{count} batches"
+                raise ArchbuilderError(
+                    f"{self._settings.data}: {len(images)} images are not the {need} of {size} of a score"
+                )
+            order = torch.arange(count * size).reshape(count, size)
+            self._first_batches = [
+                (self.data.normaliser(batch.images), batch.labels) for batch in images.batches(list(order))
+            ]
+        return self._first_batches[:count]

@@ -86,6 +86,9 @@ class Halving:
 
     The brackets of the budgets take turns; a bracket is decided on when all that belongs to it is trained as far as its
     rung, the last one even if it is not full.
+
+    Attributes:
+        steps: How many budgets there are.
     """
 
     def __init__(self, cycle: Sequence[Bracket], steps: int, factor: int) -> None:
@@ -96,43 +99,40 @@ class Halving:
             steps: How many budgets there are.
             factor: One of so many goes on.
         """
-        self._cycle, self._steps, self._factor = tuple(cycle), steps, factor
+        self.steps = steps
+        self._cycle, self._factor = tuple(cycle), factor
 
     def bracket(self, number: int) -> Bracket:
         """Give a bracket by its number."""
-        return self._cycle[number // self._steps % len(self._cycle)]
+        return self._cycle[number // self.steps % len(self._cycle)]
 
-    @property
-    def rungs(self) -> tuple[int, ...]:
-        """All rungs there are, ascending."""
-        return tuple(sorted({rung for bracket in self._cycle for rung in bracket.rungs}))
-
-    def work(self, record: Record, busy: Collection[int], *, is_over: bool) -> Iterator[Work]:
+    def work(self, record: Record, busy: Collection[int], closed: Collection[int]) -> Iterator[Work]:
         """Give all that can be done now with trials that are there, the most urgent first.
 
         Args:
             record: The trials.
             busy: Those that are being trained.
-            is_over: Whether no new candidates come, so that brackets which are not full are decided on.
+            closed: The budgets that no new candidates come for: their brackets are decided on though they are not full.
         """
-        members: dict[int, list[TrialRecord]] = {}
-        for trial in record.counted:
-            members.setdefault(trial.place.bracket, []).append(trial)
+        members = _members(record)
         for number, trials in sorted(members.items()):
             bracket = self.bracket(number)
             # Places are given bracket by bracket: whatever lies before the last one is taken or stays empty.
-            is_full = len(trials) >= bracket.size or is_over or number < max(members)
+            is_full = len(trials) >= bracket.size or number % self.steps in closed or number < max(members)
             yield from self._within(bracket, trials, busy, is_full=is_full)
 
-    def slot(self, record: Record) -> Slot:
-        """Give the place of the next new candidate."""
-        members: dict[int, list[TrialRecord]] = {}
-        for trial in record.counted:
-            members.setdefault(trial.place.bracket, []).append(trial)
-        number = 0
-        while len(trials := members.get(number, [])) >= self.bracket(number).size or self._is_decided(number, trials):
+    def slot(self, record: Record, closed: Collection[int]) -> Slot | None:
+        """Give the place of the next new candidate; None if all budgets are closed."""
+        if len(closed) == self.steps:
+            return None
+        members, number = _members(record), 0
+        while (
+            number % self.steps in closed
+            or len(trials := members.get(number, [])) >= self.bracket(number).size
+            or self._is_decided(number, trials)
+        ):
             number += 1
-        return Slot(number % self._steps, number)
+        return Slot(number % self.steps, number)
 
     def _is_decided(self, number: int, trials: Sequence[TrialRecord]) -> bool:
         """Whether some of a bracket have gone on, or are out: then nobody joins it."""
@@ -155,3 +155,11 @@ class Halving:
             running = ranked[:keeps]
             yield from (Work(trial.number, None) for trial in ranked[keeps:] if trial.outcome is Outcome.OPEN)
             running = [trial for trial in running if trial.outcome is not Outcome.PRUNED]
+
+
+def _members(record: Record) -> dict[int, list[TrialRecord]]:
+    """Give the trials of each bracket."""
+    found: dict[int, list[TrialRecord]] = {}
+    for trial in record.counted:
+        found.setdefault(trial.place.bracket, []).append(trial)
+    return found

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from archbuilder.searching.record import Outcome, TrialRecord
-from archbuilder.searching.result import PASSES, StudyResult
+from archbuilder.searching.record import Outcome, TrialRecord, training_macs
+from archbuilder.searching.result import StudyResult
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def history(result: StudyResult) -> list[Moment]:
     The baseline is among them where it is one of the candidates, as the sampler learned from it; it is not
     counted as spent.
     """
-    images = result.images.get("train", 1) * PASSES
+    images = result.images.get("train", 1)
     stretches = [
         (stretch, trial, 0 if index == 0 else trial.stretches[index - 1].epochs)
         for trial in result.record.trials.values()
@@ -53,7 +53,9 @@ def history(result: StudyResult) -> list[Moment]:
     spent, best = 0, dict[int, float]()
     for stretch, trial, before in sorted(stretches, key=lambda entry: entry[0].order):
         if trial.outcome is not Outcome.BASELINE:
-            spent += (stretch.epochs - before) * trial.cost["macs"] * images if is_in_macs(result) else 1
+            scored = 0 if before else training_macs(trial.scoring, 1)
+            epochs = training_macs((stretch.epochs - before) * trial.cost["macs"], images)
+            spent += epochs + scored if is_in_macs(result) else 1
         accuracy, step = trial.accuracies[stretch.epochs - 1], trial.place.step
         is_end = trial.outcome in {Outcome.FINISHED, Outcome.BASELINE} and stretch is trial.stretches[-1]
         if is_end:

@@ -9,7 +9,7 @@ import optuna
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState, create_trial
 
-from archbuilder.searching.journal import quiet_optuna
+from archbuilder.searching.opening import quiet_optuna
 from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.result import StudyResult

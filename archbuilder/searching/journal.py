@@ -1,30 +1,21 @@
 """What a study keeps on disk: Optuna's journal, a line for each thing that happens."""
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from archbuilder.errors import ArchbuilderError, Source
-from archbuilder.network_spec import NetworkSpec
-from archbuilder.runs.lock import held
 from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
-from archbuilder.searching.setup import check_setup, setup_of
-from archbuilder.searching.study import Study, read_study
+from archbuilder.searching.study import Study
 
-JOURNAL, SOURCES = "journal.log", "sources"
-_SETUP, _PLACE, _COST, _STRETCHES, _END = "setup", "place", "cost", "stretches", "end"
-_UNFINISHED = re.compile(r"\..+\.(yaml|csv|html|safetensors|jsonl)\.[a-z0-9_]{8}")  # by `write_whole`, when killed
+_PLACE, _COST, _STRETCHES, _END = "place", "cost", "stretches", "end"
+_SCORING, _KILLED, _LATENCY, _EXHAUSTED = "scoring", "killed", "latency", "exhausted"
+_MOST_KILLED = 5  # times that the whole process may be killed while it trains a trial, before that is given up
 _STATES = {
     Outcome.BASELINE: TrialState.COMPLETE,
     Outcome.FINISHED: TrialState.COMPLETE,
@@ -48,20 +39,50 @@ class Journal:
 
     def __init__(self, folder: Path, storage: JournalStorage, study_id: int, study: Study) -> None:
         self.folder = folder
-        self.study = study
         self._storage = storage
         self._distributions: dict[str, BaseDistribution] = distributions(study.space)
         self._id = study_id
         self.record = Record(map(_read_trial, storage.get_all_trials(self._id, deepcopy=False)))
+        latency = self.get(_LATENCY)
+        self.study = study if latency is None else study.timed(int(latency))
 
-    def settle(self) -> None:
-        """Put back the trials whose process is gone."""
+    @property
+    def exhausted(self) -> tuple[int, ...]:
+        """The numbers of the budgets within which no further candidate was found."""
+        return tuple(self.get(_EXHAUSTED) or ())
+
+    def exhaust(self, step: int) -> None:
+        """Write that no further candidate was found within a budget."""
+        self.put(_EXHAUSTED, sorted({*self.exhausted, step}))
+
+    def keep_latency(self, latency: int) -> None:
+        """Write the baseline's latency, in microseconds: what shares of it are of."""
+        self.put(_LATENCY, latency)
+        self.study = self.study.timed(latency)
+
+    def settle(self, *, were_killed: bool) -> None:
+        """Put back the trials that are no longer being trained.
+
+        Args:
+            were_killed: Whether the process that trained them is gone without a word. One that is killed again and
+                again, with nothing finished in between, is given up: its network may need more memory than there is.
+        """
         for trial in self._storage.get_all_trials(self._id, deepcopy=False, states=(TrialState.RUNNING,)):
             known = self.record.trials[trial.number]
-            if known.outcome is Outcome.OPEN:
-                self.wait(trial.number)
-            else:  # all but its last line was written
+            if known.outcome is not Outcome.OPEN:  # all but its last line was written
                 self._close(known)
+            elif were_killed and self._killed(trial) >= _MOST_KILLED:
+                reason = f"the process that trained it was killed {_MOST_KILLED} times, perhaps for want of memory"
+                self.end(trial.number, Outcome.FAILED, known.accuracies, reason=reason, kind="process lost")
+            else:
+                self.wait(trial.number)
+
+    def _killed(self, trial: FrozenTrial) -> int:
+        """Count that a trial's process was killed; give how often, since something was finished."""
+        times, finished = trial.user_attrs.get(_KILLED, (0, 0))
+        times = times + 1 if finished == self.record.stretches else 1
+        self._storage.set_trial_user_attr(self._trial_id(trial.number), _KILLED, [times, self.record.stretches])
+        return int(times)
 
     def get(self, key: str) -> Any:
         """Give something that was kept about the study as a whole, or None."""
@@ -69,7 +90,8 @@ class Journal:
 
     def put(self, key: str, value: Any) -> None:
         """Keep something about the study as a whole: plain data."""
-        self._storage.set_study_user_attr(self._id, key, value)
+        if self.get(key) != value:
+            self._storage.set_study_user_attr(self._id, key, value)
 
     def add(self, trial: TrialRecord) -> TrialRecord:
         """Write a new trial, whole, in one line; give it with its number."""
@@ -81,6 +103,8 @@ class Journal:
             **{f"cost {name}": count for name, count in trial.cost.items()},
             **{f"budget {name}": limit for name, limit in budget.items()},
         }
+        if trial.scoring:
+            attributes[_SCORING] = trial.scoring
         if not is_open:
             attributes[_END] = _end(trial)
         state = TrialState.WAITING if is_open else _STATES[trial.outcome]
@@ -127,10 +151,11 @@ class Journal:
         *,
         reason: str = "",
         kind: str = "",
+        lost: int = 0,
     ) -> TrialRecord:
         """Write what became of a trial; after a stretch, unless there are no accuracies."""
         trial = self.record.trials[number] if accuracies is None else self._further(number, accuracies, seconds)
-        trial = replace(trial, outcome=outcome, reason=reason, kind=kind)
+        trial = replace(trial, outcome=outcome, reason=reason, kind=kind, lost=lost)
         self._storage.set_trial_user_attr(self._trial_id(number), _END, _end(trial))
         self._close(trial)
         self.record.put(trial)
@@ -156,7 +181,7 @@ def _plain(trial: TrialRecord) -> list[list[float]]:
 def _end(trial: TrialRecord) -> dict[str, Any]:
     """Give what a trial came to, in one attribute: the line that holds it decides."""
     end = {"outcome": str(trial.outcome), "reason": trial.reason, "kind": trial.kind, "same_as": trial.same_as}
-    return {**end, _STRETCHES: _plain(trial)}
+    return {**end, "lost": trial.lost, _STRETCHES: _plain(trial)}
 
 
 def _read_trial(trial: FrozenTrial) -> TrialRecord:
@@ -171,121 +196,11 @@ def _read_trial(trial: FrozenTrial) -> TrialRecord:
         place=Place(**attributes[_PLACE]),
         stretches=stretches,
         attributes=dict(trial.system_attrs),
+        scoring=int(attributes.get(_SCORING, 0)),
     )
     if end is not None:
-        outcome = Outcome(end["outcome"])
-        found = replace(found, outcome=outcome, reason=end["reason"], kind=end["kind"], same_as=end["same_as"])
+        said = {key: end[key] for key in ("reason", "kind", "same_as", "lost")}
+        found = replace(found, outcome=Outcome(end["outcome"]), **said)
     # What was reported of a stretch that was stopped does not count: it is trained again.
     is_counted = (lambda epoch: True) if found.same_as is not None else (lambda epoch: epoch <= found.epochs)
     return replace(found, accuracies=tuple(values[epoch] for epoch in sorted(values) if is_counted(epoch)))
-
-
-@contextmanager
-def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
-    """Open the journal of a study, or start one.
-
-    Args:
-        study: The study.
-        folder: Its folder; made if need be.
-
-    Raises:
-        ArchbuilderError: Another process has it open, it holds another study, it is damaged, or the folder cannot be
-            written to.
-    """
-    with ExitStack() as open_things:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            open_things.enter_context(held(folder / "lock", f"{study.name} in {folder}"))
-            open_things.enter_context(quiet_optuna())
-            journal = _open(study, folder)
-        except OSError as error:
-            raise ArchbuilderError(f"{error.filename or folder}: {error.strerror or error}") from None
-        if journal.get(_SETUP) is None:
-            journal.put(SOURCES, _sources(study))
-            journal.put(_SETUP, setup_of(study))
-        check_setup(journal.get(_SETUP), study, folder)
-        journal.settle()
-        yield journal
-
-
-def read_journal(folder: Path) -> Journal:
-    """Read the journal of a study that may be running; nothing is written, and the study is the one it began with.
-
-    Raises:
-        ArchbuilderError: There is none, or it is damaged.
-    """
-    path = folder / JOURNAL
-    if not path.is_file():
-        raise ArchbuilderError(f"{folder}: no study is kept here; archbuilder search keeps one in a folder of its name")
-    with quiet_optuna(), _explained(path):
-        storage = JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
-        (kept,) = storage.get_all_studies()
-        sources = kept.user_attrs[SOURCES]
-        spec = NetworkSpec.from_text(sources["spec"], "spec.yaml")
-        study = read_study(Source(f"{kept.study_name}.yaml", sources["study"]), spec)
-        return Journal(folder, storage, kept._study_id, study.as_rival() if sources["is_rival"] else study)
-
-
-def _open(study: Study, folder: Path) -> Journal:
-    path = folder / JOURNAL
-    _mend(path)
-    # Not the symbolic link that is Optuna's default: it needs a privilege on Windows.
-    backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
-    with _explained(path):
-        storage = JournalStorage(backend)
-        return Journal(folder, storage, _study_id(storage, study.name), study)
-
-
-def _sources(study: Study) -> dict[str, Any]:
-    """Give what the study is read from again, wherever its files have gone."""
-    spec = study.spec.document.standalone_text
-    return {"study": study.source.text, "spec": spec, "is_rival": study.is_rival}
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ArchbuilderError:
-        raise
-    except (ValueError, KeyError, TypeError) as error:  # what Optuna raises for lines that are none of its own
-        raise ArchbuilderError(
-            f"{path}: is damaged and cannot be read ({error}); delete {path.parent} to start over"
-        ) from None
-
-
-def _study_id(storage: JournalStorage, name: str) -> int:
-    try:
-        return storage.get_study_id_from_name(name)
-    except KeyError:
-        return storage.create_new_study([StudyDirection.MAXIMIZE], name)
-
-
-def _mend(path: Path) -> None:
-    """Remove what a process leaves behind that was killed while it wrote.
-
-    Optuna would wait half a minute for the lock of a process that is gone, and a line without its end would run
-    into the next one and make the whole journal unreadable.
-    """
-    written = (path for place in (path.parent.glob(".*"), path.parent.glob("finals/**/.*")) for path in place)
-    unfinished = [path for path in written if _UNFINISHED.fullmatch(path.name)]
-    for leftover in [*path.parent.glob(f"{path.name}.lock*"), *unfinished]:
-        leftover.unlink()
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        data = file.read()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            file.truncate(whole)
-
-
-@contextmanager
-def quiet_optuna() -> Iterator[None]:
-    """Keep Optuna from telling what it does: archbuilder tells it in its own words."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -5,12 +5,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, did_you_mean
-from archbuilder.runs.lock import held
+from archbuilder.runs.lock import is_held
 from archbuilder.searching.baseline import Baseline, read_baseline
-from archbuilder.searching.finals import final_rows
-from archbuilder.searching.journal import JOURNAL, Journal, read_journal
-from archbuilder.searching.outputs import TRIALS
+from archbuilder.searching.journal import Journal
+from archbuilder.searching.opening import JOURNAL, read_journal
 from archbuilder.searching.record import Outcome, TrialRecord
+from archbuilder.searching.result import COMPLETE
 
 
 class State(StrEnum):
@@ -113,27 +113,12 @@ def nothing_kept(runs: Path) -> str:
 
 def is_running(folder: Path) -> bool:
     """Tell whether a process is at work on a study: the operating system frees its lock when it ends."""
-    lock = folder / "lock"
-    if not lock.exists():
-        return False
-    try:
-        with held(lock, folder.name):
-            return False
-    except ArchbuilderError:
-        return True
-    except OSError:  # somebody else's folder, that cannot be written to
-        return False
+    return is_held(folder / "lock")
 
 
 def _state(journal: Journal) -> State:
     if is_running(journal.folder):
         return State.RUNNING
     tally = journal.record.tally()
-    if tally[Outcome.OPEN] or read_baseline(journal) is None:
-        return State.STOPPED
-    # A study may be given another number of trials, or run out of candidates: its table is written last.
-    table = journal.folder / TRIALS
-    has_table = table.exists() and table.stat().st_mtime >= (journal.folder / JOURNAL).stat().st_mtime
-    rows = final_rows(journal)
-    is_through = tally.counted >= journal.study.settings.search.trials and all(row.test for row in rows)
-    return State.FINISHED if has_table or is_through else State.STOPPED
+    is_through = not tally[Outcome.OPEN] and journal.get(COMPLETE) == tally.counted
+    return State.FINISHED if is_through else State.STOPPED

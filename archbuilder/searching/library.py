@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,10 +12,12 @@ from archbuilder.errors import ArchbuilderError, Source
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.events import Observer, ignore
 from archbuilder.searching.fitting import Tell
+from archbuilder.searching.reading import read_study
 from archbuilder.searching.result import StudyResult
 from archbuilder.searching.run import run_objective, run_study
-from archbuilder.searching.study import PYTHON, Study, read_study
-from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
+from archbuilder.searching.settings import PYTHON
+from archbuilder.searching.study import Study
+from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone, WorkError
 from archbuilder.spec.emitter import to_yaml
 from archbuilder.training import CPU, Machine
 
@@ -52,12 +55,13 @@ def search(
         sampler: Who proposes: tpe, gp, cmaes, nsga2 or random.
         seed: Decides proposals, initial weights and the order of images.
         train: How candidates are trained, as in a study's file.
-        search: More of how candidates are proposed, as in a study's file.
+        search: More of how candidates are proposed, as in a study's file: `{"pruner": "halving"}`.
         finals: How the best are trained once more, as in a study's file.
         name: The study's name, and its folder's.
-        runs: The folder of all studies, from where the same call goes on; nothing is kept unless given.
+        runs: The folder of all studies, from where the same call goes on. Unless given, trainings are kept in `runs`,
+            and nothing is kept of a search by an objective: `result.spec(trial)` gives its networks.
         observe: Is told what happens as it happens.
-        machines: Where candidates are trained.
+        machines: Where candidates are trained; an objective is asked in this process.
 
     Returns:
         What it came to: `result.best(1)[0]` is the best trial, `result.spec(trial)` its network.
@@ -66,6 +70,9 @@ def search(
         SpecError: Something of it is wrong; places are those of the YAML text that it becomes.
         ArchbuilderError: As `archbuilder.searching.run_study` does; or there is neither an objective nor data.
     """
+    twice = {"trials", "sampler", "seed"} & set(search or {})
+    if twice:
+        raise ArchbuilderError(f"search: {min(twice)} is an argument of its own: leave it out of search={{...}}")
     if (objective is None) == (data is None):
         raise ArchbuilderError("search: expected either data, to train candidates on, or an objective to rate them by")
     spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
@@ -85,23 +92,13 @@ def search(
     study = read_study(Source("<python>", text), spec)
     if objective is not None and "latency" in study.bounded:
         raise ArchbuilderError("search: a budget on latency is for networks that are trained; bound macs instead")
-    if runs is not None:
-        return _run(study, objective, Path(runs), trials, observe, machines)
-    with TemporaryDirectory(prefix="archbuilder-") as folder:
-        return _run(study, objective, Path(folder), trials, observe, machines)
-
-
-def _run(
-    study: Study,
-    objective: Callable[[NetworkSpec], float] | None,
-    runs: Path,
-    trials: int,
-    observe: Observer,
-    machines: Sequence[Machine],
-) -> StudyResult:
     if objective is None:
-        return run_study(study, runs=runs, observe=observe, machines=machines)
-    return run_objective(study, runs / study.name, trials, _Asked(study, objective), observe)
+        return run_study(study, runs=Path("runs" if runs is None else runs), observe=observe, machines=machines)
+    asked = _Asked(study, objective)
+    if runs is not None:
+        return run_objective(study, Path(runs) / study.name, trials, asked, observe)
+    with TemporaryDirectory(prefix="archbuilder-") as folder:
+        return replace(run_objective(study, Path(folder), trials, asked, observe), best_specs={})
 
 
 class _Asked:
@@ -115,8 +112,11 @@ class _Asked:
         assert isinstance(work, Stretch)
         started = time.perf_counter()
         spec = self._study.spec if work.values is None else self._study.pricer.spec(work.values)
-        score = float(self._objective(spec))
+        try:
+            score = float(self._objective(spec))
+        except ArchbuilderError as error:  # what it raises is its own, and no reason to end the search
+            raise WorkError(type(error).__name__, str(error)) from error
         if not math.isfinite(score):
-            raise ValueError(f"the objective gave {score}, expected a finite number")
+            raise WorkError("no score", f"the objective gave {score}, expected a finite number")
         tell(EpochDone(work, 1, score, time.perf_counter() - started))
         tell(WorkDone(work))

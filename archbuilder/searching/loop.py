@@ -7,9 +7,8 @@ from archbuilder.searching.crew import Crew
 from archbuilder.searching.events import BaselineEnded, EpochEnded, Observer, SpaceExhausted, TrialEnded
 from archbuilder.searching.halving import Halving, brackets
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.record import Outcome, TrialRecord
+from archbuilder.searching.record import Outcome, TrialRecord, training_macs
 from archbuilder.searching.states import StatesFolder
-from archbuilder.searching.study import Study
 from archbuilder.searching.work import Donor, EpochDone, Report, Stretch, WorkDone, WorkFailed, WorkLost
 from archbuilder.training import TrainingDiverged
 
@@ -18,21 +17,12 @@ _LOSSES = 2  # of the process that trains it, after which a trial is given up
 
 
 class SearchLoop:
-    """The trials of one study, going on.
+    """The trials of one study, going on."""
 
-    Attributes:
-        is_exhausted: Whether there is no candidate left to try.
-    """
-
-    def __init__(self, study: Study, journal: Journal, crew: Crew, candidates: Candidates, observe: Observer) -> None:
+    def __init__(self, journal: Journal, crew: Crew, candidates: Candidates, observe: Observer) -> None:
         """Go on from what the journal holds."""
-        self._study, self._journal, self._crew, self._candidates, self._observe = (
-            study,
-            journal,
-            crew,
-            candidates,
-            observe,
-        )
+        self._journal, self._crew, self._candidates, self._observe = journal, crew, candidates, observe
+        self._study = study = journal.study
         search = study.settings.search
         self._epochs = study.settings.train.epochs if study.settings.objective.is_trained_for else 1
         cycle = brackets(search.pruner, self._epochs, search.factor, search.min_epochs)
@@ -42,14 +32,14 @@ class SearchLoop:
         self._seconds: dict[int | None, float] = {}
         self._failures: list[str] = []
         self._losses: dict[int | None, int] = {}
-        self.is_exhausted = False
 
-    def run(self, trials: int, image_macs: int | None = None) -> None:
+    def run(self, trials: int | None, macs: int | None = None, images: int = 1) -> None:
         """Go on until `trials` candidates are over and done with.
 
         Args:
-            trials: How many.
-            image_macs: The multiply-adds of one image over all epochs after which no further candidate comes.
+            trials: How many; None for as many as come.
+            macs: The multiply-adds of all trainings, forward and backward, after which no further candidate comes.
+            images: How many images an epoch has.
 
         Raises:
             ArchbuilderError: Three trials in a row failed alike.
@@ -57,41 +47,46 @@ class SearchLoop:
         """
         self._tidy()
         while True:
-            while self._crew.has_room and (work := self._next(trials, image_macs)) is not None:
+            while self._crew.has_room and (work := self._next(trials, macs, images)) is not None:
                 self._begin(work)
             if not self._crew.busy:
                 return
             self._crew.wait(self._take)
 
-    def _next(self, trials: int, image_macs: int | None) -> Stretch | None:
+    def _next(self, trials: int | None, macs: int | None, images: int) -> Stretch | None:
         busy = {work.number for work in self._crew.busy if isinstance(work, Stretch)}
         if read_baseline(self._journal) is None and None not in busy:
             return Stretch(None, None, 0, self._epochs, keeps=False)
-        record = self._journal.record
-        is_over = self.is_exhausted or len(record.counted) >= trials
-        is_over = is_over or (image_macs is not None and record.image_macs() + self._under_way() >= image_macs)
-        for work in self._halving.work(record, {number for number in busy if number is not None}, is_over=is_over):
-            trial = record.trials[work.number]
-            if work.epochs is not None:
-                return self._stretch(trial, work.epochs)
-            self._ended(self._journal.end(work.number, Outcome.PRUNED))
-        if is_over:
-            return None
-        found = self._candidates.next(self._halving.slot(record))
-        if found is None:
-            self.is_exhausted = True
-            self._observe(SpaceExhausted())
-            return self._next(trials, image_macs)
-        return self._stretch(found, self._halving.bracket(found.place.bracket).rungs[0])
+        record, under_way = self._journal.record, {number for number in busy if number is not None}
+        is_over = trials is not None and len(record.counted) >= trials
+        if macs is not None:
+            is_over = is_over or record.training_macs(images) + self._under_way(images) >= macs
+        while True:
+            closed = range(len(self._study.steps)) if is_over else self._journal.exhausted
+            for work in self._halving.work(record, under_way, closed):
+                trial = record.trials[work.number]
+                if work.epochs is not None:
+                    return self._stretch(trial, work.epochs)
+                self._ended(self._journal.end(work.number, Outcome.PRUNED))
+            slot = self._halving.slot(record, closed)
+            if slot is None:
+                return None
+            found = self._candidates.next(slot)
+            if found is not None:
+                return self._stretch(found, self._halving.bracket(found.place.bracket).rungs[0])
+            self._journal.exhaust(slot.step)
+            self._observe(SpaceExhausted(self._study, slot.step))
 
-    def _under_way(self) -> int:
-        """Add up the multiply-adds of one image over the epochs that are being trained."""
-        stretches = [work for work in self._crew.busy if isinstance(work, Stretch)]
+    def _under_way(self, images: int) -> int:
+        """Add up the multiply-adds of the stretches that are being trained."""
         trials = self._journal.record.trials
-        return sum(
-            (work.until - work.begun) * trials[work.number].cost["macs"]
-            for work in stretches
-            if work.number is not None
+        return training_macs(
+            sum(
+                (work.until - work.begun) * trials[work.number].cost["macs"]
+                for work in self._crew.busy
+                if isinstance(work, Stretch) and work.number is not None
+            ),
+            images,
         )
 
     def _stretch(self, trial: TrialRecord, until: int) -> Stretch:
@@ -149,8 +144,9 @@ class SearchLoop:
         if work.number is None:
             raise (TrainingDiverged if kind == "diverged" else ArchbuilderError)(f"baseline: {reason}")
         known = self._journal.record.trials[work.number].accuracies
+        lost = len(self._accuracies.pop(work.number)) - work.begun
         trial = self._journal.end(
-            work.number, Outcome.FAILED, known, self._seconds.pop(work.number), reason=reason, kind=kind
+            work.number, Outcome.FAILED, known, self._seconds.pop(work.number), reason=reason, kind=kind, lost=lost
         )
         self._candidates.learn(trial)
         self._ended(trial)

@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archbuilder.searching.cmaes import CmaEsSampler, Replay
-from archbuilder.searching.knobs import Knob, Values
+from archbuilder.searching.knobs import Knob, Value, Values, WidthKnob
 from archbuilder.searching.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
@@ -71,6 +71,11 @@ def _distribution(knob: Knob) -> BaseDistribution:
     return CategoricalDistribution(values)
 
 
+def _ranked(knob: Knob) -> BaseDistribution:
+    """Give a knob as samplers have it: widths by their rank, as their order says which are near, however uneven."""
+    return IntDistribution(0, len(knob.values) - 1) if isinstance(knob, WidthKnob) else _distribution(knob)
+
+
 def _empty() -> optuna.Study:
     return optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
 
@@ -91,11 +96,16 @@ class Proposer:
             sampler: A key of `SAMPLERS`.
             seed: Decides the proposals.
             blind: After how many trials it begins to learn from them.
+
+        Raises:
+            ArchbuilderError: The sampler needs a package that is not installed.
         """
-        self._distributions = distributions(space)
+        self._knobs = space.by_name
+        self._distributions = {knob.name: _ranked(knob) for knob in space.knobs}
         self._sampler = SAMPLERS[sampler]
         self._seed, self._blind = seed, blind
         self._replay = Replay()
+        self._sampler(seed, blind, self._replay)  # one that is not installed says so now
         self._open = {name: ways for name, ways in sorted(self._distributions.items()) if not ways.single()}
         self._learned: dict[int, FrozenTrial] = {}
         self._study = _empty()
@@ -121,7 +131,7 @@ class Proposer:
         trial = create_trial(
             state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
             value=accuracies[-1] if is_complete else None,
-            params=dict(values),
+            params={name: self._rank(name, value) for name, value in values.items()},
             distributions=self._distributions,
             system_attrs=dict(attributes or {}),
             intermediate_values=dict(enumerate(accuracies, start=1)),
@@ -148,4 +158,13 @@ class Proposer:
         attributes = self._study.get_trials(deepcopy=False)[trial.number].system_attrs
         # Left running, it would count as a bad result, or as one that is awaited.
         self._study.tell(trial, state=TrialState.FAIL)
-        return dict(trial.params), {key: value for key, value in attributes.items() if key == _GENERATION}
+        proposed = {name: self._value(name, found) for name, found in trial.params.items()}
+        return proposed, {key: value for key, value in attributes.items() if key == _GENERATION}
+
+    def _rank(self, name: str, value: Value) -> Value:
+        knob = self._knobs[name]
+        return knob.position(value) if isinstance(knob, WidthKnob) else value
+
+    def _value(self, name: str, found: Value) -> Value:
+        knob = self._knobs[name]
+        return knob.values[int(found)] if isinstance(knob, WidthKnob) else found

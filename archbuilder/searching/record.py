@@ -21,6 +21,10 @@ class Outcome(StrEnum):
     FROM_RECORD = "from record"
 
 
+PASSES = 3
+"""What training an image costs, in forward passes: going back takes about twice as much as going forward, as a gradient
+is computed both of the weights and of the input (Kaplan et al. 2020, Scaling Laws for Neural Language Models, 2.1)."""
+
 COUNTED = frozenset({Outcome.OPEN, Outcome.FINISHED, Outcome.PRUNED, Outcome.FAILED})
 """What a study's `trials:` counts."""
 
@@ -74,6 +78,8 @@ class TrialRecord:
         reason: How it failed.
         kind: Which kind of failure that is.
         attributes: What its sampler remembers of it.
+        scoring: What the scores cost by which it was chosen: multiply-adds of their images, one way.
+        lost: How many epochs it was trained for in a stretch that failed.
     """
 
     number: int
@@ -87,6 +93,8 @@ class TrialRecord:
     reason: str = ""
     kind: str = ""
     attributes: Mapping[str, Any] | None = None
+    scoring: int = 0
+    lost: int = 0
 
     @property
     def accuracy(self) -> float:
@@ -152,13 +160,22 @@ class Record:
         repaired = sum(trial.place.repaired for trial in trials if trial.outcome is not Outcome.FROM_RECORD)
         return Tally(Counter(trial.outcome for trial in trials), repaired)
 
-    def image_macs(self) -> int:
-        """Add up the multiply-adds of the epochs that candidates were trained for, for one image of each, forward."""
-        return sum(
-            trial.epochs * trial.cost["macs"]
-            for trial in self.trials.values()
-            if trial.outcome not in {Outcome.BASELINE, Outcome.FROM_RECORD}
-        )
+    def training_macs(self, images: int) -> int:
+        """Add up the multiply-adds of the trainings and of the scores of candidates, forward and backward.
+
+        Args:
+            images: How many an epoch has.
+        """
+        trials = [
+            trial for trial in self.trials.values() if trial.outcome not in {Outcome.BASELINE, Outcome.FROM_RECORD}
+        ]
+        epochs = sum((trial.epochs + trial.lost) * trial.cost["macs"] for trial in trials)
+        return training_macs(epochs, images) + training_macs(sum(trial.scoring for trial in trials), 1)
+
+
+def training_macs(macs: int, images: int) -> int:
+    """Give the multiply-adds of so many images, forward and backward, from those of one, forward."""
+    return PASSES * macs * images
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,15 @@ def repaired(variant: Variant, position: NDArray[np.int64], limits: Limits) -> N
     """
     priced = variant.price(position[None])
     if not priced.is_network[0]:
-        position = _filled(variant, position)
+        position = filled(variant, position)
         priced = variant.price(position[None])
     if priced.within(limits)[0]:
         return position
     return _Moves(variant, position, limits).found() if priced.is_network[0] else None
 
 
-def _filled(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Put branches back, as narrow as they can be, in the layers that nothing is left of."""
+def filled(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give a candidate with branches back, as narrow as they can be, in the layers that nothing is left of."""
     filled, layers = position.copy(), dict[str, list[int]]()
     for column, knob in enumerate(variant.knobs):
         if knob.sizes[position[column]] == 0 and len(knob.sizes) > 1:

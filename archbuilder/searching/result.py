@@ -4,24 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.baseline import Baseline, read_baseline
 from archbuilder.searching.comparing import Difference, compare
 from archbuilder.searching.finals import Row, final_rows, openings
-from archbuilder.searching.front import Point
-from archbuilder.searching.journal import JOURNAL, Journal, read_journal
+from archbuilder.searching.front import Point, pareto
+from archbuilder.searching.journal import Journal
 from archbuilder.searching.ladder import Step
+from archbuilder.searching.opening import JOURNAL, read_journal
 from archbuilder.searching.record import Record, Tally, TrialRecord
 from archbuilder.searching.study import Study
 
 IMAGES, FINGERPRINTS = "images", "fingerprints"  # what the journal calls the sizes of the splits, and which they are
 RIVAL = "versus-random"
 """The folder of the random search that a study is compared with, within its own."""
-PASSES = 3
-"""What training an image costs, in forward passes: going back takes about twice as much as going forward, as a gradient
-is computed both of the weights and of the input (Kaplan et al. 2020, Scaling Laws for Neural Language Models, 2.1)."""
+COMPLETE = "complete"  # what the journal calls how many trials there were when the table was written
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class StudyResult:
         best_specs: By budget, the best trial as a spec of its own; budgets of which no trial finished are missing.
         images: How many images the splits have: `train`, `validation`, `test`; empty if there are none.
         test_openings: How often the test split was opened: once, unless the study went on after its first table.
-        is_exhausted: Whether every candidate was tried.
+        exhausted: The numbers of the budgets within which no further candidate was found.
         rival: What random search of the same cost came to, if it was asked for.
     """
 
@@ -50,7 +50,7 @@ class StudyResult:
     best_specs: dict[int, Path]
     images: dict[str, int]
     test_openings: int
-    is_exhausted: bool = False
+    exhausted: tuple[int, ...] = ()
     rival: "StudyResult | None" = None
 
     @cached_property
@@ -78,7 +78,7 @@ class StudyResult:
     @property
     def trained_macs(self) -> int:
         """The multiply-adds of the trainings of its candidates, finals and baseline apart: forward and backward."""
-        return self.record.image_macs() * self.images.get("train", 1) * PASSES
+        return self.record.training_macs(self.images.get("train", 1))
 
     def compared(self, row: Row, other: Row) -> Difference | None:
         """Compare two finalists by the seeds that both were trained with; None if there is none."""
@@ -95,6 +95,12 @@ class StudyResult:
             if row.finalist.number is not None and row.finalist.step is not None and row.test:
                 found.setdefault(row.finalist.step, row)
         return found
+
+    def front(self) -> list[Row]:
+        """Give of the champions those that no other one equals in test accuracy for less, or beats for no more."""
+        rows = [row for row in self.champions().values() if self.study.quantity in row.finalist.cost]
+        points = {Point(row.finalist.cost[self.study.quantity], fmean(row.test)): row for row in rows}
+        return [points[point] for point in pareto(list(points))]
 
     def points(self, kind: str, quantity: str = "macs") -> list[Point]:
         """Give finalists as points of cost and mean test accuracy.
@@ -130,6 +136,7 @@ def result_of(journal: Journal) -> StudyResult:
         best_specs={number: path for number, path in paths.items() if path.exists()},
         images=dict(journal.get(IMAGES) or {}),
         test_openings=openings(journal),
+        exhausted=journal.exhausted,
     )
 
 

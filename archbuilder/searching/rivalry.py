@@ -1,6 +1,6 @@
 """Whether the finals of two studies can be compared seed by seed."""
 
-from archbuilder.searching.journal import read_journal
+from archbuilder.searching.opening import read_journal
 from archbuilder.searching.result import FINGERPRINTS, StudyResult
 
 _TEST = "test"  # the part that the finals are measured on

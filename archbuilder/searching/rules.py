@@ -89,11 +89,7 @@ class Choices(BaseModel):
 
     def widths(self, width: int) -> Widths:
         """Give the choices, of numbers."""
-        numbers = tuple(int(choice) for choice in self.choices)
-        steps = {after - before for before, after in pairwise(numbers)}
-        if len(steps) == 1:
-            return range(numbers[0], numbers[-1] + 1, steps.pop())
-        return numbers
+        return evenly([int(choice) for choice in self.choices])
 
     def arithmetic(self, width: int) -> str:
         """Say the choices."""
@@ -148,6 +144,14 @@ def _read_rule(node: Node, path: str, where: Location) -> Scale | Choices | list
         return [Problem(message, where if node.span.start == node.span.end else location(node), path)]
     model: type[Scale | Choices] = Choices if "choices" in node.entries else Scale
     return validate(model, plain(node), "choices" if model is Choices else "a scale", path, locator(node))
+
+
+def evenly(numbers: Sequence[int]) -> Widths:
+    """Give numbers as a range if they are several, ascending and evenly spaced."""
+    steps = {after - before for before, after in pairwise(numbers)}
+    if len(steps) == 1 and min(steps) > 0:
+        return range(numbers[0], numbers[-1] + 1, steps.pop())
+    return tuple(numbers)
 
 
 def widths_text(widths: Sequence[int | str]) -> str:

@@ -1,6 +1,7 @@
 """A study from its first trial, or its last finished one, to its table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -8,19 +9,21 @@ from statistics import median
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
 from archbuilder.searching.baseline import Baseline, keep_baseline, read_baseline
-from archbuilder.searching.candidates import Candidates
-from archbuilder.searching.crew import Doer, crew_of
+from archbuilder.searching.candidates import Candidates, Score
+from archbuilder.searching.crew import Crew, Doer, crew_of
 from archbuilder.searching.events import Observer, RivalBegun, StudyOpened, ignore
-from archbuilder.searching.finals import Finals, finalists
+from archbuilder.searching.finals import Finals, finalists, keep_scaled, open_test_split
 from archbuilder.searching.fitting import Fitter
-from archbuilder.searching.journal import Journal, open_journal
+from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
+from archbuilder.searching.opening import open_journal
 from archbuilder.searching.outputs import write_trials
-from archbuilder.searching.result import FINGERPRINTS, IMAGES, RIVAL, StudyResult, best_name, result_of
-from archbuilder.searching.study import MOST_TRIALS, PYTHON, Study
+from archbuilder.searching.result import COMPLETE, FINGERPRINTS, IMAGES, RIVAL, StudyResult, best_name, result_of
+from archbuilder.searching.settings import PYTHON
+from archbuilder.searching.study import Study
+from archbuilder.searching.survey import check_reachable
+from archbuilder.searching.timing import Measure
 from archbuilder.training import CPU, Machine, latency_of
-
-_LATENCY = "latency"
 
 
 def run_study(
@@ -51,7 +54,7 @@ def run_study(
 
     Raises:
         ArchbuilderError: The folder holds trials of another study of this name, another process is running it, the
-            spec or the images do not fit, or three trials in a row fail alike.
+            spec or the images do not fit, no candidate can be moved onto a budget, or three trials in a row fail alike.
         TrainingDiverged: The baseline's loss is infinite or not a number.
     """
     if study.settings.objective.maximize == PYTHON:
@@ -59,54 +62,23 @@ def run_study(
     if versus_random and not study.settings.objective.is_trained_for:
         raise ArchbuilderError(f"{study.name}: nothing is trained, so random search has no cost to be equal in")
     folder = runs / study.name
-    trials = study.settings.search.trials if trials is None else trials
-    result = _run(study, folder, trials, observe, machines)
-    if not versus_random:
-        return result
-    observe(RivalBegun())
-    cost = result.record.image_macs()
-    rival = _run(study.as_rival(), folder / RIVAL, MOST_TRIALS, observe, machines, cost, result.baseline)
-    return replace(result, rival=rival)
-
-
-def _run(
-    study: Study,
-    folder: Path,
-    trials: int,
-    observe: Observer,
-    machines: Sequence[Machine],
-    image_macs: int | None = None,
-    known: Baseline | None = None,
-) -> StudyResult:
-    with open_journal(study, folder) as journal:
+    with ExitStack() as sessions:
         fitter = Fitter(study, folder, machines[0])
         fitter.check()
-        _check_images(study, journal, fitter)
-        latency = _latency(machines[0]) if "latency" in study.bounded else None
-        if latency is not None:
-            study = study.timed(_known_latency(study, journal, latency))
-            journal.study = study
-        _observe_opening(study, journal, trials, observe)
-        needs_scores = study.settings.search.proxy
-        candidates = Candidates(
-            study,
-            journal,
-            score=None if needs_scores is None else lambda values: fitter.score(needs_scores.score, values),
-            latency=latency,
-        )
-        if known is not None and read_baseline(journal) is None:  # of the search that it rivals
-            told = keep_baseline(journal, candidates.baseline, known.accuracies, known.seconds)
-            if told is not None:
-                candidates.learn(told)
-        with crew_of(study, folder, machines, lambda: fitter) as crew:
-            loop = SearchLoop(study, journal, crew, candidates, observe)
-            loop.run(trials, image_macs)
-            finals = Finals(study, journal, crew, observe)
-            who = finalists(journal)
-            if image_macs is not None:  # what it shares with the search that it rivals has been trained there
-                who = [finalist for finalist in who if finalist.number is not None]
-            finals.run(who, fitter, machines[0])
-        return _concluded(journal, is_exhausted=loop.is_exhausted)
+        own = _trained(sessions.enter_context(open_journal(study, folder)), fitter, machines, observe)
+        own.search(study.settings.search.trials if trials is None else trials)
+        searches = [own]
+        if versus_random:
+            observe(RivalBegun())
+            beside = folder / RIVAL
+            journal = sessions.enter_context(open_journal(study.as_rival(), beside))
+            rival = _trained(journal, fitter.beside(journal.study, beside), machines, observe, own.baseline)
+            rival.search(None, macs=own.journal.record.training_macs(own.images))
+            searches.append(rival)
+        finals = [(search.journal, search.train_finals()) for search in searches]
+        open_test_split(finals, fitter, machines[0])
+        results = [search.conclude() for search in searches]
+        return replace(results[0], rival=results[1] if versus_random else None)
 
 
 def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: Observer) -> StudyResult:
@@ -125,37 +97,109 @@ def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: 
     if "latency" in study.bounded:
         raise ArchbuilderError(f"{study.name}: a latency is measured where candidates are trained: leave it out")
     with open_journal(study, folder) as journal:
-        _observe_opening(study, journal, trials, observe)
-        candidates = Candidates(study, journal)
-        with crew_of(study, folder, (CPU,), lambda: doer) as crew:
-            loop = SearchLoop(study, journal, crew, candidates, observe)
-            loop.run(trials)
-        return _concluded(journal, is_exhausted=loop.is_exhausted)
+        search = _Search(journal, doer, (CPU,), observe)
+        search.search(trials)
+        return search.conclude()
 
 
-def _concluded(journal: Journal, *, is_exhausted: bool) -> StudyResult:
-    _save_best(journal)
-    result = replace(result_of(journal), is_exhausted=is_exhausted)
-    write_trials(result)
-    return result
+def _trained(
+    journal: Journal, fitter: Fitter, machines: Sequence[Machine], observe: Observer, known: Baseline | None = None
+) -> "_Search":
+    """Give the search whose candidates are trained.
+
+    Args:
+        journal: Where it is kept.
+        fitter: Trains in this process.
+        machines: Where candidates are trained.
+        observe: Is told what happens.
+        known: How the spec as it is did in the search that this one rivals.
+    """
+    _check_images(journal, fitter)
+    measure = _timed(journal, machines[0], known) if "latency" in journal.study.bounded else None
+    proxy = journal.study.settings.search.proxy
+    score = None if proxy is None else Score(fitter.rated, fitter.scoring_images)
+    return _Search(journal, fitter, machines, observe, score, measure, known)
 
 
-def _observe_opening(study: Study, journal: Journal, trials: int, observe: Observer) -> None:
-    baseline, best = read_baseline(journal), journal.record.best(1)
-    accuracy = baseline.accuracy if baseline else None
-    observe(StudyOpened(study, trials, journal.record.tally(), best[0] if best else None, accuracy))
+class _Search:
+    """One study that goes on, in its folder.
+
+    Attributes:
+        journal: Where everything is kept.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        doer: Doer,
+        machines: Sequence[Machine],
+        observe: Observer,
+        score: Score | None = None,
+        measure: Measure | None = None,
+        known: Baseline | None = None,
+    ) -> None:
+        self.journal = journal
+        self._doer, self._machines, self._observe, self._measure = doer, machines, observe, measure
+        if not journal.record.trials:
+            check_reachable(journal.study, measure)
+        self._candidates = Candidates(journal, score=score, measure=measure)
+        if known is not None and read_baseline(journal) is None:
+            told = keep_baseline(journal, self._candidates.baseline, known.accuracies, known.seconds)
+            if told is not None:
+                self._candidates.learn(told)
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """How the spec as it is did."""
+        return read_baseline(self.journal)
+
+    @property
+    def images(self) -> int:
+        """How many images an epoch has."""
+        return int((self.journal.get(IMAGES) or {}).get("train", 1))
+
+    def search(self, trials: int | None, macs: int | None = None) -> None:
+        """Go on until so many candidates are over and done with, or have cost so much; see `SearchLoop.run`."""
+        record, baseline = self.journal.record, self.baseline
+        best, accuracy = record.best(1), None if baseline is None else baseline.accuracy
+        self._observe(StudyOpened(self.journal.study, trials, record.tally(), best[0] if best else None, accuracy))
+        try:
+            with self._crew() as crew:
+                SearchLoop(self.journal, crew, self._candidates, self._observe).run(trials, macs, self.images)
+        finally:
+            self._save()
+
+    def train_finals(self) -> Finals:
+        """Train the finalists."""
+        keep_scaled(self.journal, self._measure)
+        who = finalists(self.journal)
+        if self.journal.study.is_rival:  # what it shares with the search that it rivals is trained there
+            who = [finalist for finalist in who if finalist.number is not None]
+        finals = Finals(self.journal, who, self._observe)
+        with self._crew() as crew:
+            finals.train(crew)
+        return finals
+
+    def conclude(self) -> StudyResult:
+        """Give what it came to."""
+        self.journal.put(COMPLETE, self.journal.record.tally().counted)
+        return result_of(self.journal)
+
+    def _crew(self) -> AbstractContextManager[Crew]:
+        return crew_of(self.journal.study, self.journal.folder, self._machines, self._doer)
+
+    def _save(self) -> None:
+        """Save the trials, and the best one of each budget as a spec of its own."""
+        study = self.journal.study
+        for number, step in enumerate(study.steps):
+            for trial in self.journal.record.best(1, number):
+                study.pricer.spec(trial.values).save(self.journal.folder / best_name(step))
+        write_trials(self.journal)
 
 
-def _save_best(journal: Journal) -> None:
-    """Save the best trial of each budget as a spec of its own."""
-    for number, step in enumerate(journal.study.steps):
-        for trial in journal.record.best(1, number):
-            journal.study.pricer.spec(trial.values).save(journal.folder / best_name(step))
-
-
-def _check_images(study: Study, journal: Journal, fitter: Fitter) -> None:
+def _check_images(journal: Journal, fitter: Fitter) -> None:
     """Check that the images are those that the study began with."""
-    data = fitter.data
+    data, study = fitter.data, journal.study
     now, before = data.fingerprints(), journal.get(FINGERPRINTS)
     if before is None:
         journal.put(IMAGES, {"train": len(data.train), "validation": len(data.validation), "test": data.test_images})
@@ -177,14 +221,14 @@ def _check_images(study: Study, journal: Journal, fitter: Fitter) -> None:
         )
 
 
-def _latency(machine: Machine) -> Callable[[Plan], int]:
-    return lambda plan: latency_of(plan, machine)
+def _timed(journal: Journal, machine: Machine, known: Baseline | None) -> Measure:
+    """Give what measures latencies; the baseline's is measured once for a study and its rival."""
 
+    def measure(plan: Plan) -> int:
+        return latency_of(plan, machine)
 
-def _known_latency(study: Study, journal: Journal, measure: Callable[[Plan], int]) -> int:
-    """Give the baseline's latency, measured once for the study."""
-    known = journal.get(_LATENCY)
-    if known is None:
-        known = int(median(measure(study.spec.plan()) for _ in range(3)))
-        journal.put(_LATENCY, known)
-    return int(known)
+    if journal.study.latency is None:
+        plan = journal.study.spec.plan()
+        own = int(median(measure(plan) for _ in range(3))) if known is None else known.cost["latency"]
+        journal.keep_latency(own)
+    return measure

@@ -12,6 +12,7 @@ from archbuilder.searching.amounts import Goal
 from archbuilder.searching.study import Study
 
 _SHOWN = 8  # differences that are listed
+_WIDTH = 90  # characters of each side of a difference
 
 
 def setup_of(study: Study) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def setup_of(study: Study) -> dict[str, Any]:
         "spec": study.spec.document.canonical_text,
         "baseline": study.baseline_cost,  # another version's blocks would make another network of the same spec
         "data": settings.data,
-        "space": study.space.describe(),
+        "space": study.space.described(),
         "budget": {name: _goal(goal) for name, goal in settings.budget.goals.items()},
         "budgets": None if settings.budgets is None else settings.budgets.described(),
         "objective": settings.objective.model_dump(),
@@ -68,19 +69,40 @@ def _differences(path: str, recorded: Any, now: Any) -> Iterator[str]:
     elif recorded != now and path == "spec":
         yield from islice(_line_differences(recorded.splitlines(), now.splitlines()), 3)
     elif recorded != now:
-        yield f"{path} was {_text(recorded)} and is {_text(now)} now"
+        was, text = _parted(_text(recorded), _text(now))
+        yield f"{path} was {was} and is {text} now"
 
 
 def _line_differences(before: list[str], after: list[str]) -> Iterator[str]:
     for kind, start, end, first, last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if kind == "equal":
             continue
-        was, now = (" / ".join(line.strip() for line in lines) for lines in (before[start:end], after[first:last]))
-        yield f"spec line {start + 1} was {_text(was or None)} and is {_text(now or None)} now"
+        was, now = (
+            _text(" / ".join(line.strip() for line in lines) or None)
+            for lines in (before[start:end], after[first:last])
+        )
+        was, now = _parted(was, now)
+        yield f"spec line {start + 1} was {was} and is {now} now"
 
 
 def _text(value: Any) -> str:
     if value is None:
         return "not there"
-    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return text if len(text) <= 100 else f"{text[:97]}…"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _parted(was: str, now: str) -> tuple[str, str]:
+    """Shorten two long texts that differ to where they do."""
+    if max(len(was), len(now)) <= _WIDTH:
+        return was, now
+    same = next(place for place in range(len(was) + 1) if was[: place + 1] != now[: place + 1])
+    start = max(0, same - _WIDTH // 3)
+    start = was.rfind(" ", 0, start) + 1 if start else 0
+    return _cut(was, start), _cut(now, start)
+
+
+def _cut(text: str, start: int) -> str:
+    shown = text[start : start + _WIDTH]
+    return f"{'…' if start else ''}{shown}{'…' if start + _WIDTH < len(text) else ''}"

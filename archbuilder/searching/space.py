@@ -1,9 +1,13 @@
 """What may be tried: the values of each knob."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from math import prod
+from typing import Literal
+
+import numpy as np
 
 from archbuilder.errors import ArchbuilderError, Problem, SpecError
 from archbuilder.network_spec import NetworkSpec
@@ -11,8 +15,10 @@ from archbuilder.plan.planner import try_plan
 from archbuilder.searching.budget import Cost, cost_of
 from archbuilder.searching.globs import GlobError, match_sites
 from archbuilder.searching.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob, tied_rows
-from archbuilder.searching.rules import Choices, Line, Scale, Widths, widths_text
+from archbuilder.searching.rules import Choices, Line, Scale, Widths, evenly, widths_text
 
+ENUMERATED = 10_000
+"""Up to how many candidates a space is gone through one by one, to know when it is exhausted."""
 _SHOWN = 3  # sites that a message lists
 STRUCTURE = ("kernel", "repeat", "type")
 """What of a layer can be chosen beside its widths."""
@@ -80,30 +86,73 @@ class Space:
         return values
 
     def describe(self) -> dict[str, str]:
-        """Say each knob's values: `4 to 32 by 4`, `8, 12 or 32`."""
+        """Say each knob's values in short: `4 to 32 by 4`, `8, 12 or 32`, `22 steps of 2 sites, 2 + 4 to 16 + 32`."""
         found = {}
         for knob in self.knobs:
             if isinstance(knob, WidthKnob) and len(knob.sites) > 1:
                 first, last = (" + ".join(map(str, knob.table[row])) for row in (0, -1))
                 found[knob.name] = f"{len(knob.values)} steps of {len(knob.sites)} sites, {first} to {last}"
             else:
-                found[knob.name] = widths_text(list(knob.values) if isinstance(knob, ChoiceKnob) else knob.values)
+                found[knob.name] = widths_text(knob.values)
         return found
 
-    def smallest(self, spec: NetworkSpec) -> Cost | None:
-        """Price the candidate that has every site at its least.
+    def described(self) -> dict[str, str | dict[str, str]]:
+        """Give each knob's values in full; if it sets several things, of each of them, step by step."""
+        found: dict[str, str | dict[str, str]] = {}
+        for knob in self.knobs:
+            if isinstance(knob, WidthKnob):
+                columns = [evenly([int(width) for width in column]) for column in knob.table.T]
+                parts = dict(zip(knob.sites, map(widths_text, columns), strict=True))
+            else:
+                parts = dict.fromkeys(knob.paths, widths_text(knob.values))
+            found[knob.name] = parts if len(parts) > 1 else next(iter(parts.values()))
+        return found
 
-        No candidate costs less, since with the shipped blocks every cost grows with every width. None where that cannot
-        be relied on, as blocks of the spec's own may compute with their widths and other choices make other networks,
-        and if it is no network: widths of 0 may leave nothing of a block, and widths that are added must be equal.
+    @property
+    def is_enumerated(self) -> bool:
+        """Whether there are so few candidates that they are gone through one by one."""
+        return self.candidates <= ENUMERATED
+
+    def shuffled(self, generator: np.random.Generator, draws: int) -> Iterator[dict[str, Value]]:
+        """Give all candidates in a random order where they are few, else some that are drawn one by one.
+
+        Args:
+            generator: Draws.
+            draws: How many are drawn, where they are not few: each value by itself and evenly.
+        """
+        names = [knob.name for knob in self.knobs]
+        if self.is_enumerated:
+            everything = list(product(*(knob.values for knob in self.knobs)))
+            for number in generator.permutation(len(everything)):
+                yield dict(zip(names, everything[int(number)], strict=True))
+            return
+        counts = [len(knob.values) for knob in self.knobs]
+        for _ in range(draws):
+            numbers = generator.integers(counts)
+            yield {knob.name: knob.values[int(number)] for knob, number in zip(self.knobs, numbers, strict=True)}
+
+    def end(self, spec: NetworkSpec, end: Literal[0, -1], quantities: Container[str] = ()) -> Cost | None:
+        """Price the candidate that has every site at its least, or at its most.
+
+        No candidate costs less, or more, since with the shipped blocks every cost grows with every width. None where
+        that cannot be relied on, as blocks of the spec's own may compute with their widths and other choices make other
+        networks, and if it is no network: widths of 0 may leave nothing of a block, and widths that are added must be
+        equal.
+
+        Args:
+            spec: The network that the space is around.
+            end: 0 for the least, -1 for the most.
+            quantities: What is bounded.
         """
         if spec.document.blocks or self.choice_knobs:
             return None
         widths = {
-            site: int(width) for knob in self.width_knobs for site, width in zip(knob.sites, knob.table[0], strict=True)
+            site: int(width)
+            for knob in self.width_knobs
+            for site, width in zip(knob.sites, knob.table[end], strict=True)
         }
         plan = try_plan(spec.document, widths)[0]
-        return None if plan is None else cost_of(plan)
+        return None if plan is None else cost_of(plan, quantities)
 
 
 def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) -> Space | None:

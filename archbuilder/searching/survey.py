@@ -1,21 +1,25 @@
 """A space looked over before anything is trained: what its candidates cost, and how many are within the budget."""
 
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
+from itertools import islice
+from math import prod
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.budget import Cost, Limits, amounts_text
-from archbuilder.searching.knobs import Value, WidthKnob
+from archbuilder.searching.budget import WORDS, Cost, amounts_text
+from archbuilder.searching.knobs import Value, Values, WidthKnob
 from archbuilder.searching.ladder import Step
-from archbuilder.searching.pricing import Priced
-from archbuilder.searching.repair import repaired
+from archbuilder.searching.pricing import Priced, Pricer, Variant
+from archbuilder.searching.repair import filled, repaired
 from archbuilder.searching.study import Study
+from archbuilder.searching.timing import Measure, repaired_in_time
 
 _DRAWS = 10_000  # at which a share is known to half a point (one standard error)
 _PLANNED = 1000  # draws where each is planned, as its memory is asked for
+_MADE = 100  # draws where nearly each is another network, even with the spec's widths
 _REPAIRED = 100  # draws that are moved onto a budget, to see whether that can be
 
 
@@ -40,7 +44,8 @@ class Survey:
 
     Attributes:
         study: The study.
-        smallest: What the candidate costs that has every site at its least; None if it is no network.
+        smallest: What the candidate costs that has every site at its least; None if it is no network. Of what is left
+            out altogether so much is there as a network needs.
         baseline: What the spec as it is costs.
         largest: What the candidate costs that has every site at its most; None if it is no network.
         priced: How many candidates were priced.
@@ -65,48 +70,117 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0) -> Survey:
     A budget on latency is left out, as nothing is measured.
 
     Raises:
-        ArchbuilderError: None of them is within a budget, nor can be moved onto it; the message names the smallest
-            cost.
+        ArchbuilderError: None of them is within a budget, nor can be moved onto it; the message names the
+            nearest cost.
     """
     space = study.space
     if "memory" in study.bounded:
         draws = min(draws, _PLANNED)
-    is_complete = space.candidates <= draws
+    if prod(len(knob.values) for knob in space.choice_knobs) > _MADE:
+        draws = min(draws, _MADE)
     generator = np.random.default_rng(seed)
-    if is_complete:
-        drawn: list[dict[str, Value]] = [
-            dict(zip(space.by_name, values, strict=True)) for values in product(*(knob.values for knob in space.knobs))
-        ]
-    else:
-        columns = [generator.integers(len(knob.values), size=draws) for knob in space.knobs]
-        drawn = [
-            {knob.name: knob.values[int(number)] for knob, number in zip(space.knobs, row, strict=True)}
-            for row in np.stack(columns, axis=1)
-        ]
+    drawn = list(islice(space.shuffled(generator, draws), draws))
     priced = _priced(study, drawn)
-    own = study.space.values_of(study.spec) or {}
-    ends = [
-        study.pricer.cost(
-            {
-                knob.name: knob.values[end] if isinstance(knob, WidthKnob) else own.get(knob.name, knob.values[0])
-                for knob in space.knobs
-            }
-        )
-        for end in (0, -1)
-    ]
     found = Survey(
         study=study,
-        smallest=ends[0],
+        smallest=_end(study, 0),
         baseline=study.baseline_cost,
-        largest=ends[1],
+        largest=_end(study, -1),
         priced=len(drawn),
         networks=int(priced.is_network.sum()),
         inside=tuple(_inside(study, step, drawn, priced, generator) for step in study.steps),
-        is_complete=is_complete,
+        is_complete=len(drawn) == space.candidates,
     )
     for inside in found.inside:
         _check(found, inside, priced)
     return found
+
+
+def check_reachable(study: Study, measure: Measure | None = None) -> None:
+    """Check, before anything is trained, that some candidate can be moved onto each budget.
+
+    Args:
+        study: The study.
+        measure: Measures the latency of a network, if that is bounded.
+
+    Raises:
+        ArchbuilderError: None was found; the message names the nearest cost.
+    """
+    own, space = study.space.values_of(study.spec), study.space
+    some = [*([] if own is None else [own]), *islice(space.shuffled(np.random.default_rng(0), _REPAIRED), _REPAIRED)]
+    for step in study.steps:
+        if not step.limits.by_quantity:
+            continue
+        reached = next((place for values in some if (place := _reached(study, step, values)) is not None), None)
+        if reached is None:
+            survey(study)  # says so, unless its many more draws find one
+        elif measure is not None:
+            _check_latency(study, step, *reached, measure)
+
+
+def _reached(study: Study, step: Step, values: Values) -> tuple[Variant, NDArray[np.int64]] | None:
+    variant = study.pricer.variant(values)
+    position = None if variant is None else repaired(variant, study.pricer.position(values), step.limits.counted)
+    return None if variant is None or position is None else (variant, position)
+
+
+def _check_latency(study: Study, step: Step, variant: Variant, position: NDArray[np.int64], measure: Measure) -> None:
+    """Check that a candidate, or the narrowest or the widest there is, can be moved onto a latency."""
+    ends = [filled(variant, np.array([end * (len(knob.values) - 1) for knob in variant.knobs])) for end in (0, 1)]
+    for start in (position, *ends):
+        within = repaired(variant, start, step.limits.counted)
+        if within is not None and repaired_in_time(variant, within, step.limits, measure) is not None:
+            return
+    times = [measure(plan) for end in ends if (plan := variant.plan(end)) is not None]
+    about = f"{step.name}, " if step.name else ""
+    measured = " to ".join(f"{time:,}" for time in sorted(set(times))) or "no"
+    raise ArchbuilderError(
+        f"{study.source.name}: no candidate could be moved onto {about}{step.limits.text()}\n"
+        f"  from the narrowest to the widest of this space, {measured} {WORDS['latency']} were measured just now; "
+        f"the spec as it is has {study.latency or 0:,}"
+    )
+
+
+def _end(study: Study, end: Literal[0, -1]) -> Cost | None:
+    """Give what the narrowest candidate costs, or the widest; None if it is no network.
+
+    Choices that are no widths are made one by one, each for the fewest multiply-adds, or the most.
+    """
+    space, pricer = study.space, study.pricer
+    own = space.values_of(study.spec) or {}
+    values: dict[str, Value] = {
+        knob.name: knob.values[end] if isinstance(knob, WidthKnob) else own.get(knob.name, knob.values[0])
+        for knob in space.knobs
+    }
+    best = _cost(pricer, values)
+    for knob in space.choice_knobs:
+        for value in knob.values:
+            other = _cost(pricer, {**values, knob.name: value})
+            is_further = best is None or (other is not None and (other["macs"] - best["macs"]) * (1 + 2 * end) < 0)
+            if other is not None and is_further:
+                best, values = other, {**values, knob.name: value}
+    return best
+
+
+def _cost(pricer: Pricer, values: Values) -> Cost | None:
+    variant = pricer.variant(values)
+    if variant is None:
+        return None
+    position = pricer.position(values)
+    priced = variant.price(position[None])
+    if not priced.is_network[0]:
+        priced = variant.price(_emptied(variant, filled(variant, position))[None])
+    return priced.row(0) if priced.is_network[0] else None
+
+
+def _emptied(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Leave out every branch that a network does without."""
+    for column, knob in enumerate(variant.knobs):
+        without = position.copy()
+        without[column] = 0
+        if knob.sizes[0] == 0 and variant.price(without[None]).is_network[0]:
+            position = without
+    return position
 
 
 def _priced(study: Study, drawn: list[dict[str, Value]]) -> Priced:
@@ -132,13 +206,9 @@ def _priced(study: Study, drawn: list[dict[str, Value]]) -> Priced:
 def _inside(
     study: Study, step: Step, drawn: list[dict[str, Value]], priced: Priced, generator: np.random.Generator
 ) -> Inside:
-    limits = Limits({name: limit for name, limit in step.limits.by_quantity.items() if name != "latency"})
     some = [drawn[int(number)] for number in generator.choice(len(drawn), min(_REPAIRED, len(drawn)), replace=False)]
-    reached = 0
-    for values in some:
-        variant = study.pricer.variant(values)
-        reached += variant is not None and repaired(variant, study.pricer.position(values), limits) is not None
-    return Inside(step, int(priced.within(limits).sum()), reached / len(some))
+    reached = sum(_reached(study, step, values) is not None for values in some)
+    return Inside(step, int(priced.within(step.limits).sum()), reached / len(some))
 
 
 def _check(found: Survey, inside: Inside, priced: Priced) -> None:
@@ -150,8 +220,10 @@ def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     lines = [f"{found.study.source.name}: {what} is within the budget{named} {limits.text()}, nor can be moved onto it"]
     costs = [priced.row(int(row)) for row in np.flatnonzero(priced.is_network)]
     if costs:
-        least = min(costs, key=limits.excess)
-        lines.append(f"the smallest of them has {amounts_text(limits.of(least))}")
+        nearest = min(costs, key=lambda cost: max(limits.excess(cost), limits.lack(cost)))
+        ends = {"smallest": found.smallest, "largest": found.largest}
+        lines.append(f"the nearest of them has {amounts_text(limits.of(nearest))}")
+        lines += [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items() if cost is not None]
     else:
         lines.append("none of them is a network")
     raise ArchbuilderError("\n  ".join(lines))

@@ -88,7 +88,7 @@ class WorkFailed:
 
     Attributes:
         work: Which.
-        kind: The kind of failure: `diverged`, `out of memory`, or the name of an exception.
+        kind: The kind of failure: `diverged`, `out of memory`, `no score`, `state lost`, or the name of an exception.
         reason: What happened.
     """
 
@@ -103,6 +103,19 @@ class WorkLost:
 
     work: Work
     reason: str
+
+
+class WorkError(Exception):
+    """Raised by who does some work where it cannot be done by what it is; the search goes on without it.
+
+    Attributes:
+        kind: As that of `WorkFailed`.
+        reason: What happened.
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind, self.reason = kind, reason
 
 
 Report = EpochDone | WorkDone | WorkFailed | WorkLost

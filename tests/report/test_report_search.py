@@ -14,6 +14,7 @@ from archbuilder.report.search import (
     SearchView,
     budget_text,
     candidates_text,
+    exhausted_text,
     search_view,
     trial_line,
 )
@@ -79,15 +80,13 @@ def test_a_terminal_is_redrawn_and_anything_else_gets_lines(text: io.StringIO) -
 
 
 def test_lines_say_what_became_of_each_trial_that_counts(study: Study, text: io.StringIO) -> None:
-    answered = replace(FINISHED, number=20, outcome=Outcome.FROM_RECORD, same_as=19)
     with LineView(plain(text)) as view:
         view(StudyOpened(study, 40, Tally({}), None, None))
         view(EpochEnded("baseline", 1, 8, 0.4))
         view(BaselineEnded(0.974, 4.4))
         view(TrialEnded(WAITING, TALLY, None, 26))
         view(TrialEnded(FINISHED, TALLY, FINISHED, 26))
-        view(TrialEnded(answered, TALLY, FINISHED, 26))
-        view(SpaceExhausted())
+        view(SpaceExhausted(study, 0))
         view(FinalsBegun(9, 1))
         view(FinalEnded("trial-19", 1, 0.9812))
     assert text.getvalue().splitlines() == [
@@ -95,7 +94,7 @@ def test_lines_say_what_became_of_each_trial_that_counts(study: Study, text: io.
         "baseline  val 0.974  4.4 s",
         "26/40  #19  val 0.500  1.12 M MACs  51,020 parameters  waits after 1 epoch  2.0 s",
         "26/40  #19  val 0.981  1.12 M MACs  51,020 parameters  finished  4.0 s",
-        "every candidate of the space that is within the budget has been tried",
+        "no further candidate was found: 500 drawn at random are known, or cannot reach the budget",
         "finals: 8 trainings with seeds that chose nothing",
         "trial-19  seed 1  val 0.981",
     ]
@@ -114,7 +113,7 @@ def test_random_search_has_no_number_to_reach(study: Study, text: io.StringIO) -
     with LineView(plain(text)) as view:
         view(StudyOpened(study, 40, Tally({}), None, 0.9))
         view(RivalBegun())
-        view(StudyOpened(study.as_rival(), 1_000_000, Tally({}), None, 0.9))
+        view(StudyOpened(study.as_rival(), None, Tally({}), None, 0.9))
         view(TrialEnded(FINISHED, TALLY, FINISHED, 3))
     lines = text.getvalue().splitlines()
     assert lines[1] == "random search of the same training cost"
@@ -287,8 +286,18 @@ def test_a_search_without_finals_says_so() -> None:
 
 
 def test_an_exhausted_space_is_said() -> None:
-    lines = shown(result_table(replace(kept("short"), is_exhausted=True)), 200)
-    assert "every candidate of the space that is within the budget has been tried" in lines
+    lines = shown(result_table(replace(kept("short"), exhausted=(0,))), 200)
+    said = "no further candidate was found: 500 drawn at random are known, or cannot reach the budget"
+    assert said in lines
+
+
+def test_a_space_that_was_gone_through_is_said_to_be_exhausted(tmp_path: Path) -> None:
+    few = a_study(
+        tmp_path, STUDY.replace('"mix.*"', '"mix.1x1"').replace("budget: {macs: 20k}", "budgets: [99%, 108%]")
+    )
+    assert (
+        exhausted_text(few, 1) == "108%: every candidate of the space that can be moved onto the budget has been tried"
+    )
 
 
 def test_a_test_split_that_was_opened_more_than_once_is_owned_up_to() -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from archbuilder.searching.candidates import Candidates
+from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.halving import Slot
-from archbuilder.searching.journal import Journal, open_journal
+from archbuilder.searching.journal import Journal
 from archbuilder.searching.knobs import Values
+from archbuilder.searching.opening import open_journal
 from archbuilder.searching.proposals import SAMPLERS, Proposer
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.repair import repaired
@@ -43,7 +44,7 @@ def test_a_budget_begins_with_the_baseline_and_then_with_the_best_beside_it(tmp_
     own = study.space.values_of(study.spec)
     assert own is not None
     with open_journal(study, tmp_path / "run") as journal:
-        candidates = Candidates(study, journal)
+        candidates = Candidates(journal)
         first = [found(candidates, step, step) for step in (0, 2)]
         assert [dict(trial.values) for trial in first] == [moved(study, own, 0), moved(study, own, 2)]
         others = [found(candidates, step, step) for step in (0, 2)]
@@ -59,7 +60,7 @@ def test_random_search_begins_with_nothing(tmp_path: Path) -> None:
     study = a_study(tmp_path, LADDER.replace("[50%, 100%, 150%]", "{macs: [60%, 150%], within: 30%}")).as_rival()
     proposer = Proposer(study.space, "random", derived_seed(study.settings.search.seed, PROPOSAL, 0))
     with open_journal(study, tmp_path / "run") as journal:
-        candidates = Candidates(study, journal)
+        candidates = Candidates(journal)
         for number in range(4):
             trial = found(candidates, 0, number)
             finish(journal, candidates, trial, 0.1 * number)
@@ -77,14 +78,17 @@ def test_a_filter_weighs_proposals_and_not_what_a_bracket_begins_with(tmp_path: 
         return float(study.pricer.plan(values).parameters)
 
     with open_journal(study, tmp_path / "run") as journal:
-        candidates = Candidates(study, journal, score=score)
+        candidates = Candidates(journal, score=Score(score, 7))
         assert dict(found(candidates, 0, 0).values) == moved(study, own, 0)
         assert not scored
-        chosen = dict(found(candidates, 0, 0).values)
+        trial = found(candidates, 0, 0)
+    chosen = dict(trial.values)
     assert len(scored) == 5
     parameters = [study.pricer.plan(values).parameters for values in scored]  # type: ignore[arg-type]
     assert chosen == scored[parameters.index(max(parameters))]
     assert len(set(parameters)) > 1
+    macs = [study.pricer.plan(values).macs for values in scored]  # type: ignore[arg-type]
+    assert trial.scoring == 7 * sum(macs)
 
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archbuilder.searching.halving import Bracket, Halving, brackets
+from archbuilder.searching.halving import Bracket, Halving, Slot, brackets
 from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
 
 
@@ -98,8 +98,9 @@ class Simulator:
     def begun(self, busy: dict[int, int]) -> tuple[int, int] | None:
         is_over = len(self.record.counted) >= self.trials
         for _ in range(1000):
-            todo = list(self.halving.work(self.record, busy, is_over=is_over))
-            assert todo == list(self.halving.work(Record(self.record.trials.values()), set(busy), is_over=is_over))
+            closed = range(self.halving.steps) if is_over else ()
+            todo = list(self.halving.work(self.record, busy, closed))
+            assert todo == list(self.halving.work(Record(self.record.trials.values()), set(busy), closed))
             if not todo:
                 break
             work = todo[0]
@@ -109,8 +110,9 @@ class Simulator:
             self.record.put(replace(trial, outcome=Outcome.PRUNED))
         if is_over:
             return None
-        slot = self.halving.slot(self.record)
-        assert slot == self.halving.slot(Record(self.record.trials.values()))
+        slot = self.halving.slot(self.record, ())
+        assert slot is not None
+        assert slot == self.halving.slot(Record(self.record.trials.values()), ())
         number = len(self.record.trials)
         self.record.put(TrialRecord(number, {}, {"macs": 1}, place=Place(slot.step, slot.bracket)))
         return number, self.halving.bracket(slot.bracket).rungs[0]
@@ -252,7 +254,6 @@ def test_the_brackets_of_a_ladder_take_turns() -> None:
     record = Simulator(halving, 20, 1, 0).run()
     places = [(trial.place.bracket, trial.place.step) for trial in record.counted]
     assert places == [(n, n % 2) for n, size in enumerate([3, 3, 2, 2, 3, 3, 2, 2]) for _ in range(size)]
-    assert halving.rungs == (1, 3)
 
 
 def test_what_was_answered_from_the_record_takes_no_place() -> None:
@@ -263,15 +264,27 @@ def test_what_was_answered_from_the_record_takes_no_place() -> None:
         TrialRecord(2, {}, {}, Outcome.FROM_RECORD, accuracies=(0.5,), same_as=1),
     ]
     record = Record(trials)
-    assert list(halving.work(record, (), is_over=False)) == []
-    assert halving.slot(record).bracket == 0
-    (work,) = halving.work(record, (), is_over=True)
+    assert list(halving.work(record, (), ())) == []
+    assert halving.slot(record, ()) == Slot(0, 0)
+    assert halving.slot(record, (0,)) is None
+    (work,) = halving.work(record, (), (0,))
     assert (work.number, work.epochs) == (1, 2)
-    assert list(halving.work(record, (1,), is_over=True)) == []
+    assert list(halving.work(record, (1,), (0,))) == []
+
+
+def test_a_closed_budget_gives_its_places_to_the_others() -> None:
+    halving = Halving((Bracket(2, (1, 2)),), 3, 2)
+    record = Record([TrialRecord(0, {}, {}, accuracies=(0.5,), stretches=(Stretch(1, 0, 1.0),), place=Place(0, 0))])
+    assert halving.slot(record, ()) == Slot(0, 0)
+    assert halving.slot(record, (0,)) == Slot(1, 1)
+    assert halving.slot(record, (0, 1)) == Slot(2, 2)
+    # Its bracket is decided on though it is not full.
+    assert [(work.number, work.epochs) for work in halving.work(record, (), (0,))] == [(0, 2)]
+    assert list(halving.work(record, (), (1,))) == []
 
 
 def test_the_earlier_of_two_equals_goes_on() -> None:
     halving = Halving((Bracket(2, (1, 2)),), 1, 2)
     record = Record(TrialRecord(n, {}, {}, accuracies=(0.5,), stretches=(Stretch(1, n, 1.0),)) for n in range(2))
-    todo = [(work.number, work.epochs) for work in halving.work(record, (), is_over=False)]
+    todo = [(work.number, work.epochs) for work in halving.work(record, (), ())]
     assert todo == [(1, None), (0, 2)]

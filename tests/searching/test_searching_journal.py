@@ -11,7 +11,7 @@ from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address
 from archbuilder.searching import run_study
-from archbuilder.searching.journal import open_journal
+from archbuilder.searching.opening import open_journal
 from searching.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, run
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS

@@ -14,7 +14,7 @@ import pytest
 
 from archbuilder import ArchbuilderError
 from archbuilder.searching import Outcome, TrialRecord, load_study, run_study
-from archbuilder.searching.journal import read_journal
+from archbuilder.searching.opening import read_journal
 from archbuilder.training import CPU
 from searching.tiny_studies import ONE_FINAL, STUDY, outline, standing, write_digits, write_study
 

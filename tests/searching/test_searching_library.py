@@ -9,8 +9,8 @@ import pytest
 from archbuilder import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching import Outcome, run_study
-from archbuilder.searching.journal import read_journal
 from archbuilder.searching.library import search
+from archbuilder.searching.opening import read_journal
 from searching.tiny_studies import SPEC
 
 SPACE: dict[str, Any] = {"mix.*": {"scale": [0.5, 3.0], "multiple_of": 2}}
@@ -52,7 +52,7 @@ def test_what_rates_is_either_data_or_an_objective(arguments: dict[str, Any]) ->
         search(spec(), SPACE, **arguments)
 
 
-@pytest.mark.parametrize(("value", "kind"), [(math.nan, "ValueError"), (None, "KeyError")])
+@pytest.mark.parametrize(("value", "kind"), [(math.nan, "no score"), (None, "KeyError")])
 def test_an_objective_that_fails_once_in_a_while_is_recorded(value: float | None, kind: str) -> None:
     asked: list[NetworkSpec] = []
 

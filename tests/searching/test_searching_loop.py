@@ -1,5 +1,6 @@
 """The loop of a search: failures, exhausted spaces, promotions, and what is never trained."""
 
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -8,15 +9,18 @@ import pytest
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES
+from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
-from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord
+from archbuilder.report.study_page import write_page
+from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
+from archbuilder.searching.budget import Limit
 from archbuilder.searching.events import ignore
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.run import run_objective
 from archbuilder.searching.study import Study
 from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
 from archbuilder.training import Machine, Trainer, TrainingDiverged, first_network
-from searching.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, run
+from searching.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, outline, run
 
 TEXT = STUDY.replace("seed: 3", "seed: 3, factor: 2, sampler: random")
 
@@ -215,8 +219,8 @@ def test_a_latency_is_measured_of_every_candidate_and_of_the_baseline_once(
 def test_an_exhausted_space_ends_a_search_and_says_so(tmp_path: Path) -> None:
     study, events, rater = a_study(tmp_path, TEXT.replace('"mix.*"', '"mix.1x1"')), list[Event](), Rater()
     result = run_objective(study, tmp_path / "run", 30, rater, events.append)
-    assert result.is_exhausted
-    assert any(isinstance(event, SpaceExhausted) for event in events)
+    assert result.exhausted == (0,)
+    assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]
     beginnings = [str(work.values) for work in rater.done if not work.begun and work.number is not None]
     assert len(beginnings) == len(set(beginnings)) == 5  # the sixth is the baseline
     answers = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FROM_RECORD]
@@ -239,3 +243,169 @@ def test_a_baseline_outside_the_space_or_the_budget_is_no_trial(tmp_path: Path, 
     result = rated(a_study(tmp_path, TEXT.replace(old, new)), tmp_path, 2, Rater())
     assert result.tally[Outcome.BASELINE] == 0
     assert result.baseline.accuracies
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        "budget: {macs: 9k, latency: {target: 900us, within: 30%}}",
+        "budget: {parameters: {target: 700, within: 20%}, latency: 900us}",
+        "budgets: {macs: [60%, 90%], within: 10%}\nbudget: {latency: 1100us}",
+    ],
+)
+def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str
+) -> None:
+    monkeypatch.setattr("archbuilder.searching.run.latency_of", lambda plan, machine: plan.macs // 10 + 100)
+    text = TEXT.replace("budget: {macs: 20k}", budget).replace("multiple_of: 2", "multiple_of: 1")
+    result, _ = run(a_study(tmp_path, text + NO_FINALS), tmp_path, trials=8)
+    study, trials = result.study, result.record.counted
+    assert len(trials) == 8
+    for trial in trials:
+        limits = study.steps[trial.place.step].limits
+        assert trial.cost["latency"] == study.pricer.plan(trial.values).macs // 10 + 100
+        assert all(limit.low <= trial.cost[name] <= limit.high for name, limit in limits.by_quantity.items())
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit", "times"),
+    [
+        ("budget: {latency: 90us}", "90 µs of latency", "398 to 1,766"),
+        (
+            "budgets: {macs: [60%, 130%], within: 10%}\nbudget: {latency: 1ms}",
+            r"130%, 1,000 µs of latency and 13,590 to 15,100 MACs",
+            "398 to 1,766",
+        ),
+    ],
+)
+def test_a_latency_that_no_candidate_keeps_is_an_error_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str, limit: str, times: str
+) -> None:
+    monkeypatch.setattr("archbuilder.searching.run.latency_of", lambda plan, machine: plan.macs // 10)
+    monkeypatch.setattr(Fitter, "do", lambda *given: pytest.fail("nothing is to be trained"))
+    message = (
+        rf"no candidate could be moved onto {limit}\n  from the narrowest to the widest of this space, {times} µs of "
+        "latency were measured just now; the spec as it is has 1,161"
+    )
+    with pytest.raises(ArchbuilderError, match=message):
+        run(a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", budget)), tmp_path)
+
+
+def test_a_share_of_a_latency_is_known_to_whoever_reads_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archbuilder.searching.run.latency_of", lambda plan, machine: plan.macs // 10)
+    text = TEXT.replace("{macs: 20k}", "{latency: 80%}") + "finals: {candidates: 1, seeds: 1}\n"
+    result, _ = run(a_study(tmp_path, text), tmp_path, trials=2, versus_random=True)
+    read = read_result(result.folder)
+    assert read.rival is not None
+    for one in (result, read, read.rival):
+        assert one.study.steps[0].limits.by_quantity == {"latency": Limit(928)}
+        assert one.baseline.cost["latency"] == 1161
+        assert one.tally[Outcome.BASELINE] == 0  # it is above the budget
+    scaled = read.row("scaled")
+    assert scaled is not None
+    assert 0.8 * 928 < scaled.finalist.cost["latency"] == scaled.finalist.spec.plan().macs // 10 <= 928
+
+
+def test_a_budget_that_runs_out_of_candidates_leaves_the_others(tmp_path: Path) -> None:
+    # Within 1 % of the first budget lies next to nothing; there is much within the second.
+    text = TEXT.replace("budget: {macs: 20k}", "budgets: {macs: [34.4%, 100%], within: 1%}")
+    study, events = a_study(tmp_path, text), list[Event]()
+    result = run_objective(study, tmp_path / "run", 20, Rater(), events.append)
+    assert result.exhausted == (0,)
+    assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]
+    assert result.tally.counted == 20
+    tried = [trial.place.step for trial in result.record.counted]
+    assert 1 <= tried.count(0) < 5
+    again = run_objective(study, tmp_path / "run", 24, Rater(), events.append)
+    assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]  # once and for all
+    assert again.tally.counted == 24
+    assert not again.tally[Outcome.OPEN]
+
+
+def test_a_score_that_is_no_number_fails_a_candidate_and_not_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[float] = []
+
+    def odd(proxy: str, network: object, batches: object) -> float:
+        scored.append({2: math.nan, 4: -math.inf}.get(len(scored), len(scored) / 10))
+        return scored[-1]
+
+    monkeypatch.setattr("archbuilder.searching.fitting.score", odd)
+    text = TEXT.replace("train:", "objective: {maximize: naswot}\ntrain:").replace("batch_size: 256", "batch_size: 64")
+    result, _ = run(a_study(tmp_path, text), tmp_path, trials=6)
+    failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
+    assert [(trial.kind, trial.reason) for trial in failed] == [
+        ("no score", "its naswot is nan, which ranks nothing"),
+        ("no score", "its naswot is -inf, which ranks nothing"),
+    ]
+    again, _ = run(a_study(tmp_path, text), tmp_path, trials=8)
+    assert again.tally.counted == 8
+    assert write_page(again).exists()
+
+
+def test_of_several_proposals_one_that_cannot_be_scored_comes_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = list[float | Exception]()
+    best: list[int] = []
+
+    def odd(proxy: str, network: Network, batches: object) -> float:
+        values: list[float | Exception] = [math.nan, MemoryError(), 0.5, -math.inf]
+        scored.append(values[len(scored) % 4])
+        found = scored[-1]
+        if isinstance(found, Exception):
+            raise found
+        if found == 0.5:
+            best.append(sum(weight.numel() for weight in network.parameters()))
+        return found
+
+    monkeypatch.setattr("archbuilder.searching.fitting.score", odd)
+    text = TEXT.replace("seed: 3", "seed: 3, proxy: {score: naswot, of: 4}").replace(
+        "batch_size: 256", "batch_size: 64"
+    )
+    result, _ = run(a_study(tmp_path, text + NO_FINALS), tmp_path, trials=3)
+    chosen = [trial.cost["parameters"] for trial in result.record.counted]
+    assert chosen == best
+    assert all(trial.scoring > 0 for trial in result.record.counted)
+
+
+def test_a_filter_by_parameters_needs_no_images(tmp_path: Path) -> None:
+    # 210 images to train on are not two batches of 256.
+    text = TEXT.replace("seed: 3", "seed: 3, proxy: {score: parameters, of: 2}")
+    result, _ = run(a_study(tmp_path, text + NO_FINALS), tmp_path, trials=2)
+    assert result.tally.counted == 2
+    assert all(trial.scoring == 0 for trial in result.record.counted)
+
+
+def test_a_state_that_is_gone_fails_its_trial_alone(tmp_path: Path) -> None:
+    study = a_study(tmp_path, STUDY.replace("seed: 3", "seed: 3, factor: 2, pruner: halving") + NO_FINALS)
+    gone: list[int] = []
+
+    def lose(event: Event) -> None:
+        if isinstance(event, TrialEnded) and event.trial.outcome is Outcome.OPEN and not gone:
+            for state in (tmp_path / "tiny-widths" / "states").iterdir():
+                state.unlink()
+                gone.append(int(state.name.split("-")[1]))
+
+    result, _ = run(study, tmp_path, trials=8, observe=lose)
+    failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
+    assert {trial.number for trial in failed} <= set(gone)
+    assert all(trial.kind == "state lost" and "states/trial-" in trial.reason for trial in failed)
+    assert result.tally.counted == 8
+    assert result.tally[Outcome.FINISHED]
+
+
+def test_what_a_longer_study_proposes_begins_with_what_a_shorter_one_does(tmp_path: Path) -> None:
+    text = STUDY.replace("seed: 3", "seed: 3, pruner: none")
+    short, long = (rated(a_study(tmp_path / name, text), tmp_path / name, 8, Rater()) for name in ("short", "long"))
+    further = a_study(tmp_path / "short", text.replace("trials: 8", "trials: 30"))
+    grown = rated(further, tmp_path / "short", 30, Rater())
+    straight = rated(
+        a_study(tmp_path / "long", text.replace("trials: 8", "trials: 30")), tmp_path / "long", 30, Rater()
+    )
+    assert outline(list(grown.record.trials.values())) == outline(list(straight.record.trials.values()))
+    assert len(short.record.trials) < len(grown.record.trials)
+    assert len(long.record.trials) == len(short.record.trials)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +44,12 @@ def test_every_trial_is_counted_once(drawn: list[TrialRecord]) -> None:
 @given(trials)
 def test_the_cost_is_that_of_the_epochs_of_candidates(drawn: list[TrialRecord]) -> None:
     trained = [one for one in drawn if one.outcome in {Outcome.FINISHED, Outcome.PRUNED}]
-    assert Record(drawn).image_macs() == sum(2 * one.cost["macs"] for one in trained)
+    assert Record(drawn).training_macs(10) == 3 * 10 * sum(2 * one.cost["macs"] for one in trained)
+
+
+def test_what_failed_and_what_was_scored_cost_something_too() -> None:
+    one = replace(trial(0, Outcome.FAILED), cost={"macs": 7}, stretches=(), accuracies=(), lost=2, scoring=1000)
+    assert Record([one]).training_macs(10) == 3 * (10 * 2 * 7 + 1000)
 
 
 def test_what_is_known_of_a_trial_takes_the_place_of_what_was() -> None:

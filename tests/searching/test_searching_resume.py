@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from archbuilder.searching import EpochEnded, Event, FinalEnded, Outcome, TrialEnded
-from archbuilder.searching.journal import Journal, open_journal
+from archbuilder.searching.journal import Journal
+from archbuilder.searching.opening import open_journal
 from archbuilder.searching.states import StatesFolder
 from archbuilder.training import TrainerState
 from searching.tiny_studies import ONE_FINAL, STUDY, AfterEpochs, a_study, outline, run, standing

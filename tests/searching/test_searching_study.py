@@ -9,7 +9,7 @@ from archbuilder.searching import load_study
 from archbuilder.searching.budget import WORDS, Budget, Limit
 from archbuilder.searching.halving import brackets
 from archbuilder.searching.proposals import SAMPLERS
-from archbuilder.searching.study import SearchSettings
+from archbuilder.searching.settings import SearchSettings
 from archbuilder.spec.sources import shipped_names
 from searching.tiny_studies import SPEC, STUDY, a_study, write_study
 

@@ -77,8 +77,8 @@ def test_choices_are_priced_each_in_its_way(tmp_path: Path) -> None:
     ]
     assert (found.priced, found.networks) == (16, 16)
     assert found.inside[0].drawn == sum(cost["macs"] <= 20_000 for cost in costs)
-    assert found.smallest is not None
-    assert found.smallest["macs"] == study.spec.plan().macs  # made as the spec makes it
+    assert found.smallest == min(costs, key=lambda cost: cost["macs"])
+    assert found.largest == max(costs, key=lambda cost: cost["macs"])
 
 
 def test_a_large_space_is_drawn_from(tmp_path: Path) -> None:
@@ -107,9 +107,14 @@ def test_the_ends_of_the_space_are_its_least_and_most_widths(tmp_path: Path) -> 
     assert found.smallest["macs"] < found.baseline["macs"] < found.largest["macs"]
 
 
-def test_an_end_that_is_no_network_has_no_cost(tmp_path: Path) -> None:
+def test_where_all_may_be_left_out_the_smallest_has_so_much_as_a_network_needs(tmp_path: Path) -> None:
     study = a_study(tmp_path, FEW.replace("{1x1,3x3,pool_proj}", "*"))
-    assert survey(study, draws=100).smallest is None
+    found = survey(study, draws=100)
+    lone = [
+        study.spec.with_widths({site: 0 for site in study.space.sites if site != one}) for one in ("mix.pool_proj",)
+    ]
+    assert found.smallest is not None
+    assert found.smallest["macs"] <= min(spec.plan().macs for spec in lone)
 
 
 def test_a_budget_that_nothing_can_be_moved_onto_is_an_error_with_the_smallest_cost(tmp_path: Path) -> None:
@@ -117,7 +122,7 @@ def test_a_budget_that_nothing_can_be_moved_onto_is_an_error_with_the_smallest_c
     with pytest.raises(
         ArchbuilderError,
         match=r"study\.yaml: none of 2 candidates is within the budget of 2,000 MACs, nor can be moved onto it\n"
-        r"  the smallest of them has 5,\d{3} MACs",
+        r"  the nearest of them has 5,\d{3} MACs\n  the smallest has 5,\d{3} MACs\n  the largest has \d+,\d{3} MACs",
     ):
         survey(a_study(tmp_path, study.replace("20k", "2k"), OWN_BLOCK))
     ladder = study.replace("budget: {macs: 20k}", "budgets: [6%, 100%]")

@@ -24,7 +24,7 @@ from archbuilder.searching import (
     run_study,
 )
 from archbuilder.searching.events import ignore
-from archbuilder.searching.journal import read_journal
+from archbuilder.searching.opening import read_journal
 from archbuilder.searching.result import result_of
 from archbuilder.training import CPU, Machine
 

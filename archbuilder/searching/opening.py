@@ -1,0 +1,141 @@
+"""The journal of a study opened: by the one process that goes on with it, or to be read."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.study import StudyDirection
+
+from archbuilder.errors import ArchbuilderError, Source
+from archbuilder.network_spec import NetworkSpec
+from archbuilder.runs.lock import held
+from archbuilder.searching.journal import Journal
+from archbuilder.searching.reading import read_study
+from archbuilder.searching.setup import check_setup, setup_of
+from archbuilder.searching.study import Study
+
+JOURNAL = "journal.log"
+_SOURCES, _SETUP = "sources", "setup"
+_UNFINISHED = re.compile(r"\..+\.(yaml|csv|html|safetensors|jsonl)\.[a-z0-9_]{8}")  # by `write_whole`, when killed
+
+
+@contextmanager
+def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
+    """Open the journal of a study, or start one.
+
+    Args:
+        study: The study.
+        folder: Its folder; made if need be.
+
+    Raises:
+        ArchbuilderError: Another process has it open, it holds another study, it is damaged, or the folder cannot be
+            written to.
+    """
+    with ExitStack() as open_things:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            open_things.enter_context(held(folder / "lock", f"{study.name} in {folder}"))
+            open_things.enter_context(quiet_optuna())
+            journal = _open(study, folder)
+        except OSError as error:
+            raise ArchbuilderError(f"{error.filename or folder}: {error.strerror or error}") from None
+        if journal.get(_SETUP) is None:
+            journal.put(_SOURCES, _sources(study))
+            journal.put(_SETUP, setup_of(study))
+        check_setup(journal.get(_SETUP), study, folder)
+        journal.settle(were_killed=True)
+        try:
+            yield journal
+        finally:
+            journal.settle(were_killed=False)
+
+
+def read_journal(folder: Path) -> Journal:
+    """Read the journal of a study that may be running; nothing is written, and the study is the one it began with.
+
+    Raises:
+        ArchbuilderError: There is none, or it is damaged.
+    """
+    path = folder / JOURNAL
+    if not path.is_file():
+        raise ArchbuilderError(f"{folder}: no study is kept here; archbuilder search keeps one in a folder of its name")
+    with quiet_optuna(), _explained(path):
+        storage = JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+        begun = [kept for kept in storage.get_all_studies() if {_SOURCES, _SETUP} <= kept.user_attrs.keys()]
+        if not begun:
+            raise ArchbuilderError(f"{folder}: its study has only just begun, or was ended before it had")
+        (kept,) = begun
+        sources = kept.user_attrs[_SOURCES]
+        spec = NetworkSpec.from_text(sources["spec"], "spec.yaml")
+        study = read_study(Source(f"{kept.study_name}.yaml", sources["study"]), spec)
+        return Journal(folder, storage, kept._study_id, study.as_rival() if sources["is_rival"] else study)
+
+
+def _open(study: Study, folder: Path) -> Journal:
+    path = folder / JOURNAL
+    _mend(path)
+    # Not the symbolic link that is Optuna's default: it needs a privilege on Windows.
+    backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
+    with _explained(path):
+        storage = JournalStorage(backend)
+        return Journal(folder, storage, _study_id(storage, study.name), study)
+
+
+def _sources(study: Study) -> dict[str, Any]:
+    """Give what the study is read from again, wherever its files have gone."""
+    spec = study.spec.document.standalone_text
+    return {"study": study.source.text, "spec": spec, "is_rival": study.is_rival}
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ArchbuilderError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:  # what Optuna raises for lines that are none of its own
+        raise ArchbuilderError(
+            f"{path}: is damaged and cannot be read ({error}); delete {path.parent} to start over"
+        ) from None
+
+
+def _study_id(storage: JournalStorage, name: str) -> int:
+    try:
+        return storage.get_study_id_from_name(name)
+    except KeyError:
+        return storage.create_new_study([StudyDirection.MAXIMIZE], name)
+
+
+def _mend(path: Path) -> None:
+    """Remove what a process leaves behind that was killed while it wrote.
+
+    Optuna would wait half a minute for the lock of a process that is gone, and a line without its end would run
+    into the next one and make the whole journal unreadable.
+    """
+    written = (path for place in (path.parent.glob(".*"), path.parent.glob("finals/**/.*")) for path in place)
+    unfinished = [path for path in written if _UNFINISHED.fullmatch(path.name)]
+    for leftover in [*path.parent.glob(f"{path.name}.lock*"), *unfinished]:
+        leftover.unlink()
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        data = file.read()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            file.truncate(whole)
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Keep Optuna from telling what it does: archbuilder tells it in its own words."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

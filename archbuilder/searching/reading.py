@@ -1,0 +1,158 @@
+"""A study read from YAML, with every problem of its file."""
+
+import os
+from pathlib import Path
+
+from archbuilder.data import check_address
+from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean, raise_if_any
+from archbuilder.network_spec import NetworkSpec
+from archbuilder.searching.budget import Cost, amounts_text, cost_of
+from archbuilder.searching.ladder import Step
+from archbuilder.searching.rules import read_lines
+from archbuilder.searching.settings import PYTHON, StudyFile
+from archbuilder.searching.space import Space, make_space
+from archbuilder.searching.study import Study
+from archbuilder.spec.nodes import Mapping, describe, location, plain
+from archbuilder.spec.reader import read_text, read_yaml
+from archbuilder.spec.sources import find_shipped, shipped_names
+from archbuilder.spec.validation import locator, validate
+
+
+def load_study(name_or_path: str | Path) -> Study:
+    """Read and check a study: a path, or the name of a shipped one such as `digits_widths`.
+
+    Raises:
+        SpecError: The study or its spec is wrong, or no candidate can be within the budget; with every problem found
+            and where.
+        ArchbuilderError: The study's file is missing or is not text.
+    """
+    return read_study(_open(name_or_path))
+
+
+def read_study(source: Source, spec: NetworkSpec | None = None) -> Study:
+    """Check a study that has been read.
+
+    Args:
+        source: Its text; its spec and its data lie beside its path.
+        spec: The network, in place of the one that the text names.
+
+    Raises:
+        SpecError: The study or its spec is wrong.
+    """
+    path = source.path
+    problems: list[Problem] = []
+    root = read_yaml(source, problems)
+    if not isinstance(root, Mapping):
+        message = f"found {describe(root)}, expected a mapping with the keys name, spec, data, space and search"
+        raise SpecError([*problems, Problem(message, location(root))])
+    values = {key: None if key == "space" else plain(entry.value) for key, entry in root.entries.items()}
+    named = {} if path is None else {"name": path.stem}
+    settings = validate(StudyFile, named | values, "a study", "", locator(root))
+    if isinstance(settings, list):
+        problems += settings
+    _check_data(root, problems)
+    space_node = root.get("space")
+    lines = read_lines(space_node, problems) if space_node is not None else []
+    spec = _load_spec(root, path, problems) if spec is None else spec
+    steps: tuple[Step, ...] = ()
+    if spec is not None and isinstance(settings, StudyFile):
+        steps = _checked_steps(settings, spec, root, problems)
+    space = None if spec is None or not lines else make_space(lines, spec, problems)
+    if space is not None:
+        assert spec is not None
+        _check_budgets(space, spec, steps, root, problems)
+    raise_if_any(problems)
+    assert spec is not None
+    assert space is not None
+    assert isinstance(settings, StudyFile)
+    return Study(source, settings, spec, space, steps)
+
+
+def _open(name_or_path: str | Path) -> Source:
+    path = Path(name_or_path)
+    shipped = find_shipped("studies", str(name_or_path))
+    if shipped is not None and not path.is_file():
+        return read_text(shipped)
+    if not path.exists():
+        known = shipped_names("studies")
+        hint = did_you_mean(path.stem, known)
+        raise ArchbuilderError(f"{name_or_path}: no such file{hint} (shipped studies: {', '.join(known)})")
+    return read_text(path, str(name_or_path))
+
+
+def _check_data(root: Mapping, problems: list[Problem]) -> None:
+    value = plain(root.entries["data"].value) if "data" in root.entries else None
+    objective = plain(root.entries["objective"].value) if "objective" in root.entries else None
+    if value is None and objective != {"maximize": PYTHON}:
+        problems.append(Problem("missing: the data set to train on, such as digits", location(root), "data"))
+    if isinstance(value, str):
+        try:
+            check_address(value)
+        except ArchbuilderError as error:
+            problems.append(Problem(str(error), _place(root, "data"), "data"))
+
+
+def _load_spec(root: Mapping, study: Path | None, problems: list[Problem]) -> NetworkSpec | None:
+    """Load the study's spec; a spec that is wrong adds its own problems to those of the study."""
+    value = plain(root.entries["spec"].value) if "spec" in root.entries else None
+    if not isinstance(value, str):
+        return None
+    try:
+        beside = (Path() if study is None else study.parent) / value
+        if beside.is_file():
+            source = read_text(beside, os.path.normpath(beside))
+            return NetworkSpec.from_source(source)
+        if find_shipped("specs", value):
+            return NetworkSpec.load(value)
+    except SpecError as error:
+        problems += error.problems
+        return None
+    except ArchbuilderError as error:
+        problems.append(Problem(str(error), _place(root, "spec"), "spec"))
+        return None
+    known = shipped_names("specs")
+    message = f"no such file beside the study{did_you_mean(Path(value).stem, known)}"
+    notes = (f"looked for {beside}", f"shipped specs are {', '.join(known)}")
+    problems.append(Problem(message, _place(root, "spec"), "spec", notes))
+    return None
+
+
+def _checked_steps(settings: StudyFile, spec: NetworkSpec, root: Mapping, problems: list[Problem]) -> tuple[Step, ...]:
+    """Make counts of the shares of a budget."""
+    key = "budget" if settings.budgets is None else "budgets"
+    ladder = settings.budgets
+    if ladder is not None and ladder.quantity in settings.budget.goals:
+        message = f"budget bounds {ladder.quantity} too: leave it to one of them"
+        problems.append(Problem(message, _place(root, "budgets"), "budgets"))
+        return ()
+    try:
+        return settings.steps(cost_of(spec.plan(), settings.goals))
+    except ArchbuilderError as error:
+        problems.append(Problem(str(error), _place(root, key), key))
+        return ()
+
+
+def _check_budgets(
+    space: Space, spec: NetworkSpec, steps: tuple[Step, ...], root: Mapping, problems: list[Problem]
+) -> None:
+    """Check that no budget is below the cheapest candidate, and no target above the dearest."""
+    for step in steps:
+        quantities = step.limits.by_quantity
+        least, most = (space.end(spec, end, quantities) for end in (0, -1))
+        own, found = cost_of(spec.plan(), quantities), ""
+        if least is not None and step.limits.excess(least) > 0:
+            found = f"no candidate is within it: the smallest of this space has {_counts(step, least)}"
+        elif most is not None and step.limits.lack(most) > 0:
+            found = f"no candidate reaches it: the largest of this space has {_counts(step, most)}"
+        if found:
+            key, name = ("budgets", f"{step.name}: ") if step.name else ("budget", "")
+            note = f"the spec as it is has {_counts(step, own)}"
+            problems.append(Problem(f"{name}{found}", _place(root, key), key, (note,)))
+
+
+def _counts(step: Step, cost: Cost) -> str:
+    return amounts_text(step.limits.of(cost))
+
+
+def _place(root: Mapping, key: str) -> Location:
+    return location(root.entries[key].value)
