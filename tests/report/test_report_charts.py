@@ -8,11 +8,11 @@ from support.kept import kept_runs
 
 from archbuilder.report.charts import charts
 from archbuilder.report.front_points import bounds, front_points
-from archbuilder.report.terminal_charts import front_plot, history_plot
+from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
 from archbuilder.searching import StudyResult, read_result
 from archbuilder.searching.front import Point
 from archbuilder.searching.history import history, is_in_macs, last_spent
-from archbuilder.searching.importance import FEWEST, importance, judged_trials
+from archbuilder.searching.importance import FEWEST, Importance, importance, judged_trials
 from archbuilder.searching.record import Record
 
 NAMES = ("whole", "steps", "scored", "short", "stopped", "rated")
@@ -112,6 +112,19 @@ def test_a_knob_that_decides_everything_matters_most() -> None:
     judged = importance(replace(result, record=Record(trials)))
     assert judged is not None
     assert next(iter(judged.shares)) == "mix.3x3"
+
+
+def test_importance_is_drawn_in_characters_the_most_important_first() -> None:
+    shares = {f"layer{number}.out": share for number, share in enumerate([0.6, 0.2] + [0.02] * 10)}
+    lines = shown(importance_plot(Importance({**shares, "a" * 60: 0.0, "last": 0.0}, 30)))
+    assert lines[0] == "share of what the sites explain one by one, over 30 trials"
+    assert [line.split()[0] for line in lines[1:13]] == list(shares)
+    assert [line.split()[-2:] for line in lines[1:4]] == [["60", "%"], ["20", "%"], ["2", "%"]]
+    bars = [line.count("█") for line in lines[1:13]]
+    assert bars[0] == max(bars)
+    assert bars[1] == pytest.approx(bars[0] / 3, abs=1)
+    assert lines[13].strip() == "the other 2 have less"
+    assert max(map(len, lines)) <= 78
 
 
 def test_too_few_trials_have_no_importance_and_nor_have_equal_ones() -> None:

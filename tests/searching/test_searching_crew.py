@@ -3,13 +3,17 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from archbuilder.searching import EpochEnded, Event, Outcome, load_study, run_study
+from archbuilder.searching import EpochEnded, Event, Outcome, load_study, read_result, run_study
 from archbuilder.training import CPU
-from searching.tiny_studies import NO_FINALS, STUDY, write_digits, write_study
+from searching.tiny_studies import NO_FINALS, SPEC, STUDY, write_digits, write_study
 
 TEXT = (
     STUDY.replace("data: digits", "data: npz:digits.npz")
@@ -51,3 +55,51 @@ def test_a_trial_whose_process_is_killed_is_trained_by_another_once(tmp_path: Pa
         assert (trial.outcome, trial.kind) == (Outcome.FAILED, "process lost")
         assert trial.reason == "its process was ended by SIGKILL"
     assert not multiprocessing.active_children()
+
+
+FOLDERS = """\
+import sys
+from functools import partial
+from pathlib import Path
+
+from archbuilder.data import SOURCES, folder
+from archbuilder.searching import load_study, run_study
+from archbuilder.training import choose_machine
+
+# Every process that is started imports this file: none of them holds images in memory.
+SOURCES["folder"] = partial(folder.load_folder, most_held=0)
+
+if __name__ == "__main__":
+    machines = [choose_machine("cpu", workers=2)] * 2
+    run_study(load_study(sys.argv[1]), runs=Path(sys.argv[2]), machines=machines)
+"""
+
+
+def test_processes_that_train_may_have_others_read_files(tmp_path: Path) -> None:
+    path = write_study(
+        tmp_path,
+        STUDY.replace("data: digits", "data: folder:images").replace("epochs: 3, batch_size: 256", "epochs: 1")
+        + NO_FINALS,
+        SPEC.replace("channels: 1, height", "channels: 3, height"),
+    )
+    colours = np.random.default_rng(0)
+    for number in range(10):
+        (tmp_path / "images" / f"class{number}").mkdir(parents=True)
+        for image in range(8):
+            pixels = colours.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / f"class{number}" / f"{image}.png")
+    (tmp_path / "many.py").write_text(FOLDERS)
+    command = [sys.executable, str(tmp_path / "many.py"), str(path), str(tmp_path / "runs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    result = read_result(tmp_path / "runs" / "tiny-widths")
+    assert result.tally[Outcome.FINISHED] == 8
+
+
+def test_no_process_is_started_for_a_study_that_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_study(tmp_path, TEXT.replace("epochs: 8", "epochs: 1"))
+    write_digits(tmp_path / "digits.npz")
+    run_study(load_study(path), runs=tmp_path, trials=1)
+    monkeypatch.setattr("archbuilder.searching.crew._Worker", lambda *given: pytest.fail("nothing is to be done"))
+    result = run_study(load_study(path), runs=tmp_path, trials=1, machines=[CPU, CPU])
+    assert result.tally.counted == 1

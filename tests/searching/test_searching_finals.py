@@ -1,12 +1,20 @@
 """The best are trained once more, with seeds that chose nothing, and measured once."""
 
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
 from archbuilder.data import SOURCES, DataSplits, Images
+from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
+from archbuilder.searching import EpochEnded, Event, FinalFailed
+from archbuilder.searching.budget import cost_of
+from archbuilder.searching.fitting import Fitter, Tell
+from archbuilder.searching.work import Final
 from searching.tiny_studies import STUDY, a_study, few_digits, run
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 1, seeds: 2}\n"
@@ -61,3 +69,78 @@ def test_a_ladder_has_a_champion_of_each_budget(tmp_path: Path) -> None:
     assert set(champions) == {0, 1}
     for step, row in champions.items():
         assert row.finalist.number == result.best(1, step)[0].number
+
+
+def test_a_final_that_failed_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, fit = a_study(tmp_path, TEXT.replace("20k", "10k")), Fitter._final
+    seen: list[Event] = []
+
+    def failing(fitter: Fitter, work: Final, tell: Tell) -> None:
+        if work.name.startswith("trial") and work.seed == 4:
+            raise MemoryError
+        fit(fitter, work, tell)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Fitter, "_final", failing)
+        result, _ = run(study, tmp_path, trials=3, observe=seen.append)
+    best = f"trial-{result.best(1)[0].number}"
+    row = result.row(best)
+    assert row is not None
+    assert (row.seeds, row.failures) == ((5,), ("seed 4: out of memory",))
+    assert [(event.name, event.seed, event.reason) for event in seen if isinstance(event, FinalFailed)] == [
+        (best, 4, "out of memory")
+    ]
+    said = f"{best} could not be trained with seed 4: out of memory. The same command tries it again."
+    assert said in verdicts(result)
+    again, _ = run(study, tmp_path, trials=3)
+    row = again.row(best)
+    assert row is not None
+    assert (row.seeds, row.failures) == ((4, 5), ())
+    assert said not in verdicts(again)
+
+
+def test_a_stop_in_the_last_epoch_of_a_final_ends_the_search(tmp_path: Path) -> None:
+    study, ended = a_study(tmp_path, TEXT), list[str]()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, EpochEnded) and "seed" in event.name:
+            ended.append(event.name)
+            os.kill(os.getpid(), signal.SIGTERM)  # after the last step of its only epoch
+
+    with pytest.raises(KeyboardInterrupt):
+        run(study, tmp_path, trials=2, observe=stop)
+    assert len(ended) == 1
+    assert (tmp_path / "tiny-widths" / "best.yaml").exists()
+    assert (tmp_path / "tiny-widths" / "trials.csv").exists()
+    result, _ = run(study, tmp_path, trials=2)
+    assert all(len(row.test) == 2 for row in result.rows)
+
+
+def test_the_spec_is_scaled_up_to_a_budget_that_is_larger_too(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", "budgets: [100%, 150%]"))
+    result, _ = run(study, tmp_path, trials=4)
+    macs = study.baseline_cost["macs"]
+    names = [row.finalist.name for row in result.rows if row.finalist.number is None]
+    assert names == ["baseline", "scaled-150%"]  # at 100 % it is the baseline itself
+    scaled = result.row("scaled-150%")
+    assert scaled is not None
+    assert 1.3 * macs < scaled.finalist.cost["macs"] <= 1.5 * macs
+    assert scaled.finalist.cost == cost_of(scaled.finalist.spec.plan())
+
+
+def test_a_study_and_the_random_search_beside_it_open_the_test_split_together(
+    tmp_path: Path, openings: list[str]
+) -> None:
+    result, _ = run(a_study(tmp_path, TEXT), tmp_path, trials=3, versus_random=True)
+    assert result.rival is not None
+    assert len(openings) == result.test_openings == 1
+    assert all(len(row.test) == 2 for row in result.rival.rows if row.finalist.number is not None)
+
+
+def test_the_front_is_what_no_other_champion_beats_for_less(tmp_path: Path) -> None:
+    result, _ = run(a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", "budgets: [70%, 100%, 130%]")), tmp_path)
+    champions = list(result.champions().values())
+    assert len(champions) == 3
+    tested = [replace(row, test=(accuracy,)) for row, accuracy in zip(champions, (0.5, 0.4, 0.6), strict=True)]
+    changed = replace(result, rows=tuple(tested))
+    assert [row.finalist.step for row in changed.front()] == [0, 2]

@@ -1,5 +1,10 @@
 """The journal: what is refused under an old name, and what is mended."""
 
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -10,9 +15,12 @@ import torch
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address
-from archbuilder.searching import run_study
-from archbuilder.searching.opening import open_journal
-from searching.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, run
+from archbuilder.runs.lock import is_held
+from archbuilder.searching import Outcome, Study, TrialRecord, run_study
+from archbuilder.searching.fitting import Fitter
+from archbuilder.searching.opening import open_journal, read_journal
+from archbuilder.searching.states import StatesFolder
+from searching.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, outline, run
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
 
@@ -111,3 +119,104 @@ def test_comments_and_the_number_of_trials_may_change(tmp_path: Path) -> None:
     longer = "# new\n" + TEXT.replace("trials: 8", "trials: 9")
     with open_journal(a_study(tmp_path, longer, changed), tmp_path / "tiny-widths"):
         pass
+
+
+def begun_and_killed(study: Study, folder: Path, *, ends: int = 0) -> None:
+    """Begin to train the first trial that waits, in a process that is killed; so many stretches end before."""
+    pid = os.fork()
+    if not pid:
+        with open_journal(study, folder) as journal:
+            waiting = [trial.number for trial in journal.record.counted if trial.outcome is Outcome.OPEN]
+            number = waiting[0] if waiting else journal.add(TrialRecord(-1, VALUES, {"macs": 9})).number
+            journal.start(number)
+            for _ in range(ends):
+                other = journal.add(TrialRecord(-1, VALUES, {"macs": 9})).number
+                journal.start(other)
+                journal.end(other, Outcome.FINISHED, (0.5,), 1.0)
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+
+
+VALUES = dict.fromkeys([f"mix.{key}" for key in ("1x1", "3x3red", "3x3", "5x5red", "5x5", "pool_proj")], 4)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows kills otherwise")
+def test_a_trial_whose_process_is_killed_again_and_again_is_given_up(tmp_path: Path) -> None:
+    study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
+    for _ in range(4):
+        begun_and_killed(study, folder)
+    begun_and_killed(study, folder, ends=1)  # something was finished: it is counted anew, this one the first
+    for _ in range(3):
+        begun_and_killed(study, folder)
+    with open_journal(study, folder) as journal:
+        assert journal.record.trials[0].outcome is Outcome.OPEN
+    with suppress(KeyboardInterrupt), open_journal(study, folder) as journal:
+        journal.start(0)
+        raise KeyboardInterrupt  # who is asked to stop is not killed
+    with open_journal(study, folder) as journal:
+        assert journal.record.trials[0].outcome is Outcome.OPEN
+    begun_and_killed(study, folder)
+    with open_journal(study, folder) as journal:
+        trial = journal.record.trials[0]
+    assert (trial.outcome, trial.kind) == (Outcome.FAILED, "process lost")
+    assert trial.reason == "the process that trained it was killed 5 times, perhaps for want of memory"
+    assert outline([read_journal(folder).record.trials[0]]) == outline([trial])
+
+
+def test_whether_a_study_runs_is_seen_without_touching_it(tmp_path: Path) -> None:
+    study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
+    assert not is_held(folder / "lock")
+    with open_journal(study, folder):
+        before = (folder / "lock").read_bytes(), (folder / "lock").stat().st_mtime_ns
+        assert is_held(folder / "lock")
+    assert not is_held(folder / "lock")
+    assert ((folder / "lock").read_bytes(), (folder / "lock").stat().st_mtime_ns) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks otherwise")
+def test_a_study_that_is_looked_at_for_an_instant_can_be_begun(tmp_path: Path) -> None:
+    import fcntl  # noqa: PLC0415
+
+    study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
+    folder.mkdir()
+    with (folder / "lock").open("a") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+        release = threading.Timer(0.1, lambda: fcntl.flock(file.fileno(), fcntl.LOCK_UN))
+        release.start()
+        with open_journal(study, folder) as journal:
+            assert journal.folder == folder
+        release.join()
+
+
+def test_a_study_that_was_ended_at_once_is_no_damage(tmp_path: Path) -> None:
+    study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
+    with open_journal(study, folder):
+        pass
+    lines = (folder / "journal.log").read_text().splitlines(keepends=True)
+    for count in range(len(lines)):
+        (folder / "journal.log").write_text("".join(lines[:count]))
+        if count < 3:
+            with pytest.raises(ArchbuilderError, match=r"run: its study has only just begun, or was ended before it"):
+                read_journal(folder)
+        with open_journal(study, folder) as journal:
+            assert not journal.record.trials
+
+
+def test_a_sampler_that_is_not_installed_is_missed_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    monkeypatch.setattr(Fitter, "do", lambda *given: pytest.fail("nothing is to be trained"))
+    with pytest.raises(ArchbuilderError, match=r"^sampler cmaes needs the package cmaes: pip install"):
+        run(a_study(tmp_path, TEXT.replace("seed: 3", "seed: 3, sampler: cmaes")), tmp_path)
+
+
+def test_of_a_trial_that_is_over_others_inherit_weights_and_no_more_is_kept(tmp_path: Path) -> None:
+    text = STUDY.replace("seed: 3", "seed: 3, factor: 2, pruner: halving, inherit: true") + NO_FINALS
+    result, _ = run(a_study(tmp_path, text), tmp_path, trials=4)
+    states = StatesFolder(tmp_path / "tiny-widths" / "states")
+    kinds = set[tuple[Outcome, bool]]()
+    for trial in result.record.counted:
+        state = states.read(trial.number, trial.epochs)
+        kinds.add((trial.outcome, set(state.tensors) == set(state.weights)))
+    assert kinds == {(Outcome.FINISHED, True), (Outcome.PRUNED, False)}

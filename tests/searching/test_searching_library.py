@@ -3,15 +3,17 @@
 import math
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from archbuilder import ArchbuilderError
+from archbuilder.data import SOURCES
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching import Outcome, run_study
 from archbuilder.searching.library import search
 from archbuilder.searching.opening import read_journal
-from searching.tiny_studies import SPEC
+from searching.tiny_studies import SPEC, few_digits
 
 SPACE: dict[str, Any] = {"mix.*": {"scale": [0.5, 3.0], "multiple_of": 2}}
 
@@ -79,3 +81,48 @@ def test_an_objective_that_always_fails_is_an_error_that_names_the_baseline() ->
 def test_a_latency_cannot_bound_a_search_that_measures_nothing(latency: object) -> None:
     with pytest.raises(ArchbuilderError, match="latency"):
         search(spec(), SPACE, objective=few_parameters, budget={"latency": latency}, trials=2)
+
+
+def test_an_objective_that_raises_an_error_of_ours_fails_a_candidate_alone() -> None:
+    asked: list[NetworkSpec] = []
+
+    def rate(one: NetworkSpec) -> float:
+        asked.append(one)
+        if len(asked) == 3:
+            one.with_widths({"nothing.here": 4})
+        return few_parameters(one)
+
+    result = search(spec(), SPACE, objective=rate, trials=4)
+    (failed,) = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
+    assert failed.kind == "SpecError"
+    assert "nothing.here" in failed.reason
+
+
+@pytest.mark.parametrize("key", ["trials", "sampler", "seed"])
+def test_an_argument_is_given_once(key: str) -> None:
+    with pytest.raises(ArchbuilderError, match=rf"^search: {key} is an argument of its own: leave it out of search="):
+        search(spec(), SPACE, objective=few_parameters, search={key: 3})
+
+
+def test_what_is_kept_nowhere_names_no_files() -> None:
+    result = search(spec(), SPACE, objective=few_parameters, trials=2)
+    assert result.best_specs == {}
+    assert result.best_spec is None
+    assert result.spec(result.best(1)[0]).plan().parameters == -result.best(1)[0].accuracy
+
+
+def test_trainings_are_kept_in_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with patch.dict(SOURCES, {"digits": few_digits}):
+        result = search(
+            spec(),
+            SPACE,
+            data="digits",
+            trials=1,
+            name="mine",
+            train={"epochs": 1},
+            finals={"candidates": 1, "seeds": 1},
+        )
+    assert result.folder == Path("runs/mine")
+    assert result.best_spec == Path("runs/mine/best.yaml")
+    assert (tmp_path / "runs/mine/finals/trial-1/seed-1/best.safetensors").exists()
