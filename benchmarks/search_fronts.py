@@ -22,9 +22,9 @@ from archbuilder.errors import Source
 from archbuilder.searching import Outcome, StudyResult, TrialEnded, run_study
 from archbuilder.searching.events import Event
 from archbuilder.searching.front import Point, cost_at, hypervolume
-from archbuilder.searching.reading import load_study, read_study
 from archbuilder.searching.record import TrialRecord
-from archbuilder.searching.study import Study
+from archbuilder.study.reading import load_study, read_study
+from archbuilder.study.study import Study
 from archbuilder.training import CPU
 
 _SOURCE = Path("/usr/share/datasets/fashion-mnist")

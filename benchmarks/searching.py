@@ -22,10 +22,10 @@ from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_journal, quiet_optuna
 from archbuilder.searching.proposals import distributions
-from archbuilder.searching.reading import read_study
 from archbuilder.searching.record import Outcome, Stretch, TrialRecord
-from archbuilder.searching.study import Study
 from archbuilder.searching.work import EpochDone, Work, WorkDone
+from archbuilder.study.reading import read_study
+from archbuilder.study.study import Study
 
 STUDY = """\
 name: overhead

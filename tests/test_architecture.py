@@ -23,6 +23,7 @@ ROAD = (
     "data",
     "training",
     "network_spec",  # the library's face: what comes before it works on documents and plans
+    "study",
     "runs",
     "proxies",
     "searching",

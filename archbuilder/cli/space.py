@@ -23,7 +23,7 @@ def space(
     """
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.space import space_as_data, space_report  # noqa: PLC0415
-    from archbuilder.searching import load_study, survey  # noqa: PLC0415
+    from archbuilder.study import load_study, survey  # noqa: PLC0415
 
     found = survey(load_study(study))
     if as_json:

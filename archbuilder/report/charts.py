@@ -15,9 +15,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from archbuilder.report.front_points import Dot, bounds, front_points
 from archbuilder.report.numbers import plural
 from archbuilder.searching import StudyResult
-from archbuilder.searching.budget import WORDS
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance, importance
+from archbuilder.study.budget import WORDS
 
 # Okabe and Ito's colours, which people who see colours otherwise can tell apart; each has a shape of its own too.
 COLOURS = {

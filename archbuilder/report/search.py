@@ -21,9 +21,9 @@ from archbuilder.searching import (
     TrialEnded,
     TrialRecord,
 )
-from archbuilder.searching.budget import WORDS, Cost, Limit
 from archbuilder.searching.candidates import DRAWS
-from archbuilder.searching.study import Study
+from archbuilder.study.budget import WORDS, Cost, Limit
+from archbuilder.study.study import Study
 
 _BAR = 24  # cells of a bar that is all trials
 

@@ -9,7 +9,7 @@ from archbuilder.report.numbers import percent, plural, short
 from archbuilder.report.search import exhausted_text, score_text, tally_line
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, verdicts
 from archbuilder.searching import Outcome, Row, StudyResult
-from archbuilder.searching.budget import Cost
+from archbuilder.study.budget import Cost
 
 _SHOWN = 5  # trials, where there are no finals
 

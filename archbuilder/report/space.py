@@ -10,10 +10,10 @@ from rich.text import Text
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural
 from archbuilder.report.search import amount, candidates_text, sites_texts
-from archbuilder.searching.budget import WORDS, Cost
-from archbuilder.searching.knobs import ChoiceKnob, Knob
-from archbuilder.searching.study import Study
-from archbuilder.searching.survey import Inside, Survey
+from archbuilder.study.budget import WORDS, Cost
+from archbuilder.study.knobs import ChoiceKnob, Knob
+from archbuilder.study.study import Study
+from archbuilder.study.survey import Inside, Survey
 
 
 def space_report(found: Survey) -> RenderableType:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from archbuilder.report.numbers import percent, plural, short
 from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text
 from archbuilder.searching import Row, Study, StudyResult, TrialRecord
-from archbuilder.searching.budget import WORDS, Cost
-from archbuilder.searching.knobs import Value, WidthKnob
+from archbuilder.study.budget import WORDS, Cost
+from archbuilder.study.knobs import Value, WidthKnob
 
 _BEST, _TRIALS = 5, 500
 

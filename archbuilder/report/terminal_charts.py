@@ -9,9 +9,9 @@ from rich.text import Text
 from archbuilder.report.front_points import Dot, bounds, front_points
 from archbuilder.report.numbers import plural, short
 from archbuilder.searching import StudyResult
-from archbuilder.searching.budget import WORDS
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance
+from archbuilder.study.budget import WORDS
 
 _WIDTH, _HEIGHT, _MARGIN = 68, 14, 9  # cells of the plane, and of what stands left of it: 78 in all
 _BARS = 12

@@ -2,7 +2,7 @@
 
 from archbuilder.report.numbers import percent, plural
 from archbuilder.searching import Difference, Outcome, Row, StudyResult
-from archbuilder.searching.budget import WORDS, Cost
+from archbuilder.study.budget import WORDS, Cost
 
 _RANDOM = "what random search of the same cost found"
 

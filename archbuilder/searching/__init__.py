@@ -20,12 +20,12 @@ from archbuilder.searching.events import (
     TrialEnded,
 )
 from archbuilder.searching.finals import Finalist, Row
-from archbuilder.searching.reading import load_study
 from archbuilder.searching.record import Outcome, Tally, TrialRecord
 from archbuilder.searching.result import StudyResult, read_result
 from archbuilder.searching.run import run_study
-from archbuilder.searching.study import Study
-from archbuilder.searching.survey import Survey, survey
+from archbuilder.study.reading import load_study
+from archbuilder.study.study import Study
+from archbuilder.study.survey import Survey, survey
 
 __all__ = [
     "BaselineEnded",

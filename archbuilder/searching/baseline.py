@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from archbuilder.searching.budget import Cost
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.knobs import Values
 from archbuilder.searching.record import Outcome, Place, Stretch, TrialRecord
+from archbuilder.study.budget import Cost
+from archbuilder.study.knobs import Values
 
 _KEY = "baseline"
 

@@ -8,11 +8,11 @@ import numpy as np
 from archbuilder.modules.inherit import distance
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.knobs import Value, Values
 from archbuilder.searching.proposals import Proposer
 from archbuilder.searching.record import Outcome, Place, TrialRecord
-from archbuilder.searching.repair import repaired
-from archbuilder.searching.timing import Measure, repaired_in_time
+from archbuilder.study.knobs import Value, Values
+from archbuilder.study.repair import repaired
+from archbuilder.study.timing import Measure, repaired_in_time
 from archbuilder.training import PROPOSAL, derived_seed
 
 _ATTEMPTS = 20  # proposals in a row that are known, or no network, before others are drawn

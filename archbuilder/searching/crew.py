@@ -17,8 +17,8 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.runs import OutOfMemory
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.fitting import Fitter, Tell
-from archbuilder.searching.study import Study
 from archbuilder.searching.work import Report, Work, WorkError, WorkFailed, WorkLost
+from archbuilder.study.study import Study
 from archbuilder.training import Machine, TrainingDiverged
 
 _FAILURES = (TrainingDiverged, OutOfMemory)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from archbuilder.searching.record import Tally, TrialRecord
-from archbuilder.searching.study import Study
+from archbuilder.study.study import Study
 
 
 @dataclass(frozen=True)

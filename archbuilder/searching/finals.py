@@ -9,17 +9,17 @@ from archbuilder.data import Images
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.runs import read_checkpoint
 from archbuilder.searching.baseline import read_baseline
-from archbuilder.searching.budget import Cost, cost_of
 from archbuilder.searching.comparing import Spread
 from archbuilder.searching.crew import Crew
 from archbuilder.searching.events import EpochEnded, FinalEnded, FinalFailed, FinalsBegun, Observer
 from archbuilder.searching.fitting import FINALS, SPEC, Fitter
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.record import TrialRecord
-from archbuilder.searching.scaling import uniformly_scaled
-from archbuilder.searching.study import Study
-from archbuilder.searching.timing import Measure
 from archbuilder.searching.work import EpochDone, Final, Report, WorkDone, WorkFailed, WorkLost
+from archbuilder.study.budget import Cost, cost_of
+from archbuilder.study.scaling import uniformly_scaled
+from archbuilder.study.study import Study
+from archbuilder.study.timing import Measure
 from archbuilder.training import Machine, evaluate
 
 _KEY, _OPENINGS, _SCALED = "finals", "openings of the test split", "scaled"

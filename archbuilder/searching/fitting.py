@@ -17,10 +17,10 @@ from archbuilder.plan.plan import Plan
 from archbuilder.proxies import BATCHES, Batch, score
 from archbuilder.runs import EpochEnded, Event, train_loaded
 from archbuilder.runs.memory import is_out_of_memory
-from archbuilder.searching.knobs import Values
 from archbuilder.searching.states import StatesFolder
-from archbuilder.searching.study import Study
 from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone, WorkError
+from archbuilder.study.knobs import Values
+from archbuilder.study.study import Study
 from archbuilder.training import Machine, Trainer, TrainerState, first_network
 
 Tell = Callable[[Report], None]

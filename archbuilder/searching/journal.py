@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
-from archbuilder.searching.study import Study
+from archbuilder.study.study import Study
 
 _PLACE, _COST, _STRETCHES, _END = "place", "cost", "stretches", "end"
 _SCORING, _KILLED, _LATENCY, _EXHAUSTED = "scoring", "killed", "latency", "exhausted"

@@ -12,13 +12,13 @@ from archbuilder.errors import ArchbuilderError, Source
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.events import Observer, ignore
 from archbuilder.searching.fitting import Tell
-from archbuilder.searching.reading import read_study
 from archbuilder.searching.result import StudyResult
 from archbuilder.searching.run import run_objective, run_study
-from archbuilder.searching.settings import PYTHON
-from archbuilder.searching.study import Study
 from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone, WorkError
 from archbuilder.spec.emitter import to_yaml
+from archbuilder.study.reading import read_study
+from archbuilder.study.settings import PYTHON
+from archbuilder.study.study import Study
 from archbuilder.training import CPU, Machine
 
 

@@ -15,9 +15,9 @@ from archbuilder.errors import ArchbuilderError, Source
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.runs.lock import held
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.reading import read_study
 from archbuilder.searching.setup import check_setup, setup_of
-from archbuilder.searching.study import Study
+from archbuilder.study.reading import read_study
+from archbuilder.study.study import Study
 
 JOURNAL = "journal.log"
 _SOURCES, _SETUP = "sources", "setup"

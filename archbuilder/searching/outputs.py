@@ -5,8 +5,8 @@ import io
 
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.record import Record, TrialRecord
-from archbuilder.searching.study import Study
 from archbuilder.spec.writing import write_text
+from archbuilder.study.study import Study
 
 TRIALS = "trials.csv"
 

@@ -11,8 +11,8 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archbuilder.searching.cmaes import CmaEsSampler, Replay
-from archbuilder.searching.knobs import Knob, Value, Values, WidthKnob
-from archbuilder.searching.space import Space
+from archbuilder.study.knobs import Knob, Value, Values, WidthKnob
+from archbuilder.study.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from archbuilder.searching.budget import Cost
-from archbuilder.searching.knobs import Value
+from archbuilder.study.budget import Cost
+from archbuilder.study.knobs import Value
 
 
 class Outcome(StrEnum):

@@ -13,10 +13,10 @@ from archbuilder.searching.comparing import Difference, compare
 from archbuilder.searching.finals import Row, final_rows, openings
 from archbuilder.searching.front import Point, pareto
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.ladder import Step
 from archbuilder.searching.opening import JOURNAL, read_journal
 from archbuilder.searching.record import Record, Tally, TrialRecord
-from archbuilder.searching.study import Study
+from archbuilder.study.ladder import Step
+from archbuilder.study.study import Study
 
 IMAGES, FINGERPRINTS = "images", "fingerprints"  # what the journal calls the sizes of the splits, and which they are
 RIVAL = "versus-random"

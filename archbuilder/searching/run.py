@@ -19,10 +19,10 @@ from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.outputs import write_trials
 from archbuilder.searching.result import COMPLETE, FINGERPRINTS, IMAGES, RIVAL, StudyResult, best_name, result_of
-from archbuilder.searching.settings import PYTHON
-from archbuilder.searching.study import Study
-from archbuilder.searching.survey import check_reachable
-from archbuilder.searching.timing import Measure
+from archbuilder.study.settings import PYTHON
+from archbuilder.study.study import Study
+from archbuilder.study.survey import check_reachable
+from archbuilder.study.timing import Measure
 from archbuilder.training import CPU, Machine, latency_of
 
 

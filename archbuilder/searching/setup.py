@@ -8,8 +8,8 @@ from typing import Any
 
 from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.amounts import Goal
-from archbuilder.searching.study import Study
+from archbuilder.study.amounts import Goal
+from archbuilder.study.study import Study
 
 _SHOWN = 8  # differences that are listed
 _WIDTH = 90  # characters of each side of a difference

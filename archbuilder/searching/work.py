@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from archbuilder.searching.knobs import Value
+from archbuilder.study.knobs import Value
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from subprocess import CompletedProcess
 
 import pytest
 import torch
-from searching.tiny_studies import STUDY, few_digits, write_study
+from support.tiny_studies import STUDY, few_digits, write_study
 
 from archbuilder.data import SOURCES
 from archbuilder.recipe import Precision

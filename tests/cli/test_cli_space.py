@@ -4,7 +4,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from searching.tiny_studies import STUDY, write_study
+from support.tiny_studies import STUDY, write_study
 
 from archbuilder.searching import load_study, survey
 
@@ -12,7 +12,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 
 def test_a_space_is_shown_before_anything_is_trained(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archbuilder.searching.study.load_data", None)
+    monkeypatch.setattr("archbuilder.study.study.load_data", None)
     path = write_study(tmp_path)
     done = run("space", str(path))
     assert (done.returncode, done.stderr) == (0, "")

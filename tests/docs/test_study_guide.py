@@ -8,7 +8,7 @@ import pytest
 from test_readme import commands, pattern, run
 
 from archbuilder.searching import load_study
-from archbuilder.searching.settings import FinalsSettings, SearchSettings
+from archbuilder.study.settings import FinalsSettings, SearchSettings
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "study.md").read_text()
 

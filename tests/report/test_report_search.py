@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
-from searching.tiny_studies import STUDY, a_study
 from support.kept import kept_runs
+from support.tiny_studies import STUDY, a_study
 
 from archbuilder.report.search import (
     LineView,

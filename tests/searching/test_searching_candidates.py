@@ -4,18 +4,18 @@ import itertools
 from pathlib import Path
 
 import pytest
+from support.tiny_studies import STUDY, a_study
 
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.knobs import Values
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.proposals import SAMPLERS, Proposer
 from archbuilder.searching.record import Outcome, TrialRecord
-from archbuilder.searching.repair import repaired
-from archbuilder.searching.study import Study
+from archbuilder.study.knobs import Values
+from archbuilder.study.repair import repaired
+from archbuilder.study.study import Study
 from archbuilder.training import PROPOSAL, derived_seed
-from searching.tiny_studies import STUDY, a_study
 
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [50%, 100%, 150%]")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.tiny_studies import NO_FINALS, SPEC, STUDY, write_digits, write_study
 
 from archbuilder.searching import EpochEnded, Event, Outcome, load_study, read_result, run_study
 from archbuilder.training import CPU
-from searching.tiny_studies import NO_FINALS, SPEC, STUDY, write_digits, write_study
 
 TEXT = (
     STUDY.replace("data: digits", "data: npz:digits.npz")

@@ -7,15 +7,15 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from support.tiny_studies import STUDY, a_study, few_digits, run
 
 from archbuilder.data import SOURCES, DataSplits, Images
 from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
 from archbuilder.searching import EpochEnded, Event, FinalFailed
-from archbuilder.searching.budget import cost_of
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.work import Final
-from searching.tiny_studies import STUDY, a_study, few_digits, run
+from archbuilder.study.budget import cost_of
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 1, seeds: 2}\n"
 

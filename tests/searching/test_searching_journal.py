@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, outline, run
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES, RawData
@@ -20,7 +21,6 @@ from archbuilder.searching import Outcome, Study, TrialRecord, run_study
 from archbuilder.searching.fitting import Fitter
 from archbuilder.searching.opening import open_journal, read_journal
 from archbuilder.searching.states import StatesFolder
-from searching.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, outline, run
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.tiny_studies import ONE_FINAL, STUDY, outline, standing, write_digits, write_study
 
 from archbuilder import ArchbuilderError
 from archbuilder.searching import Outcome, TrialRecord, load_study, run_study
 from archbuilder.searching.opening import read_journal
 from archbuilder.training import CPU
-from searching.tiny_studies import ONE_FINAL, STUDY, outline, standing, write_digits, write_study
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc, and kills them")
 

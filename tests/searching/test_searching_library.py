@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from support.tiny_studies import SPEC, few_digits
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES
@@ -13,7 +14,6 @@ from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching import Outcome, run_study
 from archbuilder.searching.library import search
 from archbuilder.searching.opening import read_journal
-from searching.tiny_studies import SPEC, few_digits
 
 SPACE: dict[str, Any] = {"mix.*": {"scale": [0.5, 3.0], "multiple_of": 2}}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, outline, run
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES
@@ -13,14 +14,13 @@ from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.report.study_page import write_page
 from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
-from archbuilder.searching.budget import Limit
 from archbuilder.searching.events import ignore
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.run import run_objective
-from archbuilder.searching.study import Study
 from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
+from archbuilder.study.budget import Limit
+from archbuilder.study.study import Study
 from archbuilder.training import Machine, Trainer, TrainingDiverged, first_network
-from searching.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, outline, run
 
 TEXT = STUDY.replace("seed: 3", "seed: 3, factor: 2, sampler: random")
 

@@ -7,10 +7,10 @@ import optuna
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from support.tiny_studies import NO_FINALS, ONE_FINAL, SPEC, STUDY, AfterEpochs, a_study, outline, run
 
 import archbuilder
 from archbuilder.searching import Outcome, read_result
-from searching.tiny_studies import NO_FINALS, ONE_FINAL, SPEC, STUDY, AfterEpochs, a_study, outline, run
 
 ONE_EPOCH = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
 

@@ -5,13 +5,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from support.tiny_studies import ONE_FINAL, STUDY, AfterEpochs, a_study, outline, run, standing
 
 from archbuilder.searching import EpochEnded, Event, FinalEnded, Outcome, TrialEnded
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.states import StatesFolder
 from archbuilder.training import TrainerState
-from searching.tiny_studies import ONE_FINAL, STUDY, AfterEpochs, a_study, outline, run, standing
 
 SHORT = STUDY.replace("epochs: 3, batch_size: 256", "epochs: 4, batch_size: 128").replace("20k", "15k")
 SEARCH = "search: {trials: 8, seed: 3, threads: 1}"

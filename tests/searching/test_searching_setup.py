@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from support.tiny_studies import SPEC, STUDY, a_study
 
 from archbuilder import ArchbuilderError
 from archbuilder.searching.setup import check_setup, setup_of
-from searching.tiny_studies import SPEC, STUDY, a_study
 
 BASE = STUDY.replace('"mix.*": {scale', '"mix.{1x1,3x3}": {scale')
 

@@ -5,12 +5,12 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from support.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, run
 
 import archbuilder
 from archbuilder.data import SOURCES
 from archbuilder.recipe import TrainSettings
 from archbuilder.runs import train_spec
-from searching.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, run
 
 USUAL = STUDY.replace("seed: 3", "seed: 3, pruner: none") + NO_FINALS
 EVERYTHING = USUAL.replace("batch_size: 256", "batch_size: 64, ema_decay: 0.9, crop: 1, cutout: 2")

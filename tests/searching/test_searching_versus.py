@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from support.tiny_studies import STUDY, a_study, run
+
 from archbuilder.searching import Outcome, read_result
 from archbuilder.searching.record import training_macs
-from searching.tiny_studies import STUDY, a_study, run
 
 
 def test_random_search_spends_what_the_search_does(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import torch
-from searching.tiny_studies import few_digits
 
 from archbuilder.data import SOURCES
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching import Event, TrialEnded, load_study, run_study
 from archbuilder.searching.library import search
+from support.tiny_studies import few_digits
 
 SPEC = """\
 name: tiny

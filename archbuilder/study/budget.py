@@ -13,7 +13,7 @@ from archbuilder.costs.memory import inference_memory
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.searching.amounts import Goal, Share, parse_goal
+from archbuilder.study.amounts import Goal, Share, parse_goal
 
 Cost = Mapping[str, int]
 """An exact count for every key of `QUANTITIES`; and `memory`, in bytes, and `latency`, in microseconds, if bounded."""

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from support.tiny_studies import SPEC
 
 from archbuilder import NetworkSpec
 from archbuilder.errors import Problem, Source
-from archbuilder.searching.knobs import Value, Values
-from archbuilder.searching.rules import read_lines
-from archbuilder.searching.space import Space, make_space
 from archbuilder.spec import nodes
 from archbuilder.spec.reader import read_yaml
-from searching.tiny_studies import SPEC
+from archbuilder.study.knobs import Value, Values
+from archbuilder.study.rules import read_lines
+from archbuilder.study.space import Space, make_space
 
 TINY = NetworkSpec.from_text(SPEC, "tiny.yaml")
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.searching.budget import Limits
-from archbuilder.searching.pricing import Positions, Priced, Variant
+from archbuilder.study.budget import Limits
+from archbuilder.study.pricing import Positions, Priced, Variant
 
 _FACTORS = 48  # of a grid
 _GRIDS = 3  # each within the gap that the one before left

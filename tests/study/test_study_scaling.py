@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from archbuilder import NetworkSpec, load
-from archbuilder.searching.budget import Limit, Limits, cost_of, memory_of
-from archbuilder.searching.scaling import uniformly_scaled
-from searching.small_spaces import TINY
+from archbuilder.study.budget import Limit, Limits, cost_of, memory_of
+from archbuilder.study.scaling import uniformly_scaled
+from study.small_spaces import TINY
 
 
 def multiplied(spec: NetworkSpec, multiplier: float) -> dict[str, int]:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
+from support.tiny_studies import STUDY, a_study
 
 from archbuilder import ArchbuilderError, SpecError
-from archbuilder.searching.amounts import Goal, parse_goal
-from archbuilder.searching.budget import Limit
-from archbuilder.searching.ladder import parse_ladder
-from searching.tiny_studies import STUDY, a_study
+from archbuilder.study.amounts import Goal, parse_goal
+from archbuilder.study.budget import Limit
+from archbuilder.study.ladder import parse_ladder
 
 
 def test_a_list_is_of_macs_and_each_a_target_within_two_percent() -> None:

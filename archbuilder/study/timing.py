@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbuilder.plan.plan import Plan
-from archbuilder.searching.budget import Limit, Limits
-from archbuilder.searching.pricing import Variant
-from archbuilder.searching.repair import repaired
+from archbuilder.study.budget import Limit, Limits
+from archbuilder.study.pricing import Variant
+from archbuilder.study.repair import repaired
 
 Measure = Callable[[Plan], int]
 """Gives how long a network takes for one image, in microseconds."""

@@ -14,9 +14,9 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
-from archbuilder.searching.budget import Limits, memory_of
-from archbuilder.searching.knobs import Value, Values, WidthKnob
-from archbuilder.searching.space import Space
+from archbuilder.study.budget import Limits, memory_of
+from archbuilder.study.knobs import Value, Values, WidthKnob
+from archbuilder.study.space import Space
 
 Positions = NDArray[np.int64]
 """Candidates by the numbers of their values: a row a candidate, a column for each knob that sets widths."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.searching.rules import Widths
+from archbuilder.study.rules import Widths
 
 Value = int | str
 Values = Mapping[str, Value]

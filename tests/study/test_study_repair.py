@@ -13,12 +13,12 @@ from archbuilder import NetworkSpec, load
 from archbuilder.costs.memory import inference_memory
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
-from archbuilder.searching.budget import Limit, Limits, cost_of
-from archbuilder.searching.knobs import Values
-from archbuilder.searching.pricing import Pricer, Variant
-from archbuilder.searching.repair import repaired
-from archbuilder.searching.space import Space
-from searching.small_spaces import TINY, drawn, good, widths_at
+from archbuilder.study.budget import Limit, Limits, cost_of
+from archbuilder.study.knobs import Values
+from archbuilder.study.pricing import Pricer, Variant
+from archbuilder.study.repair import repaired
+from archbuilder.study.space import Space
+from study.small_spaces import TINY, drawn, good, widths_at
 
 DIGITS, GOOGLENET = load("inception_digits"), load("googlenet")
 _BLOCKS = "inception*.{1x1,3x3red,3x3,5x5red,5x5,pool_proj}"

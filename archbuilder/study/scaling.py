@@ -10,8 +10,8 @@ from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
-from archbuilder.searching.budget import Limits, memory_of
-from archbuilder.searching.timing import Measure
+from archbuilder.study.budget import Limits, memory_of
+from archbuilder.study.timing import Measure
 
 _MULTIPLIERS = 4096
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from archbuilder.searching.amounts import Goal, Share, parse_goal, parse_share
-from archbuilder.searching.budget import WORDS, Cost, Limits, limits_of
+from archbuilder.study.amounts import Goal, Share, parse_goal, parse_share
+from archbuilder.study.budget import WORDS, Cost, Limits, limits_of
 
 _EXPECTED = "expected budgets such as [25%, 50%, 75%, 100%], or of another quantity as {parameters: [25%, 50%]}"
 _WITHIN = Share(Decimal(2))

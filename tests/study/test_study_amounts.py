@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from archbuilder.searching.amounts import (
+from archbuilder.study.amounts import (
     DURATIONS,
     UNITS,
     Goal,
@@ -17,7 +17,7 @@ from archbuilder.searching.amounts import (
     parse_goal,
     parse_share,
 )
-from archbuilder.searching.budget import Budget, Limit, Limits, amounts_text, limits_of
+from archbuilder.study.budget import Budget, Limit, Limits, amounts_text, limits_of
 
 
 class Bound(BaseModel):

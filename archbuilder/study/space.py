@@ -12,10 +12,10 @@ import numpy as np
 from archbuilder.errors import ArchbuilderError, Problem, SpecError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.planner import try_plan
-from archbuilder.searching.budget import Cost, cost_of
-from archbuilder.searching.globs import GlobError, match_sites
-from archbuilder.searching.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob, tied_rows
-from archbuilder.searching.rules import Choices, Line, Scale, Widths, evenly, widths_text
+from archbuilder.study.budget import Cost, cost_of
+from archbuilder.study.globs import GlobError, match_sites
+from archbuilder.study.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob, tied_rows
+from archbuilder.study.rules import Choices, Line, Scale, Widths, evenly, widths_text
 
 ENUMERATED = 10_000
 """Up to how many candidates a space is gone through one by one, to know when it is exhausted."""

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archbuilder import load
-from archbuilder.searching.knobs import ChoiceKnob, WidthKnob, tied_rows
-from archbuilder.searching.rules import Scale
-from searching.small_spaces import TINY, good
+from archbuilder.study.knobs import ChoiceKnob, WidthKnob, tied_rows
+from archbuilder.study.rules import Scale
+from study.small_spaces import TINY, good
 
 DIGITS = load("inception_digits")
 

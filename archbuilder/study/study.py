@@ -6,12 +6,12 @@ from functools import cached_property
 from archbuilder.data import DataSplits, load_data
 from archbuilder.errors import Source
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.searching.budget import cost_of
-from archbuilder.searching.knobs import Values
-from archbuilder.searching.ladder import Step
-from archbuilder.searching.pricing import Pricer
-from archbuilder.searching.settings import StudyFile
-from archbuilder.searching.space import Space
+from archbuilder.study.budget import cost_of
+from archbuilder.study.knobs import Values
+from archbuilder.study.ladder import Step
+from archbuilder.study.pricing import Pricer
+from archbuilder.study.settings import StudyFile
+from archbuilder.study.space import Space
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,16 +6,16 @@ from pathlib import Path
 from archbuilder.data import check_address
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean, raise_if_any
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.searching.budget import Cost, amounts_text, cost_of
-from archbuilder.searching.ladder import Step
-from archbuilder.searching.rules import read_lines
-from archbuilder.searching.settings import PYTHON, StudyFile
-from archbuilder.searching.space import Space, make_space
-from archbuilder.searching.study import Study
 from archbuilder.spec.nodes import Mapping, describe, location, plain
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.validation import locator, validate
+from archbuilder.study.budget import Cost, amounts_text, cost_of
+from archbuilder.study.ladder import Step
+from archbuilder.study.rules import read_lines
+from archbuilder.study.settings import PYTHON, StudyFile
+from archbuilder.study.space import Space, make_space
+from archbuilder.study.study import Study
 
 
 def load_study(name_or_path: str | Path) -> Study:

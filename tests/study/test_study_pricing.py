@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.nested_specs import nested_specs
 from support.random_specs import specs as random_specs
+from support.tiny_studies import SPEC
 
 from archbuilder import NetworkSpec, SpecError, load
 from archbuilder.costs.memory import inference_memory
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.primitives import Primitive
-from archbuilder.searching.budget import Limit, Limits, cost_of
-from archbuilder.searching.knobs import Value
-from archbuilder.searching.pricing import Pricer
-from archbuilder.searching.repair import repaired
-from archbuilder.searching.space import Space
-from searching.small_spaces import TINY, candidates, document_with, drawn, good, read, widths_at
-from searching.tiny_studies import SPEC
+from archbuilder.study.budget import Limit, Limits, cost_of
+from archbuilder.study.knobs import Value
+from archbuilder.study.pricing import Pricer
+from archbuilder.study.repair import repaired
+from archbuilder.study.space import Space
+from study.small_spaces import TINY, candidates, document_with, drawn, good, read, widths_at
 
 STRUCTURED = NetworkSpec.from_text(
     """\

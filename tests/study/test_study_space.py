@@ -6,13 +6,13 @@ from math import prod
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from support.tiny_studies import SPEC
 
 from archbuilder import NetworkSpec, load
 from archbuilder.plan.planner import plan_network
-from archbuilder.searching.budget import cost_of
-from archbuilder.searching.rules import Choices, Scale, widths_text
-from searching.small_spaces import TINY, candidates, good, read, widths_at
-from searching.tiny_studies import SPEC
+from archbuilder.study.budget import cost_of
+from archbuilder.study.rules import Choices, Scale, widths_text
+from study.small_spaces import TINY, candidates, good, read, widths_at
 
 scales = st.integers(1, 400).map(lambda hundredths: hundredths / 100)
 

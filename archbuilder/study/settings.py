@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from archbuilder.recipe import TrainSettings
-from archbuilder.searching.amounts import Goal
-from archbuilder.searching.budget import Budget, Cost
-from archbuilder.searching.ladder import Ladder, Step, parse_ladder
+from archbuilder.study.amounts import Goal
+from archbuilder.study.budget import Budget, Cost
+from archbuilder.study.ladder import Ladder, Step, parse_ladder
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 PYTHON = "python"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbuilder.searching.globs import MAXIMUM_ALTERNATIVES, GlobError, expand, match_sites
+from archbuilder.study.globs import MAXIMUM_ALTERNATIVES, GlobError, expand, match_sites
 
 SITES = ["conv1.out", *(f"inception{block}.{key}" for block in ("3a", "3b") for key in ("1x1", "3x3red", "3x3"))]
 HEADS = ["aux1.channels", "aux1.hidden"]

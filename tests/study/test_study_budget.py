@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.tiny_studies import SPEC, STUDY, a_study, run
 
 from archbuilder import ArchbuilderError
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
 from archbuilder.searching import Outcome, StudyResult, TrialRecord, fitting
-from archbuilder.searching.budget import cost_of, memory_of
 from archbuilder.searching.events import ignore
 from archbuilder.searching.fitting import Tell
 from archbuilder.searching.run import run_objective
-from archbuilder.searching.study import Study
 from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
+from archbuilder.study.budget import cost_of, memory_of
+from archbuilder.study.study import Study
 from archbuilder.training import first_network
-from searching.small_spaces import widths_at
-from searching.tiny_studies import SPEC, STUDY, a_study, run
+from study.small_spaces import widths_at
 
 ONE_EPOCH = STUDY.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 0}\n"
 

@@ -2,16 +2,16 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from support.tiny_studies import SPEC, STUDY, a_study, write_study
 
 from archbuilder import ArchbuilderError, SpecError
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.searching import load_study
-from archbuilder.searching.budget import WORDS, Budget, Limit
 from archbuilder.searching.halving import brackets
 from archbuilder.searching.proposals import SAMPLERS
-from archbuilder.searching.settings import SearchSettings
 from archbuilder.spec.sources import shipped_names
-from searching.tiny_studies import SPEC, STUDY, a_study, write_study
+from archbuilder.study.budget import WORDS, Budget, Limit
+from archbuilder.study.settings import SearchSettings
 
 
 def changed(old: str, new: str) -> str:

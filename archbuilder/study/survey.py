@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.budget import WORDS, Cost, amounts_text
-from archbuilder.searching.knobs import Value, Values, WidthKnob
-from archbuilder.searching.ladder import Step
-from archbuilder.searching.pricing import Priced, Pricer, Variant
-from archbuilder.searching.repair import filled, repaired
-from archbuilder.searching.study import Study
-from archbuilder.searching.timing import Measure, repaired_in_time
+from archbuilder.study.budget import WORDS, Cost, amounts_text
+from archbuilder.study.knobs import Value, Values, WidthKnob
+from archbuilder.study.ladder import Step
+from archbuilder.study.pricing import Priced, Pricer, Variant
+from archbuilder.study.repair import filled, repaired
+from archbuilder.study.study import Study
+from archbuilder.study.timing import Measure, repaired_in_time
 
 _DRAWS = 10_000  # at which a share is known to half a point (one standard error)
 _PLANNED = 1000  # draws where each is planned, as its memory is asked for

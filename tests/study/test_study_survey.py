@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.tiny_studies import SPEC, STUDY, a_study
 
 from archbuilder import ArchbuilderError
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.searching import survey
-from archbuilder.searching.budget import cost_of
-from archbuilder.searching.study import Study
-from searching.small_spaces import widths_at
-from searching.tiny_studies import SPEC, STUDY, a_study
+from archbuilder.study.budget import cost_of
+from archbuilder.study.study import Study
+from study.small_spaces import widths_at
 
 FEW = STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.{1x1,3x3,pool_proj}": [0, 4, 12]')
 OWN_BLOCK = """\
