@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -98,7 +99,7 @@ class _Alternating:
 
 
 def _score(values: object) -> float:
-    return hash(str(values)) % 1000 / 1000
+    return zlib.crc32(str(values).encode()) % 1000 / 1000
 
 
 def _candidates(study: Study, count: int) -> list[dict[str, int]]:

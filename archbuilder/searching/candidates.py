@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from archbuilder.modules.inherit import distance
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
+from archbuilder.searching.lessons import CommonLessons, lesson_of
 from archbuilder.searching.proposals import Proposer
 from archbuilder.searching.record import Outcome, Place, TrialRecord
 from archbuilder.study.knobs import Value, Values
@@ -16,7 +18,6 @@ from archbuilder.study.timing import Measure, repaired_in_time
 from archbuilder.training import PROPOSAL, derived_seed
 
 _ATTEMPTS = 20  # proposals in a row that are known, or no network, before others are drawn
-_LEAST_BLIND, _MOST_BLIND = 4, 10  # trials before a sampler learns; the most is Optuna's own number
 DRAWS = 500
 """How many candidates are drawn before a space that is not gone through one by one counts as exhausted."""
 
@@ -54,12 +55,9 @@ class Candidates:
         study = journal.study
         self._study, self._journal, self._score, self._measure = study, journal, score, measure
         search = study.settings.search
-        # A budget of a ladder has few trials of its own: the sampler is to learn from some of them.
-        blind = max(_LEAST_BLIND, _MOST_BLIND // len(study.steps))
-        self._proposers = [
-            Proposer(study.space, search.sampler, derived_seed(search.seed, PROPOSAL, step), blind)
-            for step in range(len(study.steps))
-        ]
+        self._proposer = Proposer(study.space, search.sampler, search.seed)
+        self._common = CommonLessons(study) if len(study.steps) > 1 else None
+        self._is_told = True
         self._own = study.space.values_of(study.spec)
         self._own_key = None if self._own is None else study.pricer.key(self._own)
         self._known: dict[object, int] = {}
@@ -81,15 +79,12 @@ class Candidates:
     def learn(self, trial: TrialRecord, stretch: int = -1) -> None:
         """Tell the sampler how a candidate did by the end of a stretch."""
         self._know(trial.number, trial)
-        is_last = trial.stretches[stretch] is trial.stretches[-1]
-        has_failed = is_last and trial.outcome is Outcome.FAILED
-        self._proposers[trial.place.step].learn(
-            trial.number,
-            trial.values,
-            () if has_failed else trial.accuracies[: trial.stretches[stretch].epochs],
-            is_complete=is_last and trial.outcome in {Outcome.FINISHED, Outcome.BASELINE},
-            attributes=trial.attributes,
-        )
+        lesson = lesson_of(trial, stretch)
+        if self._common is None:
+            self._proposer.learn(lesson)
+        else:
+            self._common.take(trial.place.step, lesson)
+            self._is_told = False
 
     def next(self, slot: Slot) -> TrialRecord | None:
         """Find a candidate for a place, and write it down; None if there is none that has not been tried.
@@ -136,7 +131,7 @@ class Candidates:
         attempt = 0  # since something was written down: a search that goes on here proposes the same
         while attempt < _ATTEMPTS and known_in_a_row < _ATTEMPTS:
             number = len(self._journal.record.trials)
-            proposed, attributes = self._proposers[slot.step].propose(number, attempt, *turn)
+            proposed, attributes = self._propose(number, attempt, *turn)
             attempt += 1
             trial = self._within(proposed, slot)
             if trial is None:
@@ -150,6 +145,13 @@ class Candidates:
                 self._answer(trial, self._known[key])
                 attempt = 0
         return self._drawn(slot, others or {})
+
+    def _propose(self, *turn: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        if self._common is not None and not self._is_told:
+            # Whenever one budget has a new result, the results of all of them compare anew.
+            self._proposer.relearn(self._common.all())
+            self._is_told = True
+        return self._proposer.propose(*turn)
 
     def _beginnings(self, slot: Slot) -> Iterator[Values]:
         """Give what a bracket begins with: the baseline, and in a ladder the best of the budgets beside this one.

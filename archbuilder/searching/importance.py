@@ -1,14 +1,13 @@
 """Which of the searched widths and choices the accuracy follows."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean
 
 import optuna
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState, create_trial
 
+from archbuilder.searching.lessons import merits
 from archbuilder.searching.opening import quiet_optuna
 from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, TrialRecord
@@ -50,25 +49,15 @@ def importance(result: StudyResult) -> Importance | None:
         None if there are too few trials, or all did alike.
     """
     trials = judged_trials(result)
-    merits = _merits(trials)
-    if len(trials) < FEWEST or max(merits) - min(merits) == 0:
+    ranked = [merit[-1] for merit in merits([(trial.place.step, trial.accuracies) for trial in trials])]
+    if len(trials) < FEWEST or max(ranked) - min(ranked) == 0:
         return None
     with quiet_optuna():
         study = optuna.create_study(direction="maximize")
         known = distributions(result.study.space)
-        for trial, merit in zip(trials, merits, strict=True):
+        for trial, merit in zip(trials, ranked, strict=True):
             study.add_trial(
                 create_trial(state=TrialState.COMPLETE, value=merit, params=dict(trial.values), distributions=known)
             )
         shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     return Importance(shares, len(trials)) if sum(shares.values()) > 0 else None
-
-
-def _merits(trials: Sequence[TrialRecord]) -> list[float]:
-    """Give how far each trial is above those of its budget that were trained at least as long, after as many epochs."""
-    after = defaultdict[tuple[int, int], list[float]](list)
-    for trial in trials:
-        for epoch, accuracy in enumerate(trial.accuracies):
-            after[trial.place.step, epoch].append(accuracy)
-    means = {key: fmean(values) for key, values in after.items()}
-    return [trial.accuracy - means[trial.place.step, len(trial.accuracies) - 1] for trial in trials]

@@ -1,7 +1,7 @@
 """Who proposes candidates: Optuna's samplers, made to resume exactly."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -11,7 +11,8 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archbuilder.searching.cmaes import CmaEsSampler, Replay
-from archbuilder.study.knobs import Knob, Value, Values, WidthKnob
+from archbuilder.searching.lessons import Lesson
+from archbuilder.study.knobs import Knob, Value, WidthKnob
 from archbuilder.study.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
@@ -110,37 +111,29 @@ class Proposer:
         self._learned: dict[int, FrozenTrial] = {}
         self._study = _empty()
 
-    def learn(
-        self,
-        number: int,
-        values: Values,
-        accuracies: tuple[float, ...],
-        *,
-        is_complete: bool,
-        attributes: Mapping[str, Any] | None,
-    ) -> None:
-        """Take in how a candidate did, in place of what was known of it: one that goes on is no second candidate.
-
-        Args:
-            number: Tells it from the others.
-            values: The candidate.
-            accuracies: After each epoch; empty if it failed.
-            is_complete: Whether it was trained to the end.
-            attributes: What `propose` gave with it.
-        """
-        trial = create_trial(
-            state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
-            value=accuracies[-1] if is_complete else None,
-            params={name: self._rank(name, value) for name, value in values.items()},
-            distributions=self._distributions,
-            system_attrs=dict(attributes or {}),
-            intermediate_values=dict(enumerate(accuracies, start=1)),
-        )
-        if self._learned.pop(number, None) is not None:  # a study can be added to, not taken from
+    def learn(self, lesson: Lesson) -> None:
+        """Take in how a candidate did, in place of what was known of it: one that goes on is no second candidate."""
+        if self._learned.pop(lesson.number, None) is not None:  # a study can be added to, not taken from
             self._study = _empty()
             self._study.add_trials(self._learned.values())
-        self._learned[number] = trial
-        self._study.add_trial(trial)
+        self._learned[lesson.number] = self._trial(lesson)
+        self._study.add_trial(self._learned[lesson.number])
+
+    def relearn(self, lessons: Sequence[Lesson]) -> None:
+        """Take these lessons in place of all that was known."""
+        self._learned = {lesson.number: self._trial(lesson) for lesson in lessons}
+        self._study, self._replay = _empty(), Replay()
+        self._study.add_trials(self._learned.values())
+
+    def _trial(self, lesson: Lesson) -> FrozenTrial:
+        return create_trial(
+            state=TrialState.COMPLETE if lesson.is_complete else TrialState.PRUNED,
+            value=lesson.accuracies[-1] if lesson.is_complete else None,
+            params={name: self._rank(name, value) for name, value in lesson.values.items()},
+            distributions=self._distributions,
+            system_attrs=dict(lesson.attributes or {}),
+            intermediate_values=dict(enumerate(lesson.accuracies, start=1)),
+        )
 
     def propose(self, *turn: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Propose a candidate; give it and what the sampler is to be told again with its result.

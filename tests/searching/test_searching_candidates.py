@@ -9,13 +9,13 @@ from support.tiny_studies import STUDY, a_study
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
+from archbuilder.searching.lessons import Lesson
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.proposals import SAMPLERS, Proposer
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.study.knobs import Values
 from archbuilder.study.repair import repaired
 from archbuilder.study.study import Study
-from archbuilder.training import PROPOSAL, derived_seed
 
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [50%, 100%, 150%]")
 
@@ -58,7 +58,7 @@ def test_a_budget_begins_with_the_baseline_and_then_with_the_best_beside_it(tmp_
 
 def test_random_search_begins_with_nothing(tmp_path: Path) -> None:
     study = a_study(tmp_path, LADDER.replace("[50%, 100%, 150%]", "{macs: [60%, 150%], within: 30%}")).as_rival()
-    proposer = Proposer(study.space, "random", derived_seed(study.settings.search.seed, PROPOSAL, 0))
+    proposer = Proposer(study.space, "random", study.settings.search.seed)
     with open_journal(study, tmp_path / "run") as journal:
         candidates = Candidates(journal)
         for number in range(4):
@@ -99,7 +99,7 @@ def test_a_proposal_follows_from_its_turn_and_what_was_learned(tmp_path: Path, s
         made = Proposer(study.space, sampler, 7, 2)
         for number in range(trials):
             values, attributes = made.propose(number)
-            made.learn(number, values, (0.1 * number, 0.2), is_complete=True, attributes=attributes)
+            made.learn(Lesson(number, values, (0.1 * number, 0.2), is_complete=True, attributes=attributes))
         return made
 
     one, other = proposer(6), proposer(6)

@@ -1,0 +1,103 @@
+"""What a sampler is told of the trials: results that compare, whatever the budget they were found within."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from archbuilder.searching.record import Outcome, TrialRecord
+from archbuilder.study.knobs import Values
+from archbuilder.study.repair import repaired
+from archbuilder.study.study import Study
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """How a candidate did.
+
+    Attributes:
+        number: The trial.
+        values: The candidate.
+        accuracies: After each epoch; empty if it failed.
+        is_complete: Whether it was trained to the end.
+        attributes: What the sampler gave with it.
+    """
+
+    number: int
+    values: Values
+    accuracies: tuple[float, ...]
+    is_complete: bool
+    attributes: Mapping[str, Any] | None = None
+
+
+def lesson_of(trial: TrialRecord, stretch: int = -1) -> Lesson:
+    """Give what is known of a trial by the end of one of its stretches."""
+    is_last = trial.stretches[stretch] is trial.stretches[-1]
+    has_failed = is_last and trial.outcome is Outcome.FAILED
+    return Lesson(
+        trial.number,
+        trial.values,
+        () if has_failed else trial.accuracies[: trial.stretches[stretch].epochs],
+        is_last and trial.outcome in {Outcome.FINISHED, Outcome.BASELINE},
+        trial.attributes,
+    )
+
+
+class CommonLessons:
+    """The lessons of a ladder, made those of one search: what is learned within one budget serves the others.
+
+    Every candidate counts as what it is when it is moved to the largest budget; and by how far its accuracy is above
+    the mean of those of its own budget after as many epochs.
+    """
+
+    def __init__(self, study: Study) -> None:
+        """Know nothing yet."""
+        self._study = study
+        self._taken: dict[int, tuple[int, Lesson]] = {}
+        self._moved: dict[int, Values] = {}
+
+    def take(self, step: int, lesson: Lesson) -> None:
+        """Take in a lesson, in place of what was known of its trial.
+
+        Args:
+            step: The number of its budget.
+            lesson: The lesson.
+        """
+        self._taken.pop(lesson.number, None)
+        self._taken[lesson.number] = (step, lesson)
+
+    def all(self) -> list[Lesson]:
+        """Give all lessons, in the order in which they were taken in."""
+        taken = list(self._taken.values())
+        ranked = merits([(step, lesson.accuracies) for step, lesson in taken])
+        return [
+            replace(lesson, values=self._at_the_top(lesson), accuracies=tuple(merit))
+            for (_, lesson), merit in zip(taken, ranked, strict=True)
+        ]
+
+    def _at_the_top(self, lesson: Lesson) -> Values:
+        if lesson.number not in self._moved:
+            pricer, limits = self._study.pricer, self._study.steps[-1].limits.counted
+            variant = pricer.variant(lesson.values)
+            assert variant is not None
+            position = repaired(variant, pricer.position(lesson.values), limits)
+            moved = lesson.values if position is None else pricer.values(position, lesson.values)
+            self._moved[lesson.number] = moved
+        return self._moved[lesson.number]
+
+
+def merits(results: Sequence[tuple[int, Sequence[float]]]) -> list[list[float]]:
+    """Give how far accuracies are above the mean of their budget after as many epochs.
+
+    Args:
+        results: The number of the budget of each trial, and its accuracy after each epoch.
+    """
+    after = defaultdict[tuple[int, int], list[float]](list)
+    for step, accuracies in results:
+        for epoch, accuracy in enumerate(accuracies):
+            after[step, epoch].append(accuracy)
+    means = {key: fmean(values) for key, values in after.items()}
+    return [
+        [accuracy - means[step, epoch] for epoch, accuracy in enumerate(accuracies)] for step, accuracies in results
+    ]
