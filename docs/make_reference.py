@@ -43,7 +43,7 @@ VALUES = {
     "name": "word",
     "when": "`$` value",
     "from": "name, or a list of names",
-    "repeat": f"integer, 1 to {LARGEST_REPEAT:,}, or a `$` value",
+    "repeat": f"integer, 0 to {LARGEST_REPEAT:,}, or a `$` value",
     "type": "word",
     "in": "integer",
     "overrides": "mapping of positions to keys",

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archbuilder.searching.cmaes import CmaEsSampler, Replay
 from archbuilder.searching.lessons import Lesson
-from archbuilder.study.knobs import Knob, Value, WidthKnob
+from archbuilder.study.knobs import Knob, Value
 from archbuilder.study.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
@@ -73,8 +73,12 @@ def _distribution(knob: Knob) -> BaseDistribution:
 
 
 def _ranked(knob: Knob) -> BaseDistribution:
-    """Give a knob as samplers have it: widths by their rank, as their order says which are near, however uneven."""
-    return IntDistribution(0, len(knob.values) - 1) if isinstance(knob, WidthKnob) else _distribution(knob)
+    """Give a knob as samplers have it: numbers by their rank, as their order says which are near, however uneven."""
+    return IntDistribution(0, len(knob.values) - 1) if _is_ordered(knob) else CategoricalDistribution(knob.values)
+
+
+def _is_ordered(knob: Knob) -> bool:
+    return isinstance(knob.values[0], int)
 
 
 def _empty() -> optuna.Study:
@@ -156,8 +160,8 @@ class Proposer:
 
     def _rank(self, name: str, value: Value) -> Value:
         knob = self._knobs[name]
-        return knob.position(value) if isinstance(knob, WidthKnob) else value
+        return knob.position(value) if _is_ordered(knob) else value
 
     def _value(self, name: str, found: Value) -> Value:
         knob = self._knobs[name]
-        return knob.values[int(found)] if isinstance(knob, WidthKnob) else found
+        return knob.values[int(found)] if _is_ordered(knob) else found

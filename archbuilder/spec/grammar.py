@@ -232,7 +232,7 @@ def _read_common(node: Mapping, path: str, position: int | str, problems: list[P
         "name": name,
         "when": read("when", _condition, "a condition looks like $norm == batch"),
         "sources": read("from", _names, "expected the name of an earlier layer, or a list of names") or (),
-        "repeat": read("repeat", _count, f"expected how many times the layer stands there: 1 to {LARGEST_REPEAT:,}"),
+        "repeat": read("repeat", _count, f"expected how many times the layer stands there: 0 to {LARGEST_REPEAT:,}"),
     }
 
 
@@ -265,7 +265,7 @@ def _condition(value: Any) -> Expression | None:
 def _count(value: Any) -> int | Expression | None:
     if isinstance(value, Expression):
         return value
-    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_REPEAT else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_REPEAT else None
 
 
 def _names(value: Any) -> tuple[str, ...] | None:

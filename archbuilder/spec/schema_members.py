@@ -101,7 +101,7 @@ def _common_keys() -> Schema:
         "name": {"allOf": [reference("name")]},
         "when": _EXPRESSION,
         "from": {"anyOf": [name, {"type": "array", "items": name, "minItems": 1}]},
-        "repeat": _or_expression({"type": "integer", "minimum": 1, "maximum": LARGEST_REPEAT}),
+        "repeat": _or_expression({"type": "integer", "minimum": 0, "maximum": LARGEST_REPEAT}),
         "in": {"type": "integer", "minimum": 1},
         "overrides": {"type": "object", "propertyNames": {"pattern": f"^{POSITION.pattern}$"}},
         "init": {"allOf": [reference("init")]},

@@ -69,6 +69,10 @@ class ChoiceKnob:
     values: tuple[Value, ...]
     paths: tuple[str, ...]
 
+    def position(self, value: Value) -> int:
+        """Give the number of a value."""
+        return self.values.index(value)
+
 
 Knob = WidthKnob | ChoiceKnob
 

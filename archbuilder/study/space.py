@@ -236,7 +236,7 @@ def _choice_knobs(line: Line, paths: list[str], spec: NetworkSpec, problems: lis
                 if isinstance(choice, str) != path.endswith(".type"):
                     expected = "types" if path.endswith(".type") else "whole numbers"
                     wrong[f"{path} takes {expected}; found {choice}"] = None
-                elif choice == 0:
+                elif choice == 0 and not path.endswith(".repeat"):
                     wrong[f"{path} is at least 1; found 0"] = None
             except ArchbuilderError as error:
                 wrong[str(error).splitlines()[0]] = None

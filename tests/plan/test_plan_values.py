@@ -383,7 +383,7 @@ def test_what_has_no_value_to_tell(path: str, message: str) -> None:
         ("c.kernel", [3, 1], r"^c\.kernel: found \[3, 1\], expected a whole number or a word"),
         ("c.kernel", None, r"^c\.kernel: found nothing, expected a whole number or a word"),
         ("c.kernel", "$k", r"^c\.kernel: found the word '\$k', expected a value that is not worked out"),
-        ("c.repeat", 0, r"layers\.c\.repeat\n(.*\n)*.*how many times the layer stands there: 1 to 10,000"),
+        ("c.repeat", -1, r"layers\.c\.repeat\n(.*\n)*.*how many times the layer stands there: 0 to 10,000"),
         ("c.type", "convv", r"^c\.type: unknown layer type 'convv'; did you mean conv\?"),
         ("c.type", "zzz", r"^c\.type: unknown layer type 'zzz'\n  known are activation, "),
         ("c.activation", "rel", r"found the word 'rel', expected one of none, .*; did you mean relu\?"),

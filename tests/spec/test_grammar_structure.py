@@ -98,10 +98,9 @@ def test_an_override_is_checked_as_the_layer_is() -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("0", "expected how many times the layer stands there: 1 to 10,000"),
-        ("-1", "expected how many times the layer stands there: 1 to 10,000"),
-        ("10001", "expected how many times the layer stands there: 1 to 10,000"),
-        ("true", "expected how many times the layer stands there: 1 to 10,000"),
+        ("-1", "expected how many times the layer stands there: 0 to 10,000"),
+        ("10001", "expected how many times the layer stands there: 0 to 10,000"),
+        ("true", "expected how many times the layer stands there: 0 to 10,000"),
         ("$in / 3 + 1", "found 2.333333333333333, expected how many times: 0 to 10,000"),
         ("$in - 5", "found -1, expected how many times: 0 to 10,000"),
         ("$in * 10000", "found 40000, expected how many times: 0 to 10,000"),

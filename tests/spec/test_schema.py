@@ -321,7 +321,7 @@ BAD = [
             f"{{type: identity, name: {'a' * 101}}}",
             "{type: identity, when: true}",
             "{type: identity, when: x}",
-            "{type: identity, repeat: 0}",
+            "{type: identity, repeat: -1}",
             "{type: identity, repeat: 10001}",
             "{type: identity, repeat: 1.5}",
             "{type: identity, repeat: true}",

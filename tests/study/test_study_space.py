@@ -4,6 +4,7 @@ from itertools import pairwise
 from math import prod
 
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.tiny_studies import SPEC
@@ -156,7 +157,7 @@ def test_heads_are_searched_only_by_name() -> None:
         ('{"stem.kernel": [0, 3]}', r"stem\.kernel is at least 1; found 0"),
         ('{"stem.kernel": [conv]}', r"stem\.kernel takes whole numbers; found conv"),
         ('{"mix.type": [3]}', r"mix\.type takes types; found 3"),
-        ('{"mix.repeat": [0, 1]}', r"mix\.repeat is at least 1; found 0"),
+        ('{"mix.repeat": [-1, 1]}', r"expected widths from 0"),
         ('{"stem.kernal": [3]}', r"'stem\.kernal' matches no site of tiny; did you mean kernel\?"),
         ('{"stem.{kernel,repaet}": [3]}', r"'repaet' matches no site of tiny; did you mean repeat\?"),
         ('{"mix.kernel": [3]}', r"'mix\.kernel' matches no site of tiny"),
@@ -204,3 +205,13 @@ def test_knobs_are_in_the_order_of_the_spec_and_choices_after_widths() -> None:
         "stem.kernel": 5,
         "mix.repeat": 2,
     }
+
+
+def test_a_layer_may_not_be_there_at_all() -> None:
+    space = good('{"mix.1x1": [2, 4], "mix.repeat": [0, 1, 2], "stem.out": [2, 4, 16]}')
+    assert space.by_name["mix.repeat"].values == (0, 1, 2)
+    spec = NetworkSpec.from_text(SPEC.replace(", in: 16", ""), "tiny.yaml")
+    gone = spec.with_values({"mix.repeat": 0})
+    assert [layer.name for layer in gone.plan().layers] == ["stem", "pool", "flatten", "fc"]
+    assert gone.build()(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+    assert "pool_proj: 4, repeat: 0}\n" in gone.text
