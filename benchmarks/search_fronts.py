@@ -1,6 +1,6 @@
 """What a ladder of searches gains on Fashion-MNIST, beside random search of the same cost and beside scaling uniformly.
 
-    python -m benchmarks.search_fronts FOLDER [--images 4000] [--epochs 6] [--trials 36] [--seeds 3] [--write]
+    python -m benchmarks.search_fronts FOLDER [--images 8000] [--epochs 6] [--trials 36] [--seeds 3] [--write]
 
 FOLDER keeps the studies: stopped, the same command goes on. Every seed is a study of its own: a ladder by
 `studies/fashion_ladder.yaml`'s space, then random search of the same training cost that trains to the end. What either
@@ -10,8 +10,10 @@ found best of each budget, and the spec scaled uniformly onto it, are trained an
 
 import argparse
 import gzip
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from statistics import fmean, median, stdev
 
@@ -22,14 +24,16 @@ from archbuilder.errors import Source
 from archbuilder.searching import Outcome, StudyResult, TrialEnded, run_study
 from archbuilder.searching.events import Event
 from archbuilder.searching.front import Point, cost_at, hypervolume
-from archbuilder.searching.record import TrialRecord
+from archbuilder.searching.history import history, last_spent
 from archbuilder.study.reading import load_study, read_study
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
 
 _SOURCE = Path("/usr/share/datasets/fashion-mnist")
 _VALIDATION = 4000
+_MOST, _LEAST = 1.25, 0.5
 RESULTS = Path(__file__).parent / "SEARCH.md"
+Accuracies = Callable[[StudyResult, int], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -97,79 +101,68 @@ def show(event: Event) -> None:
         print(f"#{event.trial.number} {event.trial.outcome} {event.trial.cost['macs']:,} {accuracy}", flush=True)
 
 
-def until_equal(result: StudyResult) -> float | None:
-    """Give the share of random search's training after which the ladder was as accurate; None where it never was.
+def until_equal(result: StudyResult) -> list[float]:
+    """Give for each budget the share of random search's computation after which the ladder was as accurate.
 
-    Budget by budget, on the validation images, in multiply-adds; the median over the budgets.
+    On the validation images; of all that either spent on all budgets, as the ladder's learn from each other. Infinite
+    where it never was.
     """
     assert result.rival is not None
+    own, rival = history(result), history(result.rival)
     shares = []
     for step in range(len(result.study.steps)):
-        rival = result.rival.record.best(step=step)
-        if not rival:
-            continue
-        best = rival[0].accuracy
-        spent = sum(trial.epochs * trial.cost["macs"] for trial in rival)
-        reached = _spent_until(result, step, best)
-        shares.append(float("inf") if reached is None else reached / spent)
-    share = median(shares)
-    return None if share == float("inf") else share
+        best = max((moment.accuracy for moment in rival if moment.step == step and moment.is_end), default=None)
+        if best is not None:
+            reached = [m.spent for m in own if m.step == step and m.is_end and m.accuracy >= best]
+            shares.append(min(reached) / last_spent(rival) if reached else float("inf"))
+    return shares
 
 
-def _spent_until(result: StudyResult, step: int, accuracy: float) -> int | None:
-    stretches: list[tuple[int, TrialRecord, int, int]] = []
-    for trial in result.record.counted:
-        if trial.place.step == step:
-            begun = 0
-            for stretch in trial.stretches:
-                stretches.append((stretch.order, trial, begun, stretch.epochs))
-                begun = stretch.epochs
-    spent = 0
-    for _, trial, begun, end in sorted(stretches, key=lambda entry: entry[0]):
-        spent += (end - begun) * trial.cost["macs"]
-        if end == len(trial.accuracies) and trial.outcome is Outcome.FINISHED and trial.accuracy >= accuracy:
-            return spent
-    return None
-
-
-def tables(results: Sequence[StudyResult], protocol: Protocol) -> str:
-    """Write what came out, with the spread over seeds beside every mean."""
+def tables(results: Sequence[StudyResult]) -> str:
+    """Write what came out, with the spread over the seeds of the search beside every mean."""
     study = results[0].study
-    most = study.baseline_cost["macs"] * 1.0001
     lines = [
-        "| budget | scaled uniformly | found by the ladder | found by random search |",
-        "| --- | ---: | ---: | ---: |",
+        "| budget | scaled uniformly | ladder | random search | ladder - scaled | random - scaled |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for step, budget in enumerate(study.steps):
-        scaled = [accuracy for result in results for accuracy in _scaled(result, step)]
-        found = [accuracy for result in results for accuracy in _tests(result, step)]
-        random = [accuracy for result in results if result.rival for accuracy in _tests(result.rival, step)]
-        lines.append(f"| {budget.name} | {_spread(scaled)} | {_spread(found)} | {_spread(random)} |")
-    volumes = {
-        "the ladder": [hypervolume(result.points("found"), most=most, least=0.5) for result in results],
-        "random search": [hypervolume(_rival_points(result), most=most, least=0.5) for result in results],
-        "scaling uniformly": [hypervolume(result.points("scaled"), most=most, least=0.5) for result in results],
-    }
+        by_seed = [[fmean(accuracies(result, step)) for result in results] for accuracies in (_scaled, _found, _random)]
+        scaled, found, random = by_seed
+        gains = [[a - b for a, b in zip(some, scaled, strict=True)] for some in (found, random)]
+        cells = [*(_spread(values) for values in by_seed), *(_spread(values, sign="+") for values in gains)]
+        lines.append(f"| {budget.name} | {' | '.join(cells)} |")
     lines += ["", "| front | hypervolume, by seed | mean |", "| --- | --- | ---: |"]
-    lines += [
-        f"| {name} | {', '.join(f'{v:.4f}' for v in found)} | {_spread(found, 1)} |" for name, found in volumes.items()
-    ]
-    lines += ["", *_sentences(results)]
-    return "\n".join(lines)
+    for name, accuracies in (("the ladder", _found), ("random search", _random), ("scaling uniformly", _scaled)):
+        volumes = [hypervolume(_front(result, accuracies), most=_most(result), least=_LEAST) for result in results]
+        lines.append(f"| {name} | {', '.join(f'{volume:.4f}' for volume in volumes)} | {_spread(volumes, 1)} |")
+    return "\n".join([*lines, "", *_sentences(results)])
+
+
+def _most(result: StudyResult) -> float:
+    return _MOST * result.study.baseline_cost["macs"]
 
 
 def _sentences(results: Sequence[StudyResult]) -> list[str]:
     saved = [_saved([result]) for result in results]
-    reached = [until_equal(result) for result in results]
-    shares = ", ".join("never" if share is None else f"{100 * share:.0f} %" for share in reached)
+    shares = [until_equal(result) for result in results]
+    typical, last = [median(share) for share in shares], [max(share) for share in shares]
     return [
+        f"Hypervolumes are shares of the rectangle from {100 * _LEAST:.0f} % to a perfect accuracy and up to "
+        f"{100 * _MOST:.0f} % of the baseline's MACs: one step beyond the last budget.",
+        "",
         "MACs of what the ladder found at the baseline's accuracy, against the uniformly scaled, both between budgets "
         f"as a straight line has it: {_fewer(_saved(results))} by the means over all seeds; by seed: "
         f"{', '.join(map(_fewer, saved))} (asked for: 25 % fewer).",
         "",
-        "Share of random search's training, in MACs, after which the ladder was as accurate on the validation images, "
-        f"median over the budgets, by seed: {shares} (asked for: a third).",
+        "Share of the computation of random search, which trains all to the end, after which the ladder was as "
+        f"accurate on the validation images: {_share(median(typical))} (median over the seeds of the median over the budgets; "
+        f"by seed: {', '.join(map(_share, typical))}); in all budgets: {_share(median(last))} (by seed: "
+        f"{', '.join(map(_share, last))}). Asked for: at most 33 %.",
     ]
+
+
+def _share(share: float) -> str:
+    return "never" if share == float("inf") else f"{100 * share:.0f} %"
 
 
 def _fewer(share: float | None) -> str:
@@ -180,17 +173,23 @@ def _fewer(share: float | None) -> str:
 
 def _saved(results: Sequence[StudyResult]) -> float | None:
     """Give the share of MACs saved at the baseline's mean accuracy; None if what was found is never as accurate."""
-    steps = range(len(results[0].study.steps))
-    own = [_point(results, step, _scaled) for step in steps]
-    found = [_point(results, step, _tests) for step in steps]
+    own, found = (_points(results, accuracies) for accuracies in (_scaled, _found))
     before, after = cost_at(own, own[-1].accuracy), cost_at(found, own[-1].accuracy)
     return None if before is None or after is None else 1 - after / before
 
 
-def _point(results: Sequence[StudyResult], step: int, tests: Callable[[StudyResult, int], Sequence[float]]) -> Point:
-    """Give the mean accuracy at a budget; every network there costs the budget, to within 2 %."""
-    accuracies = [accuracy for result in results for accuracy in tests(result, step)]
-    return Point(results[0].study.steps[step].limits.by_quantity["macs"].high, fmean(accuracies))
+def _front(result: StudyResult, accuracies: Accuracies) -> list[Point]:
+    return _points([result], accuracies)
+
+
+def _points(results: Sequence[StudyResult], accuracies: Accuracies) -> list[Point]:
+    """Give the mean accuracy at each budget; every network there costs the budget, to within 2 %."""
+    found = []
+    for number, step in enumerate(results[0].study.steps):
+        some = [accuracy for result in results for accuracy in accuracies(result, number)]
+        if some:
+            found.append(Point(step.limits.by_quantity["macs"].high, fmean(some)))
+    return found
 
 
 def _scaled(result: StudyResult, step: int) -> Sequence[float]:
@@ -200,27 +199,44 @@ def _scaled(result: StudyResult, step: int) -> Sequence[float]:
     return rows[0].test
 
 
-def _tests(result: StudyResult, step: int) -> Sequence[float]:
+def _found(result: StudyResult, step: int) -> Sequence[float]:
     row = result.champions().get(step)
     return () if row is None else row.test
 
 
-def _rival_points(result: StudyResult) -> list[Point]:
-    return list(result.rival.points("found")) if result.rival is not None else []
+def _random(result: StudyResult, step: int) -> Sequence[float]:
+    return () if result.rival is None else _found(result.rival, step)
 
 
-def _spread(values: Sequence[float], scale: float = 100) -> str:
-    if not values:
-        return "—"
+def _spread(values: Sequence[float], scale: float = 100, sign: str = "") -> str:
     digits = 2 if scale == 100 else 4
     deviation = f" ± {scale * stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{scale * fmean(values):.{digits}f}{deviation}"
+    return f"{scale * fmean(values):{sign}.{digits}f}{deviation}"
+
+
+def _setting(results: Sequence[StudyResult], protocol: Protocol) -> str:
+    """Say what was done, and how long it took."""
+    seconds = [_seconds(result) for result in results]
+    return (
+        f"Made by `python -m benchmarks.search_fronts` on {date.today().isoformat()}, {os.cpu_count()} cores: "
+        f"{protocol.images:,} images of Fashion-MNIST to train, {_VALIDATION:,} to validate, 10,000 to test; "
+        f"{protocol.epochs} epochs, {protocol.trials} trials a ladder, {protocol.seeds} seeds of the search, every "
+        f"final trained with {protocol.finals} seeds more; {protocol.workers} processes of one thread. Training took "
+        f"{', '.join(f'{one / 60 / protocol.workers:.0f}' for one in seconds)} minutes a seed, finals not counted. "
+        "Accuracies are test accuracies in percent, mean and standard deviation over the seeds of the search; what "
+        "is compared was trained with the same seeds.\n"
+    )
+
+
+def _seconds(result: StudyResult) -> float:
+    records = [result.record, *([] if result.rival is None else [result.rival.record])]
+    return sum(trial.seconds for record in records for trial in record.trials.values())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    for name, default in (("images", 4000), ("epochs", 6), ("trials", 36), ("seeds", 3), ("finals", 2), ("workers", 2)):
+    for name, default in (("images", 8000), ("epochs", 6), ("trials", 36), ("seeds", 3), ("finals", 2), ("workers", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
@@ -230,16 +246,10 @@ def main() -> None:
         study = a_study(options.folder, protocol, seed)
         machines = [CPU] * protocol.workers
         results.append(run_study(study, runs=options.folder, observe=show, machines=machines, versus_random=True))
-    text = tables(results, protocol)
+    text = f"{_setting(results, protocol)}\n{tables(results)}"
     print(text)
     if options.write:
-        head = (
-            f"# What a search gains\n\nMade by `python -m benchmarks.search_fronts`: {protocol.images:,} images of "
-            f"Fashion-MNIST to train, {_VALIDATION:,} to validate, 10,000 to test; {protocol.epochs} epochs, "
-            f"{protocol.trials} trials a ladder, {protocol.seeds} seeds of the search, each final trained with "
-            f"{protocol.finals} more. Accuracies are test accuracies in percent, mean and standard deviation.\n\n"
-        )
-        RESULTS.write_text(head + text + "\n")
+        RESULTS.write_text(f"# What a search gains\n\n{text}\n")
 
 
 if __name__ == "__main__":
