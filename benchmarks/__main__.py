@@ -29,7 +29,7 @@ from archbuilder.modules import build_network
 from archbuilder.plan.planner import plan_network
 from archbuilder.spec.initialisation import Init
 from benchmarks.handwritten import GoogLeNet
-from benchmarks.searching import measure_overhead
+from benchmarks.searching import measure_overhead, measure_workers
 from benchmarks.training import compare_loops
 
 
@@ -172,6 +172,18 @@ def search_overhead() -> Row:
     )
 
 
+def search_workers() -> Row:
+    one, two, ratio = measure_workers()
+    return Row(
+        "a search of 16 trials on the digits by two processes of one thread, start and end included",
+        two,
+        "the same by one process",
+        one,
+        ratio,
+        "none; half is the least",
+    )
+
+
 # Checks a file and prints the most memory it held in KiB (Linux alone), as an exec keeps the figure of its parent.
 _HELD = """
 import sys
@@ -249,7 +261,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)
-    text = report([*measure(), search_overhead()], monsters(), compare_loops().lines())
+    text = report([*measure(), search_overhead(), search_workers()], monsters(), compare_loops().lines())
     print(text)
     if arguments.write:
         (Path(__file__).parent / "RESULTS.md").write_text(text)

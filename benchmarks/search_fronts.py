@@ -155,8 +155,8 @@ def _sentences(results: Sequence[StudyResult]) -> list[str]:
         f"{', '.join(map(_fewer, saved))} (asked for: 25 % fewer).",
         "",
         "Share of the computation of random search, which trains all to the end, after which the ladder was as "
-        f"accurate on the validation images: {_share(median(typical))} (median over the seeds of the median over the budgets; "
-        f"by seed: {', '.join(map(_share, typical))}); in all budgets: {_share(median(last))} (by seed: "
+        f"accurate on the validation images: {_share(median(typical))} (median over the seeds of the median over the "
+        f"budgets; by seed: {', '.join(map(_share, typical))}); in all budgets: {_share(median(last))} (by seed: "
         f"{', '.join(map(_share, last))}). Asked for: at most 33 %.",
     ]
 

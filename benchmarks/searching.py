@@ -24,9 +24,11 @@ from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_journal, quiet_optuna
 from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, Stretch, TrialRecord
+from archbuilder.searching.run import run_study
 from archbuilder.searching.work import EpochDone, Work, WorkDone
 from archbuilder.study.reading import read_study
 from archbuilder.study.study import Study
+from archbuilder.training import CPU
 
 STUDY = """\
 name: overhead
@@ -35,6 +37,17 @@ space: {"inception*.*": {scale: [0.25, 2.0], multiple_of: 8}}
 budget: {macs: 60%}
 objective: {maximize: python}
 search: {trials: 100000, pruner: none}
+"""
+
+WORKERS = """\
+name: workers
+spec: inception_digits
+data: digits
+space: {"inception*.*": {scale: [0.5, 2.0], multiple_of: 4}}
+budget: {macs: {target: 100%, within: 1%}}
+train: {epochs: 5, batch_size: 64}
+search: {trials: 16, sampler: random, pruner: none, threads: 1}
+finals: {candidates: 0}
 """
 
 
@@ -76,6 +89,24 @@ def measure_overhead(before: int = 1000, trials: int = 40) -> Overhead:
         bare=median(doer.theirs[1:]),
         ratio=median(a / b for a, b in zip(own, doer.theirs[1:], strict=True)),
     )
+
+
+def measure_workers(pairs: int = 3) -> tuple[float, float, float]:
+    """Time a search by one process and by two, of one thread each, start and end included.
+
+    Returns:
+        The medians of the seconds with one and with two, and the median of the ratios of two to one.
+    """
+    study = read_study(Source("workers.yaml", WORKERS))
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for pair in range(pairs):
+        for count in (1, 2) if pair % 2 else (2, 1):
+            with tempfile.TemporaryDirectory() as folder:
+                started = time.perf_counter()
+                run_study(study, runs=Path(folder), machines=[CPU] * count)
+                seconds[count].append(time.perf_counter() - started)
+    ratios = [two / one for one, two in zip(seconds[1], seconds[2], strict=True)]
+    return median(seconds[1]), median(seconds[2]), median(ratios)
 
 
 class _Alternating:
