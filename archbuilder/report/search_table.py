@@ -1,28 +1,26 @@
 """The end of a study: the best trials beside the baseline, and how far to trust them."""
 
+import shlex
+
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import percent, plural, short
-from archbuilder.report.search import exhausted_text, score_text, tally_line
+from archbuilder.report.numbers import plural
+from archbuilder.report.search import exhausted_text, tally_line
+from archbuilder.report.study_tables import final_table, rich_table
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, verdicts
 from archbuilder.searching import Outcome, Row, StudyResult
-from archbuilder.study.budget import Cost
-
-_SHOWN = 5  # trials, where there are no finals
+from archbuilder.searching.fitting import final_folder
 
 
 def result_table(result: StudyResult) -> RenderableType:
     """Draw the final table and what to make of it."""
     notes = [_counts(result)]
     notes += [exhausted_text(result.study, step) for step in result.exhausted]
-    sites = plural(len(result.study.space.sites), "searched site")
-    notes.append(f"widths: how many of {sites} are wider (+) and narrower (-) than the baseline's")
-    table = finals_table(result) if result.rows else trials_table(result)
+    table = final_table(result)
     verdict = [Text(line) for line in shown_verdicts(result)]
-    return Group(table, *(Text(note, "dim") for note in notes), *verdict, *_tests(result))
+    reading = [Text(note, "dim") for note in (table.note, _openings(result)) if note]
+    return Group(rich_table(table), *(Text(note, "dim") for note in notes), *verdict, *reading)
 
 
 def shown_verdicts(result: StudyResult) -> list[str]:
@@ -50,73 +48,17 @@ def _compared(result: StudyResult, row: Row, other: Row, what: str) -> str:
     return f"{difference_text(difference)} points from {what}{noise}"
 
 
-def finals_table(result: StudyResult) -> Table:
-    """Draw the finalists: what they cost, and how they did on images that chose nothing."""
-    table = _table("network")
-    for column in ("val", "test", "sd"):
-        table.add_column(column, justify="right", no_wrap=True)
-    rivals = [] if result.rival is None else [row for row in result.rival.rows if row.finalist.number is not None]
-    rows = [(row.finalist.name, row) for row in result.rows]
-    for name, row in [*rows, *((f"random {row.finalist.name}", row) for row in rivals)]:
-        who = row.finalist
-        widths = "—" if who.number is None else f"+{who.wider} -{who.narrower}"
-        table.add_row(*_costs(name, widths, who.cost, result), *_tested(row))
-    return table
-
-
-def trials_table(result: StudyResult) -> Table:
-    """Draw the best trials as the search saw them."""
-    table = _table("trial")
-    table.add_column("val", justify="right", no_wrap=True)
-    baseline = result.baseline
-    table.add_row(*_costs("baseline", "—", baseline.cost, result), score_text(baseline.accuracy))
-    for trial in result.best(_SHOWN):
-        wider, narrower = result.study.wider_and_narrower(trial.values)
-        costs = _costs(f"#{trial.number}", f"+{wider} -{narrower}", trial.cost, result)
-        table.add_row(*costs, score_text(trial.accuracy))
-    return table
-
-
-def _table(first: str) -> Table:
-    table = bare_table(first)
-    # Narrow enough for a terminal of 80 columns.
-    for column in ("widths", "MACs", "of base", "parameters"):
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
-def _costs(name: str, widths: str, cost: Cost, result: StudyResult) -> tuple[str, ...]:
-    macs = cost["macs"]
-    return (name, widths, short(macs), percent(macs, result.baseline.cost["macs"]), f"{cost['parameters']:,}")
-
-
-def _tested(row: Row) -> tuple[str, str, str]:
-    seen = row.finalist.search_accuracy
-    val = "—" if seen is None else score_text(seen)
-    if row.spread is None:
-        return val, "—", "—"
-    deviation = row.spread.deviation
-    return val, f"{row.spread.mean:.4f}", "—" if deviation is None else f"{deviation:.4f}"
-
-
 def _counts(result: StudyResult) -> str:
     finished = f"{plural(result.tally.counted, 'trial')}: finished {result.tally[Outcome.FINISHED]}"
     return f"{finished} · {tally_line(result.tally)}"
 
 
-def _tests(result: StudyResult) -> list[Text]:
-    if not result.rows:
-        return []
-    seeds = plural(result.study.settings.finals.seeds, "seed")
-    notes = [
-        f"val is what the search saw; test and sd: mean and standard deviation of {seeds} that it did not use, "
-        f"on {plural(result.images['test'], 'image')} opened for this table"
-    ]
-    if result.test_openings > 1:
-        notes.append(
-            f"they have been opened {result.test_openings} times by now, as the study went on after its first table"
-        )
-    return [Text(note, "dim") for note in notes]
+def _openings(result: StudyResult) -> str:
+    if result.test_openings < 2:
+        return ""
+    return (
+        f"The test images have been opened {result.test_openings} times by now, as the study went on after its table."
+    )
 
 
 def next_steps(result: StudyResult) -> list[str]:
@@ -126,6 +68,7 @@ def next_steps(result: StudyResult) -> list[str]:
     lines = [f"saved: {path}" for path in result.best_specs.values()]
     champions = list(result.champions().values())
     if champions:
-        folder = result.folder / "finals" / champions[-1].finalist.name / f"seed-{champions[-1].seeds[0]}"
-        return [*lines, f"next: archbuilder evaluate {folder}"]
-    return [*lines, f"next: archbuilder build {result.best_spec}"]
+        trained = champions[-1]
+        place = final_folder(result.folder, trained.finalist.name, trained.seeds[0])
+        return [*lines, f"next: archbuilder evaluate {shlex.quote(str(place))}"]
+    return [*lines, f"next: archbuilder build {shlex.quote(str(result.best_spec))}"]

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural, short
-from archbuilder.report.study_tables import PageTable, final_table, outcome_text
+from archbuilder.report.study_tables import final_table, outcome_text, rich_table
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
 from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text, share_text, verdicts
 from archbuilder.searching import Row, StudyResult
@@ -80,7 +79,7 @@ def study_report(result: StudyResult, state: str) -> RenderableType:
     heading = Text.assemble((result.study.name, "bold"), f"  {result.study.spec.name}  {state}")
     sentences = [Text(sentence) for sentence in verdicts(result)]
     table = final_table(result)
-    parts: list[RenderableType] = [heading, Text(), *sentences, Text(), _rich(table)]
+    parts: list[RenderableType] = [heading, Text(), *sentences, Text(), rich_table(table)]
     if table.note:
         parts.append(Text(table.note, "dim"))
     parts += [Text(), front_plot(result), Text(), history_plot(result)]
@@ -199,23 +198,13 @@ def _areas(results: Sequence[StudyResult]) -> list[str]:
     (quantity,) = quantities
     if any(quantity not in result.baseline.cost for result in ladders):
         return []
-    most = max(result.baseline.cost[quantity] for result in ladders)
+    # A front's last network counts for what lies between it and the reference.
+    most = max(step.limits.by_quantity[quantity].high for result in ladders for step in result.study.steps) * 5 // 4
     areas = []
     for result in ladders:
         known = [row for row in result.champions().values() if quantity in row.finalist.cost]
         points = result.points("found", quantity) if known else []
         areas.append(f"{result.study.name} {100 * hypervolume(points, most=most):.1f} %")
-    return [f"Hypervolume of what was found, up to the largest baseline's cost ({short(most)}): {', '.join(areas)}."]
-
-
-def _rich(page: PageTable) -> Table:
-    table = bare_table()
-    # Narrow enough for a terminal of 80 columns: the share of the parameters is left to the page.
-    shown = [number for number in range(len(page.heads)) if page.heads[number - 1 : number] != ("parameters",)]
-    words = {"of baseline": "of base"}
-    for number in shown:
-        head = page.heads[number]
-        table.add_column(words.get(head, head), justify="right" if number else "left", no_wrap=True)
-    for row in page.rows:
-        table.add_row(*(row.cells[number] for number in shown), style="bold" if row.is_best else None)
-    return table
+    return [
+        f"Hypervolume of what was found, up to a quarter above the largest budget ({short(most)}): {', '.join(areas)}."
+    ]

@@ -14,6 +14,7 @@ from archbuilder.report.search import exhausted_text
 from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
+from archbuilder.searching.fitting import final_folder
 from archbuilder.searching.importance import FEWEST, judged_trials
 from archbuilder.spec.writing import write_text
 
@@ -228,7 +229,7 @@ def _commands(result: StudyResult) -> list[tuple[str, str]]:
     champions = list(result.champions().values())
     if champions:
         row = champions[-1]
-        place = result.folder / "finals" / row.finalist.name / f"seed-{row.seeds[0]}"
+        place = final_folder(result.folder, row.finalist.name, row.seeds[0])
         commands.append(
             (
                 f"{row.finalist.name} as it was trained with seed {row.seeds[0]}, measured again:",

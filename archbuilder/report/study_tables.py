@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from rich.table import Table
+
+from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, plural, short
 from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text
 from archbuilder.searching import Row, Study, StudyResult, TrialRecord
@@ -64,6 +67,19 @@ def final_table(result: StudyResult) -> PageTable:
     return PageTable(
         "The networks that were trained anew", (*_cost_heads(result), "search", "test", "difference"), rows, note
     )
+
+
+def rich_table(page: PageTable) -> Table:
+    """Give a table for the terminal, narrow enough for 80 columns: the share of the parameters is left out."""
+    table = bare_table()
+    shown = [number for number in range(len(page.heads)) if page.heads[number - 1 : number] != ("parameters",)]
+    words = {"of baseline": "of base"}
+    for number in shown:
+        head = page.heads[number]
+        table.add_column(words.get(head, head), justify="right" if number else "left", no_wrap=True)
+    for row in page.rows:
+        table.add_row(*(row.cells[number] for number in shown), style="bold" if row.is_best else None)
+    return table
 
 
 def _final(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from archbuilder.data import Images
@@ -12,7 +11,7 @@ from archbuilder.searching.baseline import read_baseline
 from archbuilder.searching.comparing import Spread
 from archbuilder.searching.crew import Crew
 from archbuilder.searching.events import EpochEnded, FinalEnded, FinalFailed, FinalsBegun, Observer
-from archbuilder.searching.fitting import FINALS, SPEC, Fitter
+from archbuilder.searching.fitting import SPEC, Fitter, final_folder
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.record import TrialRecord
 from archbuilder.searching.work import EpochDone, Final, Report, WorkDone, WorkFailed, WorkLost
@@ -36,8 +35,6 @@ class Finalist:
         number: The trial; None for one that was not proposed.
         spec: The network.
         cost: What it costs.
-        wider: How many searched sites are wider than the baseline's.
-        narrower: How many are narrower.
         search_accuracy: The validation accuracy that the search saw; None for one that it did not train.
     """
 
@@ -46,8 +43,6 @@ class Finalist:
     number: int | None
     spec: NetworkSpec
     cost: Cost
-    wider: int = 0
-    narrower: int = 0
     search_accuracy: float | None = None
 
 
@@ -117,9 +112,8 @@ def keep_scaled(journal: Journal, measure: Measure | None) -> None:
 
 
 def _finalist(study: Study, trial: TrialRecord) -> Finalist:
-    wider, narrower = study.wider_and_narrower(trial.values)
     spec, step = study.pricer.spec(trial.values), trial.place.step
-    return Finalist(f"trial-{trial.number}", step, trial.number, spec, trial.cost, wider, narrower, trial.accuracy)
+    return Finalist(f"trial-{trial.number}", step, trial.number, spec, trial.cost, trial.accuracy)
 
 
 def final_rows(journal: Journal) -> list[Row]:
@@ -165,9 +159,10 @@ class Finals:
         if self._waiting:
             self._observe(FinalsBegun(len(self._all), len(self._all) - len(self._waiting)))
         for finalist in self._who:
-            self._place(finalist.name).mkdir(parents=True, exist_ok=True)
-            if not (self._place(finalist.name) / SPEC).exists():
-                finalist.spec.save(self._place(finalist.name) / SPEC)
+            place = final_folder(self._journal.folder, finalist.name)
+            place.mkdir(parents=True, exist_ok=True)
+            if not (place / SPEC).exists():
+                finalist.spec.save(place / SPEC)
         while self._waiting or crew.busy:
             while crew.has_room and self._waiting:
                 crew.give(self._waiting.pop(0))
@@ -188,9 +183,6 @@ class Finals:
             found = evaluate(network, images, fitter.data.normaliser, size, machine=machine)
             measured[_key(final)] = {**known[_key(final)], _TEST: found.accuracy}
         self._put(measured)
-
-    def _place(self, name: str) -> Path:
-        return self._journal.folder / FINALS / name
 
     def _put(self, entries: dict[str, dict[str, Any]]) -> None:
         self._journal.put(_KEY, _known(self._journal) | entries)
@@ -214,7 +206,7 @@ class Finals:
                 self._observe(FinalFailed(final.name, final.seed, report.reason))
 
     def _checkpoint(self, final: Final) -> Any:
-        return read_checkpoint(self._place(final.name) / f"seed-{final.seed}")
+        return read_checkpoint(final_folder(self._journal.folder, final.name, final.seed))
 
 
 def open_test_split(finals: Sequence[tuple[Journal, Finals]], fitter: Fitter, machine: Machine) -> None:

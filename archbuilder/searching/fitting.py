@@ -24,8 +24,14 @@ from archbuilder.study.study import Study
 from archbuilder.training import Machine, Trainer, TrainerState, first_network
 
 Tell = Callable[[Report], None]
-FINALS, SPEC = "finals", "spec.yaml"
-"""The folder of the finalists, and what of each its network is written in."""
+SPEC = "spec.yaml"
+"""What a finalist's network is written in."""
+
+
+def final_folder(folder: Path, name: str, seed: int | None = None) -> Path:
+    """Give where a finalist is kept, or what it became with a seed, below the folder of its study."""
+    place = folder / "finals" / name
+    return place if seed is None else place / f"seed-{seed}"
 
 
 class Fitter:
@@ -146,11 +152,10 @@ class Fitter:
                 result = event.result
                 tell(EpochDone(work, result.epoch, result.validation_accuracy, result.seconds))
 
-        folder = self._folder / FINALS / work.name
         result = train_loaded(
-            NetworkSpec.load(folder / SPEC),
+            NetworkSpec.load(final_folder(self._folder, work.name) / SPEC),
             self.data,
-            folder / f"seed-{work.seed}",
+            final_folder(self._folder, work.name, work.seed),
             settings=self._settings.train,
             seed=work.seed,
             machine=self._machine,

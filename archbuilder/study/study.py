@@ -7,7 +7,6 @@ from archbuilder.data import DataSplits, load_data
 from archbuilder.errors import Source
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.study.budget import cost_of
-from archbuilder.study.knobs import Values
 from archbuilder.study.ladder import Step
 from archbuilder.study.pricing import Pricer
 from archbuilder.study.settings import StudyFile
@@ -89,9 +88,3 @@ class Study:
         """
         counts = cost_of(self.spec.plan(), self.bounded)
         return replace(self, steps=self.settings.steps({**counts, "latency": latency}), latency=latency)
-
-    def wider_and_narrower(self, values: Values) -> tuple[int, int]:
-        """Count the searched sites of a candidate that are wider than the spec's, and the narrower; 0 is narrower."""
-        own, widths = self.spec.widths, self.space.widths(values)
-        wider = sum(width > own[site] for site, width in widths.items())
-        return wider, sum(width < own[site] for site, width in widths.items())

@@ -20,6 +20,7 @@ from archbuilder.report.search import (
 )
 from archbuilder.report.search_standing import Standing
 from archbuilder.report.search_table import next_steps, result_table
+from archbuilder.report.verdicts import difference_text
 from archbuilder.searching import (
     BaselineEnded,
     EpochEnded,
@@ -232,17 +233,18 @@ def kept(name: str) -> StudyResult:
 def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
     result = kept("whole")
     lines = shown(result_table(replace(result, rival=None)), 120)
-    assert lines[0].split() == ["network", "widths", "MACs", "of", "base", "parameters", "val", "test", "sd"]
+    assert lines[0].split() == ["network", "MACs", "of", "base", "parameters", "search", "test", "difference"]
     assert [line.split()[0] for line in lines[1:5]] == [row.finalist.name for row in result.rows]
-    assert lines[1].split()[:4] == ["baseline", "—", "11.6", "k"]
+    assert lines[1].split()[:3] == ["baseline", "11.6", "k"]
     row = result.champions()[0]
-    assert f"+{row.finalist.wider} -{row.finalist.narrower}" in lines[3]
+    compared = result.compared(row, result.rows[0])
+    assert compared is not None
+    assert lines[3].rstrip().endswith(("≈ " if compared.is_noise else "") + difference_text(compared))
     tally = result.tally
     assert lines[5] == (
         f"12 trials: finished {tally[Outcome.FINISHED]} · pruned {tally[Outcome.PRUNED]} · "
         f"moved onto the budget {tally.repaired} · from record {tally[Outcome.FROM_RECORD]}"
     )
-    assert lines[6] == "widths: how many of 6 searched sites are wider (+) and narrower (-) than the baseline's"
     assert next_steps(result) == [
         f"saved: {result.folder / 'best.yaml'}",
         f"next: archbuilder evaluate {result.folder / 'finals' / row.finalist.name / 'seed-1'}",
@@ -253,8 +255,8 @@ def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
 def test_the_table_fits_80_columns(name: str) -> None:
     result = kept(name)
     wide, narrow = shown(result_table(result), 300), shown(result_table(result))
-    rivals = result.rival.rows if result.rival else ()
-    rows = 1 + sum(row.finalist.number is not None for row in rivals) + (len(result.rows) or 1 + len(result.best(5)))
+    rivals = result.rival.champions() if result.rival else ()
+    rows = 1 + len(rivals) + (len(result.rows) if result.champions() else 1 + len(result.best(5)))
     assert wide[:rows] == narrow[:rows]
     assert not any("…" in line for line in narrow)
 
@@ -262,8 +264,7 @@ def test_the_table_fits_80_columns(name: str) -> None:
 def test_a_rival_is_shown_below_and_fits_too() -> None:
     result = kept("whole")
     lines = shown(result_table(replace(result, rival=result)))
-    names = [line.split("  ")[0] for line in lines[5:7]]
-    assert names == [f"random {row.finalist.name}" for row in result.rows if row.finalist.number is not None]
+    assert lines[5].split("  ")[0] == f"random {result.champions()[0].finalist.name}"
     assert "It is the same network as what random search of the same cost found." in lines
 
 
@@ -281,7 +282,7 @@ def test_a_ladder_says_a_line_a_budget_and_leaves_the_rest_to_the_report() -> No
 
 def test_a_search_without_finals_says_so() -> None:
     lines = shown(result_table(kept("short")), 200)
-    assert lines[0].split() == ["trial", "widths", "MACs", "of", "base", "parameters", "val"]
+    assert lines[0].split() == ["network", "MACs", "of", "base", "parameters", "search"]
     assert any(line.startswith("Nothing has been measured on the test images.") for line in lines)
     assert next_steps(kept("short"))[-1].startswith("next: archbuilder build ")
 

@@ -91,7 +91,7 @@ def test_a_study_is_shown_in_80_columns(name: str) -> None:
 def test_studies_of_one_data_set_are_compared_seed_by_seed() -> None:
     text = shown(comparison_report([kept("whole"), kept("steps")]), 200)
     assert "points of test accuracy over 2 seeds" in text
-    assert "Hypervolume of what was found, up to the largest baseline's cost" in text
+    assert "Hypervolume of what was found, up to a quarter above the largest budget" in text
 
 
 def test_why_studies_are_not_compared_seed_by_seed_is_said() -> None:
