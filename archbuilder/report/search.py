@@ -203,8 +203,8 @@ def standing_panel(standing: Standing) -> RenderableType:
     baseline = f"(baseline {score_text(standing.baseline)})" if standing.baseline is not None else ""
     if standing.best is not None:
         best = standing.best
-        macs = short(best.cost["macs"])
-        rows.append(Text(f" best     #{best.number}  val {score_text(best.accuracy)}  {macs} MACs  {baseline}"))
+        name, macs = "the baseline" if best.outcome is Outcome.BASELINE else f"#{best.number}", short(best.cost["macs"])
+        rows.append(Text(f" best     {name}  val {score_text(best.accuracy)}  {macs} MACs  {baseline}"))
     elif baseline:
         rows.append(Text(f" best     none yet  {baseline}"))
     for epoch in standing.running.values():

@@ -34,7 +34,11 @@ def shown_verdicts(result: StudyResult) -> list[str]:
         others = [("the baseline scaled uniformly" if scaled else "the baseline", scaled or result.row("baseline"))]
         if result.rival is not None:
             others.append(("random search", result.rival.champions().get(step)))
-        compared = [text for what, other in others if other and (text := _compared(result, row, other, what))]
+        compared = [
+            text
+            for what, other in others
+            if other and other is not row and (text := _compared(result, row, other, what))
+        ]
         name = result.study.steps[step].name
         lines.append(f"{name}: {', '.join([f'{row.finalist.name} {accuracy_text(row)}', *compared])}")
     return [sentences[0], *lines]

@@ -99,6 +99,8 @@ def _share(found: Survey, inside: Inside) -> str:
     else:
         error = sqrt(share * (1 - share) / found.priced)
         text = f"{text} (± {100 * error:.1f}) of {found.priced:,} drawn at random"
+    if "latency" in inside.step.limits.by_quantity:
+        text = f"{text}, its latency not measured"
     lost = found.priced - found.networks
     text += f"; {100 * lost / found.priced:.1f} % are no networks" if lost else ""
     return f"{text}; moved onto it: {100 * inside.reached:.0f} %"

@@ -1,10 +1,8 @@
 """What a study came to, in plain sentences."""
 
 from archbuilder.report.numbers import percent, plural
-from archbuilder.searching import Difference, Outcome, Row, StudyResult
+from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
 from archbuilder.study.budget import WORDS, Cost
-
-_RANDOM = "what random search of the same cost found"
 
 
 def verdicts(result: StudyResult) -> list[str]:
@@ -22,8 +20,13 @@ def verdicts(result: StudyResult) -> list[str]:
     sentences = _overview(result) if len(champions) > 1 else []
     for step in champions:
         sentences += _of_step(result, step)
-    if any(len(row.test) == 1 for row in champions.values()):
+    if any(_rival_row(result, step) for step in champions):
+        sentences.append("Beside random search stands one search of each kind: their own luck is not in these margins.")
+    fewest = min(len(row.test) for row in champions.values())
+    if fewest == 1:
         sentences.append("One seed says nothing of how much luck there is in it: set finals: {seeds: 3} or more.")
+    elif fewest == 2:
+        sentences.append("Two seeds say little of how much luck there is in it: set finals: {seeds: 3} or more.")
     return [*sentences, *_missing(result)]
 
 
@@ -50,9 +53,9 @@ def accuracy_text(row: Row) -> str:
 
 
 def difference_text(difference: Difference) -> str:
-    """Write a difference in percentage points with its margin: `+0.8 ± 0.5`."""
-    margin = "" if difference.margin is None else f" ± {100 * difference.margin:.1f}"
-    return f"{100 * difference.mean:+.1f}{margin}"
+    """Write a difference in percentage points with its margin: `+0.8 ± 0.5`; `±?` where there is one seed."""
+    margin = "?" if difference.margin is None else f" {100 * difference.margin:.1f}"
+    return f"{100 * difference.mean:+.1f} ±{margin}"
 
 
 def seen_text(result: StudyResult, value: float) -> str:
@@ -62,8 +65,9 @@ def seen_text(result: StudyResult, value: float) -> str:
 
 def scaled_row(result: StudyResult, step: int) -> Row | None:
     """Give the spec scaled uniformly to the cost of a budget; None where that is the spec as it is."""
-    found = (row for row in result.rows if row.finalist.number is None and row.finalist.step == step)
-    return next(found, None)
+    own = result.row("baseline")
+    rows = [row for row in result.rows if row.finalist.number is None and row is not own]
+    return next((row for row in rows if row.finalist.step == step), None)
 
 
 def share_text(result: StudyResult, cost: Cost) -> str:
@@ -96,26 +100,34 @@ def _overview(result: StudyResult) -> list[str]:
 def _of_step(result: StudyResult, step: int) -> list[str]:
     row, name = result.champions()[step], result.study.steps[step].name
     about = f"Budget {name}: " if name else ""
-    seeds, share = plural(len(row.test), "seed"), share_text(result, row.finalist.cost)
-    sentences = [
-        f"{about}{row.finalist.name} tells {accuracy_text(row)} of the test images right over {seeds}, at {share}."
-    ]
-    others = [
-        ("the baseline", result.row("baseline")),
+    baseline = result.row("baseline")
+    said = f"tells {accuracy_text(row)} of the test images right over {plural(len(row.test), 'seed')}"
+    if row is baseline:
+        sentences = [f"{about}by the validation images, nothing found is better than the baseline. It {said}."]
+        trials = [found for found in result.rows if found.finalist.number is not None]
+        own = next((found for found in trials if found.finalist.step == step), None)
+        difference = None if own is None else result.compared(own, row)
+        if own is not None and difference is not None:
+            sentences.append(_comparison(own.finalist.name, difference, f"it ({accuracy_text(row)})"))
+    else:
+        sentences = [f"{about}{row.finalist.name} {said}, at {share_text(result, row.finalist.cost)}."]
+    rivals = [
+        ("the baseline", None if row is baseline else baseline),
         ("the baseline scaled uniformly onto the budget", scaled_row(result, step)),
+        ("what random search of the same cost found", _rival_row(result, step)),
     ]
-    if result.rival is not None:
-        others.append((_RANDOM, result.rival.champions().get(step)))
-    for what, other in others:
-        is_random = what == _RANDOM
-        difference = None if other is None else result.compared(row, other)
-        if other is not None and other.finalist.spec.widths == row.finalist.spec.widths and other.test == row.test:
+    for what, other in rivals:
+        if other is None:
+            continue
+        if other.finalist.spec.widths == row.finalist.spec.widths and other.test == row.test:
             sentences.append(f"It is the same network as {what}.")
-        elif difference is not None and other is not None:
+        elif (difference := result.compared(row, other)) is not None:
             sentences.append(_comparison(row.finalist.name, difference, f"{what} ({accuracy_text(other)})"))
-        if is_random and difference is not None:
-            sentences.append("That compares one search of each kind: how much luck the searches had is not in it.")
     return sentences
+
+
+def _rival_row(result: StudyResult, step: int) -> Row | None:
+    return None if result.rival is None else result.rival.champions().get(step)
 
 
 def _comparison(name: str, difference: Difference, other: str) -> str:
@@ -127,9 +139,9 @@ def _comparison(name: str, difference: Difference, other: str) -> str:
     if not difference.is_noise:
         return f"{name} is {way} {other} by {points} {margin} points, more than chance explains."
     why = ""
-    if abs(difference.mean) > difference.margin:
+    if difference.seed_error is not None and difference.seed_error < difference.image_error:
         why = f"; other test images alone would change an accuracy by ± {100 * difference.image_error:.1f}"
-    return f"{name} is within the noise of {other}: {100 * difference.mean:+.1f} {margin} points{why}."
+    return f"{name} cannot be told from {other}: {100 * difference.mean:+.1f} {margin} points is within the noise{why}."
 
 
 def _scored(result: StudyResult) -> list[str]:
@@ -138,7 +150,7 @@ def _scored(result: StudyResult) -> list[str]:
     by = "a function" if name == "python" else name
     return [
         f"Candidates were scored by {by} and none was trained here: no accuracy is known.",
-        f"Trial {best.number} scores {seen_text(result, best.accuracy)} at {share}; the baseline scores {own}.",
+        f"{_called(best)} scores {seen_text(result, best.accuracy)} at {share}; the baseline scores {own}.",
     ]
 
 
@@ -148,11 +160,20 @@ def _unmeasured(result: StudyResult) -> list[str]:
     way = f"{100 * abs(gain):.1f} points {'above' if gain > 0 else 'below'}" if round(gain, 6) else "as accurate as"
     images = "the validation images" if validation is None else f"the {validation:,} validation images"
     own = seen_text(result, result.baseline.accuracy)
+    if best.outcome is Outcome.BASELINE:
+        return [
+            f"Nothing has been measured on the test images. {_why_unmeasured(result)}",
+            f"By {images}, nothing found is better than the baseline, which tells {own} of them right.",
+        ]
     return [
         f"Nothing has been measured on the test images. {_why_unmeasured(result)}",
-        f"Trial {best.number} tells {seen_text(result, best.accuracy)} of {images} right, {way} the baseline ({own}), "
+        f"{_called(best)} tells {seen_text(result, best.accuracy)} of {images} right, {way} the baseline ({own}), "
         f"at {share_text(result, best.cost)}. These images chose it, and so flatter it.",
     ]
+
+
+def _called(trial: TrialRecord) -> str:
+    return "The baseline" if trial.outcome is Outcome.BASELINE else f"Trial {trial.number}"
 
 
 def _why_unmeasured(result: StudyResult) -> str:

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from archbuilder.searching.journal import Journal
+from archbuilder.searching.journal import BASELINE, Journal
 from archbuilder.searching.record import Outcome, Place, Stretch, TrialRecord
 from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import Values
-
-_KEY = "baseline"
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Baseline:
 
 def read_baseline(journal: Journal) -> Baseline | None:
     """Read what a journal knows of the baseline; None before it has been trained."""
-    kept = journal.get(_KEY)
+    kept = journal.get(BASELINE)
     return None if kept is None else Baseline(journal.study.baseline_cost, tuple(kept["accuracies"]), kept["seconds"])
 
 
@@ -65,5 +63,5 @@ def keep_baseline(
             stretches=(Stretch(len(accuracies), journal.record.stretches, seconds),),
         )
         told = journal.add(told)
-    journal.put(_KEY, {"accuracies": accuracies, "seconds": seconds})
+    journal.put(BASELINE, {"accuracies": accuracies, "seconds": seconds})
     return told

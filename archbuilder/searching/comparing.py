@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, stdev
 
+import numpy as np
 from scipy.stats import t as student
 
 _CONFIDENCE = 0.95
@@ -32,40 +33,80 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Luck:
+    """How much trainings of one network differ by their seeds alone.
+
+    Attributes:
+        variance: Of one training; None where one seed says nothing of it.
+        freedom: How many degrees of freedom that is known by.
+    """
+
+    variance: float | None
+    freedom: int
+
+
+def luck_of(results: Sequence[Sequence[float]]) -> Luck:
+    """Judge luck by all networks together, as few seeds of each say little.
+
+    What is left of an accuracy when the mean of its network and that of its seed are taken out: the residual of the
+    two-way analysis of variance without replication (a randomised block design, the seeds its blocks), with
+    (k - 1)(n - 1) degrees of freedom for k networks and n seeds.
+
+    Args:
+        results: Of each network the accuracy with each seed, the seeds in one order.
+    """
+    table = np.array(results, dtype=float)
+    networks, seeds = table.shape
+    freedom = (networks - 1) * (seeds - 1)
+    if not freedom:
+        return Luck(None, 0)
+    left = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0, keepdims=True) + table.mean()
+    return Luck(float((left**2).sum() / freedom), freedom)
+
+
+@dataclass(frozen=True)
 class Difference:
     """How far one network is above another, trained with the same seeds and measured on the same images.
 
     Attributes:
         mean: The mean difference.
-        margin: Within so much of the mean the true one lies, in 19 of 20 such comparisons, as far as seeds go:
-            Student's t interval of the paired differences. None of one pair.
+        seed_error: Within so much of the mean the true one lies, in 19 of 20 such comparisons, as far as seeds go:
+            Student's t interval. None where there is one seed.
         image_error: Two standard errors of an accuracy on so many images: what other images might have changed.
         pairs: How many seeds there are.
     """
 
     mean: float
-    margin: float | None
+    seed_error: float | None
     image_error: float
     pairs: int
 
     @property
+    def margin(self) -> float | None:
+        """How far the true difference may be from the mean, by seeds or by images; None where there is one seed."""
+        return None if self.seed_error is None else max(self.seed_error, self.image_error)
+
+    @property
     def is_noise(self) -> bool:
-        """Whether chance explains it: it is within the margin, or within what other images might change."""
-        return self.margin is None or abs(self.mean) <= max(self.margin, self.image_error)
+        """Whether chance explains it: it is within the margin, or there is one seed."""
+        return self.margin is None or abs(self.mean) <= self.margin
 
 
-def compare(one: Sequence[float], other: Sequence[float], images: int) -> Difference:
+def compare(one: Sequence[float], other: Sequence[float], images: int, luck: Luck | None = None) -> Difference:
     """Compare accuracies, from 0 to 1, seed by seed.
 
     Args:
         one: Of one network.
         other: Of another, in the same order of seeds.
         images: How many images each was measured on.
+        luck: How much trainings differ by their seeds, as all networks that were trained with these show; judged by
+            these two alone unless given.
     """
     differences = [a - b for a, b in zip(one, other, strict=True)]
-    pairs = len(differences)
-    margin = None
-    if pairs > 1:
-        margin = float(student.ppf((1 + _CONFIDENCE) / 2, pairs - 1)) * stdev(differences) / sqrt(pairs)
+    luck = luck_of([one, other]) if luck is None else luck
+    error = None
+    if luck.variance is not None:
+        error = float(student.ppf((1 + _CONFIDENCE) / 2, luck.freedom)) * sqrt(2 * luck.variance / len(differences))
     share = fmean([*one, *other])
-    return Difference(fmean(differences), margin, 2 * sqrt(max(0.0, share * (1 - share)) / images), pairs)
+    image_error = 2 * sqrt(max(0.0, share * (1 - share)) / images)
+    return Difference(fmean(differences), error, image_error, len(differences))

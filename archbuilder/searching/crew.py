@@ -13,13 +13,14 @@ from typing import Protocol
 
 import torch
 
-from archbuilder.errors import ArchbuilderError
+from archbuilder.errors import ArchbuilderError, Source
 from archbuilder.runs import OutOfMemory
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.work import Report, Work, WorkError, WorkFailed, WorkLost
+from archbuilder.study.parcel import Parcel
 from archbuilder.study.study import Study
-from archbuilder.training import Machine, TrainingDiverged
+from archbuilder.training import Machine, TrainingDiverged, threads_of_torch
 
 _FAILURES = (TrainingDiverged, OutOfMemory)
 
@@ -74,7 +75,7 @@ class OwnProcess:
     def wait(self, tell: Tell) -> None:
         """Do it."""
         (work,) = self._given
-        with _threads(self._threads):
+        with threads_of_torch(self._threads):
             _attempt(self._doer, work, tell)
         self._given = []
 
@@ -110,17 +111,6 @@ def _failure(work: Work, error: Exception) -> WorkFailed:
     kind = "out of memory" if is_memory else type(error).__name__
     said = str(error).strip() or kind
     return WorkFailed(work, kind, said if isinstance(error, OutOfMemory) else said.splitlines()[0])
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Let torch use so many threads while the body runs; None leaves it as it is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Workers:
@@ -201,7 +191,8 @@ class _Worker:
     ) -> None:
         self.pipe, theirs = context.Pipe()
         self.work: Work | None = None
-        arguments = (theirs, study, folder, machine, threads)
+        # As text: the classes that blocks of a spec's own become are nothing that another process could be sent.
+        arguments = (theirs, Parcel.of(study), study.source, study.latency, folder, machine, threads)
         # No daemon: it may start processes of its own, that read images. It ends with this process all the same.
         self._process = context.Process(target=_serve, args=arguments, daemon=False, name="archbuilder-worker")
         self._process.start()
@@ -226,7 +217,15 @@ class _Worker:
         return f"its process ended with status {code}"
 
 
-def _serve(pipe: Connection, study: Study, folder: Path, machine: Machine, threads: int) -> None:
+def _serve(
+    pipe: Connection,
+    parcel: Parcel,
+    source: Source,
+    latency: int | None,
+    folder: Path,
+    machine: Machine,
+    threads: int,
+) -> None:
     """Do what comes through the pipe, until the process at the other end is gone."""
     _end_with_parent()
     # Ctrl-C reaches every process of a terminal: the one that was started says what is to end.
@@ -234,7 +233,8 @@ def _serve(pipe: Connection, study: Study, folder: Path, machine: Machine, threa
     if hasattr(os, "setsid"):
         os.setsid()
     torch.set_num_threads(threads)
-    fitter = Fitter(study, folder, machine)
+    study = parcel.unpacked(source.name, source.path)
+    fitter = Fitter(study if latency is None else study.timed(latency), folder, machine)
     while True:
         try:
             work = pipe.recv()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from archbuilder.data import Images
@@ -12,8 +13,8 @@ from archbuilder.searching.comparing import Spread
 from archbuilder.searching.crew import Crew
 from archbuilder.searching.events import EpochEnded, FinalEnded, FinalFailed, FinalsBegun, Observer
 from archbuilder.searching.fitting import SPEC, Fitter, final_folder
-from archbuilder.searching.journal import Journal
-from archbuilder.searching.record import TrialRecord
+from archbuilder.searching.journal import BASELINE, Journal
+from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.work import EpochDone, Final, Report, WorkDone, WorkFailed, WorkLost
 from archbuilder.study.budget import Cost, cost_of
 from archbuilder.study.scaling import uniformly_scaled
@@ -31,7 +32,7 @@ class Finalist:
 
     Attributes:
         name: `baseline`, `trial-12`, or `scaled-60%` for the spec scaled uniformly.
-        step: The number of its budget; None for the baseline.
+        step: The number of its budget; None for a baseline that is no candidate of any.
         number: The trial; None for one that was not proposed.
         spec: The network.
         cost: What it costs.
@@ -44,6 +45,11 @@ class Finalist:
     spec: NetworkSpec
     cost: Cost
     search_accuracy: float | None = None
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether the search could have found it: a trial, or the spec as it is if it is within a budget."""
+        return self.number is not None or (self.name == BASELINE and self.step is not None)
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,10 @@ class Row:
         """The test accuracies; None if it was not trained."""
         return Spread(self.test) if self.test else None
 
+    def tested(self, seeds: Sequence[int]) -> list[float]:
+        """Give the test accuracies with some of its seeds."""
+        return [self.test[self.seeds.index(seed)] for seed in seeds]
+
 
 def finalists(journal: Journal) -> list[Finalist]:
     """Give who is trained once more: the baseline, it scaled uniformly to the cost of each budget, and the best.
@@ -81,13 +91,16 @@ def finalists(journal: Journal) -> list[Finalist]:
     count = study.settings.finals.candidates
     if not count or not study.settings.objective.is_trained_for or baseline is None:
         return []
-    found = [Finalist("baseline", None, None, study.spec, study.baseline_cost, search_accuracy=baseline.accuracy)]
+    trials = journal.record.trials.values()
+    own = next((trial.place.step for trial in trials if trial.outcome is Outcome.BASELINE), None)
+    found = [Finalist(BASELINE, own, None, study.spec, study.baseline_cost, search_accuracy=baseline.accuracy)]
     for number, step in enumerate(study.steps):
         kept = (journal.get(_SCALED) or {}).get(str(number))
         if kept is not None:
             name = f"scaled-{step.name}" if step.name else "scaled"
             found.append(Finalist(name, number, None, study.spec.with_widths(kept["widths"]), kept["cost"]))
-        found += [_finalist(study, trial) for trial in journal.record.best(count, number)]
+        best = [trial for trial in journal.record.best(step=number) if trial.outcome is Outcome.FINISHED]
+        found += [_finalist(study, trial) for trial in best[:count]]
     return found
 
 
@@ -120,6 +133,22 @@ def final_rows(journal: Journal) -> list[Row]:
     """Give how the finalists did, as far as they have been trained and measured."""
     known, seeds = _known(journal), _seeds(journal.study)
     return [_row(finalist, seeds, known) for finalist in finalists(journal)]
+
+
+def champions(rows: Sequence[Row]) -> dict[int, Row]:
+    """Give of each budget, in order, the finalist that is best by the validation images, over all seeds of the finals.
+
+    One training chose the finalists, and favours whichever had most luck; several choose among them. The one that tests
+    best would flatter. Of equals the first is taken. The spec as it is is one of them if it is within the budget.
+    """
+    found: dict[int, Row] = {}
+    for row in rows:
+        step = row.finalist.step
+        if step is None or not row.test or not row.finalist.is_candidate:
+            continue
+        if step not in found or fmean(row.validation) > fmean(found[step].validation):
+            found[step] = row
+    return dict(sorted(found.items()))
 
 
 def openings(journal: Journal) -> int:

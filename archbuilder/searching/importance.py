@@ -39,8 +39,8 @@ def judged_trials(result: StudyResult) -> list[TrialRecord]:
 def importance(result: StudyResult) -> Importance | None:
     """Judge the knobs by a functional analysis of variance (Hutter et al. 2014), as Optuna has it.
 
-    A trial counts by how far its last accuracy is above the mean of the trials of its budget after as many epochs, as
-    one that was cut short has had less training, and one of a larger budget has more to be accurate with.
+    A trial counts by its merit among those of its budget (`lessons.merits`), as one that was cut short has had less
+    training, and one of a larger budget has more to be accurate with.
 
     Args:
         result: The study.
@@ -49,7 +49,7 @@ def importance(result: StudyResult) -> Importance | None:
         None if there are too few trials, or all did alike.
     """
     trials = judged_trials(result)
-    ranked = [merit[-1] for merit in merits([(trial.place.step, trial.accuracies) for trial in trials])]
+    ranked = [merit or 0.0 for merit in merits([(trial.place.step, trial.accuracies) for trial in trials])]
     if len(trials) < FEWEST or max(ranked) - min(ranked) == 0:
         return None
     with quiet_optuna():

@@ -13,6 +13,8 @@ from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
 from archbuilder.study.study import Study
 
+BASELINE = "baseline"
+"""What is kept of the spec as it is."""
 _PLACE, _COST, _STRETCHES, _END = "place", "cost", "stretches", "end"
 _SCORING, _KILLED, _LATENCY, _EXHAUSTED = "scoring", "killed", "latency", "exhausted"
 _MOST_KILLED = 5  # times that the whole process may be killed while it trains a trial, before that is given up
@@ -45,6 +47,11 @@ class Journal:
         self.record = Record(map(_read_trial, storage.get_all_trials(self._id, deepcopy=False)))
         latency = self.get(_LATENCY)
         self.study = study if latency is None else study.timed(int(latency))
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether nothing has been trained yet, nor proposed."""
+        return not self.record.trials and self.get(BASELINE) is None
 
     @property
     def exhausted(self) -> tuple[int, ...]:

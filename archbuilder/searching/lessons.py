@@ -1,6 +1,5 @@
 """What a sampler is told of the trials: results that compare, whatever the budget they were found within."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -47,8 +46,8 @@ def lesson_of(trial: TrialRecord, stretch: int = -1) -> Lesson:
 class CommonLessons:
     """The lessons of a ladder, made those of one search: what is learned within one budget serves the others.
 
-    Every candidate counts as what it is when it is moved to the largest budget; and by how far its accuracy is above
-    the mean of those of its own budget after as many epochs.
+    Every candidate counts as what it is when it is moved to the largest budget, and by its merit: how far it is above
+    those of its own budget. One that was cut short counts as well: few are trained to the end.
     """
 
     def __init__(self, study: Study) -> None:
@@ -72,7 +71,12 @@ class CommonLessons:
         taken = list(self._taken.values())
         ranked = merits([(step, lesson.accuracies) for step, lesson in taken])
         return [
-            replace(lesson, values=self._at_the_top(lesson), accuracies=tuple(merit))
+            replace(
+                lesson,
+                values=self._at_the_top(lesson),
+                accuracies=() if merit is None else (merit,),
+                is_complete=merit is not None,
+            )
             for (_, lesson), merit in zip(taken, ranked, strict=True)
         ]
 
@@ -87,17 +91,25 @@ class CommonLessons:
         return self._moved[lesson.number]
 
 
-def merits(results: Sequence[tuple[int, Sequence[float]]]) -> list[list[float]]:
-    """Give how far accuracies are above the mean of their budget after as many epochs.
+def merits(results: Sequence[tuple[int, Sequence[float]]]) -> list[float | None]:
+    """Give how far each trial is above those of its budget.
+
+    After the fewest epochs, how far its accuracy is above their mean. Those that went on are compared anew with each
+    other after more epochs; as they were the better ones, the mean of their merits is what it was before.
 
     Args:
         results: The number of the budget of each trial, and its accuracy after each epoch.
+
+    Returns:
+        The merits; None of a trial that has no accuracy.
     """
-    after = defaultdict[tuple[int, int], list[float]](list)
-    for step, accuracies in results:
-        for epoch, accuracy in enumerate(accuracies):
-            after[step, epoch].append(accuracy)
-    means = {key: fmean(values) for key, values in after.items()}
-    return [
-        [accuracy - means[step, epoch] for epoch, accuracy in enumerate(accuracies)] for step, accuracies in results
-    ]
+    found: list[float | None] = [0.0 if accuracies else None for _, accuracies in results]
+    for budget in {step for step, _ in results}:
+        own = {number: accuracies for number, (step, accuracies) in enumerate(results) if step == budget and accuracies}
+        for epochs in sorted({len(accuracies) for accuracies in own.values()}):
+            here = [number for number, accuracies in own.items() if len(accuracies) >= epochs]
+            before = fmean(found[number] or 0.0 for number in here)
+            mean = fmean(own[number][epochs - 1] for number in here)
+            for number in here:
+                found[number] = before + own[number][epochs - 1] - mean
+    return found

@@ -3,20 +3,19 @@
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 
-from archbuilder.errors import ArchbuilderError, Source
-from archbuilder.network_spec import NetworkSpec
+from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.lock import held
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.setup import check_setup, setup_of
-from archbuilder.study.reading import read_study
+from archbuilder.study.parcel import Parcel
 from archbuilder.study.study import Study
 
 JOURNAL = "journal.log"
@@ -42,10 +41,12 @@ def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
             open_things.enter_context(held(folder / "lock", f"{study.name} in {folder}"))
             open_things.enter_context(quiet_optuna())
             journal = _open(study, folder)
+            if journal.is_unused and journal.get(_SETUP) is not None:
+                journal = _begun_anew(study, folder)
         except OSError as error:
             raise ArchbuilderError(f"{error.filename or folder}: {error.strerror or error}") from None
         if journal.get(_SETUP) is None:
-            journal.put(_SOURCES, _sources(study))
+            journal.put(_SOURCES, asdict(Parcel.of(study)))
             journal.put(_SETUP, setup_of(study))
         check_setup(journal.get(_SETUP), study, folder)
         journal.settle(were_killed=True)
@@ -70,10 +71,8 @@ def read_journal(folder: Path) -> Journal:
         if not begun:
             raise ArchbuilderError(f"{folder}: its study has only just begun, or was ended before it had")
         (kept,) = begun
-        sources = kept.user_attrs[_SOURCES]
-        spec = NetworkSpec.from_text(sources["spec"], "spec.yaml")
-        study = read_study(Source(f"{kept.study_name}.yaml", sources["study"]), spec)
-        return Journal(folder, storage, kept._study_id, study.as_rival() if sources["is_rival"] else study)
+        study = Parcel(**kept.user_attrs[_SOURCES]).unpacked(f"{kept.study_name}.yaml")
+        return Journal(folder, storage, kept._study_id, study)
 
 
 def _open(study: Study, folder: Path) -> Journal:
@@ -86,10 +85,10 @@ def _open(study: Study, folder: Path) -> Journal:
         return Journal(folder, storage, _study_id(storage, study.name), study)
 
 
-def _sources(study: Study) -> dict[str, Any]:
-    """Give what the study is read from again, wherever its files have gone."""
-    spec = study.spec.document.standalone_text
-    return {"study": study.source.text, "spec": spec, "is_rival": study.is_rival}
+def _begun_anew(study: Study, folder: Path) -> Journal:
+    """Forget a study that was ended before anything was trained, as one is that was wrong."""
+    (folder / JOURNAL).unlink()
+    return _open(study, folder)
 
 
 @contextmanager

@@ -139,7 +139,7 @@ class Record:
         return [trial for trial in self.trials.values() if trial.outcome in COUNTED]
 
     def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
-        """Give the best of the trials that were trained to the end, the best first.
+        """Give the best of the trials that were trained to the end, the best first; the spec as it is may be one.
 
         Higher validation accuracy first; among equals the fewer MACs, then the earlier.
 
@@ -150,7 +150,7 @@ class Record:
         finished = [
             trial
             for trial in self.trials.values()
-            if trial.outcome is Outcome.FINISHED and step in {None, trial.place.step}
+            if trial.outcome in {Outcome.FINISHED, Outcome.BASELINE} and step in {None, trial.place.step}
         ]
         return sorted(finished, key=lambda trial: (-trial.accuracy, trial.cost["macs"], trial.number))[:count]
 

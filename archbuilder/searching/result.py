@@ -9,8 +9,8 @@ from statistics import fmean
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.baseline import Baseline, read_baseline
-from archbuilder.searching.comparing import Difference, compare
-from archbuilder.searching.finals import Row, final_rows, openings
+from archbuilder.searching.comparing import Difference, compare, luck_of
+from archbuilder.searching.finals import Row, champions, final_rows, openings
 from archbuilder.searching.front import Point, pareto
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import JOURNAL, read_journal
@@ -85,16 +85,14 @@ class StudyResult:
         seeds = [seed for seed in row.seeds if seed in other.seeds]
         if not seeds:
             return None
-        one = [row.test[row.seeds.index(seed)] for seed in seeds]
-        return compare(one, [other.test[other.seeds.index(seed)] for seed in seeds], self.images["test"])
+        trained = [*self.rows, *(() if self.rival is None else self.rival.rows), row, other]
+        complete = {id(known): known.tested(seeds) for known in trained if {*seeds} <= {*known.seeds}}
+        luck = luck_of(list(complete.values()))
+        return compare(row.tested(seeds), other.tested(seeds), self.images["test"], luck)
 
     def champions(self) -> dict[int, Row]:
-        """Give of each budget the finalist that the search found best: the one that tests best would flatter."""
-        found: dict[int, Row] = {}
-        for row in self.rows:
-            if row.finalist.number is not None and row.finalist.step is not None and row.test:
-                found.setdefault(row.finalist.step, row)
-        return found
+        """Give of each budget the finalist that is best by the validation images; see `finals.champions`."""
+        return champions(self.rows)
 
     def front(self) -> list[Row]:
         """Give of the champions those that no other one equals in test accuracy for less, or beats for no more."""

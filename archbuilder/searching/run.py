@@ -12,7 +12,7 @@ from archbuilder.searching.baseline import Baseline, keep_baseline, read_baselin
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.crew import Crew, Doer, crew_of
 from archbuilder.searching.events import Observer, RivalBegun, StudyOpened, ignore
-from archbuilder.searching.finals import Finals, finalists, keep_scaled, open_test_split
+from archbuilder.searching.finals import Finals, champions, final_rows, finalists, keep_scaled, open_test_split
 from archbuilder.searching.fitting import Fitter
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
@@ -23,7 +23,7 @@ from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
 from archbuilder.study.survey import check_reachable
 from archbuilder.study.timing import Measure
-from archbuilder.training import CPU, Machine, latency_of
+from archbuilder.training import CPU, Machine, latency_of, threads_of_torch
 
 
 def run_study(
@@ -181,7 +181,8 @@ class _Search:
         return finals
 
     def conclude(self) -> StudyResult:
-        """Give what it came to."""
+        """Give what it came to, and save what the finals found best in place of what one training did."""
+        self._save()
         self.journal.put(COMPLETE, self.journal.record.tally().counted)
         return result_of(self.journal)
 
@@ -189,11 +190,13 @@ class _Search:
         return crew_of(self.journal.study, self.journal.folder, self._machines, self._doer)
 
     def _save(self) -> None:
-        """Save the trials, and the best one of each budget as a spec of its own."""
-        study = self.journal.study
+        """Save the trials, and the best one of each budget, as far as that is known, as a spec of its own."""
+        study, found = self.journal.study, champions(final_rows(self.journal))
         for number, step in enumerate(study.steps):
-            for trial in self.journal.record.best(1, number):
-                study.pricer.spec(trial.values).save(self.journal.folder / best_name(step))
+            best = self.journal.record.best(1, number)
+            if best:
+                spec = found[number].finalist.spec if number in found else study.pricer.spec(best[0].values)
+                spec.save(self.journal.folder / best_name(step))
         write_trials(self.journal)
 
 
@@ -225,7 +228,8 @@ def _timed(journal: Journal, machine: Machine, known: Baseline | None) -> Measur
     """Give what measures latencies; the baseline's is measured once for a study and its rival."""
 
     def measure(plan: Plan) -> int:
-        return latency_of(plan, machine)
+        with threads_of_torch(journal.study.settings.search.threads):  # as candidates are trained
+            return latency_of(plan, machine)
 
     if journal.study.latency is None:
         plan = journal.study.spec.plan()

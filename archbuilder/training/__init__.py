@@ -4,7 +4,7 @@ from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.first_weights import first_network
 from archbuilder.training.latency import latency_of
 from archbuilder.training.loop import best_epoch, is_enough, train
-from archbuilder.training.machine import CPU, Machine, choose_machine
+from archbuilder.training.machine import CPU, Machine, choose_machine, threads_of_torch
 from archbuilder.training.processes import ALONE, Processes, joined, launched
 from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged, TrainResult
 from archbuilder.training.seeds import PROPOSAL, derived_seed
@@ -35,5 +35,6 @@ __all__ = [
     "joined",
     "latency_of",
     "launched",
+    "threads_of_torch",
     "train",
 ]

@@ -1,7 +1,8 @@
 """Where a network is trained and in which numbers."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +38,17 @@ class Machine:
     def looks_every(self) -> int:
         """After how many steps a loss is looked at; that makes a GPU wait, but not a CPU."""
         return 1 if self.device.type == "cpu" else 20
+
+
+@contextmanager
+def threads_of_torch(count: int | None) -> Iterator[None]:
+    """Let torch use so many processor threads while the body runs; None leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 CPU = Machine(torch.device("cpu"))

@@ -9,7 +9,7 @@ from support.kept import kept_runs
 from archbuilder.report.charts import charts
 from archbuilder.report.front_points import bounds, front_points
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
-from archbuilder.searching import StudyResult, read_result
+from archbuilder.searching import Outcome, StudyResult, read_result
 from archbuilder.searching.front import Point
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import FEWEST, Importance, importance, judged_trials
@@ -70,7 +70,7 @@ def test_points_are_those_of_the_result() -> None:
     points = front_points(result)
     assert [Point(dot.cost, dot.value) for dot in points.found] == sorted(result.points("found"))
     assert [Point(dot.cost, dot.value) for dot in points.scaled] == sorted(result.points("scaled"))
-    assert len(points.finished) == len(result.best())
+    assert len(points.finished) == result.tally[Outcome.FINISHED]
 
 
 def test_a_few_trials_far_below_the_others_take_no_room() -> None:

@@ -1,10 +1,11 @@
 from math import sqrt
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbuilder.searching.comparing import Difference, Spread, compare
+from archbuilder.searching.comparing import Difference, Luck, Spread, compare, luck_of
 
 accuracies = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8)
 
@@ -17,7 +18,8 @@ def test_the_margin_is_students_by_the_usual_table(pairs: int, quantile: float) 
     deviation = sqrt(sum((difference - mean) ** 2 for difference in differences) / (pairs - 1))
     found = compare(one, other, 1000)
     assert found.mean == pytest.approx(mean)
-    assert found.margin == pytest.approx(quantile * deviation / sqrt(pairs), rel=1e-3)
+    assert found.seed_error == pytest.approx(quantile * deviation / sqrt(pairs), rel=1e-3)
+    assert found.margin == max(found.seed_error or 0, found.image_error)
     assert found.pairs == pairs
 
 
@@ -25,8 +27,8 @@ def test_a_worked_example() -> None:
     # Differences of 0.02, 0.04 and 0.03: mean 0.03, deviation 0.01, t of 2 degrees of freedom 4.303.
     found = compare([0.92, 0.94, 0.93], [0.90, 0.90, 0.90], 400)
     assert found.mean == pytest.approx(0.03)
-    assert found.margin == pytest.approx(4.3027 * 0.01 / sqrt(3), rel=1e-4)
-    assert found.image_error == pytest.approx(2 * sqrt(0.915 * 0.085 / 400))
+    assert found.seed_error == pytest.approx(4.3027 * 0.01 / sqrt(3), rel=1e-4)
+    assert found.image_error == found.margin == pytest.approx(2 * sqrt(0.915 * 0.085 / 400))
     assert not found.is_noise
     assert compare([0.92, 0.94, 0.93], [0.90, 0.90, 0.90], 80).is_noise  # so few images
 
@@ -50,7 +52,7 @@ def test_the_other_way_round_is_the_opposite(pairs: list[tuple[float, float]], i
     one, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     there, back = compare(one, other, images), compare(other, one, images)
     assert there.mean == pytest.approx(-back.mean, abs=1e-12)
-    assert there.margin == pytest.approx(back.margin)
+    assert there.seed_error == pytest.approx(back.seed_error, abs=1e-12)
     assert there.image_error == pytest.approx(back.image_error)
     assert compare(one, one, images).is_noise
 
@@ -64,3 +66,37 @@ def test_a_spread() -> None:
     assert Spread((0.5,)).deviation is None
     assert Spread((0.5,)).mean == 0.5
     assert Spread((2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0)).deviation == pytest.approx(2.138, abs=1e-3)
+
+
+def test_luck_is_the_residual_of_networks_and_seeds() -> None:
+    # Networks 0.1 apart and seeds 0.01 apart, and 0.002 of luck up and down: squares of 0.001 in four cells, freedom 1.
+    found = luck_of([[0.5 + 0.001, 0.51 - 0.001], [0.6 - 0.001, 0.61 + 0.001]])
+    assert found.freedom == 1
+    assert found.variance == pytest.approx(4 * 0.001**2)
+    assert luck_of([[0.5], [0.6], [0.4]]) == Luck(None, 0)
+    assert luck_of([[0.5, 0.6]]) == Luck(None, 0)
+
+
+@given(st.integers(2, 6), st.integers(2, 6), st.integers(0, 1000))
+def test_what_networks_and_seeds_explain_is_no_luck(networks: int, seeds: int, draw: int) -> None:
+    random = np.random.default_rng(draw)
+    table = random.random((networks, 1)) + random.random((1, seeds))
+    found = luck_of(table.tolist())
+    assert found.freedom == (networks - 1) * (seeds - 1)
+    assert found.variance == pytest.approx(0, abs=1e-20)
+
+
+def test_more_networks_say_more_of_luck_than_two() -> None:
+    # Twelve networks with two seeds each: the two alone would have one degree of freedom, and a quantile of 12.7.
+    random = np.random.default_rng(0)
+    covered, wide = 0, 0
+    for _ in range(400):
+        table = 0.9 + random.normal(0, 0.003, (12, 2))  # all are alike
+        found = compare(table[0].tolist(), table[1].tolist(), 10**9, luck_of(table.tolist()))
+        assert found.seed_error is not None
+        covered += abs(found.mean) <= found.seed_error
+        alone = compare(table[0].tolist(), table[1].tolist(), 10**9).seed_error
+        assert alone is not None
+        wide += alone > found.seed_error
+    assert 0.9 < covered / 400 < 0.99  # 95 % are to be
+    assert wide > 300

@@ -103,3 +103,25 @@ def test_no_process_is_started_for_a_study_that_is_complete(tmp_path: Path, monk
     monkeypatch.setattr("archbuilder.searching.crew._Worker", lambda *given: pytest.fail("nothing is to be done"))
     result = run_study(load_study(path), runs=tmp_path, trials=1, machines=[CPU, CPU])
     assert result.tally.counted == 1
+
+
+def test_processes_are_sent_networks_of_blocks_of_their_own(tmp_path: Path) -> None:
+    spec = SPEC.replace("layers:", OWN_BLOCK + "layers:").replace(
+        "  - {name: pool,", "  - {name: own, type: twice, out: 6}\n  - {name: pool,"
+    )
+    text = TEXT.replace("epochs: 8", "epochs: 1").replace('"mix.*"', '"{mix,own}.*"').replace("20k", "latency: 10s")
+    path = write_study(
+        tmp_path, text.replace("macs: latency", "latency").replace(NO_FINALS, ""), spec.replace("in: 16", "in: 6")
+    )
+    write_digits(tmp_path / "digits.npz")
+    result = run_study(load_study(path), runs=tmp_path, trials=3, machines=[CPU, CPU], versus_random=True)
+    assert result.tally[Outcome.FINISHED] == 3
+    assert all(row.test for row in result.rows)
+
+
+OWN_BLOCK = """\
+blocks:
+  twice:
+    parameters: {out: width}
+    body: [{type: conv, out: $out // 2 + 1, kernel: 1}, {type: conv, out: $out, kernel: 3, padding: 1}]
+"""

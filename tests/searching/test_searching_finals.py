@@ -13,6 +13,7 @@ from archbuilder.data import SOURCES, DataSplits, Images
 from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
 from archbuilder.searching import EpochEnded, Event, FinalFailed
+from archbuilder.searching.finals import champions
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.work import Final
 from archbuilder.study.budget import cost_of
@@ -65,10 +66,24 @@ def test_the_test_split_is_opened_again_for_new_finalists_alone(tmp_path: Path, 
 def test_a_ladder_has_a_champion_of_each_budget(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", "budgets: [60%, 100%]"))
     result, _ = run(study, tmp_path, trials=4)
-    champions = result.champions()
-    assert set(champions) == {0, 1}
-    for step, row in champions.items():
-        assert row.finalist.number == result.best(1, step)[0].number
+    found = result.champions()
+    assert set(found) == {0, 1}
+    for step, row in found.items():
+        assert row.finalist.number == result.best(1, step)[0].number  # the only one
+
+
+def test_of_the_finalists_the_best_by_validation_with_fresh_seeds_is_what_was_found(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT.replace("candidates: 1, seeds: 2", "candidates: 3, seeds: 3"))
+    result, _ = run(study, tmp_path, trials=6)
+    rows = [row for row in result.rows if row.finalist.number is not None]
+    assert len(rows) == 3
+    best = max(rows, key=lambda row: sum(row.validation))
+    assert result.champions() == {0: best}
+    assert result.best_spec is not None
+    assert result.best_spec.read_text() == best.finalist.spec.text
+    lucky = [replace(row, validation=(accuracy,) * 3) for row, accuracy in zip(rows, (0.5, 0.6, 0.6), strict=True)]
+    assert champions(lucky)[0] == lucky[1]
+    assert champions([replace(row, test=()) for row in lucky[:2]] + [lucky[2]])[0] == lucky[2]
 
 
 def test_a_final_that_failed_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,8 +154,8 @@ def test_a_study_and_the_random_search_beside_it_open_the_test_split_together(
 
 def test_the_front_is_what_no_other_champion_beats_for_less(tmp_path: Path) -> None:
     result, _ = run(a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", "budgets: [70%, 100%, 130%]")), tmp_path)
-    champions = list(result.champions().values())
-    assert len(champions) == 3
-    tested = [replace(row, test=(accuracy,)) for row, accuracy in zip(champions, (0.5, 0.4, 0.6), strict=True)]
+    found = list(result.champions().values())
+    assert len(found) == 3
+    tested = [replace(row, test=(accuracy,)) for row, accuracy in zip(found, (0.5, 0.4, 0.6), strict=True)]
     changed = replace(result, rows=tuple(tested))
     assert [row.finalist.step for row in changed.front()] == [0, 2]

@@ -19,6 +19,7 @@ from archbuilder.data.address import Address
 from archbuilder.runs.lock import is_held
 from archbuilder.searching import Outcome, Study, TrialRecord, run_study
 from archbuilder.searching.fitting import Fitter
+from archbuilder.searching.journal import BASELINE
 from archbuilder.searching.opening import open_journal, read_journal
 from archbuilder.searching.states import StatesFolder
 
@@ -80,31 +81,42 @@ def test_other_images_under_an_old_study_are_refused(tmp_path: Path) -> None:
         run_study(study, runs=tmp_path, trials=2)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "difference"),
-    [
-        ("epochs: 1", "epochs: 4", r"train\.epochs was 1 and is 4 now"),
-        ("20k", "21k", r"budget\.macs was 20,?000 and is 21,?000 now"),
-        ("macs: 20k", "macs: 20k, parameters: 9k", r"budget\.parameters was not there and is 9,?000 now"),
-        ("3.0]", "4.0]", r"space\.mix\.1x1 was 2 to 12 by 2 and is 2 to 16 by 2 now"),
-        ('"mix.*"', '"mix.1x1"', r"space\.mix\.3x3red was 2 to 12 by 2 and is not there now"),
-        ("seed: 3", "seed: 4", r"search\.seed was 3 and is 4 now"),
-        ("seed: 3", "seed: 3, pruner: none", r"search\.pruner was hyperband and is none now"),
-    ],
-)
-def test_another_study_of_the_same_name_is_refused(tmp_path: Path, old: str, new: str, difference: str) -> None:
-    with open_journal(a_study(tmp_path, TEXT), tmp_path / "tiny-widths"):
-        pass
-    assert old in TEXT
-    with pytest.raises(ArchbuilderError, match=difference) as caught:
-        run(a_study(tmp_path, TEXT.replace(old, new)), tmp_path)
+def begun(study: Study, folder: Path) -> None:
+    """Begin a study whose baseline has been trained."""
+    with open_journal(study, folder) as journal:
+        journal.put(BASELINE, {"accuracies": [0.5], "seconds": 1.0})
+
+
+def test_another_study_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    begun(a_study(tmp_path, TEXT), tmp_path / "tiny-widths")
+    with pytest.raises(ArchbuilderError, match=r"budget\.macs was 20,000 and is 21,000 now") as caught:
+        run(a_study(tmp_path, TEXT.replace("20k", "21k")), tmp_path)
     assert "holds trials of a study of this name that was another" in str(caught.value)
     assert f"or delete {tmp_path / 'tiny-widths'} to start over" in str(caught.value)
 
 
+@pytest.mark.parametrize("choices", ["[4, 8, 16]", "{scale: [0.5, 3], multiple_of: 2}"])
+def test_steps_of_a_tie_that_changed_between_its_ends_are_refused(tmp_path: Path, choices: str) -> None:
+    rule = choices if "scale" in choices else f"{{choices: {choices}}}"
+    text = TEXT.replace("{scale: [0.5, 3.0], multiple_of: 2}", rule.replace("}", ", tie: true}"))
+    begun(a_study(tmp_path, text), tmp_path / "tiny-widths")
+    other = text.replace("[4, 8, 16]", "[4, 12, 16]").replace("multiple_of: 2", "multiple_of: 4")
+    with pytest.raises(ArchbuilderError, match=r"space\.mix\.\*\.mix\.1x1 was .* and is .* now"):
+        run(a_study(tmp_path, other), tmp_path)
+
+
+def test_a_study_that_nothing_was_trained_of_may_be_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archbuilder.searching.run.latency_of", lambda plan, machine: plan.macs)
+    wrong = a_study(tmp_path, TEXT.replace("macs: 20k", "latency: 2us"))
+    with pytest.raises(ArchbuilderError, match="no candidate could be moved onto 2 µs of latency"):
+        run(wrong, tmp_path)
+    result, _ = run(a_study(tmp_path, TEXT.replace("epochs: 1", "epochs: 2")), tmp_path, trials=1)
+    assert result.tally.counted == 1
+    assert read_journal(tmp_path / "tiny-widths").study.settings.train.epochs == 2
+
+
 def test_another_spec_is_refused_with_the_line_that_differs(tmp_path: Path) -> None:
-    with open_journal(a_study(tmp_path, TEXT), tmp_path / "tiny-widths"):
-        pass
+    begun(a_study(tmp_path, TEXT), tmp_path / "tiny-widths")
     changed = SPEC.replace("kernel: 3, stride: 2", "kernel: 5, stride: 2")
     with pytest.raises(
         ArchbuilderError, match=r"spec line \d+ was - \{name: stem, .*kernel: 3.* and is .*kernel: 5.* now"
@@ -113,8 +125,7 @@ def test_another_spec_is_refused_with_the_line_that_differs(tmp_path: Path) -> N
 
 
 def test_comments_and_the_number_of_trials_may_change(tmp_path: Path) -> None:
-    with open_journal(a_study(tmp_path, TEXT), tmp_path / "tiny-widths"):
-        pass
+    begun(a_study(tmp_path, TEXT), tmp_path / "tiny-widths")
     changed = "# new\ndescription: new\n" + SPEC.replace("and another", "changed").replace(", type:", ",  type:")
     longer = "# new\n" + TEXT.replace("trials: 8", "trials: 9")
     with open_journal(a_study(tmp_path, longer, changed), tmp_path / "tiny-widths"):

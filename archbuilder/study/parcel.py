@@ -1,0 +1,43 @@
+"""A study as plain text: to be kept beside its trials, and to go to another process."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from archbuilder.errors import Source
+from archbuilder.network_spec import NetworkSpec
+from archbuilder.study.reading import read_study
+from archbuilder.study.study import Study
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What a study is read from again, wherever its files have gone.
+
+    Attributes:
+        study: The text of its file.
+        spec: Its network, as a spec that needs no other file.
+        is_rival: Whether it is random search, to compare another study with.
+    """
+
+    study: str
+    spec: str
+    is_rival: bool
+
+    @classmethod
+    def of(cls, study: Study) -> "Parcel":
+        """Pack a study."""
+        return cls(study.source.text, study.spec.document.standalone_text, study.is_rival)
+
+    def unpacked(self, name: str, path: Path | None = None) -> Study:
+        """Read the study again.
+
+        Args:
+            name: What errors call its file.
+            path: The file that it was read from, from where its data are found.
+
+        Raises:
+            SpecError: Another version of archbuilder packed it, and finds other things right.
+        """
+        spec = NetworkSpec.from_text(self.spec, "spec.yaml")
+        study = read_study(Source(name, self.study, path), spec)
+        return study.as_rival() if self.is_rival else study
