@@ -2,10 +2,10 @@
 
     python -m benchmarks.search_fronts FOLDER [--images 16000] [--epochs 5] [--trials 36] [--seeds 3] [--write]
 
-FOLDER keeps the studies: stopped, the same command goes on. Every seed is a study of its own, which takes an hour on two
-cores: a ladder by
-`studies/fashion_ladder.yaml`'s space, then random search of the same training cost that trains to the end. What either
-found best of each budget, and the spec scaled uniformly onto it, are trained anew and measured on 10,000 test images.
+FOLDER keeps the studies: stopped, the same command goes on. Every seed is a study of its own, sized to an hour on two
+cores: a ladder by `studies/fashion_ladder.yaml`'s space, then random search of the same training cost that trains to
+the end. What either found best of each budget, and the spec scaled uniformly onto it, are trained anew and measured on
+10,000 test images.
 `--write` puts the tables into benchmarks/SEARCH.md.
 """
 
@@ -237,7 +237,8 @@ def _seconds(result: StudyResult) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    for name, default in (("images", 16000), ("epochs", 5), ("trials", 36), ("seeds", 3), ("finals", 2), ("workers", 2)):
+    defaults = {"images": 16000, "epochs": 5, "trials": 36, "seeds": 3, "finals": 2, "workers": 2}
+    for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()

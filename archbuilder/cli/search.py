@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archbuilder.cli.arguments import Device, Precisions
+from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import Precision
+
+if TYPE_CHECKING:
+    from archbuilder.training import Machine
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +55,6 @@ def search(
     from archbuilder.report.search_table import next_steps, result_table  # noqa: PLC0415
     from archbuilder.report.study_page import write_page  # noqa: PLC0415
     from archbuilder.searching import load_study, run_study  # noqa: PLC0415
-    from archbuilder.training import choose_machine  # noqa: PLC0415
 
     if versus not in {None, "random"}:
         raise typer.BadParameter(f"found {versus}, expected random, the only rival there is", param_hint="--versus")
@@ -66,7 +69,7 @@ def search(
                 runs=runs,
                 trials=trials,
                 observe=view,
-                machines=[choose_machine(name, precision) for name in devices],
+                machines=_machines(devices, precision, by_number=gpus is not None),
                 versus_random=versus is not None,
             )
     except KeyboardInterrupt:
@@ -78,6 +81,17 @@ def search(
     screen.print(result_table(result), highlight=False)
     for line in [*next_steps(result), f"report: {page}"]:
         screen.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _machines(devices: list[str], precision: Precision, *, by_number: bool) -> "list[Machine]":
+    from archbuilder.training import choose_machine  # noqa: PLC0415
+
+    try:
+        return [choose_machine(name, precision) for name in devices]
+    except ArchbuilderError as error:
+        if not by_number:
+            raise
+        raise ArchbuilderError(f"--gpus: {str(error).splitlines()[0]}\n  without --gpus the processor trains") from None
 
 
 def _devices(gpus: str | None, workers: int, device: str) -> list[str]:

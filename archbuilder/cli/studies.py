@@ -76,16 +76,20 @@ def compare(
         list[str],
         typer.Argument(metavar="NAME NAME [NAME]...", help="Studies; the others are compared with the first."),
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Show studies side by side: their baselines, the best of each, and how far apart these are."""
     from archbuilder.report.layers import console  # noqa: PLC0415
-    from archbuilder.report.studies import comparison_report  # noqa: PLC0415
+    from archbuilder.report.studies import comparison_as_data, comparison_report  # noqa: PLC0415
     from archbuilder.searching import read_result  # noqa: PLC0415
     from archbuilder.searching.kept import find_study  # noqa: PLC0415
 
     if len(names) < 2:
         raise typer.BadParameter("at least two studies are needed")
     results = [read_result(find_study(_runs(context), name)) for name in names]
+    if as_json:
+        print(json.dumps(comparison_as_data(results), indent=2))
+        return
     console().print(comparison_report(results), highlight=False)
 
 

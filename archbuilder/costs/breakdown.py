@@ -7,7 +7,6 @@ from itertools import groupby
 from archbuilder.costs.branches import Branch, branches
 from archbuilder.costs.geometry import Geometry, geometry, layer_geometry
 from archbuilder.costs.options import By, Sort
-from archbuilder.costs.quantities import activations_of
 from archbuilder.plan.plan import Plan, PlannedOp
 from archbuilder.primitives import Shape, shape_text
 
@@ -88,7 +87,7 @@ def _row(
         what=what,
         parameters=sum(op.parameters for op in ops),
         macs=sum(op.macs for op in ops),
-        activations=sum(map(activations_of, ops)),
+        activations=sum(op.activations for op in ops),
         output_shape=output_shape,
         geometry=seen,
         training_only=training_only,

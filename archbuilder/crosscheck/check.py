@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from archbuilder.costs.memory import inference_memory
-from archbuilder.costs.quantities import activations_of
 from archbuilder.crosscheck.allocations import MERGES, allocations
 from archbuilder.crosscheck.built_parameters import built_parameters
 from archbuilder.crosscheck.fvcore_activations import activations_with_fvcore
@@ -96,7 +95,7 @@ def _fvcore_macs(plan: Plan, count: FvcoreCount) -> Check:
 
 def _fvcore_activations(plan: Plan, network: nn.Module) -> Check:
     count = activations_with_fvcore(network, plan.input_shape)
-    planned = {op.name: values for op in plan.ops if (values := activations_of(op))}
+    planned = {op.name: values for op in plan.ops if (values := op.activations)}
     differences = _by_module("activations", planned, count.by_module, count.total)
     unsupported = count.unsupported
     total = sum(planned.values())

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from archbuilder.plan.plan import Plan, PlannedLayer
+from archbuilder.primitives import Merge, Primitive
+
+_CHANNELS = {"out_channels", "out_features", "groups"}  # what widths say
 
 
 @dataclass(frozen=True)
@@ -14,12 +17,15 @@ class LayerDifference:
         before: The layer in the first network; None where only the second has it.
         after: The layer in the second network; None where only the first has it.
         widths: The widths that differ, by key: what they were and what they are; None where one has no such width.
+        others: What else differs, by key: kernels, strides and the like of operations that both have, and of how many
+            operations the layer is made.
     """
 
     name: str
     before: PlannedLayer | None
     after: PlannedLayer | None
     widths: dict[str, tuple[int | None, int | None]]
+    others: dict[str, tuple[str, str]]
 
 
 def difference(first: Plan, second: Plan) -> list[LayerDifference]:
@@ -34,7 +40,8 @@ def difference(first: Plan, second: Plan) -> list[LayerDifference]:
         old, new = before.get(name), after.get(name)
         widths = _widths(name, first, second)
         if widths or old is None or new is None or _facts(old) != _facts(new):
-            rows.append(LayerDifference(name, old, new, widths))
+            others = {} if old is None or new is None or old.type != new.type else _others(old, new)
+            rows.append(LayerDifference(name, old, new, widths, others))
     return rows
 
 
@@ -47,6 +54,32 @@ def _facts(layer: PlannedLayer) -> tuple[object, ...]:
         layer.macs,
         [(type(op), vars(op), i, o) for op, i, o in kinds],
     )
+
+
+def _others(old: PlannedLayer, new: PlannedLayer) -> dict[str, tuple[str, str]]:
+    if [type(op.op) for op in old.ops] != [type(op.op) for op in new.ops]:
+        counts = (f"{len(old.ops)}", f"{len(new.ops)}")
+        return {"operations": counts} if counts[0] != counts[1] else {}
+    found = {}
+    for one, other in zip(old.ops, new.ops, strict=True):
+        before, after = vars(one.op), vars(other.op)
+        for key in before:
+            if before[key] != after.get(key) and key not in _CHANNELS:
+                found[_word(one.op, key)] = (_text(before[key]), _text(after.get(key)))
+    return found
+
+
+def _word(op: Primitive | Merge, key: str) -> str:
+    """Give what a spec calls a field of an operation."""
+    field = type(op).model_fields.get(key) if isinstance(op, Primitive) else None
+    return (field.alias if field is not None else None) or key
+
+
+def _text(value: object) -> str:
+    """Write a value; one number where it is the same in all directions."""
+    while isinstance(value, tuple) and value and all(item == value[0] for item in value):
+        value = value[0]
+    return str(value)
 
 
 def _widths(layer: str, first: Plan, second: Plan) -> dict[str, tuple[int | None, int | None]]:

@@ -49,6 +49,7 @@ class Expander(LayerExpander):
                 continue
             times = self._times(member, frame)
             if times == 0:
+                self.absent(member, frame, scope)
                 continue
             taking = frame if frame.layer else replace(frame, layer=member.name or str(position))
             taken, flow = self._take(member, taking, flow, leaving, scope)
@@ -66,6 +67,9 @@ class Expander(LayerExpander):
                     leaving[chosen] = flow
                 yield single, (chosen, [*taken, *nodes], flow)
                 taken = []
+
+    def absent(self, member: Member, frame: Frame, scope: Scope) -> None:
+        """Pass over a member that a repeat of 0 leaves out."""
 
     def _list(
         self, members: list[Member], frame: Frame, flow: Flow, scope: Scope, *, numbered: bool = True, name: str = ""

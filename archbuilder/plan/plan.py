@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Values
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import NamedTuple
 
-from archbuilder.primitives import Merge, Primitive, Shape
+from archbuilder.primitives import Convolution, Linear, Merge, Primitive, Shape
 from archbuilder.spec.initialisation import Init
 from archbuilder.spec.nodes import Mapping
 
@@ -42,6 +43,11 @@ class PlannedOp:
     macs: int
     layer: str
     init: Init | None = None
+
+    @property
+    def activations(self) -> int:
+        """The values that it gives for one image if it is a convolution or linear; 0 of other operations."""
+        return prod(self.output_shape) if isinstance(self.op, Convolution | Linear) else 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -233,6 +239,15 @@ class Plan:
     def parameters(self) -> int:
         """Trained numbers without those of the heads."""
         return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def activations(self) -> int:
+        """Values that convolutions and linear layers give for one image in evaluation.
+
+        It tells how long a network runs better than its MACs do where memory is what is slow (Radosavovic et al., 2020,
+        "Designing Network Design Spaces", arXiv:2003.13678). fvcore's `ActivationCountAnalysis` counts so.
+        """
+        return sum(op.activations for op in self.ops)
 
     @property
     def head_parameters(self) -> int:

@@ -22,7 +22,7 @@ class Survey:
 
     Attributes:
         names: The position of each member, in the order of `all_members`, by its full name. One that is repeated has
-            the name of its first copy; one that a condition takes out has none.
+            the name of its first copy, or the name that a copy would have; one that a condition takes out has none.
         sites: The searchable widths by name.
         declared: Every `in:`, with the channels that arrive there, whatever it says.
         problems: What is wrong with the spec but for its `in`.
@@ -80,6 +80,10 @@ class _Surveyor(Expander):
     ) -> tuple[list[TreeNode], Flow]:
         self._note(member, name, frame, scope)
         return super()._repeated(member, name, times, frame, flow, scope)
+
+    def absent(self, member: Member, frame: Frame, scope: Scope) -> None:
+        if member.name:
+            self._note(member, member.name, frame, scope)
 
     def _note(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
         transparent = isinstance(member, ForkEntry) and not member.name

@@ -19,13 +19,14 @@ def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> 
         return Text("no layer differs")
     table = bare_table()
     table.add_column("layer", no_wrap=True)
-    table.add_column("widths")
+    table.add_column("change")
     table.add_column("output", no_wrap=True)
     for column in ("parameters", "MACs"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
-        widths = ", ".join(f"{key} {_number(old)} -> {_number(new)}" for key, (old, new) in row.widths.items())
-        table.add_row(row.name, _what(row, widths), _shapes(row), *_costs(row))
+        widths = [f"{key} {_number(old)} -> {_number(new)}" for key, (old, new) in row.widths.items()]
+        others = [f"{key} {old} -> {new}" for key, (old, new) in row.others.items()]
+        table.add_row(row.name, _what(row, ", ".join([*widths, *others])), _shapes(row), *_costs(row))
     total = Table.grid(padding=(0, 2))
     for word, old, new in (("parameters", first.parameters, second.parameters), ("MACs", first.macs, second.macs)):
         total.add_row(f"total {word}", f"{old:,} -> {new:,}", relative(old, new))
@@ -38,7 +39,13 @@ def difference_as_data(first: Plan, second: Plan, rows: list[LayerDifference]) -
         "parameters": [first.parameters, second.parameters],
         "macs": [first.macs, second.macs],
         "layers": [
-            {"name": row.name, "before": _facts(row.before), "after": _facts(row.after), "widths": row.widths}
+            {
+                "name": row.name,
+                "before": _facts(row.before),
+                "after": _facts(row.after),
+                "widths": row.widths,
+                "others": row.others,
+            }
             for row in rows
         ],
     }

@@ -78,7 +78,7 @@ class LineView(SearchView):
         if event.tally.counted:
             done, of = plural(event.tally.counted, "trial"), "" if event.trials is None else f" of {event.trials}"
             is_complete = event.trials is not None and event.tally.counted >= event.trials
-            self._print(f"{'complete:' if is_complete else 'going on after'} {done}{of}")
+            self._print(f"complete: {done}" if is_complete else f"going on after {done}{of}")
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False)

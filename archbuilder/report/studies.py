@@ -44,7 +44,8 @@ def _listed(study: KeptStudy) -> tuple[str, ...]:
         is_share = settings.objective.is_trained_for
         value = f"{100 * best.accuracy:.1f} %" if is_share else f"{best.accuracy:.4g}"
         macs = short(best.cost["macs"])
-    trials = f"{journal.record.tally().counted}/{settings.search.trials}"
+    counted, wanted = journal.record.tally().counted, settings.search.trials
+    trials = f"{counted}/{wanted}" if counted < wanted else f"{counted}"
     written = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.written))
     return study.folder.name, journal.study.spec.name, trials, value, macs, str(study.state), written
 
@@ -150,6 +151,22 @@ def comparison_report(results: Sequence[StudyResult]) -> RenderableType:
     return Group(table, Text(), *(Text(line) for line in [*notes, *_areas(results)]))
 
 
+def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
+    """Give studies side by side as plain data for scripts."""
+    first, *others = results
+    return {
+        "studies": [
+            {
+                "name": result.study.name,
+                "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline.accuracy},
+                "found": [_row_as_data(row) for row in result.champions().values()],
+            }
+            for result in results
+        ],
+        "sentences": [line for other in others for line in _paired(first, other)] + _areas(results),
+    }
+
+
 def _lines(result: StudyResult) -> list[tuple[str, ...]]:
     own = result.row("baseline")
     seen = seen_text(result, result.baseline.accuracy)
@@ -205,6 +222,5 @@ def _areas(results: Sequence[StudyResult]) -> list[str]:
         known = [row for row in result.champions().values() if quantity in row.finalist.cost]
         points = result.points("found", quantity) if known else []
         areas.append(f"{result.study.name} {100 * hypervolume(points, most=most):.1f} %")
-    return [
-        f"Hypervolume of what was found, up to a quarter above the largest budget ({short(most)}): {', '.join(areas)}."
-    ]
+    reference = f"of all accuracies up to a cost a quarter above the largest budget ({short(most)})"
+    return [f"What the fronts of the ladders have below them, their hypervolume, {reference}: {', '.join(areas)}."]

@@ -9,8 +9,9 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from archbuilder.recipe import OptimiserName
 from archbuilder.report.numbers import plural, short
-from archbuilder.report.search import exhausted_text
+from archbuilder.report.search import candidates_text, exhausted_text, sites_texts
 from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
@@ -151,18 +152,17 @@ def _progress(result: StudyResult) -> str:
 def _facts(result: StudyResult) -> list[tuple[str, str]]:
     study, settings = result.study, result.study.settings
     budgets = [f"{step.name}: {step.limits.text()}" if step.name else step.limits.text() for step in study.steps]
-    train = {
-        key: value
-        for key, value in settings.train.model_dump(mode="json").items()
-        if value is not None and value is not False
+    said = settings.train.model_dump(mode="json") | {
+        "learning_rate": settings.train.peak_rate,
+        "weight_decay": settings.train.decay,
+        "momentum": settings.train.momentum if settings.train.optimiser is OptimiserName.SGD else None,
     }
+    train = {key: value for key, value in said.items() if value is not None and value is not False}
     search, finals, images = settings.search, settings.finals, result.images
-    candidates = study.space.candidates
-    many = f"{candidates:,}" if candidates < 10**9 else f"about 10^{len(str(candidates)) - 1}"
     facts = [
         ("spec", f"{study.spec.name}: {_cost(result)}"),
         ("data", _data_text(settings.data, images)),
-        ("space", f"{plural(len(study.space.knobs), 'knob')}, {many} candidates"),
+        ("space", ", ".join([*sites_texts(study), f"{candidates_text(study.space.candidates)} candidates"])),
         ("budget", "; ".join(filter(None, budgets)) or "none"),
         ("objective", f"the highest {settings.objective.maximize}"),
         ("search", f"{search.sampler}, pruner {search.pruner}, {plural(search.trials, 'trial')}, seed {search.seed}"),
@@ -197,6 +197,8 @@ def _costs(result: StudyResult) -> list[tuple[str, str]]:
     if result.study.settings.objective.is_trained_for and result.images:
         macs = result.trained_macs
         costs.append(("training", f"{short(macs)} MACs, forward and backward, for all candidates"))
+        if result.rival is not None:
+            costs.append(("random search", f"{short(result.rival.trained_macs)} MACs for all of its candidates"))
     costs.append(
         ("time", f"{_duration(seconds)} for candidates, {_duration(result.baseline.seconds)} for the baseline")
     )

@@ -12,6 +12,7 @@ from archbuilder.study.budget import WORDS, Cost
 from archbuilder.study.knobs import Value, WidthKnob
 
 _BEST, _TRIALS = 5, 500
+_STAR = " *"  # behind the name of what was found
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def final_table(result: StudyResult) -> PageTable:
         found = result.rival.champions().values()
         rows += [_final(result, row, baseline, name=f"random {row.finalist.name}") for row in found]
     note = (
-        f"Bold: the best by the validation images with {plural(seeds, 'seed')} that the search did not use. Test: mean "
+        f"* is the best by the validation images with {plural(seeds, 'seed')} that the search did not use. Test: mean "
         f"and standard deviation with these seeds, on {plural(images, 'image')}. Difference: to the "
         f"baseline in points of test accuracy, with the same seeds; the true one lies within the margin in 19 of 20 "
         f"such comparisons. ≈ is within the noise."
@@ -90,7 +91,7 @@ def _final(
     is_noise = compared is not None and compared.is_noise
     text = "" if compared is None else f"{'≈ ' if is_noise else ''}{difference_text(compared)}"
     cells = (
-        *_costs(result, name or row.finalist.name, row.finalist.cost),
+        *_costs(result, f"{name or row.finalist.name}{_STAR if is_best else ''}", row.finalist.cost),
         "—" if seen is None else seen_text(result, seen),
         accuracy_text(row),
         text,
@@ -102,19 +103,24 @@ def _best_table(result: StudyResult) -> PageTable:
     own = seen_text(result, result.baseline.accuracy)
     steps = range(len(result.study.steps))
     leads = any(best.outcome is Outcome.BASELINE for step in steps for best in result.best(1, step))
-    rows = [PageRow((*_costs(result, "baseline", result.baseline.cost), own), leads)]
+    rows = [PageRow((*_costs(result, f"baseline{_STAR if leads else ''}", result.baseline.cost), own), leads)]
     for step in steps:
         best = result.best(_BEST, step)
         rows += [
             PageRow(
-                (*_costs(result, f"#{trial.number}", trial.cost), seen_text(result, trial.accuracy)), trial is best[0]
+                (
+                    *_costs(result, f"#{trial.number}{_STAR if trial is best[0] else ''}", trial.cost),
+                    seen_text(result, trial.accuracy),
+                ),
+                trial is best[0],
             )
             for trial in best
             if trial.outcome is not Outcome.BASELINE  # it has a row already
         ]
-    word = "search" if result.study.settings.objective.is_trained_for else result.study.settings.objective.maximize
+    name = result.study.settings.objective.maximize
+    word = "search" if result.study.settings.objective.is_trained_for else f"{name} score"
     note = (
-        "Bold: the best of its budget. Search: the validation accuracy that chose these trials."
+        "* is the best of its budget. Search: the validation accuracy that chose these trials."
         if word == "search"
         else ""
     )
@@ -145,9 +151,9 @@ def space_table(result: StudyResult) -> PageTable:
     """Give what is searched, and what the best trial of each budget has of it."""
     study = result.study
     best = [
-        (step.name or "the best", trials[0])
+        (step.name or "the best", trial)
         for number, step in enumerate(study.steps)
-        if (trials := result.best(1, number))
+        if (trial := result.found(number)) is not None
     ]
     widths = [(name, _chosen(study, trial)) for name, trial in best]
     own = study.spec.widths
@@ -178,7 +184,9 @@ def trial_table(result: StudyResult) -> PageTable:
     ]
     rows = [PageRow(_trial(result, trial, ladder=ladder)) for trial in trials[:_TRIALS]]
     note = f"The first {_TRIALS:,}; all {len(trials):,} are in trials.csv." if len(trials) > _TRIALS else ""
-    title = f"{plural(len(trials), 'line')} of the journal, the baseline and repetitions among them"
+    kinds = {Outcome.BASELINE: "the baseline", Outcome.FROM_RECORD: "repetitions"}
+    among = " and ".join(word for kind, word in kinds.items() if result.tally[kind])
+    title = f"{plural(len(trials), 'trial')} in order{f', {among} among them' if among else ''}"
     return PageTable(title, (*heads, "seconds", "what became of it"), rows, note, ("what became of it",))
 
 

@@ -1,7 +1,8 @@
 """A study's pictures in characters: each kind of point has a character of its own, so that colour only helps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase, digits
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -32,6 +33,7 @@ _OTHER = _Mark("o", "blue", "other finalist, by test")
 _RIVAL = _Mark("▲", "green", "random search, by test")
 _SCALED = _Mark("■", "dark_orange", "baseline and scaled, by test")
 _FOUND = _Mark("●", "bold blue", "found, by test")
+_FINALS = (_OTHER, _RIVAL, _SCALED, _FOUND)
 _BASELINE = _Mark("■", "dark_orange", "baseline, by validation")
 
 
@@ -43,12 +45,20 @@ class _Plane:
         self._cells: dict[tuple[int, int], _Mark] = {}
         self._marks: dict[_Mark, None] = {}
 
-    def put(self, mark: _Mark, points: Iterable[tuple[float, float]]) -> None:
-        """Draw points; those outside are left out."""
+    def put(self, mark: _Mark, points: Iterable[tuple[float, float]], beside: Collection[_Mark] = ()) -> None:
+        """Draw points; those outside are left out.
+
+        Args:
+            mark: What each is drawn as.
+            points: The points.
+            beside: Marks that are not to be covered: what falls upon one stands beside it.
+        """
         for x, y in points:
-            row = _cell(y, self._up, _HEIGHT)
+            row, column = _cell(y, self._up, _HEIGHT), min(max(0, _cell(x, self._across, _WIDTH)), _WIDTH - 1)
             if 0 <= row < _HEIGHT:
-                self._cells[min(max(0, _cell(x, self._across, _WIDTH)), _WIDTH - 1), row] = mark
+                near = [place for place in (column, column - 1, column + 1, column - 2) if 0 <= place < _WIDTH]
+                free = [place for place in near if self._cells.get((place, row)) not in beside]
+                self._cells[free[0] if free else column, row] = mark
                 self._marks[mark] = None
 
     def line(self, mark: _Mark, points: Sequence[tuple[float, float]]) -> None:
@@ -103,7 +113,7 @@ def front_plot(result: StudyResult) -> RenderableType:
         (_FOUND, points.found),
     )
     for mark, dots in kinds:
-        plane.put(mark, _places(dots))
+        plane.put(mark, _places(dots), _FINALS)
     word = WORDS[points.quantity]
     return plane.drawn(
         (_what(result, "accuracy"), word), (*_values(result, up), short(int(across[0])), short(int(across[1])))
@@ -130,8 +140,9 @@ def history_plot(result: StudyResult) -> RenderableType:
         ):
             own = [(moment.spent, moment.best) for moment in source if moment.step == step and moment.best is not None]
             if own:
-                # In a ladder each budget's line is made of its number.
-                letter = character if len(steps) == 1 or source is rival else f"{step + 1}"[-1]
+                # In a ladder each budget's line is made of its number; that of random search of a letter.
+                letters = ascii_lowercase if source is rival else digits[1:] + digits[0]
+                letter = character if len(steps) == 1 else letters[step % len(letters)]
                 name = f"{label}, {budget.name}" if budget.name else label
                 plane.line(_Mark(letter, style, name), [*own, (last_spent(source), own[-1][1])])
     unit = "training computation, MACs" if is_in_macs(result) else "candidates rated"
@@ -151,7 +162,8 @@ def importance_plot(judged: Importance) -> RenderableType:
         line.append("█" * max(1, round(room * share / most)), "blue").append(f" {100 * share:.0f} %")
         lines.append(line)
     left = len(judged.shares) - len(shown)
-    return Group(*lines, *([Text(f"{'':{width}} the other {left} have less", "dim")] if left else []))
+    rest = f"{'':{width}} and {left} more with less"
+    return Group(*lines, *([Text(rest, "dim")] if left else []))
 
 
 def _what(result: StudyResult, accuracy: str) -> str:

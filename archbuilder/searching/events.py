@@ -104,7 +104,7 @@ class FinalEnded:
     """A finalist was trained with one seed.
 
     Attributes:
-        name: The finalist.
+        name: The finalist; `random trial-3` of a rival.
         seed: The seed.
         accuracy: On the validation split, from 0 to 1.
     """
@@ -119,7 +119,7 @@ class FinalFailed:
     """A finalist could not be trained with one seed; the same command tries it again.
 
     Attributes:
-        name: The finalist.
+        name: The finalist; `random trial-3` of a rival.
         seed: The seed.
         reason: Why.
     """

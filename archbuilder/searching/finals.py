@@ -178,6 +178,7 @@ class Finals:
         """
         self._journal, self._who, self._observe = journal, who, observe
         self._all = [Final(finalist.name, seed) for seed in _seeds(journal.study) for finalist in who]
+        self._prefix = "random " if journal.study.is_rival else ""  # before names, as both studies count from 0
         self._waiting: list[Final] = []
         self._lost: set[Final] = set()
 
@@ -222,17 +223,19 @@ class Finals:
         match report:
             case EpochDone():
                 epochs = self._journal.study.settings.train.epochs
-                self._observe(EpochEnded(f"{final.name}, seed {final.seed}", report.epoch, epochs, report.accuracy))
+                self._observe(
+                    EpochEnded(f"{self._prefix}{final.name}, seed {final.seed}", report.epoch, epochs, report.accuracy)
+                )
             case WorkDone():
                 best = max(result.validation_accuracy for result in self._checkpoint(final).history)
                 self._put({_key(final): {_VALIDATION: best}})
-                self._observe(FinalEnded(final.name, final.seed, best))
+                self._observe(FinalEnded(f"{self._prefix}{final.name}", final.seed, best))
             case WorkLost() if final not in self._lost:
                 self._lost.add(final)
                 self._waiting.append(final)
             case WorkFailed() | WorkLost():
                 self._put({_key(final): {_FAILED: report.reason}})
-                self._observe(FinalFailed(final.name, final.seed, report.reason))
+                self._observe(FinalFailed(f"{self._prefix}{final.name}", final.seed, report.reason))
 
     def _checkpoint(self, final: Final) -> Any:
         return read_checkpoint(final_folder(self._journal.folder, final.name, final.seed))

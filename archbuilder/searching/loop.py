@@ -142,7 +142,8 @@ class SearchLoop:
 
     def _failed(self, work: Stretch, kind: str, reason: str) -> None:
         if work.number is None:
-            raise (TrainingDiverged if kind == "diverged" else ArchbuilderError)(f"baseline: {reason}")
+            message = f"the baseline failed ({kind}): {reason}"
+            raise (TrainingDiverged if kind == "diverged" else ArchbuilderError)(message)
         known = self._journal.record.trials[work.number].accuracies
         lost = len(self._accuracies.pop(work.number)) - work.begun
         trial = self._journal.end(
@@ -155,7 +156,7 @@ class SearchLoop:
             raise ArchbuilderError(
                 f"{self._study.source.name}: {_ALIKE} trials in a row failed alike ({kind}), the last, "
                 f"#{trial.number}: {reason}\n"
-                "  what is finished is saved; mend the cause and run the same command to go on"
+                "  mend the cause, and run the same again to go on with what is finished"
             )
 
     def _lost(self, work: Stretch, reason: str) -> None:

@@ -1,7 +1,7 @@
 """What a study came to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -14,7 +14,7 @@ from archbuilder.searching.finals import Row, champions, final_rows, openings
 from archbuilder.searching.front import Point, pareto
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import JOURNAL, read_journal
-from archbuilder.searching.record import Record, Tally, TrialRecord
+from archbuilder.searching.record import Outcome, Record, Tally, TrialRecord
 from archbuilder.study.ladder import Step
 from archbuilder.study.study import Study
 
@@ -24,7 +24,7 @@ RIVAL = "versus-random"
 COMPLETE = "complete"  # what the journal calls how many trials there were when the table was written
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyResult:
     """What a study came to.
 
@@ -44,7 +44,7 @@ class StudyResult:
 
     study: Study
     folder: Path
-    record: Record = field(repr=False)
+    record: Record
     baseline: Baseline
     rows: tuple[Row, ...]
     best_specs: dict[int, Path]
@@ -52,6 +52,11 @@ class StudyResult:
     test_openings: int
     exhausted: tuple[int, ...] = ()
     rival: "StudyResult | None" = None
+
+    def __repr__(self) -> str:
+        best = next(iter(self.best(1)), None)
+        said = "" if best is None else f", best #{best.number} with {best.accuracy:.4g} at {best.cost['macs']:,} MACs"
+        return f"<StudyResult {self.study.name}: {self.tally.counted} trials{said}>"
 
     @cached_property
     def tally(self) -> Tally:
@@ -93,6 +98,15 @@ class StudyResult:
     def champions(self) -> dict[int, Row]:
         """Give of each budget the finalist that is best by the validation images; see `finals.champions`."""
         return champions(self.rows)
+
+    def found(self, step: int = 0) -> TrialRecord | None:
+        """Give the best trial of a budget: by the finals if there are any, else by the search; None before that."""
+        champion = self.champions().get(step)
+        best = self.best(step=step)
+        if champion is not None:
+            number = champion.finalist.number
+            best = [t for t in best if t.number == number or (number is None and t.outcome is Outcome.BASELINE)]
+        return best[0] if best else None
 
     def front(self) -> list[Row]:
         """Give of the champions those that no other one equals in test accuracy for less, or beats for no more."""

@@ -12,7 +12,7 @@ from archbuilder.searching.baseline import Baseline, keep_baseline, read_baselin
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.crew import Crew, Doer, crew_of
 from archbuilder.searching.events import Observer, RivalBegun, StudyOpened, ignore
-from archbuilder.searching.finals import Finals, champions, final_rows, finalists, keep_scaled, open_test_split
+from archbuilder.searching.finals import Finals, finalists, keep_scaled, open_test_split
 from archbuilder.searching.fitting import Fitter
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
@@ -191,12 +191,12 @@ class _Search:
 
     def _save(self) -> None:
         """Save the trials, and the best one of each budget, as far as that is known, as a spec of its own."""
-        study, found = self.journal.study, champions(final_rows(self.journal))
-        for number, step in enumerate(study.steps):
-            best = self.journal.record.best(1, number)
-            if best:
-                spec = found[number].finalist.spec if number in found else study.pricer.spec(best[0].values)
-                spec.save(self.journal.folder / best_name(step))
+        if self.baseline is not None:
+            result = result_of(self.journal)
+            for number, step in enumerate(self.journal.study.steps):
+                best = result.found(number)
+                if best is not None:
+                    result.spec(best).save(self.journal.folder / best_name(step))
         write_trials(self.journal)
 
 
@@ -208,11 +208,7 @@ def _check_images(journal: Journal, fitter: Fitter) -> None:
         journal.put(IMAGES, {"train": len(data.train), "validation": len(data.validation), "test": data.test_images})
         journal.put(FINGERPRINTS, now)
     elif before != now:
-        what = [
-            f"the images to {part} were {was} and are {now[part]} now"
-            for part, was in before.items()
-            if was != now[part]
-        ]
+        what = [_image_difference(part, was, now[part]) for part, was in before.items() if was != now[part]]
         raise ArchbuilderError(
             "\n  ".join(
                 [
@@ -222,6 +218,14 @@ def _check_images(journal: Journal, fitter: Fitter) -> None:
                 ]
             )
         )
+
+
+def _image_difference(part: str, was: str, now: str) -> str:
+    """Say how images differ, of which there are so many, and whose contents are known by a long number."""
+    (count, _), (count_now, _) = was.split(), now.split()
+    if count == count_now:
+        return f"of the {count} images to {part}, some are others now, or have other labels or another order"
+    return f"the images to {part} were {count} and are {count_now} now"
 
 
 def _timed(journal: Journal, machine: Machine, known: Baseline | None) -> Measure:

@@ -29,7 +29,7 @@ def setup_of(study: Study) -> dict[str, Any]:
         "data": settings.data,
         "space": study.space.described(),
         "budget": {name: _goal(goal) for name, goal in settings.budget.goals.items()},
-        "budgets": None if settings.budgets is None else settings.budgets.described(),
+        "budgets": None if settings.budgets is None else str(settings.budgets),
         "objective": settings.objective.model_dump(),
         "train": settings.train.model_dump(mode="json"),
         "search": settings.search.model_dump(exclude={"trials"}),
@@ -82,7 +82,7 @@ def _line_differences(before: list[str], after: list[str]) -> Iterator[str]:
             for lines in (before[start:end], after[first:last])
         )
         was, now = _parted(was, now)
-        yield f"spec line {start + 1} was {was} and is {now} now"
+        yield f"the spec had {was} and has {now} now"
 
 
 def _text(value: Any) -> str:

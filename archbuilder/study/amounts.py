@@ -53,7 +53,7 @@ def parse_duration(value: Any) -> int:
 def _at_least_one(number: str, unit: int) -> int:
     amount = int(Decimal(number) * unit)
     if amount < 1:
-        raise PydanticCustomError("amount", "expected at least 1")
+        raise PydanticCustomError("amount", "expected at least 1; a share of what the baseline has is written as 50%")
     return amount
 
 

@@ -134,6 +134,8 @@ class Budget(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _no_flops(cls, values: Any) -> Any:
+        if not isinstance(values, dict | cls):
+            raise PydanticCustomError("budget", "expected a mapping such as {macs: 60%} or {macs: 1.5M}")
         if isinstance(values, dict) and "flops" in values:
             raise PydanticCustomError("flops", "expected macs in place of flops: one MAC is two FLOPs")
         return values

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import prod
 
-from archbuilder.errors import did_you_mean
+from archbuilder.errors import did_you_mean, nearest
 
 MAXIMUM_ALTERNATIVES = 1000
+_SHOWN = 8  # layers that a message lists
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -93,21 +94,29 @@ def match_sites(glob: str, sites: Sequence[str], head_sites: Sequence[str] = ())
     for alternative in alternatives:
         for member in enumerate(alternative.members):
             if member not in busy and member not in idle:
-                idle[member] = near_miss(alternative.pattern, everything)
+                idle[member] = near_miss(alternative.pattern, everything, is_member=True)
     return Match(tuple(found), tuple((word, hint) for (_, word), hint in idle.items()))
 
 
-def near_miss(pattern: str, sites: Collection[str]) -> str:
-    """Guess what a pattern without braces that matches no site was to say; give `; did you mean …?` or nothing."""
+def near_miss(pattern: str, sites: Collection[str], *, is_member: bool = False) -> str:
+    """Guess what a pattern without braces that matches no site was to say; give `; did you mean …?` or nothing.
+
+    Args:
+        pattern: The pattern.
+        sites: What it could have meant.
+        is_member: Whether only a member of a brace is in question: then the guess is a word in its place.
+    """
     layer, _, key = pattern.partition(".")
     layers = dict.fromkeys(site.partition(".")[0] for site in sites)
     matching = _matching(layers, layer)
     if not matching:
-        return did_you_mean(layer.strip("*?"), layers)
+        some = ", ".join(list(layers)[:_SHOWN]) + (" and others" if len(layers) > _SHOWN else "")
+        return did_you_mean(layer.strip("*?"), layers) or ("" if is_member else f"; its layers are {some}")
     keys = dict.fromkeys(site.partition(".")[2] for site in sites if site.partition(".")[0] in matching)
     if not key:
         return f"; did you mean {layer}.*? A site is a layer and its width, such as {matching[0]}.{next(iter(keys))}"
-    return did_you_mean(key.strip("*?"), keys)
+    near = nearest(key.strip("*?"), keys)
+    return "" if near is None else f"; did you mean {near if is_member else f'{layer}.{near}'}?"
 
 
 def _matching(names: Collection[str], pattern: str) -> list[str]:

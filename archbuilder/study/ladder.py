@@ -48,9 +48,8 @@ class Ladder:
         steps = [Step(str(goal.amount), limits_of({**others, self.quantity: goal}, baseline)) for goal in self.goals]
         return tuple(sorted(steps, key=lambda step: step.limits.by_quantity[self.quantity].high))
 
-    def described(self) -> list[str]:
-        """Give it as plain data."""
-        return [self.quantity, *map(str, self.goals)]
+    def __str__(self) -> str:
+        return f"{self.quantity} {', '.join(map(str, self.goals))}"
 
 
 def parse_ladder(value: Any) -> Ladder:

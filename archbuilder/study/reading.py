@@ -45,6 +45,9 @@ def read_study(source: Source, spec: NetworkSpec | None = None) -> Study:
     if not isinstance(root, Mapping):
         message = f"found {describe(root)}, expected a mapping with the keys name, spec, data, space and search"
         raise SpecError([*problems, Problem(message, location(root))])
+    if "layers" in root.entries and "space" not in root.entries:
+        message = "this is a spec, not a study: a study names one by its key spec"
+        raise SpecError([*problems, Problem(message, root.key_location("layers"))])
     values = {key: None if key == "space" else plain(entry.value) for key, entry in root.entries.items()}
     named = {} if path is None else {"name": path.stem}
     settings = validate(StudyFile, named | values, "a study", "", locator(root))
@@ -84,7 +87,8 @@ def _check_data(root: Mapping, problems: list[Problem]) -> None:
     value = plain(root.entries["data"].value) if "data" in root.entries else None
     objective = plain(root.entries["objective"].value) if "objective" in root.entries else None
     if value is None and objective != {"maximize": PYTHON}:
-        problems.append(Problem("missing: the data set to train on, such as digits", location(root), "data"))
+        message = "missing: the data set that candidates are trained on, or scored by, such as digits"
+        problems.append(Problem(message, location(root), "data"))
     if isinstance(value, str):
         try:
             check_address(value)

@@ -185,13 +185,16 @@ def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) ->
 def _structure(spec: NetworkSpec) -> list[str]:
     """Give the paths of what can be chosen beside widths."""
     found = []
-    for layer in spec.plan().layers:
+    written = [
+        member.name for member in spec.document.layers if member.name
+    ]  # a repeat of 0 leaves some out of the plan
+    for layer in dict.fromkeys([*(layer.name for layer in spec.plan().layers), *written]):
         for key in STRUCTURE:
             try:
-                spec.value(f"{layer.name}.{key}")
+                spec.value(f"{layer}.{key}")
             except ArchbuilderError:
                 continue
-            found.append(f"{layer.name}.{key}")
+            found.append(f"{layer}.{key}")
     return found
 
 

@@ -218,10 +218,11 @@ def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     what = f"none of {found.priced:,} candidates{'' if found.is_complete else ' drawn at random'}"
     named = f" {inside.step.name}," if inside.step.name else " of"
     lines = [f"{found.study.source.name}: {what} is within the budget{named} {limits.text()}, nor can be moved onto it"]
-    costs = [priced.row(int(row)) for row in np.flatnonzero(priced.is_network)]
+    ends = {"smallest": found.smallest, "largest": found.largest}
+    costs: list[Cost] = [priced.row(int(row)) for row in np.flatnonzero(priced.is_network)]
+    costs += [cost for cost in ends.values() if cost is not None]
     if costs:
         nearest = min(costs, key=lambda cost: max(limits.excess(cost), limits.lack(cost)))
-        ends = {"smallest": found.smallest, "largest": found.largest}
         lines.append(f"the nearest of them has {amounts_text(limits.of(nearest))}")
         lines += [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items() if cost is not None]
     else:

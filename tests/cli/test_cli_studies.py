@@ -64,6 +64,13 @@ def test_studies_are_compared(run: Run, runs: str) -> None:
     assert run("studies", "--runs", runs, "compare", "whole").returncode == 2
 
 
+def test_studies_are_compared_as_json(run: Run, runs: str) -> None:
+    data = json.loads(run("studies", "--runs", runs, "compare", "whole", "steps", "--json").stdout)
+    assert [study["name"] for study in data["studies"]] == ["whole", "steps"]
+    assert [len(study["found"]) for study in data["studies"]] == [1, 2]
+    assert all(data["sentences"])
+
+
 def test_a_study_is_exported(run: Run, runs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = run("studies", "--runs", runs, "export", "whole")

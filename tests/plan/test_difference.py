@@ -117,3 +117,14 @@ def test_what_differs_adds_up(values: dict[str, Any], data: st.DataObject) -> No
         heads = sum(getattr(head.layer, cost) for head in second.heads)
         heads -= sum(getattr(head.layer, cost) for head in first.heads)
         assert after - before == getattr(second, cost) - getattr(first, cost) + heads
+
+
+def test_kernels_strides_and_repeats_that_differ_are_named() -> None:
+    small = load("inception_small_28")
+    other = small.with_values({"conv1.kernel": 5, "inception3a.repeat": 2, "inception2a.pool": "max"})
+    rows = {row.name: row for row in difference(small.plan(), other.plan())}
+    assert rows["conv1"].others == {"kernel": ("3", "5"), "padding": ("1", "2")}
+    assert rows["inception3a"].others == {"operations": ("23", "46")}
+    assert rows["inception2a"].others == {}  # another operation in the place of one
+    wider = difference(small.plan(), small.with_widths({"conv1.out": 12}).plan())
+    assert all(row.others == {} for row in wider)

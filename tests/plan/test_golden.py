@@ -12,7 +12,6 @@ import pytest
 
 from archbuilder import load
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.quantities import activations
 from archbuilder.costs.traffic import traffic
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import shape_text
@@ -51,7 +50,7 @@ def _counts(plan: Plan) -> list[str]:
     """List MACs by operator, activations, and the memory of one image and of training on 32 in float32."""
     memory, training = inference_memory(plan), training_memory(plan, batch=32)
     counts = {f"MACs of {operator}": macs for operator, macs in plan.macs_by_operator.items()}
-    counts |= {"activations": activations(plan), f"bytes at the peak, at {memory.at}": memory.peak}
+    counts |= {"activations": plan.activations, f"bytes at the peak, at {memory.at}": memory.peak}
     counts |= {"bytes kept for backward, 32 images": training.activations, "bytes moved": traffic(plan).bytes}
     width = max(map(len, counts))
     return [f"{name:<{width}}  {count:>15,}" for name, count in counts.items()]

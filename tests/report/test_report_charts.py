@@ -123,7 +123,7 @@ def test_importance_is_drawn_in_characters_the_most_important_first() -> None:
     bars = [line.count("█") for line in lines[1:13]]
     assert bars[0] == max(bars)
     assert bars[1] == pytest.approx(bars[0] / 3, abs=1)
-    assert lines[13].strip() == "the other 2 have less"
+    assert lines[13].strip() == "and 2 more with less"
     assert max(map(len, lines)) <= 78
 
 

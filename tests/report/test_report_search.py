@@ -124,7 +124,7 @@ def test_random_search_has_no_number_to_reach(study: Study, text: io.StringIO) -
 
 @pytest.mark.parametrize(
     ("trials", "line"),
-    [(40, "going on after 25 trials of 40"), (25, "complete: 25 trials of 25"), (None, "going on after 25 trials")],
+    [(40, "going on after 25 trials of 40"), (25, "complete: 25 trials"), (None, "going on after 25 trials")],
 )
 def test_a_study_that_goes_on_says_from_where(study: Study, text: io.StringIO, trials: int | None, line: str) -> None:
     with LineView(plain(text)) as view:

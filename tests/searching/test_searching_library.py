@@ -73,7 +73,9 @@ def test_an_objective_that_fails_once_in_a_while_is_recorded(value: float | None
 
 
 def test_an_objective_that_always_fails_is_an_error_that_names_the_baseline() -> None:
-    with pytest.raises(ArchbuilderError, match=r"^baseline: the objective gave nan, expected a finite number"):
+    with pytest.raises(
+        ArchbuilderError, match=r"^the baseline failed \(no score\): the objective gave nan, expected a finite number"
+    ):
         search(spec(), SPACE, objective=lambda one: math.nan)
 
 

@@ -118,7 +118,7 @@ def test_failures_of_several_kinds_end_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [TrainingDiverged("the loss is nan"), ValueError("odd")])
 def test_a_baseline_that_fails_is_an_error_that_names_it(tmp_path: Path, error: Exception) -> None:
     expected = TrainingDiverged if isinstance(error, TrainingDiverged) else ArchbuilderError
-    with pytest.raises(expected, match=f"^baseline: {error}"):
+    with pytest.raises(expected, match=rf"^the baseline failed \(.*\): {error}"):
         rated(a_study(tmp_path, TEXT), tmp_path, 3, Rater(lambda work: error))
 
 

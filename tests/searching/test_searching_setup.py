@@ -30,7 +30,11 @@ def recorded(folder: Path, study: str = BASE, spec: str = SPEC) -> dict[str, obj
         ("20k", "150%", r"budget\.macs was 20,000 and is 150% now"),
         ("macs: 20k", "macs: 20k, parameters: 9k", r"budget\.parameters was not there and is 9,000 now"),
         ("budget: {macs: 20k}", "budgets: [90%, 100%]", r"budget\.macs was 20,000 and is not there now\n"),
-        ("budget: {macs: 20k}", "budgets: [90%, 100%]", r"budgets was not there and is \['macs', '90% within 2%', '10"),
+        (
+            "budget: {macs: 20k}",
+            "budgets: [90%, 100%]",
+            r"budgets was not there and is macs 90% within 2%, 100% within",
+        ),
         ("3.0]", "4.0]", r"space\.mix\.1x1 was 2 to 12 by 2 and is 2 to 16 by 2 now"),
         (
             "multiple_of: 2}",
@@ -82,7 +86,7 @@ def test_a_ladder_that_was_another_is_refused(tmp_path: Path) -> None:
     for new, difference in (
         ("[90%, 95%, 100%]", "95% within 2%"),
         ("{macs: [90%, 100%], within: 3%}", "90% within 3%"),
-        ("{parameters: [90%, 100%]}", "'parameters', '90% within 2%'"),
+        ("{parameters: [90%, 100%]}", "and is parameters 90% within 2%, 100% within 2% now"),
     ):
         with pytest.raises(ArchbuilderError, match=difference):
             check_setup(before, a_study(tmp_path, ladder.replace("[90%, 100%]", new)), tmp_path)
@@ -92,9 +96,7 @@ def test_a_ladder_that_was_another_is_refused(tmp_path: Path) -> None:
 def test_another_spec_is_refused_with_the_line_that_differs(tmp_path: Path) -> None:
     before = recorded(tmp_path)
     changed = SPEC.replace("kernel: 3, stride: 2", "kernel: 5, stride: 2")
-    with pytest.raises(
-        ArchbuilderError, match=r"spec line \d+ was - \{name: stem, .*kernel: 3.* and is .*kernel: 5.* now"
-    ):
+    with pytest.raises(ArchbuilderError, match=r"the spec had - \{name: stem, .*kernel: 3.* and has .*kernel: 5.* now"):
         check_setup(before, a_study(tmp_path, BASE, changed), tmp_path)
 
 

@@ -78,10 +78,10 @@ def test_heads_are_meant_only_where_nothing_else_is(glob: str, found: list[str])
     ("glob", "idle"),
     [
         ("incption3a.1x1", [("incption3a.1x1", "; did you mean inception3a?")]),
-        ("inception3a.3x3rde", [("inception3a.3x3rde", "; did you mean 3x3red?")]),
+        ("inception3a.3x3rde", [("inception3a.3x3rde", "; did you mean inception3a.3x3red?")]),
         ("inception*.{1x1,3x3rde}", [("3x3rde", "; did you mean 3x3red?")]),
         ("{inception3a,incption3b}.{1x1,3x3}", [("incption3b", "; did you mean inception3b?")]),
-        ("zzz", [("zzz", "")]),
+        ("zzz", [("zzz", "; its layers are conv1, inception3a, inception3b")]),
     ],
 )
 def test_what_matches_nothing_is_named_with_what_it_is_near(glob: str, idle: list[tuple[str, str]]) -> None:

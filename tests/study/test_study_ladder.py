@@ -16,10 +16,7 @@ from archbuilder.study.ladder import parse_ladder
 
 def test_a_list_is_of_macs_and_each_a_target_within_two_percent() -> None:
     ladder = parse_ladder(["100%", "25%", "50%"])
-    assert (ladder.quantity, ladder.described()) == (
-        "macs",
-        ["macs", "100% within 2%", "25% within 2%", "50% within 2%"],
-    )
+    assert (ladder.quantity, str(ladder)) == ("macs", "macs 100% within 2%, 25% within 2%, 50% within 2%")
     steps = ladder.steps({}, {"macs": 1000})
     assert [(step.name, step.limits.by_quantity) for step in steps] == [
         ("25%", {"macs": Limit(250, 245)}),

@@ -134,7 +134,7 @@ def test_heads_are_searched_only_by_name() -> None:
         ('{"mix.*": [4, 2.5]}', r"found \[4, 2\.5\], expected a list of whole numbers"),
         ('{"mix.*": [4, -4]}', r"found \[4, -4\], expected widths from 0, which leaves a branch out, to 1,000,000"),
         ('{"mix.*": [4, 8, 4]}', r"expected each choice once; 4 is there twice"),
-        ('{"mix.1x2": [4]}', r"'mix\.1x2' matches no site of tiny; did you mean 1x1\?"),
+        ('{"mix.1x2": [4]}', r"'mix\.1x2' matches no site of tiny; did you mean mix\.1x1\?"),
         ('{"mux.1x1": [4]}', r"'mux\.1x1' matches no site of tiny; did you mean mix\?"),
         ('{"mix.{1x1,5x5rde}": [4]}', r"'5x5rde' matches no site of tiny; did you mean 5x5red\?"),
         ('{"mix.{1x1": [4]}', r"cannot be read: a \{ without its \}"),
@@ -158,7 +158,7 @@ def test_heads_are_searched_only_by_name() -> None:
         ('{"stem.kernel": [conv]}', r"stem\.kernel takes whole numbers; found conv"),
         ('{"mix.type": [3]}', r"mix\.type takes types; found 3"),
         ('{"mix.repeat": [-1, 1]}', r"expected widths from 0"),
-        ('{"stem.kernal": [3]}', r"'stem\.kernal' matches no site of tiny; did you mean kernel\?"),
+        ('{"stem.kernal": [3]}', r"'stem\.kernal' matches no site of tiny; did you mean stem\.kernel\?"),
         ('{"stem.{kernel,repaet}": [3]}', r"'repaet' matches no site of tiny; did you mean repeat\?"),
         ('{"mix.kernel": [3]}', r"'mix\.kernel' matches no site of tiny"),
         ('{"pool.out": [3]}', r"'pool\.out' matches no site of tiny"),
@@ -215,3 +215,7 @@ def test_a_layer_may_not_be_there_at_all() -> None:
     assert [layer.name for layer in gone.plan().layers] == ["stem", "pool", "flatten", "fc"]
     assert gone.build()(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     assert "pool_proj: 4, repeat: 0}\n" in gone.text
+    assert gone.value("mix.repeat") == 0
+    assert gone.with_values({"mix.repeat": 1}).plan().macs == spec.plan().macs
+    back = good('{"mix.repeat": [0, 1]}', gone)
+    assert back.values_of(gone) == {"mix.repeat": 0}
