@@ -122,12 +122,11 @@ def front_chart(result: StudyResult) -> Figure:
     for dot in points.scaled if points.tested else own:
         if dot.name == "baseline":
             _name(axes, dot.name, dot.cost / size, scale * dot.value, is_left=dot.cost > middle)
-    _budgets(result, axes, points.quantity, size)
+    _across(result, axes, points.quantity, [dot.cost for dot in shown], size)
     word = WORDS[points.quantity]
     axes.set_xlabel(f"{word} of one image" + (f", {unit}" if unit else ""))
     axes.set_ylabel("accuracy, %" if percent else result.study.settings.objective.maximize + " score")
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
-    axes.margins(x=0.07)
     seeds = {len(row.test) for row in result.rows if row.test}
     bars = f"Bars: one standard deviation over {plural(max(seeds), 'seed')}." if seeds and max(seeds) > 1 else ""
     _finish(figure, axes, "Accuracy against cost" if percent else "Score against cost", bars)
@@ -140,15 +139,19 @@ def _name(axes: Axes, text: str, x: float, y: float, *, is_left: bool) -> None:
     axes.annotate(text, (x, y), place, **style, color=COLOURS["scaled"]).set_in_layout(False)
 
 
-def _budgets(result: StudyResult, axes: Axes, quantity: str, size: float) -> None:
-    """Draw the most that each budget allows, named on the top."""
-    limits = [(step.name, step.limits.by_quantity.get(quantity)) for step in result.study.steps]
-    known = [(name or "budget", limit.high / size) for name, limit in limits if limit is not None]
+def _across(result: StudyResult, axes: Axes, quantity: str, costs: Sequence[float], size: float) -> None:
+    """Let the axis of costs hold these and the budgets near them, each named on the top at the most that it allows."""
+    limits = [(step.name or "budget", step.limits.by_quantity.get(quantity)) for step in result.study.steps]
+    most = 1.5 * max(costs, default=0)
+    known = [(name, limit.high) for name, limit in limits if limit is not None and (limit.high <= most or not costs)]
+    held = [*costs, *(high for _, high in known)] or [0.0, 1.0]
+    room = 0.07 * (max(held) - min(held)) or 0.1 * max(held)
+    axes.set_xlim((min(held) - room) / size, (max(held) + room) / size)
     for name, high in known:
-        axes.axvline(high, color=COLOURS["line"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        axes.axvline(high / size, color=COLOURS["line"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
         if len(known) <= 8:
             place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-            axes.annotate(name, (high, 1), (0, 4), **place, ha="center", color=COLOURS["soft"], fontsize=8.5)
+            axes.annotate(name, (high / size, 1), (0, 4), **place, ha="center", color=COLOURS["soft"], fontsize=8.5)
 
 
 def history_chart(result: StudyResult) -> Figure:
@@ -188,7 +191,8 @@ def history_chart(result: StudyResult) -> Figure:
     baseline = result.baseline.accuracy
     axes.axhline(scale * baseline, color=COLOURS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline")
     least, most = bounds(
-        [baseline, *(m.best for m in (*moments, *rival) if m.best is not None)], [m.accuracy for m in moments]
+        [baseline, *(m.best for m in (*moments, *rival) if m.best is not None)],
+        [m.accuracy for m in moments if m.is_end],
     )
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
     axes.set_xlim(left=0)

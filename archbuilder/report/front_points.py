@@ -58,12 +58,14 @@ class FrontPoints:
     def bounds(self, *, deviations: bool = True) -> tuple[float, float]:
         """Give the least and the greatest value to be shown; a few trials far below the others do not count.
 
+        Nor do those that were cut short, as less training is what they lack: they are shown as far as they are within.
+
         Args:
             deviations: Whether the standard deviations are shown too.
         """
         bars = (-1, 1) if deviations else (0,)
         values = [dot.value + sign * dot.deviation for dot in self.tested for sign in bars]
-        seen = [dot.value for dot in (*self.finished, *self.pruned)]
+        seen = [dot.value for dot in self.finished]
         if not values and self.baseline is not None:
             values.append(self.baseline.value)
         return bounds(values, seen)

@@ -101,7 +101,7 @@ def front_plot(result: StudyResult) -> RenderableType:
     own = () if points.baseline is None or points.tested else (points.baseline,)
     shown = (*points.tested, *points.finished, *own)
     costs = [dot.cost for dot in shown] or [0.0, 1.0]
-    across, up = _widened(min(costs), max(costs)), points.bounds(deviations=False)
+    across, up = _widened(min(costs), max(costs)), _clipped(result, points.bounds(deviations=False))
     plane = _Plane(across, up)
     kinds = (
         (_CUT, points.pruned),
@@ -127,7 +127,7 @@ def history_plot(result: StudyResult) -> RenderableType:
     end = max(last_spent(moments), last_spent(rival), 1)
     baseline = result.baseline.accuracy
     best = [moment.best for moment in (*moments, *rival) if moment.best is not None]
-    up = bounds([baseline, *best], [moment.accuracy for moment in moments])
+    up = _clipped(result, bounds([baseline, *best], [moment.accuracy for moment in moments if moment.is_end]))
     plane = _Plane((0, end), up)
     plane.line(_Mark("╌", "dark_orange", "baseline"), [(0, baseline), (end, baseline)])
     for is_end, mark in ((False, _Mark("×", "dim", "cut short, or to go on")), (True, _Mark("·", "dim", "to the end"))):
@@ -175,6 +175,11 @@ def _values(result: StudyResult, up: tuple[float, float]) -> tuple[str, str]:
     if result.study.settings.objective.is_trained_for:
         return f"{100 * up[0]:.1f} %", f"{100 * up[1]:.1f} %"
     return f"{up[0]:.4g}", f"{up[1]:.4g}"
+
+
+def _clipped(result: StudyResult, ends: tuple[float, float]) -> tuple[float, float]:
+    """Let no axis of accuracies go beyond all images."""
+    return (ends[0], min(ends[1], 1.0)) if result.study.settings.objective.is_trained_for else ends
 
 
 def _places(dots: Sequence[Dot]) -> list[tuple[float, float]]:

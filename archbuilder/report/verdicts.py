@@ -103,12 +103,12 @@ def _of_step(result: StudyResult, step: int) -> list[str]:
     baseline = result.row("baseline")
     said = f"tells {accuracy_text(row)} of the test images right over {plural(len(row.test), 'seed')}"
     if row is baseline:
-        sentences = [f"{about}by the validation images, nothing found is better than the baseline. It {said}."]
+        sentences = [f"{about}Nothing found is better than the baseline by the validation images. It {said}."]
         trials = [found for found in result.rows if found.finalist.number is not None]
         own = next((found for found in trials if found.finalist.step == step), None)
         difference = None if own is None else result.compared(own, row)
         if own is not None and difference is not None:
-            sentences.append(_comparison(own.finalist.name, difference, f"it ({accuracy_text(row)})"))
+            sentences.append(_comparison(own.finalist.name, difference, f"the baseline ({accuracy_text(row)})"))
     else:
         sentences = [f"{about}{row.finalist.name} {said}, at {share_text(result, row.finalist.cost)}."]
     rivals = [
@@ -122,7 +122,8 @@ def _of_step(result: StudyResult, step: int) -> list[str]:
         if other.finalist.spec.widths == row.finalist.spec.widths and other.test == row.test:
             sentences.append(f"It is the same network as {what}.")
         elif (difference := result.compared(row, other)) is not None:
-            sentences.append(_comparison(row.finalist.name, difference, f"{what} ({accuracy_text(other)})"))
+            name = "The baseline" if row is baseline else row.finalist.name
+            sentences.append(_comparison(name, difference, f"{what} ({accuracy_text(other)})"))
     return sentences
 
 
@@ -138,10 +139,7 @@ def _comparison(name: str, difference: Difference, other: str) -> str:
     margin = f"± {100 * difference.margin:.1f}"
     if not difference.is_noise:
         return f"{name} is {way} {other} by {points} {margin} points, more than chance explains."
-    why = ""
-    if difference.seed_error is not None and difference.seed_error < difference.image_error:
-        why = f"; other test images alone would change an accuracy by ± {100 * difference.image_error:.1f}"
-    return f"{name} cannot be told from {other}: {100 * difference.mean:+.1f} {margin} points is within the noise{why}."
+    return f"{name} cannot be told from {other}: {100 * difference.mean:+.1f} {margin} points is within the noise."
 
 
 def _scored(result: StudyResult) -> list[str]:
