@@ -27,10 +27,10 @@ def test_what_changed_is_shown_by_layer(run: Run) -> None:
     done = run("diff", "googlenet", "mine.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     assert lines(done.stdout) == [
-        "layer widths output parameters MACs",
+        "layer change output parameters MACs",
         "inception3a 1x1 64 -> 8 256 x 28 x 28 -> 200 x 28 x 28 163.7 k -> 152.9 k 128.05 M -> 119.62 M",
         "inception3b 480 x 28 x 28 388.7 k -> 369.0 k 304.27 M -> 288.81 M",
-        "dropout 1024 0 0",
+        "dropout p 0.4 -> 0.2 1024 0 0",
         "aux1 hidden 1024 -> 300 1000 3.19 M -> 981.4 k 4.17 M -> 1.96 M",
         "inception4c gone: inception 512 x 14 x 14 510,104 99.85 M",
         "",

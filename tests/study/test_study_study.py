@@ -40,7 +40,7 @@ def test_the_shipped_digits_study_is_over_the_sites_it_says() -> None:
     study = load_study("digits_widths")
     assert len(study.space.sites) == 24
     assert study.spec.plan().macs == 1_353_472
-    assert [step.limits.by_quantity["macs"].high for step in study.steps] == [1_500_000]
+    assert [step.limits.by_quantity["macs"].high for step in study.steps] == [812_083]
 
 
 def test_the_name_is_the_files_unless_given(tmp_path: Path) -> None:
