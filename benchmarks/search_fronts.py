@@ -2,10 +2,10 @@
 
     python -m benchmarks.search_fronts FOLDER [--images 16000] [--epochs 5] [--trials 36] [--seeds 3] [--write]
 
-FOLDER keeps the studies: stopped, the same command goes on. Every seed is a study of its own, sized to an hour on two
-cores: a ladder by `studies/fashion_ladder.yaml`'s space, then random search of the same training cost that trains to
-the end. What either found best of each budget, and the spec scaled uniformly onto it, are trained anew and measured on
-10,000 test images.
+FOLDER keeps the studies: stopped, the same command goes on. Every seed is sized to an hour on two cores: a ladder by
+`studies/fashion_ladder.yaml`'s space, random search of the same training cost that trains to the end, and the ladder
+once more, every candidate of it starting from the weights of the nearest trained one. What each found best of each
+budget, and the spec scaled uniformly onto it, are trained anew and measured on 10,000 test images.
 `--write` puts the tables into benchmarks/SEARCH.md.
 """
 
@@ -26,6 +26,7 @@ from archbuilder.searching import Outcome, StudyResult, TrialEnded, run_study
 from archbuilder.searching.events import Event
 from archbuilder.searching.front import Point, cost_at, hypervolume
 from archbuilder.searching.history import history, last_spent
+from archbuilder.searching.record import training_macs
 from archbuilder.study.reading import load_study, read_study
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
@@ -34,7 +35,17 @@ _SOURCE = Path("/usr/share/datasets/fashion-mnist")
 _VALIDATION = 4000
 _MOST, _LEAST = 1.25, 0.5
 RESULTS = Path(__file__).parent / "SEARCH.md"
-Accuracies = Callable[[StudyResult, int], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one seed of the search came to."""
+
+    ladder: StudyResult  # with random search as its rival
+    inheriting: StudyResult
+
+
+Accuracies = Callable[[Found, int], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -76,15 +87,16 @@ def _read(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28), np.frombuffer(labels, np.uint8, offset=8)
 
 
-def a_study(folder: Path, protocol: Protocol, seed: int) -> Study:
+def a_study(folder: Path, protocol: Protocol, seed: int, *, inherits: bool) -> Study:
     """Give the shipped ladder on fewer images."""
     shipped = load_study("fashion_ladder")
+    pruner = "pruner: halving, min_epochs: 2, threads: 1"
     changes = {
-        "name: fashion-ladder": f"name: ladder-seed-{seed}",
+        "name: fashion-ladder": f"name: {'inheriting' if inherits else 'ladder'}-seed-{seed}",
         "idx:/usr/share/datasets/fashion-mnist": f"npz:{few_images(folder, protocol.images).resolve()}",
         "epochs: 8": f"epochs: {protocol.epochs}",
         "trials: 48": f"trials: {protocol.trials}",
-        "pruner: hyperband, min_epochs: 1": "pruner: halving, min_epochs: 2, threads: 1",
+        "pruner: hyperband, min_epochs: 1": f"{pruner}, inherit: true" if inherits else pruner,
         "seed: 0": f"seed: {100 * seed}",
         "seeds: 3": f"seeds: {protocol.finals}",
     }
@@ -102,64 +114,75 @@ def show(event: Event) -> None:
         print(f"#{event.trial.number} {event.trial.outcome} {event.trial.cost['macs']:,} {accuracy}", flush=True)
 
 
-def until_equal(result: StudyResult) -> list[float]:
-    """Give for each budget the share of random search's computation after which the ladder was as accurate.
+def until_equal(ladder: StudyResult, rival: StudyResult) -> list[float]:
+    """Give for each budget the share of random search's computation after which a ladder was as accurate.
 
-    On the validation images; of all that either spent on all budgets, as the ladder's learn from each other. Infinite
-    where it never was.
+    On the validation images; of all that either spent on all budgets, as the ladder's learn from each other. The
+    training of the baseline is counted where candidates inherit from it. Infinite where it never was as accurate.
     """
-    assert result.rival is not None
-    own, rival = history(result), history(result.rival)
+    own, others = history(ladder), history(rival)
+    search, cost = ladder.study.settings.search, ladder.study.baseline_cost["macs"]
+    epochs = ladder.study.settings.train.epochs if search.inherit else 0
+    before = training_macs(epochs * cost, ladder.images["train"])
     shares = []
-    for step in range(len(result.study.steps)):
-        best = max((moment.accuracy for moment in rival if moment.step == step and moment.is_end), default=None)
+    for step in range(len(ladder.study.steps)):
+        best = max((moment.accuracy for moment in others if moment.step == step and moment.is_end), default=None)
         if best is not None:
-            reached = [m.spent for m in own if m.step == step and m.is_end and m.accuracy >= best]
-            shares.append(min(reached) / last_spent(rival) if reached else float("inf"))
+            reached = [before + m.spent for m in own if m.step == step and m.is_end and m.accuracy >= best]
+            shares.append(min(reached) / last_spent(others) if reached else float("inf"))
     return shares
 
 
-def tables(results: Sequence[StudyResult]) -> str:
+def tables(found: Sequence[Found]) -> str:
     """Write what came out, with the spread over the seeds of the search beside every mean."""
-    study = results[0].study
-    lines = [
-        "| budget | scaled uniformly | ladder | random search | ladder - scaled | random - scaled |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for step, budget in enumerate(study.steps):
-        by_seed = [[fmean(accuracies(result, step)) for result in results] for accuracies in (_scaled, _found, _random)]
-        scaled, found, random = by_seed
-        gains = [[a - b for a, b in zip(some, scaled, strict=True)] for some in (found, random)]
+    columns = {
+        "scaled uniformly": _scaled,
+        "ladder": _ladder,
+        "inheriting ladder": _inheriting,
+        "random search": _random,
+    }
+    names = [*columns, *(f"{name} - scaled" for name in list(columns)[1:])]
+    lines = [f"| budget | {' | '.join(names)} |", f"| --- |{' ---: |' * len(names)}"]
+    for step, budget in enumerate(found[0].ladder.study.steps):
+        by_seed = [[fmean(accuracies(one, step)) for one in found] for accuracies in columns.values()]
+        gains = [[a - b for a, b in zip(some, by_seed[0], strict=True)] for some in by_seed[1:]]
         cells = [*(_spread(values) for values in by_seed), *(_spread(values, sign="+") for values in gains)]
         lines.append(f"| {budget.name} | {' | '.join(cells)} |")
     lines += ["", "| front | hypervolume, by seed | mean |", "| --- | --- | ---: |"]
-    for name, accuracies in (("the ladder", _found), ("random search", _random), ("scaling uniformly", _scaled)):
-        volumes = [hypervolume(_front(result, accuracies), most=_most(result), least=_LEAST) for result in results]
+    for name, accuracies in columns.items():
+        most = _MOST * found[0].ladder.study.baseline_cost["macs"]
+        volumes = [hypervolume(_points([one], accuracies), most=most, least=_LEAST) for one in found]
         lines.append(f"| {name} | {', '.join(f'{volume:.4f}' for volume in volumes)} | {_spread(volumes, 1)} |")
-    return "\n".join([*lines, "", *_sentences(results)])
+    return "\n".join([*lines, "", *_sentences(found)])
 
 
-def _most(result: StudyResult) -> float:
-    return _MOST * result.study.baseline_cost["macs"]
-
-
-def _sentences(results: Sequence[StudyResult]) -> list[str]:
-    saved = [_saved([result]) for result in results]
-    shares = [until_equal(result) for result in results]
-    typical, last = [median(share) for share in shares], [max(share) for share in shares]
-    return [
+def _sentences(found: Sequence[Found]) -> list[str]:
+    lines = [
         f"Hypervolumes are shares of the rectangle from {100 * _LEAST:.0f} % to a perfect accuracy and up to "
         f"{100 * _MOST:.0f} % of the baseline's MACs: one step beyond the last budget.",
         "",
-        "MACs of what the ladder found at the baseline's accuracy, against the uniformly scaled, both between budgets "
-        f"as a straight line has it: {_fewer(_saved(results))} by the means over all seeds; by seed: "
-        f"{', '.join(map(_fewer, saved))} (asked for: 25 % fewer).",
+        "MACs of what was found at the baseline's accuracy, against the uniformly scaled, both between budgets as a "
+        "straight line has it. Asked for: 25 % fewer.",
         "",
-        "Share of the computation of random search, which trains all to the end, after which the ladder was as "
-        f"accurate on the validation images: {_share(median(typical))} (median over the seeds of the median over the "
-        f"budgets; by seed: {', '.join(map(_share, typical))}); in all budgets: {_share(median(last))} (by seed: "
-        f"{', '.join(map(_share, last))}). Asked for: at most 33 %.",
     ]
+    ways = {"ladder": _ladder, "inheriting ladder": _inheriting, "random search": _random}
+    for name, accuracies in ways.items():
+        by_seed = ", ".join(_fewer(_saved([one], accuracies)) for one in found)
+        lines.append(f"- {name}: {_fewer(_saved(found, accuracies))} by the means over all seeds; by seed: {by_seed}.")
+    lines += [
+        "",
+        "Share of the computation of random search, which trains all from the start to the end, after which a ladder "
+        "was as accurate on the validation images: of each seed the median over the budgets and, in brackets, when all "
+        "budgets were. Asked for: at most 33 %, as median over the seeds.",
+        "",
+    ]
+    for name, shares in (
+        ("ladder", [until_equal(one.ladder, _rival(one)) for one in found]),
+        ("inheriting ladder", [until_equal(one.inheriting, _rival(one)) for one in found]),
+    ):
+        by_seed = ", ".join(f"{_share(median(share))} ({_share(max(share))})" for share in shares)
+        lines.append(f"- {name}: {_share(median(median(share) for share in shares))}; by seed: {by_seed}.")
+    return lines
 
 
 def _share(share: float) -> str:
@@ -172,41 +195,50 @@ def _fewer(share: float | None) -> str:
     return f"{100 * share:.0f} % fewer" if share >= 0 else f"{-100 * share:.0f} % more"
 
 
-def _saved(results: Sequence[StudyResult]) -> float | None:
+def _saved(found: Sequence[Found], accuracies: Accuracies) -> float | None:
     """Give the share of MACs saved at the baseline's mean accuracy; None if what was found is never as accurate."""
-    own, found = (_points(results, accuracies) for accuracies in (_scaled, _found))
-    before, after = cost_at(own, own[-1].accuracy), cost_at(found, own[-1].accuracy)
+    own, others = _points(found, _scaled), _points(found, accuracies)
+    before, after = cost_at(own, own[-1].accuracy), cost_at(others, own[-1].accuracy)
     return None if before is None or after is None else 1 - after / before
 
 
-def _front(result: StudyResult, accuracies: Accuracies) -> list[Point]:
-    return _points([result], accuracies)
-
-
-def _points(results: Sequence[StudyResult], accuracies: Accuracies) -> list[Point]:
+def _points(found: Sequence[Found], accuracies: Accuracies) -> list[Point]:
     """Give the mean accuracy at each budget; every network there costs the budget, to within 2 %."""
-    found = []
-    for number, step in enumerate(results[0].study.steps):
-        some = [accuracy for result in results for accuracy in accuracies(result, number)]
+    points = []
+    for number, step in enumerate(found[0].ladder.study.steps):
+        some = [accuracy for one in found for accuracy in accuracies(one, number)]
         if some:
-            found.append(Point(step.limits.by_quantity["macs"].high, fmean(some)))
-    return found
+            points.append(Point(step.limits.by_quantity["macs"].high, fmean(some)))
+    return points
 
 
-def _scaled(result: StudyResult, step: int) -> Sequence[float]:
-    rows = [row for row in result.rows if row.finalist.number is None and row.finalist.step == step]
+def _scaled(found: Found, step: int) -> Sequence[float]:
+    rows = [row for row in found.ladder.rows if row.finalist.number is None and row.finalist.step == step]
     if not rows:  # the baseline itself
-        rows = [row for row in result.rows if row.finalist.name == "baseline"]
+        rows = [row for row in found.ladder.rows if row.finalist.name == "baseline"]
     return rows[0].test
 
 
-def _found(result: StudyResult, step: int) -> Sequence[float]:
+def _ladder(found: Found, step: int) -> Sequence[float]:
+    return _champion(found.ladder, step)
+
+
+def _inheriting(found: Found, step: int) -> Sequence[float]:
+    return _champion(found.inheriting, step)
+
+
+def _random(found: Found, step: int) -> Sequence[float]:
+    return _champion(_rival(found), step)
+
+
+def _rival(found: Found) -> StudyResult:
+    assert found.ladder.rival is not None
+    return found.ladder.rival
+
+
+def _champion(result: StudyResult, step: int) -> Sequence[float]:
     row = result.champions().get(step)
     return () if row is None else row.test
-
-
-def _random(result: StudyResult, step: int) -> Sequence[float]:
-    return () if result.rival is None else _found(result.rival, step)
 
 
 def _spread(values: Sequence[float], scale: float = 100, sign: str = "") -> str:
@@ -215,9 +247,9 @@ def _spread(values: Sequence[float], scale: float = 100, sign: str = "") -> str:
     return f"{scale * fmean(values):{sign}.{digits}f}{deviation}"
 
 
-def _setting(results: Sequence[StudyResult], protocol: Protocol) -> str:
+def _setting(found: Sequence[Found], protocol: Protocol) -> str:
     """Say what was done, and how long it took."""
-    seconds = [_seconds(result) for result in results]
+    seconds = [_seconds(one) for one in found]
     return (
         f"Made by `python -m benchmarks.search_fronts` on {date.today().isoformat()}, {os.cpu_count()} cores: "
         f"{protocol.images:,} images of Fashion-MNIST to train, {_VALIDATION:,} to validate, 10,000 to test; "
@@ -229,8 +261,8 @@ def _setting(results: Sequence[StudyResult], protocol: Protocol) -> str:
     )
 
 
-def _seconds(result: StudyResult) -> float:
-    records = [result.record, *([] if result.rival is None else [result.rival.record])]
+def _seconds(found: Found) -> float:
+    records = [result.record for result in (found.ladder, found.inheriting, _rival(found))]
     return sum(trial.seconds for record in records for trial in record.trials.values())
 
 
@@ -243,12 +275,21 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     protocol = Protocol(options.images, options.epochs, options.trials, options.seeds, options.finals, options.workers)
-    results = []
+    machines = [CPU] * protocol.workers
+    found = []
     for seed in range(protocol.seeds):
-        study = a_study(options.folder, protocol, seed)
-        machines = [CPU] * protocol.workers
-        results.append(run_study(study, runs=options.folder, observe=show, machines=machines, versus_random=True))
-    text = f"{_setting(results, protocol)}\n{tables(results)}"
+        results = [
+            run_study(
+                a_study(options.folder, protocol, seed, inherits=inherits),
+                runs=options.folder,
+                observe=show,
+                machines=machines,
+                versus_random=not inherits,
+            )
+            for inherits in (False, True)
+        ]
+        found.append(Found(*results))
+    text = f"{_setting(found, protocol)}\n{tables(found)}"
     print(text)
     if options.write:
         RESULTS.write_text(f"# What a search gains\n\n{text}\n")
