@@ -1,8 +1,8 @@
 """What a ladder of searches gains on Fashion-MNIST, beside random search of the same cost and beside scaling uniformly.
 
-    python -m benchmarks.search_fronts FOLDER [--images 16000] [--epochs 5] [--trials 36] [--seeds 3] [--write]
+    python -m benchmarks.search_fronts FOLDER [--images 8000] [--epochs 5] [--trials 36] [--seeds 3] [--write]
 
-FOLDER keeps the studies: stopped, the same command goes on. Every seed is sized to an hour on two cores: a ladder by
+FOLDER keeps the studies: stopped, the same command goes on. Every seed is sized to half an hour on two cores: a ladder by
 `studies/fashion_ladder.yaml`'s space, random search of the same training cost that trains to the end, and the ladder
 once more, every candidate of it starting from the weights of the nearest trained one. What each found best of each
 budget, and the spec scaled uniformly onto it, are trained anew and measured on 10,000 test images.
@@ -25,8 +25,7 @@ from archbuilder.errors import Source
 from archbuilder.searching import Outcome, StudyResult, TrialEnded, run_study
 from archbuilder.searching.events import Event
 from archbuilder.searching.front import Point, cost_at, hypervolume
-from archbuilder.searching.history import history, last_spent
-from archbuilder.searching.record import training_macs
+from archbuilder.searching.history import Moment, history, last_spent
 from archbuilder.study.reading import load_study, read_study
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
@@ -117,20 +116,19 @@ def show(event: Event) -> None:
 def until_equal(ladder: StudyResult, rival: StudyResult) -> list[float]:
     """Give for each budget the share of random search's computation after which a ladder was as accurate.
 
-    On the validation images; of all that either spent on all budgets, as the ladder's learn from each other. The
-    training of the baseline is counted where candidates inherit from it. Infinite where it never was as accurate.
+    On the validation images; of all that either spent on all budgets, as the ladder's learn from each other. Of found
+    networks only: the baseline, which both are given, is none. Infinite where the ladder never was as accurate.
     """
-    own, others = history(ladder), history(rival)
-    search, cost = ladder.study.settings.search, ladder.study.baseline_cost["macs"]
-    epochs = ladder.study.settings.train.epochs if search.inherit else 0
-    before = training_macs(epochs * cost, ladder.images["train"])
     shares = []
     for step in range(len(ladder.study.steps)):
-        best = max((moment.accuracy for moment in others if moment.step == step and moment.is_end), default=None)
-        if best is not None:
-            reached = [before + m.spent for m in own if m.step == step and m.is_end and m.accuracy >= best]
-            shares.append(min(reached) / last_spent(others) if reached else float("inf"))
+        best = max(moment.accuracy for moment in _ends(rival, step))
+        reached = [moment.spent for moment in _ends(ladder, step) if moment.accuracy >= best]
+        shares.append(min(reached) / last_spent(history(rival)) if reached else float("inf"))
     return shares
+
+
+def _ends(result: StudyResult, step: int) -> list[Moment]:
+    return [m for m in history(result) if m.step == step and m.trial.outcome is Outcome.FINISHED and m.is_end]
 
 
 def tables(found: Sequence[Found]) -> str:
@@ -263,20 +261,19 @@ def _setting(found: Sequence[Found], protocol: Protocol) -> str:
 
 def _seconds(found: Found) -> float:
     records = [result.record for result in (found.ladder, found.inheriting, _rival(found))]
-    return sum(trial.seconds for record in records for trial in record.trials.values())
+    return sum(trial.seconds for record in records for trial in record.counted)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    defaults = {"images": 16000, "epochs": 5, "trials": 36, "seeds": 3, "finals": 2, "workers": 2}
+    defaults = {"images": 8000, "epochs": 5, "trials": 36, "seeds": 3, "finals": 2, "workers": 2}
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     protocol = Protocol(options.images, options.epochs, options.trials, options.seeds, options.finals, options.workers)
-    machines = [CPU] * protocol.workers
-    found = []
+    found, machines = [], [CPU] * protocol.workers
     for seed in range(protocol.seeds):
         results = [
             run_study(

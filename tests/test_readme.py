@@ -3,8 +3,8 @@
 - A ```yaml block that starts with a comment holding a file name is written to that file.
 - A ```console block holds commands (`$ `) and what they print, both streams together. A line `...` stands for any
   number of lines. A time (`52 ms`) may be another.
-- In a ```console varies block, numbers may be others, as they come from training, and so may their signs, the spaces before
-  them, and the marks of what was found (*) and of what is within the noise (≈).
+- In a ```console varies block, numbers may be others, as they come from training, and so may their signs, the spaces
+  before them, and the marks of what was found (*) and of what is within the noise (≈).
 - ```python blocks run one after the other in one namespace; what they print stands in the ```text block behind them.
 """
 

@@ -10,7 +10,7 @@ def verdicts(result: StudyResult) -> list[str]:
 
     What chance explains is said to be within the noise.
     """
-    if not result.best():
+    if not result.record.found():
         return ["No trial has been trained to the end: there is nothing to compare with the baseline."]
     if not result.study.settings.objective.is_trained_for:
         return _scored(result)

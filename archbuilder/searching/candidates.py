@@ -1,6 +1,6 @@
 """The next candidate: proposed, moved onto the budget, and new."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,8 @@ from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.lessons import CommonLessons, lesson_of
 from archbuilder.searching.proposals import Proposer
-from archbuilder.searching.record import Outcome, Place, TrialRecord
+from archbuilder.searching.record import OWN, Outcome, Place, TrialRecord
+from archbuilder.searching.states import StatesFolder
 from archbuilder.study.knobs import Value, Values
 from archbuilder.study.repair import repaired
 from archbuilder.study.timing import Measure, repaired_in_time
@@ -55,6 +56,7 @@ class Candidates:
         study = journal.study
         self._study, self._journal, self._score, self._measure = study, journal, score, measure
         search = study.settings.search
+        self._states = StatesFolder(journal.folder / "states")
         self._proposer = Proposer(study.space, search.sampler, search.seed)
         self._common = CommonLessons(study) if len(study.steps) > 1 else None
         self._is_told = True
@@ -164,9 +166,7 @@ class Candidates:
         if self._own is not None and not any(trial.place.step == slot.step for trial in record.counted):
             yield self._own
         for step in (slot.step + 1, slot.step - 1):
-            best = record.best(1, step) if 0 <= step < len(self._study.steps) else []
-            if best:
-                yield best[0].values
+            yield from (trial.values for trial in record.found(1, step))
 
     def _within(self, values: Values, slot: Slot) -> TrialRecord | None:
         """Move a candidate onto its budget; None if that cannot be."""
@@ -226,15 +226,22 @@ class Candidates:
         return key in self._known or key == self._own_key
 
     def _nearest(self, trial: TrialRecord) -> int | None:
-        """Give the trained candidate whose widths are nearest; it was made in the same way."""
-        space = self._study.space
+        """Give the trained network that is nearest and whose weights are kept; the spec as it is is one of them.
+
+        Those come first that are most alike in what is no width, then those whose widths are nearest.
+        """
+        space, spec = self._study.space, self._study.spec
         widths, structure = space.widths(trial.values), space.structure(trial.values)
+
+        def far(others: Mapping[str, int], made: Mapping[str, Value]) -> tuple[int, float]:
+            return sum(made[path] != value for path, value in structure.items()), distance(widths, others)
+
         donors = [
-            other
-            for other in self._journal.record.trials.values()
-            if other.epochs and other.outcome is not Outcome.BASELINE and space.structure(other.values) == structure
+            (far(space.widths(other.values), space.structure(other.values)), number)
+            for number, other in self._journal.record.trials.items()
+            if self._states.has(number, other.epochs)
         ]
-        nearest = min(
-            donors, key=lambda other: (distance(widths, space.widths(other.values)), other.number), default=None
-        )
-        return None if nearest is None else nearest.number
+        if self._states.has(OWN, self._study.settings.train.epochs):
+            own = {site: spec.widths[site] for site in widths}
+            donors.append((far(own, {path: spec.value(path) for path in structure}), OWN))
+        return min(donors)[1] if donors else None

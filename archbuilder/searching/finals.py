@@ -99,8 +99,7 @@ def finalists(journal: Journal) -> list[Finalist]:
         if kept is not None:
             name = f"scaled-{step.name}" if step.name else "scaled"
             found.append(Finalist(name, number, None, study.spec.with_widths(kept["widths"]), kept["cost"]))
-        best = [trial for trial in journal.record.best(step=number) if trial.outcome is Outcome.FINISHED]
-        found += [_finalist(study, trial) for trial in best[:count]]
+        found += [_finalist(study, trial) for trial in journal.record.found(count, number)]
     return found
 
 
@@ -139,16 +138,21 @@ def champions(rows: Sequence[Row]) -> dict[int, Row]:
     """Give of each budget, in order, the finalist that is best by the validation images, over all seeds of the finals.
 
     One training chose the finalists, and favours whichever had most luck; several choose among them. The one that tests
-    best would flatter. Of equals the first is taken. The spec as it is is one of them if it is within the budget.
+    best would flatter. Of equals the first is taken. The spec as it is is one of them if it is within the budget. One
+    whose training failed with some seed is none while there are others: its other seeds may be the lucky ones.
     """
     found: dict[int, Row] = {}
     for row in rows:
         step = row.finalist.step
         if step is None or not row.test or not row.finalist.is_candidate:
             continue
-        if step not in found or fmean(row.validation) > fmean(found[step].validation):
+        if step not in found or _merit(row) > _merit(found[step]):
             found[step] = row
     return dict(sorted(found.items()))
+
+
+def _merit(row: Row) -> tuple[int, float]:
+    return len(row.test), fmean(row.validation)
 
 
 def openings(journal: Journal) -> int:

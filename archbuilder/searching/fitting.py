@@ -17,6 +17,7 @@ from archbuilder.plan.plan import Plan
 from archbuilder.proxies import BATCHES, Batch, score
 from archbuilder.runs import EpochEnded, Event, train_loaded
 from archbuilder.runs.memory import is_out_of_memory
+from archbuilder.searching.record import OWN
 from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone, WorkError
 from archbuilder.study.knobs import Values
@@ -140,11 +141,12 @@ class Fitter:
             result = trainer.run_epoch()
             assert result is not None
             tell(EpochDone(work, epoch, result.validation_accuracy, result.seconds))
-        if work.keeps and work.number is not None:
+        if work.keeps:
             # What nobody goes on from is kept as weights for others to start from.
             state = trainer.state()
             is_last = work.until == self._settings.train.epochs
-            self._states.save(work.number, work.until, TrainerState(state.weights, {}) if is_last else state)
+            number = OWN if work.number is None else work.number
+            self._states.save(number, work.until, TrainerState(state.weights, {}) if is_last else state)
 
     def _final(self, work: Final, tell: Tell) -> None:
         def watch(event: Event) -> None:

@@ -49,7 +49,7 @@ def importance(result: StudyResult) -> Importance | None:
         None if there are too few trials, or all did alike.
     """
     trials = judged_trials(result)
-    ranked = [merit or 0.0 for merit in merits([(trial.place.step, trial.accuracies) for trial in trials])]
+    ranked = [merit or 0.0 for merit in merits([(trial.place.step, trial.compared) for trial in trials])]
     if len(trials) < FEWEST or max(ranked) - min(ranked) == 0:
         return None
     with quiet_optuna():

@@ -18,14 +18,15 @@ class Lesson:
     Attributes:
         number: The trial.
         values: The candidate.
-        accuracies: After each epoch; empty if it failed.
+        accuracies: By the epochs after which a stretch of its training ended, and with it the schedule of its learning
+            rate: only these compare. Empty if it failed.
         is_complete: Whether it was trained to the end.
         attributes: What the sampler gave with it.
     """
 
     number: int
     values: Values
-    accuracies: tuple[float, ...]
+    accuracies: Mapping[int, float]
     is_complete: bool
     attributes: Mapping[str, Any] | None = None
 
@@ -34,10 +35,11 @@ def lesson_of(trial: TrialRecord, stretch: int = -1) -> Lesson:
     """Give what is known of a trial by the end of one of its stretches."""
     is_last = trial.stretches[stretch] is trial.stretches[-1]
     has_failed = is_last and trial.outcome is Outcome.FAILED
+    until = trial.stretches[stretch].epochs
     return Lesson(
         trial.number,
         trial.values,
-        () if has_failed else trial.accuracies[: trial.stretches[stretch].epochs],
+        {} if has_failed else {epochs: one for epochs, one in trial.compared.items() if epochs <= until},
         is_last and trial.outcome in {Outcome.FINISHED, Outcome.BASELINE},
         trial.attributes,
     )
@@ -74,7 +76,7 @@ class CommonLessons:
             replace(
                 lesson,
                 values=self._at_the_top(lesson),
-                accuracies=() if merit is None else (merit,),
+                accuracies={} if merit is None else {1: merit},
                 is_complete=merit is not None,
             )
             for (_, lesson), merit in zip(taken, ranked, strict=True)
@@ -91,25 +93,26 @@ class CommonLessons:
         return self._moved[lesson.number]
 
 
-def merits(results: Sequence[tuple[int, Sequence[float]]]) -> list[float | None]:
-    """Give how far each trial is above those of its budget.
+def merits(results: Sequence[tuple[int, Mapping[int, float]]]) -> list[float | None]:
+    """Give how far each trial is above those of its budget that were trained for as many epochs.
 
-    After the fewest epochs, how far its accuracy is above their mean. Those that went on are compared anew with each
-    other after more epochs; as they were the better ones, the mean of their merits is what it was before.
+    Trials are compared where a stretch of their training ended. Those that went on from there are compared with each
+    other after more epochs; as they were the better ones, the mean of their merits is what it was before. One that was
+    not compared before, as it was trained for so long at once, is set beside them.
 
     Args:
-        results: The number of the budget of each trial, and its accuracy after each epoch.
+        results: The number of the budget of each trial, and its accuracies by the epochs after which a stretch ended.
 
     Returns:
         The merits; None of a trial that has no accuracy.
     """
-    found: list[float | None] = [0.0 if accuracies else None for _, accuracies in results]
+    found: list[float | None] = [None] * len(results)
     for budget in {step for step, _ in results}:
-        own = {number: accuracies for number, (step, accuracies) in enumerate(results) if step == budget and accuracies}
-        for epochs in sorted({len(accuracies) for accuracies in own.values()}):
-            here = [number for number, accuracies in own.items() if len(accuracies) >= epochs]
-            before = fmean(found[number] or 0.0 for number in here)
-            mean = fmean(own[number][epochs - 1] for number in here)
-            for number in here:
-                found[number] = before + own[number][epochs - 1] - mean
+        own = {number: accuracies for number, (step, accuracies) in enumerate(results) if step == budget}
+        for epochs in sorted({epochs for accuracies in own.values() for epochs in accuracies}):
+            here = {number: accuracies[epochs] for number, accuracies in own.items() if epochs in accuracies}
+            before = {number: merit for number in here if (merit := found[number]) is not None}
+            mean = fmean(here[number] for number in before or here)
+            for number, accuracy in here.items():
+                found[number] = accuracy - mean + (fmean(before.values()) if before else 0)
     return found

@@ -7,7 +7,7 @@ from archbuilder.searching.crew import Crew
 from archbuilder.searching.events import BaselineEnded, EpochEnded, Observer, SpaceExhausted, TrialEnded
 from archbuilder.searching.halving import Halving, brackets
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.record import Outcome, TrialRecord, training_macs
+from archbuilder.searching.record import OWN, Outcome, TrialRecord, training_macs
 from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.work import Donor, EpochDone, Report, Stretch, WorkDone, WorkFailed, WorkLost
 from archbuilder.training import TrainingDiverged
@@ -56,7 +56,7 @@ class SearchLoop:
     def _next(self, trials: int | None, macs: int | None, images: int) -> Stretch | None:
         busy = {work.number for work in self._crew.busy if isinstance(work, Stretch)}
         if read_baseline(self._journal) is None and None not in busy:
-            return Stretch(None, None, 0, self._epochs, keeps=False)
+            return Stretch(None, None, 0, self._epochs, keeps=self._study.settings.search.inherit)
         record, under_way = self._journal.record, {number for number in busy if number is not None}
         is_over = trials is not None and len(record.counted) >= trials
         if macs is not None:
@@ -90,11 +90,16 @@ class SearchLoop:
         )
 
     def _stretch(self, trial: TrialRecord, until: int) -> Stretch:
-        donor = trial.place.donor
         keeps = self._study.settings.search.inherit or until < self._halving.bracket(trial.place.bracket).rungs[-1]
-        giving = None if donor is None else self._journal.record.trials[donor]
-        start = None if giving is None else Donor(giving.number, giving.values, giving.epochs)
-        return Stretch(trial.number, dict(trial.values), trial.epochs, until, keeps, start)
+        return Stretch(trial.number, dict(trial.values), trial.epochs, until, keeps, self._donor(trial.place.donor))
+
+    def _donor(self, number: int | None) -> Donor | None:
+        if number is None:
+            return None
+        if number == OWN:
+            return Donor(OWN, None, self._epochs)
+        giving = self._journal.record.trials[number]
+        return Donor(number, giving.values, giving.epochs)
 
     def _begin(self, work: Stretch) -> None:
         known = () if work.number is None else self._journal.record.trials[work.number].accuracies
@@ -186,5 +191,6 @@ class SearchLoop:
             for number, trial in self._journal.record.trials.items()
             if inherits or trial.outcome is Outcome.OPEN
         }
+        kept |= {(OWN, self._epochs)} if inherits else set()
         kept |= {(donor.number, donor.epochs) for donor in donors}
-        self._states.keep_only(kept, [work.number for work in busy if work.number is not None])
+        self._states.keep_only(kept, [OWN if work.number is None else work.number for work in busy])

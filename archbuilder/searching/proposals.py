@@ -132,11 +132,11 @@ class Proposer:
     def _trial(self, lesson: Lesson) -> FrozenTrial:
         return create_trial(
             state=TrialState.COMPLETE if lesson.is_complete else TrialState.PRUNED,
-            value=lesson.accuracies[-1] if lesson.is_complete else None,
+            value=lesson.accuracies[max(lesson.accuracies)] if lesson.is_complete else None,
             params={name: self._rank(name, value) for name, value in lesson.values.items()},
             distributions=self._distributions,
             system_attrs=dict(lesson.attributes or {}),
-            intermediate_values=dict(enumerate(lesson.accuracies, start=1)),
+            intermediate_values=dict(lesson.accuracies),
         )
 
     def propose(self, *turn: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -25,6 +25,9 @@ PASSES = 3
 """What training an image costs, in forward passes: going back takes about twice as much as going forward, as a gradient
 is computed both of the weights and of the input (Kaplan et al. 2020, Scaling Laws for Neural Language Models, 2.1)."""
 
+OWN = -1
+"""What stands for the number of a trial where the spec as it is is meant, whether it is a candidate or not."""
+
 COUNTED = frozenset({Outcome.OPEN, Outcome.FINISHED, Outcome.PRUNED, Outcome.FAILED})
 """What a study's `trials:` counts."""
 
@@ -52,7 +55,7 @@ class Place:
         step: The number of its budget.
         bracket: The number of its bracket, of all budgets.
         repaired: Whether it was moved onto the budget.
-        donor: The trial whose weights it started from.
+        donor: The trial whose weights it started from, or `OWN`; None if it started from fresh ones.
     """
 
     step: int = 0
@@ -100,6 +103,11 @@ class TrialRecord:
     def accuracy(self) -> float:
         """The validation accuracy after the last epoch; only for a candidate that was trained."""
         return self.accuracies[-1]
+
+    @property
+    def compared(self) -> dict[int, float]:
+        """The validation accuracies by the epochs after which a stretch, and with it its schedule, ended."""
+        return {stretch.epochs: self.accuracies[stretch.epochs - 1] for stretch in self.stretches}
 
     @property
     def epochs(self) -> int:
@@ -153,6 +161,10 @@ class Record:
             if trial.outcome in {Outcome.FINISHED, Outcome.BASELINE} and step in {None, trial.place.step}
         ]
         return sorted(finished, key=lambda trial: (-trial.accuracy, trial.cost["macs"], trial.number))[:count]
+
+    def found(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
+        """Give the best as `best` does, without the spec as it is."""
+        return [trial for trial in self.best(step=step) if trial.outcome is Outcome.FINISHED][:count]
 
     def tally(self) -> "Tally":
         """Count the trials."""

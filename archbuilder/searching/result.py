@@ -159,11 +159,26 @@ def read_result(folder: Path | str) -> StudyResult:
         ArchbuilderError: No study is kept there, it is damaged, or nothing is finished yet.
     """
     result = result_of(read_journal(Path(folder)))
+    if result.study.is_rival:
+        searched = Path(folder).absolute().parent
+        rivalled = (searched / JOURNAL).is_file() and read_result(searched).rival
+        return rivalled or result
     rival = Path(folder) / RIVAL
     if not (rival / JOURNAL).is_file():
         return result
     journal = read_journal(rival)
-    return result if read_baseline(journal) is None else replace(result, rival=result_of(journal))
+    return result if read_baseline(journal) is None else with_rival(result, result_of(journal))
+
+
+def with_rival(result: StudyResult, rival: StudyResult) -> StudyResult:
+    """Set random search beside a study.
+
+    What either has, the spec as it is and it scaled uniformly, is trained once more in the study alone: the rival is
+    lent how that did, as it may be what is best of both.
+    """
+    lent = {row.finalist.name: row for row in result.rows if row.finalist.number is None}
+    rows = tuple(lent.get(row.finalist.name, row) for row in rival.rows)
+    return replace(result, rival=replace(rival, rows=rows))
 
 
 def best_name(step: Step) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -18,7 +17,16 @@ from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.outputs import write_trials
-from archbuilder.searching.result import COMPLETE, FINGERPRINTS, IMAGES, RIVAL, StudyResult, best_name, result_of
+from archbuilder.searching.result import (
+    COMPLETE,
+    FINGERPRINTS,
+    IMAGES,
+    RIVAL,
+    StudyResult,
+    best_name,
+    result_of,
+    with_rival,
+)
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
 from archbuilder.study.survey import check_reachable
@@ -78,7 +86,7 @@ def run_study(
         finals = [(search.journal, search.train_finals()) for search in searches]
         open_test_split(finals, fitter, machines[0])
         results = [search.conclude() for search in searches]
-        return replace(results[0], rival=results[1] if versus_random else None)
+        return with_rival(*results) if versus_random else results[0]
 
 
 def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: Observer) -> StudyResult:

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules.saving import save_tensors
+from archbuilder.searching.record import OWN
 from archbuilder.training import TrainerState
 
 _KEY = "state"
 # With what `write_whole` leaves behind when its process is killed.
-_NAME = re.compile(r"\.?trial-(?P<number>\d+)-epoch-(?P<epochs>\d+)\.safetensors(?P<rest>\..+)?")
+_NAME = re.compile(r"\.?(?:trial-(?P<number>\d+)|baseline)-epoch-(?P<epochs>\d+)\.safetensors(?P<rest>\..+)?")
 
 
 class StatesFolder:
@@ -29,8 +30,13 @@ class StatesFolder:
         self._folder = folder
 
     def path(self, number: int, epochs: int) -> Path:
-        """Where the state of a trial after so many epochs is."""
-        return self._folder / f"trial-{number}-epoch-{epochs}.safetensors"
+        """Where the state of a trial, or of the spec as it is (`OWN`), after so many epochs is."""
+        name = "baseline" if number == OWN else f"trial-{number}"
+        return self._folder / f"{name}-epoch-{epochs}.safetensors"
+
+    def has(self, number: int, epochs: int) -> bool:
+        """Tell whether a state is there."""
+        return self.path(number, epochs).is_file()
 
     def save(self, number: int, epochs: int, state: TrainerState) -> None:
         """Write a state, whole or not at all."""
@@ -60,7 +66,10 @@ class StatesFolder:
         """
         for path in self._folder.iterdir() if self._folder.is_dir() else ():
             name = _NAME.fullmatch(path.name)
-            if name is None or int(name["number"]) in at_work:
+            if name is None:
                 continue
-            if name["rest"] is not None or (int(name["number"]), int(name["epochs"])) not in states:
+            number = OWN if name["number"] is None else int(name["number"])
+            if number in at_work:
+                continue
+            if name["rest"] is not None or (number, int(name["epochs"])) not in states:
                 path.unlink(missing_ok=True)

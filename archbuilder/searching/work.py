@@ -11,13 +11,13 @@ class Donor:
     """A trained candidate whose weights another starts from.
 
     Attributes:
-        number: The trial.
-        values: The candidate.
+        number: The trial, or `record.OWN`.
+        values: The candidate; None for the spec as it is.
         epochs: After how many epochs.
     """
 
     number: int
-    values: Mapping[str, Value]
+    values: Mapping[str, Value] | None
     epochs: int
 
 

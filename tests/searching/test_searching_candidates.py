@@ -99,7 +99,7 @@ def test_a_proposal_follows_from_its_turn_and_what_was_learned(tmp_path: Path, s
         made = Proposer(study.space, sampler, 7, 2)
         for number in range(trials):
             values, attributes = made.propose(number)
-            made.learn(Lesson(number, values, (0.1 * number, 0.2), is_complete=True, attributes=attributes))
+            made.learn(Lesson(number, values, {1: 0.1 * number, 2: 0.2}, is_complete=True, attributes=attributes))
         return made
 
     one, other = proposer(6), proposer(6)

@@ -1,6 +1,7 @@
 """The journal: what is refused under an old name, and what is mended."""
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ from archbuilder.searching import Outcome, Study, TrialRecord, run_study
 from archbuilder.searching.fitting import Fitter
 from archbuilder.searching.journal import BASELINE
 from archbuilder.searching.opening import open_journal, read_journal
+from archbuilder.searching.record import OWN
 from archbuilder.searching.states import StatesFolder
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
@@ -229,3 +231,21 @@ def test_of_a_trial_that_is_over_others_inherit_weights_and_no_more_is_kept(tmp_
         state = states.read(trial.number, trial.epochs)
         kinds.add((trial.outcome, set(state.tensors) == set(state.weights)))
     assert kinds == {(Outcome.FINISHED, True), (Outcome.PRUNED, False)}
+    assert states.has(OWN, 3)
+
+
+def test_candidates_inherit_from_the_baseline_and_start_afresh_where_no_weights_are_kept(tmp_path: Path) -> None:
+    text = STUDY.replace("seed: 3", "seed: 3, pruner: none, inherit: true") + NO_FINALS
+    result, _ = run(a_study(tmp_path, text), tmp_path, trials=3)
+    donors = [trial.place.donor for trial in result.record.counted]
+    assert donors[0] == OWN
+    assert None not in donors
+    fresh, _ = run(a_study(tmp_path, text.replace("tiny-widths", "fresh").replace("true", "false")), tmp_path, trials=1)
+    first = result.record.counted[0]
+    assert fresh.record.counted[0].values == first.values
+    assert fresh.record.counted[0].accuracies != first.accuracies
+
+    shutil.rmtree(tmp_path / "tiny-widths" / "states")
+    result, _ = run(a_study(tmp_path, text), tmp_path, trials=5)
+    assert [trial.outcome for trial in result.record.counted] == [Outcome.FINISHED] * 5
+    assert [trial.place.donor for trial in result.record.counted][3:] == [None, 3 + result.record.counted[0].number]

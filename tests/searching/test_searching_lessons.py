@@ -24,20 +24,27 @@ LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: {macs: [60%, 100%, 150%]
 
 
 def test_a_merit_is_how_far_a_result_is_above_its_budget() -> None:
-    found = merits([(0, (0.5, 0.7)), (0, (0.7,)), (1, (0.9, 0.9)), (1, ()), (0, (0.6, 0.8))])
+    found = merits([(0, {1: 0.5, 2: 0.7}), (0, {1: 0.7}), (1, {1: 0.9, 2: 0.9}), (1, {}), (0, {1: 0.6, 2: 0.8})])
     # After an epoch 0.5, 0.7 and 0.6: -0.1, 0.1 and 0. The first and the last go on, at -0.05 in the mean, 0.1 apart.
     assert found == [pytest.approx(-0.1), pytest.approx(0.1), 0.0, None, pytest.approx(0.0)]
-    further = merits([(0, (0.5, 0.9)), (0, (0.7,)), (0, (0.6, 0.8))])
+    further = merits([(0, {1: 0.5, 3: 0.9}), (0, {1: 0.7}), (0, {1: 0.6, 3: 0.8})])
     assert further == [pytest.approx(0.0), pytest.approx(0.1), pytest.approx(-0.1)]
+
+
+def test_one_that_was_trained_to_the_end_at_once_lowers_nobody() -> None:
+    """As the baseline is, and as trials of a bracket with fewer rungs are: they were compared at the end alone."""
+    before = [(0, {1: 0.5, 3: 0.9}), (0, {1: 0.7}), (0, {1: 0.6, 3: 0.8})]
+    assert merits([*before, (0, {3: 0.7})]) == [pytest.approx(merit) for merit in (*merits(before), -0.2)]
+    assert merits([*before, (0, {2: 0.1})])[:3] == merits(before)
 
 
 def test_a_lesson_is_what_was_known_by_the_end_of_a_stretch() -> None:
     stretches = (Stretch(1, 0, 1.0), Stretch(3, 4, 1.0))
     trial = TrialRecord(7, {"a": 1}, {}, Outcome.FINISHED, accuracies=(0.1, 0.2, 0.3), stretches=stretches)
-    assert lesson_of(trial, 0) == Lesson(7, {"a": 1}, (0.1,), is_complete=False)
-    assert lesson_of(trial) == Lesson(7, {"a": 1}, (0.1, 0.2, 0.3), is_complete=True)
+    assert lesson_of(trial, 0) == Lesson(7, {"a": 1}, {1: 0.1}, is_complete=False)
+    assert lesson_of(trial) == Lesson(7, {"a": 1}, {1: 0.1, 3: 0.3}, is_complete=True)
     failed = TrialRecord(7, {"a": 1}, {}, Outcome.FAILED, accuracies=(0.1,), stretches=(Stretch(1, 0, 1.0),))
-    assert lesson_of(failed) == Lesson(7, {"a": 1}, (), is_complete=False)
+    assert lesson_of(failed) == Lesson(7, {"a": 1}, {}, is_complete=False)
 
 
 def shapes(study: Study, step: int, count: int) -> list[tuple[dict[str, object], dict[str, object]]]:
@@ -62,14 +69,14 @@ def test_candidates_are_compared_as_what_they_are_at_the_largest_budget(tmp_path
     wide = []
     for step in (0, 1, 2):
         for number, (values, moved) in enumerate(shapes(study, step, 5)):
-            common.take(step, Lesson(10 * step + number, values, (0.1 * number,), is_complete=True))  # type: ignore[arg-type]
+            common.take(step, Lesson(10 * step + number, values, {1: 0.1 * number}, is_complete=True))  # type: ignore[arg-type]
             wide.append(moved)
     told = common.all()
     assert [dict(lesson.values) for lesson in told] == wide
-    assert [lesson.accuracies[0] for lesson in told] == pytest.approx([-0.2, -0.1, 0.0, 0.1, 0.2] * 3)
-    common.take(1, Lesson(11, told[6].values, (), is_complete=False))  # it failed
+    assert [lesson.accuracies[1] for lesson in told] == pytest.approx([-0.2, -0.1, 0.0, 0.1, 0.2] * 3)
+    common.take(1, Lesson(11, told[6].values, {}, is_complete=False))  # it failed
     assert [lesson.is_complete for lesson in common.all()] == [True] * 14 + [False]
-    common.take(0, Lesson(0, told[0].values, (0.9, 0.95), is_complete=True))
+    common.take(0, Lesson(0, told[0].values, {1: 0.9, 2: 0.95}, is_complete=True))
     assert common.all()[-1].number == 0
     assert len(common.all()) == 15
 
