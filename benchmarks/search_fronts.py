@@ -2,8 +2,8 @@
 
     python -m benchmarks.search_fronts FOLDER [--images 8000] [--epochs 5] [--trials 36] [--seeds 3] [--write]
 
-FOLDER keeps the studies: stopped, the same command goes on. Every seed is sized to half an hour on two cores: a ladder by
-`studies/fashion_ladder.yaml`'s space, random search of the same training cost that trains to the end, and the ladder
+FOLDER keeps the studies: stopped, the same command goes on. Every seed is sized to half an hour on two cores: a ladder
+by `studies/fashion_ladder.yaml`'s space, random search of the same training cost that trains to the end, and the ladder
 once more, every candidate of it starting from the weights of the nearest trained one. What each found best of each
 budget, and the spec scaled uniformly onto it, are trained anew and measured on 10,000 test images.
 `--write` puts the tables into benchmarks/SEARCH.md.

@@ -54,7 +54,8 @@ def search(
     from archbuilder.report.search import search_view  # noqa: PLC0415
     from archbuilder.report.search_table import next_steps, result_table  # noqa: PLC0415
     from archbuilder.report.study_page import write_page  # noqa: PLC0415
-    from archbuilder.searching import load_study, run_study  # noqa: PLC0415
+    from archbuilder.searching import run_study  # noqa: PLC0415
+    from archbuilder.study import load_study  # noqa: PLC0415
 
     if versus not in {None, "random"}:
         raise typer.BadParameter(f"found {versus}, expected random, the only rival there is", param_hint="--versus")

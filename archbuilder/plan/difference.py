@@ -17,8 +17,9 @@ class LayerDifference:
         before: The layer in the first network; None where only the second has it.
         after: The layer in the second network; None where only the first has it.
         widths: The widths that differ, by key: what they were and what they are; None where one has no such width.
-        others: What else differs, by key: kernels, strides and the like of operations that both have, and of how many
-            operations the layer is made.
+        others: What else differs, by key: kernels, strides, types and the like of operations that stand in the same
+            place, behind an operation's name where several changed otherwise; and of how many operations the layer is
+            made.
     """
 
     name: str
@@ -57,16 +58,23 @@ def _facts(layer: PlannedLayer) -> tuple[object, ...]:
 
 
 def _others(old: PlannedLayer, new: PlannedLayer) -> dict[str, tuple[str, str]]:
-    if [type(op.op) for op in old.ops] != [type(op.op) for op in new.ops]:
-        counts = (f"{len(old.ops)}", f"{len(new.ops)}")
-        return {"operations": counts} if counts[0] != counts[1] else {}
-    found = {}
+    if len(old.ops) != len(new.ops):
+        return {"operations": (f"{len(old.ops)}", f"{len(new.ops)}")}
+    found: dict[str, dict[str, tuple[str, str]]] = {}  # by what it is, then by operation
     for one, other in zip(old.ops, new.ops, strict=True):
+        if type(one.op) is not type(other.op):
+            found.setdefault("operation", {})[one.name] = (one.op.type, other.op.type)
+            continue
         before, after = vars(one.op), vars(other.op)
         for key in before:
-            if before[key] != after.get(key) and key not in _CHANNELS:
-                found[_word(one.op, key)] = (_text(before[key]), _text(after.get(key)))
-    return found
+            if before[key] != after[key] and key not in _CHANNELS:
+                found.setdefault(_word(one.op, key), {})[one.name] = (_text(before[key]), _text(after[key]))
+    changes = {}
+    for word, by_name in found.items():
+        for name, change in by_name.items():
+            alike = len({*by_name.values()}) == 1
+            changes[word if alike else f"{name.removeprefix(f'{old.name}.')} {word}"] = change
+    return changes
 
 
 def _word(op: Primitive | Merge, key: str) -> str:

@@ -8,7 +8,7 @@ from rich.text import Text
 from archbuilder.report.numbers import plural
 from archbuilder.report.search import exhausted_text, tally_line
 from archbuilder.report.study_tables import final_table, rich_table
-from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, verdicts
+from archbuilder.report.verdicts import accuracy_text, cautions, difference_text, overview, scaled_row, verdicts
 from archbuilder.searching import Outcome, Row, StudyResult
 from archbuilder.searching.fitting import final_folder
 
@@ -24,10 +24,10 @@ def result_table(result: StudyResult) -> RenderableType:
 
 
 def shown_verdicts(result: StudyResult) -> list[str]:
-    """Give the verdicts that matter most: of a ladder the first alone, and a line a budget. The report has them all."""
-    champions, sentences = result.champions(), verdicts(result)
+    """Give the verdicts that matter most: of a ladder a line a budget in place of sentences, which the report has."""
+    champions = result.champions()
     if len(champions) < 2:
-        return sentences
+        return verdicts(result)
     lines = []
     for step, row in champions.items():
         scaled = scaled_row(result, step)
@@ -41,7 +41,7 @@ def shown_verdicts(result: StudyResult) -> list[str]:
         ]
         name = result.study.steps[step].name
         lines.append(f"{name}: {', '.join([f'{row.finalist.name} {accuracy_text(row)}', *compared])}")
-    return [sentences[0], *lines]
+    return [*overview(result), *lines, *cautions(result)]
 
 
 def _compared(result: StudyResult, row: Row, other: Row, what: str) -> str:

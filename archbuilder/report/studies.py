@@ -12,7 +12,7 @@ from archbuilder.report.numbers import plural, short
 from archbuilder.report.study_tables import final_table, outcome_text, rich_table
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
 from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text, share_text, verdicts
-from archbuilder.searching import Row, StudyResult
+from archbuilder.searching import Outcome, Row, StudyResult
 from archbuilder.searching.front import hypervolume
 from archbuilder.searching.importance import importance
 from archbuilder.searching.kept import Damaged, KeptStudy
@@ -181,8 +181,9 @@ def _lines(result: StudyResult) -> list[tuple[str, ...]]:
             value = "—" if accuracy is None else seen_text(result, accuracy)
             lines.append(_line(f"{row.finalist.name}{about}", row.finalist.cost, value, row))
         elif best:
-            name, value = f"#{best[0].number}{about}", seen_text(result, best[0].accuracy)
-            lines.append(_line(name, best[0].cost, value, None))
+            (trial,) = best
+            name = "baseline" if trial.outcome is Outcome.BASELINE else f"#{trial.number}"
+            lines.append(_line(f"{name}{about}", trial.cost, seen_text(result, trial.accuracy), None))
     return lines
 
 
@@ -200,7 +201,8 @@ def _paired(first: StudyResult, other: StudyResult) -> list[str]:
     difference = other.compared(theirs, mine)
     assert difference is not None
     points = f"{difference_text(difference)} points of test accuracy over {plural(difference.pairs, 'seed')}"
-    noise = ", which is within the noise" if difference.is_noise else ", more than chance explains"
+    known = ", which is within the noise" if difference.is_noise else ", more than chance explains"
+    noise = ", which may be chance" if difference.margin is None else known
     costs = f"{share_text(other, theirs.finalist.cost)} against {share_text(first, mine.finalist.cost)}"
     found = f"{theirs.finalist.name} of {other.study.name} is {points} from {mine.finalist.name} of {first.study.name}"
     return [f"{found}{noise}; {costs}."]
@@ -220,7 +222,7 @@ def _areas(results: Sequence[StudyResult]) -> list[str]:
     areas = []
     for result in ladders:
         known = [row for row in result.champions().values() if quantity in row.finalist.cost]
-        points = result.points("found", quantity) if known else []
+        points = result.points(quantity) if known else []
         areas.append(f"{result.study.name} {100 * hypervolume(points, most=most):.1f} %")
     reference = f"of all accuracies up to a cost a quarter above the largest budget ({short(most)})"
     return [f"What the fronts of the ladders have below them, their hypervolume, {reference}: {', '.join(areas)}."]

@@ -26,8 +26,9 @@ _CAPTIONS = {
     "front": "Test accuracies are of networks trained anew with seeds that chose nothing; validation accuracies chose "
     "the trials and so flatter them.",
     "history": "A trial that is trained to the end can become the best so far; one that is cut short cannot.",
-    "importance": "Each trial counts by how far it is above the trials of its budget after as many epochs. With few "
-    "trials and many sites this is a hint, no measurement.",
+    "importance": "Each trial counts by how far it is above those of its budget that were trained for as many epochs; "
+    "those that were trained further keep the lead of all that were. With few trials and many sites this is a hint, no "
+    "measurement.",
 }
 
 

@@ -7,11 +7,12 @@ from rich.table import Table
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, plural, short
 from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text
-from archbuilder.searching import Outcome, Row, Study, StudyResult, TrialRecord
+from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
+from archbuilder.study import Study
 from archbuilder.study.budget import WORDS, Cost
 from archbuilder.study.knobs import Value, WidthKnob
 
-_BEST, _TRIALS = 5, 500
+_BEST, _TRIALS, _ROOM = 5, 500, 80
 _STAR = " *"  # behind the name of what was found
 
 
@@ -71,13 +72,19 @@ def final_table(result: StudyResult) -> PageTable:
 
 
 def rich_table(page: PageTable) -> Table:
-    """Give a table for the terminal, narrow enough for 80 columns: the share of the parameters is left out."""
+    """Give a table for the terminal.
+
+    The share of the parameters is left out; so are other columns, the less needed first, while it is not within 80.
+    """
     table = bare_table()
     shown = [number for number in range(len(page.heads)) if page.heads[number - 1 : number] != ("parameters",)]
-    words = {"of baseline": "of base"}
+    heads = [{"of baseline": "of base"}.get(head, head) for head in page.heads]
+    cells = [max(len(head), *(len(row.cells[n]) for row in page.rows)) for n, head in enumerate(heads)]
+    for head in ("search", "parameters", "of base"):
+        if sum(cells[number] + 2 for number in shown) - 2 > _ROOM:
+            shown = [number for number in shown if heads[number] != head]
     for number in shown:
-        head = page.heads[number]
-        table.add_column(words.get(head, head), justify="right" if number else "left", no_wrap=True)
+        table.add_column(heads[number], justify="right" if number else "left", no_wrap=True)
     for row in page.rows:
         table.add_row(*(row.cells[number] for number in shown), style="bold" if row.is_best else None)
     return table

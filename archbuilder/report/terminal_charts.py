@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from math import floor
 from string import ascii_lowercase, digits
 
 from rich.console import Group, RenderableType
@@ -54,8 +55,8 @@ class _Plane:
             beside: Marks that are not to be covered: what falls upon one stands beside it.
         """
         for x, y in points:
-            row, column = _cell(y, self._up, _HEIGHT), min(max(0, _cell(x, self._across, _WIDTH)), _WIDTH - 1)
-            if 0 <= row < _HEIGHT:
+            row, column = _cell(y, self._up, _HEIGHT), _cell(x, self._across, _WIDTH)
+            if 0 <= row < _HEIGHT and 0 <= column < _WIDTH:
                 near = [place for place in (column, column - 1, column + 1, column - 2) if 0 <= place < _WIDTH]
                 free = [place for place in near if self._cells.get((place, row)) not in beside]
                 self._cells[free[0] if free else column, row] = mark
@@ -193,4 +194,4 @@ def _widened(least: float, most: float) -> tuple[float, float]:
 
 def _cell(value: float, ends: tuple[float, float], cells: int) -> int:
     least, most = ends
-    return int((value - least) / (most - least) * (cells - 1) + 0.5)
+    return floor((value - least) / (most - least) * (cells - 1) + 0.5)

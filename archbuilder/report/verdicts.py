@@ -17,12 +17,35 @@ def verdicts(result: StudyResult) -> list[str]:
     champions = result.champions()
     if not champions:
         return _unmeasured(result)
-    sentences = _overview(result) if len(champions) > 1 else []
-    for step in champions:
-        sentences += _of_step(result, step)
+    found = [sentence for step in champions for sentence in _of_step(result, step)]
+    return [*overview(result), *found, *cautions(result)]
+
+
+def overview(result: StudyResult) -> list[str]:
+    """Count, over the budgets of a ladder, how often the search did better than scaling, as far as that is known."""
+    differences = []
+    for step, row in result.champions().items():
+        other = scaled_row(result, step) or result.row("baseline")
+        difference = None if other is None else result.compared(row, other)
+        if difference is not None and difference.margin is not None:
+            differences.append(difference)
+    if len(result.study.steps) == 1 or not differences:
+        return []
+    noise = sum(difference.is_noise for difference in differences)
+    above = sum(difference.mean > 0 and not difference.is_noise for difference in differences)
+    below = len(differences) - noise - above
+    return [
+        f"Of {plural(len(differences), 'budget')}, what the search found is above the baseline scaled uniformly in "
+        f"{above}, below it in {below}, and within the noise of it in {noise}."
+    ]
+
+
+def cautions(result: StudyResult) -> list[str]:
+    """Say what little is known of luck, and which networks could not be trained or have not been."""
+    champions, sentences = result.champions(), []
     if any(_rival_row(result, step) for step in champions):
         sentences.append("Beside random search stands one search of each kind: their own luck is not in these margins.")
-    fewest = min(len(row.test) for row in champions.values())
+    fewest = min((len(row.test) for row in champions.values()), default=0)
     if fewest == 1:
         sentences.append("One seed says nothing of how much luck there is in it: set finals: {seeds: 3} or more.")
     elif fewest == 2:
@@ -78,25 +101,6 @@ def share_text(result: StudyResult, cost: Cost) -> str:
     return f"{percent(cost[quantity], result.baseline.cost[quantity])} of the baseline's {WORDS[quantity]}"
 
 
-def _overview(result: StudyResult) -> list[str]:
-    """Count, over the budgets of a ladder, how often the search did better than scaling."""
-    differences = []
-    for step, row in result.champions().items():
-        other = scaled_row(result, step) or result.row("baseline")
-        difference = None if other is None else result.compared(row, other)
-        if difference is not None:
-            differences.append(difference)
-    if not differences:
-        return []
-    noise = sum(difference.is_noise for difference in differences)
-    above = sum(difference.mean > 0 and not difference.is_noise for difference in differences)
-    below = len(differences) - noise - above
-    return [
-        f"Of {plural(len(differences), 'budget')}, what the search found is above the baseline scaled uniformly in "
-        f"{above}, below it in {below}, and within the noise of it in {noise}."
-    ]
-
-
 def _of_step(result: StudyResult, step: int) -> list[str]:
     row, name = result.champions()[step], result.study.steps[step].name
     about = f"Budget {name}: " if name else ""
@@ -143,35 +147,36 @@ def _comparison(name: str, difference: Difference, other: str) -> str:
 
 
 def _scored(result: StudyResult) -> list[str]:
-    best, name = result.best(1)[0], result.study.settings.objective.maximize
+    best, name = result.record.found(1)[0], result.study.settings.objective.maximize
     own, share = seen_text(result, result.baseline.accuracy), share_text(result, best.cost)
     by = "a function" if name == "python" else name
     return [
         f"Candidates were scored by {by} and none was trained here: no accuracy is known.",
-        f"{_called(best)} scores {seen_text(result, best.accuracy)} at {share}; the baseline scores {own}.",
+        f"Trial {best.number} scores {seen_text(result, best.accuracy)} at {share}; the baseline scores {own}.",
     ]
 
 
 def _unmeasured(result: StudyResult) -> list[str]:
-    best, validation = result.best(1)[0], result.images.get("validation")
-    gain = best.accuracy - result.baseline.accuracy
+    sentences = [f"Nothing has been measured on the test images. {_why_unmeasured(result)}"]
+    for number, step in enumerate(result.study.steps):
+        for best in result.best(1, number):
+            seen = _seen(result, best)
+            sentences.append(f"Budget {step.name}: {seen}" if step.name else seen[0].upper() + seen[1:])
+    return [*sentences, "The validation images chose the trials, and so flatter them."]
+
+
+def _seen(result: StudyResult, best: TrialRecord) -> str:
+    """Say how the best of a budget does on the images that chose it."""
+    gain, validation = best.accuracy - result.baseline.accuracy, result.images.get("validation")
     way = f"{100 * abs(gain):.1f} points {'above' if gain > 0 else 'below'}" if round(gain, 6) else "as accurate as"
     images = "the validation images" if validation is None else f"the {validation:,} validation images"
     own = seen_text(result, result.baseline.accuracy)
     if best.outcome is Outcome.BASELINE:
-        return [
-            f"Nothing has been measured on the test images. {_why_unmeasured(result)}",
-            f"By {images}, nothing found is better than the baseline, which tells {own} of them right.",
-        ]
-    return [
-        f"Nothing has been measured on the test images. {_why_unmeasured(result)}",
-        f"{_called(best)} tells {seen_text(result, best.accuracy)} of {images} right, {way} the baseline ({own}), "
-        f"at {share_text(result, best.cost)}. These images chose it, and so flatter it.",
-    ]
-
-
-def _called(trial: TrialRecord) -> str:
-    return "The baseline" if trial.outcome is Outcome.BASELINE else f"Trial {trial.number}"
+        return f"by {images}, nothing found is better than the baseline, which tells {own} of them right."
+    return (
+        f"trial {best.number} tells {seen_text(result, best.accuracy)} of {images} right, {way} the baseline ({own}), "
+        f"at {share_text(result, best.cost)}."
+    )
 
 
 def _why_unmeasured(result: StudyResult) -> str:

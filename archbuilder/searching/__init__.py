@@ -1,6 +1,6 @@
 """Search: a study proposes candidates, prices them by the plan, moves them onto the budget, and trains what is left.
 
-study = load_study("digits_widths")
+study = archbuilder.study.load_study("digits_widths")
 result = run_study(study, observe=print)  # in runs/digits-widths; stopped, it goes on when it is called again
 result.rows[1].spread.mean, result.best_spec
 """
@@ -23,9 +23,6 @@ from archbuilder.searching.finals import Finalist, Row
 from archbuilder.searching.record import Outcome, Tally, TrialRecord
 from archbuilder.searching.result import StudyResult, read_result
 from archbuilder.searching.run import run_study
-from archbuilder.study.reading import load_study
-from archbuilder.study.study import Study
-from archbuilder.study.survey import Survey, survey
 
 __all__ = [
     "BaselineEnded",
@@ -42,15 +39,11 @@ __all__ = [
     "Row",
     "SpaceExhausted",
     "Spread",
-    "Study",
     "StudyOpened",
     "StudyResult",
-    "Survey",
     "Tally",
     "TrialEnded",
     "TrialRecord",
-    "load_study",
     "read_result",
     "run_study",
-    "survey",
 ]

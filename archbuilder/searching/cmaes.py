@@ -89,7 +89,7 @@ class CmaEsSampler(BaseSampler):
     it became (Hansen, "Injecting external solutions into CMA-ES", 2011), and so do the trials before the first complete
     one, which are random, and the spec itself. Their step is not shortened as in that paper: no point is outside the
     unit cube, and the variance of cells bounds how many standard deviations away one can be. Trials that were pruned
-    are not told: they have no value to be ranked by.
+    are not told: they have no value to be ranked by. In a ladder they have one, that of `lessons.merits`.
 
     Categories have no order, so they are drawn at random, as Optuna's sampler draws them. So is everything if fewer
     than two dimensions are integers: there is no covariance to adapt.

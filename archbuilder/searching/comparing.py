@@ -88,8 +88,8 @@ class Difference:
 
     @property
     def is_noise(self) -> bool:
-        """Whether chance explains it: it is within the margin, or there is one seed."""
-        return self.margin is None or abs(self.mean) <= self.margin
+        """Whether chance explains it: it is within the margin. Of what one seed says that is not known: no."""
+        return self.margin is not None and abs(self.mean) <= self.margin
 
 
 def compare(one: Sequence[float], other: Sequence[float], images: int, luck: Luck | None = None) -> Difference:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from archbuilder.errors import ArchbuilderError, Source
+from archbuilder.errors import ArchbuilderError
 from archbuilder.runs import OutOfMemory
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.fitting import Fitter, Tell
@@ -192,7 +192,16 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.work: Work | None = None
         # As text: the classes that blocks of a spec's own become are nothing that another process could be sent.
-        arguments = (theirs, Parcel.of(study), study.source, study.latency, folder, machine, threads)
+        arguments = (
+            theirs,
+            Parcel.of(study),
+            study.source.name,
+            study.source.path,
+            study.latency,
+            folder,
+            machine,
+            threads,
+        )
         # No daemon: it may start processes of its own, that read images. It ends with this process all the same.
         self._process = context.Process(target=_serve, args=arguments, daemon=False, name="archbuilder-worker")
         self._process.start()
@@ -220,7 +229,8 @@ class _Worker:
 def _serve(
     pipe: Connection,
     parcel: Parcel,
-    source: Source,
+    file: str,
+    path: Path | None,
     latency: int | None,
     folder: Path,
     machine: Machine,
@@ -233,7 +243,7 @@ def _serve(
     if hasattr(os, "setsid"):
         os.setsid()
     torch.set_num_threads(threads)
-    study = parcel.unpacked(source.name, source.path)
+    study = parcel.unpacked(file, path)
     fitter = Fitter(study if latency is None else study.timed(latency), folder, machine)
     while True:
         try:

@@ -44,18 +44,18 @@ class _Nsga2(_KnownSpace, NSGAIISampler):
         return self.select_parent(study, generation) if generation else []
 
 
-_BLIND = 10  # as Optuna has it
+_BLIND = 10  # after how many trials a sampler begins to learn from them, as Optuna has it
 _POPULATION = 20  # Optuna's own, 50, is more than many a search has trials
 _GENERATION = "NSGAIISampler:generation"
 
-SAMPLERS: Mapping[str, Callable[[int, int, Replay], BaseSampler]] = {
-    "tpe": lambda seed, blind, replay: _Tpe(seed=seed, n_startup_trials=blind),
-    "gp": lambda seed, blind, replay: _Gp(seed=seed, n_startup_trials=blind),
-    "cmaes": lambda seed, blind, replay: CmaEsSampler(seed, replay),
-    "nsga2": lambda seed, blind, replay: _Nsga2(seed=seed, population_size=_POPULATION),
-    "random": lambda seed, blind, replay: RandomSampler(seed=seed),
+SAMPLERS: Mapping[str, Callable[[int, Replay], BaseSampler]] = {
+    "tpe": lambda seed, replay: _Tpe(seed=seed, n_startup_trials=_BLIND),
+    "gp": lambda seed, replay: _Gp(seed=seed, n_startup_trials=_BLIND),
+    "cmaes": CmaEsSampler,
+    "nsga2": lambda seed, replay: _Nsga2(seed=seed, population_size=_POPULATION),
+    "random": lambda seed, replay: RandomSampler(seed=seed),
 }
-"""How to make each sampler: from a seed, and from how many trials it is to see before it learns from them.
+"""How to make each sampler from a seed.
 
 Only `cmaes` keeps what it has learned from one proposal to the next."""
 
@@ -93,14 +93,13 @@ class Proposer:
     though Optuna stores no random state; and what is not worth a trial, such as a proposal made again, leaves no trace.
     """
 
-    def __init__(self, space: Space, sampler: str, seed: int, blind: int = _BLIND) -> None:
+    def __init__(self, space: Space, sampler: str, seed: int) -> None:
         """Start with nothing learned.
 
         Args:
             space: What may be proposed.
             sampler: A key of `SAMPLERS`.
             seed: Decides the proposals.
-            blind: After how many trials it begins to learn from them.
 
         Raises:
             ArchbuilderError: The sampler needs a package that is not installed.
@@ -108,9 +107,9 @@ class Proposer:
         self._knobs = space.by_name
         self._distributions = {knob.name: _ranked(knob) for knob in space.knobs}
         self._sampler = SAMPLERS[sampler]
-        self._seed, self._blind = seed, blind
+        self._seed = seed
         self._replay = Replay()
-        self._sampler(seed, blind, self._replay)  # one that is not installed says so now
+        self._sampler(seed, self._replay)  # one that is not installed says so now
         self._open = {name: ways for name, ways in sorted(self._distributions.items()) if not ways.single()}
         self._learned: dict[int, FrozenTrial] = {}
         self._study = _empty()
@@ -147,7 +146,7 @@ class Proposer:
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            sampler = self._sampler(derived_seed(self._seed, PROPOSAL, *turn), self._blind, self._replay)
+            sampler = self._sampler(derived_seed(self._seed, PROPOSAL, *turn), self._replay)
             if isinstance(sampler, _KnownSpace):
                 sampler.known = self._open
             self._study.sampler = sampler

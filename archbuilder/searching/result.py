@@ -1,6 +1,5 @@
 """What a study came to."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +53,7 @@ class StudyResult:
     rival: "StudyResult | None" = None
 
     def __repr__(self) -> str:
-        best = next(iter(self.best(1)), None)
+        best = next(iter(self.record.found(1)), None)
         said = "" if best is None else f", best #{best.number} with {best.accuracy:.4g} at {best.cost['macs']:,} MACs"
         return f"<StudyResult {self.study.name}: {self.tally.counted} trials{said}>"
 
@@ -114,19 +113,13 @@ class StudyResult:
         points = {Point(row.finalist.cost[self.study.quantity], fmean(row.test)): row for row in rows}
         return [points[point] for point in pareto(list(points))]
 
-    def points(self, kind: str, quantity: str = "macs") -> list[Point]:
-        """Give finalists as points of cost and mean test accuracy.
+    def points(self, quantity: str = "macs") -> list[Point]:
+        """Give the champions as points of cost and mean test accuracy.
 
         Args:
-            kind: `found` for what the search found best of each budget, `scaled` for the spec scaled uniformly, the
-                spec itself among it.
             quantity: Which cost.
         """
-        rows = list(self.champions().values()) if kind == "found" else self._scaled()
-        return [Point(row.finalist.cost[quantity], row.spread.mean) for row in rows if row.spread is not None]
-
-    def _scaled(self) -> Sequence[Row]:
-        return [row for row in self.rows if row.finalist.number is None]
+        return [Point(row.finalist.cost[quantity], fmean(row.test)) for row in self.champions().values()]
 
 
 def result_of(journal: Journal) -> StudyResult:

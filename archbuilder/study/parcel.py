@@ -14,11 +14,13 @@ class Parcel:
     """What a study is read from again, wherever its files have gone.
 
     Attributes:
+        name: Its name, which its text need not give.
         study: The text of its file.
         spec: Its network, as a spec that needs no other file.
         is_rival: Whether it is random search, to compare another study with.
     """
 
+    name: str
     study: str
     spec: str
     is_rival: bool
@@ -26,18 +28,18 @@ class Parcel:
     @classmethod
     def of(cls, study: Study) -> "Parcel":
         """Pack a study."""
-        return cls(study.source.text, study.spec.document.standalone_text, study.is_rival)
+        return cls(study.name, study.source.text, study.spec.document.standalone_text, study.is_rival)
 
-    def unpacked(self, name: str, path: Path | None = None) -> Study:
+    def unpacked(self, file: str, path: Path | None = None) -> Study:
         """Read the study again.
 
         Args:
-            name: What errors call its file.
+            file: What errors call its file.
             path: The file that it was read from, from where its data are found.
 
         Raises:
             SpecError: Another version of archbuilder packed it, and finds other things right.
         """
         spec = NetworkSpec.from_text(self.spec, "spec.yaml")
-        study = read_study(Source(name, self.study, path), spec)
+        study = read_study(Source(file, self.study, path), spec, self.name)
         return study.as_rival() if self.is_rival else study

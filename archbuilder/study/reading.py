@@ -29,12 +29,13 @@ def load_study(name_or_path: str | Path) -> Study:
     return read_study(_open(name_or_path))
 
 
-def read_study(source: Source, spec: NetworkSpec | None = None) -> Study:
+def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None = None) -> Study:
     """Check a study that has been read.
 
     Args:
         source: Its text; its spec and its data lie beside its path.
         spec: The network, in place of the one that the text names.
+        name: The study's name if the text gives none; the file's, unless given.
 
     Raises:
         SpecError: The study or its spec is wrong.
@@ -49,7 +50,8 @@ def read_study(source: Source, spec: NetworkSpec | None = None) -> Study:
         message = "this is a spec, not a study: a study names one by its key spec"
         raise SpecError([*problems, Problem(message, root.key_location("layers"))])
     values = {key: None if key == "space" else plain(entry.value) for key, entry in root.entries.items()}
-    named = {} if path is None else {"name": path.stem}
+    name = path.stem if name is None and path is not None else name
+    named = {} if name is None else {"name": name}
     settings = validate(StudyFile, named | values, "a study", "", locator(root))
     if isinstance(settings, list):
         problems += settings

@@ -8,8 +8,9 @@ from support.tiny_studies import STUDY, few_digits, write_study
 
 from archbuilder.data import SOURCES
 from archbuilder.recipe import Precision
-from archbuilder.searching import Outcome, StudyOpened, Tally, load_study
+from archbuilder.searching import Outcome, StudyOpened, Tally
 from archbuilder.searching.events import Observer
+from archbuilder.study import load_study
 from archbuilder.training import Machine
 
 Run = Callable[..., CompletedProcess[str]]

@@ -6,7 +6,7 @@ from subprocess import CompletedProcess
 import pytest
 from support.tiny_studies import STUDY, write_study
 
-from archbuilder.searching import load_study, survey
+from archbuilder.study import load_study, survey
 
 Run = Callable[..., CompletedProcess[str]]
 

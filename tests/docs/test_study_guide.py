@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from test_readme import commands, pattern, run
 
-from archbuilder.searching import load_study
+from archbuilder.study import load_study
 from archbuilder.study.settings import FinalsSettings, SearchSettings
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "study.md").read_text()

@@ -55,6 +55,40 @@ def test_a_width_that_nothing_sees_is_its_layers_alone() -> None:
     assert (row.name, row.widths) == ("inception5b", {"3x3red": (192, 96)})
 
 
+TWO = """\
+input: {channels: 3, height: 8, width: 8}
+classes: 10
+blocks:
+  two:
+    parameters: {first: size, second: size}
+    body:
+      - {name: a, type: convolution, out: 4, kernel: $first, padding: same}
+      - {name: b, type: convolution, out: 4, kernel: $second, padding: same}
+      - {name: c, type: POOL, kernel: 2}
+layers:
+  - {name: stem, type: two, first: FIRST, second: SECOND}
+  - {name: out, type: flatten}
+  - {name: fc, type: linear, out: $classes}
+"""
+
+
+def two(first: int, second: int, pool: str = "max_pool") -> NetworkSpec:
+    text = TWO.replace("FIRST", str(first)).replace("SECOND", str(second)).replace("POOL", pool)
+    return NetworkSpec.from_text(text)
+
+
+def test_operations_that_change_otherwise_are_named() -> None:
+    [row, *_] = difference(two(3, 1).plan(), two(5, 3).plan())
+    assert row.others == {"a kernel": ("3", "5"), "b kernel": ("1", "3")}
+    [row, *_] = difference(two(3, 3).plan(), two(5, 5).plan())
+    assert row.others == {"kernel": ("3", "5")}
+
+
+def test_an_operation_of_another_type_is_a_change() -> None:
+    [row] = difference(two(3, 3).plan(), two(3, 3, "avg_pool").plan())
+    assert row.others == {"operation": ("max_pool", "avg_pool")}
+
+
 def test_layers_that_come_and_go() -> None:
     gone = changed("layers: {inception4c: null, dropout: null}")
     assert names(gone) == ["inception4c", "dropout"]
@@ -125,6 +159,6 @@ def test_kernels_strides_and_repeats_that_differ_are_named() -> None:
     rows = {row.name: row for row in difference(small.plan(), other.plan())}
     assert rows["conv1"].others == {"kernel": ("3", "5"), "padding": ("1", "2")}
     assert rows["inception3a"].others == {"operations": ("23", "46")}
-    assert rows["inception2a"].others == {}  # another operation in the place of one
+    assert rows["inception2a"].others == {"operation": ("avg_pool", "max_pool")}
     wider = difference(small.plan(), small.with_widths({"conv1.out": 12}).plan())
     assert all(row.others == {} for row in wider)

@@ -68,8 +68,9 @@ def test_scores_are_no_percentages() -> None:
 def test_points_are_those_of_the_result() -> None:
     result = kept("steps")
     points = front_points(result)
-    assert [Point(dot.cost, dot.value) for dot in points.found] == sorted(result.points("found"))
-    assert [Point(dot.cost, dot.value) for dot in points.scaled] == sorted(result.points("scaled"))
+    assert [Point(dot.cost, dot.value) for dot in points.found] == sorted(result.points())
+    scaled = [row.spread.mean for row in result.rows if row.finalist.number is None and row.spread is not None]
+    assert sorted(dot.value for dot in points.scaled) == sorted(scaled)
     assert len(points.finished) == result.tally[Outcome.FINISHED]
 
 
@@ -131,7 +132,7 @@ def test_too_few_trials_have_no_importance_and_nor_have_equal_ones() -> None:
     result = kept("whole")
     trials = judged_trials(result)
     few = replace(result, record=Record(trials[: FEWEST - 1]))
-    alike = replace(result, record=Record(replace(trial, accuracies=(0.5,)) for trial in trials))
+    alike = replace(result, record=Record(replace(trial, accuracies=(0.5,) * trial.epochs) for trial in trials))
     assert importance(few) is None
     assert importance(alike) is None
     assert set(charts(few)) == {"front", "history"}

@@ -29,7 +29,6 @@ from archbuilder.searching import (
     Outcome,
     RivalBegun,
     SpaceExhausted,
-    Study,
     StudyOpened,
     StudyResult,
     Tally,
@@ -38,6 +37,7 @@ from archbuilder.searching import (
     read_result,
 )
 from archbuilder.searching.record import Place, Stretch
+from archbuilder.study import Study
 
 COST = {"macs": 1_120_000, "parameters": 51_020}
 FINISHED = TrialRecord(
@@ -267,6 +267,36 @@ def test_a_rival_is_shown_below_and_fits_too() -> None:
     lines = shown(result_table(replace(result, rival=result)))
     assert lines[5].split("  ")[0] == f"random {result.champions()[0].finalist.name}"
     assert "It is the same network as what random search of the same cost found." in lines
+
+
+def test_columns_are_left_out_where_long_names_leave_no_room() -> None:
+    result = kept("whole")
+    rows = tuple(
+        replace(row, finalist=replace(row.finalist, name=f"trial-{10**14 + row.finalist.number}"))
+        if row.finalist.number is not None
+        else row
+        for row in result.rows
+    )
+    lines = shown(result_table(replace(result, rows=rows, rival=replace(result, rows=rows))))
+    assert lines[0].split() == ["network", "MACs", "of", "base", "test", "difference"]
+    assert sum("±" in line for line in lines[1:6]) == 5
+    assert not any("…" in line for line in lines)
+
+
+def test_a_ladder_shows_what_failed_too() -> None:
+    result = kept("steps")
+    rows = (*result.rows[:-1], replace(result.rows[-1], failures=("seed 7: out of memory",)))
+    lines = shown(result_table(replace(result, rows=rows)), 300)
+    name = result.rows[-1].finalist.name
+    assert f"{name} could not be trained with seed 7: out of memory. The same command tries it again." in lines
+
+
+def test_of_one_seed_it_is_not_said_that_it_is_noise() -> None:
+    result = kept("whole")
+    one = [replace(row, seeds=row.seeds[:1], test=row.test[:1], validation=row.validation[:1]) for row in result.rows]
+    lines = shown(result_table(replace(result, rows=tuple(one), rival=None)), 120)
+    assert all(line.rstrip().endswith("±?") for line in lines[2:5])
+    assert not any("≈" in line for line in lines[:5])
 
 
 def test_a_ladder_says_a_line_a_budget_and_leaves_the_rest_to_the_report() -> None:

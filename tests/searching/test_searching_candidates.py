@@ -96,16 +96,16 @@ def test_a_proposal_follows_from_its_turn_and_what_was_learned(tmp_path: Path, s
     study = a_study(tmp_path)
 
     def proposer(trials: int) -> Proposer:
-        made = Proposer(study.space, sampler, 7, 2)
+        made = Proposer(study.space, sampler, 7)
         for number in range(trials):
             values, attributes = made.propose(number)
             made.learn(Lesson(number, values, {1: 0.1 * number, 2: 0.2}, is_complete=True, attributes=attributes))
         return made
 
-    one, other = proposer(6), proposer(6)
+    one, other = proposer(12), proposer(12)
     one.propose(99)  # leaves no trace
-    assert one.propose(6) == other.propose(6)
-    proposals = [one.propose(6, attempt)[0] for attempt in range(8)]
+    assert one.propose(12) == other.propose(12)
+    proposals = [one.propose(12, attempt)[0] for attempt in range(8)]
     # A Gaussian process proposes what promises most, whoever asks.
     assert sampler == "gp" or any(before != after for before, after in itertools.pairwise(proposals))
     for values in proposals:

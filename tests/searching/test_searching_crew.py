@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, write_digits, write_study
 
-from archbuilder.searching import EpochEnded, Event, Outcome, load_study, read_result, run_study
+from archbuilder.searching import EpochEnded, Event, Outcome, read_result, run_study
+from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 TEXT = (
@@ -63,7 +64,8 @@ from functools import partial
 from pathlib import Path
 
 from archbuilder.data import SOURCES, folder
-from archbuilder.searching import load_study, run_study
+from archbuilder.searching import run_study
+from archbuilder.study import load_study
 from archbuilder.training import choose_machine
 
 # Every process that is started imports this file: none of them holds images in memory.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from archbuilder.searching import load_study
+from archbuilder.study import load_study
 
 SPEC = """
 input: {channels: 1, height: 8, width: 8}

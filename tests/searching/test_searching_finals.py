@@ -12,7 +12,7 @@ from support.tiny_studies import STUDY, a_study, few_digits, run
 from archbuilder.data import SOURCES, DataSplits, Images
 from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
-from archbuilder.searching import EpochEnded, Event, FinalFailed
+from archbuilder.searching import EpochEnded, Event, FinalFailed, read_result
 from archbuilder.searching.finals import champions
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.work import Final
@@ -84,6 +84,9 @@ def test_of_the_finalists_the_best_by_validation_with_fresh_seeds_is_what_was_fo
     lucky = [replace(row, validation=(accuracy,) * 3) for row, accuracy in zip(rows, (0.5, 0.6, 0.6), strict=True)]
     assert champions(lucky)[0] == lucky[1]
     assert champions([replace(row, test=()) for row in lucky[:2]] + [lucky[2]])[0] == lucky[2]
+    few = replace(lucky[0], seeds=rows[0].seeds[:1], test=rows[0].test[:1], validation=(0.9,))
+    assert champions([few, *lucky[1:]])[0] == lucky[1]
+    assert champions([few])[0] == few
 
 
 def test_a_final_that_failed_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +152,11 @@ def test_a_study_and_the_random_search_beside_it_open_the_test_split_together(
     result, _ = run(a_study(tmp_path, TEXT), tmp_path, trials=3, versus_random=True)
     assert result.rival is not None
     assert len(openings) == result.test_openings == 1
-    assert all(len(row.test) == 2 for row in result.rival.rows if row.finalist.number is not None)
+    assert all(len(row.test) == 2 for row in result.rival.rows)
+    own, other = result.row("baseline"), result.rival.row("baseline")
+    assert own is not None
+    assert own is other  # it is lent, as it may be the best of both
+    assert read_result(result.folder / "versus-random").row("baseline") == own
 
 
 def test_the_front_is_what_no_other_champion_beats_for_less(tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address
 from archbuilder.runs.lock import is_held
-from archbuilder.searching import Outcome, Study, TrialRecord, run_study
+from archbuilder.searching import Outcome, TrialRecord, run_study
 from archbuilder.searching.fitting import Fitter
 from archbuilder.searching.journal import BASELINE
 from archbuilder.searching.opening import open_journal, read_journal
 from archbuilder.searching.record import OWN
 from archbuilder.searching.states import StatesFolder
+from archbuilder.study import Study
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
 
@@ -122,6 +123,13 @@ def test_another_spec_is_refused_with_the_line_that_differs(tmp_path: Path) -> N
     changed = SPEC.replace("kernel: 3, stride: 2", "kernel: 5, stride: 2")
     with pytest.raises(ArchbuilderError, match=r"the spec had - \{name: stem, .*kernel: 3.* and has .*kernel: 5.* now"):
         run(a_study(tmp_path, TEXT, changed), tmp_path)
+
+
+def test_a_study_that_is_named_by_its_file_is_read_back(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT.replace("name: tiny-widths\n", ""))
+    with open_journal(study, tmp_path / study.name):
+        pass
+    assert read_journal(tmp_path / study.name).study.name == study.name == "study"
 
 
 def test_comments_and_the_number_of_trials_may_change(tmp_path: Path) -> None:

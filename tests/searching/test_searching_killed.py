@@ -14,8 +14,9 @@ import pytest
 from support.tiny_studies import ONE_FINAL, STUDY, outline, standing, write_digits, write_study
 
 from archbuilder import ArchbuilderError
-from archbuilder.searching import Outcome, TrialRecord, load_study, run_study
+from archbuilder.searching import Outcome, TrialRecord, run_study
 from archbuilder.searching.opening import read_journal
+from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc, and kills them")
@@ -29,7 +30,8 @@ TEXT = (
 CHILD = """
 import sys
 from pathlib import Path
-from archbuilder.searching import load_study, run_study
+from archbuilder.searching import run_study
+from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 def tell(event):
@@ -41,7 +43,8 @@ if __name__ == "__main__":
 MANY = """
 import os, sys, traceback
 from pathlib import Path
-from archbuilder.searching import load_study, run_study
+from archbuilder.searching import run_study
+from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 def tell(event):

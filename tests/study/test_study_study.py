@@ -6,10 +6,10 @@ from support.tiny_studies import SPEC, STUDY, a_study, write_study
 
 from archbuilder import ArchbuilderError, SpecError
 from archbuilder.costs.quantities import QUANTITIES
-from archbuilder.searching import load_study
 from archbuilder.searching.halving import brackets
 from archbuilder.searching.proposals import SAMPLERS
 from archbuilder.spec.sources import shipped_names
+from archbuilder.study import load_study
 from archbuilder.study.budget import WORDS, Budget, Limit
 from archbuilder.study.settings import SearchSettings
 

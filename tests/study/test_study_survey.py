@@ -10,7 +10,7 @@ from support.tiny_studies import SPEC, STUDY, a_study
 from archbuilder import ArchbuilderError
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
-from archbuilder.searching import survey
+from archbuilder.study import survey
 from archbuilder.study.budget import cost_of
 from archbuilder.study.study import Study
 from study.small_spaces import widths_at

@@ -10,8 +10,9 @@ import torch
 
 from archbuilder.data import SOURCES
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.searching import Event, TrialEnded, load_study, run_study
+from archbuilder.searching import Event, TrialEnded, run_study
 from archbuilder.searching.library import search
+from archbuilder.study import load_study
 from support.tiny_studies import few_digits
 
 SPEC = """\

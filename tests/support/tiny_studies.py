@@ -12,20 +12,11 @@ import torch
 
 from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address, parse_address
-from archbuilder.searching import (
-    EpochEnded,
-    Event,
-    Observer,
-    Study,
-    StudyResult,
-    TrialEnded,
-    TrialRecord,
-    load_study,
-    run_study,
-)
+from archbuilder.searching import EpochEnded, Event, Observer, StudyResult, TrialEnded, TrialRecord, run_study
 from archbuilder.searching.events import ignore
 from archbuilder.searching.opening import read_journal
 from archbuilder.searching.result import result_of
+from archbuilder.study import Study, load_study
 from archbuilder.training import CPU, Machine
 
 _ALL_DIGITS = SOURCES["digits"]
