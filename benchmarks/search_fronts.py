@@ -6,7 +6,7 @@ FOLDER keeps the studies: stopped, the same command goes on. Every seed is sized
 by `studies/fashion_ladder.yaml`'s space, random search of the same training cost that trains to the end, and the ladder
 once more, every candidate of it starting from the weights of the nearest trained one. What each found best of each
 budget, and the spec scaled uniformly onto it, are trained anew and measured on 10,000 test images.
-`--write` puts the tables into benchmarks/SEARCH.md.
+`--write` puts the tables into benchmarks/SEARCH.md; what is said of them there stays, to be written anew by hand.
 """
 
 import argparse
@@ -34,6 +34,7 @@ _SOURCE = Path("/usr/share/datasets/fashion-mnist")
 _VALIDATION = 4000
 _MOST, _LEAST = 1.25, 0.5
 RESULTS = Path(__file__).parent / "SEARCH.md"
+_SAID = "\n## What this says\n"
 
 
 @dataclass(frozen=True)
@@ -289,7 +290,8 @@ def main() -> None:
     text = f"{_setting(found, protocol)}\n{tables(found)}"
     print(text)
     if options.write:
-        RESULTS.write_text(f"# What a search gains\n\n{text}\n")
+        _, mark, said = RESULTS.read_text().partition(_SAID)
+        RESULTS.write_text(f"# What a search gains\n\n{text}\n{mark}{said}")
 
 
 if __name__ == "__main__":
