@@ -54,7 +54,7 @@ def test_the_other_way_round_is_the_opposite(pairs: list[tuple[float, float]], i
     assert there.mean == pytest.approx(-back.mean, abs=1e-12)
     assert there.seed_error == pytest.approx(back.seed_error, abs=1e-12)
     assert there.image_error == pytest.approx(back.image_error)
-    assert compare(one, one, images).is_noise
+    assert compare(one, one, images).is_noise == (len(pairs) > 1)  # one seed says nothing
 
 
 def test_pairs_that_do_not_match_are_a_mistake() -> None:
