@@ -95,7 +95,7 @@ def a_study(folder: Path, protocol: Protocol, seed: int, *, inherits: bool) -> S
         "name: fashion-ladder": f"name: {'inheriting' if inherits else 'ladder'}-seed-{seed}",
         "idx:/usr/share/datasets/fashion-mnist": f"npz:{few_images(folder, protocol.images).resolve()}",
         "epochs: 8": f"epochs: {protocol.epochs}",
-        "trials: 48": f"trials: {protocol.trials}",
+        "trials: 56": f"trials: {protocol.trials}",
         "pruner: hyperband, min_epochs: 1": f"{pruner}, inherit: true" if inherits else pruner,
         "seed: 0": f"seed: {100 * seed}",
         "seeds: 3": f"seeds: {protocol.finals}",

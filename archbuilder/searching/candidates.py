@@ -56,7 +56,7 @@ class Candidates:
         study = journal.study
         self._study, self._journal, self._score, self._measure = study, journal, score, measure
         search = study.settings.search
-        self._states = StatesFolder(journal.folder / "states")
+        self._states = StatesFolder(journal.folder)
         self._proposer = Proposer(study.space, search.sampler, search.seed)
         self._common = CommonLessons(study) if len(study.steps) > 1 else None
         self._is_told = True

@@ -52,7 +52,7 @@ class Fitter:
         """
         self._study, self._settings, self._machine = study, study.settings, machine
         self._folder = folder
-        self._states = StatesFolder(folder / "states")
+        self._states = StatesFolder(folder)
         self._first_batches: list[Batch] = []
 
     def beside(self, study: Study, folder: Path) -> "Fitter":

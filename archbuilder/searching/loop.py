@@ -27,7 +27,7 @@ class SearchLoop:
         self._epochs = study.settings.train.epochs if study.settings.objective.is_trained_for else 1
         cycle = brackets(search.pruner, self._epochs, search.factor, search.min_epochs)
         self._halving = Halving(cycle, len(study.steps), search.factor)
-        self._states = StatesFolder(journal.folder / "states")
+        self._states = StatesFolder(journal.folder)
         self._accuracies: dict[int | None, list[float]] = {}
         self._seconds: dict[int | None, float] = {}
         self._failures: list[str] = []

@@ -25,9 +25,9 @@ class StatesFolder:
     the journal knows of it, does not stand in the place of the one that the journal knows of.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Use a folder, which need not exist yet."""
-        self._folder = folder
+    def __init__(self, study: Path) -> None:
+        """Use the folder of a study; that of its states need not exist yet."""
+        self._folder = study / "states"
 
     def path(self, number: int, epochs: int) -> Path:
         """Where the state of a trial, or of the spec as it is (`OWN`), after so many epochs is."""

@@ -185,9 +185,8 @@ def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) ->
 def _structure(spec: NetworkSpec) -> list[str]:
     """Give the paths of what can be chosen beside widths."""
     found = []
-    written = [
-        member.name for member in spec.document.layers if member.name
-    ]  # a repeat of 0 leaves some out of the plan
+    # A repeat of 0 leaves some out of the plan.
+    written = [member.name for member in spec.document.layers if member.name]
     for layer in dict.fromkeys([*(layer.name for layer in spec.plan().layers), *written]):
         for key in STRUCTURE:
             try:

@@ -233,7 +233,7 @@ def test_a_sampler_that_is_not_installed_is_missed_before_anything_is_trained(
 def test_of_a_trial_that_is_over_others_inherit_weights_and_no_more_is_kept(tmp_path: Path) -> None:
     text = STUDY.replace("seed: 3", "seed: 3, factor: 2, pruner: halving, inherit: true") + NO_FINALS
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=4)
-    states = StatesFolder(tmp_path / "tiny-widths" / "states")
+    states = StatesFolder(tmp_path / "tiny-widths")
     kinds = set[tuple[Outcome, bool]]()
     for trial in result.record.counted:
         state = states.read(trial.number, trial.epochs)
