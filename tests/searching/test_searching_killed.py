@@ -114,24 +114,34 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_for_end(pids: set[int]) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60  # one that is just being started ends when it has come so far as to look
     while any(map(is_alive, pids)):
         assert time.monotonic() < until, "a process outlived the one that started it"
         time.sleep(0.02)
 
 
-def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int) -> bool:
-    """Start a study and kill it at a random moment; see that its processes end. Give whether it was killed."""
+def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int, *, is_patient: bool) -> bool:
+    """Start a study and kill it at a random moment; see that its processes end. Give whether it was killed.
+
+    Args:
+        mother: Starts it.
+        moments: Draws the moment.
+        most: Of how many events it is to come after one.
+        is_patient: Whether a stretch of training is to end before them.
+    """
     assert mother.stdin is not None
     assert mother.stdout is not None
     mother.stdin.write("again\n")
     mother.stdin.flush()
     pid = int(mother.stdout.readline().split()[1])
-    for _ in range(moments.randint(1, most)):
+    events = moments.randint(1, most)
+    while events or is_patient:
         line = mother.stdout.readline()
         if line.startswith("gone"):
             assert line == "gone 0\n"
             return False
+        events -= not is_patient
+        is_patient = is_patient and line not in {"TrialEnded\n", "BaselineEnded\n"}
     time.sleep(moments.uniform(0, 0.05))
     pids = children_of(pid)
     os.kill(pid, signal.SIGKILL)
@@ -143,6 +153,11 @@ def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int) 
 
 def read(folder: Path) -> list[TrialRecord]:
     return list(read_journal(folder).record.trials.values()) if (folder / "journal.log").exists() else []
+
+
+def ended(trials: list[TrialRecord]) -> int:
+    """Count the stretches of training that have ended."""
+    return sum(len(trial.stretches) for trial in trials)
 
 
 def check_kept(before: list[TrialRecord], now: list[TrialRecord]) -> None:
@@ -167,6 +182,7 @@ def check_none_twice(folder: Path, text_path: Path) -> None:
     ]
     assert len(trained) == len(set(trained))
     for trial in read(folder):
+        assert trial.outcome is not Outcome.FAILED, trial.reason
         epochs = [stretch.epochs for stretch in trial.stretches]
         assert epochs == sorted(set(epochs))
     orders = sorted(stretch.order for trial in read(folder) for stretch in trial.stretches)
@@ -182,12 +198,14 @@ def survive(folder: Path, machines: int) -> tuple[Path, int]:
     path, moments = write(folder), random.Random(f"kills {machines}")
     kept = folder / "runs" / "tiny-widths"
     before: list[TrialRecord] = []
-    kills = 0
+    kills = idle = 0
     with started(path, folder / "runs", machines, "many.py") as mother:
         for _ in range(KILLS):
-            kills += kill_once(mother, moments, 16 // machines**2)
+            # After five kills in a row that nothing is finished between, trials are given up, which is not meant here.
+            kills += kill_once(mother, moments, 16 // machines**2, is_patient=idle >= 3)
             now = read(kept)
             check_kept(before, now)
+            idle = idle + 1 if ended(now) == ended(before) else 0
             before = now
     run_study(load_study(path), runs=folder / "runs")
     check_kept(before, read(kept))
