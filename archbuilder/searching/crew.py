@@ -23,6 +23,18 @@ from archbuilder.study.study import Study
 from archbuilder.training import Machine, TrainingDiverged, threads_of_torch
 
 _FAILURES = (TrainingDiverged, OutOfMemory)
+_NAME, _READY = "archbuilder-worker", "ready"
+_GUARD = 'a script must search with several machines below `if __name__ == "__main__":`, as each process imports it'
+
+
+def check_in_no_worker() -> None:
+    """Check that this is none of the processes that a search has started.
+
+    Raises:
+        ArchbuilderError: It is, and what it imports begins the search anew.
+    """
+    if multiprocessing.current_process().name == _NAME:
+        raise ArchbuilderError(_GUARD)
 
 
 class Doer(Protocol):
@@ -149,7 +161,11 @@ class Workers:
         worker.give(work)
 
     def wait(self, tell: Tell) -> None:
-        """Wait for the processes at work, and tell what they say; one that is gone makes room for another."""
+        """Wait for the processes at work, and tell what they say; one that is gone makes room for another.
+
+        Raises:
+            ArchbuilderError: One cannot even start; or what one of them raised.
+        """
         working = {worker.pipe: worker for worker in self._workers if worker is not None and worker.work is not None}
         for pipe in wait(list(working)):
             assert isinstance(pipe, Connection)
@@ -160,9 +176,16 @@ class Workers:
                 report = pipe.recv()
             except (EOFError, ConnectionResetError):
                 self._workers[self._workers.index(worker)] = None
-                tell(WorkLost(work, worker.end()))
+                reason = worker.end()
+                if worker.has_failed_to_start:
+                    raise ArchbuilderError(
+                        f"{reason} before it could begin to train: what it said is above\n  {_GUARD}"
+                    ) from None
+                tell(WorkLost(work, reason))
                 continue
-            if isinstance(report, _Told):
+            if report == _READY:
+                worker.is_ready = True
+            elif isinstance(report, _Told):
                 tell(report.report)
             else:
                 worker.work = None
@@ -191,6 +214,7 @@ class _Worker:
     ) -> None:
         self.pipe, theirs = context.Pipe()
         self.work: Work | None = None
+        self.is_ready = False
         # As text: the classes that blocks of a spec's own become are nothing that another process could be sent.
         arguments = (
             theirs,
@@ -203,7 +227,7 @@ class _Worker:
             threads,
         )
         # No daemon: it may start processes of its own, that read images. It ends with this process all the same.
-        self._process = context.Process(target=_serve, args=arguments, daemon=False, name="archbuilder-worker")
+        self._process = context.Process(target=_serve, args=arguments, daemon=False, name=_NAME)
         self._process.start()
         theirs.close()
 
@@ -212,6 +236,11 @@ class _Worker:
         self.work = work
         with suppress(BrokenPipeError, ConnectionResetError):  # it is gone, which shows when it is waited for
             self.pipe.send(work)
+
+    @property
+    def has_failed_to_start(self) -> bool:
+        """Whether it has ended by itself before it was ready; one that was killed may have more luck next time."""
+        return not self.is_ready and (self._process.exitcode or -1) > 0
 
     def end(self) -> str:
         """End it; give how it ended, if it had."""
@@ -245,6 +274,7 @@ def _serve(
     torch.set_num_threads(threads)
     study = parcel.unpacked(file, path)
     fitter = Fitter(study if latency is None else study.timed(latency), folder, machine)
+    pipe.send(_READY)
     while True:
         try:
             work = pipe.recv()

@@ -61,7 +61,7 @@ def search(
         runs: The folder of all studies, from where the same call goes on. Unless given, trainings are kept in `runs`,
             and nothing is kept of a search by an objective: `result.spec(trial)` gives its networks.
         observe: Is told what happens as it happens.
-        machines: Where candidates are trained; an objective is asked in this process.
+        machines: Where candidates are trained, as for `run_study`; an objective is asked in this process.
 
     Returns:
         What it came to: `result.best(1)[0]` is the best trial, `result.spec(trial)` its network.

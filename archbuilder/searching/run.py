@@ -9,7 +9,7 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
 from archbuilder.searching.baseline import Baseline, keep_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
-from archbuilder.searching.crew import Crew, Doer, crew_of
+from archbuilder.searching.crew import Crew, Doer, check_in_no_worker, crew_of
 from archbuilder.searching.events import Observer, RivalBegun, StudyOpened, ignore
 from archbuilder.searching.finals import Finals, finalists, keep_scaled, open_test_split
 from archbuilder.searching.fitting import Fitter
@@ -54,7 +54,9 @@ def run_study(
         runs: The folder of all studies.
         trials: How many candidates are tried in place of the study's own number.
         observe: Is told what happens as it happens.
-        machines: Where candidates are trained and in which numbers: with several, each in a process of its own.
+        machines: Where candidates are trained and in which numbers: with several, each in a process of its own. As
+            `multiprocessing` has it, each imports the script that calls this: let it do so below
+            `if __name__ == "__main__":` alone.
         versus_random: Whether random search of the same cost is run too, to be compared with.
 
     Returns:
@@ -65,6 +67,7 @@ def run_study(
             spec or the images do not fit, no candidate can be moved onto a budget, or three trials in a row fail alike.
         TrainingDiverged: The baseline's loss is infinite or not a number.
     """
+    check_in_no_worker()
     if study.settings.objective.maximize == PYTHON:
         raise ArchbuilderError(f"{study.name}: its objective is a Python function; go on with it by archbuilder.search")
     if versus_random and not study.settings.objective.is_trained_for:

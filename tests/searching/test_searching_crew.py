@@ -13,6 +13,7 @@ from PIL import Image
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, write_digits, write_study
 
 from archbuilder.searching import EpochEnded, Event, Outcome, read_result, run_study
+from archbuilder.searching.opening import read_journal
 from archbuilder.study import load_study
 from archbuilder.training import CPU
 
@@ -96,6 +97,36 @@ def test_processes_that_train_may_have_others_read_files(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     result = read_result(tmp_path / "runs" / "tiny-widths")
     assert result.tally[Outcome.FINISHED] == 8
+
+
+UNGUARDED = """\
+import sys
+from pathlib import Path
+
+from archbuilder.searching import run_study
+from archbuilder.study import load_study
+from archbuilder.training import CPU
+
+{before}
+run_study(load_study(sys.argv[1]), runs=Path(sys.argv[2]), machines=[CPU, CPU])
+"""
+
+
+@pytest.mark.parametrize("before", ["", "assert __name__ == '__main__', 'another error'"])
+def test_a_script_that_every_process_would_run_again_is_told(tmp_path: Path, before: str) -> None:
+    path = write_study(tmp_path, TEXT)
+    write_digits(tmp_path / "digits.npz")
+    (tmp_path / "script.py").write_text(UNGUARDED.format(before=before))
+    command = [sys.executable, str(tmp_path / "script.py"), str(path), str(tmp_path / "runs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1
+    guard = 'a script must search with several machines below `if __name__ == "__main__":`, as'
+    in_process = "AssertionError: another error" if before else f"ArchbuilderError: {guard}"
+    assert in_process in done.stderr
+    last = "its process ended with status 1 before it could begin to train: what it said is above\n  " + guard
+    assert f"ArchbuilderError: {last}" in done.stderr
+    left = read_journal(tmp_path / "runs" / "tiny-widths").record.trials.values()
+    assert all(trial.outcome is Outcome.OPEN for trial in left)
 
 
 def test_no_process_is_started_for_a_study_that_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
