@@ -9,8 +9,6 @@ budget, and the spec scaled uniformly onto it, are trained anew and measured on 
 `--write` puts the tables into benchmarks/SEARCH.md; what is said of them there stays, to be written anew by hand.
 """
 
-import argparse
-import gzip
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,23 +16,14 @@ from datetime import date
 from pathlib import Path
 from statistics import fmean, median, stdev
 
-import numpy as np
-from numpy.typing import NDArray
-
-from archbuilder.errors import Source
-from archbuilder.searching import Outcome, StudyResult, TrialEnded, run_study
-from archbuilder.searching.events import Event
+from archbuilder.searching import Outcome, StudyResult, run_study
 from archbuilder.searching.front import Point, cost_at, hypervolume
 from archbuilder.searching.history import Moment, history, last_spent
-from archbuilder.study.reading import load_study, read_study
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
+from benchmarks.fashion import VALIDATION, asked, changed_study, publish, share, show
 
-_SOURCE = Path("/usr/share/datasets/fashion-mnist")
-_VALIDATION = 4000
 _MOST, _LEAST = 1.25, 0.5
-RESULTS = Path(__file__).parent / "SEARCH.md"
-_SAID = "\n## What this says\n"
 
 
 @dataclass(frozen=True)
@@ -60,58 +49,18 @@ class Protocol:
     workers: int
 
 
-def few_images(folder: Path, count: int) -> Path:
-    """Write some of the training images, others for validation, and all test images as one file; give it."""
-    path = folder / f"fashion_{count}.npz"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        images, labels = _read("train")
-        order = np.random.default_rng(1).permutation(len(labels))
-        train, validation = order[:count], order[count : count + _VALIDATION]
-        test_images, test_labels = _read("t10k")
-        np.savez(
-            path,
-            train_images=images[train],
-            train_labels=labels[train],
-            val_images=images[validation],
-            val_labels=labels[validation],
-            test_images=test_images,
-            test_labels=test_labels,
-        )
-    return path
-
-
-def _read(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    images = gzip.decompress((_SOURCE / f"{part}-images-idx3-ubyte.gz").read_bytes())
-    labels = gzip.decompress((_SOURCE / f"{part}-labels-idx1-ubyte.gz").read_bytes())
-    return np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28), np.frombuffer(labels, np.uint8, offset=8)
-
-
 def a_study(folder: Path, protocol: Protocol, seed: int, *, inherits: bool) -> Study:
     """Give the shipped ladder on fewer images."""
-    shipped = load_study("fashion_ladder")
     pruner = "pruner: halving, min_epochs: 2, threads: 1"
     changes = {
         "name: fashion-ladder": f"name: {'inheriting' if inherits else 'ladder'}-seed-{seed}",
-        "idx:/usr/share/datasets/fashion-mnist": f"npz:{few_images(folder, protocol.images).resolve()}",
         "epochs: 8": f"epochs: {protocol.epochs}",
         "trials: 56": f"trials: {protocol.trials}",
         "pruner: hyperband, min_epochs: 1": f"{pruner}, inherit: true" if inherits else pruner,
         "seed: 0": f"seed: {100 * seed}",
         "seeds: 3": f"seeds: {protocol.finals}",
     }
-    text = shipped.source.text
-    for old, new in changes.items():
-        assert old in text, f"{shipped.source.name} has no {old} any more"
-        text = text.replace(old, new)
-    return read_study(Source("fashion_ladder.yaml", text), shipped.spec)
-
-
-def show(event: Event) -> None:
-    """Print a line for every trial that is over."""
-    if isinstance(event, TrialEnded) and event.trial.outcome is not Outcome.OPEN:
-        accuracy = f"{event.trial.accuracy:.4f}" if event.trial.accuracies else "—"
-        print(f"#{event.trial.number} {event.trial.outcome} {event.trial.cost['macs']:,} {accuracy}", flush=True)
+    return changed_study(folder, protocol.images, changes)
 
 
 def until_equal(ladder: StudyResult, rival: StudyResult) -> list[float]:
@@ -179,13 +128,9 @@ def _sentences(found: Sequence[Found]) -> list[str]:
         ("ladder", [until_equal(one.ladder, _rival(one)) for one in found]),
         ("inheriting ladder", [until_equal(one.inheriting, _rival(one)) for one in found]),
     ):
-        by_seed = ", ".join(f"{_share(median(share))} ({_share(max(share))})" for share in shares)
-        lines.append(f"- {name}: {_share(median(median(share) for share in shares))}; by seed: {by_seed}.")
+        by_seed = ", ".join(f"{share(median(one))} ({share(max(one))})" for one in shares)
+        lines.append(f"- {name}: {share(median(median(one) for one in shares))}; by seed: {by_seed}.")
     return lines
-
-
-def _share(share: float) -> str:
-    return "never" if share == float("inf") else f"{100 * share:.0f} %"
 
 
 def _fewer(share: float | None) -> str:
@@ -251,7 +196,7 @@ def _setting(found: Sequence[Found], protocol: Protocol) -> str:
     seconds = [_seconds(one) for one in found]
     return (
         f"Made by `python -m benchmarks.search_fronts` on {date.today().isoformat()}, {os.cpu_count()} cores: "
-        f"{protocol.images:,} images of Fashion-MNIST to train, {_VALIDATION:,} to validate, 10,000 to test; "
+        f"{protocol.images:,} images of Fashion-MNIST to train, {VALIDATION:,} to validate, 10,000 to test; "
         f"{protocol.epochs} epochs, {protocol.trials} trials a ladder, {protocol.seeds} seeds of the search, every "
         f"final trained with {protocol.finals} seeds more; {protocol.workers} processes of one thread. Training took "
         f"{', '.join(f'{one / 60 / protocol.workers:.0f}' for one in seconds)} minutes a seed, finals not counted. "
@@ -266,20 +211,15 @@ def _seconds(found: Found) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
     defaults = {"images": 8000, "epochs": 5, "trials": 36, "seeds": 3, "finals": 2, "workers": 2}
-    for name, default in defaults.items():
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    protocol = Protocol(options.images, options.epochs, options.trials, options.seeds, options.finals, options.workers)
+    folder, amounts, is_published = asked(__doc__, defaults)
+    protocol = Protocol(**amounts)
     found, machines = [], [CPU] * protocol.workers
     for seed in range(protocol.seeds):
         results = [
             run_study(
-                a_study(options.folder, protocol, seed, inherits=inherits),
-                runs=options.folder,
+                a_study(folder, protocol, seed, inherits=inherits),
+                runs=folder,
                 observe=show,
                 machines=machines,
                 versus_random=not inherits,
@@ -289,9 +229,8 @@ def main() -> None:
         found.append(Found(*results))
     text = f"{_setting(found, protocol)}\n{tables(found)}"
     print(text)
-    if options.write:
-        _, mark, said = RESULTS.read_text().partition(_SAID)
-        RESULTS.write_text(f"# What a search gains\n\n{text}\n{mark}{said}")
+    if is_published:
+        publish("Fronts", text)
 
 
 if __name__ == "__main__":
