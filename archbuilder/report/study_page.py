@@ -196,8 +196,8 @@ def _costs(result: StudyResult) -> list[tuple[str, str]]:
     seconds = sum(trial.seconds for trial in trials)
     costs = []
     if result.study.settings.objective.is_trained_for and result.images:
-        macs = result.trained_macs
-        costs.append(("training", f"{short(macs)} MACs, forward and backward, for all candidates"))
+        who = "all candidates" + (" and the baseline they start from" if result.study.settings.search.inherit else "")
+        costs.append(("training", f"{short(result.trained_macs)} MACs, forward and backward, for {who}"))
         if result.rival is not None:
             costs.append(("random search", f"{short(result.rival.trained_macs)} MACs for all of its candidates"))
     costs.append(

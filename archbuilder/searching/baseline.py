@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from archbuilder.searching.journal import BASELINE, Journal
-from archbuilder.searching.record import Outcome, Place, Stretch, TrialRecord
+from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, training_macs
 from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import Values
+from archbuilder.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,34 @@ class Baseline:
     def accuracy(self) -> float:
         """The validation accuracy after the last epoch."""
         return self.accuracies[-1]
+
+
+def lent_macs(study: Study, baseline: Baseline | None, images: int) -> int:
+    """Give the multiply-adds, forward and backward, of training the spec as it is, where candidates inherit from it.
+
+    Otherwise nothing: it is trained to be compared with, and the search gains nothing by it.
+
+    Args:
+        study: The study.
+        baseline: How the spec as it is did; None before it has been trained.
+        images: How many an epoch has.
+    """
+    is_inherited = study.settings.search.inherit and study.settings.objective.is_trained_for
+    if baseline is None or not is_inherited:
+        return 0
+    return training_macs(len(baseline.accuracies) * baseline.cost["macs"], images)
+
+
+def spent_macs(study: Study, baseline: Baseline | None, record: Record, images: int) -> int:
+    """Give the multiply-adds, forward and backward, of all that a search learned from, finals apart.
+
+    Args:
+        study: The study.
+        baseline: How the spec as it is did; None before it has been trained.
+        record: The trials.
+        images: How many images an epoch has.
+    """
+    return record.training_macs(images) + lent_macs(study, baseline, images)
 
 
 def read_baseline(journal: Journal) -> Baseline | None:

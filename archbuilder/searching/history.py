@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from archbuilder.searching.baseline import lent_macs
 from archbuilder.searching.record import Outcome, TrialRecord, training_macs
 from archbuilder.searching.result import StudyResult
 
@@ -39,8 +40,8 @@ def is_in_macs(result: StudyResult) -> bool:
 def history(result: StudyResult) -> list[Moment]:
     """Give the stretches of a study in the order in which they ended, with what was spent and best by then.
 
-    The baseline is among them where it is one of the candidates, as the sampler learned from it; it is not
-    counted as spent.
+    The baseline is among them where it is one of the candidates, as the sampler learned from it. What it cost is spent
+    from the start where candidates inherit its weights, and else not at all.
     """
     images = result.images.get("train", 1)
     stretches = [
@@ -50,7 +51,8 @@ def history(result: StudyResult) -> list[Moment]:
         if trial.accuracies
     ]
     found: list[Moment] = []
-    spent, best = 0, dict[int, float]()
+    best = dict[int, float]()
+    spent = lent_macs(result.study, result.baseline, images) if is_in_macs(result) else 0
     for stretch, trial, before in sorted(stretches, key=lambda entry: entry[0].order):
         if trial.outcome is not Outcome.BASELINE:
             scored = 0 if before else training_macs(trial.scoring, 1)

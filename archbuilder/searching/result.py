@@ -7,7 +7,7 @@ from statistics import fmean
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.searching.baseline import Baseline, read_baseline
+from archbuilder.searching.baseline import Baseline, read_baseline, spent_macs
 from archbuilder.searching.comparing import Difference, compare, luck_of
 from archbuilder.searching.finals import Row, champions, final_rows, openings
 from archbuilder.searching.front import Point, pareto
@@ -81,8 +81,11 @@ class StudyResult:
 
     @property
     def trained_macs(self) -> int:
-        """The multiply-adds of the trainings of its candidates, finals and baseline apart: forward and backward."""
-        return self.record.training_macs(self.images.get("train", 1))
+        """The multiply-adds of the trainings of its candidates, forward and backward, finals apart.
+
+        That of the baseline is among them where candidates start from its weights.
+        """
+        return spent_macs(self.study, self.baseline, self.record, self.images.get("train", 1))
 
     def compared(self, row: Row, other: Row) -> Difference | None:
         """Compare two finalists by the seeds that both were trained with; None if there is none."""

@@ -2,19 +2,28 @@
 
 from pathlib import Path
 
+import pytest
 from support.tiny_studies import STUDY, a_study, run
 
 from archbuilder.searching import Outcome, read_result
+from archbuilder.searching.history import history
 from archbuilder.searching.record import training_macs
 
 
-def test_random_search_spends_what_the_search_does(tmp_path: Path) -> None:
-    text = STUDY.replace("seed: 3", "seed: 3, factor: 2") + "finals: {candidates: 1, seeds: 2}\n"
+@pytest.mark.parametrize("inherits", [False, True])
+def test_random_search_spends_what_the_search_does(tmp_path: Path, inherits: bool) -> None:
+    text = STUDY.replace("seed: 3", f"seed: 3, factor: 2, inherit: {str(inherits).lower()}")
+    text += "finals: {candidates: 1, seeds: 2}\n"
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=6, versus_random=True)
     rival = result.rival
     assert rival is not None
     assert rival.folder == result.folder / "versus-random"
     spent, own, images = rival.trained_macs, result.trained_macs, result.images["train"]
+    # What the unchanged network cost to train counts where candidates start from its weights.
+    lent = training_macs(3 * result.baseline.cost["macs"], images) if inherits else 0
+    assert own == result.record.training_macs(images) + lent
+    assert spent == rival.record.training_macs(images)
+    assert [moments[-1].spent for moments in (history(result), history(rival))] == [own, spent]
     last = max(rival.record.counted, key=lambda trial: trial.number)
     assert own <= spent < own + training_macs(3 * last.cost["macs"], images)
     assert all(trial.outcome is Outcome.FINISHED and trial.epochs == 3 for trial in rival.record.counted)
