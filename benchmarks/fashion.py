@@ -96,6 +96,8 @@ def publish(section: str, text: str) -> None:
         text: What came out.
     """
     before, mark, rest = _RESULTS.read_text().partition(f"\n## {section}\n")
+    own, following, after = rest.partition("\n## ")
+    _, said, comment = own.partition(_SAID)
     assert mark, f"{_RESULTS.name} has no section {section}"
-    _, said, after = rest.partition(_SAID)
-    _RESULTS.write_text(f"{before}{mark}\n{text}\n{said}{after}")
+    assert said, f"the section {section} of {_RESULTS.name} says nothing of what came out"
+    _RESULTS.write_text(f"{before}{mark}\n{text}\n{said}{comment}{following}{after}")

@@ -121,7 +121,8 @@ def _sentences(found: Sequence[Found]) -> list[str]:
         "",
         "Share of the computation of random search, which trains all from the start to the end, after which a ladder "
         "was as accurate on the validation images: of each seed the median over the budgets and, in brackets, when all "
-        "budgets were. Asked for: at most 33 %, as median over the seeds.",
+        "budgets were; with inheritance the baseline's training is counted. Asked for: at most 33 %, as median over "
+        "the seeds.",
         "",
     ]
     for name, shares in (

@@ -6,12 +6,13 @@ FOLDER keeps the studies: stopped, the same command goes on. On half of the MACs
 `studies/fashion_ladder.yaml`, random search draws 27 networks and trains each for five epochs. The search, by the
 sampler and the pruner that are the defaults, gets a third of that: the brackets of Hyperband, nine candidates for one
 epoch, five for two and three for five, are 43 epochs in place of 135. It runs twice, the second time with every
-candidate starting from the weights of the nearest trained one. Five seeds, each sized to ten minutes on two cores.
+candidate starting from the weights of the nearest trained one, or of the baseline, whose training is counted then.
+Five seeds, each sized to ten minutes on two cores.
 `--write` puts the table into benchmarks/SEARCH.md; what is said of it there stays, to be written anew by hand.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -40,8 +41,7 @@ class Protocol:
 class Found:
     """What one seed came to."""
 
-    search: StudyResult
-    inheriting: StudyResult
+    searches: Mapping[str, StudyResult]
     random: StudyResult
 
     @property
@@ -49,23 +49,32 @@ class Found:
         """The accuracies of what random search drew, the best first."""
         return sorted((moment.accuracy for moment in _ends(self.random)), reverse=True)
 
-    def until(self, search: StudyResult, accuracy: float) -> float:
+    def reached(self, way: str) -> float:
+        """Give the best accuracy of a search."""
+        return max(moment.accuracy for moment in _ends(self.searches[way]))
+
+    def until_equal(self, way: str) -> float:
         """Give the share of random search's computation after which a search was as accurate; infinite if never."""
-        spent = min((moment.spent for moment in _ends(search) if moment.accuracy >= accuracy), default=float("inf"))
-        return spent / last_spent(history(self.random))
+        enough = [moment.spent for moment in _ends(self.searches[way]) if moment.accuracy >= self.drawn[0]]
+        return min(enough, default=float("inf")) / last_spent(history(self.random))
+
+    def cost(self, way: str) -> float:
+        """Give all that a search cost as a share of random search's computation."""
+        return last_spent(history(self.searches[way])) / last_spent(history(self.random))
 
 
 def _ends(result: StudyResult) -> list[Moment]:
-    """Give the ends of whole trainings; the baseline is none, as both searches are given it."""
+    """Give the ends of whole trainings of found networks: the baseline, which is given to all, is none."""
     return [moment for moment in history(result) if moment.is_end and moment.trial.outcome is Outcome.FINISHED]
 
 
-_WAYS = ("search", "inheriting", "random")
+_RANDOM = "random"
+_SEARCHES = ("search", "inheriting")
 
 
 def a_study(folder: Path, protocol: Protocol, seed: int, way: str) -> Study:
-    """Give the shipped study's space on half of the MACs, to be searched in one of three ways."""
-    pruner, is_random = "pruner: hyperband, min_epochs: 1", way == "random"
+    """Give the shipped study's space on half of the MACs, searched, searched with inheritance, or drawn from."""
+    pruner, is_random = "pruner: hyperband, min_epochs: 1", way == _RANDOM
     changes = {
         "name: fashion-ladder": f"name: {way}-seed-{seed}",
         "budgets: [25%, 50%, 75%, 100%]": "budget: {macs: {target: 50%, within: 2%}}",
@@ -86,29 +95,19 @@ def table(found: Sequence[Found]) -> str:
         "| ---: | ---: | ---: | ---: |",
     ]
     for seed, one in enumerate(found):
-        cells = [f"{100 * one.drawn[0]:.2f}, {100 * median(one.drawn):.2f}"]
-        for of in _SEARCHES.values():
-            search = of(one)
-            best = max(moment.accuracy for moment in _ends(search))
-            cells.append(f"{100 * best:.2f}, {share(one.until(search, one.drawn[0]))}")
-        lines.append(f"| {seed} | {' | '.join(cells)} |")
+        cells = [f"{100 * one.reached(way):.2f}, {share(one.until_equal(way))}" for way in _SEARCHES]
+        lines.append(f"| {seed} | {100 * one.drawn[0]:.2f}, {100 * median(one.drawn):.2f} | {' | '.join(cells)} |")
     lines += [
         "",
         "As accurate is the share of random search's training computation, in MACs, after which a search had trained a "
-        "network to the end that equals random search's best. Asked for: at most 33 %, as median over the seeds.",
+        "network to the end that equals random search's best. With inheritance the baseline's training is part of it. "
+        "Asked for: at most 33 %, as median over the seeds.",
         "",
     ]
-    for name, of in _SEARCHES.items():
-        soon = median(one.until(of(one), one.drawn[0]) for one in found)
-        whole = fmean(last_spent(history(of(one))) / last_spent(history(one.random)) for one in found)
-        lines.append(f"- {name}: {share(soon)}; all of it cost {share(whole)}.")
+    for way in _SEARCHES:
+        soon, whole = median(one.until_equal(way) for one in found), fmean(one.cost(way) for one in found)
+        lines.append(f"- {way}: {share(soon)}; all of it cost {share(whole)}.")
     return "\n".join(lines)
-
-
-_SEARCHES: dict[str, Callable[[Found], StudyResult]] = {
-    "search": lambda found: found.search,
-    "inheriting": lambda found: found.inheriting,
-}
 
 
 def _setting(protocol: Protocol) -> str:
@@ -127,11 +126,11 @@ def main() -> None:
     protocol = Protocol(**amounts)
     found, machines = [], [CPU] * protocol.workers
     for seed in range(protocol.seeds):
-        results = {
-            way: run_study(a_study(folder, protocol, seed, way), runs=folder, observe=show, machines=machines)
-            for way in _WAYS
-        }
-        found.append(Found(**results))
+        *searched, drawn = (
+            run_study(a_study(folder, protocol, seed, way), runs=folder, observe=show, machines=machines)
+            for way in (*_SEARCHES, _RANDOM)
+        )
+        found.append(Found(dict(zip(_SEARCHES, searched, strict=True)), drawn))
         print(table(found), flush=True)
     text = f"{_setting(protocol)}\n{table(found)}"
     print(text)

@@ -29,32 +29,32 @@ class Baseline:
         return self.accuracies[-1]
 
 
-def lent_macs(study: Study, baseline: Baseline | None, images: int) -> int:
-    """Give the multiply-adds, forward and backward, of training the spec as it is, where candidates inherit from it.
+def inherited_macs(study: Study, baseline: Baseline, images: int) -> int:
+    """Give the multiply-adds, forward and backward, of training the spec as it is, if candidates may inherit from it.
 
     Otherwise nothing: it is trained to be compared with, and the search gains nothing by it.
 
     Args:
         study: The study.
-        baseline: How the spec as it is did; None before it has been trained.
+        baseline: How the spec as it is did.
         images: How many an epoch has.
     """
     is_inherited = study.settings.search.inherit and study.settings.objective.is_trained_for
-    if baseline is None or not is_inherited:
+    if not is_inherited:
         return 0
     return training_macs(len(baseline.accuracies) * baseline.cost["macs"], images)
 
 
-def spent_macs(study: Study, baseline: Baseline | None, record: Record, images: int) -> int:
+def spent_macs(study: Study, baseline: Baseline, record: Record, images: int) -> int:
     """Give the multiply-adds, forward and backward, of all that a search learned from, finals apart.
 
     Args:
         study: The study.
-        baseline: How the spec as it is did; None before it has been trained.
+        baseline: How the spec as it is did.
         record: The trials.
         images: How many images an epoch has.
     """
-    return record.training_macs(images) + lent_macs(study, baseline, images)
+    return record.training_macs(images) + inherited_macs(study, baseline, images)
 
 
 def read_baseline(journal: Journal) -> Baseline | None:

@@ -24,6 +24,7 @@ from archbuilder.training import Machine, TrainingDiverged, threads_of_torch
 
 _FAILURES = (TrainingDiverged, OutOfMemory)
 _NAME, _READY = "archbuilder-worker", "ready"
+_LAST_WORDS = 10.0  # seconds for a process whose pipe is closed to end by itself
 _GUARD = 'a script must search with several machines below `if __name__ == "__main__":`, as each process imports it'
 
 
@@ -176,10 +177,11 @@ class Workers:
                 report = pipe.recv()
             except (EOFError, ConnectionResetError):
                 self._workers[self._workers.index(worker)] = None
-                reason = worker.end()
+                reason = worker.end(_LAST_WORDS)
                 if worker.has_failed_to_start:
                     raise ArchbuilderError(
-                        f"{reason} before it could begin to train: what it said is above\n  {_GUARD}"
+                        f"{reason} before it could begin to train: what it said is above\n"
+                        f"  if a script of yours runs this search: {_GUARD}"
                     ) from None
                 tell(WorkLost(work, reason))
                 continue
@@ -200,7 +202,7 @@ class Workers:
 
 
 class _Told:
-    """A report on its way through a pipe; the end of the work is None, or what was raised."""
+    """A report on its way through a pipe. Before all comes _READY; the end of the work is None, or what was raised."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
@@ -240,17 +242,23 @@ class _Worker:
     @property
     def has_failed_to_start(self) -> bool:
         """Whether it has ended by itself before it was ready; one that was killed may have more luck next time."""
-        return not self.is_ready and (self._process.exitcode or -1) > 0
-
-    def end(self) -> str:
-        """End it; give how it ended, if it had."""
-        self._process.join(0 if self.work is None else 0.5)
         code = self._process.exitcode
-        if code is None:
+        return not self.is_ready and code is not None and code > 0
+
+    def end(self, patience: float = 0.0) -> str:
+        """End it; give how it ended.
+
+        Args:
+            patience: For how many seconds it may end by itself.
+        """
+        self._process.join(patience)
+        if self._process.exitcode is None:
             self._process.kill()
             self._process.join()
         self.pipe.close()
-        if code is not None and code < 0:
+        code = self._process.exitcode
+        assert code is not None
+        if code < 0:
             return f"its process was ended by {signal.Signals(-code).name}"
         return f"its process ended with status {code}"
 

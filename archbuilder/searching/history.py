@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from archbuilder.searching.baseline import lent_macs
+from archbuilder.searching.baseline import inherited_macs
 from archbuilder.searching.record import Outcome, TrialRecord, training_macs
 from archbuilder.searching.result import StudyResult
 
@@ -48,16 +48,18 @@ def history(result: StudyResult) -> list[Moment]:
         (stretch, trial, 0 if index == 0 else trial.stretches[index - 1].epochs)
         for trial in result.record.trials.values()
         for index, stretch in enumerate(trial.stretches)
-        if trial.accuracies
     ]
     found: list[Moment] = []
     best = dict[int, float]()
-    spent = lent_macs(result.study, result.baseline, images) if is_in_macs(result) else 0
+    spent = inherited_macs(result.study, result.baseline, images) if is_in_macs(result) else 0
     for stretch, trial, before in sorted(stretches, key=lambda entry: entry[0].order):
         if trial.outcome is not Outcome.BASELINE:
             scored = 0 if before else training_macs(trial.scoring, 1)
-            epochs = training_macs((stretch.epochs - before) * trial.cost["macs"], images)
+            lost = trial.lost if stretch is trial.stretches[-1] else 0
+            epochs = training_macs((stretch.epochs - before + lost) * trial.cost["macs"], images)
             spent += epochs + scored if is_in_macs(result) else 1
+        if not trial.accuracies:  # it failed before it came to one
+            continue
         accuracy, step = trial.accuracies[stretch.epochs - 1], trial.place.step
         is_end = trial.outcome in {Outcome.FINISHED, Outcome.BASELINE} and stretch is trial.stretches[-1]
         if is_end:
@@ -67,5 +69,5 @@ def history(result: StudyResult) -> list[Moment]:
 
 
 def last_spent(moments: list[Moment]) -> int:
-    """Give what was spent in all."""
+    """Give what was spent by the last of them."""
     return moments[-1].spent if moments else 0

@@ -15,9 +15,10 @@ from archbuilder.study.study import Study
 
 BASELINE = "baseline"
 """What is kept of the spec as it is."""
+MOST_KILLED = 5
+"""How often the whole process may be killed while it trains a trial, and finishes nothing, before that is given up."""
 _PLACE, _COST, _STRETCHES, _END = "place", "cost", "stretches", "end"
 _SCORING, _KILLED, _LATENCY, _EXHAUSTED = "scoring", "killed", "latency", "exhausted"
-_MOST_KILLED = 5  # times that the whole process may be killed while it trains a trial, before that is given up
 _STATES = {
     Outcome.BASELINE: TrialState.COMPLETE,
     Outcome.FINISHED: TrialState.COMPLETE,
@@ -78,8 +79,8 @@ class Journal:
             known = self.record.trials[trial.number]
             if known.outcome is not Outcome.OPEN:  # all but its last line was written
                 self._close(known)
-            elif were_killed and self._killed(trial) >= _MOST_KILLED:
-                reason = f"the process that trained it was killed {_MOST_KILLED} times, perhaps for want of memory"
+            elif were_killed and self._killed(trial) >= MOST_KILLED:
+                reason = f"the process that trained it was killed {MOST_KILLED} times, perhaps for want of memory"
                 self.end(trial.number, Outcome.FAILED, known.accuracies, reason=reason, kind="process lost")
             else:
                 self.wait(trial.number)

@@ -54,9 +54,9 @@ def run_study(
         runs: The folder of all studies.
         trials: How many candidates are tried in place of the study's own number.
         observe: Is told what happens as it happens.
-        machines: Where candidates are trained and in which numbers: with several, each in a process of its own. As
-            `multiprocessing` has it, each imports the script that calls this: let it do so below
-            `if __name__ == "__main__":` alone.
+        machines: Where candidates are trained and in which numbers: with several, each in a process of its own. These
+            import the script that calls this, as those of `multiprocessing` do: the call belongs below
+            `if __name__ == "__main__":`.
         versus_random: Whether random search of the same cost is run too, to be compared with.
 
     Returns:
@@ -64,7 +64,8 @@ def run_study(
 
     Raises:
         ArchbuilderError: The folder holds trials of another study of this name, another process is running it, the
-            spec or the images do not fit, no candidate can be moved onto a budget, or three trials in a row fail alike.
+            spec or the images do not fit, no candidate can be moved onto a budget, three trials in a row fail alike, or
+            a process of its own calls this anew.
         TrainingDiverged: The baseline's loss is infinite or not a number.
     """
     check_in_no_worker()
@@ -167,7 +168,9 @@ class _Search:
     @property
     def spent(self) -> int:
         """The multiply-adds of its trainings so far."""
-        return spent_macs(self.journal.study, self.baseline, self.journal.record, self.images)
+        baseline = self.baseline
+        assert baseline is not None, "it is trained first"
+        return spent_macs(self.journal.study, baseline, self.journal.record, self.images)
 
     @property
     def images(self) -> int:

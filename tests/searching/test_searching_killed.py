@@ -15,7 +15,9 @@ from support.tiny_studies import ONE_FINAL, STUDY, outline, standing, write_digi
 
 from archbuilder import ArchbuilderError
 from archbuilder.searching import Outcome, TrialRecord, run_study
+from archbuilder.searching.journal import MOST_KILLED
 from archbuilder.searching.opening import read_journal
+from archbuilder.searching.record import Record
 from archbuilder.study import load_study
 from archbuilder.training import CPU
 
@@ -48,7 +50,7 @@ from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 def tell(event):
-    print(type(event).__name__, flush=True)
+    print(type(event).__name__, getattr(getattr(event, "trial", None), "outcome", ""), flush=True)
 
 if __name__ == "__main__":
     for line in sys.stdin:
@@ -113,8 +115,8 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_for_end(pids: set[int]) -> None:
-    until = time.monotonic() + 60  # one that is just being started ends when it has come so far as to look
+def wait_for_end(pids: set[int], seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
     while any(map(is_alive, pids)):
         assert time.monotonic() < until, "a process outlived the one that started it"
         time.sleep(0.02)
@@ -127,7 +129,7 @@ def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int, 
         mother: Starts it.
         moments: Draws the moment.
         most: Of how many events it is to come after one.
-        is_patient: Whether a stretch of training is to end before them.
+        is_patient: Whether a stretch of training is to end before them, or the finals are to begin.
     """
     assert mother.stdin is not None
     assert mother.stdout is not None
@@ -141,23 +143,20 @@ def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int, 
             assert line == "gone 0\n"
             return False
         events -= not is_patient
-        is_patient = is_patient and line not in {"TrialEnded\n", "BaselineEnded\n"}
+        name, _, outcome = line.strip().partition(" ")
+        has_ended = name in {"BaselineEnded", "FinalsBegun"} or (name == "TrialEnded" and outcome != Outcome.PRUNED)
+        is_patient = is_patient and not has_ended
     time.sleep(moments.uniform(0, 0.05))
     pids = children_of(pid)
     os.kill(pid, signal.SIGKILL)
     while not (line := mother.stdout.readline()).startswith("gone"):
         pass
-    wait_for_end(pids)
+    wait_for_end(pids, 60)  # one that is just being started ends when it has come so far as to look
     return line == f"gone {int(signal.SIGKILL)}\n"
 
 
 def read(folder: Path) -> list[TrialRecord]:
     return list(read_journal(folder).record.trials.values()) if (folder / "journal.log").exists() else []
-
-
-def ended(trials: list[TrialRecord]) -> int:
-    """Count the stretches of training that have ended."""
-    return sum(len(trial.stretches) for trial in trials)
 
 
 def check_kept(before: list[TrialRecord], now: list[TrialRecord]) -> None:
@@ -201,11 +200,11 @@ def survive(folder: Path, machines: int) -> tuple[Path, int]:
     kills = idle = 0
     with started(path, folder / "runs", machines, "many.py") as mother:
         for _ in range(KILLS):
-            # After five kills in a row that nothing is finished between, trials are given up, which is not meant here.
-            kills += kill_once(mother, moments, 16 // machines**2, is_patient=idle >= 3)
+            # A trial that is killed again and again, with nothing finished in between, is given up; not here.
+            kills += kill_once(mother, moments, 16 // machines**2, is_patient=idle >= MOST_KILLED - 2)
             now = read(kept)
             check_kept(before, now)
-            idle = idle + 1 if ended(now) == ended(before) else 0
+            idle = idle + 1 if Record(now).stretches == Record(before).stretches else 0
             before = now
     run_study(load_study(path), runs=folder / "runs")
     check_kept(before, read(kept))
