@@ -3,7 +3,9 @@
 import argparse
 import gzip
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ VALIDATION = 4000
 """How many images validate."""
 _SOURCE = Path("/usr/share/datasets/fashion-mnist")
 _RESULTS = Path(__file__).parent / "SEARCH.md"
+_Protocol = TypeVar("_Protocol", bound=Any)
 _SAID = "\n### What this says\n"
 
 
@@ -77,15 +80,21 @@ def share(value: float) -> str:
     return "never" if value == float("inf") else f"{100 * value:.0f} %"
 
 
-def asked(description: str | None, defaults: Mapping[str, int]) -> tuple[Path, dict[str, int], bool]:
-    """Read the command line: the folder of the studies, how much is trained, whether what comes out is published."""
+def asked(description: str | None, protocol: _Protocol) -> tuple[Path, _Protocol, bool]:
+    """Read the command line: the folder of the studies, how much is trained, whether what comes out is published.
+
+    Args:
+        description: What the script does.
+        protocol: How much is trained unless options say otherwise: a dataclass of numbers, each an option.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    for name, default in defaults.items():
+    amounts = asdict(protocol)
+    for name, default in amounts.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--write", action="store_true")
     options = vars(parser.parse_args())
-    return options["folder"], {name: options[name] for name in defaults}, options["write"]
+    return options["folder"], replace(protocol, **{name: options[name] for name in amounts}), options["write"]
 
 
 def publish(section: str, text: str) -> None:

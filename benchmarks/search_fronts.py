@@ -41,12 +41,12 @@ Accuracies = Callable[[Found, int], Sequence[float]]
 class Protocol:
     """How much is trained."""
 
-    images: int
-    epochs: int
-    trials: int
-    seeds: int
-    finals: int
-    workers: int
+    images: int = 8000
+    epochs: int = 5
+    trials: int = 36
+    seeds: int = 3
+    finals: int = 2
+    workers: int = 2
 
 
 def a_study(folder: Path, protocol: Protocol, seed: int, *, inherits: bool) -> Study:
@@ -212,9 +212,7 @@ def _seconds(found: Found) -> float:
 
 
 def main() -> None:
-    defaults = {"images": 8000, "epochs": 5, "trials": 36, "seeds": 3, "finals": 2, "workers": 2}
-    folder, amounts, is_published = asked(__doc__, defaults)
-    protocol = Protocol(**amounts)
+    folder, protocol, is_published = asked(__doc__, Protocol())
     found, machines = [], [CPU] * protocol.workers
     for seed in range(protocol.seeds):
         results = [

@@ -29,12 +29,12 @@ from benchmarks.fashion import VALIDATION, asked, changed_study, publish, share,
 class Protocol:
     """How much is trained."""
 
-    images: int
-    epochs: int
-    drawn: int
-    trials: int
-    seeds: int
-    workers: int
+    images: int = 8000
+    epochs: int = 5
+    drawn: int = 27
+    trials: int = 17
+    seeds: int = 5
+    workers: int = 2
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,7 @@ def _setting(protocol: Protocol) -> str:
 
 
 def main() -> None:
-    defaults = {"images": 8000, "epochs": 5, "drawn": 27, "trials": 17, "seeds": 5, "workers": 2}
-    folder, amounts, is_published = asked(__doc__, defaults)
-    protocol = Protocol(**amounts)
+    folder, protocol, is_published = asked(__doc__, Protocol())
     found, machines = [], [CPU] * protocol.workers
     for seed in range(protocol.seeds):
         *searched, drawn = (

@@ -196,9 +196,7 @@ def _costs(result: StudyResult) -> list[tuple[str, str]]:
     seconds = sum(trial.seconds for trial in trials)
     costs = []
     if result.study.settings.objective.is_trained_for and result.images:
-        who = "all candidates" + (
-            " and the baseline, which they may start from" if result.study.settings.search.inherit else ""
-        )
+        who = "all candidates" + (" and the baseline, which they may start from" if result.inherited_macs else "")
         costs.append(("training", f"{short(result.trained_macs)} MACs, forward and backward, for {who}"))
         if result.rival is not None:
             costs.append(("random search", f"{short(result.rival.trained_macs)} MACs for all of its candidates"))

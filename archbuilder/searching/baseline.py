@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from archbuilder.searching.journal import BASELINE, Journal
-from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, training_macs
+from archbuilder.searching.record import Outcome, Place, Stretch, TrialRecord
 from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import Values
-from archbuilder.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -27,34 +26,6 @@ class Baseline:
     def accuracy(self) -> float:
         """The validation accuracy after the last epoch."""
         return self.accuracies[-1]
-
-
-def inherited_macs(study: Study, baseline: Baseline, images: int) -> int:
-    """Give the multiply-adds, forward and backward, of training the spec as it is, if candidates may inherit from it.
-
-    Otherwise nothing: it is trained to be compared with, and the search gains nothing by it.
-
-    Args:
-        study: The study.
-        baseline: How the spec as it is did.
-        images: How many an epoch has.
-    """
-    is_inherited = study.settings.search.inherit and study.settings.objective.is_trained_for
-    if not is_inherited:
-        return 0
-    return training_macs(len(baseline.accuracies) * baseline.cost["macs"], images)
-
-
-def spent_macs(study: Study, baseline: Baseline, record: Record, images: int) -> int:
-    """Give the multiply-adds, forward and backward, of all that a search learned from, finals apart.
-
-    Args:
-        study: The study.
-        baseline: How the spec as it is did.
-        record: The trials.
-        images: How many images an epoch has.
-    """
-    return record.training_macs(images) + inherited_macs(study, baseline, images)
 
 
 def read_baseline(journal: Journal) -> Baseline | None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from archbuilder.searching.baseline import inherited_macs
 from archbuilder.searching.record import Outcome, TrialRecord, training_macs
 from archbuilder.searching.result import StudyResult
 
@@ -51,7 +50,7 @@ def history(result: StudyResult) -> list[Moment]:
     ]
     found: list[Moment] = []
     best = dict[int, float]()
-    spent = inherited_macs(result.study, result.baseline, images) if is_in_macs(result) else 0
+    spent = result.inherited_macs if is_in_macs(result) else 0
     for stretch, trial, before in sorted(stretches, key=lambda entry: entry[0].order):
         if trial.outcome is not Outcome.BASELINE:
             scored = 0 if before else training_macs(trial.scoring, 1)

@@ -7,13 +7,13 @@ from statistics import fmean
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.searching.baseline import Baseline, read_baseline, spent_macs
+from archbuilder.searching.baseline import Baseline, read_baseline
 from archbuilder.searching.comparing import Difference, compare, luck_of
 from archbuilder.searching.finals import Row, champions, final_rows, openings
 from archbuilder.searching.front import Point, pareto
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import JOURNAL, read_journal
-from archbuilder.searching.record import Outcome, Record, Tally, TrialRecord
+from archbuilder.searching.record import Outcome, Record, Tally, TrialRecord, training_macs
 from archbuilder.study.ladder import Step
 from archbuilder.study.study import Study
 
@@ -81,11 +81,20 @@ class StudyResult:
 
     @property
     def trained_macs(self) -> int:
-        """The multiply-adds of the trainings of its candidates, forward and backward, finals apart.
+        """The multiply-adds of all trainings that it learned from, forward and backward; finals are none of them."""
+        return self.record.training_macs(self.images.get("train", 1)) + self.inherited_macs
 
-        That of the baseline is among them where candidates start from its weights.
+    @property
+    def inherited_macs(self) -> int:
+        """The multiply-adds of training the baseline, forward and backward, if candidates may start from its weights.
+
+        Otherwise 0: it is trained to be compared with, and the search gains nothing by it.
         """
-        return spent_macs(self.study, self.baseline, self.record, self.images.get("train", 1))
+        search, objective = self.study.settings.search, self.study.settings.objective
+        if not (search.inherit and objective.is_trained_for):
+            return 0
+        epochs = len(self.baseline.accuracies)
+        return training_macs(epochs * self.baseline.cost["macs"], self.images.get("train", 1))
 
     def compared(self, row: Row, other: Row) -> Difference | None:
         """Compare two finalists by the seeds that both were trained with; None if there is none."""

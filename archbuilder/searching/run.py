@@ -7,7 +7,7 @@ from statistics import median
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.searching.baseline import Baseline, keep_baseline, read_baseline, spent_macs
+from archbuilder.searching.baseline import Baseline, keep_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.crew import Crew, Doer, check_in_no_worker, crew_of
 from archbuilder.searching.events import Observer, RivalBegun, StudyOpened, ignore
@@ -85,7 +85,7 @@ def run_study(
             beside = folder / RIVAL
             journal = sessions.enter_context(open_journal(study.as_rival(), beside))
             rival = _trained(journal, fitter.beside(journal.study, beside), machines, observe, own.baseline)
-            rival.search(None, macs=own.spent)
+            rival.search(None, macs=result_of(own.journal).trained_macs)
             searches.append(rival)
         finals = [(search.journal, search.train_finals()) for search in searches]
         open_test_split(finals, fitter, machines[0])
@@ -164,13 +164,6 @@ class _Search:
     def baseline(self) -> Baseline | None:
         """How the spec as it is did."""
         return read_baseline(self.journal)
-
-    @property
-    def spent(self) -> int:
-        """The multiply-adds of its trainings so far."""
-        baseline = self.baseline
-        assert baseline is not None, "it is trained first"
-        return spent_macs(self.journal.study, baseline, self.journal.record, self.images)
 
     @property
     def images(self) -> int:
