@@ -1,11 +1,14 @@
 """The budget is kept before a weight is made: what is over it is moved onto it, and nothing outside it is built."""
 
+import itertools
 import random
 import tempfile
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.tiny_studies import SPEC, STUDY, a_study, run
 
@@ -44,12 +47,28 @@ def trained(result: StudyResult) -> list[TrialRecord]:
     return result.record.counted
 
 
+TARGET = "{macs: {target: %d, within: 3%%}}"
+
+
+@cache
+def all_macs() -> frozenset[int]:
+    """Give what the candidates of the tiny study cost, all of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        study = a_study(Path(folder), STUDY)
+    space, pricer = study.space.by_name, study.pricer
+    every = [dict(zip(space, values, strict=True)) for values in itertools.product(*(k.values for k in space.values()))]
+    variant = pricer.variant(every[0])
+    assert variant is not None
+    priced = variant.price(np.array([pricer.position(values) for values in every]))
+    return frozenset(priced.row(number)["macs"] for number in range(len(every)))
+
+
 @given(
     kind=st.sampled_from(
         [
             "{macs: %d}",
             "{macs: %d, parameters: 2k}",
-            "{macs: {target: %d, within: 3%%}}",
+            TARGET,
             "{macs: %d, activations: 90%%}",
         ]
     ),
@@ -57,14 +76,19 @@ def trained(result: StudyResult) -> list[TrialRecord]:
     sampler=st.sampled_from(["tpe", "random"]),
     seed=st.integers(0, 2**32 - 1),
 )
+@example(kind=TARGET, macs=4611, sampler="tpe", seed=0)  # one of the few that nothing reaches: costs lie in steps
 @settings(max_examples=5, deadline=None)
 def test_no_trial_is_outside_its_budget(kind: str, macs: int, sampler: str, seed: int) -> None:
     budget = kind % macs
     text = STUDY.replace("{macs: 20k}", budget).replace("seed: 3", f"seed: {seed}, sampler: {sampler}")
     with tempfile.TemporaryDirectory() as folder:
         study = a_study(Path(folder), text)
+        limits = study.steps[0].limits
+        if kind == TARGET and not any(limits.allows({"macs": cost}) for cost in all_macs()):
+            with pytest.raises(ArchbuilderError, match=r"is within the budget of .* MACs, nor can be moved onto it"):
+                rated(study, Path(folder) / "run", 8)
+            return
         trials = trained(rated(study, Path(folder) / "run", 8))
-    limits = study.steps[0].limits
     assert trials
     for trial in trials:
         plan = plan_network(study.spec.document, widths_at(study.space, trial.values))
