@@ -100,10 +100,14 @@ def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, p
 def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen) -> Tensor:
     """Run a child; where a place inside it is watched, go along its own path instead of calling it."""
     inside = any(place.startswith(f"{name}.") for place in seen)
-    x = follow(child, child.path, x, seen, f"{name}.") if inside and isinstance(child, Series | Block) else child(x)
+    x = follow(child, child._path, x, seen, f"{name}.") if inside and isinstance(child, Series | Block) else child(x)
     if name in seen:
         seen[name] = x
     return x
+
+
+# A child may have any name that a spec may give it. So what these classes add to `nn.Module` starts with an underscore,
+# which no name does: torch takes no child whose name is an attribute already.
 
 
 class Series(nn.Sequential):
@@ -116,7 +120,7 @@ class Series(nn.Sequential):
             self.add_module(name, child)
 
     @property
-    def path(self) -> Path:
+    def _path(self) -> Path:
         """The children in order."""
         return Path(tuple(self._modules))
 
@@ -130,17 +134,17 @@ class Block(nn.Module):
     def __init__(self, label: str, children: Mapping[str, nn.Module], path: Path) -> None:
         super().__init__()
         self._label = label
-        self.path = path
+        self._path = path
         for name, child in children.items():
             self.add_module(name, child)
 
     def forward(self, x: Tensor) -> Tensor:
         """Follow the path."""
-        return follow(self, self.path, x)
+        return follow(self, self._path, x)
 
     def _get_name(self) -> str:
         return self._label or "Block"
 
     def extra_repr(self) -> str:
         """Show how the children are wired."""
-        return str(self.path)
+        return str(self._path)

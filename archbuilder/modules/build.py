@@ -70,7 +70,8 @@ def _module(node: Chain | OpNode) -> nn.Module:
         return MODULES[type(node.op.op)](node.op.op, node.op.input_shapes[0])
     children: dict[str, nn.Module] = {}
     path = Path(_path(node.members, children))
-    if path.steps == tuple(children):
+    methods = any(hasattr(nn.Sequential, name) for name in children)  # such as `append`: torch takes no such child
+    if path.steps == tuple(children) and not methods:
         return Series(node.label, children)
     return Block(node.label, children, path)
 

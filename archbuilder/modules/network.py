@@ -30,6 +30,9 @@ class Network(nn.Module):
     with heads it returns a named tuple `(logits, <heads>)`, the head of the deepest tap first: `(logits, aux2, aux1)`.
     Where a head taps a place inside a block, training runs that block's children one by one, so that a forward hook
     on the block itself is called in evaluation alone.
+
+    What is to be asked of a network beside its output are functions (`head_names`, `drop_heads`): a layer may have
+    any name that does not start with an underscore, and torch takes no child whose name is an attribute already.
     """
 
     def __init__(self, label: str, children: Mapping[str, nn.Module], path: Path, heads: Mapping[str, str]) -> None:
@@ -49,17 +52,6 @@ class Network(nn.Module):
         for name, child in children.items():
             self.add_module(name, child)
 
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """The names of the auxiliary heads, in the order of the output."""
-        return tuple(self._heads)
-
-    def drop_heads(self) -> None:
-        """Take the auxiliary heads off, for good: in either mode logits alone are given."""
-        for head in self._heads:
-            delattr(self, head)
-        self._heads = {}
-
     def forward(self, x: Tensor) -> Any:
         """N x C x H x W -> N x classes; in training with heads, a named tuple of such."""
         if not (self.training and self._heads):
@@ -78,3 +70,15 @@ class Network(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._output = training_output(tuple(self._heads))
+
+
+def head_names(network: Network) -> tuple[str, ...]:
+    """Give the names of the auxiliary heads, in the order of the output."""
+    return tuple(network._heads)
+
+
+def drop_heads(network: Network) -> None:
+    """Take the auxiliary heads off, for good: in either mode the network then gives logits alone."""
+    for head in network._heads:
+        delattr(network, head)
+    network._heads = {}

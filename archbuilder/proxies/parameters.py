@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from archbuilder.modules import Network
+from archbuilder.modules import Network, head_names
 from archbuilder.proxies.proxy import Batch
 
 
@@ -19,6 +19,6 @@ def parameters(network: Network, batches: Sequence[Batch] = ()) -> float:
     Returns:
         The count, which is the plan's `parameters`.
     """
-    heads = [network.get_submodule(head) for head in network.heads]
+    heads = [network.get_submodule(head) for head in head_names(network)]
     counts = [sum(weight.numel() for weight in part.parameters()) for part in (network, *heads)]
     return float(counts[0] - sum(counts[1:]))

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 from torch import nn
 
-from archbuilder.modules import Network
+from archbuilder.modules import Network, drop_heads
 
 
 def scratch_copy(network: Network) -> Network:
@@ -14,7 +14,7 @@ def scratch_copy(network: Network) -> Network:
     more, before a proxy makes it double precision. In either mode it gives logits alone, N x classes.
     """
     copy = deepcopy(network)
-    copy.drop_heads()
+    drop_heads(copy)
     copy.eval()
     copy.requires_grad_(True)
     return copy

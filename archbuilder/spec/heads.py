@@ -1,7 +1,6 @@
 """Auxiliary classifiers as a file has them."""
 
 from dataclasses import dataclass
-from keyword import kwlist
 
 from archbuilder.errors import (
     Problem,
@@ -11,7 +10,7 @@ from archbuilder.spec.grammar import LayerEntry, SequenceEntry, read_layer, read
 from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location
 from archbuilder.spec.validation import as_a_whole
 
-NOT_FIELDS = {*kwlist, "logits", "count", "index"}  # what a field of a named tuple with `logits` cannot be called
+NOT_FIELDS = {"logits", "count", "index"}  # what a field of a named tuple with `logits` cannot be called
 MOST_HEADS = 100
 
 HEAD_KEYS = {

@@ -1,4 +1,5 @@
 import re
+from keyword import iskeyword, kwlist
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
@@ -17,6 +18,9 @@ RESERVED = frozenset(
     )
 )  # fmt: skip
 
+TAKEN = frozenset({*RESERVED, *kwlist, "input"})
+"""The words that no layer can be called."""
+
 
 def name_fault(name: object) -> str | None:
     """Say what is wrong with a layer's name, or None: names become state-dict keys and attributes of modules."""
@@ -28,4 +32,6 @@ def name_fault(name: object) -> str | None:
         return "'input' is taken: from: input means what arrives at the list"
     if name in RESERVED or name.startswith("_"):
         return f"{name!r} is taken: every torch.nn.Module has something of that name"
+    if iskeyword(name):
+        return f"{name!r} is a keyword of Python: torch.export writes names as Python code"
     return None

@@ -8,7 +8,7 @@ from archbuilder.primitives import MERGES, PRIMITIVES
 from archbuilder.spec.blocks import Block, shipped_block, shipped_blocks
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, POSITION
 from archbuilder.spec.heads import HEAD_KEYS, NOT_FIELDS
-from archbuilder.spec.names import NAME, RESERVED
+from archbuilder.spec.names import NAME, TAKEN
 from archbuilder.spec.silences import CODE
 
 Schema = dict[str, Any]
@@ -22,7 +22,7 @@ _NAME = {
     "type": "string",
     "pattern": f"^(?!_)(?:{NAME.pattern})$",
     "maxLength": 100,
-    "not": {"enum": sorted({*RESERVED, "input"})},
+    "not": {"enum": sorted(TAKEN)},
 }
 SILENCES: Schema = {
     "type": "object",

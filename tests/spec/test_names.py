@@ -1,3 +1,5 @@
+import keyword
+
 import pytest
 from torch import nn
 
@@ -28,6 +30,13 @@ def test_ordinary_names_are_good(name: str) -> None:
     parent = nn.Module()
     parent.add_module(name, nn.Identity())  # and torch agrees
     assert isinstance(parent.get_submodule(name), nn.Identity)
+
+
+@pytest.mark.parametrize("name", keyword.kwlist)
+def test_what_torch_could_not_export_is_refused(name: str) -> None:
+    fault = name_fault(name)
+    assert fault is not None
+    assert fault == f"{name!r} is a keyword of Python: torch.export writes names as Python code"
 
 
 @pytest.mark.parametrize("name", ["", " ", "a.b", "a b", "a\n", "é", "-a", "x" * 101, "a/b"])
