@@ -82,9 +82,11 @@ def _largest(pairs: list[Pair]) -> Pair:
 def _window(op: PlannedOp, arriving: Shape) -> tuple[Pair, Pair]:
     """Give the extent of an op's window and its stride, both in positions of the map that arrives."""
     match op.op:
-        case Convolution(kernel_size=kernel, dilation=dilation, stride=stride):
-            return (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1), stride
-        case MaxPool(kernel_size=kernel, steps=steps) | AvgPool(kernel_size=kernel, steps=steps):
+        case Convolution(kernel_size=kernel, dilation=apart, stride=steps):
+            return _dilated(kernel, apart), steps
+        case MaxPool(kernel_size=kernel, dilation=apart, steps=steps):
+            return _dilated(kernel, apart), steps
+        case AvgPool(kernel_size=kernel, steps=steps):
             return kernel, steps
         case AdaptiveAvgPool(output_size=size) | AdaptiveMaxPool(output_size=size) | GlobalAvgPool(output_size=size):
             (height, down), (width, right) = _adaptive(arriving[1], size[0]), _adaptive(arriving[2], size[1])
@@ -92,6 +94,10 @@ def _window(op: PlannedOp, arriving: Shape) -> tuple[Pair, Pair]:
         case Flatten() if len(arriving) == 3:
             return (arriving[1], arriving[2]), (1, 1)
     return (1, 1), (1, 1)
+
+
+def _dilated(kernel: Pair, apart: Pair) -> Pair:
+    return apart[0] * (kernel[0] - 1) + 1, apart[1] * (kernel[1] - 1) + 1
 
 
 def _adaptive(extent: int, positions: int) -> tuple[int, int]:

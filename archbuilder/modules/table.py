@@ -70,7 +70,7 @@ def _activation(op: Activation, arriving: Shape) -> nn.Module:
 
 
 def _max_pool(op: MaxPool, arriving: Shape) -> nn.Module:
-    return nn.MaxPool2d(op.kernel_size, op.steps, op.padding, ceil_mode=op.ceil_mode)
+    return nn.MaxPool2d(op.kernel_size, op.steps, op.padding, op.dilation, ceil_mode=op.ceil_mode)
 
 
 def _avg_pool(op: AvgPool, arriving: Shape) -> nn.Module:

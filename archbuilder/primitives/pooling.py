@@ -32,8 +32,7 @@ class _Pool(Primitive):
         """The stride in each direction."""
         return self.stride or self.kernel_size
 
-    def output_shape(self, arriving: Shape) -> Shape:
-        """N x C x H x W -> N x C x H' x W'."""
+    def _slid(self, arriving: Shape, dilation: tuple[int, int] = (1, 1)) -> Shape:
         channels, height, width = expect_map(arriving, "a pool")
         for padding, kernel in zip(self.padding, self.kernel_size, strict=True):
             if 2 * padding > kernel:
@@ -41,7 +40,7 @@ class _Pool(Primitive):
                     f"a padding of {padding} is more than half the window of {kernel}", key="padding", spatial=True
                 )
         sides = both_sides(self.padding)
-        size = slide((height, width), self.kernel_size, self.steps, sides, ceil_mode=self.ceil_mode)
+        size = slide((height, width), self.kernel_size, self.steps, sides, dilation=dilation, ceil_mode=self.ceil_mode)
         return channels, *size
 
 
@@ -50,6 +49,12 @@ class MaxPool(_Maximum, _Pool):
 
     type: ClassVar[str] = "max_pool"
 
+    dilation: PositivePair = Field((1, 1), description="Spacing of the window's places.")
+
+    def output_shape(self, arriving: Shape) -> Shape:
+        """N x C x H x W -> N x C x H' x W'."""
+        return self._slid(arriving, self.dilation)
+
 
 class AvgPool(_Pool):
     """The mean of each window, as torch.nn.AvgPool2d."""
@@ -57,6 +62,10 @@ class AvgPool(_Pool):
     type: ClassVar[str] = "avg_pool"
 
     count_include_pad: bool = Field(True, description="Whether the zeros of the padding count in the mean.")
+
+    def output_shape(self, arriving: Shape) -> Shape:
+        """N x C x H x W -> N x C x H' x W'."""
+        return self._slid(arriving)
 
     def kept(self, arriving: Shape, leaving: Shape) -> Kept:
         """What arrives is kept, though its shape alone is needed."""

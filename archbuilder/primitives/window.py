@@ -29,26 +29,29 @@ def slide(
     """Count the positions of a window in each direction.
 
     The formula is that of torch.nn.Conv2d and torch.nn.MaxPool2d: floor((n + 2p - d(k - 1) - 1) / s) + 1. In ceil
-    mode the division rounds up, and a last window that would start in the right padding is left out.
+    mode the division rounds up, and a last window that would start in the right padding is left out; so a window fits
+    that is larger than the padded input by less than its stride.
 
     Raises:
         ShapeError: The window is larger than the padded input.
     """
     reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
-    padded = (extent[0] + sum(padding[0]), extent[1] + sum(padding[1]))
-    if reach[0] > padded[0] or reach[1] > padded[1]:
-        window = f"{reach[0]} x {reach[1]}"
-        arriving = f"{extent[0]} x {extent[1]}"
-        with_padding = f", {padded[0]} x {padded[1]} with its padding" if padded != extent else ""
-        raise ShapeError(
-            f"a window of {window} does not fit the map of {arriving} that arrives{with_padding}",
-            key="kernel",
-            spatial=True,
-        )
-    return (
+    positions = (
         _positions(extent[0], padding[0], reach[0], stride[0], ceil_mode),
         _positions(extent[1], padding[1], reach[1], stride[1], ceil_mode),
     )
+    if min(positions) < 1:
+        padded = (extent[0] + sum(padding[0]), extent[1] + sum(padding[1]))
+        window = f"{reach[0]} x {reach[1]}"
+        arriving = f"{extent[0]} x {extent[1]}"
+        with_padding = f", {padded[0]} x {padded[1]} with its padding" if padded != extent else ""
+        allowed = "; in ceil mode it may be larger by less than its stride" if ceil_mode else ""
+        raise ShapeError(
+            f"a window of {window} does not fit the map of {arriving} that arrives{with_padding}{allowed}",
+            key="kernel",
+            spatial=True,
+        )
+    return positions
 
 
 def _positions(extent: int, padding: Pair, reach: int, stride: int, ceil_mode: bool) -> int:

@@ -18,7 +18,15 @@ RESERVED = frozenset(
     )
 )  # fmt: skip
 
-TAKEN = frozenset({*RESERVED, *kwlist, "input"})
+# What the modules that torch.export gives have beside these: a network with such a layer could not be exported.
+EXPORTED = frozenset(
+    (
+        "add_submodule", "code", "delete_all_unused_submodules", "delete_submodule", "graph", "meta", "print_readable",
+        "range_constraints", "recompile", "shape_env", "to_folder", "validate_inputs",
+    )
+)  # fmt: skip
+
+TAKEN = frozenset({*RESERVED, *EXPORTED, *kwlist, "input"})
 """The words that no layer can be called."""
 
 
@@ -32,6 +40,8 @@ def name_fault(name: object) -> str | None:
         return "'input' is taken: from: input means what arrives at the list"
     if name in RESERVED or name.startswith("_"):
         return f"{name!r} is taken: every torch.nn.Module has something of that name"
+    if name in EXPORTED:
+        return f"{name!r} is taken: every module that torch.export gives has something of that name"
     if iskeyword(name):
         return f"{name!r} is a keyword of Python: torch.export writes names as Python code"
     return None

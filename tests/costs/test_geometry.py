@@ -57,6 +57,8 @@ def test_directions_dilation_and_strides_are_each_their_own() -> None:
     found = planned(conv("a", [1, 7], stride=[1, 2]), conv("b", [3, 2], dilation=[2, 3]))
     assert found["a"] == ((1, 7), (1, 2))
     assert found["b"] == ((5, 7 + 3 * 2), (1, 2))
+    pool = {"name": "pool", "type": "max_pool", "kernel": [2, 3], "stride": 1, "dilation": [4, 2]}
+    assert planned(pool)["pool"] == ((5, 5), (1, 1))
 
 
 def test_padding_changes_nothing_and_nothing_is_capped() -> None:

@@ -1,6 +1,7 @@
 import keyword
 
 import pytest
+import torch
 from torch import nn
 
 from archbuilder.spec.names import RESERVED, name_fault
@@ -30,6 +31,12 @@ def test_ordinary_names_are_good(name: str) -> None:
     parent = nn.Module()
     parent.add_module(name, nn.Identity())  # and torch agrees
     assert isinstance(parent.get_submodule(name), nn.Identity)
+
+
+def test_whatever_an_exported_module_has_is_refused() -> None:
+    exported = torch.export.export(nn.Identity(), (torch.zeros(1),)).module()
+    names = {name for name in dir(exported) if not name.startswith("_")} - RESERVED
+    assert [name for name in names if "is taken" not in str(name_fault(name))] == []
 
 
 @pytest.mark.parametrize("name", keyword.kwlist)
