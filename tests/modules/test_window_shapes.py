@@ -5,6 +5,7 @@ The two directions know nothing of each other, so that one of them is swept; a f
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -44,7 +45,12 @@ def windows(strides: int) -> list[tuple[int, int, int]]:
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_a_pool_gives_what_torch_gives(ceil_mode: bool) -> None:
     for kernel, stride, padding in windows(4):
-        keys = {"kernel": (kernel, 1), "stride": (stride, 1), "padding": (padding, 0), "ceil_mode": ceil_mode}
+        keys: dict[str, Any] = {
+            "kernel": (kernel, 1),
+            "stride": (stride, 1),
+            "padding": (padding, 0),
+            "ceil_mode": ceil_mode,
+        }
         args = ((kernel, 1), (stride, 1), (padding, 0))
         for dilation in (1, 2, 3):
             op = MaxPool(**keys, dilation=(dilation, 1))
@@ -61,7 +67,12 @@ def test_a_convolution_gives_what_torch_gives() -> None:
     maps = [torch.zeros(1, 1, extent, 1) for extent in range(1, 13)]  # quicker for a convolution than the meta device
     above_and_below = [(0, 0), (1, 1), (2, 0), (0, 3), (6, 5)]
     for kernel, stride, sides, apart in product(range(1, 13), (1, 2, 3, 13), above_and_below, (1, 2, 3)):
-        keys = {"kernel": (kernel, 1), "stride": (stride, 1), "padding": (sides, (0, 0)), "dilation": (apart, 1)}
+        keys: dict[str, Any] = {
+            "kernel": (kernel, 1),
+            "stride": (stride, 1),
+            "padding": (sides, (0, 0)),
+            "dilation": (apart, 1),
+        }
         op, weight = Convolution(out=1, **keys), torch.zeros(1, 1, kernel, 1)
         for x in maps[kernel % 2 :: 2]:
             padded = F.pad(x, (0, 0, *sides))
@@ -92,12 +103,13 @@ REST = "{name: flatten, type: flatten}, {name: fc, type: linear, out: 3}"
 def test_a_window_larger_than_the_map_is_built_counted_and_right(size: int, pool: str) -> None:
     spec = archbuilder.NetworkSpec.from_text(POOL.format(size=size, pool=pool, rest=REST))
     images = torch.rand(1, 2, size, size)
-    pooled = spec.build().pool(images)
+    network: Any = spec.build()
+    pooled = network.pool(images)
     assert spec.plan().ops[0].output_shape == pooled.shape[1:]
     if size != 4:
         whole = images.amax((2, 3)) if "max" in pool else images.mean((2, 3))
         torch.testing.assert_close(pooled.flatten(1), whole)  # 1 x 1: of all that there is, whatever the window
-    assert compare(spec.plan(), count_with_fvcore(spec.build(), (2, size, size))) == []
+    assert compare(spec.plan(), count_with_fvcore(network, (2, size, size))) == []
 
 
 def test_torchvisions_googlenet_runs_from_15_pixels_up() -> None:
