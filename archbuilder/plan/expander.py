@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import ceil
 from typing import Any
 
 from archbuilder.errors import did_you_mean
 from archbuilder.plan.flow import Flow, Known, Producer
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.layers import LayerExpander
+from archbuilder.plan.multipliers import multiplied_repeat
 from archbuilder.plan.plan import Chain, Fork, Take, TreeNode
 from archbuilder.plan.recorder import WORK_OF_MEMBER
 from archbuilder.plan.scope import Scope
@@ -103,7 +103,7 @@ class Expander(LayerExpander):
             return None
         value = fixed(frame.evaluate(member, "repeat", member.repeat, self.problems))
         if isinstance(value, int) and not isinstance(value, bool):
-            times = ceil(value * self._document.header.depth) if frame.block is None else value
+            times = multiplied_repeat(value, self._document.header.depth) if frame.block is None else value
             if 0 <= times <= LARGEST_REPEAT:
                 return times
         if value is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from archbuilder.plan.multipliers import multiplied_width
 from archbuilder.plan.plan import DeclaredInput, Site
 from archbuilder.plan.symbols import Symbol, site
 from archbuilder.plan.trace import Trace
@@ -84,20 +85,13 @@ class Widths:
         return not self._follow and (own or not self._document.extends)
 
     def scaled(self, width: int) -> int:
-        """Multiply a width as MobileNets do: to a multiple of the divisor, never by more than a tenth less.
-
-        The rule is that of tensorflow/models' slim `_make_divisible`. A width of 0 stays 0.
-        """
-        multiplier, divisor = self._document.header.width, self._document.header.divisor
-        if multiplier == 1:
+        """Multiply a width by the file's multiplier; a symbol too."""
+        header = self._document.header
+        if header.width == 1:
             return width
         if isinstance(width, Symbol):
             return width.mapped(self.scaled)
-        if not width:
-            return width
-        wanted = width * multiplier
-        rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
-        return rounded if rounded >= 0.9 * wanted else rounded + divisor
+        return multiplied_width(width, header.width, header.divisor)
 
     def multiplied(self, op: _P, entry: LayerEntry, keys: tuple[str, ...]) -> _P:
         """Give a primitive with its widths multiplied; the classes of a last layer, and $ values, stay."""
