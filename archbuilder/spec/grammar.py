@@ -269,10 +269,10 @@ def _count(value: Any) -> int | Expression | None:
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
-    names = [value] if isinstance(value, str | int) else value
-    if not isinstance(names, list) or not names or not all(isinstance(name, str | int) for name in names):
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         return None
-    return tuple(str(name) for name in names)
+    return tuple(names)
 
 
 def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, LayerEntry]:

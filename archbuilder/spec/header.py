@@ -1,9 +1,9 @@
 """What a spec says beside its layers: input, classes, defaults, multipliers and variables."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from archbuilder.errors import (
     Problem,
@@ -54,17 +54,16 @@ class ConvDefaults(BaseModel):
     )
 
 
-def _word(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
 class Header(BaseModel):
     """What a spec says beside its layers."""
 
     model_config = _CONFIG
 
-    name: Annotated[str, BeforeValidator(_word), Field(min_length=1, max_length=LONGEST_NAME)] = Field(
-        "network", description="The network's name; the file's name unless given."
+    name: str = Field(
+        "network",
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="The network's name; the file's name unless given.",
     )
     description: str = Field("", description="What the network is, and whose.")
     extends: Any = Field(None, description="A spec that this one changes: a file beside it, or a shipped name.")

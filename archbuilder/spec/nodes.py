@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archbuilder.errors import Location, Source, Span
@@ -11,10 +11,12 @@ class Scalar:
 
     Attributes:
         value: The value by YAML 1.2's core rules: a word, a number, a truth value or None.
+        text: The value as it is written, without quotes.
         literal: Whether the value is written at `span` itself (a merged or aliased value is written elsewhere).
     """
 
     value: str | int | float | bool | None
+    text: str
     source: Source
     span: Span
     literal: bool = True
@@ -88,6 +90,15 @@ def plain(node: Node) -> Any:
     if isinstance(node, Sequence):
         return [plain(item) for item in node.items]
     return {key: plain(entry.value) for key, entry in node.entries.items()}
+
+
+def as_written(node: Node) -> Node:
+    """Give what names something as strings: `1.10` is no number there; one scalar, or those of a list."""
+    if isinstance(node, Sequence):
+        return replace(node, items=[as_written(item) if isinstance(item, Scalar) else item for item in node.items])
+    if isinstance(node, Scalar) and node.value is not None:
+        return replace(node, value=node.text)
+    return node
 
 
 def walk(node: Node) -> Iterator[Node]:

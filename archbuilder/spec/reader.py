@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import yaml
 
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, Span, SpecError
-from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence
+from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, as_written
 from archbuilder.spec.scalars import resolve_scalar
 
 MAXIMUM_CHARACTERS = 1 << 20
@@ -20,6 +20,10 @@ _TAG = re.compile(r"(?:&\S*\s+)?(!\S*)")  # a tag as it is written, behind an an
 _TAG_DIRECTIVE = re.compile(
     "(?:^|[\r\n\x85\u2028\u2029])(%TAG[^\r\n\x85\u2028\u2029]*)"
 )  # libyaml compares each with all
+
+# Keys whose values are names, wherever they stand, and those at the top of a file that name another.
+_NAMES = ("name", "type", "from")
+_FILES = ("extends", "include", "spec", "data")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is about ten times faster
 
@@ -132,7 +136,7 @@ class _Composer:
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             value = resolve_scalar(event.value) if event.implicit[0] else event.value
-            node = Scalar(value, self._source, span)
+            node = Scalar(value, event.value, self._source, span)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._sequence(event, depth)
         else:
@@ -170,6 +174,8 @@ class _Composer:
             value = self._node(next(self._events), depth + 1)
             self._path.pop()
             node.size += value.size + 1
+            if self._is_of_a_name(key):
+                value = as_written(value)
             if key == "<<" and inner.implicit[0]:
                 merges.append(value)
             elif key in node.entries:
@@ -183,6 +189,13 @@ class _Composer:
         for merged in merges:
             self._merge(node, merged)
         return node
+
+    def _is_of_a_name(self, key: str) -> bool:
+        """Tell whether the value of a key of the mapping that is read is a name: of a layer, a type, a file, ..."""
+        if self._path[:1] == ["variables"]:
+            return False
+        at_top, in_head = not self._path, len(self._path) == 2 and self._path[0] == "aux"
+        return key in _NAMES or (at_top and key in _FILES) or (in_head and key == "after")
 
     def _merge(self, node: Mapping, merged: Node) -> None:
         parts: list[Node] = merged.items if isinstance(merged, Sequence) else [merged]

@@ -18,12 +18,11 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
 def _folder_name(value: Any) -> str:
-    name = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise PydanticCustomError(
             "name", "expected letters, digits, -, _ and . alone: it names the folder of the study"
         )
-    return name
+    return value
 
 
 class Objective(BaseModel):

@@ -229,18 +229,18 @@ def test_bounds_of_the_header() -> None:
 
 def test_layers_of_the_wrong_kind() -> None:
     layer = "expected a layer"
-    found = problems_of(HEADER + "layers: [3, [a], {}, {type: 3}, {type: }]\n").problems
+    found = problems_of(HEADER + "layers: [3, [a], {}, {type: [b]}, {type: }]\n").problems
     assert [(p.path, p.where.column if p.where else 0) for p in found] == [
         ("layers.0", 10),
         ("layers.1", 13),
         ("layers.2", 18),
         ("layers.3.type", 29),
-        ("layers.4.type", 40),
+        ("layers.4.type", 42),
     ]
     assert all(layer in p.message for p in found[:2])
     assert [p.message for p in found[2:]] == [
         "a layer needs a type, such as type: conv",
-        "found 3, expected the word for a layer, such as conv",
+        "found a list, expected the word for a layer, such as conv",
         "found nothing, expected the word for a layer, such as conv",
     ]
 

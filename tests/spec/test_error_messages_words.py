@@ -118,7 +118,7 @@ def test_a_name_that_is_no_key_of_a_state_dict(name: str) -> None:
     check(network(f"{{name: «{name}», type: flatten}}", end=CLASSIFIER[2:]), ("layers.0.name", message))
 
 
-@pytest.mark.parametrize("name", ["3", "[a]", "true", "1e3"])
+@pytest.mark.parametrize("name", ["[a]", "{a: b}", "~"])
 def test_a_name_that_is_no_word(name: str) -> None:
     layer = f"{{name: «{name}», type: flatten}}"
     check(network(layer, end=CLASSIFIER[2:]), ("layers.0.name", "a name must be a word"))
@@ -188,7 +188,7 @@ def test_heads_without_what_they_need() -> None:
             aux=(
                 "{«after»: conv1}",
                 "{name: «a»}",
-                "{name: b, after: «3»}",
+                "{name: b, after: «[a]»}",
                 "{name: c, after: conv1, loss_weight: «x»}",
                 "{name: d, after: conv1, loss_weight: «-1»}",
                 "{name: e, after: conv1, loss_weight: «.nan»}",

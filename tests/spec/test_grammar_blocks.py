@@ -338,7 +338,7 @@ def test_several_files_and_a_name_that_two_have(folder: Path) -> None:
         ("../blocks.yaml", "'../blocks.yaml' leaves the folder of the spec, "),
         ("/etc/passwd", "'/etc/passwd' leaves the folder of the spec, "),
         ("sub", "no such file: sub"),
-        ("3", "found 3, expected a file, or the name of a shipped spec"),
+        ("3", "no such file: 3"),
         ("[blocks.yaml, ~]", "found nothing, expected a file, or the name of a shipped spec"),
         ("bad.yaml", "found a list, expected a mapping"),
     ],

@@ -9,6 +9,7 @@ import pytest
 
 import archbuilder
 from archbuilder import ArchbuilderError, NetworkSpec, load
+from archbuilder.spec.nodes import plain
 from archbuilder.spec.sources import shipped_folder, shipped_names
 
 
@@ -54,8 +55,51 @@ def test_a_spec_is_named_after_its_file(tmp_path: Path) -> None:
     path = tmp_path / "my net.yaml"
     path.write_text(text)
     assert load(path).name == "my net"
-    path.write_text("name: 3\n" + text)
-    assert load(path).name == "3"
+
+
+WRITTEN = ["3", "1.10", "007", "0x10", "1e400", "1_000", "0o17", "-0", ".inf", ".5", "true", "no", "2026-01-02", "3:30"]
+"""What YAML would read as something else than it is, most of it."""
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_name_is_the_string_that_is_written(name: str, tmp_path: Path) -> None:
+    text = load("inception_digits").text.replace("name: inception_digits\n", f"name: {name}\n")
+    (tmp_path / name).write_text(text)
+    spec = load(tmp_path / name)
+    (tmp_path / "mine.yaml").write_text(f"extends: {name}\nlayers: {{conv1: {{out: 8}}}}\n")
+    extending = load(tmp_path / "mine.yaml")
+    standalone = NetworkSpec.from_text(extending.document.written_out)
+    wider = spec.with_widths({"conv1.out": 12})
+    assert {spec.name, spec.plan().name, extending.name, standalone.name, wider.name} == {name}
+    assert NetworkSpec.from_dict({**plain(spec.document.root), "name": name}).name == name
+
+
+@pytest.mark.parametrize("name", ["3", "007", "0x10", "1e400", "1_000", "true", "no"])
+def test_names_of_layers_blocks_and_taps_are_strings_too(name: str) -> None:
+    text = f"""
+        input: {{channels: 3, height: 4, width: 4}}
+        classes: 2
+        variables: {{name: 3, type: 1}}
+        blocks: {{{name}: {{body: [{{name: {name}, type: convolution, out: $name, kernel: $type}}]}}}}
+        layers:
+          - {{name: {name}, type: {name}}}
+          - {{name: s, sequence: [{{name: {name}, type: identity}}, {{from: [{name}, input], type: batch_norm}}]}}
+          - {{name: gap, type: global_avg_pool}}
+          - {{name: flatten, type: flatten}}
+          - {{name: fc, type: linear, out: 2}}
+        aux: [{{name: h, after: {name}, layers: [{{type: flatten}}, {{type: linear, out: 2}}]}}]
+    """
+    spec = NetworkSpec.from_text(text)
+    again = NetworkSpec.from_text(spec.document.written_out)
+    for plan in (spec.plan(), again.plan()):
+        assert [op.name for op in plan.ops if op.parameters] == [f"{name}.{name}", "s.1", "fc"]
+        assert [head.after for head in plan.heads] == [name]
+
+
+def test_what_is_anchored_at_a_name_is_a_number_elsewhere() -> None:
+    text = load("inception_digits").text.replace("name: inception_digits\n", "name: &ten 10\n")
+    spec = NetworkSpec.from_text(text.replace("classes: 10", "classes: *ten"))
+    assert (spec.name, spec.plan().classes) == ("10", 10)
 
 
 def test_the_plan_needs_no_torch() -> None:

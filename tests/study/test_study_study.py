@@ -47,6 +47,13 @@ def test_the_name_is_the_files_unless_given(tmp_path: Path) -> None:
     assert a_study(tmp_path, changed("name: tiny-widths\n", "")).name == "study"
 
 
+@pytest.mark.parametrize("name", ["1.10", "007", "0x10", "1e400", "1_000", "true", "no", "2026-01-02"])
+def test_names_are_the_strings_that_are_written(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(SPEC)
+    study = changed("tiny-widths", name).replace("spec: tiny.yaml", f"spec: {name}")
+    assert a_study(tmp_path, study).name == name
+
+
 def test_a_spec_may_be_a_shipped_one(tmp_path: Path) -> None:
     study = changed("tiny.yaml", "inception_digits").replace("mix.*", "conv1.out").replace("20k", "2M")
     assert a_study(tmp_path, study).spec.name == "inception_digits"
@@ -72,7 +79,7 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
             "spec: inception_digit",
             r"2:7  spec\n.*\n.*no such file beside the study; did you mean inc",
         ),
-        ("spec: tiny.yaml", "spec: 3", r"found 3, expected a word"),
+        ("spec: tiny.yaml", "spec: [3]", r"found \[3\], expected a word"),
         ("spec: tiny.yaml\n", "", r"a study needs 'spec'"),
         ("data: digits", "data: digit", r"3:7  data\n.*\n.*unknown data set 'digit'; did you mean digits\?"),
         ("space:", "spaces:", r"unknown key 'spaces' for a study; did you mean space\?"),
