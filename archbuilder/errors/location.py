@@ -48,10 +48,17 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Location:
-    """A span of a source: what an error points at."""
+    """A span of a source: what an error points at.
+
+    Attributes:
+        source: The text.
+        span: The place in it.
+        used: Where that is used, by an alias or a merge key, if the error is about that use.
+    """
 
     source: Source
     span: Span
+    used: Span | None = None
 
     @property
     def line(self) -> int:
@@ -62,6 +69,12 @@ class Location:
     def column(self) -> int:
         """The one-based column at which the span starts."""
         return self.source.line_and_column(self.span.start)[1]
+
+    @property
+    def line_of_use(self) -> int | None:
+        """The one-based line of the alias or merge key by which the place is used, if that is another line."""
+        line = None if self.used is None else self.source.line_and_column(self.used.start)[0]
+        return line if line != self.line else None
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"

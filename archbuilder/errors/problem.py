@@ -43,7 +43,8 @@ class Problem:
             head = f"{path}: {self.message}" if path else self.message
             return "\n".join([head, *(f"  {note}" for note in self.notes)])
         heading = f"{self.where}  {path}".rstrip()
-        return "\n".join([heading, *snippet(self.where, self.message, self.related), *(f"  {n}" for n in self.notes)])
+        notes = [*self.notes, *([f"as it is used on line {line}"] if (line := self.where.line_of_use) else [])]
+        return "\n".join([heading, *snippet(self.where, self.message, self.related), *(f"  {n}" for n in notes)])
 
 
 def _shortened(text: str) -> str:

@@ -1,12 +1,15 @@
 """Edits to a spec's text: values are replaced where they stand or written where they belong; the rest stays."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as Values
 from dataclasses import dataclass
+from typing import Any
 
 from archbuilder.errors import ArchbuilderError, Source, Span
 from archbuilder.spec.emitter import to_yaml
-from archbuilder.spec.nodes import Mapping, Node, Scalar, location, walk
+from archbuilder.spec.nodes import Mapping, Node, Scalar, Use, location, plain, walk
+from archbuilder.spec.nodes import Sequence as SequenceNode
 from archbuilder.spec.reader import read_yaml
 
 _ANCHOR = re.compile(r"&\S+\s+")
@@ -84,7 +87,12 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
     changes: dict[Span, str] = {}
     aliases: dict[Span, str] = {}
     overrides: dict[str, dict[str, list[Value]]] = {}
+    in_uses, elsewhere = [], []
     for value in wanted:
+        (in_uses if value.node.use and value.node.source is source else elsewhere).append(value)
+    for span, text in _uses_written_out(source, in_uses):
+        aliases[span] = aliases.get(span, "") + text
+    for value in elsewhere:
         entry = value.node.entries.get(value.key)
         written = entry.value if entry and entry.own and isinstance(entry.value, Scalar) else None
         if written is not None and written.source is source:
@@ -114,6 +122,46 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
     for span in sorted(changes, reverse=True):
         text = text[: span.start] + changes[span] + text[span.end :]
     return Source(source.name, text, source.path)
+
+
+def _uses_written_out(source: Source, values: Iterable[Value]) -> Iterator[tuple[Span, str]]:
+    """Give each use of an anchor that should differ from what is anchored, as it should be written."""
+    uses: dict[int, tuple[Use, list[Value]]] = {}
+    for value in values:
+        if value.node.use is not None and not value.is_so:
+            uses.setdefault(id(value.node.use), (value.node.use, []))[1].append(value)
+    for use, differing in uses.values():
+        yield _written_out(source, use, differing)
+
+
+def _written_out(source: Source, use: Use, values: Sequence[Value]) -> tuple[Span, str]:
+    """Write one use of an anchor; the keys of a mapping that stay come by a merge key."""
+    changed: dict[int, dict[str, Plain]] = {}
+    for value in values:
+        changed.setdefault(id(value.node), {})[value.key] = value.value
+    if use.owner is not None:
+        assert use.node is not None
+        return _beside(source, use.owner, f"{use.key}: {_flow_text(_data(use.node, changed))}")
+    if not isinstance(use.node, Mapping):
+        assert use.node is not None
+        return use.span, _flow_text(_data(use.node, changed))
+    data = _data(use.node, changed)
+    new = {key: value for key, value in data.items() if key not in use.node.entries or value != plain(use.node)[key]}
+    alias = source.text[slice(*use.span)]
+    return use.span, f"{{<<: {alias}, {_flow_text(new)[1:]}"
+
+
+def _data(node: Node, changed: Values[int, Values[str, Plain]]) -> Any:
+    """Give a node as plain data with some values of its mappings changed."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, SequenceNode):
+        return [_data(item, changed) for item in node.items]
+    return {key: _data(entry.value, changed) for key, entry in node.entries.items()} | dict(changed.get(id(node), {}))
+
+
+def _flow_text(data: Any) -> str:
+    return to_yaml({"value": [[data]]}).removeprefix("value: [[").removesuffix("]]\n")
 
 
 def _word(value: Value) -> str:

@@ -20,8 +20,10 @@ def replace_item(source: Source, node: Mapping, texts: Sequence[str]) -> str:
     Raises:
         ArchbuilderError: The item shares its lines with something else, or has comments among its keys.
     """
+    if node.use is not None and node.use.node is not node:
+        raise ArchbuilderError(f"{location(node)}: this layer is used through a YAML alias; change it yourself")
     text, start = source.text, node.span.start
-    end = _end(node) if not node.flow else node.span.end
+    end = node.span.end if node.flow or node.use is not None else _end(node)
     line_start = max(text.rfind(break_, 0, start) for break_ in "\r\n") + 1
     line_end = min(at for at in (text.find("\r", end), text.find("\n", end), len(text)) if at >= 0)
     lead, rest = text[line_start:start], text[end:line_end].strip()

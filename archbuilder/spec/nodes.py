@@ -6,6 +6,23 @@ from archbuilder.errors import Location, Source, Span
 
 
 @dataclass(slots=True, eq=False)
+class Use:
+    """One use of what is written elsewhere: an alias, or an entry that a merge key takes over. Its nodes are its own.
+
+    Attributes:
+        span: Where the alias stands, or the value of the merge key.
+        node: What stands there.
+        owner: The mapping that the entry is merged into; None for an alias.
+        key: The key of the entry.
+    """
+
+    span: Span
+    node: "Node | None" = None
+    owner: "Mapping | None" = None
+    key: str = ""
+
+
+@dataclass(slots=True, eq=False)
 class Scalar:
     """A single value and where it stands.
 
@@ -13,6 +30,7 @@ class Scalar:
         value: The value by YAML 1.2's core rules: a word, a number, a truth value or None.
         text: The value as it is written, without quotes.
         literal: Whether the value is written at `span` itself (a merged or aliased value is written elsewhere).
+        use: The use of an anchor that it is part of, if it is; so for lists and mappings.
     """
 
     value: str | int | float | bool | None
@@ -21,6 +39,7 @@ class Scalar:
     span: Span
     literal: bool = True
     size: int = 1
+    use: Use | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -32,6 +51,7 @@ class Sequence:
     span: Span
     flow: bool = False
     size: int = 1
+    use: Use | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +72,7 @@ class Entry:
     @property
     def key_location(self) -> Location:
         """Where the key stands."""
-        return Location(self.source or self.value.source, self.key_span)
+        return Location(self.source or self.value.source, self.key_span, location(self.value).used)
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +84,7 @@ class Mapping:
     span: Span
     flow: bool = False
     size: int = 1
+    use: Use | None = None
 
     def get(self, key: str) -> "Node | None":
         """Give the value of a key, or None."""
@@ -79,8 +100,19 @@ Node = Scalar | Sequence | Mapping
 
 
 def location(node: Node) -> Location:
-    """Where a node stands."""
-    return Location(node.source, node.span)
+    """Where a node stands; of what an anchor names, where that is used too."""
+    used = node.use.span if node.use and node.use.span != node.span else None
+    return Location(node.source, node.span, used)
+
+
+def used(node: "Node", use: Use) -> "Node":
+    """Give what an anchor names as it stands at one use: every place has nodes, and so widths, of its own."""
+    if isinstance(node, Scalar):
+        return replace(node, literal=False, use=use)
+    if isinstance(node, Sequence):
+        return replace(node, items=[used(item, use) for item in node.items], use=use)
+    entries = {key: replace(entry, value=used(entry.value, use)) for key, entry in node.entries.items()}
+    return replace(node, entries=entries, use=use)
 
 
 def plain(node: Node) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import yaml
 
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, Span, SpecError
-from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, as_written
+from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, Use, as_written, used
 from archbuilder.spec.scalars import resolve_scalar
 
 MAXIMUM_CHARACTERS = 1 << 20
@@ -204,7 +204,11 @@ class _Composer:
                 message = "a merge key (<<) takes a mapping or a list of mappings"
                 self._refuse(merged.span, message, ".".join([*self._path, "<<"]))
             for key, entry in part.entries.items():
-                node.entries.setdefault(key, replace(entry, own=False))
+                if key in node.entries:
+                    continue
+                use = Use(merged.span, owner=node, key=key)
+                use.node = used(entry.value, use)
+                node.entries[key] = replace(entry, value=use.node, own=False)
 
     def _path_of(self, node: Mapping, key: str) -> str:
         """Give the path of a key; a list's item goes by its name, if that has been read."""
@@ -222,7 +226,9 @@ class _Composer:
             self._refuse(span, message, ".".join(self._path))
         self._count(target.size, span)
         self._check_depth(depth + self._heights[anchor], span)
-        return replace(target, span=span, literal=False) if isinstance(target, Scalar) else replace(target, span=span)
+        use = Use(span)
+        use.node = replace(used(target, use), span=span)
+        return use.node
 
     def _count(self, values: int, span: Span) -> None:
         self._values += values

@@ -34,6 +34,13 @@ def test_a_layer_in_block_style_keeps_what_stands_behind_it() -> None:
     assert apply(document, NewLayers("large", [])).source.text == HEAD + CONV + "\n  # the classifier\n" + TAIL
 
 
+def test_of_a_layer_that_is_an_alias_the_alias_is_replaced() -> None:
+    keys = "type: conv\n        out: 64\n        kernel: 5\n        padding: 2\n"
+    layers = f"  - name: s\n    sequence:\n      - &large\n        name: large\n        {keys}"
+    document = NetworkSpec.from_text(HEAD + CONV + layers + "  - *large\n" + TAIL).document
+    assert apply(document, NewLayers("large", [])).source.text == HEAD + CONV + layers + TAIL
+
+
 def test_a_layer_with_comments_among_its_keys_is_left_to_its_writer() -> None:
     layers = "  - name: large # large\n    type: conv\n    out: 64 # wide\n    kernel: 5\n    padding: 2\n"
     text = HEAD + CONV + layers + TAIL

@@ -312,10 +312,11 @@ def test_what_is_merged_stays_as_it_was() -> None:
         spec.with_values({"a.bias": True})
 
 
-def test_a_layer_that_is_an_alias_cannot_change_alone() -> None:
+def test_a_layer_that_is_an_alias_changes_alone() -> None:
     spec = spec_of("&u {type: conv, out: 4, kernel: 3, padding: 1}", "*u")
-    with pytest.raises(ArchbuilderError, match=r"this number is shared through a YAML alias"):
-        spec.with_values({"0.kernel": 5})
+    first, second = spec.with_values({"0.kernel": 5}), spec.with_values({"1.kernel": 5})
+    assert "- &u {type: conv, out: 4, kernel: 5, padding: 2}\n  - {<<: *u, kernel: 3, padding: 1}" in first.text
+    assert "- &u {type: conv, out: 4, kernel: 3, padding: 1}\n  - {<<: *u, kernel: 5, padding: 2}" in second.text
 
 
 # -- what cannot be ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from support.random_specs import specs
 
 from archbuilder import ArchbuilderError, NetworkSpec, SpecError, load
 from archbuilder.errors import Span
+from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.spec.nodes import Mapping, Scalar, Sequence
 from archbuilder.spec.sources import shipped_names
@@ -241,6 +242,70 @@ def test_an_alias_that_is_no_width_does_not_follow() -> None:
     spec = spec_of("{name: c1, type: conv, out: &w 3, kernel: *w, padding: 1}")
     edited = spec.with_widths({"c1.out": 5})
     assert edited.text == spec.text.replace("&w 3, kernel: *w", "&w 5, kernel: 3")
+
+
+REUSED = {
+    "a layer": ("&u {type: conv, out: 8, kernel: 1}", "*u"),
+    "a layer in blocks": ("&u\n    type: conv\n    out: 8\n    kernel: 1", "*u"),
+    "a branch of one layer": ("{name: m, concat: {a: &u {type: conv, out: 8, kernel: 1}, b: *u}}",),
+    "a branch": ("{name: m, concat: {a: &u [{type: conv, out: 8, kernel: 1}, {type: identity}], b: *u}}",),
+    "all branches": ("{name: m, concat: &u [[{name: x, type: conv, out: 8, kernel: 1}]]}", "{name: n, concat: *u}"),
+    "a sequence": ("{name: s, sequence: &u [{type: conv, out: 8, kernel: 1}]}", "{name: t, sequence: *u}"),
+    "a merged sequence": ("&u {name: s, sequence: [{type: conv, out: 8, kernel: 1}]}", "{<<: *u, name: t}"),
+    "what is merged of two": (
+        "{<<: &u {sequence: [{type: conv, out: 8, kernel: 1}]}, name: s}",
+        "{<<: [&v {name: t}, *u, {name: r, sequence: []}]}",
+    ),
+    "an alias in what is aliased": (
+        "{name: s, sequence: &u [&v {type: conv, out: 8, kernel: 1}, {add: {one: *v}}]}",
+        "{name: t, sequence: *u}",
+    ),
+    "layers with an in": ("{concat: [[&u {type: conv, in: 3, out: 8, kernel: 1}], [*u]]}",),
+}
+"""What is written once and stands at several places, of which each has a width of its own."""
+
+
+@pytest.mark.parametrize("place", REUSED)
+def test_every_place_has_a_width_of_its_own(place: str) -> None:
+    spec = spec_of(*REUSED[place])
+    sites = list(spec.sites)
+    assert len(sites) == len(spec_without_aliases(spec).sites) >= 2
+    different = dict(zip(sites, range(5, 20), strict=False))
+    for widths in [*({site: 5} for site in sites), different, dict.fromkeys(sites, 6)]:
+        edited = spec.with_widths(widths)
+        assert edited.widths == {**spec.widths, **widths}
+        assert facts_of(edited.plan()) == facts_of(spec_without_aliases(spec).with_widths(widths).plan())
+        assert edited.with_widths(spec.widths).widths == spec.widths
+    if place != "what is merged of two":  # there what is written inside a merge key is written out
+        assert edited.text.replace(" 6", " 8") == spec.text  # an alias follows what it names
+
+
+def facts_of(plan: Plan) -> list[Any]:
+    return [(op.name, op.input_shapes, op.output_shape) for op in plan.ops]
+
+
+def spec_without_aliases(spec: NetworkSpec) -> NetworkSpec:
+    return NetworkSpec.from_text(spec.document.written_out)
+
+
+def test_only_what_differs_is_written_out() -> None:
+    spec = spec_of(*REUSED["a layer"])
+    assert spec.with_widths({"1.out": 5}).text == spec.text.replace("- *u", "- {<<: *u, out: 5}")
+    spec = spec_of(*REUSED["a branch"])
+    branch = "[{type: conv, out: 5, kernel: 1}, {type: identity}]"
+    assert spec.with_widths({"m.b.0.out": 5}).text == spec.text.replace("*u", branch)
+    spec = spec_of(*REUSED["a merged sequence"])
+    layer = "sequence: [{type: conv, out: 5, kernel: 1}]"
+    assert spec.with_widths({"t.0.out": 5}).text == spec.text.replace("name: t", f"name: t, {layer}")
+
+
+def test_an_error_at_an_alias_says_where_it_is_used() -> None:
+    layers = ("&u {type: conv, in: 3, out: 8, kernel: 1}", "{type: identity}", "*u")
+    with pytest.raises(SpecError, match="declares 3 input channels, but 8 arrive") as refused:
+        spec_of(*layers)
+    [problem] = refused.value.problems
+    assert problem.path == "layers.2.in"
+    assert "\n  as it is used on line 7" in str(problem)
 
 
 # -- what cannot be ----------------------------------------------------------------------------------------------------
