@@ -87,7 +87,8 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
     changes: dict[Span, str] = {}
     aliases: dict[Span, str] = {}
     overrides: dict[str, dict[str, list[Value]]] = {}
-    in_uses, elsewhere = [], []
+    in_uses: list[Value] = []
+    elsewhere: list[Value] = []
     for value in wanted:
         (in_uses if value.node.use and value.node.source is source else elsewhere).append(value)
     for span, text in _uses_written_out(source, in_uses):
