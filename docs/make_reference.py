@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from archbuilder.errors import Source
 from archbuilder.primitives import MERGES, PRIMITIVES, Primitive
-from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH, NonNegativePair, Padding, PositivePair
+from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH, Padding, PoolPadding, PositivePair
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_block, shipped_blocks
 from archbuilder.spec.document import read_spec
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, LayerEntry
@@ -34,8 +34,8 @@ TYPES = {
     "word": "A text.",
     "probability": "A number from 0 to less than 1.",
     "size": f"A whole number from 1 to {LARGEST_EXTENT:,} for both directions, or two as `[height, width]`.",
-    "padding": "`same`, a whole number, two as `[height, width]`, or `[[top, bottom], [left, right]]`. With `same` a "
-    "stride of s leaves ceil(n / s) of n positions.",
+    "padding": "`same`, `half`, a whole number, two as `[height, width]`, or `[[top, bottom], [left, right]]`. With "
+    "`same` a stride of s leaves ceil(n / s) of n positions; `half` is kernel // 2 on every side, times the dilation.",
 }
 """What each type of a parameter takes. Keys of primitives take the same."""
 
@@ -73,7 +73,7 @@ _SECTIONS = {
     "aux": "list of heads; beside `extends` also a mapping of names to changes",
 }
 _PARAMETER = {"default": "a value of the type", "choices": "list of values", "minimum": "number", "maximum": "number"}
-_KINDS: dict[str, Any] = {"size": PositivePair, "size, 0 too": NonNegativePair, "padding": Padding}
+_KINDS: dict[str, Any] = {"size": PositivePair, "size, 0 too, or `half`": PoolPadding, "padding": Padding}
 _BOUNDS = {"ge": "at least {:,}", "gt": "more than {:,}", "le": "at most {:,}", "lt": "less than {:,}"}
 _HEAD = "{input: {channels: 1, height: 9, width: 9}, classes: 2, layers: [], aux: [{name: head, after: layer}]}"
 

@@ -1,6 +1,6 @@
 """The few layers that torch has no module for."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,34 @@ class PaddedConv2d(nn.Conv2d):
     def extra_repr(self) -> str:
         """Show the padding too."""
         return f"{super().extra_repr()}, sides={self.sides}"  # type: ignore[no-untyped-call]
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution that gives ceil(n / stride) of any n positions: its padding follows the map that it is fed.
+
+    The padding is TensorFlow's SAME, the odd zero at the bottom and the right. State-dict keys are Conv2d's.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x in x H x W -> N x out x ceil(H / stride) x ceil(W / stride)."""
+        tall, wide = self._zeros(x.shape[-2], 0), self._zeros(x.shape[-1], 1)
+        # Torch pads evenly without a copy. A size that is exported as a variable is no int, and decides nothing here.
+        if isinstance(tall, int) and isinstance(wide, int) and tall % 2 == 0 and wide % 2 == 0:
+            even = (tall // 2, wide // 2)
+            return F.conv2d(x, self.weight, self.bias, self.stride, even, self.dilation, self.groups)
+        sides = (wide // 2, wide - wide // 2, tall // 2, tall - tall // 2)
+        return F.conv2d(F.pad(x, sides), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+    def _zeros(self, extent: int, direction: int) -> int:
+        """Count the zeros that are added in a direction."""
+        extent = int(extent) if isinstance(extent, Tensor) else extent  # of a trace, which is of one size
+        stride, reach = self.stride[direction], self.dilation[direction] * (self.kernel_size[direction] - 1) + 1
+        zeros = (extent - 1) // stride * stride + reach - extent  # which is reach - stride at the least
+        return zeros if reach >= stride else cast(int, torch.sym_max(zeros, 0))  # type: ignore[no-untyped-call]
+
+    def extra_repr(self) -> str:
+        """Show the padding too."""
+        return f"{super().extra_repr()}, padding=same"  # type: ignore[no-untyped-call]
 
 
 class FixedAffine(nn.Module):

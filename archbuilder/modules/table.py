@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from archbuilder.modules.layers import FixedAffine, PaddedConv2d
+from archbuilder.modules.layers import FixedAffine, PaddedConv2d, SameConv2d
 from archbuilder.primitives import (
     Activation,
     AdaptiveAvgPool,
@@ -40,6 +40,11 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
 
 
 def _convolution(op: Convolution, arriving: Shape) -> nn.Module:
+    if op.follows_size:
+        return SameConv2d(
+            arriving[0], op.out_channels, op.kernel_size, stride=op.stride, dilation=op.dilation, groups=op.groups,
+            bias=op.bias,
+        )  # fmt: skip
     vertical, horizontal = op.sides(arriving)
     symmetric = vertical[0] == vertical[1] and horizontal[0] == horizontal[1]
     keys: dict[str, Any] = {"stride": op.stride, "dilation": op.dilation, "groups": op.groups, "bias": op.bias}
@@ -70,11 +75,11 @@ def _activation(op: Activation, arriving: Shape) -> nn.Module:
 
 
 def _max_pool(op: MaxPool, arriving: Shape) -> nn.Module:
-    return nn.MaxPool2d(op.kernel_size, op.steps, op.padding, op.dilation, ceil_mode=op.ceil_mode)
+    return nn.MaxPool2d(op.kernel_size, op.steps, op.border, op.dilation, ceil_mode=op.ceil_mode)
 
 
 def _avg_pool(op: AvgPool, arriving: Shape) -> nn.Module:
-    return nn.AvgPool2d(op.kernel_size, op.steps, op.padding, op.ceil_mode, op.count_include_pad)
+    return nn.AvgPool2d(op.kernel_size, op.steps, op.border, op.ceil_mode, op.count_include_pad)
 
 
 def _adaptive_avg_pool(op: AdaptiveAvgPool | GlobalAvgPool, arriving: Shape) -> nn.Module:

@@ -6,7 +6,7 @@ from pydantic import Field
 from archbuilder.primitives.fields import Padding, PositivePair, Sides, Width
 from archbuilder.primitives.held import Allocation, Kept
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
-from archbuilder.primitives.window import same_padding, slide
+from archbuilder.primitives.window import both_sides, half, same_padding, slide
 
 
 class Convolution(Primitive):
@@ -21,8 +21,8 @@ class Convolution(Primitive):
     stride: PositivePair = Field((1, 1), description="Stride: one number, or [height, width].")
     padding: Padding = Field(
         ((0, 0), (0, 0)),
-        description="Zero padding: one number, [height, width], [[top, bottom], [left, right]], or same, "
-        "after which sizes are divided by the stride.",
+        description="Zero padding: one number, [height, width], [[top, bottom], [left, right]]; half, kernel // 2 on "
+        "every side, times the dilation; or same, after which sizes are divided by the stride.",
     )
     dilation: PositivePair = Field((1, 1), description="Spacing of the kernel's taps.")
     groups: Width = Field(1, description="Groups that the channels are split into; must divide both counts.")
@@ -40,10 +40,18 @@ class Convolution(Primitive):
         size = slide((height, width), self.kernel_size, self.stride, sides, dilation=self.dilation)
         return self.out_channels, *size
 
+    @property
+    def follows_size(self) -> bool:
+        """Whether the padding depends on the size of what arrives: that of `same` where the kernel moves by steps."""
+        directions = zip(self.kernel_size, self.stride, strict=True)
+        return self.padding == "same" and any(kernel > 1 and stride > 1 for kernel, stride in directions)
+
     def sides(self, arriving: Shape) -> Sides:
         """Give the zeros that are added to what arrives: ((top, bottom), (left, right))."""
         if self.padding == "same":
             return same_padding((arriving[1], arriving[2]), self.kernel_size, self.stride, self.dilation)
+        if self.padding == "half":
+            return both_sides(half(self.kernel_size, self.dilation))
         return self.padding
 
     def parameters(self, arriving: Shape) -> int:

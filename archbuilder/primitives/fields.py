@@ -16,30 +16,31 @@ _TWO = Field(min_length=2, max_length=2)
 
 def _pair(minimum: int) -> BeforeValidator:
     """Accept one whole number for both directions, or [height, width]."""
-
-    def check(value: Any) -> tuple[int, int]:
-        pair = (value, value) if isinstance(value, int) else value
-        if (
-            not isinstance(pair, list | tuple)
-            or len(pair) != 2
-            or not all(isinstance(item, int) and not isinstance(item, bool) for item in pair)
-        ):
-            raise PydanticCustomError("pair", "expected a whole number, or two as [height, width]")
-        if not all(minimum <= item <= LARGEST_EXTENT for item in pair):
-            raise PydanticCustomError("pair", f"expected {minimum} to {LARGEST_EXTENT:,}")
-        return pair[0], pair[1]
-
     extent = Annotated[int, Field(ge=minimum, le=LARGEST_EXTENT)]
-    return BeforeValidator(check, json_schema_input_type=extent | Annotated[list[extent], _TWO])
+    return BeforeValidator(
+        lambda value: _checked_pair(minimum, value), json_schema_input_type=extent | Annotated[list[extent], _TWO]
+    )
+
+
+def _checked_pair(minimum: int, value: Any) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, int) else value
+    if (
+        not isinstance(pair, list | tuple)
+        or len(pair) != 2
+        or not all(isinstance(item, int) and not isinstance(item, bool) for item in pair)
+    ):
+        raise PydanticCustomError("pair", "expected a whole number, or two as [height, width]")
+    if not all(minimum <= item <= LARGEST_EXTENT for item in pair):
+        raise PydanticCustomError("pair", f"expected {minimum} to {LARGEST_EXTENT:,}")
+    return pair[0], pair[1]
 
 
 PositivePair = Annotated[tuple[int, int], _pair(1)]
-NonNegativePair = Annotated[tuple[int, int], _pair(0)]
 
 
 def _padding(value: Any) -> Any:
-    """Accept `same`, one number, [height, width], or [[top, bottom], [left, right]]."""
-    if value == "same":
+    """Accept `same`, `half`, one number, [height, width], or [[top, bottom], [left, right]]."""
+    if value in ("same", "half"):
         return value
     pair = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(pair, list | tuple) or len(pair) != 2:
@@ -57,9 +58,28 @@ def _padding(value: Any) -> Any:
     return (tuple(sides[0]), tuple(sides[1]))
 
 
-_PADDING_FORMS = "expected same, a whole number, two as [height, width], or [[top, bottom], [left, right]]"
+_PADDING_FORMS = "expected same, half, a whole number, two as [height, width], or [[top, bottom], [left, right]]"
 Sides = tuple[tuple[int, int], tuple[int, int]]
 _Zeros = Annotated[int, Field(ge=0, le=LARGEST_EXTENT)]
-_PaddingAsWritten = Literal["same"] | _Zeros | Annotated[list[_Zeros | Annotated[list[_Zeros], _TWO]], _TWO]
-Padding = Annotated[Literal["same"] | Sides, BeforeValidator(_padding, json_schema_input_type=_PaddingAsWritten)]
-"""`same`, or what is added as ((top, bottom), (left, right))."""
+_PaddingAsWritten = Literal["same", "half"] | _Zeros | Annotated[list[_Zeros | Annotated[list[_Zeros], _TWO]], _TWO]
+Padding = Annotated[
+    Literal["same", "half"] | Sides, BeforeValidator(_padding, json_schema_input_type=_PaddingAsWritten)
+]
+"""`same`, `half`, or what is added as ((top, bottom), (left, right))."""
+
+
+def _pool_padding(value: Any) -> Any:
+    """Accept `half`, one number for both directions, or [height, width]."""
+    try:
+        return value if value == "half" else _checked_pair(0, value)
+    except PydanticCustomError:
+        if isinstance(value, str):
+            raise PydanticCustomError("padding", "expected half, a whole number, or two as [height, width]") from None
+        raise
+
+
+PoolPadding = Annotated[
+    Literal["half"] | tuple[int, int],
+    BeforeValidator(_pool_padding, json_schema_input_type=Literal["half"] | _Zeros | Annotated[list[_Zeros], _TWO]),
+]
+"""`half`, or what is added on each side in each direction."""

@@ -3,10 +3,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from archbuilder.primitives.fields import NonNegativePair, PositivePair
+from archbuilder.primitives.fields import PoolPadding, PositivePair
 from archbuilder.primitives.held import INDEX_BYTES, Allocation, Kept
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expect_map
-from archbuilder.primitives.window import both_sides, slide
+from archbuilder.primitives.window import both_sides, half, slide
 
 
 class _Maximum(Primitive):
@@ -24,7 +24,7 @@ class _Maximum(Primitive):
 class _Pool(Primitive):
     kernel_size: PositivePair = Field(alias="kernel", description="Window size: one number, or [height, width].")
     stride: PositivePair | None = Field(None, description="Stride; the window size unless given, so windows tile.")
-    padding: NonNegativePair = Field((0, 0), description="Padding on each side; at most half the window.")
+    padding: PoolPadding = Field((0, 0), description="Padding on each side; at most, and with `half`, kernel // 2.")
     ceil_mode: bool = Field(False, description="Round the output size up, so that a partial window at the edge counts.")
 
     @property
@@ -32,14 +32,19 @@ class _Pool(Primitive):
         """The stride in each direction."""
         return self.stride or self.kernel_size
 
+    @property
+    def border(self) -> tuple[int, int]:
+        """The padding on each side, of the height and of the width."""
+        return half(self.kernel_size) if self.padding == "half" else self.padding
+
     def _slid(self, arriving: Shape, dilation: tuple[int, int] = (1, 1)) -> Shape:
         channels, height, width = expect_map(arriving, "a pool")
-        for padding, kernel in zip(self.padding, self.kernel_size, strict=True):
+        for padding, kernel in zip(self.border, self.kernel_size, strict=True):
             if 2 * padding > kernel:
                 raise ShapeError(
                     f"a padding of {padding} is more than half the window of {kernel}", key="padding", spatial=True
                 )
-        sides = both_sides(self.padding)
+        sides = both_sides(self.border)
         size = slide((height, width), self.kernel_size, self.steps, sides, dilation=dilation, ceil_mode=self.ceil_mode)
         return channels, *size
 

@@ -18,6 +18,11 @@ def same_padding(extent: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Si
     return sides[0], sides[1]
 
 
+def half(kernel: Pair, dilation: Pair = (1, 1)) -> Pair:
+    """Give half of a window, as torch models pad: kernel // 2, times the dilation."""
+    return dilation[0] * (kernel[0] // 2), dilation[1] * (kernel[1] // 2)
+
+
 def both_sides(padding: Pair) -> Sides:
     """Give a padding that is the same on both sides."""
     return (padding[0], padding[0]), (padding[1], padding[1])

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from archbuilder import NetworkSpec, SpecError
-from archbuilder.modules.layers import FixedAffine, PaddedConv2d
+from archbuilder.modules.layers import FixedAffine, PaddedConv2d, SameConv2d
 from archbuilder.plan.recorder import MOST_OPS
 
 
@@ -543,7 +543,9 @@ def test_padding_is_that_of_pad_and_a_bare_convolution(
         if stride == (1, 1) and all(k % 2 for k in kernel):  # of an even kernel torch warns
             torchs = F.conv2d(x, convolution.weight, convolution.bias, 1, "same", dilation)
             torch.testing.assert_close(output, torchs)
-    assert isinstance(convolution, PaddedConv2d) == (top != bottom or left != right)
+    follows = same and any(k > 1 and s > 1 for k, s in zip(kernel, stride, strict=True))
+    assert isinstance(convolution, SameConv2d) == follows
+    assert isinstance(convolution, PaddedConv2d) == (not follows and (top != bottom or left != right))
     assert list(convolution.state_dict()) == ["weight", "bias"]
 
 

@@ -18,7 +18,7 @@ def _keeping(draw: st.DrawFn, channels: int) -> tuple[dict[str, Any], int]:
     if kind in ("conv", "convolution", "depthwise_separable"):
         out = draw(st.integers(1, 6))
         layer: dict[str, Any] = {"type": kind, "out": out, "kernel": [draw(st.integers(1, 4)), draw(st.integers(1, 4))]}
-        layer |= {"padding": "same"} if kind != "depthwise_separable" else {"kernel": draw(st.integers(1, 4))}
+        layer |= {"padding": "same"} | ({"kernel": draw(st.integers(1, 4))} if kind == "depthwise_separable" else {})
         if kind != "depthwise_separable":
             layer["dilation"] = draw(st.integers(1, 2))
             layer["groups"] = draw(
