@@ -146,7 +146,7 @@ class NetworkSpec:
         Every `in` follows, and so does padding: where it keeps the map as it is, so that only the stride changes its
         size, it goes on doing so. A `padding: 1` beside `kernel: 3` becomes 2 with `kernel: 5`, and a kernel of 1
         without padding gets it. That is so for `2 * padding == dilation * (kernel - 1)`; other padding stays as it is,
-        as does `same`. Set the padding too to have it otherwise.
+        as do `same` and `half`. Set the padding too to have it otherwise.
 
         A new `type` has to know all keys that the layer has; so widths that both types have stay as they are. What it
         needs beside them can be set along with it, widths included.

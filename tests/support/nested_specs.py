@@ -48,7 +48,7 @@ def _keeping(draw: st.DrawFn, channels: int) -> tuple[dict[str, Any], int]:
             ]
             if kind == "pointwise"
             else [
-                {"type": "max_pool", "kernel": 3, "stride": 1, "padding": 1},
+                {"type": "max_pool", "kernel": draw(st.sampled_from([1, 3])), "stride": 1, "padding": "half"},
                 {"type": "avg_pool", "kernel": 3, "stride": 1, "padding": 1, "count_include_pad": draw(st.booleans())},
             ]
         )
