@@ -45,6 +45,13 @@ class Value:
         return written.value if isinstance(written, Scalar) else None
 
     @property
+    def use(self) -> Use | None:
+        """The use of an anchor that the value is inside of; None for one that is an alias itself, or none."""
+        entry = self.node.entries.get(self.key)
+        use = self.node.use or (entry.value.use if entry else None)  # an override may be an alias, its layer not
+        return None if use is None or isinstance(use.node, Scalar) else use
+
+    @property
     def is_so(self) -> bool:
         """Whether the value is there already; `true` is not 1."""
         return same(self.written, self.value) and self.key in self.node.entries
@@ -90,7 +97,7 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
     in_uses: list[Value] = []
     elsewhere: list[Value] = []
     for value in wanted:
-        (in_uses if value.node.use and value.node.source is source else elsewhere).append(value)
+        (elsewhere if value.node.source is not source or value.use is None else in_uses).append(value)
     for span, text in _uses_written_out(source, in_uses):
         aliases[span] = aliases.get(span, "") + text
     for value in elsewhere:
@@ -129,36 +136,43 @@ def _uses_written_out(source: Source, values: Iterable[Value]) -> Iterator[tuple
     """Give each use of an anchor that should differ from what is anchored, as it should be written."""
     uses: dict[int, tuple[Use, list[Value]]] = {}
     for value in values:
-        if value.node.use is not None and not value.is_so:
-            uses.setdefault(id(value.node.use), (value.node.use, []))[1].append(value)
+        if value.use is not None and not value.is_so:
+            uses.setdefault(id(value.use), (value.use, []))[1].append(value)
     for use, differing in uses.values():
         yield _written_out(source, use, differing)
 
 
 def _written_out(source: Source, use: Use, values: Sequence[Value]) -> tuple[Span, str]:
     """Write one use of an anchor; the keys of a mapping that stay come by a merge key."""
-    changed: dict[int, dict[str, Plain]] = {}
+    changed: dict[int, Plain] = {}  # by the scalar that stands there
+    added: dict[int, dict[str, Plain]] = {}  # by the mapping that has none
     for value in values:
-        changed.setdefault(id(value.node), {})[value.key] = value.value
+        if value.key in value.node.entries:
+            changed[id(value.node.entries[value.key].value)] = value.value
+        else:
+            added.setdefault(id(value.node), {})[value.key] = value.value
     if use.owner is not None:
         assert use.node is not None
-        return _beside(source, use.owner, f"{use.key}: {_flow_text(_data(use.node, changed))}")
+        return _beside(source, use.owner, f"{use.key}: {_flow_text(_data(use.node, changed, added))}")
     if not isinstance(use.node, Mapping):
         assert use.node is not None
-        return use.span, _flow_text(_data(use.node, changed))
-    data = _data(use.node, changed)
+        return use.span, _flow_text(_data(use.node, changed, added))
+    data = _data(use.node, changed, added)
     new = {key: value for key, value in data.items() if key not in use.node.entries or value != plain(use.node)[key]}
     alias = source.text[slice(*use.span)]
     return use.span, f"{{<<: {alias}, {_flow_text(new)[1:]}"
 
 
-def _data(node: Node, changed: Values[int, Values[str, Plain]]) -> Any:
-    """Give a node as plain data with some values of its mappings changed."""
+def _data(node: Node, changed: Values[int, Plain], added: Values[int, Values[str, Plain]]) -> Any:
+    """Give a node as plain data, some scalars of it changed, and some keys added to its mappings."""
+    if id(node) in changed:
+        return changed[id(node)]
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, SequenceNode):
-        return [_data(item, changed) for item in node.items]
-    return {key: _data(entry.value, changed) for key, entry in node.entries.items()} | dict(changed.get(id(node), {}))
+        return [_data(item, changed, added) for item in node.items]
+    own = {key: _data(entry.value, changed, added) for key, entry in node.entries.items()}
+    return own | dict(added.get(id(node), {}))
 
 
 def _flow_text(data: Any) -> str:

@@ -260,6 +260,8 @@ REUSED = {
         "{name: s, sequence: &u [&v {type: conv, out: 8, kernel: 1}, {add: {one: *v}}]}",
         "{name: t, sequence: *u}",
     ),
+    "overrides": ("{name: r, type: conv, out: 8, kernel: 1, repeat: 3, overrides: {0: &o {out: 8}, 1: *o}}",),
+    "a layer with overrides": ("&r {type: conv, out: 8, kernel: 1, repeat: 2, overrides: {1: {out: 8}}}", "*r"),
     "layers with an in": ("{concat: [[&u {type: conv, in: 3, out: 8, kernel: 1}], [*u]]}",),
 }
 """What is written once and stands at several places, of which each has a width of its own."""
