@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archbuilder.errors import ArchbuilderError, Source, raise_if_any
+from archbuilder.plan.causes import brought_out
+from archbuilder.plan.checked import read_checked
 from archbuilder.plan.plan import Plan, Site
 from archbuilder.plan.planner import try_plan
-from archbuilder.spec.document import SpecDocument, open_spec, read_spec
+from archbuilder.spec.document import SpecDocument, open_spec
 from archbuilder.spec.nodes import describe_value
 
 if TYPE_CHECKING:
@@ -69,11 +71,7 @@ class NetworkSpec:
         Raises:
             SpecError: The spec is wrong.
         """
-        document, problems = read_spec(source)
-        plan, more = try_plan(document)
-        raise_if_any([*problems, *more])
-        assert plan is not None
-        return cls(document, plan)
+        return cls(*read_checked(source))
 
     @property
     def name(self) -> str:
@@ -118,7 +116,7 @@ class NetworkSpec:
 
         document = with_widths(self.document, {name: _whole(name, width) for name, width in widths.items()})
         plan, problems = try_plan(document)
-        raise_if_any(problems)
+        raise_if_any(brought_out(document, problems))
         assert plan is not None
         return NetworkSpec(document, plan)
 
@@ -163,7 +161,7 @@ class NetworkSpec:
 
         document = with_values(self._keys, values)
         plan, problems = try_plan(document)
-        raise_if_any(problems)
+        raise_if_any(brought_out(document, problems))
         assert plan is not None
         return NetworkSpec(document, plan)
 

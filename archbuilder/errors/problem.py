@@ -25,6 +25,8 @@ class Problem:
         path: The place by name, such as `layers.inception4b.in`.
         notes: Lines of explanation: the arithmetic, a suggestion, what to do.
         related: Other places of the same file to show above or below, such as the layer whose output arrives.
+        consequence: What is wrong as it is said beside another line that brings it out, and the notes of that: `fc has
+            1000 outputs`. Without it the message and its notes are said there too.
     """
 
     message: str
@@ -32,6 +34,7 @@ class Problem:
     path: str = ""
     notes: tuple[str, ...] = ()
     related: tuple[Location, ...] = ()
+    consequence: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", _shortened(self.message))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from archbuilder.errors import Location, Problems, did_you_mean
+from archbuilder.errors import Location, Problem, Problems, did_you_mean
 from archbuilder.plan.flow import Flow, Known, guess_shape
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import Chain, OpNode, TreeNode
@@ -32,10 +32,12 @@ class LayerExpander:
         taps: What leaves each named place, by its full name.
         variables: What `$` names mean everywhere in the file.
         problems: What is wrong so far.
+        wrong_inputs: Those of the problems that are an `in` which does not hold.
     """
 
     def __init__(self, document: SpecDocument, widths: Mapping[str, int], trace: Trace | None = None) -> None:
         self.problems = Problems()
+        self.wrong_inputs: list[Problem] = []
         self.ops = Recorder(self.problems)
         self.widths = Widths(document, widths, trace)
         self.taps: dict[str, Flow] = {}
@@ -192,7 +194,8 @@ class LayerExpander:
             what = "channels" if len(flow.shape) == 3 else "features"
             message = f"declares {value} input {what}, but {arriving} arrive"
             note = flow.arithmetic(frame.blame(entry, "in")[1].source)
-            self.problems.append(frame.problem(entry, "in", message, (note,), flow.related))
+            self.wrong_inputs.append(frame.problem(entry, "in", message, (note,), flow.related))
+            self.problems.append(self.wrong_inputs[-1])
         return flow
 
 

@@ -13,9 +13,9 @@ from archbuilder.plan.recorder import TooLarge
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import shape_text
-from archbuilder.spec.document import SpecDocument
+from archbuilder.spec.document import SpecDocument, last_layers
 from archbuilder.spec.expression import ExpressionError, is_expression, parse_expression
-from archbuilder.spec.grammar import LayerEntry, Member
+from archbuilder.spec.grammar import LayerEntry, Member, SequenceEntry
 from archbuilder.spec.heads import Head
 from archbuilder.spec.validation import as_a_whole, locator
 
@@ -167,6 +167,30 @@ class Planner:
         vector = len(flow.shape) == 1
         ends = f"a vector of {flow.shape[0]}" if vector else f"a map of {shape_text(flow.shape)}"
         message = f"ends with {ends}, but {classes} classes need a vector of {classes}"
-        key = "out" if vector and "out" in member.node.entries else ""
-        path = f"{member.path}.{key}" if key else member.path
-        self._expander.problems.append(Problem(message, member.place(key), path))
+        layers = list(last_layers([member])) if vector else []
+        layer = layers[0] if len(layers) == 1 and "out" in layers[0].node.entries else member
+        key = "out" if vector and "out" in layer.node.entries else ""
+        path = f"{layer.path}.{key}" if key else layer.path
+        consequence: tuple[str, ...] = ()
+        if key:
+            name = layer.name or "the last layer"
+            change = _as_change(member, layer, "layers" if member in self._document.layers else "aux", classes)
+            remedy = f"write `out: $classes` in {name}" + (f", or change it here: {change}" if change else "")
+            consequence = f"{name} has {flow.shape[0]} outputs", remedy
+        problem = Problem(message, layer.place(key), path, consequence=consequence)
+        self._expander.problems.append(problem)
+
+
+def _as_change(member: Member, layer: Member, section: str, classes: int) -> str:
+    """Write how a file that extends this one gives a layer its width; nothing where the layer has no name."""
+
+    def change(member: Member, key: str) -> str:
+        if member is layer:
+            return f"{{{layer.name}: {{out: {classes}}}}}" if layer.name else ""
+        for inner in member.members if isinstance(member, SequenceEntry) and member.name else ():
+            if found := change(inner, "sequence"):
+                return f"{{{member.name}: {{{key}: {found}}}}}"
+        return ""
+
+    found = change(member, "layers" if section == "aux" else "sequence")
+    return f"{section}: {found}" if found else ""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Values
 
 from archbuilder.errors import ArchbuilderError, Source, raise_if_any
+from archbuilder.plan.claims import claims_as_written
 from archbuilder.plan.plan import DeclaredInput, Plan
 from archbuilder.plan.planner import plan_network, try_plan
 from archbuilder.spec.document import SpecDocument, read_spec
@@ -50,10 +51,8 @@ def rewritten(document: SpecDocument, values: Sequence[Value]) -> SpecDocument:
 
 def declared_values(document: SpecDocument, declared: Iterable[DeclaredInput]) -> Iterator[Value]:
     """Give every declared input as it should be written."""
-    if document.header.width != 1 or document.header.depth != 1:
-        return  # `in` then is what would arrive without
     for layer, node, arriving in declared:
-        if node.entries["in"].value.source is document.source or not document.extends:
+        if document.claims(node.entries["in"].value):
             yield Value(_section(document, layer), layer, node, "in", arriving)
 
 
@@ -62,7 +61,10 @@ def _values(document: SpecDocument, plan: Plan) -> Iterator[Value]:
     for site in plan.sites.values():
         if site.key in site.node.entries or site.value != site.default:
             yield Value(_section(document, site.layer), site.layer, site.node, site.key, site.value)
-    yield from declared_values(document, plan.declared_inputs)
+    declared: Iterable[DeclaredInput] = plan.declared_inputs
+    if document.is_multiplied:
+        declared = claims_as_written(document, {name: site.value for name, site in plan.sites.items()}).declared
+    yield from declared_values(document, declared)
 
 
 def _section(document: SpecDocument, layer: str) -> str:
@@ -72,8 +74,9 @@ def _section(document: SpecDocument, layer: str) -> str:
 def _can_be_written(value: Value, document: SpecDocument) -> bool:
     """Tell whether a value can stand in the spec's own text: what it extends is changed by the names of its list."""
     members = [*document.layers, *(head.member for head in document.heads)]
+    entry = value.node.entries.get(value.key)
     return (
         value.is_so
-        or value.node.source is document.source
+        or document.source in (value.node.source, entry.value.source if entry and entry.own else None)
         or any(member.node is value.node and member.name for member in members)
     )

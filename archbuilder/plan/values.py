@@ -62,7 +62,8 @@ def with_values(keys: Keys, values: Values[str, Any]) -> SpecDocument:
     def with_inputs(document: SpecDocument) -> list[Value]:
         found = survey(document)
         raise_if_any(found.problems)
-        return [*_values_of(document, wanted, keys), *declared_values(document, found.declared)]
+        written = survey(document.as_written) if document.is_multiplied else found
+        return [*_values_of(document, wanted, keys), *declared_values(document, written.declared)]
 
     return _settled(_settled(document, values_of), with_inputs)
 

@@ -33,8 +33,7 @@ class Widths:
         self._names: dict[
             tuple[int, str], tuple[str, str]
         ] = {}  # a layer that stands there several times has its sites once
-        header = document.header
-        self._follow = bool(asked) or trace is not None or header.width != 1 or header.depth != 1
+        self._follow = bool(asked) or trace is not None or document.is_multiplied
 
     def note_sites(self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any]) -> None:
         """Note the widths of a layer as sites, and put those that are asked for into its values.
@@ -81,8 +80,7 @@ class Widths:
         It follows where widths are changed: by asking, by a multiplier, or by a spec that extends the one it is in.
         """
         self.declared.append(DeclaredInput(layer, entry.node, arriving))
-        own = entry.node.entries["in"].value.source is self._document.source
-        return not self._follow and (own or not self._document.extends)
+        return not self._follow and self._document.claims(entry.node.entries["in"].value)
 
     def scaled(self, width: int) -> int:
         """Multiply a width by the file's multiplier; a symbol too."""

@@ -1,34 +1,76 @@
 """One spec out of several files: `extends` and `include`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from archbuilder.errors import ArchbuilderError, Problem, Source, SpecError, did_you_mean
-from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, describe, location, plain, walk
+from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean
+from archbuilder.spec.nodes import Entry, Mapping, Node, Sequence, describe, location, plain
+from archbuilder.spec.overriding import Change, lay_over, without
 from archbuilder.spec.reader import MAXIMUM_CHARACTERS, MAXIMUM_VALUES, read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_folder, shipped_names
 
-_BY_NAME = ("layers", "aux")  # lists of the base whose members are changed by name
 LARGEST_CHAIN = 16
 MOST_FILES = 32
 
 
-def assemble(source: Source, problems: list[Problem]) -> tuple[Mapping, bool]:
-    """Read a spec with the files it extends and includes as one mapping; each node knows the file it stands in.
+@dataclass(frozen=True, eq=False)
+class Assembled:
+    """A spec put together out of its files; each node knows the file it stands in.
 
-    Returns:
-        The mapping, and whether files took part that come neither with the text nor with the package.
+    Attributes:
+        source: The spec's own text.
+        root: All of it as one mapping.
+        own: What the spec's own file says, with the blocks that it includes.
+        included: The files that it includes.
+        changes: What it changes of the file that it extends.
+        base: The spec that it extends, if it does.
+        reference: Where it says so.
+    """
+
+    source: Source
+    root: Mapping
+    own: Mapping
+    included: tuple[Source, ...] = ()
+    changes: tuple[Change, ...] = ()
+    base: "Assembled | None" = None
+    reference: Location | None = None
+
+    def is_own(self, source: Source) -> bool:
+        """Tell whether a text is the spec's own, or one that it includes: not one that it extends."""
+        return source is self.source or source in self.included
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether its file comes with the package."""
+        path = self.source.path
+        return path is not None and path.resolve().parent == shipped_folder("specs").resolve()
+
+    @property
+    def depends(self) -> bool:
+        """Whether files take part that come neither with the text nor with the package."""
+        if self.included:
+            return True
+        return self.base is not None and (not self.base.is_shipped or self.base.depends)
+
+    def with_only(self, changes: Collection[Change]) -> "Assembled":
+        """Give what it would be with only some of its changes; the problems of laying them over are left out."""
+        assert self.base is not None
+        kept = {change.path for change in changes}
+        own = without(self.own, {change.path for change in self.changes} - kept)
+        root, made = lay_over(self.base.root, own, [])
+        return replace(self, root=root, own=own, changes=tuple(made))
+
+
+def assemble(source: Source, problems: list[Problem]) -> Assembled:
+    """Read a spec with the files it extends and includes.
 
     Raises:
         SpecError: A file is not YAML, is not a mapping, or cannot be found.
     """
     files = _Files(problems)
-    root = files.mapping(source)
     folder = source.path.resolve().parent if source.path else None
-    assembled = _with_includes(_extended(root, folder, [source], files), folder, files)
-    sources = {node.source.path for node in walk(assembled) if node.source is not source}
-    shipped = shipped_folder("specs").resolve()
-    return assembled, any(path is not None and path.resolve().parent != shipped for path in sources)
+    return _assembled(files.mapping(source), folder, [source], files)
 
 
 @dataclass
@@ -59,19 +101,24 @@ class _Files:
         return root
 
 
-def _extended(root: Mapping, folder: Path | None, chain: list[Source], files: _Files) -> Mapping:
+def _assembled(root: Mapping, folder: Path | None, chain: list[Source], files: _Files) -> Assembled:
     problems = files.problems
     reference = root.get("extends")
-    if reference is None:
-        return root
-    base_source, base_folder = _find(reference, "extends", folder, problems)
-    met = [earlier.path.resolve() for earlier in chain if earlier.path]
-    if (base_source.path and base_source.path.resolve() in met) or len(chain) > LARGEST_CHAIN:
-        names = " -> ".join(source.name for source in [*chain, base_source])
-        raise SpecError([*problems, Problem(f"these files extend each other: {names}", location(reference), "extends")])
-    base = _extended(files.mapping(base_source, reference), base_folder, [*chain, base_source], files)
-    own = replace(root, entries={key: entry for key, entry in root.entries.items() if key != "extends"})
-    return _merge(_with_includes(base, base_folder, files), own, problems)
+    base = None
+    if reference is not None:
+        base_source, base_folder = _find(reference, "extends", folder, problems)
+        met = [earlier.path.resolve() for earlier in chain if earlier.path]
+        if (base_source.path and base_source.path.resolve() in met) or len(chain) > LARGEST_CHAIN:
+            names = " -> ".join(source.name for source in [*chain, base_source])
+            message = f"these files extend each other: {names}"
+            raise SpecError([*problems, Problem(message, location(reference), "extends")])
+        base = _assembled(files.mapping(base_source, reference), base_folder, [*chain, base_source], files)
+    own, included = _with_includes(root, folder, files)
+    if base is None or reference is None:
+        return Assembled(chain[-1], own, own, included)
+    own = replace(own, entries={key: entry for key, entry in own.entries.items() if key != "extends"})
+    laid, changes = lay_over(base.root, own, problems)
+    return Assembled(chain[-1], laid, own, included, tuple(changes), base, location(reference))
 
 
 def _find(reference: Node, path: str, folder: Path | None, problems: list[Problem]) -> tuple[Source, Path | None]:
@@ -111,57 +158,19 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
         raise refuse(str(error)) from None
 
 
-def _merge(base: Mapping, own: Mapping, problems: list[Problem]) -> Mapping:
-    """Lay a file's own keys over those of the file it extends."""
-    entries = dict(base.entries)
-    for key, entry in own.entries.items():
-        below = base.get(key)
-        if key in _BY_NAME and isinstance(below, Sequence) and isinstance(entry.value, Mapping):
-            merged: Node = _override(below, entry.value, key, problems)
-        elif isinstance(below, Mapping) and isinstance(entry.value, Mapping):
-            merged = replace(
-                below, entries=below.entries | entry.value.entries, source=own.source, span=entry.value.span
-            )
-        else:
-            merged = entry.value
-        entries[key] = Entry(key, entry.key_span, merged, source=own.source)
-    return replace(own, entries=entries)
-
-
-def _override(members: Sequence, changes: Mapping, path: str, problems: list[Problem]) -> Sequence:
-    """Change members of a list by name: their keys are laid over, and `name: null` takes a member out."""
-    items: list[Node] = []
-    pending = dict(changes.entries)
-    names = [str(plain(name)) for item in members.items if isinstance(item, Mapping) and (name := item.get("name"))]
-    for item in members.items:
-        name = item.get("name") if isinstance(item, Mapping) else None
-        change = pending.pop(str(plain(name)), None) if name is not None else None
-        if change is None or not isinstance(item, Mapping):
-            items.append(item)
-        elif isinstance(change.value, Mapping):
-            if "name" in change.value.entries:
-                message = f"{change.key} keeps its name, by which it is changed"
-                problems.append(Problem(message, change.value.key_location("name"), f"{path}.{change.key}.name"))
-            items.append(replace(item, entries=item.entries | change.value.entries))
-        elif not isinstance(change.value, Scalar) or change.value.value is not None:
-            message = f"found {describe(change.value)}, expected the keys to change, or null to take {change.key} out"
-            problems.append(Problem(message, location(change.value), f"{path}.{change.key}"))
-    for key, entry in pending.items():
-        message = f"nothing of the extended file is named {key!r}{did_you_mean(key, names)}"
-        problems.append(Problem(message, entry.key_location, f"{path}.{key}"))
-    return replace(members, items=items)
-
-
-def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> Mapping:
+def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> tuple[Mapping, tuple[Source, ...]]:
+    """Give a file with the blocks that it includes as its own, and the files that they stand in."""
     problems = files.problems
     reference = root.get("include")
     if reference is None:
-        return root
+        return root, ()
+    sources = []
     blocks = root.get("blocks")
     entries = dict(blocks.entries) if isinstance(blocks, Mapping) else {}
     for file in reference.items if isinstance(reference, Sequence) else [reference]:
         source, _ = _find(file, "include", folder, problems)
         included = files.mapping(source, file)
+        sources.append(source)
         for key in included.entries:
             if key != "blocks":
                 message = f"unknown key {key!r} for an included file: it holds blocks alone"
@@ -177,4 +186,5 @@ def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> Mapping
     )
     merged = Mapping(entries, root.source, below.value.span)
     kept = {key: entry for key, entry in root.entries.items() if key != "include"}
-    return replace(root, entries=kept | {"blocks": Entry("blocks", below.key_span, merged, source=below.source)})
+    blocks_entry = Entry("blocks", below.key_span, merged, source=below.source)
+    return replace(root, entries=kept | {"blocks": blocks_entry}), tuple(sources)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from archbuilder.errors import (
     did_you_mean,
 )
 from archbuilder.primitives import PRIMITIVES
-from archbuilder.spec.assembly import assemble
+from archbuilder.spec.assembly import Assembled, assemble
 from archbuilder.spec.blocks import Block, read_block, shipped_block, shipped_blocks
 from archbuilder.spec.emitter import to_yaml
 from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry, read_members
@@ -37,8 +37,7 @@ class SpecDocument:
 
     Attributes:
         source: The text.
-        root: All of it, with what it extends and includes.
-        depends: Whether it extends or includes files that do not come with the package.
+        files: What it is put together of: its own text, and what it extends and includes.
         header: Name, input, classes and defaults.
         blocks: The blocks that it defines, by name.
         layers: The members in order.
@@ -47,8 +46,7 @@ class SpecDocument:
     """
 
     source: Source
-    root: Mapping
-    depends: bool
+    files: Assembled
     header: Header
     blocks: dict[str, Block]
     layers: list[Member]
@@ -56,9 +54,26 @@ class SpecDocument:
     guessed: frozenset[str] = field(default_factory=frozenset)
 
     @property
+    def root(self) -> Mapping:
+        """All of it, with what it extends and includes."""
+        return self.files.root
+
+    @property
+    def is_multiplied(self) -> bool:
+        """Whether its widths or repeats are multiplied."""
+        return self.header.width != 1 or self.header.depth != 1
+
+    @property
+    def as_written(self) -> "SpecDocument":
+        """The spec without its multipliers: what a declared `in` is about."""
+        if not self.is_multiplied:
+            return self
+        return replace(self, header=self.header.model_copy(update={"width": 1, "depth": 1}))
+
+    @property
     def standalone_text(self) -> str:
         """The spec as a text that needs no other file: its own, or all of it written out."""
-        return self.written_out if self.depends else self.source.text
+        return self.written_out if self.files.depends else self.source.text
 
     @property
     def written_out(self) -> str:
@@ -87,10 +102,9 @@ class SpecDocument:
         """Give the block of a name: one of the spec's own, or a shipped one."""
         return self.blocks.get(name) or shipped_block(name)
 
-    @property
-    def extends(self) -> bool:
-        """Whether layers of it stand in another file, which it extends."""
-        return any(member.node.source is not self.source for member in self.layers)
+    def claims(self, node: Node) -> bool:
+        """Tell whether a declared `in` is a claim about this spec, and not about one that it extends."""
+        return self.files.base is None or self.files.is_own(node.source)
 
     @cached_property
     def given_twice(self) -> frozenset[str]:
@@ -106,7 +120,7 @@ class SpecDocument:
     @cached_property
     def _classifiers(self) -> set[int]:
         own = [head.member.members for head in self.heads if isinstance(head.member, SequenceEntry)]
-        return {id(entry.node) for members in [self.layers, *own] for entry in _last(members)}
+        return {id(entry.node) for members in [self.layers, *own] for entry in last_layers(members)}
 
 
 def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
@@ -120,10 +134,16 @@ def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
         SpecError: The text is not YAML at all, or what it extends or includes cannot be read.
     """
     problems = Problems()
-    root, depends = assemble(source, problems)
-    if "layers" not in root.entries and {"spec", "space"} <= root.entries.keys():
+    files = assemble(source, problems)
+    if "layers" not in files.root.entries and {"spec", "space"} <= files.root.entries.keys():
         message = f"this is a study, not a spec: archbuilder search {source.name}"
-        raise SpecError([Problem(message, root.key_location("spec"))])
+        raise SpecError([Problem(message, files.root.key_location("spec"))])
+    return document_of(files, problems), problems
+
+
+def document_of(files: Assembled, problems: list[Problem]) -> SpecDocument:
+    """Read what files say; what is wrong with them is added to `problems`."""
+    root, source = files.root, files.source
     header, guessed = read_header(root, Path(source.name).stem, problems)
     blocks = _read_blocks(root.get("blocks"), problems)
     check_references(blocks, header.variables, problems)
@@ -133,7 +153,7 @@ def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
         problems.append(Problem("a network needs at least one layer", root.key_location("layers"), "layers"))
     heads = read_heads(root.get("aux"), problems)
     _check_names(members, heads, problems)
-    return SpecDocument(source, root, depends, header, blocks, members, heads, guessed), problems
+    return SpecDocument(source, files, header, blocks, members, heads, guessed)
 
 
 def open_spec(name_or_path: str | Path) -> Source:
@@ -161,13 +181,13 @@ def _without_silences(values: Any) -> Any:
     return values
 
 
-def _last(members: list[Member]) -> Iterator[LayerEntry]:
+def last_layers(members: list[Member]) -> Iterator[LayerEntry]:
     """Give the layers whose width is that of what leaves a list: behind them stands what has no width itself."""
     for member in reversed(members):
         if isinstance(member, SequenceEntry):
-            found = list(_last(member.members))
+            found = list(last_layers(member.members))
         elif isinstance(member, ForkEntry):
-            found = [entry for branch in member.branches for entry in _last(branch.members)]
+            found = [entry for branch in member.branches for entry in last_layers(branch.members)]
         else:
             assert isinstance(member, LayerEntry)
             kind = PRIMITIVES.get(member.type)

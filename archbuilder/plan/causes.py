@@ -1,0 +1,122 @@
+"""Which changes of a file bring out an error in one that it extends: found by planning it with fewer of them."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from archbuilder.errors import Location, Problem, Problems, SpecError
+from archbuilder.plan.planner import try_plan
+from archbuilder.spec.assembly import Assembled
+from archbuilder.spec.document import SpecDocument, document_of
+from archbuilder.spec.overriding import Change
+
+MOST_PLANNED = 60  # times that a spec is planned to learn what is at fault
+_MOST_LISTED = 5  # further consequences of one cause
+
+_Place = tuple[int, tuple[int, int]]
+_Fault = tuple[_Place | None, str]
+
+
+def brought_out(document: SpecDocument, problems: Sequence[Problem]) -> list[Problem]:
+    """Say of problems in extended files first which lines of the file itself bring them out.
+
+    Args:
+        document: The spec.
+        problems: What is wrong with it. What is in its own file stays as it is, and so does what is wrong with the
+            extended file by itself. Several with one cause become one.
+    """
+    return _explained(document.files, problems)
+
+
+def _explained(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
+    foreign = [problem for problem in problems if problem.where and not files.is_own(problem.where.source)]
+    if files.base is None or files.reference is None or not foreign:
+        return list(problems)
+    trials = _Trials(files)
+    base: list[Problem] = []
+    by_causes: dict[tuple[Change, ...], list[Problem]] = {}
+    for problem in foreign:
+        causes = trials.causes(problem)
+        if causes:
+            by_causes.setdefault(causes, []).append(problem)
+        else:
+            base.append(problem)
+    found = [problem for problem in problems if problem not in foreign]
+    wrong = {problem.path for problem in found}  # nothing follows from what is wrong itself
+    for causes, theirs in by_causes.items():
+        if not any(f"{path}.".startswith(f"{'.'.join(cause.path)}.") for cause in causes for path in wrong):
+            found.append(_problem(causes, theirs, files.reference))
+    return found + _explained(files.base, base)
+
+
+@dataclass(eq=False)
+class _Trials:
+    """Plans a spec with some of its changes, to see what is wrong then."""
+
+    files: Assembled
+    _found: dict[tuple[Change, ...], set[_Fault]] = field(default_factory=dict)
+
+    def causes(self, problem: Problem) -> tuple[Change, ...]:
+        """Find the fewest changes that bring a problem out; none if it is there without any.
+
+        Each is found by halving: the last of the shortest row of changes, beside those found so far, with which the
+        problem is there. With too much to plan, more are given than are needed.
+        """
+        if any(place == _place(problem) for place, _ in self._faults(())):
+            return ()
+        fault = _place(problem), problem.message
+        found: tuple[Change, ...] = ()
+        rest = self.files.changes
+        while rest and fault not in self._faults(found):
+            if len(self._found) >= MOST_PLANNED:
+                found += rest
+                break
+            low, high = 0, len(rest)  # with the first `low` of them it is not there, with `high` of them it is
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if fault in self._faults((*rest[:middle], *found)) else (middle, high)
+            found, rest = (rest[high - 1], *found), rest[: high - 1]
+        return tuple(change for change in self.files.changes if change in found)
+
+    def _faults(self, changes: tuple[Change, ...]) -> set[_Fault]:
+        if changes not in self._found:
+            problems = _problems_of(self.files.with_only(changes))
+            self._found[changes] = {(_place(problem), problem.message) for problem in problems}
+        return self._found[changes]
+
+
+def _place(problem: Problem) -> _Place | None:
+    return (id(problem.where.source), problem.where.span) if problem.where else None
+
+
+def _problems_of(files: Assembled) -> list[Problem]:
+    problems = Problems()
+    with suppress(SpecError):  # there are too many
+        problems += try_plan(document_of(files, problems))[1]
+    return list(problems)
+
+
+def _problem(causes: tuple[Change, ...], problems: Sequence[Problem], extends: Location) -> Problem:
+    """Say of problems with the same causes which those are, and then where the problems are."""
+    cause, first = causes[0], problems[0]
+    by = f"extended by {extends.source.name}:{extends.line}"
+    if first.consequence:
+        message, *notes = first.consequence
+        message = f"but {message} ({_line(first)}, {by})"
+    else:
+        message = f"breaks {first.path}: {first.message}"
+        notes = [f"{first.path} is at {_line(first)}, {by}", *first.notes]
+    notes += [f"also breaks {other.path} ({_line(other)}): {other.message}" for other in problems[1:_MOST_LISTED]]
+    if len(problems) > _MOST_LISTED:
+        notes.append(f"and {len(problems) - _MOST_LISTED} more")
+    others = [f"{'.'.join(change.path)} ({change.where})" for change in causes[1:_MOST_LISTED]]
+    if others:
+        more = len(causes) - 1 - len(others)
+        notes.insert(0, f"together with {', '.join(others)}" + (f" and {more} more" if more else ""))
+    related = tuple(change.where for change in causes[1:])
+    return Problem(message, cause.where, ".".join(cause.path), tuple(notes), related)
+
+
+def _line(problem: Problem) -> str:
+    assert problem.where is not None
+    return f"{problem.where.source.name}:{problem.where.line}"

@@ -1,0 +1,57 @@
+"""Declared inputs as claims about a file as it is written: without its multipliers, and without what extends it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+from archbuilder.errors import Problem, SpecError
+from archbuilder.plan.expander import Expander
+from archbuilder.plan.plan import DeclaredInput
+from archbuilder.plan.planner import Planner
+from archbuilder.plan.recorder import TooLarge
+from archbuilder.spec.document import SpecDocument, document_of
+
+
+class Claims(NamedTuple):
+    """What a spec declares of its inputs.
+
+    Attributes:
+        declared: Every `in`, with the channels that it should say.
+        wrong: Those that say something else.
+    """
+
+    declared: list[DeclaredInput]
+    wrong: list[Problem]
+
+
+def claims_as_written(document: SpecDocument, widths: Mapping[str, int] | None = None) -> Claims:
+    """Work out what every `in` of a spec should say: what arrives where nothing is multiplied.
+
+    Args:
+        document: The spec.
+        widths: Other widths by site name; then no claim is wrong.
+    """
+    multipliers = [f"{key}: {getattr(document.header, key):g}" for key in ("width", "depth")]
+    multiplied = f"as written: what {' and '.join(multipliers)} change is not what `in` is about"
+    note = (multiplied,) if document.is_multiplied else ()
+    document = document.as_written
+    expander = Expander(document, widths or {})
+    with suppress(TooLarge, SpecError):  # what else is wrong with it is said of the network that is built
+        Planner(document, expander).network()
+    wrong = [replace(problem, notes=(*problem.notes, *note)) for problem in expander.wrong_inputs]
+    return Claims(expander.widths.declared, wrong)
+
+
+def wrong_claims_of_extended(document: SpecDocument) -> list[Problem]:
+    """Check the claims of the files that a spec extends, each about itself; those of shipped files hold."""
+    files, found = document.files, []
+    while files.base is not None and not files.base.is_shipped:
+        note = f"extended by {files.reference}" if files.reference else ""
+        files = files.base
+        try:
+            wrong = claims_as_written(document_of(files, [])).wrong
+        except SpecError:  # it cannot be read by itself, and so nothing be said of it
+            continue
+        found += [replace(problem, notes=(*problem.notes, note)) for problem in wrong]
+    return found

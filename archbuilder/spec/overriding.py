@@ -1,0 +1,281 @@
+"""One spec laid over another: sections key by key, members of lists by name, wherever they stand in each other."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+
+from archbuilder.errors import Location, Problem, did_you_mean
+from archbuilder.primitives import MERGES
+from archbuilder.spec.grammar import LAYER_KEYS
+from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, describe, location, plain
+from archbuilder.spec.replacing import LISTS, kept_entries, kind_of, known_keys, listing_key, ways_to
+
+_SECTIONS = ("layers", "aux")  # lists of the base whose members are changed by name
+_OPEN = ("conv", "variables", "blocks")  # sections that may lack any of their keys
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """One value that a file lays over those of the file that it extends.
+
+    Attributes:
+        path: The keys that lead to it in the file, such as `("layers", "conv1", "out")`.
+        entry: Its last key, and the value.
+    """
+
+    path: Path
+    entry: Entry
+
+    @property
+    def where(self) -> Location:
+        """Where it is pointed at: its value, or its key where that is nothing."""
+        value = self.entry.value
+        nothing = isinstance(value, Scalar) and value.value is None
+        return location(value) if isinstance(value, Scalar) and not nothing else self.entry.key_location
+
+
+def lay_over(base: Mapping, own: Mapping, problems: list[Problem]) -> tuple[Mapping, list[Change]]:
+    """Lay a file's own keys over those of the file it extends.
+
+    Returns:
+        Both as one mapping, and what was changed, in the order of the file.
+    """
+    laying = _Laying(base, own, problems)
+    return laying.whole(), laying.changes
+
+
+def without(node: Mapping, changes: Collection[Path]) -> Mapping:
+    """Give what a file says but for some changes."""
+
+    def kept(node: Node, path: Path) -> Node:
+        if not isinstance(node, Mapping):
+            return node
+        entries = {
+            key: replace(entry, value=kept(entry.value, (*path, key)))
+            for key, entry in node.entries.items()
+            if (*path, key) not in changes
+        }
+        return replace(node, entries=entries)
+
+    result = kept(node, ())
+    assert isinstance(result, Mapping)
+    return result
+
+
+@dataclass
+class _Names:
+    """The changes to one scope of names, as they find what they are about."""
+
+    pending: dict[str, Entry]
+    known: list[str] = field(default_factory=list)
+
+    def take(self, name: str | None) -> Entry | None:
+        """Give the change to a name, once."""
+        if name is None:
+            return None
+        self.known.append(name)
+        return self.pending.pop(name, None)
+
+
+class _Laying:
+    def __init__(self, base: Mapping, own: Mapping, problems: list[Problem]) -> None:
+        self._base, self._own = base, own
+        self._problems = problems
+        self._blocks = [file.get("blocks") for file in (own, base)]
+        self.changes: list[Change] = []
+
+    def whole(self) -> Mapping:
+        entries = dict(self._base.entries)
+        for key, entry in self._own.entries.items():
+            below = entries.get(key)
+            merged = self._section(key, below.value if below else None, entry)
+            entries[key] = Entry(key, entry.key_span, merged, source=self._own.source)
+        return replace(self._own, entries=entries)
+
+    def _section(self, key: str, below: Node | None, entry: Entry) -> Node:
+        above = entry.value
+        if key in _SECTIONS and isinstance(below, Sequence) and isinstance(above, Mapping):
+            return self._members(below, above, (key,))
+        if isinstance(below, Mapping) and isinstance(above, Mapping):
+            self._note_each(key, above)
+            return replace(below, entries=below.entries | above.entries, source=above.source, span=above.span)
+        if key in _OPEN and isinstance(above, Mapping):
+            self._note_each(key, above)
+        else:
+            self._note((key,), entry)
+        return above
+
+    def _note_each(self, section: str, above: Mapping) -> None:
+        for key, entry in above.entries.items():
+            self._note((section, key), entry)
+
+    def _note(self, path: Path, entry: Entry) -> None:
+        self.changes.append(Change(path, entry))
+
+    def _refuse(self, message: str, where: Location, path: Path, *notes: str) -> None:
+        self._problems.append(Problem(message, where, ".".join(path), notes))
+
+    # -- lists of members ------------------------------------------------------------------------------------------
+
+    def _members(self, below: Sequence, above: Mapping, path: Path) -> Sequence:
+        """Change members of a list by name: their keys are laid over, and `name: null` takes a member out."""
+        names = _Names(dict(above.entries))
+        items = self._items(below, names, path)
+        self._report_unknown(names, [below], path)
+        return replace(below, items=items)
+
+    def _items(self, below: Sequence, names: _Names, path: Path) -> list[Node]:
+        items: list[Node] = []
+        for item in below.items:
+            changed: Node | None = item
+            if isinstance(item, Mapping):
+                word = _fork_of(item)
+                change = names.take(_name(item))
+                if change is not None:
+                    changed = self._member(item, change, path)
+                elif word and "name" not in item.entries:  # what stands in a fork without a name has names out here
+                    changed = _with(item, word, self._fork(item.entries[word].value, names, path))
+            if changed is not None:
+                items.append(changed)
+        return items
+
+    def _report_unknown(self, names: _Names, searched: list[Node], path: Path) -> None:
+        for key, entry in names.pending.items():
+            near = did_you_mean(key, names.known)
+            ways = ways_to(searched, key.rpartition(".")[2])
+            if ways:
+                near, notes = "", [f"a member of that name stands deeper: write {ways[0]}"]
+            elif len(path) > 1 and names.known and not near:
+                notes = [f"its names are {', '.join(names.known)}"]
+            else:
+                notes = []
+            message = f"nothing of the extended file is named {key!r}{near}"
+            if len(path) > 1:
+                message = f"{'.'.join(path[1:-1])} of the extended file has nothing named {key!r}{near}"
+            self._refuse(message, entry.key_location, (*path, key), *notes)
+
+    def _member(self, item: Mapping, change: Entry, path: Path) -> Mapping | None:
+        """Change one member; give nothing where it is taken out."""
+        above, path = change.value, (*path, change.key)
+        if not isinstance(above, Mapping):
+            if _is_null(above):
+                self._note(path, change)
+                return None
+            message = f"found {describe(above)}, expected the keys to change, or null to take {change.key} out"
+            self._refuse(message, location(above), path)
+            return item
+        if "name" in above.entries:
+            message = f"{change.key} keeps its name, by which it is changed"
+            self._refuse(message, above.key_location("name"), (*path, "name"))
+        return self._keys(item, above, path)
+
+    def _keys(self, item: Mapping, above: Mapping, path: Path) -> Mapping:
+        """Lay the keys of a member over those that it has."""
+        listed = listing_key(path)
+        above = replace(above, entries=dict(self._that_fit(item, above, listed, path)))
+        entries = kept_entries(item, above, listed, self._blocks)
+        for key, entry in above.entries.items():
+            below, value = entries.get(key), entry.value
+            if key in MERGES and below and isinstance(value, Mapping):
+                names = _Names(dict(value.entries))
+                changed = self._fork(below.value, names, (*path, key))
+                self._report_unknown(names, [below.value], (*path, key))
+                entries[key] = replace(below, value=changed)
+            elif key == listed and below and isinstance(below.value, Sequence) and isinstance(value, Mapping):
+                entries[key] = replace(below, value=self._members(below.value, value, (*path, key)))
+            else:
+                self._note((*path, key), entry)
+                entries[key] = entry
+        return replace(item, entries=entries)
+
+    def _that_fit(self, item: Mapping, above: Mapping, listed: str, path: Path) -> Iterator[tuple[str, Entry]]:
+        """Give the changes of a member's keys without those that are no such: members are changed in its list."""
+        for key, entry in above.entries.items():
+            if isinstance(entry.value, Mapping):
+                if key == listed and not isinstance(item.get(key), Sequence):
+                    self._refuse_list(item, entry, path)
+                    continue
+                ways = ways_to([item], key) if key not in (*LAYER_KEYS, *MERGES, *LISTS) else []
+                if ways:
+                    message = f"{key} is a member inside {path[-1]}, and no key of it"
+                    self._refuse(message, entry.key_location, (*path, key), f"write {path[-1]}: {ways[0]}")
+                    continue
+            yield key, entry
+
+    def _refuse_list(self, item: Mapping, entry: Entry, path: Path) -> None:
+        kind = kind_of(item, entry.key)
+        type_ = item.get("type")
+        default = "aux_head" if entry.key == "layers" else "layer"
+        what = str(plain(type_)) if type_ is not None else (kind or default)
+        article = "an" if what[:1] in "aeio" else "a"
+        message = f"{path[-1]} is {article} {what}: it has no list {entry.key!r} whose members could be changed"
+        known = known_keys(what, self._blocks)
+        notes = [f"its keys are {', '.join(known)}"] if known else []
+        if kind in MERGES:
+            notes = [f"change what stands in its branches: {path[-1]}: {{{kind}: {{…}}}}"]
+        self._refuse(message, entry.key_location, (*path, entry.key), *notes, f"a list under {entry.key!r} replaces it")
+
+    # -- branches --------------------------------------------------------------------------------------------------
+
+    def _fork(self, below: Node, names: _Names, path: Path) -> Node:
+        """Change what stands in the branches of a fork: named branches, and the members of those without a name."""
+        if isinstance(below, Mapping):
+            entries = {}
+            for name, entry in below.entries.items():
+                change = names.take(name)
+                branch = entry.value if change is None else self._branch(entry.value, change, path)
+                if branch is not None:
+                    entries[name] = replace(entry, value=branch)
+            return replace(below, entries=entries)
+        if not isinstance(below, Sequence):
+            return below
+        branches: list[Node] = []
+        for branch in below.items:
+            one = replace(below, items=[branch]) if isinstance(branch, Mapping) else branch
+            if not isinstance(one, Sequence):
+                branches.append(branch)
+                continue
+            items = self._items(one, names, path)
+            single = isinstance(branch, Mapping) and len(items) == 1
+            branches.append(items[0] if single else replace(one, items=items))
+        return replace(below, items=branches)
+
+    def _branch(self, below: Node, change: Entry, path: Path) -> Node | None:
+        """Change a named branch: a list replaces it, null takes it out, a mapping changes what stands in it."""
+        above, inner = change.value, (*path, change.key)
+        if isinstance(above, Mapping):
+            if isinstance(below, Sequence):
+                single = below.items[0] if len(below.items) == 1 else None
+                if isinstance(single, Mapping) and "type" in single.entries and not single.get("name"):
+                    return replace(below, items=[self._keys(single, above, inner)])  # the branch's name is its own
+                return self._members(below, above, inner)
+            if isinstance(below, Mapping):
+                return self._keys(below, above, inner)
+            message = f"the branch {change.key} has no layers to change: a list of layers replaces it"
+            self._refuse(message, change.key_location, inner)
+            return below
+        if isinstance(above, Sequence) or _is_null(above):
+            self._note(inner, change)
+            return above if isinstance(above, Sequence) else None
+        message = f"found {describe(above)}, expected what to change in {change.key}, a list of layers, or null"
+        self._refuse(message, location(above), inner)
+        return below
+
+
+def _name(item: Mapping) -> str | None:
+    name = item.get("name")
+    return None if name is None else str(plain(name))
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def _fork_of(item: Mapping) -> str | None:
+    kind = kind_of(item, "sequence")
+    return kind if kind in MERGES else None
+
+
+def _with(item: Mapping, key: str, value: Node) -> Mapping:
+    return replace(item, entries={**item.entries, key: replace(item.entries[key], value=value)})

@@ -1,0 +1,115 @@
+"""What a member of a list is, and what of it stays where an extending file makes it another."""
+
+from collections.abc import Collection, Iterator
+from collections.abc import Sequence as Several
+from dataclasses import replace
+
+from archbuilder.primitives import MERGES, PRIMITIVES
+from archbuilder.spec.blocks import shipped_block
+from archbuilder.spec.grammar import LAYER_KEYS, MEMBER_KEYS
+from archbuilder.spec.heads import HEAD_KEYS
+from archbuilder.spec.nodes import Entry, Mapping, Node, Sequence, plain
+
+LISTS = ("sequence", "layers")
+"""The keys of a member and of a head that hold a list of members."""
+
+
+def listing_key(path: Several[str]) -> str:
+    """Give the key that holds the list of a member at a path: of a head `layers`, else `sequence`."""
+    return "layers" if path[0] == "aux" and len(path) == len(("aux", "its name")) else "sequence"
+
+
+def kind_of(item: Mapping, listed: str) -> str | None:
+    """Give the key that says what a member is: `type`, a merge, or that of its list."""
+    return next((key for key in ("type", *MERGES, listed) if key in item.entries), None)
+
+
+def kept_entries(item: Mapping, above: Mapping, listed: str, blocks: Several[Node | None]) -> dict[str, Entry]:
+    """Give the keys of a member that stay beside those that are laid over them.
+
+    Where it becomes another kind of layer, those stay that the other knows too.
+    """
+    kind = kind_of(above, listed)
+    if kind is None or (kind == kind_of(item, listed) and (kind != "type" or _same_type(item, above))):
+        return dict(item.entries)
+    shared: set[str] = {*MEMBER_KEYS, *HEAD_KEYS} - {"layers"}
+    if kind == "type":
+        known = known_keys(plain(above.entries["type"].value), blocks)
+        if known is None:
+            return dict(item.entries)  # there is no such type, which is said later
+        shared |= {*LAYER_KEYS, *known}
+    entries = {key: entry for key, entry in item.entries.items() if key in shared}
+    overrides = entries.get("overrides")
+    if overrides and isinstance(overrides.value, Mapping):
+        entries["overrides"] = replace(overrides, value=_filtered(overrides.value, shared))
+    return entries
+
+
+def known_keys(type_: object, blocks: Several[Node | None]) -> list[str] | None:
+    """Give the keys of a type of layer, or None where there is no such type.
+
+    Args:
+        type_: The word for it.
+        blocks: The blocks that files define, by name; the first that has the type counts.
+    """
+    if not isinstance(type_, str):
+        return None
+    if type_ in PRIMITIVES:
+        return [field.alias or name for name, field in PRIMITIVES[type_].model_fields.items()]
+    for defined in blocks:
+        block = defined.get(type_) if isinstance(defined, Mapping) else None
+        if block is not None:
+            parameters = block.get("parameters") if isinstance(block, Mapping) else None
+            return list(parameters.entries) if isinstance(parameters, Mapping) else []
+    shipped = shipped_block(type_)
+    return list(shipped.parameters) if shipped else None
+
+
+def _same_type(one: Mapping, other: Mapping) -> bool:
+    return bool(plain(one.entries["type"].value) == plain(other.entries["type"].value))
+
+
+def _filtered(overrides: Mapping, known: Collection[str]) -> Mapping:
+    """Give the values of single repetitions without those of keys that are not known."""
+    entries = {}
+    for position, entry in overrides.entries.items():
+        value = entry.value
+        if isinstance(value, Mapping):
+            value = replace(value, entries={key: inner for key, inner in value.entries.items() if key in known})
+        entries[position] = replace(entry, value=value)
+    return replace(overrides, entries=entries)
+
+
+def ways_to(nodes: list[Node], name: str) -> list[str]:
+    """Say how members of a name are reached that stand deeper in some nodes: `{sequence: {conv1: {…}}}`."""
+    return [way for node in nodes for way in _ways(node, name)]
+
+
+def _ways(node: Node, name: str) -> Iterator[str]:
+    if isinstance(node, Sequence):
+        for item in node.items:
+            for way in _ways(item, name):
+                own = item.get("name") if isinstance(item, Mapping) else None
+                yield f"{plain(own)}: {way}" if own else way
+    elif isinstance(node, Mapping):
+        for key in (*LISTS, *MERGES):
+            below = node.get(key)
+            if below is None:
+                continue
+            if name in _names_in(below):
+                yield f"{{{key}: {{{name}: …}}}}"
+            elif key in MERGES or isinstance(below, Sequence):
+                yield from (f"{{{key}: {{{way}}}}}" for way in _ways(below, name) if not way.startswith("{"))
+
+
+def _names_in(below: Node) -> list[str]:
+    """Give the names of a list of members, or of branches."""
+    if isinstance(below, Mapping):
+        return list(below.entries)
+    names = []
+    for item in below.items if isinstance(below, Sequence) else ():
+        if isinstance(item, Sequence):
+            names += _names_in(item)
+        elif isinstance(item, Mapping) and (name := item.get("name")) is not None:
+            names.append(str(plain(name)))
+    return names
