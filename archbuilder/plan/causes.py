@@ -29,7 +29,8 @@ def brought_out(document: SpecDocument, problems: Sequence[Problem]) -> list[Pro
 
 
 def _explained(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
-    foreign = [problem for problem in problems if problem.where and not files.is_own(problem.where.source)]
+    different = {(_place(problem), problem.path, problem.message): problem for problem in problems}.values()
+    foreign = [problem for problem in different if problem.where and not files.is_own(problem.where.source)]
     if files.base is None or files.reference is None or not foreign:
         return list(problems)
     trials = _Trials(files)

@@ -810,18 +810,18 @@ aux:
 
 
 @pytest.mark.parametrize(
-    ("layers", "message"),
+    ("layers", "path", "message"),
     [
-        ("[{type: global_avg_pool}, {type: flatten}, {type: linear, out: 5}]",
+        ("[{type: global_avg_pool}, {type: flatten}, {type: linear, out: 5}]", "aux.h.layers.2.out",
          "ends with a vector of 5, but 4 classes need a vector of 4"),
-        ("[{type: flatten}]", "ends with a vector of 384, but 4 classes need a vector of 4"),
-        ("[{type: global_avg_pool}]", "ends with a map of 6 x 1 x 1, but 4 classes need a vector of 4"),
-        ("[]", "ends with a map of 6 x 8 x 8, but 4 classes need a vector of 4"),
+        ("[{type: flatten}]", "aux.h", "ends with a vector of 384, but 4 classes need a vector of 4"),
+        ("[{type: global_avg_pool}]", "aux.h", "ends with a map of 6 x 1 x 1, but 4 classes need a vector of 4"),
+        ("[]", "aux.h", "ends with a map of 6 x 8 x 8, but 4 classes need a vector of 4"),
     ],
 )  # fmt: skip
-def test_a_head_that_does_not_give_the_classes(layers: str, message: str) -> None:
+def test_a_head_that_does_not_give_the_classes(layers: str, path: str, message: str) -> None:
     more = f"aux:\n  - {{name: h, after: first, layers: {layers}}}\n"
-    assert problems_of(*LAYERS, header=TAPPED, more=more) == [("aux.h", message)]
+    assert problems_of(*LAYERS, header=TAPPED, more=more) == [(path, message)]
 
 
 @pytest.mark.parametrize("extra", ["type: aux_head", "channels: 3", "init: zeros", "in: 6"])

@@ -1,0 +1,133 @@
+"""Members changed by name wherever they stand: in heads, sequences and branches; and layers made another type."""
+
+from pathlib import Path
+
+import pytest
+from spec.small_specs import text_of
+
+from archbuilder import NetworkSpec, SpecError, load
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+BASE = text_of(
+    "{name: s, sequence: [{name: a, type: conv, out: 8, kernel: 1}, "
+    "{name: t, sequence: [{name: b, type: batch_norm}]}]}",
+    "{add: [[{name: x, type: conv, out: 8, kernel: 1}, {name: y, type: batch_norm}], {name: z, type: identity}]}",
+    "{name: m, concat: {one: [{type: conv, out: 2, kernel: 1}], two: [{name: q, type: conv, out: 3, kernel: 1}, "
+    "{name: r, type: batch_norm}], three: {type: conv, out: 4, kernel: 1}, four: ~}}",
+    "{name: c, type: conv, out: 6, kernel: 3, padding: 1, stride: 2, repeat: 2, overrides: {1: {stride: 1}}}",
+    header="blocks: {pair: {parameters: {w: width, stride: {type: size, default: 1}}, body: "
+    "[{type: conv, out: $w, kernel: 1, stride: $stride}]}}\n",
+    more="aux:\n  - {name: h, after: m, pool_output: 1}\n  - name: g\n    after: c\n    layers: [{name: gap, type: "
+    "global_avg_pool}, {name: flat, type: flatten}, {name: mid, sequence: [{name: lin, type: linear, out: 9}]}, "
+    "{name: fc, type: linear, out: 4}]\n",
+)
+
+
+def extending(text: str) -> NetworkSpec:
+    Path("base.yaml").write_text(BASE)
+    Path("mine.yaml").write_text(f"extends: base.yaml\n{text}\n")
+    return load("mine.yaml")
+
+
+def widths(spec: NetworkSpec) -> dict[str, int]:
+    """Give what leaves every convolution and linear layer, by name."""
+    kinds = ("convolution", "linear")
+    ops = {op.name: op.output_shape[0] for op in spec.plan().ops if op.op.type in kinds}
+    heads = [op for head in spec.plan().heads for op in head.layer.ops]
+    return ops | {op.name: op.output_shape[0] for op in heads if op.op.type in kinds}
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("layers: {s: {sequence: {a: {out: 5}}}, x: ~}", {"s.a.conv": 5, "x.conv": None}),
+        ("layers: {z: {type: conv, out: 8, kernel: 1}}", {"z.conv": 8}),
+        ("layers: {m: {concat: {one: {out: 5}}}}", {"m.one.conv": 5}),  # the branch is its one layer
+        ("layers: {m: {concat: {two: {q: {out: 5}}}}}", {"m.two.q.conv": 5}),
+        ("layers: {m: {concat: {three: {out: 5}}}}", {"m.three.conv": 5}),
+        ("layers: {m: {concat: {one: ~, two: ~}}}", {"m.one.conv": None, "m.two.q.conv": None}),
+        ("layers: {m: {concat: {four: [{type: conv, out: 7, kernel: 1}]}}}", {"m.four.conv": 7}),
+        ("layers: {m: {concat: {two: []}}}", {"m.two.q.conv": None}),
+        ("layers: {x: ~}", {"x.conv": None}),
+        ("aux: {g: {layers: {mid: {sequence: {lin: {out: 5}}}}}}", {"g.mid.lin": 5}),
+        ("aux: {g: {loss_weight: 1, layers: {mid: ~}}}", {"g.mid.lin": None}),
+        ("layers: {c: {type: pair, w: 5}}", {"c.0.0.conv": 5, "c.1.0.conv": 5, "c.0.conv": None, "c.1.conv": None}),
+        ("layers: {c: {type: max_pool}}", {"c.0.conv": None, "c.1.conv": None}),  # its kernel and stride stay
+        ("layers: {s: {type: conv, out: 8, kernel: 1}}", {"s.conv": 8, "s.a.conv": None}),
+        ("layers: {c: {sequence: [{name: i, type: conv, out: 6, kernel: 1, stride: 2}], repeat: 1}}",
+         {"c.0.i.conv": 6, "c.0.conv": None, "c.1.conv": None}),
+        ("layers: {c: {add: [[{name: i, type: conv, out: 17, kernel: 1}], []]}}",
+         {"c.0.i.conv": 17, "c.1.i.conv": 17, "c.0.conv": None, "c.1.conv": None}),
+        ("aux: {h: {layers: [{type: global_avg_pool}, {type: flatten}, {name: o, type: linear, out: 4}]}}",
+         {"h.conv.conv": None, "h.fc1": None, "h.fc2": None, "h.o": 4}),
+        ("aux: {g: {type: aux_head, pool_output: 1}}",
+         {"g.mid.lin": None, "g.fc": None, "g.conv.conv": 128, "g.fc1": 1024, "g.fc2": 4}),
+    ],
+)  # fmt: skip
+def test_members_are_changed_by_name_wherever_they_stand(text: str, changed: dict[str, int | None]) -> None:
+    """All else stays as it was, also where all of it is written out."""
+    expected = {name: width for name, width in (widths(extending("")) | changed).items() if width is not None}
+    spec = extending(text)
+    assert widths(spec) == expected
+    assert widths(NetworkSpec.from_text(spec.document.written_out)) == expected
+
+
+def test_several_changes_of_one_list_are_one_network() -> None:
+    spec = extending("layers:\n  s: {sequence: {a: {out: 5}, t: {sequence: {b: ~}}}}\n  x: {out: 5}\n  y: ~\n")
+    assert "s.t.b" not in [op.name for op in spec.plan().ops]
+    wider = spec.with_widths({"s.a.out": 7, "x.out": 7})
+    assert wider.text == spec.text.replace("out: 5", "out: 7")  # where the file has written them
+
+
+NAMED = "of the extended file has nothing named"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message", "note"),
+    [
+        ("layers: {s: {sequence: {aa: {out: 5}}}}", "layers.s.sequence.aa", f"s {NAMED} 'aa'; did you mean a?", ""),
+        ("layers: {s: {sequence: {zzz: ~}}}", "layers.s.sequence.zzz", f"s {NAMED} 'zzz'", "its names are a, t"),
+        ("layers: {a: {out: 5}}", "layers.a", "nothing of the extended file is named 'a'",
+         "a member of that name stands deeper: write s: {sequence: {a: …}}"),
+        ("layers: {s.t.b: {eps: 0.1}}", "layers.s.t.b", "nothing of the extended file is named 's.t.b'",
+         "a member of that name stands deeper: write s: {sequence: {t: {sequence: {b: …}}}}"),
+        ("layers: {s: {a: {out: 5}}}", "layers.s.a", "a is a member inside s, and no key of it",
+         "write s: {sequence: {a: …}}"),
+        ("layers: {m: {concat: {on: {out: 5}}}}", "layers.m.concat.on", f"m {NAMED} 'on'; did you mean one?", ""),
+        ("layers: {m: {concat: {two: {p: {out: 5}}}}}", "layers.m.concat.two.p", f"m.concat {NAMED} 'p'",
+         "its names are q, r"),
+        ("layers: {m: {concat: {one: 3}}}", "layers.m.concat.one",
+         "found 3, expected what to change in one, a list of layers, or null", ""),
+        ("layers: {m: {concat: {four: {out: 5}}}}", "layers.m.concat.four",
+         "the branch four has no layers to change: a list of layers replaces it", ""),
+        ("layers: {s: {sequence: {a: 3}}}", "layers.s.sequence.a",
+         "found 3, expected the keys to change, or null to take a out", ""),
+        ("layers: {s: {sequence: {a: {name: z}}}}", "layers.s.sequence.a.name",
+         "a keeps its name, by which it is changed", ""),
+        ("layers: {c: {sequence: {a: {out: 5}}}}", "layers.c.sequence",
+         "c is a conv: it has no list 'sequence' whose members could be changed",
+         "a list under 'sequence' replaces it"),
+        ("aux: {h: {layers: {fc2: {out: 5}}}}", "aux.h.layers",
+         "h is an aux_head: it has no list 'layers' whose members could be changed",
+         "its keys are pool_kernel, pool_stride, pool_output, channels, hidden, dropout_fc1, dropout_fc2"),
+        ("aux: {g: {fc: {out: 4}}}", "aux.g.fc", "fc is a member inside g, and no key of it",
+         "write g: {layers: {fc: …}}"),
+        ("layers: {c: {type: max_pol}}", "layers.c.type", "unknown layer type 'max_pol'; did you mean max_pool?", ""),
+        ("layers: {c: {type: max_pool, kernl: 3}}", "layers.c.kernl",
+         "unknown key 'kernl' for max_pool; did you mean kernel?", ""),
+        ("layers: {s: {type: conv, out: 8}}", "layers.s.kernel", "conv needs 'kernel'", ""),
+    ],
+)  # fmt: skip
+def test_mistakes_in_changes_by_name(text: str, path: str, message: str, note: str) -> None:
+    with pytest.raises(SpecError, match=r"1 error$") as caught:
+        extending(text)
+    [problem] = caught.value.problems
+    assert str(problem.where).startswith("mine.yaml:2:")
+    assert (problem.path, problem.message) == (path, message)
+    assert not note or note in problem.notes, problem.notes
