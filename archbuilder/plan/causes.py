@@ -42,7 +42,7 @@ def _explained(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
             by_causes.setdefault(causes, []).append(problem)
         else:
             base.append(problem)
-    found = [problem for problem in problems if problem not in foreign]
+    found = [problem for problem in different if problem not in foreign]
     wrong = {problem.path for problem in found}  # nothing follows from what is wrong itself
     for causes, theirs in by_causes.items():
         if not any(f"{path}.".startswith(f"{'.'.join(cause.path)}.") for cause in causes for path in wrong):
