@@ -32,9 +32,9 @@ def claims_as_written(document: SpecDocument, widths: Mapping[str, int] | None =
         document: The spec.
         widths: Other widths by site name; then no claim is wrong.
     """
-    multipliers = [f"{key}: {getattr(document.header, key):g}" for key in ("width", "depth")]
-    multiplied = f"as written: what {' and '.join(multipliers)} change is not what `in` is about"
-    note = (multiplied,) if document.is_multiplied else ()
+    header = document.header
+    multipliers = [f"{key}: {getattr(header, key):g}" for key in ("width", "depth") if getattr(header, key) != 1]
+    note = (f"an `in` is what the file says without `{'` and `'.join(multipliers)}`",) if multipliers else ()
     document = document.as_written
     expander = Expander(document, widths or {})
     with suppress(TooLarge, SpecError):  # what else is wrong with it is said of the network that is built

@@ -7,7 +7,7 @@ from archbuilder.errors import Location, Problem, did_you_mean
 from archbuilder.primitives import MERGES
 from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, describe, location, plain
-from archbuilder.spec.replacing import LISTS, kept_entries, kind_of, known_keys, listing_key, ways_to
+from archbuilder.spec.replacing import LISTS, kept_entries, kind_of, known_keys, listing_key, names_in, ways_to
 
 _SECTIONS = ("layers", "aux")  # lists of the base whose members are changed by name
 _OPEN = ("conv", "variables", "blocks")  # sections that may lack any of their keys
@@ -144,7 +144,10 @@ class _Laying:
         for key, entry in names.pending.items():
             near = did_you_mean(key, names.known)
             ways = ways_to(searched, key.rpartition(".")[2])
-            if ways:
+            elsewhere = [section for section in _SECTIONS if section != path[0] and key in self._names(section)]
+            if len(path) == 1 and elsewhere:
+                near, notes = "", [f"{key} stands under {elsewhere[0]}: change it there"]
+            elif ways:
                 near, notes = "", [f"a member of that name stands deeper: write {ways[0]}"]
             elif len(path) > 1 and names.known and not near:
                 notes = [f"its names are {', '.join(names.known)}"]
@@ -154,6 +157,10 @@ class _Laying:
             if len(path) > 1:
                 message = f"{'.'.join(path[1:-1])} of the extended file has nothing named {key!r}{near}"
             self._refuse(message, entry.key_location, (*path, key), *notes)
+
+    def _names(self, section: str) -> list[str]:
+        listed = self._base.get(section)
+        return names_in(listed) if listed is not None else []
 
     def _member(self, item: Mapping, change: Entry, path: Path) -> Mapping | None:
         """Change one member; give nothing where it is taken out."""

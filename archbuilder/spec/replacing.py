@@ -96,20 +96,20 @@ def _ways(node: Node, name: str) -> Iterator[str]:
             below = node.get(key)
             if below is None:
                 continue
-            if name in _names_in(below):
+            if name in names_in(below):
                 yield f"{{{key}: {{{name}: …}}}}"
             elif key in MERGES or isinstance(below, Sequence):
                 yield from (f"{{{key}: {{{way}}}}}" for way in _ways(below, name) if not way.startswith("{"))
 
 
-def _names_in(below: Node) -> list[str]:
+def names_in(below: Node) -> list[str]:
     """Give the names of a list of members, or of branches."""
     if isinstance(below, Mapping):
         return list(below.entries)
     names = []
     for item in below.items if isinstance(below, Sequence) else ():
         if isinstance(item, Sequence):
-            names += _names_in(item)
+            names += names_in(item)
         elif isinstance(item, Mapping) and (name := item.get("name")) is not None:
             names.append(str(plain(name)))
     return names
