@@ -1,5 +1,6 @@
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from archbuilder.errors.location import Location
@@ -8,6 +9,7 @@ from archbuilder.errors.snippet import printable, snippet
 MOST_SHOWN = 50  # problems of one file; whoever has more mends the first ones first
 MOST_FOUND = 100  # different ones; then the checking ends
 MOST_NOTED = 10_000  # the same ones again included, as of a layer that is repeated
+_NUMBER = re.compile(r"\d+")
 _LONGEST_TEXT = 1000  # of a message or a note, which may repeat what the file says
 
 
@@ -35,6 +37,13 @@ class Problem:
     notes: tuple[str, ...] = ()
     related: tuple[Location, ...] = ()
     consequence: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> tuple[object, ...]:
+        """What is wrong, and where: the same for every use of a line, whatever numbers arrive there."""
+        if self.where is None:
+            return None, self.path, self.message
+        return self.where.source.name, self.where.span, _NUMBER.sub("#", self.message)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", _shortened(self.message))
@@ -74,14 +83,29 @@ class SpecError(ArchbuilderError):
 
 
 def raise_if_any(problems: Iterable[Problem]) -> None:
-    """Raise a `SpecError` with the problems sorted by file and place, each said once; do nothing for none."""
+    """Raise a `SpecError` with the problems sorted by file and place; do nothing for none.
+
+    A cause is said once, with its first use, and how many more there are: one line of a block, or of what an alias
+    stands for, may be used many times.
+    """
 
     def order(problem: Problem) -> tuple[str, int]:
         return (problem.where.source.name, problem.where.span.start) if problem.where else ("", -1)
 
-    unique = {(str(problem.where), problem.path, problem.message): problem for problem in problems}
+    first: dict[tuple[object, ...], Problem] = {}
+    uses: dict[tuple[object, ...], set[tuple[object, ...]]] = {}
+    for problem in problems:
+        first.setdefault(problem.cause, problem)
+        uses.setdefault(problem.cause, set()).add((problem.path, problem.message, problem.notes))
+    unique = [_with_uses(problem, len(uses[cause])) for cause, problem in first.items()]
     if unique:
-        raise SpecError(sorted(unique.values(), key=order))
+        raise SpecError(sorted(unique, key=order))
+
+
+def _with_uses(problem: Problem, count: int) -> Problem:
+    if count == 1:
+        return problem
+    return replace(problem, notes=(*problem.notes, f"and at {count - 1:,} more use{'s' if count > 2 else ''}"))
 
 
 class Problems(list[Problem]):
@@ -98,8 +122,7 @@ class Problems(list[Problem]):
     def append(self, problem: Problem) -> None:
         """Add a problem."""
         super().append(problem)
-        where = (id(problem.where.source), problem.where.span) if problem.where else None
-        self._different.add((where, problem.path, problem.message))
+        self._different.add(problem.cause)
         if len(self._different) > MOST_FOUND or len(self) > MOST_NOTED:
             super().append(Problem("too many errors to go on: not everything was checked"))
             raise_if_any(self)

@@ -45,7 +45,10 @@ class Expander(LayerExpander):
             self.ops.work(frame, member, WORK_OF_MEMBER + member.work)
             if frame.block is None:
                 frame = replace(frame, values={**frame.values, "in": flow.shape[0]})
-            if member.when is not None and not frame.evaluate(member, "when", member.when, self.problems):
+            exists = member.when is None or frame.holds(member, member.when, self.problems)
+            if exists is None:  # whether it stands there is not known, and so what arrives behind it is not either
+                flow = flow.at_most(Known.NOTHING)
+            if not exists:
                 continue
             times = self._times(member, frame)
             if times == 0:
@@ -114,8 +117,11 @@ class Expander(LayerExpander):
     def _check_overrides(self, member: Member, times: int, frame: Frame) -> None:
         for position in member.overrides if isinstance(member, LayerEntry) else ():
             if not -times <= position < times:
+                depth = self._document.header.depth
+                written = member.repeat if isinstance(member.repeat, int) else times
+                notes = (f"depth: {depth:g} makes {times} of {written} repetitions",) if written != times else ()
                 message = f"there is no repetition {position} of {times}: they count from 0, and from -1 backwards"
-                self.problems.append(frame.problem(member, "overrides", message))
+                self.problems.append(frame.problem(member, "overrides", message, notes))
 
     def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[Member]:
         """Give an unnamed member as often as it stands in the list; a named one is a scope of its own."""
@@ -166,10 +172,9 @@ class Expander(LayerExpander):
         else:
             assert isinstance(member, ForkEntry)
             node, flow = self._fork(member, name, frame, flow, scope)
-        if frame.block is None:
-            last = self.ops.all[-1] if len(self.ops.all) > first else None
-            addends = tuple(shape[0] for shape in last.input_shapes) if last else ()
-            flow = replace(flow, producer=Producer(scope.full(name), member.where, addends))
+        if len(self.ops.all) > first and (member.name or not isinstance(member, ForkEntry)):
+            made = Producer(scope.full(name), frame.blame(member, "")[1], flow.producer.addends)
+            flow = replace(flow, producer=made)
         if member.name or not isinstance(member, ForkEntry):
             self.taps[scope.full(name)] = flow
         self._depth -= 1
@@ -190,37 +195,52 @@ class Expander(LayerExpander):
         if entry.name:
             self._claim(entry, name, frame, scope)
         inner = scope.inner(name) if entry.name else scope
-        planned = [
-            self._branch(entry, branch, frame, flow, inner, present)
-            for branch in entry.branches
-            if (present := self._presence(branch, frame)) is not None
-        ]
+        before = len(self.problems)
+        present = [(branch, self._presence(branch, frame)) for branch in entry.branches]
+        unsure = len(self.problems) > before  # a condition that cannot be worked out
+        present = [(branch, exists) for branch, exists in present if exists is not None]
+        planned = [self._branch(entry, branch, frame, flow, inner, exists) for branch, exists in present]
+        if not planned and unsure:
+            return None, flow.at_most(Known.NOTHING)
         if not planned:
             if entry.branches:  # a fork without any was noted when the file was read
                 message = "every branch is left out, by a width of 0 or a condition: nothing is left to merge"
                 self.problems.append(frame.problem(entry, "", message))
             return None, flow.at_most(Known.NOTHING)
-        joined = self._merge(entry.merge, tuple(leaving for _, leaving in planned), entry, frame, inner)
+        names = tuple(branch.name for branch, _ in present if branch.name)
+        joined = self._merge(entry.merge, tuple(leaving for _, leaving in planned), entry, frame, inner, names)
+        if unsure:
+            joined = joined.at_most(Known.NOTHING)
         if isinstance(joined.shape[0], Symbol):
             bool(joined.shape[0])  # of what is traced, one branch at least must be left
         fork = Fork(self.ops.all[joined.index], tuple(chain for chain, _ in planned))
         return (Chain(name, "", (fork,)) if entry.name else fork), joined
 
-    def _merge(self, word: str, flows: tuple[Flow, ...], member: Member, frame: Frame, scope: Scope) -> Flow:
+    def _merge(
+        self,
+        word: str,
+        flows: tuple[Flow, ...],
+        member: Member,
+        frame: Frame,
+        scope: Scope,
+        names: tuple[str, ...] = (),
+    ) -> Flow:
         merge = MERGES[word]()
         known = min(leaving.known for leaving in flows)
         try:
-            shape = merge.output_shape([leaving.shape for leaving in flows])
+            shape = merge.output_shape([leaving.shape for leaving in flows], names)
         except ShapeError as error:
             if known is Known.ALL:
-                self.problems.append(frame.problem(member, "", str(error)))
+                self.problems.append(frame.problem(member, "", str(error), self.widths.notes))
             known = min(known, Known.CHANNELS)
             channels = sum(leaving.shape[0] for leaving in flows) if word == "concat" else flows[0].shape[0]
             shape = (channels, *flows[0].shape[1:])
         name = scope.free(f"({word})")  # in brackets, as no layer can be called so
         scope.claim(name)
         planned = self.ops.record(frame, scope.full(name), merge, flows, shape)
-        return replace(flows[0], shape=shape, index=planned.index, known=known)
+        addends = tuple(leaving.shape[0] for leaving in flows) if word == "concat" else ()
+        made = Producer(f"the {word}", frame.blame(member, "")[1], addends)
+        return Flow(shape, planned.index, made, known)
 
     def _branch(
         self, fork: ForkEntry, branch: Branch, frame: Frame, flow: Flow, scope: Scope, present: Any

@@ -20,8 +20,8 @@ class Producer:
     """Who made what arrives, for the arithmetic in an error.
 
     Attributes:
-        name: The layer's name; an empty text is the input.
-        where: Where the layer stands.
+        name: The full name of the op, layer or merge that made it; an empty text is the input.
+        where: Where it stands: in a shipped block, where the layer of that block does.
         addends: The channels of each branch, where branches were concatenated.
     """
 
@@ -37,7 +37,7 @@ class Flow:
     Attributes:
         shape: Its shape.
         index: The index of the op that made it.
-        producer: The top-level layer that made it.
+        producer: The innermost named place whose output it is.
         known: How much of the shape can be relied on.
     """
 

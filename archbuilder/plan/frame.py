@@ -55,6 +55,12 @@ class Frame:
             problems.append(self.problem(member, key, str(error)))
             return None
 
+    def holds(self, member: Member, condition: Expression, problems: list[Problem]) -> bool | None:
+        """Tell whether a condition holds; None, with the reason added to `problems`, if that cannot be worked out."""
+        before = len(problems)
+        value = self.evaluate(member, "when", condition, problems)
+        return None if len(problems) > before else bool(value)
+
     def blame(self, member: Member, key: str, *, at_key: bool = False) -> tuple[str, Location]:
         """Find the place that a member's key comes from: its path and its location.
 
@@ -86,4 +92,5 @@ class Frame:
         if self.block.shipped:
             where = member.place(key)
             return (f"in block {self.block.name}, {where.source.name}:{where.line}", *self.used)
-        return (f"in block {self.block.name}, used by {self.path.rpartition('.')[2]} ({self.where})", *self.used)
+        user = self.path.partition(".body.")[2] or self.path.removeprefix("layers.").removeprefix("aux.")
+        return (f"in block {self.block.name}, used by {user} ({self.where})", *self.used)

@@ -88,7 +88,8 @@ class LayerExpander:
             shape = op.output_shape(flow.shape)
         except ShapeError as error:
             if self._is_news(error, flow):
-                notes: tuple[str, ...] = (flow.arithmetic(entry.node.source),) if error.key == "groups" else ()
+                notes: tuple[str, ...] = (flow.arithmetic(frame.blame(entry, error.key)[1].source),) if not error.spatial else ()
+                notes += self.widths.notes if not error.spatial else ()
                 notes += (frame.hint,) if frame.hint and error.spatial else ()
                 self.problems.append(frame.problem(entry, error.key, str(error), notes, flow.related))
             shape, known = guess_shape(op, flow.shape), min(known, Known.CHANNELS)

@@ -82,6 +82,12 @@ class Widths:
         self.declared.append(DeclaredInput(layer, entry.node, arriving))
         return not self._follow and self._document.claims(entry.node.entries["in"].value)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say that widths are multiplied, as numbers in an error are then not those of the file."""
+        width = self._document.header.width
+        return () if width == 1 else (f"width: {width:g} multiplies every width of the file",)
+
     def scaled(self, width: int) -> int:
         """Multiply a width by the file's multiplier; a symbol too."""
         header = self._document.header

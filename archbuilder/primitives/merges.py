@@ -16,8 +16,12 @@ class Merge:
     keeps_operands: ClassVar[bool] = False
     """Whether autograd keeps what is joined, two by two."""
 
-    def output_shape(self, arriving: Sequence[Shape]) -> Shape:
+    def output_shape(self, arriving: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
         """Give the shape of what leaves, from the shapes that arrive.
+
+        Args:
+            arriving: The shapes.
+            names: What the branches are called, for an error; empty where they have no names.
 
         Raises:
             ShapeError: The branches do not fit each other.
@@ -38,12 +42,12 @@ class Concat(Merge):
 
     type: ClassVar[str] = "concat"
 
-    def output_shape(self, arriving: Sequence[Shape]) -> Shape:
+    def output_shape(self, arriving: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
         """N x C_i x H x W each -> N x sum(C_i) x H x W."""
         for shape in arriving:
             expect_map(shape, "concat")
         if len({shape[1:] for shape in arriving}) > 1:
-            raise ShapeError(f"branches of different sizes cannot be concatenated: {_list(arriving)}", spatial=True)
+            raise ShapeError(f"branches of different sizes cannot be concatenated: {_list(arriving, names)}", spatial=True)
         return sum(shape[0] for shape in arriving), *arriving[0][1:]
 
     def allocations(self, arriving: Sequence[Shape]) -> tuple[Allocation, ...]:
@@ -56,10 +60,10 @@ class Add(Merge):
 
     type: ClassVar[str] = "add"
 
-    def output_shape(self, arriving: Sequence[Shape]) -> Shape:
+    def output_shape(self, arriving: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
         """Give the shape that all branches have."""
         if len(set(arriving)) > 1:
-            raise ShapeError(f"branches of different shapes cannot be added: {_list(arriving)}")
+            raise ShapeError(f"branches of different shapes cannot be added: {_list(arriving, names)}")
         return arriving[0]
 
 
@@ -69,14 +73,16 @@ class Multiply(Merge):
     type: ClassVar[str] = "multiply"
     keeps_operands: ClassVar[bool] = True
 
-    def output_shape(self, arriving: Sequence[Shape]) -> Shape:
+    def output_shape(self, arriving: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
         """N x C x H x W, where every branch is that or N x C x 1 x 1."""
         largest = max(arriving, key=prod)
         for shape in arriving:
             if shape != largest and shape != (largest[0], 1, 1)[: len(largest)]:
-                raise ShapeError(f"branches of these shapes cannot be multiplied: {_list(arriving)}")
+                raise ShapeError(f"branches of these shapes cannot be multiplied: {_list(arriving, names)}")
         return largest
 
 
-def _list(shapes: Sequence[Shape]) -> str:
-    return ", ".join(shape_text(shape) for shape in shapes)
+def _list(shapes: Sequence[Shape], names: Sequence[str]) -> str:
+    if len(names) != len(shapes):
+        return ", ".join(shape_text(shape) for shape in shapes)
+    return ", ".join(f"{name} {shape_text(shape)}" for name, shape in zip(names, shapes, strict=True))

@@ -191,7 +191,7 @@ def test_an_error_points_into_the_block_and_names_the_layer_that_used_it() -> No
     assert str(caught.value) == (
         "mine.yaml:13:9  blocks.view.body.0\n"
         "  13 │       - add:\n"
-        "     │         ^^^ branches of different shapes cannot be added: 8 x 4 x 8, 8 x 8 x 8\n"
+        "     │         ^^^ branches of different shapes cannot be added: main 8 x 4 x 8, skip 8 x 8 x 8\n"
         "  in block view, used by stage2 (mine.yaml:29:26)\n"
         "1 error"
     )
@@ -214,9 +214,10 @@ blocks:
         spec_of("{name: a, type: outer, size: 9}", header=blocks)
     assert str(caught.value) == (
         "mine.yaml:7:46  blocks.inner.body.pool.kernel\n"
-        "  7 │       - {name: pool, type: max_pool, kernel: $size}\n"
-        "    │                                              ^^^^^ a window of 9 x 9 does not fit the map of 8 x 8 that "
+        "   7 │       - {name: pool, type: max_pool, kernel: $size}\n"
+        "     │                                              ^^^^^ a window of 9 x 9 does not fit the map of 8 x 8 that "
         "arrives\n"
+        "  11 │       - {name: fine, type: inner, size: 1}\n"
         "  in block inner, used by wrong (mine.yaml:12:29)\n"
         "  in block outer, used by a (mine.yaml:14:21)\n"
         "1 error"
