@@ -9,7 +9,7 @@ from archbuilder.errors.snippet import printable, snippet
 MOST_SHOWN = 50  # problems of one file; whoever has more mends the first ones first
 MOST_FOUND = 100  # different ones; then the checking ends
 MOST_NOTED = 10_000  # the same ones again included, as of a layer that is repeated
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"(?<![\w'.])\d[\d,]*(?![\w'])")  # not those in names, such as 3x3
 _LONGEST_TEXT = 1000  # of a message or a note, which may repeat what the file says
 
 

@@ -115,13 +115,17 @@ class Expander(LayerExpander):
         return 1
 
     def _check_overrides(self, member: Member, times: int, frame: Frame) -> None:
-        for position in member.overrides if isinstance(member, LayerEntry) else ():
-            if not -times <= position < times:
-                depth = self._document.header.depth
-                written = member.repeat if isinstance(member.repeat, int) else times
-                notes = (f"depth: {depth:g} makes {times} of {written} repetitions",) if written != times else ()
-                message = f"there is no repetition {position} of {times}: they count from 0, and from -1 backwards"
-                self.problems.append(frame.problem(member, "overrides", message, notes))
+        positions = member.overrides if isinstance(member, LayerEntry) else ()
+        if wrong := [position for position in positions if not -times <= position < times]:
+            depth = self._document.header.depth
+            notes = (
+                (f"depth: {depth} makes {times} of {member.repeat}",)
+                if isinstance(member.repeat, int) and member.repeat != times
+                else ()
+            )
+            said = " or ".join(map(str, wrong))
+            message = f"there is no repetition {said} of {times}: they count from 0, and from -1 backwards"
+            self.problems.append(frame.problem(member, "overrides", message, notes))
 
     def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[Member]:
         """Give an unnamed member as often as it stands in the list; a named one is a scope of its own."""
@@ -173,8 +177,9 @@ class Expander(LayerExpander):
             assert isinstance(member, ForkEntry)
             node, flow = self._fork(member, name, frame, flow, scope)
         if len(self.ops.all) > first and (member.name or not isinstance(member, ForkEntry)):
-            made = Producer(scope.full(name), frame.blame(member, "")[1], flow.producer.addends)
-            flow = replace(flow, producer=made)
+            merged = isinstance(self.ops.all[flow.index].op, MERGES["concat"])
+            addends = flow.producer.addends if merged else ()
+            flow = replace(flow, producer=Producer(scope.full(name), frame.blame(member, "")[1], addends))
         if member.name or not isinstance(member, ForkEntry):
             self.taps[scope.full(name)] = flow
         self._depth -= 1

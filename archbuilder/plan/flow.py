@@ -23,11 +23,13 @@ class Producer:
         name: The full name of the op, layer or merge that made it; an empty text is the input.
         where: Where it stands: in a shipped block, where the layer of that block does.
         addends: The channels of each branch, where branches were concatenated.
+        verb: What it does with the channels: it declares them, where what really arrives is not known.
     """
 
     name: str
     where: Location | None
     addends: tuple[int, ...] = ()
+    verb: str = "gives"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,7 +64,7 @@ class Flow:
         )
         where = self.producer.where
         place = f"line {where.line}" if where.source is source else f"{where.source.name}:{where.line}"
-        return f"{self.producer.name} ({place}) gives {total}"
+        return f"{self.producer.name} ({place}) {self.producer.verb} {total}"
 
     @property
     def related(self) -> tuple[Location, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from archbuilder.errors import Location, Problem, Problems, did_you_mean
-from archbuilder.plan.flow import Flow, Known, guess_shape
+from archbuilder.plan.flow import Flow, Known, Producer, guess_shape
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import Chain, OpNode, TreeNode
 from archbuilder.plan.recorder import WORK_OF_PARAMETER, Recorder
@@ -88,8 +88,8 @@ class LayerExpander:
             shape = op.output_shape(flow.shape)
         except ShapeError as error:
             if self._is_news(error, flow):
-                notes: tuple[str, ...] = (flow.arithmetic(frame.blame(entry, error.key)[1].source),) if not error.spatial else ()
-                notes += self.widths.notes if not error.spatial else ()
+                source = frame.blame(entry, error.key)[1].source
+                notes = () if error.spatial else (flow.arithmetic(source), *self.widths.notes)
                 notes += (frame.hint,) if frame.hint and error.spatial else ()
                 self.problems.append(frame.problem(entry, error.key, str(error), notes, flow.related))
             shape, known = guess_shape(op, flow.shape), min(known, Known.CHANNELS)
@@ -188,7 +188,8 @@ class LayerExpander:
             self.problems.append(frame.problem(entry, "in", message))
             return flow
         if flow.known is Known.NOTHING:  # what the file says is the best guess there is
-            return replace(flow, shape=(value, *flow.shape[1:]), known=Known.CHANNELS)
+            said = Producer(name, frame.blame(entry, "in")[1], verb="declares")
+            return replace(flow, shape=(value, *flow.shape[1:]), producer=said, known=Known.CHANNELS)
         arriving = flow.shape[0]
         checked = self.widths.declare(name, entry, arriving)
         if checked and value != arriving and (len(flow.shape) == 3 or flow.known is Known.ALL):

@@ -47,7 +47,9 @@ class Concat(Merge):
         for shape in arriving:
             expect_map(shape, "concat")
         if len({shape[1:] for shape in arriving}) > 1:
-            raise ShapeError(f"branches of different sizes cannot be concatenated: {_list(arriving, names)}", spatial=True)
+            raise ShapeError(
+                f"branches of different sizes cannot be concatenated: {_list(arriving, names)}", spatial=True
+            )
         return sum(shape[0] for shape in arriving), *arriving[0][1:]
 
     def allocations(self, arriving: Sequence[Shape]) -> tuple[Allocation, ...]:

@@ -215,8 +215,8 @@ blocks:
     assert str(caught.value) == (
         "mine.yaml:7:46  blocks.inner.body.pool.kernel\n"
         "   7 │       - {name: pool, type: max_pool, kernel: $size}\n"
-        "     │                                              ^^^^^ a window of 9 x 9 does not fit the map of 8 x 8 that "
-        "arrives\n"
+        "     │                                              ^^^^^ a window of 9 x 9 does not fit the map of 8 x 8 "
+        "that arrives\n"
         "  11 │       - {name: fine, type: inner, size: 1}\n"
         "  in block inner, used by wrong (mine.yaml:12:29)\n"
         "  in block outer, used by a (mine.yaml:14:21)\n"
