@@ -5,12 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from archbuilder.errors import Location, Problem, Problems, SpecError
-from archbuilder.plan.planner import try_plan
+from archbuilder.plan.expander import Expander
+from archbuilder.plan.planner import Planner
+from archbuilder.plan.recorder import TooLarge
 from archbuilder.spec.assembly import Assembled
 from archbuilder.spec.document import SpecDocument, document_of
 from archbuilder.spec.overriding import Change
 
-MOST_PLANNED = 60  # times that a spec is planned to learn what is at fault
+MOST_TRIED = 60  # plans of a spec to learn what is at fault
+MOST_WORK_TRIED = 6_000_000  # parts of values that are worked out for that
 _MOST_LISTED = 5  # further consequences of one cause
 
 _Place = tuple[int, tuple[int, int]]
@@ -56,6 +59,7 @@ class _Trials:
 
     files: Assembled
     _found: dict[tuple[Change, ...], set[_Fault]] = field(default_factory=dict)
+    _worked: int = 0
 
     def causes(self, problem: Problem) -> tuple[Change, ...]:
         """Find the fewest changes that bring a problem out; none if it is there without any.
@@ -69,32 +73,41 @@ class _Trials:
         found: tuple[Change, ...] = ()
         rest = self.files.changes
         while rest and fault not in self._faults(found):
-            if len(self._found) >= MOST_PLANNED:
+            if self._spent:
                 found += rest
                 break
             low, high = 0, len(rest)  # with the first `low` of them it is not there, with `high` of them it is
-            while high - low > 1:
+            while high - low > 1 and not self._spent:
                 middle = (low + high) // 2
                 low, high = (low, middle) if fault in self._faults((*rest[:middle], *found)) else (middle, high)
             found, rest = (rest[high - 1], *found), rest[: high - 1]
         return tuple(change for change in self.files.changes if change in found)
 
+    @property
+    def _spent(self) -> bool:
+        return len(self._found) >= MOST_TRIED or self._worked >= MOST_WORK_TRIED
+
     def _faults(self, changes: tuple[Change, ...]) -> set[_Fault]:
         if changes not in self._found:
-            problems = _problems_of(self.files.with_only(changes))
+            problems = self._problems(self.files.with_only(changes))
             self._found[changes] = {(_place(problem), problem.message) for problem in problems}
         return self._found[changes]
+
+    def _problems(self, files: Assembled) -> list[Problem]:
+        problems = Problems()
+        with suppress(SpecError, TooLarge):  # there are too many, or there is too much of it
+            document = document_of(files, problems)
+            expander = Expander(document, {})
+            try:
+                Planner(document, expander).network()
+            finally:
+                self._worked += expander.ops.worked
+                problems += expander.problems
+        return list(problems)
 
 
 def _place(problem: Problem) -> _Place | None:
     return (id(problem.where.source), problem.where.span) if problem.where else None
-
-
-def _problems_of(files: Assembled) -> list[Problem]:
-    problems = Problems()
-    with suppress(SpecError):  # there are too many
-        problems += try_plan(document_of(files, problems))[1]
-    return list(problems)
 
 
 def _problem(causes: tuple[Change, ...], problems: Sequence[Problem], extends: Location) -> Problem:
@@ -114,7 +127,7 @@ def _problem(causes: tuple[Change, ...], problems: Sequence[Problem], extends: L
     if others:
         more = len(causes) - 1 - len(others)
         notes.insert(0, f"together with {', '.join(others)}" + (f" and {more} more" if more else ""))
-    related = tuple(change.where for change in causes[1:])
+    related = tuple(change.where for change in causes[1:_MOST_LISTED])
     return Problem(message, cause.where, ".".join(cause.path), tuple(notes), related)
 
 

@@ -29,13 +29,14 @@ class Recorder:
 
     Attributes:
         all: The ops in order.
+        worked: How much has been worked out, in parts of values.
     """
 
     def __init__(self, problems: list[Problem]) -> None:
         self.all: list[PlannedOp] = []
         self._problems = problems
         self._parameters = 0
-        self._work = 0
+        self.worked = 0
 
     def record(
         self,
@@ -73,8 +74,8 @@ class Recorder:
         Raises:
             TooLarge: There is too much to do; the problem is noted.
         """
-        self._work += amount
-        if self._work > MOST_WORK:
+        self.worked += amount
+        if self.worked > MOST_WORK:
             path, where = frame.blame(member, "")
             message = f"the network unfolds to more than {MOST_WORK:,} values here"
             self._refuse(replace(frame, path=path, where=where), message)

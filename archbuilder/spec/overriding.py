@@ -42,7 +42,8 @@ def lay_over(base: Mapping, own: Mapping, problems: list[Problem]) -> tuple[Mapp
         Both as one mapping, and what was changed, in the order of the file.
     """
     laying = _Laying(base, own, problems)
-    return laying.whole(), laying.changes
+    merged = laying.whole()
+    return merged, sorted(laying.changes, key=lambda change: change.entry.key_span)
 
 
 def without(node: Mapping, changes: Collection[Path]) -> Mapping:

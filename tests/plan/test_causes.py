@@ -7,6 +7,7 @@ import pytest
 from spec.small_specs import text_of
 
 from archbuilder import SpecError, load
+from archbuilder.plan import causes
 from archbuilder.spec.sources import shipped_names
 
 
@@ -126,6 +127,17 @@ def test_what_is_wrong_below_is_told_there() -> None:
     broken = BASE.replace("kernel: 6", "kernal: 6")
     write("base.yaml", broken)
     assert [where for where, _, _ in faults("extends: base.yaml\nclasses: 4\n")] == ["base.yaml:10:34"]
+
+
+def test_too_much_to_plan_names_more_than_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("base.yaml", BASE)
+    monkeypatch.setattr(causes, "MOST_TRIED", 1)
+    text = "extends: base.yaml\nname: x\ninit: kaiming\nlayers: {b: {w: 9}}\n"
+    [(where, path, message)] = faults(text)
+    assert (where, path) == ("mine.yaml:2:7", "name")
+    assert message.startswith("breaks layers.c.groups")
+    with pytest.raises(SpecError, match=r"together with init \(mine\.yaml:3:7\), layers\.b\.w \(mine\.yaml:4:17\)"):
+        load("mine.yaml")
 
 
 def test_nothing_follows_from_what_is_wrong_itself() -> None:
