@@ -1,5 +1,6 @@
 """Which changes of a file bring out an error in one that it extends: found by planning it with fewer of them."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from archbuilder.spec.overriding import Change
 
 MOST_TRIED = 60  # plans of a spec to learn what is at fault
 MOST_WORK_TRIED = 6_000_000  # parts of values that are worked out for that
+_OWN_LINE = re.compile(r"\bline ([0-9]+)\b")
 _MOST_LISTED = 5  # further consequences of one cause
 
 _Place = tuple[int, tuple[int, int]]
@@ -118,9 +120,12 @@ def _problem(causes: tuple[Change, ...], problems: Sequence[Problem], extends: L
         message, *notes = first.consequence
         message = f"but {message} ({_line(first)}, {by})"
     else:
-        message = f"breaks {first.path}: {first.message}"
-        notes = [f"{first.path} is at {_line(first)}, {by}", *first.notes]
-    notes += [f"also breaks {other.path} ({_line(other)}): {other.message}" for other in problems[1:_MOST_LISTED]]
+        message = f"breaks {first.path}: {_from_afar(first.message, first)}"
+        notes = [f"{first.path} is at {_line(first)}, {by}", *(_from_afar(note, first) for note in first.notes)]
+    notes += [
+        f"also breaks {other.path} ({_line(other)}): {_from_afar(other.message, other)}"
+        for other in problems[1:_MOST_LISTED]
+    ]
     if len(problems) > _MOST_LISTED:
         notes.append(f"and {len(problems) - _MOST_LISTED} more")
     others = [f"{'.'.join(change.path)} ({change.where})" for change in causes[1:_MOST_LISTED]]
@@ -134,3 +139,10 @@ def _problem(causes: tuple[Change, ...], problems: Sequence[Problem], extends: L
 def _line(problem: Problem) -> str:
     assert problem.where is not None
     return f"{problem.where.source.name}:{problem.where.line}"
+
+
+def _from_afar(text: str, problem: Problem) -> str:
+    """Name the file of the lines that a message tells by their number alone, as its reader is pointed into another."""
+    assert problem.where is not None
+    name = problem.where.source.name
+    return _OWN_LINE.sub(lambda match: f"{name}:{match[1]}", text)
