@@ -16,4 +16,7 @@ Workers = Annotated[
 Threads = Annotated[
     int | None, typer.Option(min=1, max=1024, help="Processor threads; torch's own choice if left out.")
 ]
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Leave out image files that cannot be read, and note which.")
+]
 Download = Annotated[bool, typer.Option("--download", help="Let torchvision fetch the data set from the network.")]

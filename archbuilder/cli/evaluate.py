@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archbuilder.cli.arguments import Compiled, Device, Download, Precisions, Threads, Workers
+from archbuilder.cli.arguments import Compiled, Device, Download, Precisions, SkipBroken, Threads, Workers
 from archbuilder.recipe import Precision
 
 
@@ -17,6 +17,13 @@ class Split(StrEnum):
     TEST = "test"
     VALIDATION = "validation"
     TRAIN = "train"
+    ALL = "all"
+    UNSEEN = "unseen"
+
+
+_NAMED = {"all": "all images", "unseen": "images it has not seen"} | {
+    split: f"{split} split" for split in ("test", "validation", "train")
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +38,10 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="The data set; that of the training if left out.")
     ] = None,
-    split: Annotated[Split, typer.Option(help="Which of its images.")] = Split.TEST,
+    split: Annotated[
+        Split | None,
+        typer.Option(help="Which of its images: test, or all of another set without splits; unseen: not trained on."),
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, max=65_536, help="Images at once; as in the training if left out.")
     ] = None,
@@ -41,6 +51,7 @@ def evaluate(
     workers: Workers = None,
     threads: Threads = None,
     download: Download = False,
+    skip_broken: SkipBroken = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
 ) -> None:
     """Measure a trained network: accuracy, loss, calibration and throughput on images it has not met.
@@ -57,12 +68,21 @@ def evaluate(
     if threads is not None:
         torch.set_num_threads(threads)
     machine = choose_machine(device, precision, compiled=compiled, workers=workers)
+    chosen = None if split is None else split.value
     measured = evaluate_checkpoint(
-        checkpoint, data, split=split.value, batch_size=batch_size, machine=machine, download=download
+        checkpoint,
+        data,
+        split=chosen,
+        batch_size=batch_size,
+        machine=machine,
+        download=download,
+        skip_broken=skip_broken,
     )
     if as_json:
         print(json.dumps(measured_as_data(measured), indent=2))
         return
     screen = console()
-    screen.print(f"{checkpoint} on {measured.data}, {split} split", markup=False, highlight=False, soft_wrap=True)
+    screen.print(
+        f"{checkpoint} on {measured.data}, {_NAMED[measured.split]}", markup=False, highlight=False, soft_wrap=True
+    )
     screen.print(measured_report(measured), highlight=False)

@@ -1,15 +1,23 @@
 """`archbuilder train`: a network fitted to images, from its first step or its last saved one."""
 
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from archbuilder import load
-from archbuilder.cli.arguments import Compiled, Device, Download, Precisions, Threads, Workers
+from archbuilder.cli.arguments import Compiled, Device, Download, Precisions, SkipBroken, Threads, Workers
 from archbuilder.cli.settings_options import check_settings, takes_settings
 from archbuilder.recipe import Precision
+
+
+class SplitBy(StrEnum):
+    """What decides which image falls into which split."""
+
+    SEED = "seed"
+    HASH = "hash"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +43,13 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Decides all that is random in the training.")] = 0,
     split_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Decides which image is for what.")] = 0,
+    split_by: Annotated[
+        SplitBy,
+        typer.Option(
+            help="seed: the same share of every class; hash: an image stays in its split if others are added."
+        ),
+    ] = SplitBy.SEED,
+    skip_broken: SkipBroken = False,
     device: Device = "auto",
     precision: Precisions = Precision.AUTO,
     compiled: Compiled = False,
@@ -50,6 +65,7 @@ def train(
     processes: torchrun --nproc-per-node 2 --no-python -- archbuilder train SPEC --data DATA
     """
     others = {"--run": run, "--seed": seed, "--split-seed": split_seed, "--download": download}
+    others |= {"--split-by": split_by is not SplitBy.SEED, "--skip-broken": skip_broken}
     given = [f"--{name.replace('_', '-')}" for name in settings] + [name for name, value in others.items() if value]
     _check_usage(spec, data, resume, given)
     chosen = check_settings(settings)
@@ -88,9 +104,11 @@ def train(
                 settings=chosen,
                 seed=seed,
                 split_seed=split_seed,
+                split_by=split_by.value,
                 machine=machine,
                 observe=observe,
                 download=download,
+                skip_broken=skip_broken,
             )
     if not screen.quiet:
         screen.print(ending(result), highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What a data set is called: `digits`, `idx:PATH`, `folder:PATH@224`."""
+"""What a data set is called: `digits`, `idx:PATH`, `folder:PATH@224`, `folder:PATH@224@grey`."""
 
 import re
 from collections.abc import Collection
@@ -8,6 +8,7 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError, did_you_mean
 
 _SIZE = re.compile(r"@(\d{1,9})(?:x(\d{1,9}))?$", re.ASCII)
+_COLOURS = re.compile(r"@(grey|gray|rgb)$", re.ASCII)
 _BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # what starts like a path has no kind before it
 _LARGEST = 4096
 
@@ -19,7 +20,7 @@ FORMS = {
     "idx": "idx:PATH",
     "cifar10": "cifar10:PATH",
     "cifar100": "cifar100:PATH",
-    "folder": "folder:PATH[@SIZE]",
+    "folder": "folder:PATH[@SIZE][@grey|@rgb]",
     "npz": "npz:PATH",
     "torchvision": "torchvision:NAME[:ROOT]",
 }
@@ -35,14 +36,20 @@ class Address:
         kind: Its format, a key of `SOURCES`.
         path: What stands after the colon: a file or a folder, or the name that a library gives it; or nothing.
         size: The height and width that its images are brought to, if it says one.
+        channels: 1 for grey or 3 for colour, if it says so.
         download: Whether a library may fetch what is not there.
+        measured: Whether its images are only measured: then it may lack a training split, and classes.
+        skip_broken: Whether image files that cannot be read are left out; else they are errors.
     """
 
     text: str
     kind: str
     path: str = ""
     size: tuple[int, int] | None = None
+    channels: int | None = None
     download: bool = False
+    measured: bool = False
+    skip_broken: bool = False
 
     @property
     def place(self) -> Path:
@@ -80,8 +87,12 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
     if kind == "digits" and colon:
         raise ArchbuilderError(f"{text!r}: nothing stands after digits: they come with scikit-learn")
     address = Address(text, kind, path)
+    if kind == "folder" and (colours := _COLOURS.search(path)):
+        path = path[: colours.start()]
+        address = Address(text, kind, path, channels=3 if colours[1] == "rgb" else 1)
     if kind != "torchvision" and (said := _SIZE.search(path)):
-        address = Address(text, kind, path[: said.start()], _size(text, said, form))
+        size = _size(text, said, form)
+        address = Address(text, kind, path[: said.start()], size, address.channels)
     if "PATH" in form and not address.path.strip():
         raise ArchbuilderError(f"{text!r}: no path is given, expected {form}")
     if kind == "torchvision" and not path.partition(":")[0].strip():
@@ -133,8 +144,9 @@ def _from(base: Path, address: Address) -> Address:
     if not root:
         return address
     whole = str((base / expanded(root)).absolute())
-    if _SIZE.search(whole):
+    if _SIZE.search(whole) or _COLOURS.search(whole):
         whole += "/"  # lest the end of the path be taken for a size
     size = "@{}x{}".format(*address.size) if address.size else ""
+    size += {None: "", 1: "@grey", 3: "@rgb"}[address.channels]
     path = f"{name}{colon}{whole}"
-    return Address(f"{address.kind}:{path}{size}", address.kind, path, address.size)
+    return Address(f"{address.kind}:{path}{size}", address.kind, path, address.size, address.channels)

@@ -1,6 +1,9 @@
 """One image file, decoded to the pixels a network is shown."""
 
+import io
+import stat
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +18,12 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[np.uint8]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
-_DEEP = frozenset({"I", "I;16", "I;16L", "I;16B"})  # grey in 16 bits
-_GREY = frozenset({"1", "L", *_DEEP})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm"}
+)
+_DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})  # grey in 16 bits
+_GREY = frozenset({"1", "L", "LA", "La", "F", *_DEEP})
+_SIXTEEN = frozenset({"PNG", "PPM"})  # formats in which a grey image of Pillow's mode I has 16 bits
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 exchange height and width
 
 
@@ -30,12 +36,14 @@ class Target:
         height: In pixels.
         width: In pixels.
         scaled: Whether images of other sizes are scaled and cropped; else they are errors.
+        converted: Whether colour images may be made grey, because the user asked for it; else they are errors.
     """
 
     channels: int
     height: int
     width: int
     scaled: bool
+    converted: bool = True
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -52,6 +60,41 @@ class Header:
     grey: bool
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded image file.
+
+    Attributes:
+        pixels: C x H x W, uint8.
+        digest: 64 bits of a hash of the file's bytes: files that differ have other ones.
+        several: Whether the file holds further frames or pages, which are not read.
+    """
+
+    pixels: Pixels
+    digest: int
+    several: bool
+
+
+def digest_of(content: bytes) -> int:
+    """Give 64 bits of a hash, as a signed integer."""
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "little", signed=True)
+
+
+def read_file(path: Path) -> bytes:
+    """Read a regular file; a pipe would be waited for, and a device has no end.
+
+    Raises:
+        OSError: It is not there, or it may not be read.
+        ValueError: It is something else than a file.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
+        what = next((name for is_kind, name in kinds.items() if is_kind(mode)), "a device")
+        raise ValueError(f"it is {what}, not a file")
+    return path.read_bytes()
+
+
 def read_header(path: Path) -> Header:
     """Read the beginning of an image file.
 
@@ -61,13 +104,15 @@ def read_header(path: Path) -> Header:
     from PIL import Image  # noqa: PLC0415 - only folders of images need it
 
     try:
+        if not path.is_file():
+            read_file(path)  # says what it is
         with Image.open(path) as image:
             width, height = image.size
             # Looked for only where it is cheap: in a PNG it may follow the pixels.
             has_tags = "exif" in image.info or image.format in {"JPEG", "MPO", "TIFF", "WEBP"}
             if has_tags and image.getexif().get(_ORIENTATION, 1) >= 5:
                 width, height = height, width
-            return Header(height, width, image.mode in _GREY)
+            return Header(height, width, _is_grey(image))
     except Exception as error:  # a decoder may raise anything
         raise _unreadable(path, error) from error
 
@@ -77,7 +122,17 @@ def read_image(path: Path, target: Target) -> Pixels:
 
     Args:
         path: The file.
-        target: What to bring it to. Transparency is dropped; grey of 16 bits is brought to 8.
+        target: What to bring it to. Transparency is dropped; grey of 16 bits is brought to 8; of several frames or
+            pages the first is read.
+
+    Raises:
+        ArchbuilderError: It cannot be decoded, or it has another size and is not to be scaled.
+    """
+    return decode(path, target).pixels
+
+
+def decode(path: Path, target: Target) -> Decoded:
+    """Decode an image file as `read_image` does, and say what else is known of it.
 
     Raises:
         ArchbuilderError: It cannot be decoded, or it has another size and is not to be scaled.
@@ -85,8 +140,14 @@ def read_image(path: Path, target: Target) -> Pixels:
     from PIL import Image, ImageOps  # noqa: PLC0415 - only folders of images need it
 
     try:
-        with Image.open(path) as opened:
+        content = read_file(path)
+        with Image.open(io.BytesIO(content)) as opened:
+            # An MPO is a JPEG photo with another view of the same, or with a preview.
+            several = bool(getattr(opened, "is_animated", False)) and opened.format != "MPO"
+            if target.channels == 1 and not target.converted and not _is_grey(opened):
+                raise ValueError("it is in colour, and the images looked at first are grey; add @rgb or @grey")
             upright = ImageOps.exif_transpose(opened)
+            upright.format = opened.format
             image = _converted(upright, "L" if target.channels == 1 else "RGB")
             if target.scaled and image.size != (target.width, target.height):
                 image = ImageOps.fit(image, (target.width, target.height), Image.Resampling.BILINEAR)
@@ -95,7 +156,7 @@ def read_image(path: Path, target: Target) -> Pixels:
     if image.size != (target.width, target.height):
         found = f"found an image of {image.height} x {image.width}, expected {target.height} x {target.width}"
         raise ArchbuilderError(f"{shown(path)}: {found}; a size after the folder, such as @224, scales all images")
-    return as_pixels(image)
+    return Decoded(as_pixels(image), digest_of(content), several)
 
 
 def as_pixels(image: "Image.Image") -> Pixels:
@@ -107,6 +168,8 @@ def as_pixels(image: "Image.Image") -> Pixels:
 def _converted(image: "Image.Image", mode: str) -> "Image.Image":
     from PIL import Image  # noqa: PLC0415
 
+    if image.mode == "I" and image.format not in _SIXTEEN:
+        raise ValueError("its pixels are 32-bit integers, of which nobody says what is white; save it in 8 or 16 bits")
     if image.mode in _DEEP:
         # Pillow's own conversion would cut off what is above 255.
         image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
@@ -115,6 +178,13 @@ def _converted(image: "Image.Image", mode: str) -> "Image.Image":
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert(mode)
+
+
+def _is_grey(image: "Image.Image") -> bool:
+    if image.mode not in {"P", "PA"}:
+        return image.mode in _GREY
+    colours = image.getpalette("RGB") or []
+    return colours[0::3] == colours[1::3] == colours[2::3]
 
 
 def _unreadable(path: Path, error: Exception) -> ArchbuilderError:

@@ -2,10 +2,10 @@
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from archbuilder.data.decode import Pixels, Target, read_image
+from archbuilder.data.decode import Decoded, Pixels, Target, decode, digest_of, read_file, read_image
 from archbuilder.data.files import reading
-from archbuilder.data.images import Batch, ImageSet
+from archbuilder.data.images import Batch, Images, ImageSet
 from archbuilder.errors import ArchbuilderError
 
+_MOST_BROKEN = 1_000  # files that an error names
 _THREADS = 4  # decoding leaves Python's lock, so threads do it at once
 
 
@@ -52,6 +53,30 @@ class FileImages:
         """Give the images at `indices`, in that order."""
         return FileImages(tuple(self.paths[i] for i in indices.tolist()), self.labels[indices], self.target)
 
+    def labelled(self, labels: Tensor) -> "FileImages":
+        """Give the same images with other labels."""
+        return replace(self, labels=labels)
+
+    def joined(self, others: Sequence["FileImages"]) -> "FileImages":
+        """Give these images and others of the same shape, in that order."""
+        sets = [self, *others]
+        paths = tuple(path for one in sets for path in one.paths)
+        return replace(self, paths=paths, labels=torch.cat([one.labels for one in sets]))
+
+    def digests(self) -> Tensor:
+        """Give 64 bits of a hash of each file: N, int64; equal ones are copies of one file.
+
+        Raises:
+            ArchbuilderError: A file cannot be read.
+        """
+
+        def digest(path: Path) -> int:
+            with reading(path):
+                return digest_of(read_file(path))
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return torch.tensor(list(pool.map(digest, self.paths)), dtype=torch.int64)
+
     def to(self, device: torch.device) -> "FileImages":
         """Give the same images: they stay in their files."""
         return self
@@ -68,7 +93,8 @@ class FileImages:
         """
         for indices, pixels in zip(order, self._read(order, workers), strict=True):
             if isinstance(pixels, str):
-                raise ArchbuilderError(pixels)
+                broken = self.scan(kept=False).broken  # all of them, so that they can be mended at once
+                raise ArchbuilderError(broken_files(broken) if broken else pixels)
             yield Batch(torch.from_numpy(pixels), self.labels[indices])
 
     def fingerprint(self) -> str:
@@ -80,15 +106,37 @@ class FileImages:
             digest.update(f"{path.parent.name}/{path.name} {size}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
-    def held(self) -> ImageSet:
-        """Read all images into memory.
+    def scan(self, *, kept: bool) -> "Scan":
+        """Decode every file once.
 
-        Raises:
-            ArchbuilderError: A file cannot be decoded.
+        Args:
+            kept: Whether the pixels are kept in memory, as `Scan.images`.
         """
-        pixels = np.empty((len(self), *self.shape), dtype=np.uint8)
-        _fill(pixels, self.paths, self.target)
-        return ImageSet(torch.from_numpy(pixels), self.labels)
+        pixels = np.empty((len(self), *self.shape), dtype=np.uint8) if kept else None
+        digests = torch.empty(len(self), dtype=torch.int64)
+        several, broken = [False] * len(self), dict[int, str]()
+
+        def read(row: int) -> None:
+            try:
+                found: Decoded = decode(self.paths[row], self.target)
+            except ArchbuilderError as error:
+                broken[row] = str(error)
+                return
+            digests[row], several[row] = found.digest, found.several
+            if pixels is not None:
+                pixels[row] = found.pixels
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            try:
+                for _ in pool.map(read, range(len(self))):
+                    pass
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        whole = torch.tensor([row for row in range(len(self)) if row not in broken], dtype=torch.int64)
+        images: Images = self if pixels is None else ImageSet(torch.from_numpy(pixels), self.labels, digests)
+        broken_files = {self.paths[row]: broken[row] for row in sorted(broken)}
+        return Scan(images.take(whole) if broken else images, broken_files, sum(several))
 
     def _read(self, order: Sequence[Tensor], workers: int) -> Iterator["Pixels | str"]:
         files = _Files(self.paths, self.target)
@@ -114,6 +162,37 @@ class FileImages:
         except RuntimeError as error:
             reason = "a process that reads images ended unexpectedly, perhaps for want of memory"
             raise ArchbuilderError(f"{reason}; ask for fewer of them (there are {workers}): {error}") from error
+
+
+def broken_files(broken: Mapping[Path, str]) -> str:
+    """Say which files cannot be read, why, and what to do.
+
+    Args:
+        broken: The reason of each; at least one.
+    """
+    reasons = list(broken.values())
+    if len(reasons) == 1:
+        return f"{reasons[0]}, or leave it out: --skip-broken"
+    more = [f"and {len(reasons) - _MOST_BROKEN:,} more"] if len(reasons) > _MOST_BROKEN else []
+    first = f"{len(reasons):,} images cannot be read; mend or remove them, or leave them out: --skip-broken"
+    return "\n  ".join(
+        [first, *(reason.replace("; mend or remove the file", "") for reason in reasons[:_MOST_BROKEN]), *more]
+    )
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Files that were all decoded once.
+
+    Attributes:
+        images: Those that could be decoded.
+        broken: The reason of each that could not.
+        several: How many hold further frames or pages, which are not read.
+    """
+
+    images: Images
+    broken: dict[Path, str]
+    several: int
 
 
 @contextmanager

@@ -4,27 +4,29 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from archbuilder.data.address import Address
 from archbuilder.data.decode import SUFFIXES, Header, Target, read_header
-from archbuilder.data.file_images import FileImages
-from archbuilder.data.files import folder_of, listed, names_in, shown
+from archbuilder.data.file_images import FileImages, broken_files
+from archbuilder.data.files import folder_of, listed, names_in, reading, shown
 from archbuilder.data.images import MOST_HELD, Images
 from archbuilder.data.raw import RawData
+from archbuilder.data.split_folders import find_splits
 from archbuilder.errors import ArchbuilderError
 
-_SPLITS = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 _HEADERS_READ = 5_000
 _COLOURS_READ = 1_000
 _LAYOUT = "expected one subfolder a class with its images inside, such as cats/1.jpg and dogs/2.jpg"
+
+
+class _Part(NamedTuple):
+    """The files of one split, and what each shows."""
+
+    paths: tuple[Path, ...]
+    labels: torch.Tensor  # N, int64
 
 
 def load_folder(address: Address, *, most_held: int = MOST_HELD) -> RawData:
@@ -33,51 +35,83 @@ def load_folder(address: Address, *, most_held: int = MOST_HELD) -> RawData:
     Args:
         address: The folder and, where its images differ in size, the size to bring them to.
         most_held: More bytes than this are read from their files whenever they are needed.
+
+    Raises:
+        ArchbuilderError: Its images do not lie as they must, or cannot be read: all that cannot are listed.
     """
-    folders = _parts(folder_of(address))
-    names, found = _classes(folders)
-    files = [path for paths in found.values() for path, _ in paths]
-    target = _target(files, address)
-    parts: dict[str, Images] = {}
+    folder = folder_of(address)
+    folders, beside = find_splits(folder)
+    ignored = Counter[str](beside)
+    names, found = _classes(folders, ignored, same=not address.measured)
+    files = [path for part in found.values() for path in part.paths]
+    target, broken = _target(files, address)
     held = len(files) * target.channels * target.height * target.width <= most_held
-    for part, pairs in found.items():
-        labels = torch.tensor([label for _, label in pairs], dtype=torch.int64)
-        images = FileImages(tuple(path for path, _ in pairs), labels, target)
-        parts[part] = images.held() if held else images
-    return RawData(parts["train"], names, test=parts.get("test"), validation=parts.get("validation"))
+    parts: dict[str, Images] = {}
+    several = 0
+    for name, part in found.items():
+        images = FileImages(part.paths, part.labels, target)
+        parts[name] = images
+        # What is not held is read in full only where something is known to be broken, or may be left out.
+        if held or broken or address.skip_broken:
+            scan = images.scan(kept=held)
+            parts[name], several = scan.images, several + scan.several
+            broken |= scan.broken
+    if broken and not address.skip_broken:
+        raise ArchbuilderError(broken_files(broken))
+    skipped = tuple(sorted(shown(path.relative_to(folder)) for path in broken))
+    notes = _notes(ignored)
+    if several:
+        said = "several frames, of which the first is read"
+        notes.append(_files(several, f"holds {said}", f"hold {said}"))
+    if skipped:
+        notes.append(_files(len(skipped), "is broken and left out", "are broken and left out"))
+    train = parts.get("train", FileImages((), torch.empty(0, dtype=torch.int64), target))
+    return RawData(train, names, parts.get("test"), parts.get("validation"), tuple(notes), skipped)
 
 
-def _parts(folder: Path) -> dict[str, Path]:
-    """Find the folder of each split: the folder itself, unless it holds `train` and another one."""
-    found: dict[str, Path] = {}
-    for path in _subfolders(folder):
-        part = _SPLITS.get(path.name.lower())
-        if part in found:
-            message = f"found {found[part].name} and {path.name}, expected one folder of images for {part}"
-            raise ArchbuilderError(f"{shown(folder)}: {message}")
-        if part:
-            found[part] = path
-    return found if "train" in found and len(found) > 1 else {"train": folder}
+def _files(count: int, one: str, more: str) -> str:
+    return f"1 file {one}" if count == 1 else f"{count:,} files {more}"
 
 
-def _classes(folders: dict[str, Path]) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]]]:
+def _notes(ignored: Counter[str]) -> list[str]:
+    notes = []
+    if count := ignored.pop("", 0):
+        notes.append(_files(count, "has no ending and is not read", "have no ending and are not read"))
+    folders = sorted(name for name in ignored if name.endswith("/"))
+    if folders:
+        notes.append(f"{listed(folders)} {'is' if len(folders) == 1 else 'are'} beside the splits and not read")
+    files = {name: count for name, count in sorted(ignored.items()) if not name.endswith("/")}
+    if files:
+        said = _files(sum(files.values()), "is no image and not read", "are no images and not read")
+        notes.append(f"{said} ({listed(list(files))})")
+    return notes
+
+
+def _classes(
+    folders: dict[str, Path], ignored: Counter[str], *, same: bool
+) -> tuple[tuple[str, ...], dict[str, _Part]]:
     """Find the classes, and the files and labels of each split."""
     classes = {part: [path.name for path in _subfolders(folder)] for part, folder in folders.items()}
     for part, folder in folders.items():
-        loose = [name for name in names_in(folder) if _is_image(name)]
+        files = [name for name in names_in(folder) if not (folder / name).is_dir()]
+        loose = [name for name in files if _is_image(name)]
+        ignored.update(Path(name).suffix.lower() for name in files if not _is_image(name))
         if not classes[part]:
             found = f"found {len(loose):,} images and no subfolders" if loose else "found no subfolders"
             raise ArchbuilderError(f"{shown(folder)}: {found}, {_LAYOUT}")
         if loose:
             raise ArchbuilderError(f"{shown(folder)}: {listed(loose)} lie beside the subfolders, {_LAYOUT}")
-    names = classes["train"]
-    for part, there in classes.items():
-        _check_same(folders, part, names, there)
-    files = {part: [_images(folder / name) for name in names] for part, folder in folders.items()}
-    pairs = {
-        part: [(path, label) for label, paths in enumerate(lists) for path in paths] for part, lists in files.items()
-    }
-    return tuple(names), pairs
+    if "train" in folders and same:
+        for part, there in classes.items():
+            _check_same(folders, part, classes["train"], there)
+    names = sorted({name for there in classes.values() for name in there})
+    parts = {}
+    for part, folder in folders.items():
+        lists = {names.index(name): _images(folder / name, ignored, needed=same) for name in classes[part]}
+        labels = [label for label, paths in lists.items() for _ in paths]
+        paths = tuple(path for some in lists.values() for path in some)
+        parts[part] = _Part(paths, torch.tensor(labels, dtype=torch.int64))
+    return tuple(names), parts
 
 
 def _check_same(folders: dict[str, Path], part: str, names: list[str], found: list[str]) -> None:
@@ -99,29 +133,58 @@ def _is_image(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
-def _images(folder: Path) -> list[Path]:
-    """Find the images of a class, also those in folders below, in an order that no file system decides."""
+def _images(folder: Path, ignored: Counter[str], *, needed: bool) -> list[Path]:
+    """Find the images of a class, also those in folders below, in an order that no file system decides.
+
+    Links to folders are followed, each folder once.
+    """
+    above = {_identity(parent) for parent in folder.absolute().parents}
+    seen = {_identity(folder)}
     found = []
-    for place, below, names in os.walk(folder, onerror=_refuse):
-        below[:] = [name for name in below if not name.startswith(".")]
+    for place, below, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        kept = []
+        for name in sorted(name for name in below if not name.startswith(".")):
+            identity = _identity(Path(place) / name)
+            if identity in above:
+                where = shown(Path(place) / name)
+                raise ArchbuilderError(f"{where}: links to a folder above it, whose images are of other classes too")
+            if identity not in seen:
+                seen.add(identity)
+                kept.append(name)
+        below[:] = kept
         found += [Path(place) / name for name in names if _is_image(name)]
-    if not found:
+        ignored.update(Path(n).suffix.lower() for n in names if not n.startswith(".") and not _is_image(n))
+    if needed and not found:
         known = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
         raise ArchbuilderError(f"{shown(folder)}: no images of this class; files that count end in {known}")
     return sorted(found)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    with reading(folder):
+        found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def _refuse(error: OSError) -> None:
     raise ArchbuilderError(f"{shown(error.filename)}: cannot be read: {error.strerror}") from error
 
 
-def _target(files: Sequence[Path], address: Address) -> Target:
-    """Look at files, spread evenly, for what all images are brought to."""
-    headers = {path: read_header(path) for path in _spread(files, _COLOURS_READ if address.size else _HEADERS_READ)}
-    channels = 1 if all(headers[path].grey for path in _spread(list(headers), _COLOURS_READ)) else 3
-    if address.size:
-        return Target(channels, *address.size, scaled=True)
-    return Target(channels, *_only_size(headers, address), scaled=False)
+def _target(files: Sequence[Path], address: Address) -> tuple[Target, dict[Path, str]]:
+    """Look at files, spread evenly, for what all images are brought to; give those that cannot be read too."""
+    headers, broken = dict[Path, Header](), dict[Path, str]()
+    for path in _spread(files, _COLOURS_READ if address.size else _HEADERS_READ):
+        try:
+            headers[path] = read_header(path)
+        except ArchbuilderError as error:
+            broken[path] = str(error)
+    if not headers:
+        raise ArchbuilderError(broken_files(broken) if broken else f"{address.text}: there are no images")
+    grey = all(headers[path].grey for path in _spread(list(headers), _COLOURS_READ))
+    channels = address.channels or (1 if grey else 3)
+    scaled = address.size is not None
+    height, width = address.size or _only_size(headers, address)
+    return Target(channels, height, width, scaled, converted=address.channels is not None), broken
 
 
 def _only_size(headers: dict[Path, Header], address: Address) -> tuple[int, int]:
@@ -129,10 +192,11 @@ def _only_size(headers: dict[Path, Header], address: Address) -> tuple[int, int]
     (common, _), *_ = sizes.most_common(1)
     for path, header in headers.items():
         if (header.height, header.width) != common:
+            wanted = _with_size(address, min(common))
             like = next(other for other, seen in headers.items() if (seen.height, seen.width) == common)
             raise ArchbuilderError(
                 f"{address.text}: images differ in size: {shown(path)} is {header.height} x {header.width}, "
-                f"{shown(like)} is {common[0]} x {common[1]}; a size scales them all: {address.text}@{min(common)}"
+                f"{shown(like)} is {common[0]} x {common[1]}; a size scales them all: {wanted}"
             )
     return common
 
@@ -140,3 +204,8 @@ def _only_size(headers: dict[Path, Header], address: Address) -> tuple[int, int]
 def _spread(files: Sequence[Path], most: int) -> list[Path]:
     """Give at most so many files, spread evenly."""
     return [files[len(files) * i // most] for i in range(most)] if len(files) > most else list(files)
+
+
+def _with_size(address: Address, size: int) -> str:
+    path, at, colours = address.text.rpartition("@") if address.channels else (address.text, "", "")
+    return f"{path}@{size}{at}{colours}"

@@ -1,12 +1,14 @@
 """What every data set is made of: images with labels, in memory or read as they are needed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
+
+from archbuilder.data.decode import digest_of
 
 MOST_HELD = 2 * 2**30
 """Bytes of images that are held in memory, or on the device they are trained on, as one tensor."""
@@ -41,6 +43,15 @@ class Images(Protocol):
     def take(self, indices: Tensor) -> Self:
         """Give the images at `indices`, in that order."""
 
+    def labelled(self, labels: Tensor) -> Self:
+        """Give the same images with other labels."""
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """Give these images and others of the same shape, in that order."""
+
+    def digests(self) -> Tensor:
+        """Give 64 bits of a hash of each image, in main memory: N, int64; equal ones are copies of one image."""
+
     def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
         """Give one batch for each tensor of indices.
 
@@ -63,10 +74,12 @@ class ImageSet:
     Attributes:
         images: N x C x H x W, uint8 or float32.
         labels: N, int64.
+        known_digests: What `digests` gives, where files were hashed as they were read; else pixels are hashed.
     """
 
     images: Tensor
     labels: Tensor
+    known_digests: Tensor | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -82,7 +95,25 @@ class ImageSet:
 
     def take(self, indices: Tensor) -> "ImageSet":
         """Give the images at `indices`, in that order."""
-        return ImageSet(self.images[indices.to(self.images.device)], self.labels[indices])
+        known = None if self.known_digests is None else self.known_digests[indices]
+        return ImageSet(self.images[indices.to(self.images.device)], self.labels[indices], known)
+
+    def labelled(self, labels: Tensor) -> "ImageSet":
+        """Give the same images with other labels."""
+        return replace(self, labels=labels)
+
+    def joined(self, others: Sequence["ImageSet"]) -> "ImageSet":
+        """Give these images and others of the same shape, in that order."""
+        sets = [self, *others]
+        images, labels = torch.cat([one.images for one in sets]), torch.cat([one.labels for one in sets])
+        return ImageSet(images, labels, torch.cat([one.digests() for one in sets]))
+
+    def digests(self) -> Tensor:
+        """Give 64 bits of a hash of each image: N, int64; equal ones are copies of one image."""
+        if self.known_digests is not None:
+            return self.known_digests
+        pixels = self.images.cpu().contiguous().numpy()
+        return torch.tensor([digest_of(image.tobytes()) for image in pixels], dtype=torch.int64)
 
     def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
         """Give one batch for each tensor of indices."""
@@ -93,7 +124,7 @@ class ImageSet:
     def to(self, device: torch.device) -> "ImageSet":
         """Give the same images held on a device, or as they are where they are too many for that."""
         small = self.images.numel() * self.images.element_size() <= MOST_HELD
-        return ImageSet(self.images.to(device), self.labels) if small else self
+        return replace(self, images=self.images.to(device)) if small else self
 
     def fingerprint(self) -> str:
         """Give a text that other pixels, other labels or another order would not give."""

@@ -17,12 +17,16 @@ class RawData:
         test: The makers' own test images, if they keep some apart.
         validation: The makers' own validation images, if they keep some apart.
         class_names: What the labels mean, in their order.
+        notes: What of it was not read, for the user to know.
+        skipped: The files that were left out because they cannot be read.
     """
 
     train: Images
     class_names: tuple[str, ...]
     test: Images | None = None
     validation: Images | None = None
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 def check_raw(name: str, data: RawData) -> None:
@@ -38,7 +42,9 @@ def check_raw(name: str, data: RawData) -> None:
     """
     learned = set(data.train.labels.tolist())
     if not learned:
-        raise ArchbuilderError(f"{name}: there are no images to train")
+        others = [part for part in ("validation", "test") if getattr(data, part) is not None]
+        only = f"; there is only {' and '.join(others)}, which evaluate --data takes" if others else ""
+        raise ArchbuilderError(f"{name}: there are no images to train{only}")
     if len(learned) == 1:
         only = data.class_names[next(iter(learned))]
         raise ArchbuilderError(f"{name}: every image to train is of the class {only!r}, expected two classes or more")

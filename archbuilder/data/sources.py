@@ -6,6 +6,7 @@ from pathlib import Path
 
 from archbuilder.data.address import Address, parse_address
 from archbuilder.data.cifar import load_cifar10, load_cifar100
+from archbuilder.data.cutting import SplitBy
 from archbuilder.data.digits import load_digits
 from archbuilder.data.folder import load_folder
 from archbuilder.data.idx import load_idx
@@ -40,19 +41,50 @@ def check_address(text: str, base: Path | None = None) -> Address:
     return parse_address(text, base, known=SOURCES.keys())
 
 
-def load_data(address: str, *, seed: int = 0, download: bool = False, base: Path | None = None) -> DataSplits:
+def load_data(
+    address: str,
+    *,
+    seed: int = 0,
+    split_by: SplitBy = "seed",
+    download: bool = False,
+    skip_broken: bool = False,
+    base: Path | None = None,
+) -> DataSplits:
     """Load a data set by its address and part it.
 
     Args:
         address: Such as `digits` or `idx:/usr/share/datasets/fashion-mnist`.
         seed: Decides which image falls into which split.
+        split_by: `seed` gives the same share of every class; `hash` keeps an image where it is when others are added.
         download: Whether torchvision may fetch what is not there. Nothing else ever asks the network.
+        skip_broken: Whether image files that cannot be read are left out; else they are errors.
         base: The folder that relative paths start from; without it, the working directory.
 
     Raises:
         ArchbuilderError: There is no data set of this address, or it is damaged.
     """
+    found = find_data(address, download=download, skip_broken=skip_broken, base=base)
+    return split(found.text, load_raw(found), seed=seed, by=split_by)
+
+
+def find_data(address: str, *, download: bool = False, skip_broken: bool = False, base: Path | None = None) -> Address:
+    """Read an address and what goes with it, and nothing of the data set itself.
+
+    Raises:
+        ArchbuilderError: It is none, or does not go with the rest.
+    """
     found = check_address(address, base)
     if download and found.kind != "torchvision":
         raise ArchbuilderError(f"{address}: there is nothing to download: only torchvision:NAME can be fetched")
-    return split(found.text, SOURCES[found.kind](replace(found, download=download)), seed=seed)
+    if skip_broken and found.kind != "folder":
+        raise ArchbuilderError(f"{address}: only files of folder:PATH can be left out where they are broken")
+    return replace(found, download=download, skip_broken=skip_broken)
+
+
+def load_raw(address: Address) -> RawData:
+    """Load a data set without parting it.
+
+    Raises:
+        ArchbuilderError: It is not there, or it is damaged.
+    """
+    return SOURCES[address.kind](address)

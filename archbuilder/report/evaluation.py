@@ -79,10 +79,9 @@ def _frequent_mistakes(found: Evaluation, names: Sequence[str]) -> RenderableTyp
 
 def measured_report(measured: Measured) -> RenderableType:
     """Show how a checkpoint did: figures, classes, and what was taken for what."""
-    found, names, trained = measured.evaluation, measured.class_names, measured.setup.class_names
-    note = f"the classes of the training have other names: {', '.join(trained[:5])}{', …' if len(trained) > 5 else ''}"
+    found, names = measured.evaluation, measured.class_names
     return Group(
-        *([Text(note)] if names != trained else []),
+        *(Text(note) for note in measured.notes),
         evaluation_lines(found, len(names)),
         Text(),
         class_table(found, names),
@@ -101,6 +100,7 @@ def measured_as_data(measured: Measured) -> dict[str, Any]:
         "spec": measured.setup.spec_name,
         "data": measured.data,
         "split": measured.split,
+        "notes": list(measured.notes),
         "epochs": measured.epochs,
         "images": found.images,
         "accuracy": found.accuracy,

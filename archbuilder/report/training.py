@@ -107,6 +107,8 @@ def heading(opened: RunOpened) -> list[RenderableType]:
     where += [f"{opened.processes.count} processes"] if opened.processes.count > 1 else []
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_row("data", Text(f"{setup.data}: {opened.data.statement}", overflow="fold"))
+    for purpose, count in opened.data.copies().items():
+        table.add_row("", Text(f"copies of images to train among those to {purpose}: {count:,}", "yellow"))
     table.add_row("how", Text(" · ".join([*how, f"seed {setup.seed}", *where])))
     lines: list[RenderableType] = [
         Text.assemble((plan.name, "bold"), f"{what} · {short(plan.macs)} MACs"),

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import torch
 
-from archbuilder.data import Images, check_fits, load_data
+from archbuilder.data import check_shape
 from archbuilder.runs.checkpoint import read_checkpoint
+from archbuilder.runs.choosing import choose_images
 from archbuilder.runs.memory import free_memory, is_out_of_memory
 from archbuilder.runs.memory_advice import advice_to_measure
+from archbuilder.runs.seen import read_seen
 from archbuilder.runs.setup import RunSetup
 from archbuilder.training import CPU, Evaluation, Machine, evaluate
 
@@ -24,6 +26,7 @@ class Measured:
         split: Which split of it.
         class_names: What its labels mean.
         evaluation: How it did.
+        notes: What must be known of the images.
     """
 
     setup: RunSetup
@@ -32,16 +35,18 @@ class Measured:
     split: str
     class_names: tuple[str, ...]
     evaluation: Evaluation
+    notes: tuple[str, ...] = ()
 
 
 def evaluate_checkpoint(
     path: Path | str,
     data: str | None = None,
     *,
-    split: str = "test",
+    split: str | None = None,
     batch_size: int | None = None,
     machine: Machine = CPU,
     download: bool = False,
+    skip_broken: bool = False,
 ) -> Measured:
     """Measure a checkpoint on a split of a data set.
 
@@ -51,27 +56,26 @@ def evaluate_checkpoint(
     Args:
         path: A checkpoint, or the folder of a run, whose best epoch is meant.
         data: The address of a data set; that of the training if left out, whose images must then be the same.
-        split: `test`, `validation` or `train`.
+        split: `test`, `validation` or `train`; `all` images of the set; or those that were `unseen` in the training. If
+            left out `test`, or `all` where another data set comes with no test split.
         batch_size: How many images run at once; as in the training if left out.
         machine: Where it runs.
         download: Whether a library may fetch the data set from the network.
+        skip_broken: Whether image files that cannot be read are left out; else they are errors.
 
     Raises:
-        ArchbuilderError: The checkpoint or the data set is not there or is damaged, they do not fit each other, or
-            memory does not suffice.
+        ArchbuilderError: The checkpoint or the data set is not there or is damaged, they do not fit each other, the
+            images would be called a test although it was trained on some, or memory does not suffice.
     """
     checkpoint = read_checkpoint(path)
     setup = checkpoint.setup
-    address = setup.data if data is None else data
-    loaded = load_data(address, seed=setup.split_seed, download=download)
     plan = setup.load_spec().plan()
-    check_fits(loaded, input_shape=plan.input_shape, classes=plan.classes)
-    if data is None:
-        setup.check_data(loaded)
-    else:
-        setup.check_classes(loaded)
-    others: dict[str, Images] = {"train": loaded.train, "validation": loaded.validation}
-    images = loaded.open_test() if split == "test" else others[split]
+    seen = read_seen(Path(path) if Path(path).is_dir() else Path(path).parent)
+    chosen = choose_images(
+        setup, seen, data, split, channels=plan.input_shape[0], download=download, skip_broken=skip_broken
+    )
+    images = chosen.images
+    check_shape(chosen.address, images.shape, plan.input_shape)
     at_once, room = batch_size or setup.settings.batch_size, free_memory(machine.device)
     try:
         network = checkpoint.network().to(machine.device)
@@ -85,4 +89,5 @@ def evaluate_checkpoint(
         if is_out_of_memory(error):
             raise advice_to_measure(plan, min(at_once, len(images)), machine, room) from error
         raise
-    return Measured(setup, len(checkpoint.history), address, split, loaded.class_names, found)
+    named = chosen.class_names
+    return Measured(setup, len(checkpoint.history), chosen.address, chosen.split, named, found, chosen.notes)

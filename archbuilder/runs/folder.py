@@ -8,11 +8,12 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.runs.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
 from archbuilder.runs.lock import held
+from archbuilder.runs.seen import SEEN
 from archbuilder.spec.writing import write_text
 from archbuilder.training import EpochResult
 
 _METRICS, _LOCK = "metrics.jsonl", "run.lock"
-_LEFT = (f".{BEST}.*", f".{LAST}.*", f".{_METRICS}.*")
+_LEFT = (f".{BEST}.*", f".{LAST}.*", f".{_METRICS}.*", f".{SEEN}.*")
 """What a process leaves that is killed while it writes."""
 
 

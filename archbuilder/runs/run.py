@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from archbuilder.data import DataSplits, check_fits, load_data
+from archbuilder.data import DataSplits, SplitBy, check_fits, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
@@ -23,9 +23,11 @@ def train_spec(
     settings: TrainSettings | None = None,
     seed: int = 0,
     split_seed: int = 0,
+    split_by: SplitBy = "seed",
     machine: Machine = CPU,
     observe: Observer = ignore,
     download: bool = False,
+    skip_broken: bool = False,
 ) -> RunResult:
     """Train a network on a data set; everything is kept in a folder, from where it can go on.
 
@@ -39,9 +41,11 @@ def train_spec(
         settings: How it is trained.
         seed: Decides the first weights, the order of the images, dropout and augmentation.
         split_seed: Decides which image falls into which split.
+        split_by: `seed` gives the same share of every class; `hash` keeps an image where it is when others are added.
         machine: Where it is trained and in which numbers.
         observe: Is told what happens as it happens.
         download: Whether a library may fetch the data set from the network.
+        skip_broken: Whether image files that cannot be read are left out, and noted; else they are errors.
 
     Raises:
         ArchbuilderError: The data set is not there, is damaged or does not fit the network; the folder holds a run;
@@ -54,7 +58,9 @@ def train_spec(
     place = RunFolder(Path(folder))
     place.check_unused()
     # The whole path, so that the run finds its images from anywhere.
-    loaded = load_data(data, seed=split_seed, download=download, base=Path.cwd())
+    loaded = load_data(
+        data, seed=split_seed, split_by=split_by, download=download, skip_broken=skip_broken, base=Path.cwd()
+    )
     _check(spec, loaded)
     setup = RunSetup.of(spec, loaded, settings or TrainSettings(), seed=seed, split_seed=split_seed)
     with joined(machine.device) as processes:
@@ -82,7 +88,7 @@ def resume_run(
     place = RunFolder(Path(folder))
     checkpoint = place.read()
     setup, spec = checkpoint.setup, checkpoint.setup.load_spec()
-    loaded = load_data(data or setup.data, seed=setup.split_seed, base=Path.cwd())
+    loaded = setup.load_data(data, base=Path.cwd())
     _check(spec, loaded)
     if data is None:
         setup.check_data(loaded)
@@ -91,6 +97,7 @@ def resume_run(
     # The run's own normaliser, as its network knows it.
     loaded = replace(loaded, normaliser=setup.normaliser)
     found = {"data": loaded.name, "class_names": loaded.class_names, "fingerprints": loaded.fingerprints()}
+    found["skipped"] = loaded.skipped
     setup = setup.model_copy(update=found)
     with joined(machine.device) as processes:
         return RunUnderWay(setup, spec, loaded, place, machine, processes, observe).go_on(checkpoint)

@@ -1,9 +1,11 @@
 """What one training run is: all that must stay the same while it goes on."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from archbuilder import __version__
-from archbuilder.data import DataSplits, Normaliser
+from archbuilder.data import DataSplits, Normaliser, SplitBy, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
@@ -18,6 +20,8 @@ class RunSetup(BaseModel):
         spec_name: What the spec was called: a file, or a shipped spec.
         data: The address of the data set.
         split_seed: Decides which image falls into which split.
+        split_by: Whether that seed alone decides it, or the content of each image with it.
+        skipped: The files that were left out because they cannot be read.
         class_names: What the labels mean.
         mean: Of every channel of the training images.
         std: The standard deviation of every channel of the training images.
@@ -33,6 +37,8 @@ class RunSetup(BaseModel):
     spec_name: str
     data: str
     split_seed: int
+    split_by: SplitBy = "seed"
+    skipped: tuple[str, ...] = ()
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -50,6 +56,8 @@ class RunSetup(BaseModel):
             spec_name=spec.document.source.name,
             data=data.name,
             split_seed=split_seed,
+            split_by=data.split_by,
+            skipped=data.skipped,
             class_names=data.class_names,
             mean=data.normaliser.mean,
             std=data.normaliser.std,
@@ -62,6 +70,17 @@ class RunSetup(BaseModel):
     def normaliser(self) -> Normaliser:
         """What images pass before the network sees them."""
         return Normaliser(self.mean, self.std)
+
+    def load_data(self, data: str | None, *, download: bool = False, base: Path | None = None) -> DataSplits:
+        """Load the data set of the run, or another one as that was: in the same way, and parted by the same rule.
+
+        Raises:
+            ArchbuilderError: It is not there, or it is damaged.
+        """
+        address = data or self.data
+        skip = bool(self.skipped) and address.startswith("folder:")
+        by, seed = self.split_by, self.split_seed
+        return load_data(address, seed=seed, split_by=by, download=download, skip_broken=skip, base=base)
 
     def check_data(self, data: DataSplits) -> None:
         """Check that a data set is the one that the run began with, in the same splits.
@@ -79,7 +98,8 @@ class RunSetup(BaseModel):
         found += [_difference(part, was, now[part]) for part, was in self.fingerprints.items() if was != now[part]]
         if found:
             lines = [f"{data.name}: the images are no longer those that the run began with", *found]
-            lines.append(f"put them back, or take them all the same: --data {data.name}")
+            lines.append(f"put them back, or take them all the same: train --resume takes --data {data.name},")
+            lines.append(f"evaluate takes --data {data.name} --split unseen, for the images that it was not trained on")
             raise ArchbuilderError("\n  ".join(lines))
 
     def check_classes(self, data: DataSplits) -> None:

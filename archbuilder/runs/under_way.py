@@ -14,6 +14,7 @@ from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.memory import free_memory, is_out_of_memory
 from archbuilder.runs.memory_advice import advice
 from archbuilder.runs.result import RunResult
+from archbuilder.runs.seen import SeenImages
 from archbuilder.runs.setup import RunSetup
 from archbuilder.runs.stopping import StopRequest, stop_on_signals
 from archbuilder.training import (
@@ -76,6 +77,7 @@ class RunUnderWay:
         done = trainer.progress.steps
         if self.processes.is_first:
             self.folder.write_metrics(history)
+            SeenImages.of(self.data).and_those_in(self.folder.path).save(self.folder.path)
         opened = RunOpened(setup, plan, self.data, self.folder, self.machine, self.processes, history, done)
         self.observe(opened)
 

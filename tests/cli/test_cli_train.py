@@ -46,14 +46,16 @@ def test_a_run_says_what_it_does_and_how_to_go_on(run: Run) -> None:
     assert done.stderr == ""
     lines = [line.rstrip() for line in done.stdout.splitlines()]
     assert lines[0] == "tiny  1 x 8 x 8 -> 10 classes · 870 parameters · 11.6 k MACs"
-    assert lines[1].startswith("data  digits: 212 images to train, 42 to validate (15 % of every class by seed 0), ")
+    assert lines[1].startswith(
+        "data  digits: 206 images to train, 47 to validate (14 to 17 % of every class by seed 0), "
+    )
     how = next(line for line in lines if line.startswith("how   "))
     assert how == "how   2 epochs · batches of 64 · adamw at 0.015 · one_cycle · seed 0 · cpu · float32"
     assert "run   runs/tiny" in lines
     head = lines.index("epoch  train loss  val loss  val accuracy  images/s  seconds")
     assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["1/2", "2/2"]
     assert lines[head + 1].endswith("  best")
-    assert re.fullmatch(r"best epoch [12]: \d+\.\d\d % of 42 validation images right", lines[head + 3])
+    assert re.fullmatch(r"best epoch [12]: \d+\.\d\d % of 47 validation images right", lines[head + 3])
     table = lines.index("class  images  accuracy  most often taken for")
     assert [line.split()[0] for line in lines[table + 1 : table + 11]] == list("0123456789")
     matrix = next(index for index, line in enumerate(lines) if line.startswith("is \\ taken for "))
@@ -68,7 +70,7 @@ def test_a_run_says_what_it_does_and_how_to_go_on(run: Run) -> None:
 def test_the_figure_of_the_end_is_that_of_the_best_epoch(run: Run, tmp_path: Path) -> None:
     done = train(run, "--epochs", 3)
     best = read_checkpoint(tmp_path / "runs" / "tiny").history[-1]
-    assert f"best epoch {best.epoch}: {100 * best.validation_accuracy:.2f} % of 42" in done.stdout
+    assert f"best epoch {best.epoch}: {100 * best.validation_accuracy:.2f} % of 47" in done.stdout
 
 
 def test_a_run_is_kept_where_it_is_told_and_is_not_written_over(run: Run) -> None:

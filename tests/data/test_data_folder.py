@@ -116,14 +116,17 @@ def test_hidden_files_and_files_that_are_no_images_do_not_count(tmp_path: Path) 
     assert train(read(tmp_path)).labels.tolist() == [0] * 8 + [1] * 9
 
 
-@pytest.mark.parametrize("word", ["val", "valid", "validation"])
+@pytest.mark.parametrize("word", ["val", "valid", "dev"])
 def test_splits_of_its_own(tmp_path: Path, word: str) -> None:
-    for part, count in (("train", 20), (word, 3), ("test", 4)):
+    for part, count in (("Training", 20), (word, 3), ("testing", 4)):
         fill(tmp_path / part, "a", "b", count=count)
     fill(tmp_path / "extra", "c")
     data = load_data(f"folder:{tmp_path}")
     assert (len(data.train), len(data.validation), len(data.open_test())) == (40, 6, 8)
-    assert data.statement == "40 images to train, 6 to validate (the set's own), 8 to test (the set's own)"
+    assert data.statement == (
+        "40 images to train, 6 to validate (the set's own), 8 to test (the set's own); "
+        "extra/ is beside the splits and not read"
+    )
 
 
 def test_what_lacks_is_cut_from_train(tmp_path: Path) -> None:
@@ -162,9 +165,7 @@ def test_images_beside_the_subfolders(tmp_path: Path) -> None:
 
 def test_a_class_without_images(tmp_path: Path) -> None:
     (fill(tmp_path, "a", "b") / "empty").mkdir()
-    error(
-        tmp_path, r"empty: no images of this class; files that count end in bmp, gif, jpeg, jpg, pgm, png, ppm, tif, "
-    )
+    error(tmp_path, r"empty: no images of this class; files that count end in bmp, gif, jfif, jpe, jpeg, jpg, ")
 
 
 def test_a_single_class(tmp_path: Path) -> None:
@@ -205,9 +206,17 @@ def test_images_that_cannot_be_read(tmp_path: Path, size: str) -> None:
     path = fill(tmp_path, "a", "b", height=40, width=40) / "b" / "05.png"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    error(tmp_path, r"b/05\.png: the image cannot be read: .*; mend or remove the file$", size)
+    error(
+        tmp_path,
+        r"b/05\.png: the image cannot be read: .*; mend or .* it out: --skip-broken$",
+        size,
+    )
     path.write_bytes(b"<html>not found</html>")
-    error(tmp_path, r"b/05\.png: the image cannot be read: it is no image; mend or remove the file$", size)
+    error(
+        tmp_path,
+        r"b/05\.png: the image cannot be read: it is no image; mend or .* it out: --skip-broken$",
+        size,
+    )
     path.write_bytes(b"")
     error(tmp_path, r"b/05\.png: the image cannot be read: it is no image;", size)
 

@@ -198,7 +198,7 @@ def held(images: Any) -> ImageSet:
 def test_a_set_without_splits_is_parted() -> None:
     data = load_data("torchvision:FakeData")
     assert data.statement.startswith(
-        "28 images to train, 4 to validate (15 % of every class by seed 0), 8 to test (15 %"
+        "24 images to train, 8 to validate (20 % of every class by seed 0), 8 to test (20 %"
     )
     assert (data.image_shape, data.class_names) == ((3, 6, 5), ("0", "1", "2", "3"))
     everything = torch.cat([held(part).images for part in (data.train, data.validation, data.open_test())])

@@ -83,9 +83,9 @@ def test_a_terminal_has_a_bar_that_moves_and_leaves_nothing(tmp_path: Path) -> N
     with view:
         result = begin(tmp_path / "run", TrainSettings(epochs=2, batch_size=64), observe=frames)
     assert [frame.split("━")[0].strip() for frame in frames.frames] == ["epoch 1/2"] * STEPS + ["epoch 2/2"] * STEPS
-    assert "64 of 212 images" in frames.frames[0]
-    assert "128 of 212 images" in frames.frames[1]
-    assert re.search(r"212 of 212 images, [\d,]+/s\s.*left$", frames.frames[3])
+    assert "64 of 206 images" in frames.frames[0]
+    assert "128 of 206 images" in frames.frames[1]
+    assert re.search(r"212 of 206 images, [\d,]+/s\s.*left$", frames.frames[3])
     assert all(len(frame) <= 80 for frame in frames.frames)
     kept = [line for line in left(output.getvalue()) if line]
     assert kept[-3].split() == ["epoch", "train", "loss", "val", "loss", "val", "accuracy", "images/s", "seconds"]
@@ -107,8 +107,8 @@ def test_a_run_that_goes_on_starts_its_bar_where_it_is(tmp_path: Path) -> None:
     with view:
         go_on(tmp_path / "run", frames)
     assert frames.frames[0].startswith("epoch 2/3")
-    assert "192 of 212 images" in frames.frames[0]
-    assert "64 of 212 images" in frames.frames[2]
+    assert "192 of 206 images" in frames.frames[0]
+    assert "64 of 206 images" in frames.frames[2]
     assert "going on after 1 epoch, 2 steps into the next" in plain(output.getvalue())
 
 
@@ -138,7 +138,7 @@ def test_elsewhere_there_are_lines_alone(tmp_path: Path) -> None:
         begin(tmp_path / "run", every, observe=view)
     lines = output.getvalue().splitlines()
     assert lines[0] == "tiny  1 x 8 x 8 -> 10 classes · 870 parameters · 11.6 k MACs"
-    assert lines[1].startswith("data  digits: 212 images to train, 42 to validate (15 %")
+    assert lines[1].startswith("data  digits: 206 images to train, 47 to validate (14 to 17 %")
     assert lines[2].startswith("      ")  # it hangs below what it goes on with
     assert lines[3].startswith("how   1 epoch · batches of 128 · adamw at 0.015 · one_cycle · flip · crop 2 ·")
     words = " ".join(" ".join(lines[3:6]).split())
@@ -230,7 +230,7 @@ def test_the_end_of_a_run_that_ended_early(tmp_path: Path) -> None:
     poor = TrainSettings(epochs=9, batch_size=128, learning_rate=1e-9, patience=1)
     lines = rendered(ending(begin(tmp_path / "run", poor)), width=200)
     assert lines[0] == "ended early: 1 epoch without a better one"
-    assert re.fullmatch(r"best epoch \d: [\d.]+ % of 42 validation images right", lines[1])
+    assert re.fullmatch(r"best epoch \d: [\d.]+ % of 47 validation images right", lines[1])
     assert lines[2] == ""
     assert lines[-2:] == [
         f"saved: {tmp_path / 'run' / 'best.safetensors'}",

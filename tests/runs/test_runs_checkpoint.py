@@ -33,7 +33,7 @@ def rewritten(path: Path, change: Any) -> None:
 
 def test_a_run_leaves_two_checkpoints_its_metrics_and_a_lock(done: RunResult) -> None:
     names = sorted(path.name for path in done.folder.path.iterdir())
-    assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock"]
+    assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock", "seen.safetensors"]
 
 
 def test_a_checkpoint_is_safetensors_with_json_and_holds_its_spec(done: RunResult, tmp_path: Path) -> None:
@@ -208,7 +208,14 @@ def test_a_users_file_in_the_folder_survives_a_run(tmp_path: Path) -> None:
     begin(folder, observe=look)
     go_on(folder, look)
     assert (folder / ".tmpabcdef").read_text() == "mine"
-    assert seen == {".tmpabcdef", "best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock"}
+    assert seen == {
+        ".tmpabcdef",
+        "best.safetensors",
+        "last.safetensors",
+        "metrics.jsonl",
+        "run.lock",
+        "seen.safetensors",
+    }
 
 
 def test_a_checkpoint_is_written_beside_its_place_and_nowhere_else(

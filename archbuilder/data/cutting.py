@@ -1,0 +1,126 @@
+"""Which image falls into which split."""
+
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from archbuilder.data.images import Images
+from archbuilder.data.raw import RawData, check_raw
+from archbuilder.errors import ArchbuilderError
+
+SplitBy = Literal["seed", "hash"]
+
+PERCENT_OF_TWO = 15  # of the images, for validation and for the test each, where a set comes with neither
+PERCENT_OF_ONE = 10  # of the training images, where a set comes with one of them
+
+
+class Parts(NamedTuple):
+    """A data set in three parts, and what was done."""
+
+    train: Images
+    validation: Images
+    test: Images
+    statement: str
+
+    def fingerprints(self) -> dict[str, str]:
+        """Say of each split how many images it has, and which."""
+        parts = {"train": self.train, "validate": self.validation, "test": self.test}
+        return {purpose: f"{len(images):,} {images.fingerprint()}" for purpose, images in parts.items()}
+
+
+def cut(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> Parts:
+    """Part a data set.
+
+    What a set does not come with is cut from its training images: 15 % for validation and 15 % for the test where it
+    has neither, 10 % where it has one of them. By seed, every class gives that share, to the nearest image and at
+    least one (stratified). By hash, the content of an image decides alone, so that it stays in its split when others
+    are added; the shares are then approximate.
+
+    Args:
+        name: What errors call it.
+        data: The set as it was loaded, labels from 0 to classes - 1.
+        seed: Decides which image falls into which split.
+        by: What decides besides.
+
+    Raises:
+        ArchbuilderError: There are too few images for that, fewer than two classes to tell apart, a class without
+            an image to learn it from, or splits whose images differ in shape.
+    """
+    check_raw(name, data)
+    missing = [part for part in ("validation", "test") if getattr(data, part) is None]
+    percent = PERCENT_OF_TWO if len(missing) == 2 else PERCENT_OF_ONE
+    train = data.train
+    sources = dict.fromkeys(("validation", "test"), "the set's own")
+    found = {"validation": data.validation, "test": data.test}
+    if missing:
+        if by == "hash":
+            where = _by_hash(train.digests(), percent, len(missing), seed)
+        else:
+            where = _by_seed(train.labels, percent, len(missing), seed)
+        for part, indices in zip(missing, where[1:], strict=True):
+            found[part] = train.take(indices)
+            share = _share(train.labels, indices)
+            sources[part] = (
+                f"{share} of every class by seed {seed}" if by == "seed" else f"{_total(train, indices)} by hash"
+            )
+        train = train.take(where[0])
+    validation, test = found["validation"], found["test"]
+    assert validation is not None
+    assert test is not None
+    for what, images in (("train", train), ("validate", validation), ("test", test)):
+        if not len(images):
+            most = int(data.train.labels.bincount().max())
+            few = f"{len(data.train):,} images, at most {most:,} a class, are too few"
+            raise ArchbuilderError(f"{name}: {few}: none is left to {what}")
+    unlearned = sorted(set(data.train.labels.tolist()) - set(train.labels.tolist()))
+    if unlearned:
+        some = ", ".join(data.class_names[label] for label in unlearned[:10])
+        raise ArchbuilderError(
+            f"{name}: by their hashes no image is left to train of: {some}; try another --split-seed"
+        )
+    statement = (
+        f"{len(train):,} images to train, {len(validation):,} to validate ({sources['validation']}), "
+        f"{len(test):,} to test ({sources['test']})"
+    )
+    return Parts(train, validation, test, statement)
+
+
+def _by_seed(labels: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:
+    """Give the indices that remain, and those of so many pieces, each with a share of every class."""
+    generator = torch.Generator().manual_seed(seed)
+    found = []
+    for label in labels.bincount().nonzero().squeeze(1).tolist():
+        members = (labels == label).nonzero().squeeze(1)
+        shuffled = members[torch.randperm(len(members), generator=generator)]
+        # A half is rounded up; a class that is too small for a piece of its own and one to learn from gives none.
+        size = max(1, (percent * len(members) + 50) // 100) if len(members) > pieces else 0
+        cuts = [len(members) - size * piece for piece in range(pieces, 0, -1)]
+        found.append(shuffled.tensor_split(cuts))
+    return tuple(torch.cat(part) for part in zip(*found, strict=True))
+
+
+def _by_hash(digests: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:
+    """Give the indices that remain, and those of so many pieces, each image where its own hash says."""
+
+    def piece(digest: int) -> int:
+        salted = blake2b(f"{seed} {digest}".encode(), digest_size=8).digest()
+        at = int.from_bytes(salted, "little") * 100 // (1 << 64) // percent  # each piece is a range of so many percent
+        return at + 1 if at < pieces else 0
+
+    where = torch.tensor([piece(digest) for digest in digests.tolist()], dtype=torch.int64)
+    return tuple((where == number).nonzero().squeeze(1) for number in range(pieces + 1))
+
+
+def _share(labels: Tensor, indices: Tensor) -> str:
+    """Say which share of its images each class gave; the smallest and the largest where they differ."""
+    whole = labels.bincount()
+    given = labels[indices].bincount(minlength=len(whole))
+    shares = (100 * given[whole > 0] / whole[whole > 0]).round().int()
+    low, high = int(shares.min()), int(shares.max())
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def _total(images: Images, indices: Tensor) -> str:
+    return f"{100 * len(indices) / len(images):.0f} %"

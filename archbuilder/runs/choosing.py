@@ -1,0 +1,161 @@
+"""Which images a checkpoint is measured on, and whether that is a test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from archbuilder.data import Images, RawData, cut, find_data, load_raw
+from archbuilder.errors import ArchbuilderError
+from archbuilder.runs.class_names import places_by_name
+from archbuilder.runs.seen import SeenImages
+from archbuilder.runs.setup import RunSetup
+
+WHOLE, UNSEEN = "all", "unseen"
+"""All images of a data set, and those that the run has not seen."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Images to measure a checkpoint on.
+
+    Attributes:
+        address: Of their data set.
+        split: Which of them: `test`, `validation`, `train`, `all` or `unseen`.
+        images: The images, labelled by the classes of the training.
+        class_names: What the labels mean.
+        notes: What must be known of them.
+    """
+
+    address: str
+    split: str
+    images: Images
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def choose_images(
+    setup: RunSetup,
+    seen: SeenImages | None,
+    data: str | None,
+    split: str | None,
+    *,
+    channels: int,
+    download: bool = False,
+    skip_broken: bool = False,
+) -> Chosen:
+    """Load a data set, and choose the images of it that are measured.
+
+    Args:
+        setup: The run.
+        seen: The images that it has seen, if that is known.
+        data: The address of a data set; that of the training if left out, whose images must then be the same.
+        split: Which images; if left out the test split, or all of a set that is not the run's own and has none.
+        channels: What the network takes.
+        download: Whether a library may fetch the data set.
+        skip_broken: Whether broken files are left out.
+
+    Raises:
+        ArchbuilderError: The data set is not there or is damaged, its classes are others, or the images would be
+            called a test although the run has seen some.
+    """
+    if data is None and split not in {WHOLE, UNSEEN}:
+        loaded = setup.load_data(None, download=download)
+        setup.check_data(loaded)
+        split = split or "test"
+        named = {"train": loaded.train, "validation": loaded.validation}
+        images = loaded.open_test() if split == "test" else named[split]
+        return Chosen(setup.data, split, images, setup.class_names, _copies(images, split, seen))
+    text = data or setup.data
+    skip = skip_broken or (bool(setup.skipped) and text.startswith("folder:"))
+    address = replace(find_data(text, download=download, skip_broken=skip), measured=True)
+    if address.kind == "folder":
+        address = replace(address, channels=address.channels or channels)
+    raw = load_raw(address)
+    places, names, notes = places_by_name(text, raw.class_names, setup.class_names)
+    raw = _labelled(raw, torch.tensor(places), names)
+    notes = [*raw.notes, *notes]
+    if own := _own_splits(text, raw, setup, split):
+        images = own[split or "test"]
+        return Chosen(text, split or "test", images, names, (*notes, *_copies(images, split or "test", seen)))
+    split, images = _choose(text, raw, setup, split)
+    if not len(images):
+        raise ArchbuilderError(f"{text}: there are no images in the {split} split")
+    if seen is None:
+        if split == UNSEEN:
+            raise ArchbuilderError(f"{text}: which images the run has seen is not known: seen.safetensors is missing")
+        notes.append("whether it was trained on some of them is not known: seen.safetensors is missing")
+        return Chosen(text, split, images, names, tuple(notes))
+    digests = images.digests()
+    trained = torch.isin(digests, seen.train)
+    picked = torch.isin(digests, seen.validate) & ~trained
+    if split == UNSEEN:
+        fresh = (~trained & ~picked).nonzero().squeeze(1)
+        if not len(fresh):
+            raise ArchbuilderError(f"{text}: the run has seen all of its {len(images):,} images")
+        notes.append(
+            f"left out: {int(trained.sum()):,} images it was trained on, {int(picked.sum()):,} that chose its epoch"
+        )
+        return Chosen(text, split, images.take(fresh), names, tuple(notes))
+    if split != "train" and (bool(trained.any()) or (split != "validation" and bool(picked.any()))):
+        raise ArchbuilderError(_not_a_test(text, len(images), int(trained.sum()), int(picked.sum())))
+    return Chosen(text, split, images, names, tuple(notes))
+
+
+def _copies(images: Images, split: str, seen: SeenImages | None) -> tuple[str, ...]:
+    """Say how many images of the run's own split are copies of others that it was trained on."""
+    if split == "train" or seen is None:
+        return ()
+    count = int(torch.isin(images.digests(), seen.train).sum())
+    return (f"copies of images it was trained on among these: {count:,}",) if count else ()
+
+
+def _not_a_test(text: str, images: int, trained: int, picked: int) -> str:
+    seen = [f"it was trained on {trained:,}"] if trained else []
+    seen += [f"its best epoch was chosen by {picked:,}"] if picked else []
+    rest = images - trained - picked
+    advice = f"--split unseen measures the other {rest:,}" if rest else "none is left to measure it on"
+    return f"{text}: not a test: of these {images:,} images {' and '.join(seen)}\n  {advice}"
+
+
+def _labelled(data: RawData, places: Tensor, names: tuple[str, ...]) -> RawData:
+    def labelled(images: Images | None) -> Images | None:
+        return None if images is None else images.labelled(places[images.labels] if len(images) else images.labels)
+
+    train = labelled(data.train)
+    assert train is not None
+    test, validation = labelled(data.test), labelled(data.validation)
+    return replace(data, train=train, class_names=names, test=test, validation=validation)
+
+
+def _own_splits(text: str, data: RawData, setup: RunSetup, split: str | None) -> dict[str, Images] | None:
+    """Give the splits of the training if these are its images, wherever they lie now."""
+    if split in {WHOLE, UNSEEN}:
+        return None
+    try:
+        parts = cut(text, data, seed=setup.split_seed, by=setup.split_by)
+    except ArchbuilderError:  # too few to part, so they are others
+        return None
+    same = parts.fingerprints() == setup.fingerprints
+    return {"train": parts.train, "validation": parts.validation, "test": parts.test} if same else None
+
+
+def _choose(text: str, data: RawData, setup: RunSetup, split: str | None) -> tuple[str, Images]:
+    given = {"train": data.train, "validation": data.validation, "test": data.test}
+    chosen = split or (WHOLE if data.test is None else "test")
+    if chosen in {WHOLE, UNSEEN}:
+        return chosen, _together([images for images in given.values() if images is not None and len(images)], text)
+    images = given[chosen]
+    cuts = chosen == "train" and (data.test is None or data.validation is None)
+    if images is not None and not cuts:
+        return chosen, images
+    parts = cut(text, data, seed=setup.split_seed, by=setup.split_by)
+    return chosen, {"train": parts.train, "validation": parts.validation, "test": parts.test}[chosen]
+
+
+def _together(parts: Sequence[Images], text: str) -> Images:
+    first, *others = parts
+    if any(type(other) is not type(first) or other.shape != first.shape for other in others):
+        raise ArchbuilderError(f"{text}: its splits differ in shape, so they cannot be measured together; use --split")
+    return first.joined(others) if others else first

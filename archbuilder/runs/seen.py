@@ -1,0 +1,66 @@
+"""Which images a network has seen: those it was trained on, and those that chose its best epoch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from archbuilder.data import DataSplits
+from archbuilder.errors import ArchbuilderError
+from archbuilder.modules.saving import save_tensors
+
+SEEN = "seen.safetensors"
+"""The file beside a run's checkpoints."""
+
+
+@dataclass(frozen=True)
+class SeenImages:
+    """Hashes of the images that a run has seen.
+
+    Attributes:
+        train: Of those it was trained on: N, int64.
+        validate: Of those by which its best epoch was chosen: N, int64.
+    """
+
+    train: Tensor
+    validate: Tensor
+
+    @classmethod
+    def of(cls, data: DataSplits) -> "SeenImages":
+        """Hash the images of a training."""
+        return cls(torch.unique(data.train.digests()), torch.unique(data.validation.digests()))
+
+    def and_those_in(self, folder: Path) -> "SeenImages":
+        """Add what a run saw before, which may have gone on with other images."""
+        before = read_seen(folder)
+        if before is None:
+            return self
+        train, validate = torch.cat([before.train, self.train]), torch.cat([before.validate, self.validate])
+        return SeenImages(torch.unique(train), torch.unique(validate))
+
+    def save(self, folder: Path) -> None:
+        """Write them beside the checkpoints.
+
+        Raises:
+            ArchbuilderError: The file cannot be written.
+        """
+        save_tensors(folder / SEEN, {"train": self.train, "validate": self.validate}, {})
+
+
+def read_seen(folder: Path) -> SeenImages | None:
+    """Read what a run has seen; None if that is not kept, as where a checkpoint was copied alone.
+
+    Raises:
+        ArchbuilderError: The file is damaged.
+    """
+    path = folder / SEEN
+    if not path.exists():
+        return None
+    try:
+        found = load_file(path)
+        return SeenImages(found["train"], found["validate"])
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ArchbuilderError(f"{path}: damaged: {error}; delete it to go on without") from None

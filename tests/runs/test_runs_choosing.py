@@ -1,0 +1,149 @@
+"""Which images a run is measured on: matched by class names, and never a test if it has seen them."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from archbuilder.data import load_data
+from archbuilder.errors import ArchbuilderError
+from archbuilder.recipe import TrainSettings
+from archbuilder.runs.choosing import Chosen, choose_images
+from archbuilder.runs.class_names import places_by_name
+from archbuilder.runs.seen import SeenImages, read_seen
+from archbuilder.runs.setup import RunSetup
+
+CLASSES = ("bird", "cat", "dog")
+
+
+def fill(folder: Path, classes: tuple[str, ...] = CLASSES, count: int = 10, start: int = 0) -> Path:
+    for label, name in enumerate(classes):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(start, start + count):
+            pixels = np.random.default_rng(1000 * label + number).integers(0, 256, (4, 4), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+class Run:
+    """A run that was trained on a folder, as far as its images go."""
+
+    def __init__(self, folder: Path) -> None:
+        data = load_data(f"folder:{folder}")
+        self.seen = SeenImages.of(data)
+        self.setup = RunSetup(
+            spec="",
+            spec_name="",
+            data=f"folder:{folder}",
+            split_seed=0,
+            class_names=data.class_names,
+            mean=(0,),
+            std=(1,),
+            fingerprints=data.fingerprints(),
+            settings=TrainSettings(),
+            seed=0,
+        )
+
+    def choose(self, data: Path | None = None, split: str | None = None) -> Chosen:
+        return choose_images(self.setup, self.seen, data and f"folder:{data}", split, channels=1)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(fill(tmp_path / "own"))  # 6 to train, 2 to validate and 2 to test a class
+
+
+def test_its_own_images_are_parted_as_in_training_wherever_they_lie(run: Run, tmp_path: Path) -> None:
+    own = run.choose()
+    assert (own.split, len(own.images), own.notes) == ("test", 6, ())
+    shutil.copytree(tmp_path / "own", tmp_path / "moved")
+    moved = run.choose(tmp_path / "moved")
+    assert (moved.split, moved.notes) == ("test", ())
+    assert torch.equal(moved.images.digests(), own.images.digests())
+
+
+def test_images_it_has_seen_are_no_test_and_the_others_can_be_measured(run: Run, tmp_path: Path) -> None:
+    grown = fill(tmp_path / "own", start=10, count=2)
+    with pytest.raises(ArchbuilderError, match="the images are no longer those.*") as caught:
+        run.choose()
+    assert f"evaluate takes --data folder:{grown} --split unseen" in str(caught.value)
+    message = (
+        r"not a test: of these 36 images it was trained on 18 and its best epoch was chosen by 6\n  --split unseen"
+    )
+    with pytest.raises(ArchbuilderError, match=message):
+        run.choose(grown)
+    with pytest.raises(ArchbuilderError, match=r"not a test: of these \d+ images"):
+        run.choose(grown, "test")
+    unseen = run.choose(grown, "unseen")  # as is advised
+    assert (unseen.split, len(unseen.images)) == ("unseen", 12)
+    assert unseen.notes == ("left out: 18 images it was trained on, 6 that chose its epoch",)
+    assert len(run.choose(grown, "train").images) == 3 * 8  # who asks for them gets them
+
+
+def test_all_of_another_set_or_its_test_split(run: Run, tmp_path: Path) -> None:
+    other = run.choose(fill(tmp_path / "other", start=50))
+    assert (other.split, len(other.images), other.notes) == ("all", 30, ())
+    fill(tmp_path / "parted" / "test", ("dog", "Cat"), count=3, start=70)
+    alone = run.choose(tmp_path / "parted")
+    assert (alone.split, alone.class_names, alone.notes) == ("test", CLASSES, ("it has no images of bird",))
+    assert sorted(alone.images.labels.tolist()) == [1, 1, 1, 2, 2, 2]
+    fill(tmp_path / "parted" / "train", ("bird",), count=4, start=90)
+    assert len(run.choose(tmp_path / "parted").images) == 6
+    assert run.choose(tmp_path / "parted", "all").images.labels.bincount().tolist() == [4, 3, 3]
+
+
+def test_copies_in_its_own_test_split_are_noted(tmp_path: Path) -> None:
+    fill(tmp_path / "own" / "train", count=10)
+    fill(tmp_path / "own" / "test", count=4, start=8)
+    run = Run(tmp_path / "own")
+    chosen = run.choose()
+    copies = int(torch.isin(chosen.images.digests(), run.seen.train).sum())
+    assert copies > 0
+    assert chosen.notes == (f"copies of images it was trained on among these: {copies}",)
+
+
+def test_what_a_run_has_seen_is_kept_and_grows(run: Run, tmp_path: Path) -> None:
+    assert read_seen(tmp_path) is None
+    run.seen.save(tmp_path)
+    other = SeenImages(torch.tensor([1]), torch.tensor([2])).and_those_in(tmp_path)
+    assert (len(other.train), len(other.validate)) == (19, 7)
+    (tmp_path / "seen.safetensors").write_bytes(b"x")
+    with pytest.raises(ArchbuilderError, match=r"seen\.safetensors: damaged: .*; delete it to go on without$"):
+        read_seen(tmp_path)
+
+
+def test_what_is_not_known_is_said(run: Run, tmp_path: Path) -> None:
+    other = fill(tmp_path / "other", start=50)
+    chosen = choose_images(run.setup, None, f"folder:{other}", None, channels=1)
+    assert chosen.notes == ("whether it was trained on some of them is not known: seen.safetensors is missing",)
+    with pytest.raises(ArchbuilderError, match="which images the run has seen is not known"):
+        choose_images(run.setup, None, f"folder:{other}", "unseen", channels=1)
+
+
+@pytest.mark.parametrize(
+    ("found", "places"),
+    [
+        (("dog", "cat"), [2, 1]),
+        (("BIRD", "Cat", "dog "), [0, 1, 2]),
+        (("0", "1", "2"), [0, 1, 2]),  # by place
+    ],
+)
+def test_classes_that_are_matched(found: tuple[str, ...], places: list[int]) -> None:
+    assert places_by_name("x", found, CLASSES)[0] == places
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (("bird", "cat", "wolf"), "^x: found classes that the training had not: wolf; expected classes of"),
+        (("fish", "fox", "hare"), "the training had not: fish, fox, hare;"),
+        (("0", "1"), "the training had not: 0, 1;"),
+        (("Dog", "dog"), "found two classes for one of the training"),
+    ],
+)
+def test_classes_that_are_not_guessed(found: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ArchbuilderError, match=message):
+        places_by_name("x", found, CLASSES)
