@@ -64,9 +64,8 @@ def choose_images(
         loaded = setup.load_data(None, download=download)
         setup.check_data(loaded)
         split = split or "test"
-        named = {"train": loaded.train, "validation": loaded.validation}
-        images = loaded.open_test() if split == "test" else named[split]
-        return Chosen(setup.data, split, images, setup.class_names, _copies(images, split, seen))
+        own = {"train": loaded.train, "validation": loaded.validation, "test": loaded.open_test()}
+        return Chosen(setup.data, split, own[split], setup.class_names, _check_own(setup.data, own, split, seen))
     text = data or setup.data
     skip = skip_broken or (bool(setup.skipped) and text.startswith("folder:"))
     address = replace(find_data(text, download=download, skip_broken=skip), measured=True)
@@ -76,9 +75,9 @@ def choose_images(
     places, names, notes = places_by_name(text, raw.class_names, setup.class_names)
     raw = _labelled(raw, torch.tensor(places), names)
     notes = [*raw.notes, *notes]
-    if own := _own_splits(text, raw, setup, split):
-        images = own[split or "test"]
-        return Chosen(text, split or "test", images, names, (*notes, *_copies(images, split or "test", seen)))
+    if parts := _own_splits(text, raw, setup, split):
+        split = split or "test"
+        return Chosen(text, split, parts[split], names, (*notes, *_check_own(text, parts, split, seen)))
     split, images = _choose(text, raw, setup, split)
     if not len(images):
         raise ArchbuilderError(f"{text}: there are no images in the {split} split")
@@ -103,11 +102,21 @@ def choose_images(
     return Chosen(text, split, images, names, tuple(notes))
 
 
-def _copies(images: Images, split: str, seen: SeenImages | None) -> tuple[str, ...]:
-    """Say how many images of the run's own split are copies of others that it was trained on."""
+def _check_own(text: str, own: dict[str, Images], split: str, seen: SeenImages | None) -> tuple[str, ...]:
+    """Say how many images of a split of the run's own are copies of others that it was trained on.
+
+    Raises:
+        ArchbuilderError: Some are no copies: it was trained on them before it went on with other images.
+    """
     if split == "train" or seen is None:
         return ()
-    count = int(torch.isin(images.digests(), seen.train).sum())
+    digests = own[split].digests()
+    copies = torch.isin(digests, own["train"].digests())
+    trained = torch.isin(digests, seen.train) & ~copies
+    picked = torch.isin(digests, seen.validate) & ~torch.isin(digests, own["validation"].digests()) & ~copies & ~trained
+    if bool(trained.any()) or (split == "test" and bool(picked.any())):
+        raise ArchbuilderError(_not_a_test(text, len(digests), int(trained.sum()), int(picked.sum())))
+    count = int(copies.sum())
     return (f"copies of images it was trained on among these: {count:,}",) if count else ()
 
 

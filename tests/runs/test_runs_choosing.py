@@ -114,6 +114,15 @@ def test_what_a_run_has_seen_is_kept_and_grows(run: Run, tmp_path: Path) -> None
         read_seen(tmp_path)
 
 
+def test_a_run_that_went_on_with_other_images_has_seen_the_first_ones_too(run: Run, tmp_path: Path) -> None:
+    run.seen.save(tmp_path)
+    now = Run(fill(tmp_path / "own", start=10, count=20))
+    now.seen = now.seen.and_those_in(tmp_path)
+    with pytest.raises(ArchbuilderError, match=r"own: not a test: of these 15 images it was trained on \d"):
+        now.choose()
+    assert 0 < len(now.choose(split="unseen").images) < 15
+
+
 def test_what_is_not_known_is_said(run: Run, tmp_path: Path) -> None:
     other = fill(tmp_path / "other", start=50)
     chosen = choose_images(run.setup, None, f"folder:{other}", None, channels=1)
