@@ -25,6 +25,13 @@ def _nearest(word: str, known: tuple[str, ...]) -> str | None:
     from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistake pays for it
 
     folded = {name.casefold(): name for name in known}
+    slips = [name for name in folded if _one_slip(word, name)]
+    if slips and word not in folded:
+        return folded[
+            max(
+                slips, key=lambda name: (sorted(name) == sorted(word), len(name) != len(word), _ratio(name, word), name)
+            )
+        ]
     matcher = SequenceMatcher(b=word)
     likely = []
     for name in folded:
@@ -37,6 +44,24 @@ def _nearest(word: str, known: tuple[str, ...]) -> str | None:
         compared.append((matcher.ratio(), name))
     likeness, found = max(compared, default=(0.0, ""))
     return folded[found] if likeness >= _CUTOFF else None
+
+
+def _ratio(name: str, word: str) -> float:
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistake pays for it
+
+    return SequenceMatcher(a=name, b=word).ratio()
+
+
+def _one_slip(word: str, name: str) -> bool:
+    """Tell whether one letter of a name is missing, doubled or another, or two neighbours are swapped."""
+    if abs(len(word) - len(name)) > 1 or min(len(word), len(name)) < 1 or len(name) < 2:
+        return False
+    at = next((i for i, (a, b) in enumerate(zip(word, name, strict=False)) if a != b), min(len(word), len(name)))
+    rest, other = word[at:], name[at:]
+    if len(word) != len(name):
+        return rest[1:] == other or rest == other[1:]
+    swapped = rest[:2] == other[:2][::-1] and rest[2:] == other[2:]
+    return swapped or (len(name) > 2 and rest[1:] == other[1:])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from archbuilder.errors import Location, Problem
 from archbuilder.spec.blocks import Block
-from archbuilder.spec.expression import Expression, ExpressionError, names_in
+from archbuilder.spec.expression import Expression, ExpressionError, UnknownNameError, names_in
 from archbuilder.spec.grammar import LayerEntry, Member
 from archbuilder.spec.initialisation import Init
 
@@ -52,7 +52,8 @@ class Frame:
         try:
             return value.evaluate(self.values)
         except ExpressionError as error:
-            problems.append(self.problem(member, key, str(error)))
+            notes = error.notes if isinstance(error, UnknownNameError) else ()
+            problems.append(self.problem(member, key, str(error), notes))
             return None
 
     def holds(self, member: Member, condition: Expression, problems: list[Problem]) -> bool | None:

@@ -1,6 +1,8 @@
 """One layer at a time: a primitive becomes an op, a block is unfolded, and the keys of either are checked."""
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +18,11 @@ from archbuilder.plan.widths import Widths
 from archbuilder.primitives import PRIMITIVES, ShapeError
 from archbuilder.spec.blocks import Block, shipped_blocks
 from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.expression import Expression
-from archbuilder.spec.grammar import LayerEntry, Member
+from archbuilder.spec.expression import Expression, ExpressionError, parse_expression
+from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry, Member
 from archbuilder.spec.initialisation import OwnInit
 from archbuilder.spec.nodes import Scalar, plain
+from archbuilder.spec.synonyms import type_here
 from archbuilder.spec.validation import Place, locator, validate
 
 
@@ -67,7 +70,8 @@ class LayerExpander:
             return self._block(block, entry, name, frame, flow, scope)
         if entry.type:  # a layer without a type was noted when the file was read
             known = sorted({*PRIMITIVES, *shipped_blocks(), *self._document.blocks})
-            near = did_you_mean(entry.type, known)
+            here = type_here(entry.type, known)
+            near = f"; did you mean {here}?" if here else did_you_mean(entry.type, known)
             notes = () if near else (f"known types are {', '.join(known)}",)
             self.problems.append(frame.problem(entry, "type", f"unknown layer type {entry.type!r}{near}", notes))
         return None, flow.at_most(Known.NOTHING)
@@ -157,12 +161,15 @@ class LayerExpander:
         def locate(place: Place, at_key: bool) -> Location:
             return frame.blame(entry, str(place[0]) if place else "", at_key=at_key)[1]
 
-        result = validate(model, as_validated({**defaults, **values}), entry.type, "", locate)
+        absent = tuple(key for key in LAYER_KEYS if key not in entry.node.entries)
+        result = validate(model, as_validated({**defaults, **values}), entry.type, "", locate, absent)
         if not isinstance(result, list):
             return restored(result, values, frame.present)
         for problem in result:
             key, _, below = problem.path.partition(".")
             path = frame.blame(entry, key)[0] + (f".{below}" if below else "")
+            if entry.type == "convolution" and key in _ONLY_CONV and problem.message.startswith("unknown key"):
+                problem = replace(problem, message=f"unknown key {key!r} for convolution; conv has it")  # noqa: PLW2901
             notes = (*problem.notes, *_hint(entry.values.get(key), values.get(key), frame), *frame.notes(entry))
             self.problems.append(replace(problem, path=path, notes=notes))
         return None
@@ -201,12 +208,22 @@ class LayerExpander:
         return flow
 
 
+_ONLY_CONV = ("norm", "norm_groups", "activation", "eps", "momentum")
+_LONGEST_HINT = 60
+_ARITHMETIC = re.compile(r"[\d\s.()+*/%-]*\d\s*[+*/%-]\s*[\d(][\d\s.()+*/%-]*")
+
+
 def _hint(written: Any, value: Any, frame: Frame) -> tuple[str, ...]:
     """Say what a value that does not fit was probably meant to be."""
     if isinstance(written, str) and written in frame.values:
         return (f"the parameter is ${written}",)
     if isinstance(written, str) and written.isdigit():
         return ("a number has no quotes",)
+    if isinstance(written, str) and written.startswith("(") and written.endswith(")"):
+        return (f"a list has square brackets: [{written[1:-1]}]",)
+    if isinstance(written, str) and len(written) <= _LONGEST_HINT and _ARITHMETIC.fullmatch(written):
+        with suppress(ExpressionError):
+            return (f"only a value with a $ name in it is worked out; write {parse_expression(written).evaluate({})}",)
     if isinstance(written, Expression) and isinstance(value, float):
         return ("// divides whole numbers, / gives a number with a point",)
     return ()

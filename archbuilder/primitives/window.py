@@ -48,6 +48,9 @@ def slide(
     if min(positions) < 1:
         padded = (extent[0] + sum(padding[0]), extent[1] + sum(padding[1]))
         window = f"{reach[0]} x {reach[1]}"
+        if dilation != (1, 1):
+            spacing = str(dilation[0]) if dilation[0] == dilation[1] else f"{dilation[0]} x {dilation[1]}"
+            window += f" ({kernel[0]} x {kernel[1]} dilated by {spacing})"
         arriving = f"{extent[0]} x {extent[1]}"
         with_padding = f", {padded[0]} x {padded[1]} with its padding" if padded != extent else ""
         allowed = "; in ceil mode it may be larger by less than its stride" if ceil_mode else ""

@@ -1,7 +1,7 @@
 """The small language of `$` values: arithmetic over a block's parameters, never `eval`."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Real
@@ -13,6 +13,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<name>\$\w+)|(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>//|[=!<>]=|[-+*/%<>()]))"
 )
 _LONGEST = 200
+_MOST_NAMED = 30
 _LARGEST = 10**15
 
 _LOGICAL = {"or": 1, "and": 2}  # the right side counts only where the left leaves the answer open, as in Python
@@ -35,6 +36,24 @@ _ANY_VALUE = {"==", "!="}  # the rest take numbers alone
 
 class ExpressionError(ArchbuilderError):
     """A `$` value that cannot be read or worked out."""
+
+
+class UnknownNameError(ExpressionError):
+    """A `$` name that means nothing here.
+
+    Attributes:
+        known: The names that do, without their `$`.
+    """
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.known = tuple(known)
+        super().__init__(f"${name} is not known here{did_you_mean(name, self.known)}")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what is known."""
+        names = ", ".join(f"${name}" for name in self.known[:_MOST_NAMED])
+        return (f"known here: {names}",) if names else ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +180,7 @@ def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
         return tree[1]
     if kind == "name":
         if tree[1] not in scope:
-            raise ExpressionError(f"${tree[1]} is not known here{did_you_mean(tree[1], scope)}")
+            raise UnknownNameError(tree[1], scope)
         return scope[tree[1]]
     if kind == "not":
         return not _evaluate(tree[1], scope, text)

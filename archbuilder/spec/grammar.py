@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from archbuilder.errors import Location, Problem, did_you_mean
+from archbuilder.errors import Location, Problem, did_you_mean, nearest
 from archbuilder.primitives import MERGES
 from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression, size_of
 from archbuilder.spec.names import name_fault
@@ -183,11 +183,20 @@ def read_layer(
             message = f"found {describe(type_node)}, expected the word for a layer, such as conv"
             problems.append(Problem(message, location(type_node), f"{path}.type"))
         else:
-            problems.append(Problem("a layer needs a type, such as type: conv", as_a_whole(node), path))
+            problems.append(_without_type(node, path))
+            return LayerEntry(**common)
         type_ = ""
     values: dict[str, Any] = {}
+    before = ""
     for key, entry in node.entries.items():
-        if key not in LAYER_KEYS:
+        before, opened = key, node.get(before)
+        if key not in LAYER_KEYS and _closes(key, entry.value, opened):
+            assert isinstance(opened, Scalar)
+            written = f"{str(opened.value)[1:]}, {key[:-1]}"
+            message = f"a list has square brackets: write [{written}], not ({written})"
+            problems.append(Problem(message, location(opened), path))
+            type_ = ""
+        elif key not in LAYER_KEYS:
             value = _value(entry.value, f"{path}.{key}", problems)
             if value is _FAULTY:
                 type_ = ""  # what the layer is cannot be known; the fault is noted
@@ -195,6 +204,23 @@ def read_layer(
                 values[key] = value
     layer = LayerEntry(**common, type=type_, values=values)
     return replace(layer, overrides=_read_overrides(layer, problems)) if "overrides" in node.entries else layer
+
+
+def _closes(key: str, value: Node, opened: Node | None) -> bool:
+    """Tell whether a key is the end of a list in round brackets, which YAML parts at the comma: (3, 3)."""
+    begins = isinstance(opened, Scalar) and isinstance(opened.value, str) and opened.value.startswith("(")
+    return begins and key.endswith(")") and isinstance(value, Scalar) and value.value is None
+
+
+def _without_type(node: Mapping, path: str) -> Problem:
+    """Say that a layer has no type; where the word for what it is is only misspelt, that."""
+    for key, entry in node.entries.items():
+        words = ("type",) if isinstance(entry.value, Scalar) else (*MERGES, "sequence")
+        near = None if key in LAYER_KEYS else nearest(key, words)
+        if near:
+            message = f"unknown key {key!r}; did you mean {near}?"
+            return Problem(message, entry.key_location, f"{path}.{key}")
+    return Problem("a layer needs a type, such as type: conv", as_a_whole(node), path)
 
 
 _FAULTY = object()
@@ -297,8 +323,11 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
         overridden = replace(layer.node, entries=merged)
         parent, _, own = layer.path.rpartition(".")
         overrides[int(key)] = read_layer(overridden, parent, own, problems, layer.type)
-    if not isinstance(node, Mapping) or not layer.repeat:
+    if not isinstance(node, Mapping):
         message = "expected repetitions and their values, such as {0: {stride: 2}}, beside a repeat"
+        problems.append(Problem(message, as_a_whole(node), path))
+    elif not layer.repeat and "repeat" not in {nearest(key, LAYER_KEYS) for key in layer.node.entries}:
+        message = "overrides are of repetitions: this layer has no repeat, such as repeat: 3"
         problems.append(Problem(message, as_a_whole(node), path))
     return overrides
 

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from archbuilder.errors import (
-    Problem,
-)
+from archbuilder.errors import Problem, nearest
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.grammar import LayerEntry, SequenceEntry, read_layer, read_members
 from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location
@@ -59,6 +57,14 @@ def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
     return heads
 
 
+def _nameless(node: Mapping, layer: LayerEntry) -> Problem:
+    for key in layer.values:
+        if nearest(key, ("name", *HEAD_KEYS)) == "name":
+            message = f"unknown key {key!r} for a head; did you mean name?"
+            return Problem(message, node.key_location(key), f"{layer.path}.{key}")
+    return Problem("a head needs a name", layer.where, layer.path)
+
+
 def _read_head(node: Mapping, position: int, problems: list[Problem]) -> Head | None:
     layer = read_layer(node, "aux", position, problems, default_type="aux_head")
     values = {key: layer.values.pop(key, None) for key in HEAD_KEYS}
@@ -69,7 +75,7 @@ def _read_head(node: Mapping, position: int, problems: list[Problem]) -> Head | 
 
     if layer.name is None:
         if "name" not in node.entries:
-            refuse("", "a head needs a name")
+            problems.append(_nameless(node, layer))
     elif not layer.name.isidentifier() or layer.name.startswith("_") or layer.name in NOT_FIELDS:
         refuse("name", f"{layer.name!r} cannot name an output: heads are fields of the training output")
     if not isinstance(values["after"], str):

@@ -154,6 +154,11 @@ def describe(node: Node) -> str:
     return describe_value(node.value)
 
 
+def _item(item: Any) -> str:
+    quoted = isinstance(item, str) and item.replace(".", "", 1).isdigit()  # else it would look like a number
+    return (repr(item) if quoted else str(item))[:20]
+
+
 def describe_value(value: Any) -> str:
     """Say what a plain value is, shortened to fit a line."""
     if value is None:
@@ -163,7 +168,7 @@ def describe_value(value: Any) -> str:
     if isinstance(value, str):
         return f"the word {value!r}" if len(value) <= 40 else f"the text {value[:37]!r}…"
     if isinstance(value, list | tuple):
-        return "a list" if len(value) > 4 else f"[{', '.join(str(item)[:20] for item in value)}]"
+        return "a list" if len(value) > 4 else f"[{', '.join(_item(item) for item in value)}]"
     if isinstance(value, dict):
         return "a mapping"
     return str(value) if len(str(value)) <= 40 else f"{str(value)[:37]}…"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from archbuilder.errors import Problem, did_you_mean
+from archbuilder.errors import Problem
 from archbuilder.spec.blocks import Block
-from archbuilder.spec.expression import names_in
+from archbuilder.spec.expression import UnknownNameError, names_in
 from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry
 
 
@@ -16,9 +16,8 @@ def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], 
         for member, key, value in _values(block.body) if not block.broken else ():
             for name in names_in(value):
                 if name not in block.parameters and name not in everywhere:
-                    near = did_you_mean(name, [*block.parameters, *everywhere])
-                    message = f"${name} is not known here{near}"
-                    problems.append(Problem(message, member.place(key), f"{member.path}.{key}"))
+                    error = UnknownNameError(name, [*block.parameters, *sorted(everywhere)])
+                    problems.append(Problem(str(error), member.place(key), f"{member.path}.{key}", error.notes))
 
 
 def _values(members: list[Member]) -> Iterator[tuple[Member, str, Any]]:

@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from archbuilder.errors import MOST_FOUND, Location, Problem, did_you_mean, nearest
+from archbuilder.errors import MOST_FOUND, Location, Problem, did_you_mean
 from archbuilder.spec.nodes import Mapping as MappingNode
 from archbuilder.spec.nodes import Node, Sequence, describe_value, location
+from archbuilder.spec.synonyms import near_key
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -42,6 +43,7 @@ def validate(
     what: str,
     path: str,
     locate: Locator,
+    also: tuple[str, ...] = (),
 ) -> Model | list[Problem]:
     """Validate plain values against a model.
 
@@ -51,6 +53,7 @@ def validate(
         what: What the keys belong to, for messages: `max_pool`.
         path: The place of the values in the file: `layers.maxpool1`.
         locate: Finds the places of keys and values in the text.
+        also: Other keys that may stand beside them, and may be meant by one that is not known.
 
     Returns:
         The model, or every problem found (at least the first hundred, where there are more).
@@ -60,7 +63,7 @@ def validate(
     except ValidationError as error:
         details = error.errors(include_url=False)[: 2 * MOST_FOUND]  # some follow from others
     mistyped = _mistyped(details, model)
-    return [_problem(detail, model, what, path, locate) for detail in details if _place(detail) not in mistyped]
+    return [_problem(detail, model, what, path, locate, also) for detail in details if _place(detail) not in mistyped]
 
 
 def _place(detail: ErrorDetails) -> Place:
@@ -77,11 +80,13 @@ def _mistyped(details: list[ErrorDetails], model: type[BaseModel]) -> set[Place]
     for detail in details:
         if detail["type"] == "extra_forbidden":
             *outer, key = _place(detail)
-            slips.add((*outer, nearest(str(key), _keys(_model_at(model, tuple(outer)))) or ""))
+            slips.add((*outer, near_key(str(key), _keys(_model_at(model, tuple(outer)))) or ""))
     return {place for detail in details if detail["type"] == "missing" and (place := _place(detail)) in slips}
 
 
-def _problem(detail: ErrorDetails, model: type[BaseModel], what: str, path: str, locate: Locator) -> Problem:
+def _problem(
+    detail: ErrorDetails, model: type[BaseModel], what: str, path: str, locate: Locator, also: tuple[str, ...]
+) -> Problem:
     place = _place(detail)
     key = str(place[-1]) if place else ""
     owner = next((part for part in reversed(place[:-1]) if isinstance(part, str)), what)
@@ -94,10 +99,13 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], what: str, path: str,
         notes = _describe(_model_at(model, place[:-1]), key)
     elif kind == "extra_forbidden":
         known = _keys(_model_at(model, place[:-1]))
-        message = f"unknown key {key!r} for {owner}{did_you_mean(key, known)}"
+        near = near_key(key, [*known, *(also if len(place) == 1 else ())])
+        message = f"unknown key {key!r} for {owner}" + (f"; did you mean {near}?" if near else "")
         notes = (f"its keys are {', '.join(known)}",) if known else ()
     else:
         message = f"found {describe_value(found)}, expected {_expectation(detail)}"
+        if kind == "padding" and isinstance(found, str):
+            message += did_you_mean(found, ("same", "half"))
         if kind == "literal_error" and isinstance(found, str):
             message += did_you_mean(found, [w.strip(" '") for w in _expectation(detail)[7:].split(",")])
     return Problem(message, where, full_path, notes)

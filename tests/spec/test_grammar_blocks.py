@@ -519,7 +519,7 @@ def test_names_that_no_value_could_refer_to(name: str) -> None:
          "found a list, expected names and types, such as {out: width, stride: size}"),
         ("b: {body: [{type: identity}], description: [p]}", "b.description", "found a list, expected a text"),
         ("b: {body: [3]}", "b.body.0", "found 3, expected a layer, such as {type: max_pool, kernel: 3}"),
-        ("b: {body: [{typ: identity}]}", "b.body.0", "a layer needs a type, such as type: conv"),
+        ("b: {body: [{typ: identity}]}", "b.body.0.typ", "unknown key 'typ'; did you mean type?"),
         ("b: {body: [{concat: {}}]}", "b.body.0", "a fork needs at least one branch"),
     ],
 )  # fmt: skip

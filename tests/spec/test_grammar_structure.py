@@ -81,7 +81,7 @@ def test_what_is_the_same_for_every_repetition() -> None:
 
 @pytest.mark.parametrize("layer", [f"{{name: r, {CONV}, overrides: {{0: {{out: 5}}}}}}"])
 def test_overrides_need_a_repeat(layer: str) -> None:
-    message = "expected repetitions and their values, such as {0: {stride: 2}}, beside a repeat"
+    message = "overrides are of repetitions: this layer has no repeat, such as repeat: 3"
     assert problems_of(layer) == [("layers.r.overrides", message)]
 
 
