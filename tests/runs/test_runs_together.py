@@ -47,7 +47,7 @@ def test_two_processes_come_to_what_one_does(tmp_path: Path) -> None:
     assert any("cpu · float32 · 2 processes" in line for line in lines)
     assert any(line.startswith("best epoch ") for line in lines)
     names = sorted(path.name for path in (tmp_path / "pair").iterdir())
-    assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock"]
+    assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock", "seen.safetensors"]
     settings = TrainSettings(epochs=3, batch_size=64, optimiser=OptimiserName.SGD, learning_rate=0.05)
     train_spec(a_spec(STILL), data, tmp_path / "one", settings=settings)
     # What is added up in another order differs in the last bits; SGD passes that on as it is, where Adam would divide
