@@ -70,4 +70,4 @@ def test_ten_kills_lose_no_more_than_the_epoch_under_way(tmp_path: Path) -> None
     check_equal(folder, tmp_path / "whole")
     assert len(metrics(folder)) == EPOCHS
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock"]
+    assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock", "seen.safetensors"]
