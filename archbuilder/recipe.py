@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class OptimiserName(StrEnum):
+class OptimizerName(StrEnum):
     """Who takes the steps."""
 
     ADAMW = "adamw"
@@ -55,8 +55,8 @@ class TrainSettings(BaseModel):
     batch_size: int = Field(
         default=128, ge=2, le=65_536, description="Images a step; at least 2, as batch norm compares images."
     )
-    optimiser: OptimiserName = Field(
-        default=OptimiserName.ADAMW, strict=False, description="adamw, or sgd with Nesterov momentum."
+    optimizer: OptimizerName = Field(
+        default=OptimizerName.ADAMW, strict=False, description="adamw, or sgd with Nesterov momentum."
     )
     learning_rate: float | None = Field(
         default=None, gt=0, le=100, description="The highest learning rate; 0.015 for adamw, 0.2 for sgd if left out."
@@ -105,12 +105,12 @@ class TrainSettings(BaseModel):
     @property
     def peak_rate(self) -> float:
         """The highest learning rate."""
-        return self.optimiser.usual_rate if self.learning_rate is None else self.learning_rate
+        return self.optimizer.usual_rate if self.learning_rate is None else self.learning_rate
 
     @property
     def decay(self) -> float:
         """The weight decay."""
-        return self.optimiser.usual_decay if self.weight_decay is None else self.weight_decay
+        return self.optimizer.usual_decay if self.weight_decay is None else self.weight_decay
 
     @property
     def warmup_share(self) -> float:

@@ -1,6 +1,6 @@
 """The plain loop that PyTorch's tutorials teach, for comparison: a data set object, a DataLoader, the default layout.
 
-As in https://docs.pytorch.org/tutorials/beginner/basics/optimization_tutorial.html, with the optimiser and the schedule
+As in https://docs.pytorch.org/tutorials/beginner/basics/optimization_tutorial.html, with the optimizer and the schedule
 of the loop that it is compared with. The data set gives what torchvision's FashionMNIST gives through ToTensor and
 Normalize: an image is made of each row, then a tensor of the image.
 """
@@ -43,15 +43,15 @@ class TutorialLoop:
         self.network = network
         self.loader = DataLoader(Images(images, normaliser), batch_size=settings.batch_size, shuffle=True)
         self.loss = nn.CrossEntropyLoss()
-        self.optimiser = AdamW(network.parameters(), lr=settings.peak_rate, weight_decay=settings.decay)
+        self.optimizer = AdamW(network.parameters(), lr=settings.peak_rate, weight_decay=settings.decay)
         steps = settings.epochs * len(self.loader)
-        self.schedule = OneCycleLR(self.optimiser, max_lr=settings.peak_rate, total_steps=steps)
+        self.schedule = OneCycleLR(self.optimizer, max_lr=settings.peak_rate, total_steps=steps)
 
     def run_epoch(self) -> None:
         self.network.train()
         for images, labels in self.loader:
             loss = self.loss(self.network(images), labels)
             loss.backward()
-            self.optimiser.step()
-            self.optimiser.zero_grad()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
             self.schedule.step()

@@ -4,7 +4,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from archbuilder.recipe import OptimiserName, Schedule, TrainSettings
+from archbuilder.recipe import OptimizerName, Schedule, TrainSettings
 
 
 def test_an_empty_mapping_is_enough() -> None:
@@ -15,12 +15,12 @@ def test_a_whole_number_is_a_learning_rate_too() -> None:
     assert TrainSettings.model_validate({"learning_rate": 1}).learning_rate == 1.0
 
 
-@pytest.mark.parametrize(("optimiser", "rate", "decay"), [("adamw", 0.015, 0.01), ("sgd", 0.2, 0.0005)])
-def test_rate_and_decay_are_the_optimisers_usual_ones_unless_given(optimiser: str, rate: float, decay: float) -> None:
-    usual = TrainSettings.model_validate({"optimiser": optimiser})
-    assert usual.optimiser is OptimiserName(optimiser)
+@pytest.mark.parametrize(("optimizer", "rate", "decay"), [("adamw", 0.015, 0.01), ("sgd", 0.2, 0.0005)])
+def test_rate_and_decay_are_the_optimizers_usual_ones_unless_given(optimizer: str, rate: float, decay: float) -> None:
+    usual = TrainSettings.model_validate({"optimizer": optimizer})
+    assert usual.optimizer is OptimizerName(optimizer)
     assert (usual.peak_rate, usual.decay) == (rate, decay)
-    given = TrainSettings.model_validate({"optimiser": optimiser, "learning_rate": 0.7, "weight_decay": 0.0})
+    given = TrainSettings.model_validate({"optimizer": optimizer, "learning_rate": 0.7, "weight_decay": 0.0})
     assert (given.peak_rate, given.decay) == (0.7, 0.0)
 
 
@@ -40,7 +40,7 @@ def test_the_rise_is_the_schedules_usual_one_unless_given(schedule: str, rise: f
         ("epochs", 2.0, "valid integer"),
         ("batch_size", 1, "greater than or equal to 2"),
         ("batch_size", "128", "valid integer"),
-        ("optimiser", "adam", "'adamw' or 'sgd'"),
+        ("optimizer", "adam", "'adamw' or 'sgd'"),
         ("learning_rate", 0.0, "greater than 0"),
         ("learning_rate", float("nan"), "finite number"),
         ("learning_rate", "0.1", "valid number"),
@@ -69,7 +69,7 @@ def test_what_makes_no_sense_is_refused(name: str, value: object, message: str) 
 def test_settings_survive_json() -> None:
     settings = TrainSettings(
         epochs=3,
-        optimiser=OptimiserName.SGD,
+        optimizer=OptimizerName.SGD,
         schedule=Schedule.COSINE,
         learning_rate=0.1,
         warmup=0.2,

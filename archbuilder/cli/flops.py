@@ -7,7 +7,7 @@ import typer
 
 from archbuilder import load
 from archbuilder.cli.arguments import Spec
-from archbuilder.costs.options import By, Dtype, Optimiser, Sort
+from archbuilder.costs.options import By, Dtype, Optimizer, Sort
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def flops(
     ] = False,
     batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Of --memory: images at once.")] = 1,
     dtype: Annotated[Dtype, typer.Option(help="Of --memory: the type of the values.")] = Dtype.FLOAT32,
-    optimiser: Annotated[Optimiser, typer.Option(help="Of --memory: which optimiser trains.")] = Optimiser.SGD_MOMENTUM,
+    optimizer: Annotated[Optimizer, typer.Option(help="Of --memory: which optimizer trains.")] = Optimizer.SGD_MOMENTUM,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON, for scripts.")] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the parts alone as CSV, without fvcore's count.")
@@ -57,7 +57,7 @@ def flops(
     from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
     from archbuilder.report.memory import Setting, memory_as_data, memory_report  # noqa: PLC0415
 
-    held = memory_as_data(plan, Setting(batch, dtype, optimiser)) if memory else None
+    held = memory_as_data(plan, Setting(batch, dtype, optimizer)) if memory else None
     count = count_with_fvcore(loaded.build(aux=False), plan.input_shape)
     differences = compare(plan, count)
     checked = cross_check(plan, count) if check else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from archbuilder.costs.options import Optimiser
+from archbuilder.costs.options import Optimizer
 from archbuilder.costs.tensors import MemoryStep, Run, allocations
 from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedOp
 from archbuilder.primitives import Merge
@@ -33,19 +33,19 @@ class TrainingMemory:
     Attributes:
         weights: Of the trained numbers.
         gradients: Of one gradient for each.
-        optimiser: Of the optimiser's state.
+        optimizer: Of the optimizer's state.
         activations: Of what autograd keeps for the backward pass, the images among it where a layer needs them.
     """
 
     weights: int
     gradients: int
-    optimiser: int
+    optimizer: int
     activations: int
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.gradients + self.optimiser + self.activations
+        return self.weights + self.gradients + self.optimizer + self.activations
 
 
 def inference_memory(plan: Plan, *, batch: int = 1, bytes_per_value: int = 4) -> InferenceMemory:
@@ -71,7 +71,7 @@ def inference_memory(plan: Plan, *, batch: int = 1, bytes_per_value: int = 4) ->
 
 
 def training_memory(
-    plan: Plan, *, batch: int, bytes_per_value: int = 4, optimiser: Optimiser = Optimiser.SGD_MOMENTUM
+    plan: Plan, *, batch: int, bytes_per_value: int = 4, optimizer: Optimizer = Optimizer.SGD_MOMENTUM
 ) -> TrainingMemory:
     """Add up what training holds when the forward pass is done, before the loss.
 
@@ -82,11 +82,11 @@ def training_memory(
         plan: The plan.
         batch: How many images run at once.
         bytes_per_value: The size of a value: 4 for float32.
-        optimiser: Which one trains, as each keeps other numbers for each parameter.
+        optimizer: Which one trains, as each keeps other numbers for each parameter.
     """
     weights = (plan.parameters + plan.head_parameters) * bytes_per_value
     kept = _Autograd(plan, batch, bytes_per_value).kept
-    return TrainingMemory(weights, weights, optimiser.state * weights, sum(kept.values()))
+    return TrainingMemory(weights, weights, optimizer.state * weights, sum(kept.values()))
 
 
 class _Leaving(NamedTuple):

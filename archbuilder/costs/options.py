@@ -35,8 +35,8 @@ class Dtype(StrEnum):
         return {"float64": 8, "float32": 4}.get(self.value, 2)
 
 
-class Optimiser(StrEnum):
-    """The optimisers that memory is worked out for."""
+class Optimizer(StrEnum):
+    """The optimizers that memory is worked out for."""
 
     SGD = "sgd"
     SGD_MOMENTUM = "sgd_momentum"

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.options import Dtype, Optimiser
+from archbuilder.costs.options import Dtype, Optimizer
 from archbuilder.costs.traffic import traffic
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
@@ -21,19 +21,19 @@ class Setting(NamedTuple):
     Attributes:
         batch: Images at once.
         dtype: The type of the values.
-        optimiser: Which optimiser trains.
+        optimizer: Which optimizer trains.
     """
 
     batch: int
     dtype: Dtype
-    optimiser: Optimiser
+    optimizer: Optimizer
 
 
 def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
     """Give what is held and moved as plain data for scripts, in bytes."""
     size = setting.dtype.bytes
     inference = inference_memory(plan, batch=setting.batch, bytes_per_value=size)
-    training = training_memory(plan, batch=setting.batch, bytes_per_value=size, optimiser=setting.optimiser)
+    training = training_memory(plan, batch=setting.batch, bytes_per_value=size, optimizer=setting.optimizer)
     moved = traffic(plan, setting.batch, size)
     layers = []
     for layer in plan.layers:
@@ -56,10 +56,10 @@ def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
         "dtype": setting.dtype,
         "inference": {"peak": inference.peak, "at": inference.at, "weights": plan.parameters * size},
         "training": {
-            "optimiser": setting.optimiser,
+            "optimizer": setting.optimizer,
             "weights": training.weights,
             "gradients": training.gradients,
-            "optimiser_state": training.optimiser,
+            "optimizer_state": training.optimizer,
             "activations": training.activations,
             "total": training.total,
         },
@@ -89,8 +89,8 @@ def memory_report(data: dict[str, Any]) -> RenderableType:
     grid.add_row(
         "training",
         f"{_bytes(training['total'])} = weights {_bytes(training['weights'])} + gradients "
-        f"{_bytes(training['gradients'])} + {training['optimiser'].replace('_', ' with ')} "
-        f"{_bytes(training['optimiser_state'])} + kept for backward {_bytes(training['activations'])}",
+        f"{_bytes(training['gradients'])} + {training['optimizer'].replace('_', ' with ')} "
+        f"{_bytes(training['optimizer_state'])} + kept for backward {_bytes(training['activations'])}",
     )
     grid.add_row(
         "moved",

@@ -98,7 +98,7 @@ def heading(opened: RunOpened) -> list[RenderableType]:
     how = [
         plural(settings.epochs, "epoch"),
         f"batches of {settings.batch_size}",
-        f"{settings.optimiser} at {settings.peak_rate:g}",
+        f"{settings.optimizer} at {settings.peak_rate:g}",
         str(settings.schedule),
         *augmentation(opened),
     ]

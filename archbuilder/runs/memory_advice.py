@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.options import Optimiser
+from archbuilder.costs.options import Optimizer
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.recipe import OptimiserName, Precision, TrainSettings
+from archbuilder.recipe import OptimizerName, Precision, TrainSettings
 from archbuilder.training import Machine
 
 # Of the free memory, how much the tensors of the plan may take. On a CPU a process came to 2.2 times its tensors, as
@@ -87,10 +87,10 @@ def _halved(batch: int, least: int, needed: Callable[[int], int], machine: Machi
 
 
 def _needed(plan: Plan, settings: TrainSettings, machine: Machine, batch: int) -> int:
-    optimiser = Optimiser.ADAM
-    if settings.optimiser is OptimiserName.SGD:
-        optimiser = Optimiser.SGD_MOMENTUM if settings.momentum else Optimiser.SGD
-    memory = training_memory(plan, batch=batch, optimiser=optimiser)
+    optimizer = Optimizer.ADAM
+    if settings.optimizer is OptimizerName.SGD:
+        optimizer = Optimizer.SGD_MOMENTUM if settings.momentum else Optimizer.SGD
+    memory = training_memory(plan, batch=batch, optimizer=optimizer)
     activations = memory.activations
     if machine.precision is not Precision.FLOAT32:
         activations //= 2  # what autocast computes in, weights staying float32

@@ -1,6 +1,6 @@
 """CMA-ES that stores nothing: what it has learnt follows from the trials of the study, in their order.
 
-Optuna's own sampler keeps its optimiser as a pickle in the attributes of trials, and unpickles what it finds there.
+Optuna's own sampler keeps its optimizer as a pickle in the attributes of trials, and unpickles what it finds there.
 This one tells the trials to the package cmaes again instead.
 """
 

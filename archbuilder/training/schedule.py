@@ -4,7 +4,7 @@ import math
 
 from torch.optim import Optimizer
 
-from archbuilder.recipe import OptimiserName, Schedule, TrainSettings
+from archbuilder.recipe import OptimizerName, Schedule, TrainSettings
 
 _FIRST, _LAST = 25, 25e4  # by how much one cycle's first and last rates are below its peak, as torch has them
 _BETAS = 0.95, 0.85  # the first of AdamW's betas, at the ends of one cycle and at its peak, as torch has them
@@ -32,15 +32,15 @@ def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
     return peak if settings.schedule is Schedule.CONSTANT else _cosine(0, peak, 1 - (step - rise) / (steps - rise))
 
 
-def set_rates(optimiser: Optimizer, step: int, steps: int, settings: TrainSettings) -> None:
-    """Set what an optimiser takes a step with: its rate and, in one cycle, AdamW's momentum, which goes the other way.
+def set_rates(optimizer: Optimizer, step: int, steps: int, settings: TrainSettings) -> None:
+    """Set what an optimizer takes a step with: its rate and, in one cycle, AdamW's momentum, which goes the other way.
 
     SGD keeps the momentum that was set: whoever sets it means it.
     """
     rate = learning_rate(step, steps, settings)
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = rate
-        if settings.schedule is Schedule.ONE_CYCLE and settings.optimiser is OptimiserName.ADAMW:
+        if settings.schedule is Schedule.ONE_CYCLE and settings.optimizer is OptimizerName.ADAMW:
             beta = _cosine(*_BETAS, _height(step, steps, settings.warmup_share))
             group["betas"] = (beta, group["betas"][1])
 

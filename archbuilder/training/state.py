@@ -53,24 +53,24 @@ def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def optimiser_state(optimiser: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """Part what an optimiser remembers into tensors, by parameter and name, and the settings of its groups."""
-    state = optimiser.state_dict()
+def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """Part what an optimizer remembers into tensors, by parameter and name, and the settings of its groups."""
+    state = optimizer.state_dict()
     tensors = {f"{index}/{name}": value for index, values in state["state"].items() for name, value in values.items()}
     return tensors, state["param_groups"]
 
 
-def restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> None:
-    """Give an optimiser back a copy of what `optimiser_state` took from one like it.
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> None:
+    """Give an optimizer back a copy of what `optimizer_state` took from one like it.
 
-    What it remembers of a parameter gets the parameter's memory format, which a file does not keep: fused optimisers go
+    What it remembers of a parameter gets the parameter's memory format, which a file does not keep: fused optimizers go
     through memory without a look at strides.
     """
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, _, name = key.partition("/")
         parameter = parameters[int(index)]
         like = parameter if tensor.shape == parameter.shape else tensor
         state.setdefault(int(index), {})[name] = torch.empty_like(like, requires_grad=False).copy_(tensor)
-    optimiser.load_state_dict({"state": state, "param_groups": groups})
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -14,13 +14,13 @@ from archbuilder.training.augment import cut_out, shifted_and_flipped
 from archbuilder.training.average import averaged
 from archbuilder.training.loss import training_loss
 from archbuilder.training.machine import Machine
-from archbuilder.training.optimiser import make_optimiser
+from archbuilder.training.optimizer import make_optimizer
 from archbuilder.training.processes import Processes
 from archbuilder.training.schedule import learning_rate, set_rates
-from archbuilder.training.state import OWN, TrainerState, below, optimiser_state, restore_optimiser
+from archbuilder.training.state import OWN, TrainerState, below, optimizer_state, restore_optimizer
 from archbuilder.training.together import Portion, in_parallel, made_together
 
-_RAW, _OPTIMISER = f"{OWN}network/", f"{OWN}optimiser/"
+_RAW, _OPTIMIZER = f"{OWN}network/", f"{OWN}optimizer/"
 
 
 class Stepper:
@@ -56,7 +56,7 @@ class Stepper:
             network.compile()
         self._runs = in_parallel(network) if processes.count > 1 else network
         scaled = machine.precision is Precision.FLOAT16
-        self._optimiser = make_optimiser(network, settings, fused=not scaled)
+        self._optimizer = make_optimizer(network, settings, fused=not scaled)
         self._steps = steps
         self._scaler = torch.amp.GradScaler(machine.device.type, enabled=scaled)
 
@@ -78,7 +78,7 @@ class Stepper:
         """
         self._portion.start, self._portion.images = self._processes.start(images), images
         _reseed(seed, self._machine.device)
-        set_rates(self._optimiser, number, self._steps, self._settings)
+        set_rates(self._optimizer, number, self._steps, self._settings)
         labels = batch.labels.to(self._machine.device, non_blocking=True)
         shown = self._shown(batch.images)
         with self._machine.autocast():
@@ -90,12 +90,12 @@ class Stepper:
             )
         # Gradients are averaged over the processes, whose parts may differ by an image.
         scaled = self._scaler.scale(loss * (len(labels) * self._processes.count / images))
-        self._optimiser.zero_grad()
+        self._optimizer.zero_grad()
         scaled.backward()  # type: ignore[no-untyped-call]
         if self._settings.clip_norm is not None:
-            self._scaler.unscale_(self._optimiser)
+            self._scaler.unscale_(self._optimizer)
             clip_grad_norm_(self.network.parameters(), self._settings.clip_norm)
-        self._scaler.step(self._optimiser)
+        self._scaler.step(self._optimizer)
         self._scaler.update()
         if self._average:
             self._average.update_parameters(self.network)
@@ -115,13 +115,13 @@ class Stepper:
 
     def state(self) -> TrainerState:
         """Give all that decides what further steps do; the tensors are those that steps change."""
-        remembered, groups = optimiser_state(self._optimiser)
+        remembered, groups = optimizer_state(self._optimizer)
         tensors = dict(self.measured.state_dict())
-        tensors |= {f"{_OPTIMISER}{key}": value for key, value in remembered.items()}
+        tensors |= {f"{_OPTIMIZER}{key}": value for key, value in remembered.items()}
         if self._average:
             tensors |= {f"{_RAW}{key}": value for key, value in self.network.state_dict().items()}
         data: dict[str, Any] = {
-            "optimiser": groups,
+            "optimizer": groups,
             "scaler": self._scaler.state_dict(),
             "averaged": int(self._average.n_averaged) if self._average else 0,
         }
@@ -133,7 +133,7 @@ class Stepper:
         if self._average:
             self.network.load_state_dict(below(_RAW, state.tensors))
             self._average.n_averaged.fill_(state.data["averaged"])
-        restore_optimiser(self._optimiser, below(_OPTIMISER, state.tensors), state.data["optimiser"])
+        restore_optimizer(self._optimizer, below(_OPTIMIZER, state.tensors), state.data["optimizer"])
         if state.data["scaler"] and self._scaler.is_enabled():  # else one of the two computed in another precision
             self._scaler.load_state_dict(dict(state.data["scaler"]))
 

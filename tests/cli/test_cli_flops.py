@@ -122,14 +122,14 @@ def test_check_names_what_differs(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_memory_for_a_batch_and_a_type(run: Run) -> None:
-    done = run("flops", "googlenet", "--memory", "--batch", "32", "--optimiser", "adam", "--json")
+    done = run("flops", "googlenet", "--memory", "--batch", "32", "--optimizer", "adam", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     memory = json.loads(done.stdout)["memory"]
     plan = load("googlenet").plan()
     assert memory["inference"] == {"peak": 32 * 7_024_640, "at": "conv1.activation", "weights": 4 * plan.parameters}
     training = memory["training"]
     assert training["weights"] == training["gradients"] == 4 * 13_378_280
-    assert training["optimiser_state"] == 8 * 13_378_280
+    assert training["optimizer_state"] == 8 * 13_378_280
     assert training["total"] == 16 * 13_378_280 + training["activations"]
     narrow = json.loads(run("flops", "googlenet", "--memory", "--dtype", "bfloat16", "--json").stdout)["memory"]
     assert narrow["inference"]["peak"] == 3_913_728  # at a max pool, whose indices are as large as ever

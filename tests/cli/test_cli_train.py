@@ -92,7 +92,7 @@ def test_every_setting_arrives(run: Run, tmp_path: Path) -> None:
         {
             "epochs": 1,
             "batch_size": 70,
-            "optimiser": "sgd",
+            "optimizer": "sgd",
             "learning_rate": 0.01,
             "schedule": "cosine",
             "warmup": 0.1,
@@ -139,7 +139,7 @@ def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: py
         (("tiny.yaml", "--data", "digits", "--batch-size", "1"), "--batch-size: Input should be greater than or eq"),
         (("tiny.yaml", "--data", "digits", "--learning-rate", "nan"), "--learning-rate: Input should be a finite"),
         (("tiny.yaml", "--data", "digits", "--ema-decay", "1"), "--ema-decay: Input should be less than 1, found 1.0"),
-        (("tiny.yaml", "--data", "digits", "--optimiser", "lion"), "'--optimiser': Value error, 'lion' is not one of"),
+        (("tiny.yaml", "--data", "digits", "--optimizer", "lion"), "'--optimizer': Value error, 'lion' is not one of"),
         (("tiny.yaml", "--data", "digits", "--crop", "x"), "'--crop': Input should be a valid integer"),
         (("tiny.yaml", "--data", "digits", "--seed", "-1"), "'--seed': Input should be greater than or equal to 0"),
     ],
@@ -186,7 +186,7 @@ def test_nothing_to_go_on_with(run: Run) -> None:
 
 def test_divergence_is_told_without_a_traceback(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SPEC.replace("norm: batch", "norm: none"))
-    wild = ("--optimiser", "sgd", "--learning-rate", 100, "--weight-decay", 1, "--batch-size", 64, "--epochs", 20)
+    wild = ("--optimizer", "sgd", "--learning-rate", 100, "--weight-decay", 1, "--batch-size", 64, "--epochs", 20)
     done = train(run, *wild, "--warmup", 0.9)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

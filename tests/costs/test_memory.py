@@ -7,7 +7,7 @@ import pytest
 import archbuilder
 from archbuilder import NetworkSpec
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.options import Optimiser
+from archbuilder.costs.options import Optimizer
 from archbuilder.plan.plan import Plan
 
 END: list[dict[str, Any]] = [
@@ -89,9 +89,9 @@ def test_training_adds_up() -> None:
         {"name": "relu", "type": "activation"},
         {"name": "pool", "type": "max_pool", "kernel": 2},
     )
-    memory = training_memory(plan, batch=2, optimiser=Optimiser.ADAM)
+    memory = training_memory(plan, batch=2, optimizer=Optimizer.ADAM)
     trained = 2 * 5 + 2 * 5 + 5 * 3 + 3
-    assert (memory.weights, memory.gradients, memory.optimiser) == (4 * trained, 4 * trained, 8 * trained)
+    assert (memory.weights, memory.gradients, memory.optimizer) == (4 * trained, 4 * trained, 8 * trained)
     image, map_, pooled = 2 * 32, 2 * 80, 2 * 20
     kept = (
         image + map_ + 2 * 5 + map_ + 2 * 5
@@ -101,10 +101,10 @@ def test_training_adds_up() -> None:
 
 
 @pytest.mark.parametrize(("word", "numbers"), [("sgd", 0), ("sgd_momentum", 1), ("adam", 2)])
-def test_optimisers_keep_numbers_for_each_parameter(word: str, numbers: int) -> None:
+def test_optimizers_keep_numbers_for_each_parameter(word: str, numbers: int) -> None:
     plan = archbuilder.load("inception_digits").plan()
-    memory = training_memory(plan, batch=1, optimiser=Optimiser(word))
-    assert memory.optimiser == numbers * memory.weights
+    memory = training_memory(plan, batch=1, optimizer=Optimizer(word))
+    assert memory.optimizer == numbers * memory.weights
 
 
 def test_heads_are_trained_too() -> None:

@@ -44,7 +44,7 @@ def test_the_table_is_that_of_the_settings() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", GUIDE, re.MULTILINE))
     fields = TrainSettings.model_fields
     assert rows.keys() == fields.keys()
-    one, other = TrainSettings(), TrainSettings(optimiser="sgd", schedule="cosine")
+    one, other = TrainSettings(), TrainSettings(optimizer="sgd", schedule="cosine")
     usual = {
         "learning_rate": (one.peak_rate, other.peak_rate),
         "weight_decay": (one.decay, other.decay),

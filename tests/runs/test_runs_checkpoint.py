@@ -113,7 +113,7 @@ def test_a_header_that_is_not_json(folder: Path) -> None:
         go_on(folder)
 
 
-@pytest.mark.parametrize("missing", ["optimiser", "progress", "scaler"])
+@pytest.mark.parametrize("missing", ["optimizer", "progress", "scaler"])
 def test_a_state_that_lacks_something(folder: Path, missing: str) -> None:
     rewritten(folder / "last.safetensors", lambda values: values["state"].pop(missing))
     with pytest.raises(ArchbuilderError, match=f"this version of archbuilder cannot go on with it: '{missing}'"):

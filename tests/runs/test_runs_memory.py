@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.options import Optimiser
-from archbuilder.recipe import OptimiserName, Precision, TrainSettings
+from archbuilder.costs.options import Optimizer
+from archbuilder.recipe import OptimizerName, Precision, TrainSettings
 from archbuilder.runs.memory import free_memory, is_out_of_memory
 from archbuilder.runs.memory_advice import advice, advice_to_measure
 from archbuilder.training import CPU, Machine
@@ -37,29 +37,29 @@ def shown(count: int) -> str:
     return f"{count / MIB:.1f} MiB"
 
 
-def total(batch: int, optimiser: Optimiser = Optimiser.ADAM) -> int:
-    return training_memory(PLAN, batch=batch, optimiser=optimiser).total
+def total(batch: int, optimizer: Optimizer = Optimizer.ADAM) -> int:
+    return training_memory(PLAN, batch=batch, optimizer=optimizer).total
 
 
 @pytest.mark.parametrize(
-    ("settings", "optimiser"),
+    ("settings", "optimizer"),
     [
-        ({}, Optimiser.ADAM),
-        ({"optimiser": OptimiserName.SGD}, Optimiser.SGD_MOMENTUM),
-        ({"optimiser": OptimiserName.SGD, "momentum": 0.0}, Optimiser.SGD),
+        ({}, Optimizer.ADAM),
+        ({"optimizer": OptimizerName.SGD}, Optimizer.SGD_MOMENTUM),
+        ({"optimizer": OptimizerName.SGD, "momentum": 0.0}, Optimizer.SGD),
     ],
 )
-def test_the_figures_are_those_of_the_plan(settings: dict[str, object], optimiser: Optimiser) -> None:
+def test_the_figures_are_those_of_the_plan(settings: dict[str, object], optimizer: Optimizer) -> None:
     chosen = TrainSettings.model_validate({"batch_size": 65_536, **settings})
     message = str(advice(PLAN, chosen, CPU, 100 * MIB))
     first, second = message.splitlines()
     assert first == (
-        f"out of memory with batches of 65536: their tensors alone take {shown(total(65_536, optimiser))} by the plan, "
+        f"out of memory with batches of 65536: their tensors alone take {shown(total(65_536, optimizer))} by the plan, "
         "and 100.0 MiB were free"
     )
     size = int(re.findall(r"--batch-size (\d+)", second)[0])
-    assert second.strip() == f"try --batch-size {size} ({shown(total(size, optimiser))})"
-    assert total(size, optimiser) <= 0.4 * 100 * MIB < total(2 * size, optimiser)
+    assert second.strip() == f"try --batch-size {size} ({shown(total(size, optimizer))})"
+    assert total(size, optimizer) <= 0.4 * 100 * MIB < total(2 * size, optimizer)
 
 
 def test_an_average_is_another_copy_of_the_weights() -> None:
@@ -70,7 +70,7 @@ def test_an_average_is_another_copy_of_the_weights() -> None:
 
 def test_mixed_precision_halves_the_activations_and_a_gpu_may_be_filled_further() -> None:
     machine = Machine(torch.device("cuda"), Precision.BFLOAT16)
-    memory = training_memory(PLAN, batch=8192, optimiser=Optimiser.ADAM)
+    memory = training_memory(PLAN, batch=8192, optimizer=Optimizer.ADAM)
     message = str(advice(PLAN, TrainSettings(batch_size=8192), machine, 10 * MIB))
     assert f"alone take {shown(memory.total - memory.activations + memory.activations // 2)} by the plan" in message
     sizes = [

@@ -15,7 +15,7 @@ from support.training import torchrun_environment
 from archbuilder.data import SOURCES, Normaliser
 from archbuilder.data.splits import split
 from archbuilder.errors import ArchbuilderError
-from archbuilder.recipe import OptimiserName, TrainSettings
+from archbuilder.recipe import OptimizerName, TrainSettings
 from archbuilder.runs import (
     EpochEnded,
     Event,
@@ -146,7 +146,7 @@ def test_a_run_that_was_stopped_becomes_what_it_would_have_become(
 
 
 def test_a_run_stopped_at_every_step_becomes_the_same(tmp_path: Path) -> None:
-    sgd = TrainSettings(epochs=2, batch_size=64, optimiser=OptimiserName.SGD, patience=5, ema_decay=0.99)
+    sgd = TrainSettings(epochs=2, batch_size=64, optimizer=OptimizerName.SGD, patience=5, ema_decay=0.99)
     begin(tmp_path / "whole", sgd)
 
     def stop(event: Event) -> None:
@@ -324,7 +324,7 @@ def test_divergence_stops_with_advice_and_leaves_the_last_good_epoch(tmp_path: P
     text = a_spec().document.standalone_text.replace("norm: batch", "norm: none")
     spec = type(a_spec()).from_text(text, "tiny.yaml")
     wild = TrainSettings(
-        epochs=20, batch_size=64, optimiser=OptimiserName.SGD, learning_rate=100, weight_decay=1.0, warmup=0.9
+        epochs=20, batch_size=64, optimizer=OptimizerName.SGD, learning_rate=100, weight_decay=1.0, warmup=0.9
     )
     folder = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from archbuilder.recipe import OptimiserName, TrainSettings
+from archbuilder.recipe import OptimizerName, TrainSettings
 from archbuilder.runs import read_checkpoint, train_spec
 from runs.processes import COMMAND, write_inputs
 from runs.tiny_runs import SPEC, a_spec, metrics, tensors
@@ -33,7 +33,7 @@ def torchrun(tmp_path: Path, *arguments: object) -> "subprocess.Popen[str]":
 
 
 STILL = SPEC.replace("  - {name: drop, type: dropout, p: 0.2}\n", "")
-SGD = ("--optimiser", "sgd", "--learning-rate", 0.05, "--batch-size", 64, "--threads", 1)
+SGD = ("--optimizer", "sgd", "--learning-rate", 0.05, "--batch-size", 64, "--threads", 1)
 
 
 def test_two_processes_come_to_what_one_does(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_two_processes_come_to_what_one_does(tmp_path: Path) -> None:
     assert any(line.startswith("best epoch ") for line in lines)
     names = sorted(path.name for path in (tmp_path / "pair").iterdir())
     assert names == ["best.safetensors", "last.safetensors", "metrics.jsonl", "run.lock", "seen.safetensors"]
-    settings = TrainSettings(epochs=3, batch_size=64, optimiser=OptimiserName.SGD, learning_rate=0.05)
+    settings = TrainSettings(epochs=3, batch_size=64, optimizer=OptimizerName.SGD, learning_rate=0.05)
     train_spec(a_spec(STILL), data, tmp_path / "one", settings=settings)
     # What is added up in another order differs in the last bits; SGD passes that on as it is, where Adam would divide
     # what is nearly nothing by what is nearly nothing. Each process drops out by itself, so here nothing drops out.

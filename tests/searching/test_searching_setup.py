@@ -23,7 +23,7 @@ def recorded(folder: Path, study: str = BASE, spec: str = SPEC) -> dict[str, obj
     [
         ("epochs: 3", "epochs: 4", r"train\.epochs was 3 and is 4 now"),
         ("batch_size: 256", "batch_size: 64", r"train\.batch_size was 256 and is 64 now"),
-        ("epochs: 3", "epochs: 3, optimiser: sgd", r"train\.optimiser was adamw and is sgd now"),
+        ("epochs: 3", "epochs: 3, optimizer: sgd", r"train\.optimizer was adamw and is sgd now"),
         ("epochs: 3", "epochs: 3, learning_rate: 0.1", r"train\.learning_rate was not there and is 0\.1 now"),
         ("20k", "21k", r"budget\.macs was 20,000 and is 21,000 now"),
         ("20k", "{target: 12k}", r"budget\.macs was 20,000 and is 12000 within 1% now"),

@@ -9,8 +9,8 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from archbuilder.recipe import OptimiserName, Schedule, TrainSettings
-from archbuilder.training.optimiser import make_optimiser
+from archbuilder.recipe import OptimizerName, Schedule, TrainSettings
+from archbuilder.training.optimizer import make_optimizer
 from archbuilder.training.schedule import learning_rate, set_rates
 
 STEPS = st.integers(1, 80)
@@ -28,11 +28,11 @@ def rates(settings: TrainSettings, steps: int) -> list[float]:
 
 def betas(settings: TrainSettings, steps: int) -> list[float]:
     """Give the first beta in each step, and see that both groups have it and the rate."""
-    optimiser = make_optimiser(nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)), settings)
+    optimizer = make_optimizer(nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)), settings)
     found = []
     for step in range(steps):
-        set_rates(optimiser, step, steps, settings)
-        first, second = optimiser.param_groups
+        set_rates(optimizer, step, steps, settings)
+        first, second = optimizer.param_groups
         assert first["lr"] == second["lr"] == learning_rate(step, steps, settings)
         assert first["betas"] == second["betas"]
         assert first["betas"][1] == 0.999
@@ -42,12 +42,12 @@ def betas(settings: TrainSettings, steps: int) -> list[float]:
 
 def of_torch(steps: int, share: float) -> list[tuple[float, float]]:
     """Give the rate and the first beta of each step as torch has them."""
-    optimiser = AdamW([nn.Parameter(torch.zeros(()))], lr=PEAK)
-    schedule = OneCycleLR(optimiser, PEAK, total_steps=steps, pct_start=share)
+    optimizer = AdamW([nn.Parameter(torch.zeros(()))], lr=PEAK)
+    schedule = OneCycleLR(optimizer, PEAK, total_steps=steps, pct_start=share)
     found = []
     for step in range(steps):
-        found.append((optimiser.param_groups[0]["lr"], optimiser.param_groups[0]["betas"][0]))
-        optimiser.step()
+        found.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"][0]))
+        optimizer.step()
         if step < steps - 1:
             schedule.step()
     return found
@@ -89,12 +89,12 @@ def test_one_cycle_that_has_no_step_to_rise_in_begins_at_the_peak(steps: int, wa
 
 @pytest.mark.parametrize("schedule", Schedule)
 def test_the_momentum_of_sgd_stays_what_was_set(schedule: Schedule) -> None:
-    settings = TrainSettings(optimiser=OptimiserName.SGD, momentum=0.7, schedule=schedule)
-    optimiser = make_optimiser(nn.Linear(1, 1), settings)
+    settings = TrainSettings(optimizer=OptimizerName.SGD, momentum=0.7, schedule=schedule)
+    optimizer = make_optimizer(nn.Linear(1, 1), settings)
     for step in range(20):
-        set_rates(optimiser, step, 20, settings)
-        assert {group["momentum"] for group in optimiser.param_groups} == {0.7}
-        assert {group["lr"] for group in optimiser.param_groups} == {learning_rate(step, 20, settings)}
+        set_rates(optimizer, step, 20, settings)
+        assert {group["momentum"] for group in optimizer.param_groups} == {0.7}
+        assert {group["lr"] for group in optimizer.param_groups} == {learning_rate(step, 20, settings)}
 
 
 @pytest.mark.parametrize("schedule", [Schedule.COSINE, Schedule.CONSTANT])

@@ -11,7 +11,7 @@ import torch
 from support.training import a_network, a_trainer, assert_equal, in_two_processes, written_and_read
 from torch import Tensor, nn
 
-from archbuilder.recipe import OptimiserName, Precision, Schedule, TrainSettings
+from archbuilder.recipe import OptimizerName, Precision, Schedule, TrainSettings
 from archbuilder.training import CPU, EpochResult, Evaluation, Machine, Processes, TrainerState
 from archbuilder.training.together import Portion, in_parallel, made_together
 
@@ -110,7 +110,7 @@ def test_names_stay_and_so_do_the_parameters_themselves(affine: tuple[bool, bool
 RECIPE = TrainSettings(
     epochs=2,
     batch_size=9,  # 35 images: parts of 5 and 4, and in the last step of 4 and 4
-    optimiser=OptimiserName.SGD,
+    optimizer=OptimizerName.SGD,
     schedule=Schedule.CONSTANT,
     learning_rate=0.05,
     label_smoothing=0.1,
@@ -184,7 +184,7 @@ def test_two_processes_train_what_one_process_trains(of_two: list[Any]) -> None:
     assert torch.equal(first.evaluation.confusion, second.evaluation.confusion)
     assert_equal(first.state.tensors, second.state.tensors)
     assert_equal(first.settled, second.settled)
-    assert first.state.data["optimiser"] == one.state.data["optimiser"]
+    assert first.state.data["optimizer"] == one.state.data["optimizer"]
     assert first.settled.keys() == one.settled.keys()
     assert_close(first, one, TOLERANCE)
 

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from archbuilder.data import ImageSet
 from archbuilder.errors import ArchbuilderError
-from archbuilder.recipe import OptimiserName, Precision, Schedule, TrainSettings
+from archbuilder.recipe import OptimizerName, Precision, Schedule, TrainSettings
 from archbuilder.training import (
     CPU,
     EpochResult,
@@ -34,8 +34,8 @@ EVERYTHING = TrainSettings(
 )
 RECIPES = {
     "adamw, one_cycle and all the rest": EVERYTHING,
-    "sgd and cosine": TrainSettings(epochs=3, batch_size=8, optimiser=OptimiserName.SGD, schedule=Schedule.COSINE),
-    "sgd without momentum": TrainSettings(epochs=3, batch_size=8, optimiser=OptimiserName.SGD, momentum=0.0),
+    "sgd and cosine": TrainSettings(epochs=3, batch_size=8, optimizer=OptimizerName.SGD, schedule=Schedule.COSINE),
+    "sgd without momentum": TrainSettings(epochs=3, batch_size=8, optimizer=OptimizerName.SGD, momentum=0.0),
     "adamw and constant": TrainSettings(epochs=3, batch_size=8, schedule=Schedule.CONSTANT),
 }
 STEPS = 15  # of 3 epochs of 35 images: 8, 8, 8, 8 and 3
@@ -301,21 +301,21 @@ def test_a_state_goes_on_in_a_longer_training_with_the_longer_schedule(schedule:
     if schedule is not Schedule.CONSTANT:
         assert found[1] < found[0]
     if schedule is Schedule.ONE_CYCLE:
-        (decayed, spared) = trainer.state().data["optimiser"]
+        (decayed, spared) = trainer.state().data["optimizer"]
         assert decayed["betas"] == spared["betas"] == pytest.approx((0.95, 0.999))
 
 
 def test_a_state_holds_no_schedule() -> None:
-    assert a_trainer(EVERYTHING).state().data.keys() == {"optimiser", "scaler", "averaged", "progress"}
+    assert a_trainer(EVERYTHING).state().data.keys() == {"optimizer", "scaler", "averaged", "progress"}
 
 
 FLOAT16 = Machine(torch.device("cpu"), Precision.FLOAT16)  # choose_machine refuses it; it is slow, and does
 
 
 @pytest.mark.parametrize(("before", "after"), [(FLOAT16, CPU), (CPU, FLOAT16)], ids=["from float16", "to float16"])
-@pytest.mark.parametrize("optimiser", OptimiserName)
-def test_a_training_goes_on_in_another_precision(before: Machine, after: Machine, optimiser: OptimiserName) -> None:
-    recipe = TrainSettings(epochs=2, batch_size=8, optimiser=optimiser, learning_rate=0.01)
+@pytest.mark.parametrize("optimizer", OptimizerName)
+def test_a_training_goes_on_in_another_precision(before: Machine, after: Machine, optimizer: OptimizerName) -> None:
+    recipe = TrainSettings(epochs=2, batch_size=8, optimizer=optimizer, learning_rate=0.01)
     first = a_trainer(recipe, machine=before)
     assert first.run_epoch() is not None
     written = written_and_read(first.state())
@@ -351,9 +351,9 @@ def garbage() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("garbage")
-@pytest.mark.parametrize("optimiser", OptimiserName)
-def test_a_first_step_that_float16_skips_leaves_no_garbage(optimiser: OptimiserName) -> None:
-    trainer = a_trainer(TrainSettings(epochs=1, batch_size=8, optimiser=optimiser, learning_rate=0.01), machine=FLOAT16)
+@pytest.mark.parametrize("optimizer", OptimizerName)
+def test_a_first_step_that_float16_skips_leaves_no_garbage(optimizer: OptimizerName) -> None:
+    trainer = a_trainer(TrainSettings(epochs=1, batch_size=8, optimizer=optimizer, learning_rate=0.01), machine=FLOAT16)
     state = trainer.state()
     state.data["scaler"]["scale"] = 2.0**100  # no gradient survives it: as many steps are skipped as it takes
     trainer.restore(state)
