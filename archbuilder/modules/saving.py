@@ -1,9 +1,13 @@
-"""Weights on disk and back."""
+"""Weights on disk and back, with a checksum that is verified whenever they are read."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -13,21 +17,63 @@ from archbuilder.modules.network import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.spec.writing import write_bytes
 
+_KEY = "archbuilder"  # of the file's metadata: one entry, as safetensors writes several in any order
+_CHECKSUM = "sha256"  # processors compute it faster than disks deliver
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors as safetensors, whole or not at all; memory formats are not kept.
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any] | None = None) -> None:
+    """Write tensors as safetensors with a checksum, whole or not at all; memory formats are not kept.
 
     Args:
         path: Where the file is to stand.
         tensors: By name, on any device.
-        metadata: What else the file's header says.
+        header: What else the file says, as JSON has it; below `archbuilder` in the file's metadata.
 
     Raises:
         ArchbuilderError: The file cannot be written.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    said = dict(header or {})
+    text = json.dumps(said | {_CHECKSUM: _checksum(plain, said)})
     # Not by safetensors' own writing, which leaves a file of another name behind where it is killed.
-    write_bytes(path, save(plain, metadata=None if metadata is None else dict(metadata)))
+    write_bytes(path, save(plain, metadata={_KEY: text}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_tensors` wrote: the tensors and the header.
+
+    Raises:
+        ArchbuilderError: The file cannot be read, is not a whole safetensors file, was not written by `save_tensors`,
+            or was changed since.
+    """
+    try:
+        path.open("rb").close()  # safetensors says that a file which may not be read is not there
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise ArchbuilderError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (SafetensorError, UnicodeDecodeError) as error:
+        raise ArchbuilderError(f"{path}: not a whole safetensors file: {error}") from None
+    if text is None:
+        raise ArchbuilderError(f"{path}: holds weights alone; expected a file that archbuilder wrote")
+    try:
+        header: dict[str, Any] = json.loads(text)
+        written = header.pop(_CHECKSUM)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        written = header = None  # type: ignore[assignment]
+    if header is None or written != _checksum(tensors, header):
+        raise ArchbuilderError(f"{path}: damaged: its content is not what was written (its checksum differs)")
+    return tensors, header
+
+
+def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
+    """Compute SHA-256 over the header and every tensor's name, type, shape and bytes."""
+    found = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def trained_network(plan: Plan, weights: Mapping[str, Tensor]) -> Network:

@@ -1,24 +1,19 @@
 """A training at one moment, in one file that is safetensors with JSON in its header."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from archbuilder.data.decode import Target, read_image
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
-from archbuilder.modules.saving import save_tensors, trained_network
+from archbuilder.modules.saving import read_tensors, save_tensors, trained_network
 from archbuilder.runs.setup import RunSetup
 from archbuilder.training import EpochResult, TrainerState
-
-_KEY = "archbuilder_run"  # of the header's JSON
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ class Checkpoint:
             "history": [result.as_data() for result in self.history],
             "state": self.state.data,
         }
-        save_tensors(path, self.state.tensors, {_KEY: json.dumps(header)})
+        save_tensors(path, self.state.tensors, header)
 
 
 def read_checkpoint(path: Path | str) -> Checkpoint:
@@ -98,25 +93,26 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     if path.suffix in {".yaml", ".yml"}:
         raise ArchbuilderError(f"{path}: is a spec, not trained yet: archbuilder train {path} --data DATA trains it")
     try:
-        path.open("rb").close()  # safetensors says that a file which may not be read is not there
-        with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get(_KEY)
-            tensors: Mapping[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        raise ArchbuilderError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except SafetensorError as error:
-        raise ArchbuilderError(f"{path}: not a whole safetensors file: {error}") from None
-    if header is None:
-        raise ArchbuilderError(
-            f"{path}: holds weights without their spec; expected a checkpoint that archbuilder train wrote"
-        )
+        tensors, header = read_tensors(path)
+    except ArchbuilderError as error:
+        raise ArchbuilderError(f"{error}{_other_checkpoint(path)}") from None
+    if "setup" not in header:
+        raise ArchbuilderError(f"{path}: holds weights alone; expected a checkpoint that archbuilder train wrote")
     try:
-        values: dict[str, Any] = json.loads(header)
-        history = tuple(EpochResult(**result) for result in values["history"])
-        return Checkpoint(RunSetup.model_validate(values["setup"]), history, TrainerState(tensors, values["state"]))
+        history = tuple(EpochResult(**result) for result in header["history"])
+        return Checkpoint(RunSetup.model_validate(header["setup"]), history, TrainerState(tensors, header["state"]))
     except (ValidationError, ValueError, TypeError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise ArchbuilderError(f"{path}: its header is not what this version of archbuilder writes: {first}") from None
+
+
+def _other_checkpoint(path: Path) -> str:
+    """Say what the run's other checkpoint is still good for, when one cannot be used."""
+    other = path.with_name(LAST if path.name == BEST else BEST)
+    if path.name not in {BEST, LAST} or not other.is_file():
+        return ""
+    use = "holds the last epoch" if other.name == LAST else "holds the network of the best epoch"
+    return f"\n  {other} {use}: archbuilder evaluate takes it"
 
 
 BEST, LAST = "best.safetensors", "last.safetensors"

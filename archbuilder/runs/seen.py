@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from archbuilder.data import DataSplits
 from archbuilder.errors import ArchbuilderError
-from archbuilder.modules.saving import save_tensors
+from archbuilder.modules.saving import read_tensors, save_tensors
 
 SEEN = "seen.safetensors"
 """The file beside a run's checkpoints."""
@@ -47,7 +45,7 @@ class SeenImages:
         Raises:
             ArchbuilderError: The file cannot be written.
         """
-        save_tensors(folder / SEEN, {"train": self.train, "validate": self.validate}, {})
+        save_tensors(folder / SEEN, {"train": self.train, "validate": self.validate})
 
 
 def read_seen(folder: Path) -> SeenImages | None:
@@ -60,7 +58,7 @@ def read_seen(folder: Path) -> SeenImages | None:
     if not path.exists():
         return None
     try:
-        found = load_file(path)
+        found, _ = read_tensors(path)
         return SeenImages(found["train"], found["validate"])
-    except (OSError, SafetensorError, KeyError) as error:
-        raise ArchbuilderError(f"{path}: damaged: {error}; delete it to go on without") from None
+    except (ArchbuilderError, KeyError) as error:
+        raise ArchbuilderError(f"{error}\n  delete {path} to go on without it") from None

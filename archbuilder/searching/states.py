@@ -1,15 +1,10 @@
 """The states of trainings that are to go on, on disk."""
 
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
-
-from archbuilder.errors import ArchbuilderError
-from archbuilder.modules.saving import save_tensors
+from archbuilder.modules.saving import read_tensors, save_tensors
 from archbuilder.searching.record import OWN
 from archbuilder.training import TrainerState
 
@@ -41,7 +36,7 @@ class StatesFolder:
     def save(self, number: int, epochs: int, state: TrainerState) -> None:
         """Write a state, whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        save_tensors(self.path(number, epochs), state.tensors, {_KEY: json.dumps(state.data)})
+        save_tensors(self.path(number, epochs), state.tensors, {_KEY: state.data})
 
     def read(self, number: int, epochs: int) -> TrainerState:
         """Read a state.
@@ -50,12 +45,8 @@ class StatesFolder:
             ArchbuilderError: It is not there, or damaged.
         """
         path = self.path(number, epochs)
-        try:
-            with safe_open(path, framework="pt") as file:
-                tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return TrainerState(tensors, json.loads((file.metadata() or {})[_KEY]))
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise ArchbuilderError(f"{path}: cannot be read: {error}") from None
+        tensors, header = read_tensors(path)
+        return TrainerState(tensors, header[_KEY])
 
     def keep_only(self, states: Collection[tuple[int, int]], at_work: Collection[int] = ()) -> None:
         """Remove every state but these.

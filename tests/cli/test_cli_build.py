@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -71,7 +72,7 @@ def test_saved_weights_load(run: Run) -> None:
     fresh = spec.build(initialised=False)
     fresh.load_state_dict(saved)
     with safe_open("w.safetensors", "pt") as file:
-        assert NetworkSpec.from_text(file.metadata()["spec"]).widths == spec.widths
+        assert NetworkSpec.from_text(json.loads(file.metadata()["archbuilder"])["spec"]).widths == spec.widths
 
 
 def test_the_seed_decides_the_weights(run: Run) -> None:

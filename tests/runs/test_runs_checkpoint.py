@@ -1,4 +1,7 @@
+import contextlib
+import itertools
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -13,7 +16,8 @@ from safetensors.torch import load_file, save_file
 import archbuilder
 from archbuilder.data import Normaliser, load_data
 from archbuilder.errors import ArchbuilderError
-from archbuilder.runs import Checkpoint, RunFolder, RunResult, read_checkpoint
+from archbuilder.modules.saving import read_tensors, save_tensors
+from archbuilder.runs import Checkpoint, RunFolder, RunResult, evaluate_checkpoint, read_checkpoint
 from runs.tiny_runs import SPEC, a_spec, begin, go_on
 
 
@@ -24,11 +28,10 @@ def folder(done: RunResult, tmp_path: Path) -> Path:
 
 
 def rewritten(path: Path, change: Any) -> None:
-    """Change the header of a checkpoint."""
-    with safe_open(path, framework="pt") as file:
-        values = json.loads(file.metadata()["archbuilder_run"])
-    change(values)
-    save_file(load_file(path), path, metadata={"archbuilder_run": json.dumps(values)})
+    """Change the header of a checkpoint, as another version of the program might have written it."""
+    tensors, header = read_tensors(path)
+    change(header)
+    save_tensors(path, tensors, header)
 
 
 def test_a_run_leaves_two_checkpoints_its_metrics_and_a_lock(done: RunResult) -> None:
@@ -41,7 +44,7 @@ def test_a_checkpoint_is_safetensors_with_json_and_holds_its_spec(done: RunResul
         "import json, sys\n"
         "from safetensors import safe_open\n"
         "with safe_open(sys.argv[1], framework='numpy') as file:\n"
-        "    header = json.loads(file.metadata()['archbuilder_run'])\n"
+        "    header = json.loads(file.metadata()['archbuilder'])\n"
         "assert not [name for name in sys.modules if name.startswith(('torch', 'archbuilder', 'pickle5'))]\n"
         "print(json.dumps(header))\n"
     )
@@ -83,9 +86,62 @@ def test_a_checkpoint_that_was_cut_off(folder: Path, kept: float) -> None:
         go_on(folder)
 
 
+def spoil(path: Path, position: int, value: bytes) -> None:
+    """Write other bytes at a position of a file."""
+    content = bytearray(path.read_bytes())
+    content[position : position + len(value)] = value
+    path.write_bytes(bytes(content))
+
+
+def test_any_other_byte_is_noticed_or_changes_nothing(folder: Path) -> None:
+    path = folder / "best.safetensors"
+    content, before = path.read_bytes(), read_checkpoint(path)
+    end = 8 + int.from_bytes(content[:8], "little")  # of the header
+    places = random.Random(21)
+    positions = [*range(8), *places.sample(range(8, end), 60), *places.sample(range(end, len(content)), 60)]
+    for position in positions:
+        spoil(path, position, bytes([content[position] ^ 1 << places.randrange(8)]))
+        with contextlib.suppress(ArchbuilderError):  # a space behind the header's JSON may be another one
+            after = read_checkpoint(path)
+            assert after.setup == before.setup
+            assert position < end
+            assert after.weights.keys() == before.weights.keys()
+            assert all(torch.equal(after.weights[name], tensor) for name, tensor in before.weights.items())
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "last.safetensors"])
+def test_zeros_in_the_place_of_weights(folder: Path, name: str) -> None:
+    path = folder / name
+    size, header = path.stat().st_size, 8 + int.from_bytes(path.read_bytes()[:8], "little")
+    half = (size - header) // 2
+    spoil(path, size - half, bytes(half))
+    other = "holds the last epoch" if name == "best.safetensors" else "holds the network of the best epoch"
+    message = rf"{name}: damaged: its content is not what was written .*\n  .*{other}: archbuilder evaluate takes it"
+    with pytest.raises(ArchbuilderError, match=message):
+        evaluate_checkpoint(path)
+    with pytest.raises(ArchbuilderError, match=f"{name}: damaged"):
+        go_on(folder)  # a complete run measures its best epoch
+
+
+def test_tensors_that_changed_places(folder: Path) -> None:
+    path = folder / "best.safetensors"
+    tensors, entries = load_file(path), {}
+    with safe_open(path, framework="pt") as file:
+        entries = file.metadata()
+    shapes = {name: tensor.shape for name, tensor in tensors.items() if tensor.dim() == 4}
+    first, second = next(pair for pair in itertools.combinations(shapes, 2) if shapes[pair[0]] == shapes[pair[1]])
+    save_file(tensors | {first: tensors[second], second: tensors[first]}, path, metadata=entries)
+    with pytest.raises(ArchbuilderError, match=r"best\.safetensors: damaged: "):
+        read_checkpoint(path)
+
+
 def test_a_checkpoint_of_something_else(folder: Path) -> None:
     save_file({"weight": torch.zeros(3)}, folder / "last.safetensors")
-    message = r"last\.safetensors: holds weights without their spec; expected a checkpoint that archbuilder train wrote"
+    with pytest.raises(ArchbuilderError, match="holds weights alone; expected a file that archbuilder wrote"):
+        go_on(folder)
+    save_tensors(folder / "last.safetensors", {"weight": torch.zeros(3)})
+    message = r"last\.safetensors: holds weights alone; expected a checkpoint that archbuilder train wrote"
     with pytest.raises(ArchbuilderError, match=message):
         go_on(folder)
 
@@ -108,8 +164,8 @@ def test_a_header_of_another_version(folder: Path, change: Any, reason: str) -> 
 
 
 def test_a_header_that_is_not_json(folder: Path) -> None:
-    save_file({"weight": torch.zeros(3)}, folder / "last.safetensors", metadata={"archbuilder_run": "{"})
-    with pytest.raises(ArchbuilderError, match="its header is not what this version of archbuilder writes: Expecting"):
+    save_file({"weight": torch.zeros(3)}, folder / "last.safetensors", metadata={"archbuilder": "{"})
+    with pytest.raises(ArchbuilderError, match=r"last\.safetensors: damaged: "):
         go_on(folder)
 
 
@@ -122,11 +178,9 @@ def test_a_state_that_lacks_something(folder: Path, missing: str) -> None:
 
 def test_tensors_that_lack_one(folder: Path) -> None:
     path = folder / "last.safetensors"
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-    kept = load_file(path)
+    kept, header = read_tensors(path)
     del kept["fc.bias"]
-    save_file(kept, path, metadata=metadata)
+    save_tensors(path, kept, header)
     with pytest.raises(ArchbuilderError, match="this version of archbuilder cannot go on with it: Error"):
         go_on(folder)
 
