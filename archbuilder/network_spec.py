@@ -120,6 +120,16 @@ class NetworkSpec:
         assert plan is not None
         return NetworkSpec(document, plan)
 
+    def renamed(self, name: str) -> NetworkSpec:
+        """Give the same network by another name; comments and layout stay.
+
+        Raises:
+            SpecError: It cannot be a name.
+        """
+        from archbuilder.spec.edit import set_name  # noqa: PLC0415 - checking a file writes nothing
+
+        return NetworkSpec.from_source(set_name(self.document.source, name))
+
     def value(self, path: str) -> int | str:
         """Give what a layer says, or means without saying it: `stem.kernel`, `stage2.repeat`, `inception4a.type`.
 

@@ -10,6 +10,9 @@ from pydantic import ValidationError
 
 from archbuilder.recipe import TrainSettings
 
+_SHORT = {"learning_rate": ("--lr",)}
+"""What else an option may be called."""
+
 
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command that has a parameter `settings` an option for each setting in its place.
@@ -49,7 +52,7 @@ def _option(name: str) -> inspect.Parameter:
     assert field.description is not None
     dashed = name.replace("_", "-")
     kind = field.annotation | None if isinstance(field.annotation, type) else field.annotation
-    flags = [f"--{dashed}/--no-{dashed}"] if field.annotation is bool else [f"--{dashed}"]
+    flags = [f"--{dashed}/--no-{dashed}"] if field.annotation is bool else [f"--{dashed}", *_SHORT.get(name, ())]
     default = "" if field.default in {None, False} else f" [default: {field.default}]"
     option = typer.Option(*flags, help=f"{field.description}{default}", rich_help_panel="How it is trained")
     annotation = Annotated[kind, option]  # type: ignore[valid-type]

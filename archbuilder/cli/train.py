@@ -36,7 +36,11 @@ def train(
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option("--run", metavar="FOLDER", help="Where to keep it; runs/<name of the spec> if left out."),
+        typer.Option(
+            "--run",
+            metavar="FOLDER",
+            help="Where to keep it; runs/<name of the spec> if left out, with a number if that is taken.",
+        ),
     ] = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="FOLDER", help="Go on with the run that is kept there.")
@@ -66,7 +70,8 @@ def train(
     """
     others = {"--run": run, "--seed": seed, "--split-seed": split_seed, "--download": download}
     others |= {"--split-by": split_by is not SplitBy.SEED, "--skip-broken": skip_broken}
-    given = [f"--{name.replace('_', '-')}" for name in settings] + [name for name, value in others.items() if value]
+    fixed = [name for name in settings if name != "epochs"]  # once a run has begun
+    given = [f"--{name.replace('_', '-')}" for name in fixed] + [name for name, value in others.items() if value]
     _check_usage(spec, data, resume, given)
     chosen = check_settings(settings)
     import torch  # noqa: PLC0415
@@ -92,7 +97,7 @@ def train(
 
     with view, board or nullcontext():
         if resume is not None:
-            result = resume_run(resume, data=data, machine=machine, observe=observe)
+            result = resume_run(resume, data=data, epochs=settings.get("epochs"), machine=machine, observe=observe)
         else:
             assert spec is not None
             assert data is not None
@@ -100,7 +105,7 @@ def train(
             result = train_spec(
                 loaded,
                 data,
-                run or Path("runs") / loaded.name,
+                run,
                 settings=chosen,
                 seed=seed,
                 split_seed=split_seed,
@@ -121,7 +126,8 @@ def _check_usage(spec: str | None, data: str | None, resume: Path | None, given:
         what = ", ".join([*(["a spec"] if spec is not None else []), *given])
         raise typer.BadParameter(
             f"found {what}, but --resume goes on with a run as it began, and takes --data (where the images lie now), "
-            "--device, --precision, --compile, --workers, --threads and --tensorboard; begin another with --run FOLDER"
+            "--epochs (how many there are to be in all), --device, --precision, --compile, --workers, --threads and "
+            "--tensorboard; begin another with --run FOLDER"
         )
     if resume is None and (spec is None or data is None):
         raise typer.BadParameter("a spec and --data are needed, or --resume with the folder of a run")

@@ -137,26 +137,46 @@ def decode(path: Path, target: Target) -> Decoded:
     Raises:
         ArchbuilderError: It cannot be decoded, or it has another size and is not to be scaled.
     """
-    from PIL import Image, ImageOps  # noqa: PLC0415 - only folders of images need it
+    from PIL import Image  # noqa: PLC0415 - only folders of images need it
 
     try:
         content = read_file(path)
         with Image.open(io.BytesIO(content)) as opened:
             # An MPO is a JPEG photo with another view of the same, or with a preview.
             several = bool(getattr(opened, "is_animated", False)) and opened.format != "MPO"
-            if target.channels == 1 and not target.converted and not _is_grey(opened):
-                raise ValueError("it is in colour, and the images looked at first are grey; add @rgb or @grey")
-            upright = ImageOps.exif_transpose(opened)
-            upright.format = opened.format
-            image = _converted(upright, "L" if target.channels == 1 else "RGB")
-            if target.scaled and image.size != (target.width, target.height):
-                image = ImageOps.fit(image, (target.width, target.height), Image.Resampling.BILINEAR)
+            image = _prepared(opened, target)
     except Exception as error:  # a decoder may raise anything
         raise _unreadable(path, error) from error
     if image.size != (target.width, target.height):
         found = f"found an image of {image.height} x {image.width}, expected {target.height} x {target.width}"
         raise ArchbuilderError(f"{shown(path)}: {found}; a size after the folder, such as @224, scales all images")
     return Decoded(as_pixels(image), digest_of(content), several)
+
+
+def pixels_of(image: "Image.Image", target: Target) -> Pixels:
+    """Give the pixels of an open image as `read_image` gives those of a file: C x H x W, uint8.
+
+    Raises:
+        ArchbuilderError: It cannot be decoded.
+    """
+    try:
+        return as_pixels(_prepared(image, target))
+    except Exception as error:  # a decoder may raise anything
+        raise _unreadable(Path(str(getattr(image, "filename", "") or "an open image")), error) from error
+
+
+def _prepared(opened: "Image.Image", target: Target) -> "Image.Image":
+    """Turn an image upright, convert it to the target's channels and, where that is asked for, scale and crop it."""
+    from PIL import Image, ImageOps  # noqa: PLC0415
+
+    if target.channels == 1 and not target.converted and not _is_grey(opened):
+        raise ValueError("it is in colour, and the images looked at first are grey; add @rgb or @grey")
+    upright = ImageOps.exif_transpose(opened)
+    upright.format = opened.format
+    image = _converted(upright, "L" if target.channels == 1 else "RGB")
+    if target.scaled and image.size != (target.width, target.height):
+        image = ImageOps.fit(image, (target.width, target.height), Image.Resampling.BILINEAR)
+    return image
 
 
 def as_pixels(image: "Image.Image") -> Pixels:

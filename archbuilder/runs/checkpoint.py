@@ -1,19 +1,27 @@
 """A training at one moment, in one file that is safetensors with JSON in its header."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from archbuilder.data.decode import Target, read_image
+from archbuilder.data.decode import SUFFIXES, Target, pixels_of, read_image
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
 from archbuilder.modules.saving import read_tensors, save_tensors, trained_network
 from archbuilder.runs.setup import RunSetup
 from archbuilder.training import EpochResult, TrainerState
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+Picture = Union[str, Path, "Image.Image"]
+"""An image: a file, a folder of files, or an open image of Pillow's."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +44,31 @@ class Checkpoint:
         """The network's state dict."""
         return self.state.weights
 
-    def read_images(self, paths: Sequence[Path | str]) -> Tensor:
-        """Read image files as the network is to be shown them: scaled, cropped and normalised as in its training.
+    def read_images(self, images: Picture | Iterable[Picture]) -> Tensor:
+        """Read images as the network is to be shown them: scaled, cropped and normalised as in its training.
 
         Args:
-            paths: Files that Pillow reads.
+            images: A file that Pillow reads, a folder of such files (in the order of their names, without those of
+                folders in it), an open `PIL.Image.Image`, or any number of these.
 
         Returns:
             N x C x H x W, float32.
 
         Raises:
-            ArchbuilderError: A file cannot be decoded.
+            ArchbuilderError: A file is not there or cannot be decoded, or there is no image at all.
         """
         channels, height, width = self.setup.load_spec().plan().input_shape
         target = Target(channels, height, width, scaled=True)
-        pixels = [torch.from_numpy(read_image(Path(path), target).copy()) for path in paths]
-        return self.setup.normaliser(torch.stack(pixels))
+        single = isinstance(images, str | Path) or not isinstance(images, Iterable)
+        given: list[Picture] = [images] if single else list(images)  # type: ignore[list-item, arg-type]
+        pixels = [
+            read_image(Path(each), target) if isinstance(each, str | Path) else pixels_of(each, target)
+            for picture in given
+            for each in _files_of(picture)
+        ]
+        if not pixels:
+            raise ArchbuilderError(f"no image to read: found {images if single else 'an empty list'}")
+        return self.setup.normaliser(torch.stack([torch.from_numpy(each.copy()) for each in pixels]))
 
     def network_alone(self) -> "Checkpoint":
         """Leave out what is needed to go on."""
@@ -104,6 +121,12 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     except (ValidationError, ValueError, TypeError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise ArchbuilderError(f"{path}: its header is not what this version of archbuilder writes: {first}") from None
+
+
+def _files_of(picture: Picture) -> Sequence[Picture]:
+    if not isinstance(picture, str | Path) or not Path(picture).is_dir():
+        return [picture]
+    return sorted(path for path in Path(picture).iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _other_checkpoint(path: Path) -> str:

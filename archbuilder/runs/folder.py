@@ -7,10 +7,10 @@ from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.runs.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
-from archbuilder.runs.lock import held
+from archbuilder.runs.lock import held, is_held
 from archbuilder.runs.seen import SEEN
 from archbuilder.spec.writing import write_text
-from archbuilder.training import EpochResult
+from archbuilder.training import EpochResult, launched
 
 _METRICS, _LOCK = "metrics.jsonl", "run.lock"
 _LEFT = (f".{BEST}.*", f".{LAST}.*", f".{_METRICS}.*", f".{SEEN}.*")
@@ -42,6 +42,26 @@ class RunFolder:
     def metrics(self) -> Path:
         """A line of JSON for every epoch."""
         return self.path / _METRICS
+
+    @classmethod
+    def unused(cls, path: Path) -> "RunFolder":
+        """Use a folder if no run is kept there; else the first of `path-2`, `path-3`, … that is free."""
+        count = 1
+        while (place := cls(path if count == 1 else path.with_name(f"{path.name}-{count}"))).is_used:
+            count += 1
+        return place
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a run has begun here or is under way, or something else is kept here."""
+        # Of several processes that train one network, the first may hold the lock already: they choose the same folder.
+        if launched().count == 1 and is_held(self.path / _LOCK):
+            return True
+        try:
+            self.check_unused()
+        except ArchbuilderError:
+            return True
+        return False
 
     @contextmanager
     def opened(self) -> Iterator[None]:

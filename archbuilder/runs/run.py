@@ -18,7 +18,7 @@ from archbuilder.training import ALONE, CPU, Machine, joined, launched
 def train_spec(
     spec: NetworkSpec | str | Path,
     data: str,
-    folder: Path | str,
+    folder: Path | str | None = None,
     *,
     settings: TrainSettings | None = None,
     seed: int = 0,
@@ -37,7 +37,8 @@ def train_spec(
     Args:
         spec: The network: a spec, or what `archbuilder.load` takes.
         data: The address of the data set, such as `digits`.
-        folder: Where the run is kept; no other may have begun there.
+        folder: Where the run is kept; no other may have begun there. If left out, `runs/` and the network's name, with
+            a number behind it where that is taken: `runs/googlenet-2`.
         settings: How it is trained.
         seed: Decides the first weights, the order of the images, dropout and augmentation.
         split_seed: Decides which image falls into which split.
@@ -55,7 +56,7 @@ def train_spec(
     if download and launched().count > 1:
         raise ArchbuilderError(f"{data}: fetch it before, in one process, and start torchrun without --download")
     spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
-    place = RunFolder(Path(folder))
+    place = RunFolder.unused(Path("runs") / spec.name) if folder is None else RunFolder(Path(folder))
     place.check_unused()
     # The whole path, so that the run finds its images from anywhere.
     loaded = load_data(
@@ -68,26 +69,35 @@ def train_spec(
 
 
 def resume_run(
-    folder: Path | str, *, data: str | None = None, machine: Machine = CPU, observe: Observer = ignore
+    folder: Path | str,
+    *,
+    data: str | None = None,
+    epochs: int | None = None,
+    machine: Machine = CPU,
+    observe: Observer = ignore,
 ) -> RunResult:
-    """Go on with a run where it was stopped; a complete one is measured again.
+    """Go on with a run where it was stopped; a complete one is measured again, or trained for more epochs.
 
-    On one machine it becomes what it would have become without the stop, bit for bit on a CPU.
+    On one machine it becomes what it would have become without the stop, bit for bit on a CPU. With more epochs the
+    learning rate is from there on that of a training which was to be so long from its beginning.
 
     Args:
         folder: Where the run is kept.
         data: Where the data set lies now, if it is not where it was. Whatever its images are, they are taken.
+        epochs: How many epochs it is to have in all; as many as it began with if left out.
         machine: Where it is trained; it may be another one than before.
         observe: Is told what happens as it happens.
 
     Raises:
-        ArchbuilderError: No run is there to go on with, its data set is no longer what it was, or memory does not
-            suffice.
+        ArchbuilderError: No run is there to go on with, it has as many epochs already, its data set is no longer what
+            it was, or memory does not suffice.
         TrainingDiverged: A loss is infinite or not a number.
     """
     place = RunFolder(Path(folder))
     checkpoint = place.read()
     setup, spec = checkpoint.setup, checkpoint.setup.load_spec()
+    if epochs is not None:
+        setup = setup.with_epochs(epochs, checkpoint.history, place.path)
     loaded = setup.load_data(data, base=Path.cwd())
     _check(spec, loaded)
     if data is None:

@@ -1,5 +1,6 @@
 """What one training run is: all that must stay the same while it goes on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,7 @@ from archbuilder.data import DataSplits, Normaliser, SplitBy, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
+from archbuilder.training import EpochResult, is_enough
 
 
 class RunSetup(BaseModel):
@@ -70,6 +72,29 @@ class RunSetup(BaseModel):
     def normaliser(self) -> Normaliser:
         """What images pass before the network sees them."""
         return Normaliser(self.mean, self.std)
+
+    def with_epochs(self, epochs: int, history: Sequence[EpochResult], folder: Path) -> "RunSetup":
+        """Give the same run with another number of epochs in all.
+
+        Args:
+            epochs: How many.
+            history: What its epochs came to so far.
+            folder: Where it is kept, for the message.
+
+        Raises:
+            ArchbuilderError: It has as many already, or its patience has ended it.
+        """
+        if epochs <= len(history):
+            raise ArchbuilderError(
+                f"{folder}: has {len(history)} epochs already; --epochs is how many there are to be in all: "
+                f"expected more than {len(history)}, found {epochs}"
+            )
+        if is_enough(history, self.settings):
+            raise ArchbuilderError(
+                f"{folder}: was ended by its patience of {self.settings.patience} epochs without a better validation "
+                f"accuracy; begin another run without it: archbuilder train {self.spec_name} --data {self.data}"
+            )
+        return self.model_copy(update={"settings": self.settings.model_copy(update={"epochs": epochs})})
 
     def load_data(self, data: str | None, *, download: bool = False, base: Path | None = None) -> DataSplits:
         """Load the data set of the run, or another one as that was: in the same way, and parted by the same rule.

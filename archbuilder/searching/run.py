@@ -208,7 +208,9 @@ class _Search:
             for number, step in enumerate(self.journal.study.steps):
                 best = result.found(number)
                 if best is not None:
-                    result.spec(best).save(self.journal.folder / best_name(step))
+                    place = self.journal.folder / best_name(step)
+                    # By a name of its own, so that a run of it is not kept in the place of one of the baseline.
+                    result.spec(best).renamed(f"{self.journal.study.name}-{place.stem}").save(place)
         write_trials(self.journal)
 
 

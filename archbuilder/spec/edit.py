@@ -132,6 +132,16 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
     return Source(source.name, text, source.path)
 
 
+def set_name(source: Source, name: str) -> Source:
+    """Give the text with another name of the network."""
+    root = read_yaml(source, [])
+    assert isinstance(root, Mapping)
+    if "name" in root.entries or root.flow:
+        return set_values(source, [Value("", "", root, "name", name)])
+    start = min(entry.key_span.start for entry in root.entries.values())
+    return Source(source.name, f"{source.text[:start]}name: {yaml_text(name)}\n{source.text[start:]}", source.path)
+
+
 def _uses_written_out(source: Source, values: Iterable[Value]) -> Iterator[tuple[Span, str]]:
     """Give each use of an anchor that should differ from what is anchored, as it should be written."""
     uses: dict[int, tuple[Use, list[Value]]] = {}

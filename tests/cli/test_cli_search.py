@@ -6,6 +6,7 @@ import pytest
 import torch
 from support.tiny_studies import STUDY, few_digits, write_study
 
+from archbuilder import load
 from archbuilder.data import SOURCES
 from archbuilder.recipe import Precision
 from archbuilder.searching import Outcome, StudyOpened, Tally
@@ -41,6 +42,7 @@ def test_a_study_runs_to_its_table_and_its_best_spec_builds(run: Run, study: Pat
     assert (folder / "report.html").is_file()
     assert f"saved: {folder / 'best.yaml'}" in lines
     assert run("build", str(folder / "best.yaml")).returncode == 0
+    assert load(folder / "best.yaml").name == f"{folder.name}-best"
     assert lines[-2].startswith("next: archbuilder evaluate ")
     assert run("evaluate", lines[-2].split()[-1]).returncode == 0
 

@@ -87,6 +87,28 @@ def test_a_run_is_kept_where_it_is_told_and_is_not_written_over(run: Run) -> Non
     assert "best epoch 1" in resumed.stdout
 
 
+def test_a_second_run_numbers_itself(run: Run, tmp_path: Path) -> None:
+    for name in ("tiny", "tiny-2", "tiny-3"):
+        done = train(run, "--epochs", 1, "--optimizer", "sgd", "--lr", 0.02)
+        assert done.returncode == 0
+        assert f"saved: runs/{name}/best.safetensors" in done.stdout
+    settings = read_checkpoint(tmp_path / "runs" / "tiny-3").setup.settings
+    assert (settings.optimizer, settings.learning_rate) == ("sgd", 0.02)
+
+
+def test_a_complete_run_is_trained_for_more_epochs(run: Run, tmp_path: Path) -> None:
+    assert train(run, "--epochs", 1).returncode == 0
+    again = run("train", "--resume", "runs/tiny", "--epochs", "3", "--threads", "1")
+    assert again.returncode == 0
+    assert "going on after 1 epoch\n" in again.stdout
+    assert len(read_checkpoint(tmp_path / "runs" / "tiny" / "last.safetensors").history) == 3
+    few = run("train", "--resume", "runs/tiny", "--epochs", "3")
+    assert few.returncode == 1
+    assert few.stderr.splitlines() == [
+        "runs/tiny: has 3 epochs already; --epochs is how many there are to be in all: expected more than 3, found 3"
+    ]
+
+
 def test_every_setting_arrives(run: Run, tmp_path: Path) -> None:
     chosen = TrainSettings.model_validate(
         {
@@ -120,7 +142,7 @@ def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: py
     monkeypatch.setenv("TERMINAL_WIDTH", "200")
     words = " ".join(run("train", "--help").stdout.split())
     for name, field in TrainSettings.model_fields.items():
-        assert f"--{name.replace('_', '-')} " in words
+        assert re.search(rf"--{name.replace(chr(95), chr(45))}[ ,]", words)
         assert field.description is not None
         assert field.description in words
 
@@ -131,7 +153,7 @@ def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: py
         (("tiny.yaml",), "a spec and --data are needed, or --resume with the folder of a run"),
         (("--data", "digits"), "a spec and --data are needed"),
         ((), "a spec and --data are needed"),
-        (("--resume", "run", "--epochs", "3"), "--resume goes on with a run as it began"),
+        (("--resume", "run", "--lr", "0.1"), "found --learning-rate, but --resume goes on with a run as it began"),
         (("--resume", "run", "--flip"), "--resume goes on with a run as it began"),
         (("--resume", "run", "--seed", "1"), "--resume goes on with a run as it began"),
         (("tiny.yaml", "--resume", "run"), "--resume goes on with a run as it began"),

@@ -53,7 +53,7 @@ _MEMBERS = st.recursive(_LEAVES, _containers, max_leaves=6)
 
 @st.composite
 def broken_specs(draw: st.DrawFn) -> str:
-    body = draw(st.lists(_MEMBERS, min_size=1, max_size=4))
+    body: list[dict[str, Any]] = draw(st.lists(_MEMBERS, min_size=1, max_size=4))
     inner = draw(st.lists(_convs(), min_size=1, max_size=2))
     for position, member in enumerate(body):
         if draw(st.booleans()):

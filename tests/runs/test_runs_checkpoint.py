@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -301,3 +303,31 @@ def test_the_parts_of_a_checkpoint(done: RunResult) -> None:
     assert len(whole.setup.class_names) == 10
     assert whole.state.data["progress"]["epochs"] == 3
     assert load_data("digits").normaliser != whole.setup.normaliser  # which was measured on some of them
+
+
+def test_images_are_read_by_file_by_folder_and_open(done: RunResult, tmp_path: Path) -> None:
+    checkpoint = done.checkpoint()
+    colours = np.random.default_rng(0).integers(0, 256, (3, 12, 9, 3), dtype=np.uint8)
+    for name, pixels in zip(["b.png", "a.PNG", "c.png"], colours, strict=True):
+        Image.fromarray(pixels).save(tmp_path / name, format="png")
+    (tmp_path / "notes.txt").write_text("none")
+    (tmp_path / "below").mkdir()
+    Image.fromarray(colours[0]).save(tmp_path / "below" / "d.png")
+    each = [checkpoint.read_images([tmp_path / name]) for name in ("a.PNG", "b.png", "c.png")]
+    assert each[0].shape == (1, 1, 8, 8)
+    assert torch.equal(checkpoint.read_images(str(tmp_path / "a.PNG")), each[0])
+    assert torch.equal(checkpoint.read_images(tmp_path), torch.cat(each))
+    with Image.open(tmp_path / "b.png") as opened:
+        assert torch.equal(checkpoint.read_images(opened), each[1])
+        assert torch.equal(checkpoint.read_images([tmp_path, opened]), torch.cat([*each, each[1]]))
+    assert torch.equal(checkpoint.read_images(Image.fromarray(colours[0])), each[1])
+
+
+def test_no_images_to_read(done: RunResult, tmp_path: Path) -> None:
+    checkpoint = done.checkpoint()
+    with pytest.raises(ArchbuilderError, match=rf"^no image to read: found {tmp_path}$"):
+        checkpoint.read_images(tmp_path)
+    with pytest.raises(ArchbuilderError, match=r"^no image to read: found an empty list$"):
+        checkpoint.read_images([])
+    with pytest.raises(ArchbuilderError, match=r"one\.jpg: the image cannot be read: No such file or directory"):
+        checkpoint.read_images("one.jpg")

@@ -19,6 +19,7 @@ from archbuilder.recipe import OptimizerName, TrainSettings
 from archbuilder.runs import (
     EpochEnded,
     Event,
+    RunFolder,
     RunOpened,
     RunResult,
     StepTaken,
@@ -37,6 +38,7 @@ from runs.tiny_runs import (
     begin,
     check_equal,
     few,
+    few_digits,
     go_on,
     metrics,
     same,
@@ -213,6 +215,38 @@ def test_a_complete_run_is_measured_again_and_stays_what_it_is(done: RunResult) 
     assert [type(event) for event in recorder.events] == [RunOpened]
     assert (again.history, again.validation, again.interrupted) == (done.history, done.validation, False)
     assert content() == before
+
+
+def test_a_run_goes_on_to_more_epochs_as_one_that_was_to_have_them(tmp_path: Path) -> None:
+    # Where the rate is the same at every step; else it is that of the longer training from there on.
+    settings = TrainSettings(epochs=2, batch_size=64, schedule="constant", warmup=0, learning_rate=0.01)
+    longer = settings.model_copy(update={"epochs": 3})
+    whole, first = begin(tmp_path / "whole", longer), begin(tmp_path / "run", settings)
+    with few_digits():
+        more = resume_run(tmp_path / "run", epochs=3)
+    assert (len(first.history), len(more.history)) == (2, 3)
+    one, other = (read_checkpoint(tmp_path / name / "last.safetensors") for name in ("whole", "run"))
+    assert one.setup.settings == other.setup.settings == whole.setup.settings
+    assert all(torch.equal(tensor, other.state.tensors[name]) for name, tensor in one.state.tensors.items())
+
+
+def test_a_run_that_its_patience_ended_takes_no_more_epochs(tmp_path: Path) -> None:
+    ended = begin(tmp_path / "run", TrainSettings(epochs=9, batch_size=64, learning_rate=1e-9, patience=1))
+    assert len(ended.history) < 9
+    with pytest.raises(ArchbuilderError, match=r"run: was ended by its patience of 1 epochs without a better valid"):
+        resume_run(tmp_path / "run", epochs=20)
+
+
+def test_a_run_in_use_or_begun_is_left_alone_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder.unused(Path("runs/tiny")).path == Path("runs/tiny")
+    with RunFolder(Path("runs/tiny")).opened():
+        assert RunFolder.unused(Path("runs/tiny")).path == Path("runs/tiny-2")
+    assert RunFolder.unused(Path("runs/tiny")).path == Path("runs/tiny")  # nothing was saved there
+    Path("runs/tiny-2").mkdir()
+    Path("runs/tiny-2/notes.txt").touch()
+    (Path("runs/tiny") / "last.safetensors").touch()
+    assert RunFolder.unused(Path("runs/tiny")).path == Path("runs/tiny-3")
 
 
 def test_a_folder_that_holds_a_run_takes_no_other(done: RunResult) -> None:

@@ -368,3 +368,29 @@ def test_the_spec_itself_never_changes() -> None:
     root = spec.document.layers[0].node
     assert isinstance(root, Mapping)
     assert not isinstance(root, Sequence)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# a\nname: old # b\nextends: googlenet\n", "# a\nname: x-best # b\nextends: googlenet\n"),
+        ("extends: googlenet\nname: '1.10'\n", "extends: googlenet\nname: x-best\n"),
+        (
+            "# top\n\nextends: googlenet # b\nclasses: 5\n",
+            "# top\n\nname: x-best\nextends: googlenet # b\nclasses: 5\n",
+        ),
+        ("{extends: googlenet, classes: 5}\n", "{extends: googlenet, classes: 5, name: x-best}\n"),
+    ],
+)
+def test_a_network_gets_another_name(text: str, expected: str) -> None:
+    spec = NetworkSpec.from_text(text)
+    renamed = spec.renamed("x-best")
+    assert (renamed.name, renamed.text) == ("x-best", expected)
+    assert renamed.plan().macs == spec.plan().macs
+    assert renamed.renamed("1.10").name == "1.10"
+
+
+@pytest.mark.parametrize("name", shipped_names("specs"))
+def test_a_shipped_network_by_another_name_is_the_same(name: str) -> None:
+    spec = load(name)
+    assert spec.renamed("other").document.canonical_text == spec.document.canonical_text
