@@ -48,12 +48,12 @@ def _containers(members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return forks | st.builds(lambda inner: {"sequence": inner}, lists)
 
 
-_MEMBERS = st.recursive(_LEAVES, _containers, max_leaves=6)
+_MEMBERS: st.SearchStrategy[dict[str, Any]] = st.recursive(_LEAVES, _containers, max_leaves=6)
 
 
 @st.composite
 def broken_specs(draw: st.DrawFn) -> str:
-    body: list[dict[str, Any]] = draw(st.lists(_MEMBERS, min_size=1, max_size=4))
+    body = draw(st.lists(_MEMBERS, min_size=1, max_size=4))
     inner = draw(st.lists(_convs(), min_size=1, max_size=2))
     for position, member in enumerate(body):
         if draw(st.booleans()):
