@@ -24,6 +24,24 @@ def test_rate_and_decay_are_the_optimizers_usual_ones_unless_given(optimizer: st
     assert (given.peak_rate, given.decay) == (0.7, 0.0)
 
 
+@pytest.mark.parametrize(("optimizer", "rate"), [("adamw", 0.0075), ("sgd", 0.05)])
+def test_of_smaller_batches_the_usual_rate_is_smaller(optimizer: str, rate: float) -> None:
+    usual = TrainSettings.model_validate({"optimizer": optimizer, "batch_size": 32})
+    assert usual.peak_rate == pytest.approx(rate)
+    large = TrainSettings.model_validate({"optimizer": optimizer, "batch_size": 512})
+    assert large.peak_rate == TrainSettings.model_validate({"optimizer": optimizer}).peak_rate
+
+
+@pytest.mark.parametrize(("images", "size"), [(50_000, 128), (4096, 128), (4095, 64), (1259, 32), (175, 8), (20, 8)])
+def test_an_epoch_has_32_steps_unless_the_batch_is_given(images: int, size: int) -> None:
+    assert TrainSettings().for_images(images).batch_size == size
+    given = TrainSettings(batch_size=128)
+    assert given.for_images(images) is given
+    resolved = TrainSettings(epochs=3).for_images(images)
+    assert resolved.for_images(7).batch_size == size  # once it is known, it stays
+    assert TrainSettings.model_validate(resolved.model_dump(mode="json")).for_images(7) == resolved
+
+
 @pytest.mark.parametrize(("schedule", "rise"), [("one_cycle", 0.3), ("cosine", 0.05), ("constant", 0.05)])
 def test_the_rise_is_the_schedules_usual_one_unless_given(schedule: str, rise: float) -> None:
     usual = TrainSettings.model_validate({"schedule": schedule})
@@ -50,7 +68,7 @@ def test_the_rise_is_the_schedules_usual_one_unless_given(schedule: str, rise: f
         ("momentum", 1.0, "less than 1"),
         ("weight_decay", -0.1, "greater than or equal to 0"),
         ("label_smoothing", 1.0, "less than 1"),
-        ("clip_norm", 0.0, "greater than 0"),
+        ("clip_norm", -1.0, "greater than or equal to 0"),
         ("flip", 1, "valid boolean"),
         ("crop", -1, "greater than or equal to 0"),
         ("cutout", 2.5, "valid integer"),

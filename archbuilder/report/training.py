@@ -98,7 +98,7 @@ def heading(opened: RunOpened) -> list[RenderableType]:
     how = [
         plural(settings.epochs, "epoch"),
         f"batches of {settings.batch_size}",
-        f"{settings.optimizer} at {settings.peak_rate:g}",
+        f"{settings.optimizer} at {settings.peak_rate:.3g}",
         str(settings.schedule),
         *augmentation(opened),
     ]
@@ -124,15 +124,17 @@ def heading(opened: RunOpened) -> list[RenderableType]:
 def augmentation(opened: RunOpened) -> list[str]:
     """Name what else is done to images, labels and weights."""
     settings = opened.setup.settings
+    usual = type(settings).model_fields["clip_norm"].default
     named = {
         "crop": settings.crop,
         "cutout": settings.cutout,
         "label smoothing": settings.label_smoothing,
-        "clip norm": settings.clip_norm,
+        "clip norm": settings.clip_norm if settings.clip_norm != usual else 0,
         "ema": settings.ema_decay,
         "patience": settings.patience,
     }
-    return [*(["flip"] if settings.flip else []), *(f"{name} {value:g}" for name, value in named.items() if value)]
+    words = [*(["flip"] if settings.flip else []), *([] if settings.clip_norm else ["no clipping"])]
+    return [*words, *(f"{name} {value:g}" for name, value in named.items() if value)]
 
 
 def epoch_heading(epochs: int) -> Text:

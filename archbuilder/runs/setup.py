@@ -64,7 +64,7 @@ class RunSetup(BaseModel):
             mean=data.normaliser.mean,
             std=data.normaliser.std,
             fingerprints=data.fingerprints(),
-            settings=settings,
+            settings=settings.for_images(len(data.train)),
             seed=seed,
         )
 

@@ -15,6 +15,7 @@ from archbuilder.modules.inherit import inherited_weights
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
 from archbuilder.proxies import BATCHES, Batch, score
+from archbuilder.recipe import TrainSettings
 from archbuilder.runs import EpochEnded, Event, train_loaded
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.record import OWN
@@ -66,6 +67,10 @@ class Fitter:
         """The data set, loaded when it is first needed."""
         return self._study.load_data().to(self._machine.device)
 
+    @property
+    def _train_settings(self) -> TrainSettings:
+        return self._settings.train.for_images(len(self.data.train))
+
     def check(self) -> None:
         """Check that the study's networks fit the data.
 
@@ -115,7 +120,7 @@ class Fitter:
     def scoring_images(self) -> int:
         """How many images a candidate is scored with before its training."""
         proxy = self._settings.search.proxy
-        return 0 if proxy is None else BATCHES[proxy.score] * self._settings.train.batch_size
+        return 0 if proxy is None else BATCHES[proxy.score] * self._train_settings.batch_size
 
     def _score(self, proxy: str, values: Values | None) -> float:
         network = self._first(self._plan(values)).to(self._machine.device)
@@ -129,7 +134,7 @@ class Fitter:
         trainer = Trainer(
             network,
             self.data,
-            self._settings.train.model_copy(update={"epochs": work.until}),
+            self._train_settings.model_copy(update={"epochs": work.until}),
             head_weights=plan.head_weights,
             seed=self._settings.search.seed,
             machine=self._machine,
@@ -144,7 +149,7 @@ class Fitter:
         if work.keeps:
             # What nobody goes on from is kept as weights for others to start from.
             state = trainer.state()
-            is_last = work.until == self._settings.train.epochs
+            is_last = work.until == self._train_settings.epochs
             number = OWN if work.number is None else work.number
             self._states.save(number, work.until, TrainerState(state.weights, {}) if is_last else state)
 
@@ -158,7 +163,7 @@ class Fitter:
             NetworkSpec.load(final_folder(self._folder, work.name) / SPEC),
             self.data,
             final_folder(self._folder, work.name, work.seed),
-            settings=self._settings.train,
+            settings=self._train_settings,
             seed=work.seed,
             machine=self._machine,
             observe=watch,
@@ -185,7 +190,7 @@ class Fitter:
     def _batches(self, count: int) -> list[Batch]:
         """Give the first images of the training split."""
         if len(self._first_batches) < count:
-            size, images = self._settings.train.batch_size, self.data.train
+            size, images = self._train_settings.batch_size, self.data.train
             if len(images) < count * size:
                 need = "batch" if count == 1 else f"{count} batches"
                 raise ArchbuilderError(

@@ -92,7 +92,7 @@ class Stepper:
         scaled = self._scaler.scale(loss * (len(labels) * self._processes.count / images))
         self._optimizer.zero_grad()
         scaled.backward()  # type: ignore[no-untyped-call]
-        if self._settings.clip_norm is not None:
+        if self._settings.clip_norm:
             self._scaler.unscale_(self._optimizer)
             clip_grad_norm_(self.network.parameters(), self._settings.clip_norm)
         self._scaler.step(self._optimizer)

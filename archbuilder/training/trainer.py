@@ -192,7 +192,7 @@ class Trainer:
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the {what} is {loss} at a learning rate of {rate:.3g} (the peak is {self._settings.peak_rate:.3g}); "
-                "try a lower learning_rate, a clip_norm such as 1, or batch norm after the convolutions"
+                "try a lower learning_rate, or batch norm after the convolutions"
             )
 
 

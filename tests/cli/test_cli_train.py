@@ -50,7 +50,7 @@ def test_a_run_says_what_it_does_and_how_to_go_on(run: Run) -> None:
         "data  digits: 206 images to train, 47 to validate (14 to 17 % of every class by seed 0), "
     )
     how = next(line for line in lines if line.startswith("how   "))
-    assert how == "how   2 epochs · batches of 64 · adamw at 0.015 · one_cycle · seed 0 · cpu · float32"
+    assert how == "how   2 epochs · batches of 64 · adamw at 0.0106 · one_cycle · seed 0 · cpu · float32"
     assert "run   runs/tiny" in lines
     head = lines.index("epoch  train loss  val loss  val accuracy  images/s  seconds")
     assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["1/2", "2/2"]
@@ -212,7 +212,7 @@ def test_divergence_is_told_without_a_traceback(run: Run, tmp_path: Path) -> Non
     done = train(run, *wild, "--warmup", 0.9)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "try a lower learning_rate, a clip_norm such as 1, or batch norm" in done.stderr
+    assert "try a lower learning_rate, or batch norm" in done.stderr
     assert "before, is kept in runs/tiny/best.safetensors" in done.stderr
     last = read_checkpoint(tmp_path / "runs" / "tiny" / "last.safetensors")
     assert f"{len(last.history)}/20  " in done.stdout

@@ -29,7 +29,7 @@ def _convs(draw: st.DrawFn) -> dict[str, Any]:
     return layer
 
 
-_LEAVES = _convs() | st.sampled_from(
+_LEAVES: st.SearchStrategy[Any] = _convs() | st.sampled_from(
     [
         {"type": "channel_shuffle", "groups": 4},
         {"type": "group_norm", "groups": 3},
@@ -48,7 +48,7 @@ def _containers(members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return forks | st.builds(lambda inner: {"sequence": inner}, lists)
 
 
-_MEMBERS: st.SearchStrategy[dict[str, Any]] = st.recursive(_LEAVES, _containers, max_leaves=6)
+_MEMBERS: st.SearchStrategy[Any] = st.recursive(_LEAVES, _containers, max_leaves=6)
 
 
 @st.composite

@@ -132,7 +132,7 @@ def test_elsewhere_there_are_lines_alone(tmp_path: Path) -> None:
     view = train_view(Console(file=output, width=80))
     assert type(view) is TrainView
     every = TrainSettings(
-        epochs=1, flip=True, crop=2, cutout=3, label_smoothing=0.1, clip_norm=1.0, ema_decay=0.99, patience=4
+        epochs=1, flip=True, crop=2, cutout=3, label_smoothing=0.1, clip_norm=2.0, ema_decay=0.99, patience=4
     )
     with view:
         begin(tmp_path / "run", every, observe=view)
@@ -140,9 +140,9 @@ def test_elsewhere_there_are_lines_alone(tmp_path: Path) -> None:
     assert lines[0] == "tiny  1 x 8 x 8 -> 10 classes · 870 parameters · 11.6 k MACs"
     assert lines[1].startswith("data  digits: 206 images to train, 47 to validate (14 to 17 %")
     assert lines[2].startswith("      ")  # it hangs below what it goes on with
-    assert lines[3].startswith("how   1 epoch · batches of 128 · adamw at 0.015 · one_cycle · flip · crop 2 ·")
+    assert lines[3].startswith("how   1 epoch · batches of 8 · adamw at 0.00375 · one_cycle · flip · crop 2 ·")
     words = " ".join(" ".join(lines[3:6]).split())
-    assert "cutout 3 · label smoothing 0.1 · clip norm 1 · ema 0.99 · patience 4 · seed 0" in words
+    assert "cutout 3 · label smoothing 0.1 · clip norm 2 · ema 0.99 · patience 4 · seed 0" in words
     assert lines[-1].split()[0] == "1/1"
     assert all(len(line) <= 80 for line in lines if not line.startswith("run "))
 

@@ -240,8 +240,8 @@ def test_the_training_loss_is_the_mean_over_images_smoothed() -> None:
     assert result.train_loss == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("bound", [None, 0.05])
-def test_gradients_are_shortened_to_the_bound(bound: float | None) -> None:
+@pytest.mark.parametrize("bound", [0.0, 0.05])
+def test_gradients_are_clipped_to_the_bound(bound: float) -> None:
     network, lengths = a_network(), []
 
     def watch(step: StepResult) -> None:
@@ -251,7 +251,7 @@ def test_gradients_are_shortened_to_the_bound(bound: float | None) -> None:
 
     assert a_trainer(TrainSettings(batch_size=8, clip_norm=bound), network=network).run_epoch(watch) is not None
     assert len(lengths) == 5
-    if bound is None:
+    if not bound:
         assert min(lengths) > 0.05
     else:
         assert lengths == pytest.approx([bound] * 5, rel=1e-3)
@@ -394,8 +394,10 @@ def test_the_callers_settings_of_cudnn_are_given_back_and_those_of_others_left_a
 
 
 def test_a_training_loss_that_is_not_a_number_says_where_and_what_to_try() -> None:
-    where = r"^the training loss in epoch 1, step 1 of 5 is nan at a learning rate of 0\.0006 \(the peak is 0\.015\); "
-    what = "try a lower learning_rate, a clip_norm such as 1, or batch norm after the convolutions$"
+    where = (
+        r"^the training loss in epoch 1, step 1 of 5 is nan at a learning rate of 0\.00015 \(the peak is 0\.00375\); "
+    )
+    what = "try a lower learning_rate, or batch norm after the convolutions$"
     with pytest.raises(TrainingDiverged, match=where + what):
         a_trainer(TrainSettings(batch_size=8), network=a_broken_network()).run_epoch()
 
