@@ -23,6 +23,7 @@ _TAG_DIRECTIVE = re.compile(
 
 # Keys whose values are names, wherever they stand, and those at the top of a file that name another.
 _NAMES = ("name", "type", "from")
+_LISTED = ("from", "include")  # where a list is one of names; elsewhere it is a mistake, to be shown as it is written
 _FILES = ("extends", "include", "spec", "data")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is about ten times faster
@@ -174,7 +175,7 @@ class _Composer:
             value = self._node(next(self._events), depth + 1)
             self._path.pop()
             node.size += value.size + 1
-            if self._is_of_a_name(key):
+            if self._is_of_a_name(key) and (isinstance(value, Scalar) or key in _LISTED):
                 value = as_written(value)
             if key == "<<" and inner.implicit[0]:
                 merges.append(value)

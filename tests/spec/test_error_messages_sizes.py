@@ -202,7 +202,7 @@ def test_a_convolution_on_a_vector() -> None:
 def test_values_of_the_wrong_kind() -> None:
     check(
         "name: «[1]»\ninput: «3»\nclasses: «ten»\nconv: «none»\ninit: «kaimming»\nlayers: {«a»: 1}\naux: «3»\n",
-        ("name", "found ['1'], expected a word"),
+        ("name", "found [1], expected a word"),
         ("input", "found 3, expected a mapping"),
         ("classes", "found the word 'ten', expected a whole number"),
         ("conv", "found the word 'none', expected a mapping"),
