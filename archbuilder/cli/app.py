@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that `archbuilder check` never waits for torch.
 """
 
+import errno
 import sys
 from typing import Annotated
 
@@ -41,6 +42,14 @@ def options(
     context.obj = {"debug": debug}
 
 
+def _system_error(error: OSError) -> str:
+    """Say what the operating system refused: no fault of anybody's program."""
+    what = f"{error.filename}: " if error.filename else ""
+    advice = {errno.ENOSPC: "free some space there", errno.EDQUOT: "free some of your quota"}.get(error.errno or 0)
+    again = f"\n  {advice}, and run the same command again; what was saved before is whole" if advice else ""
+    return f"{what}{error.strerror or error}{again}"
+
+
 def run() -> None:
     """Run the command line; what goes wrong becomes a message and an exit status."""
     debug = "--debug" in sys.argv[1:]
@@ -58,9 +67,17 @@ def run() -> None:
     except BrokenPipeError:  # the reader has left, as `head` does
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if debug:
+            raise
+        print(_system_error(error), file=sys.stderr)
+        sys.exit(1)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+            print(f"out of memory: {error}; take a smaller network, or a machine with more memory", file=sys.stderr)
+            sys.exit(1)
         print(f"archbuilder failed: {type(error).__name__}: {error}", file=sys.stderr)
         print(
             "This is a fault of archbuilder's own. Run it again with --debug before the command for details.",

@@ -7,6 +7,10 @@ import typer
 from archbuilder.recipe import Precision
 
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file, or a shipped spec by name, such as googlenet.")]
+Depth = Annotated[
+    int | None,
+    typer.Option(min=1, max=100, help="Levels of names to open; if left out, a sequence that is most of it."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps: auto is a GPU if there is one.")]
 Precisions = Annotated[Precision, typer.Option(help="Numbers to compute in: mixed on a GPU, float32 on a CPU.")]
 Compiled = Annotated[bool, typer.Option("--compile", help="Run the network compiled by torch.compile.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, load
-from archbuilder.cli.arguments import Spec
+from archbuilder.cli.arguments import Depth, Spec
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +20,7 @@ def build(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Save the initial weights as safetensors.")
     ] = None,
+    depth: Depth = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the initial weights.")] = 0,
 ) -> None:
     """Check a spec, build it, run one forward pass and show every layer's shape and cost."""
@@ -29,18 +30,20 @@ def build(
 
     from archbuilder.primitives import shape_text  # noqa: PLC0415
     from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
+    from archbuilder.runs.memory_advice import built_in_memory  # noqa: PLC0415
 
     torch.manual_seed(seed)
-    started = time.perf_counter()
-    network = loaded.build().eval()
-    seconds = time.perf_counter() - started
-    with torch.inference_mode():
-        logits = network(torch.zeros(1, *plan.input_shape))
+    with built_in_memory(plan):
+        started = time.perf_counter()
+        network = loaded.build().eval()
+        seconds = time.perf_counter() - started
+        with torch.inference_mode():
+            logits = network(torch.zeros(1, *plan.input_shape))
     if tuple(logits.shape) != (1, plan.classes):
         raise ArchbuilderError(f"the forward pass gave {tuple(logits.shape)}, but the plan says (1, {plan.classes})")
     screen = console()
     screen.print(heading(plan, loaded.document.source.name), soft_wrap=True)  # a path stays in one piece
-    screen.print(layer_table(plan), totals(plan), sep="\n")
+    screen.print(layer_table(plan, depth), totals(plan), sep="\n")
     screen.print(f"built in {seconds * 1000:.0f} ms; one forward pass checked: {shape_text(tuple(logits.shape))}")
     if output is not None:
         from archbuilder.modules.saving import save_tensors  # noqa: PLC0415

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from archbuilder import load
-from archbuilder.cli.arguments import Spec
+from archbuilder.cli.arguments import Depth, Spec
 from archbuilder.costs.options import By, Dtype, Optimizer, Sort
 
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
 def flops(
     spec: Spec,
     by: Annotated[By | None, typer.Option(help="Show where the costs lie, by these parts.")] = None,
+    depth: Depth = None,
     sort: Annotated[Sort | None, typer.Option(help="Sort the parts by a column, the largest number first.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with every independent counter, allocation by allocation too.")
@@ -39,6 +40,8 @@ def flops(
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    if depth is not None and by not in {None, By.LAYER}:
+        raise typer.BadParameter(f"--depth opens layers, and goes with --by layer, not --by {by}")
     loaded = load(spec)
     plan = loaded.plan()
     if by is None and (sort or as_csv):
@@ -46,7 +49,7 @@ def flops(
     from archbuilder.costs.breakdown import breakdown, sort_rows  # noqa: PLC0415
     from archbuilder.report.breakdown import print_breakdown, rows_as_csv, rows_as_data  # noqa: PLC0415
 
-    rows = sort_rows(breakdown(plan, by), sort) if by else []
+    rows = sort_rows(breakdown(plan, by, depth), sort) if by else []
     if as_csv:
         print(rows_as_csv(rows), end="")
         return
@@ -56,11 +59,13 @@ def flops(
     from archbuilder.report.counts import comparison, counts_as_data  # noqa: PLC0415
     from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
     from archbuilder.report.memory import Setting, memory_as_data, memory_report  # noqa: PLC0415
+    from archbuilder.runs.memory_advice import built_in_memory  # noqa: PLC0415
 
     held = memory_as_data(plan, Setting(batch, dtype, optimizer)) if memory else None
-    count = count_with_fvcore(loaded.build(aux=False), plan.input_shape)
-    differences = compare(plan, count)
-    checked = cross_check(plan, count) if check else None
+    with built_in_memory(plan):
+        count = count_with_fvcore(loaded.build(aux=False), plan.input_shape)
+        differences = compare(plan, count)
+        checked = cross_check(plan, count) if check else None
     if as_json:
         data = counts_as_data(plan, count, differences)
         data |= {"by": by.value, "rows": rows_as_data(rows)} if by else {}
@@ -73,7 +78,7 @@ def flops(
         if by:
             print_breakdown(screen, plan, by, rows)
         elif not held:
-            screen.print(layer_table(plan))
+            screen.print(layer_table(plan, depth))
         screen.print(totals(plan))
         if held:
             screen.print(memory_report(held))

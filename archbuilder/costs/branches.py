@@ -1,4 +1,4 @@
-"""The branches of a network: those of forks that stand in no other fork."""
+"""The branches of a network: those of its outermost forks, or of the concatenations in what these add or multiply."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,9 @@ def branches(plan: Plan) -> Iterator[Branch]:
 
 
 def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> Iterator[Branch]:
-    """Give the branches, with any ops, of the forks that stand in no other.
+    """Give the branches, with any ops, of the outermost forks.
+
+    A fork that adds or multiplies, as a residual does, is looked into where there is a concatenation in it.
 
     Args:
         nodes: Nodes of the tree.
@@ -41,11 +43,19 @@ def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> I
             place = path or node.merge.layer
             forks[place] = forks.get(place, 0) + 1
             for number, branch in enumerate(node.branches, 1):
-                if ops := tuple(ops_in(branch)):
+                if node.merge.op.type != "concat" and _has_concat(branch):
+                    yield from _outermost([branch], path, forks)
+                elif ops := tuple(ops_in(branch)):
                     fork = f"fork {forks[place]}, " if forks[place] > 1 else ""
                     own = _own_name(branch)
                     name = _full(path, own) if own else f"{place} ({fork}branch {number})"
                     yield Branch(name, node.merge.op.type, ops)
+
+
+def _has_concat(node: TreeNode) -> bool:
+    if isinstance(node, Fork):
+        return node.merge.op.type == "concat" or any(map(_has_concat, node.branches))
+    return isinstance(node, Chain) and any(map(_has_concat, node.members))
 
 
 def _own_name(branch: Chain) -> str:

@@ -7,6 +7,7 @@ from itertools import groupby
 from archbuilder.costs.branches import Branch, branches
 from archbuilder.costs.geometry import Geometry, geometry, layer_geometry
 from archbuilder.costs.options import By, Sort
+from archbuilder.costs.parts import by_size, parts
 from archbuilder.plan.plan import Plan, PlannedOp
 from archbuilder.primitives import Shape, shape_text
 
@@ -41,14 +42,16 @@ class Row:
         return 2 * self.macs
 
 
-def breakdown(plan: Plan, by: By | str) -> list[Row]:
+def breakdown(plan: Plan, by: By | str, depth: int | None = None) -> list[Row]:
     """Break a network's costs down; every op of evaluation is in exactly one row.
 
     Args:
         plan: The network.
-        by: What ops are grouped by. A `branch` is one of a fork that stands in no other; what is in no branch, such as
-            the op that joins them, makes a row of its layer behind them. A `stage` is a run of layers whose maps have
-            one height and width.
+        by: What ops are grouped by. A `branch` is one of the outermost fork, or where that adds or multiplies, of the
+            concatenations in it; what is in no branch, such as the op that joins them, makes a row of its layer behind
+            them. A `stage` is a run of layers, or of members of sequences, whose maps have one height and width. An
+            `operator` is a type of op, an `op` a single one.
+        depth: Of `layer`: how many levels of names are opened, as `parts` has it.
 
     Returns:
         The rows in the order of the network, then those of the heads, which are training only.
@@ -56,7 +59,8 @@ def breakdown(plan: Plan, by: By | str) -> list[Row]:
     Raises:
         ValueError: `by` is none of them.
     """
-    rows = {By.LAYER: _layers, By.BRANCH: _branches, By.STAGE: _stages, By.OPERATOR: _operators}[By(by)](plan)
+    group = {By.LAYER: _layers, By.BRANCH: _branches, By.STAGE: _stages, By.OPERATOR: _operators, By.OP: _ops}[By(by)]
+    rows = group(plan, depth)
     by_op = geometry(plan)
     for head in plan.heads:
         seen = by_op[head.layer.ops[-1].index if head.layer.ops else head.tapped]
@@ -94,45 +98,53 @@ def _row(
     )
 
 
-def _layers(plan: Plan) -> list[Row]:
+def _layers(plan: Plan, depth: int | None) -> list[Row]:
+    layers = parts(plan, depth)
     return [
         _row(layer.name, layer.type, layer.ops, layer.output_shape, seen)
-        for layer, seen in zip(plan.layers, layer_geometry(plan), strict=True)
+        for layer, seen in zip(layers, layer_geometry(plan, layers), strict=True)
     ]
 
 
-def _operators(plan: Plan) -> list[Row]:
+def _ops(plan: Plan, _: int | None) -> list[Row]:
+    by_op = geometry(plan)
+    return [_row(op.name, op.op.type, [op], op.output_shape, by_op[op.index]) for op in plan.ops]
+
+
+def _operators(plan: Plan, _: int | None) -> list[Row]:
     found: dict[str, list[PlannedOp]] = {}
     for op in plan.ops:
         found.setdefault(op.op.type, []).append(op)
     return [_row(name, f"{len(ops):,} op" + "s" * (len(ops) != 1), ops) for name, ops in found.items()]
 
 
-def _stages(plan: Plan) -> list[Row]:
+def _stages(plan: Plan, _: int | None) -> list[Row]:
     rows: list[Row] = []
     names: set[str] = set()
-    layers = zip(plan.layers, layer_geometry(plan), strict=True)
-    for extent, run in groupby(layers, key=lambda pair: pair[0].output_shape[1:]):
-        members = list(run)
-        last, seen = members[-1]
-        first = members[0][0].name
-        reach = first if len(members) == 1 else f"{first} to {last.name}"
+    members = by_size(plan)
+    layers = zip(members, layer_geometry(plan, members), strict=True)
+    for extent, group in groupby(layers, key=lambda pair: pair[0].output_shape[1:]):
+        run = list(group)
+        last, seen = run[-1]
+        first = run[0][0].name
+        reach = first if len(run) == 1 else f"{first} to {last.name}"
         name = shape_text(extent) if extent else "classifier"
         if name in names:
             name = f"{name} ({reach})"
         names.add(name)
-        ops = [op for layer, _ in members for op in layer.ops]
+        ops = [op for layer, _ in run for op in layer.ops]
         rows.append(_row(name, reach, ops, last.output_shape, seen))
     return rows
 
 
-def _branches(plan: Plan) -> list[Row]:
+def _branches(plan: Plan, _: int | None) -> list[Row]:
     by_op = geometry(plan)
     branch_of: dict[int, Branch] = {}
     for found in branches(plan):
         branch_of |= dict.fromkeys((op.index for op in found.ops), found)
     rows: list[Row] = []
-    for layer, seen in zip(plan.layers, layer_geometry(plan), strict=True):
+    layers = parts(plan)
+    for layer, seen in zip(layers, layer_geometry(plan, layers), strict=True):
         own = [branch_of[op.index] for op in layer.ops if op.index in branch_of]
         for branch in dict.fromkeys(own):
             last = branch.ops[-1]

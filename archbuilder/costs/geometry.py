@@ -6,11 +6,12 @@ Distill, doi:10.23915/distill.00021): a window of k, dilated, on a map whose pos
 image. Where paths join, the largest field and the largest stride of them count.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import gcd
 
-from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedOp
+from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedLayer, PlannedOp
 from archbuilder.primitives import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -56,11 +57,16 @@ def geometry(plan: Plan) -> tuple[Geometry, ...]:
     return tuple(known.values())[1:]
 
 
-def layer_geometry(plan: Plan) -> tuple[Geometry, ...]:
-    """Give the geometry of each layer's last op; a layer without ops has that of the layer before it."""
+def layer_geometry(plan: Plan, layers: Sequence[PlannedLayer] | None = None) -> tuple[Geometry, ...]:
+    """Give the geometry of each layer's last op; a layer without ops has that of the layer before it.
+
+    Args:
+        plan: The network.
+        layers: Its layers, or parts of them; its layers if left out.
+    """
     by_op = geometry(plan)
     found: list[Geometry] = []
-    for layer in plan.layers:
+    for layer in plan.layers if layers is None else layers:
         found.append(by_op[layer.ops[-1].index] if layer.ops else (found or [_IMAGE])[-1])
     return tuple(found)
 

@@ -10,6 +10,7 @@ class By(StrEnum):
     BRANCH = "branch"
     STAGE = "stage"
     OPERATOR = "operator"
+    OP = "op"
 
 
 class Sort(StrEnum):

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from archbuilder.plan.plan import Plan, PlannedLayer
+from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedLayer, PlannedOp
 from archbuilder.primitives import Merge, Primitive
 
-_CHANNELS = {"out_channels", "out_features", "groups"}  # what widths say
+_CHANNELS = {"out_channels", "out_features", "groups"}  # what may follow from a width
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class LayerDifference:
         before: The layer in the first network; None where only the second has it.
         after: The layer in the second network; None where only the first has it.
         widths: The widths that differ, by key: what they were and what they are; None where one has no such width.
-        others: What else differs, by key: kernels, strides, types and the like of operations that stand in the same
-            place, behind an operation's name where several changed otherwise; and of how many operations the layer is
-            made.
+        others: What else differs, by key: kernels, strides, groups, types, inputs and the like of operations that stand
+            in the same place, numbers of channels that no width of the layer says, behind an operation's name where
+            several changed otherwise; and of how many operations the layer is made.
     """
 
     name: str
@@ -30,44 +30,79 @@ class LayerDifference:
 
 
 def difference(first: Plan, second: Plan) -> list[LayerDifference]:
-    """List the layers and heads that differ in type, widths, shape or cost, in the order of the second network.
+    """List the layers and heads whose operations differ, in the order of the second network.
 
-    Layers are matched by name. Those that the second network lacks stand at the end.
+    Layers are matched by name. Those that the second network lacks stand at the end. Two files that give the same
+    network, however they write it, differ in nothing.
     """
     before = {layer.name: layer for layer in first.all_layers()}
     after = {layer.name: layer for layer in second.all_layers()}
+    inputs = _Inputs(first, second)
     rows = []
     for name in [*after, *(name for name in before if name not in after)]:
         old, new = before.get(name), after.get(name)
-        widths = _widths(name, first, second)
-        if widths or old is None or new is None or _facts(old) != _facts(new):
-            others = {} if old is None or new is None or old.type != new.type else _others(old, new)
+        if old is None or new is None:
+            rows.append(LayerDifference(name, old, new, _widths(name, first, second), {}))
+        elif not _is_same(old, new, inputs):
+            widths = _widths(name, first, second)
+            others = _others(old, new, inputs, {*widths.values()}) if _word_of(old) == _word_of(new) else {}
             rows.append(LayerDifference(name, old, new, widths, others))
     return rows
 
 
-def _facts(layer: PlannedLayer) -> tuple[object, ...]:
-    kinds = [(op.op, op.input_shapes, op.output_shape) for op in layer.ops]
-    return (
-        layer.type,
-        layer.output_shape,
-        layer.parameters,
-        layer.macs,
-        [(type(op), vars(op), i, o) for op, i, o in kinds],
+class _Inputs:
+    """What operations of two plans take, by name."""
+
+    def __init__(self, first: Plan, second: Plan) -> None:
+        self._names = [
+            {NETWORK_INPUT: "input"} | {op.index: op.name for layer in plan.all_layers() for op in layer.ops}
+            for plan in (first, second)
+        ]
+        self._common = {*self._names[0].values()} & {*self._names[1].values()}
+
+    def change(self, old: PlannedOp, new: PlannedOp) -> tuple[str, str] | None:
+        """Give what two operations take where that differs, and not only as an operation has come or gone before."""
+        taken = [self._names[0][index] for index in old.inputs]
+        takes = [self._names[1][index] for index in new.inputs]
+        alike = len(taken) == len(takes) and all(
+            one == other or not {one, other} <= self._common for one, other in zip(taken, takes, strict=True)
+        )
+        return None if alike else (" + ".join(taken), " + ".join(takes))
+
+
+def _is_same(old: PlannedLayer, new: PlannedLayer, inputs: _Inputs) -> bool:
+    return len(old.ops) == len(new.ops) and all(
+        _facts(one) == _facts(other) and inputs.change(one, other) is None
+        for one, other in zip(old.ops, new.ops, strict=True)
     )
 
 
-def _others(old: PlannedLayer, new: PlannedLayer) -> dict[str, tuple[str, str]]:
+def _facts(op: PlannedOp) -> tuple[object, ...]:
+    return op.name, type(op.op), vars(op.op), op.input_shapes, op.output_shape
+
+
+def _word_of(layer: PlannedLayer) -> tuple[str, ...]:
+    """Give what a layer is: of one operation that, whatever the type in the file is called."""
+    return (layer.type,) if len(layer.ops) > 1 else tuple(op.op.type for op in layer.ops)
+
+
+def _others(
+    old: PlannedLayer, new: PlannedLayer, inputs: _Inputs, widths: set[tuple[int | None, int | None]]
+) -> dict[str, tuple[str, str]]:
     if len(old.ops) != len(new.ops):
         return {"operations": (f"{len(old.ops)}", f"{len(new.ops)}")}
     found: dict[str, dict[str, tuple[str, str]]] = {}  # by what it is, then by operation
     for one, other in zip(old.ops, new.ops, strict=True):
+        if one.name != other.name:
+            found.setdefault("name", {})[one.name] = (one.name, other.name)
+        if change := inputs.change(one, other):
+            found.setdefault("input", {})[one.name] = change
         if type(one.op) is not type(other.op):
             found.setdefault("operation", {})[one.name] = (one.op.type, other.op.type)
             continue
         before, after = vars(one.op), vars(other.op)
         for key in before:
-            if before[key] != after[key] and key not in _CHANNELS:
+            if before[key] != after[key] and not _follows(key, one, other, widths):
                 found.setdefault(_word(one.op, key), {})[one.name] = (_text(before[key]), _text(after[key]))
     changes = {}
     for word, by_name in found.items():
@@ -75,6 +110,14 @@ def _others(old: PlannedLayer, new: PlannedLayer) -> dict[str, tuple[str, str]]:
             alike = len({*by_name.values()}) == 1
             changes[word if alike else f"{name.removeprefix(f'{old.name}.')} {word}"] = change
     return changes
+
+
+def _follows(key: str, old: PlannedOp, new: PlannedOp, widths: set[tuple[int | None, int | None]]) -> bool:
+    """Tell whether a number of channels, features or groups changed only because a width or the input did."""
+    if key not in _CHANNELS:
+        return False
+    change = getattr(old.op, key), getattr(new.op, key)
+    return change in widths or change == (old.input_shapes[0][0], new.input_shapes[0][0])
 
 
 def _word(op: Primitive | Merge, key: str) -> str:

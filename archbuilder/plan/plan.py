@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping as Values
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
-from archbuilder.primitives import Convolution, Linear, Merge, Primitive, Shape
+from archbuilder.primitives import Convolution, Linear, Merge, Primitive, Shape, shape_text
 from archbuilder.spec.initialisation import Init
 from archbuilder.spec.nodes import Mapping
 
@@ -43,6 +43,10 @@ class PlannedOp:
     macs: int
     layer: str
     init: Init | None = None
+
+    def __repr__(self) -> str:
+        shapes = f"{' + '.join(map(shape_text, self.input_shapes))} -> {shape_text(self.output_shape)}"
+        return f"PlannedOp({self.name!r}: {self.op.type}, {shapes}, {self.parameters:,} parameters, {self.macs:,} MACs)"
 
     @property
     def activations(self) -> int:
@@ -136,6 +140,10 @@ class PlannedLayer:
     ops: tuple[PlannedOp, ...]
     node: Mapping
 
+    def __repr__(self) -> str:
+        costs = f"{self.parameters:,} parameters, {self.macs:,} MACs, {len(self.ops)} ops"
+        return f"PlannedLayer({self.name!r}: {self.type} -> {shape_text(self.output_shape)}, {costs})"
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PlannedHead:
@@ -162,6 +170,9 @@ class PlannedHead:
         """The head's name."""
         return self.layer.name
 
+    def __repr__(self) -> str:
+        return f"PlannedHead({self.name!r} after {self.after!r}: {self.layer.parameters:,} parameters)"
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Site:
@@ -183,7 +194,7 @@ class Site:
     default: int | None
     layer: str
     key: str
-    node: Mapping
+    node: Mapping = field(repr=False)
 
 
 class DeclaredInput(NamedTuple):
@@ -219,6 +230,10 @@ class Plan:
     trees: tuple[TreeNode, ...]
     sites: Values[str, Site]
     declared_inputs: tuple[DeclaredInput, ...]
+
+    def __repr__(self) -> str:
+        shapes = f"{shape_text(self.input_shape)} -> {self.classes:,} classes, {len(self.layers)} layers"
+        return f"Plan({self.name!r}: {shapes}, {self.parameters:,} parameters, {self.macs:,} MACs)"
 
     @cached_property
     def ops(self) -> tuple[PlannedOp, ...]:

@@ -74,7 +74,7 @@ def _width(columns: Sequence[_Column]) -> int:
 def _columns(plan: Plan, by: By, rows: list[Row]) -> list[_Column]:
     columns = [
         _Column(by.value, [row.name for row in rows], "left"),
-        _Column("type" if by is By.LAYER else "", [row.what for row in rows], "left", spared=3),
+        _Column("type" if by in {By.LAYER, By.OP} else "", [row.what for row in rows], "left", spared=3),
     ]
     if by is not By.OPERATOR:
         seen = [row.geometry for row in rows]

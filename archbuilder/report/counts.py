@@ -45,6 +45,7 @@ def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[Difference]
         "head_parameters": plan.head_parameters,
         "macs": plan.macs,
         "flops": plan.flops,
+        "activations": plan.activations,
         "macs_by_operator": plan.macs_by_operator,
         "layers": [
             {
@@ -53,6 +54,7 @@ def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[Difference]
                 "output": list(layer.output_shape),
                 "parameters": layer.parameters,
                 "macs": layer.macs,
+                "activations": sum(op.activations for op in layer.ops),
                 "receptive_field": list(seen.receptive_field),
                 "stride": list(seen.stride),
             }

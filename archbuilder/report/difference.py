@@ -68,7 +68,7 @@ def _what(row: LayerDifference, widths: str) -> Text:
         return Text(f"new: {row.after.type}", "green")
     if row.after is None:
         return Text(f"gone: {row.before.type}", "red")
-    if row.before.type != row.after.type:
+    if row.before.type != row.after.type and not row.others:
         return Text(f"{row.before.type} -> {row.after.type}")
     return Text(widths)
 

@@ -4,6 +4,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.costs.parts import parts
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import Primitive, shape_text
 from archbuilder.report.bare_table import bare_table
@@ -18,8 +19,13 @@ def heading(plan: Plan, source: str) -> Text:
     return text.append(f"  {source}", style="dim")
 
 
-def layer_table(plan: Plan) -> Table:
-    """List the layers with their output shape, parameters, MACs and share of the MACs."""
+def layer_table(plan: Plan, depth: int | None = None) -> Table:
+    """List the layers with their output shape, parameters, MACs and share of the MACs.
+
+    Args:
+        plan: The network.
+        depth: How many levels of names are opened, as `parts` has it.
+    """
     table = bare_table()
     table.add_column("layer", no_wrap=True)
     table.add_column("type", no_wrap=True)
@@ -28,7 +34,7 @@ def layer_table(plan: Plan) -> Table:
     table.add_column("MACs", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("", overflow="crop")  # the bar is what a narrow terminal does without
-    for layer in plan.layers:
+    for layer in parts(plan, depth):
         bar = "█" * round(_BAR * layer.macs / plan.macs) if plan.macs else ""
         table.add_row(
             layer.name,

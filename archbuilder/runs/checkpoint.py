@@ -39,6 +39,11 @@ class Checkpoint:
     history: tuple[EpochResult, ...]
     state: TrainerState = field(repr=False)
 
+    def __repr__(self) -> str:
+        done = f"{len(self.history)} of {self.setup.settings.epochs} epochs of {self.setup.data}"
+        last = f", validation accuracy {100 * self.history[-1].validation_accuracy:.2f} %" if self.history else ""
+        return f"Checkpoint({self.setup.spec_name!r}: {done}{last})"
+
     @property
     def weights(self) -> dict[str, Tensor]:
         """The network's state dict."""

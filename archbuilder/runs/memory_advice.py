@@ -1,12 +1,16 @@
 """What to do where memory does not suffice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
 
 from archbuilder.costs.memory import inference_memory, training_memory
 from archbuilder.costs.options import Optimizer
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
 from archbuilder.recipe import OptimizerName, Precision, TrainSettings
+from archbuilder.runs.memory import free_memory, is_out_of_memory
 from archbuilder.training import Machine
 
 # Of the free memory, how much the tensors of the plan may take. On a CPU a process came to 2.2 times its tensors, as
@@ -75,6 +79,27 @@ def advice_to_measure(plan: Plan, batch: int, machine: Machine, room: int | None
     if size < 1:
         return OutOfMemory(f"{head}\n  not even one image fits: take a machine with more memory")
     return OutOfMemory(f"{head}\n  try --batch-size {size} ({_size(needed(size))})")
+
+
+@contextmanager
+def built_in_memory(plan: Plan) -> Iterator[None]:
+    """Say what a network needs where memory does not suffice to build it and run it with one image.
+
+    Raises:
+        OutOfMemory: It does not.
+    """
+    room = free_memory(torch.device("cpu"))
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        weights = 4 * (plan.parameters + plan.head_parameters)
+        head = f"out of memory: the weights of {plan.name} take {_size(weights)} by the plan"
+        head += f", the tensors of one image {_size(inference_memory(plan).peak)}"
+        head += f"; {_size(room)} were free" if room is not None else ""
+        advice = "take a smaller network or a machine with more memory; check, diff and flops --csv need none"
+        raise OutOfMemory(f"{head}\n  {advice}") from error
 
 
 def _halved(batch: int, least: int, needed: Callable[[int], int], machine: Machine, room: int | None) -> int:

@@ -31,6 +31,11 @@ class RunResult:
     validation: Evaluation | None = field(default=None, repr=False)
     stop_asked: bool = False
 
+    def __repr__(self) -> str:
+        done = f"{len(self.history)} of {self.setup.settings.epochs} epochs of {self.setup.data}"
+        best = f", best validation accuracy {100 * self.best.validation_accuracy:.2f} %" if self.history else ""
+        return f"RunResult({str(self.folder.path)!r}: {done}{best})"
+
     @property
     def best(self) -> EpochResult:
         """The best epoch.

@@ -1,3 +1,5 @@
+import errno
+import importlib
 import json
 import os
 import re
@@ -163,3 +165,46 @@ def test_a_terminal_without_the_characters_and_a_reader_that_leaves() -> None:
         errors = child.stderr.read()
     assert first.startswith("inception_digits  1 x 8 x 8 -> 10 classes")
     assert errors == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process")
+@pytest.mark.parametrize("command", ["build", "flops"])
+def test_a_network_that_does_not_fit_into_memory(command: str, tmp_path: Path) -> None:
+    layers = "[{name: flat, type: flatten}, {name: a, type: linear, out: 100000}, {name: fc, type: linear, out: 10}]"
+    text = f"name: huge\ninput: {{channels: 3, height: 128, width: 128}}\nclasses: 10\nlayers: {layers}\n"
+    (tmp_path / "huge.yaml").write_text(text)
+    script = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30,) * 2)\n"
+        "sys.argv = ['archbuilder', *sys.argv[1:]]\n"
+        "from archbuilder.cli import main\n"
+        "main()\n"
+    )
+    arguments = [sys.executable, "-c", script, command, str(tmp_path / "huge.yaml")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    said = r"out of memory: the weights of huge take 18\.31 GiB by the plan, the tensors of one image 0\.[56] MiB"
+    assert re.match(said, first), first
+    assert second.startswith("  take a smaller network or a machine with more memory")
+
+
+def test_what_the_system_refuses_is_no_fault_of_the_program(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/journal.log")
+
+    monkeypatch.setattr(importlib.import_module("archbuilder.cli.app"), "app", refuse)
+    done = run("check", "x.yaml")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "runs/journal.log: No space left on device",
+        "  free some space there, and run the same command again; what was saved before is whole",
+    ]
+
+
+def test_depth_opens_names(run: Run) -> None:
+    assert "inception3a.branch1 " in run("build", "googlenet", "--depth", "2").stdout
+    assert "inception3a.branch1" not in run("build", "googlenet").stdout
+    refused = run("flops", "googlenet", "--by", "stage", "--depth", "2")
+    assert refused.returncode == 2
+    assert "--depth opens layers, and goes with --by layer, not --by stage" in refused.stderr

@@ -255,7 +255,7 @@ def test_csv_waits_for_no_torch() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--by", "module"), ("'--by'", "'module' is not one of 'layer', 'branch', 'stage', 'operator'.")),
+        (("--by", "module"), ("'--by'", "'module' is not one of 'layer', 'branch', 'stage', 'operator', 'op'.")),
         (("--sort", "flops"), ("'--sort'", "'flops' is not one of 'macs', 'parameters', 'activations', 'name'.")),
         (("--json", "--csv"), ("--json and --csv exclude each other",)),
     ],

@@ -27,8 +27,8 @@ def names(plan: Plan, by: By) -> list[tuple[str, str]]:
     return [(row.name, row.what) for row in breakdown(plan, by)][: -3 if by is not By.STAGE else None]
 
 
-def check_sums(plan: Plan, by: By) -> None:
-    rows = breakdown(plan, by)
+def check_sums(plan: Plan, by: By, depth: int | None = None) -> None:
+    rows = breakdown(plan, by, depth)
     counted = [row for row in rows if not row.training_only]
     assert sum(row.macs for row in counted) == plan.macs
     assert sum(row.flops for row in counted) == plan.flops
@@ -46,6 +46,8 @@ def test_rows_of_any_network_sum_to_its_totals(values: dict[str, Any]) -> None:
     plan = NetworkSpec.from_dict(values).plan()
     for by in By:
         check_sums(plan, by)
+    for depth in (1, 2, 3, 99):
+        check_sums(plan, By.LAYER, depth)
 
 
 @pytest.mark.parametrize("by", By)
@@ -61,6 +63,51 @@ def test_layers_are_the_plans() -> None:
         assert (row.name, row.what, row.output_shape) == (layer.name, layer.type, layer.output_shape)
         assert (row.parameters, row.macs) == (layer.parameters, layer.macs)
         assert row.geometry
+
+
+STAGE = {"type": "inception", "1x1": 4, "3x3red": 4, "3x3": 4, "5x5red": 4, "5x5": 4, "pool_proj": 4, "repeat": 2}
+INSIDE = [CONV, STAGE | {"name": "stage"}, POOL, {"add": [[], [CONV | {"out": 16}]]}]
+NESTED = {"name": "features", "sequence": INSIDE}
+
+
+def test_a_sequence_that_is_most_of_a_network_is_opened() -> None:
+    assert names(planned(NESTED), By.LAYER) == [
+        ("features.0", "convolution"),
+        ("features.stage", "inception"),
+        ("features.2", "max_pool"),
+        ("features.(add)", "add"),
+    ]
+    assert [row.name for row in breakdown(planned(NESTED), By.LAYER, 1)][:-3] == ["features"]
+    two = [row.name for row in breakdown(planned(NESTED), By.LAYER, 2)][:-3]
+    assert two == ["features.0", "features.stage", "features.2", "features.convolution", "features.(add)"]
+    three = [row.name for row in breakdown(planned(NESTED), By.LAYER, 3)][:-3]
+    assert three == ["features.0", "features.stage.0", "features.stage.1", *two[2:]]
+
+
+def test_the_stages_in_a_sequence_are_found() -> None:
+    stages = [(row.name, row.what) for row in breakdown(planned(NESTED), By.STAGE)]
+    assert stages == [
+        ("16 x 16", "features.0 to features.stage"),
+        ("8 x 8", "features.2 to features.(add)"),
+        ("1 x 1", "pool"),
+        ("classifier", "flatten to fc"),
+    ]
+
+
+def test_every_op_is_a_row() -> None:
+    plan = planned(NESTED)
+    assert [row.name for row in breakdown(plan, By.OP)] == [op.name for op in plan.ops]
+
+
+def test_a_concatenation_in_what_is_added_is_opened() -> None:
+    inside = {"concat": {"left": [CONV], "right": [CONV]}}
+    plan = planned({"name": "block", "sequence": [{"add": [[], [inside, CONV]]}, CONV]})
+    assert [name for name, _ in names(plan, By.BRANCH)][:3] == ["block.left", "block.right", "block.(add)"]
+
+
+def test_a_depth_that_is_none() -> None:
+    with pytest.raises(ValueError, match="found a depth of 0, expected 1 or more"):
+        breakdown(planned(CONV), By.LAYER, 0)
 
 
 def test_a_way_of_grouping_that_is_none() -> None:
@@ -115,8 +162,10 @@ def test_unnamed_branches_have_names_of_their_own() -> None:
     plan = planned({"name": "twice", "sequence": [fork, fork, CONV]}, fork)
     assert [name for name, _ in names(plan, By.BRANCH)] == [
         "twice (branch 2)",
+        "twice.(add)",
         "twice (fork 2, branch 2)",
-        "twice",
+        "twice.(add)_2",
+        "twice.2",
         "1 (branch 2)",
         "1",
     ]

@@ -10,6 +10,7 @@ from support.random_specs import specs
 
 from archbuilder import NetworkSpec, load
 from archbuilder.plan.difference import LayerDifference, difference
+from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.spec.sources import shipped_names
 
 GOOGLENET = load("googlenet")
@@ -132,6 +133,74 @@ def test_what_is_no_difference_between_layers(change: str) -> None:
     assert changed(change) == []
 
 
+def changed_layers(first: Plan, second: Plan) -> list[str]:
+    """Name the layers and heads that both have and whose modules or shapes are not the same."""
+
+    def said(layer: PlannedLayer) -> list[tuple[object, ...]]:
+        return [(op.name, op.op.type, vars(op.op), op.input_shapes) for op in layer.ops]
+
+    pairs = zip(first.all_layers(), second.all_layers(), strict=True)
+    return [new.name for old, new in pairs if said(old) != said(new)]
+
+
+ONE = """\
+input: {channels: 8, height: 8, width: 8}
+classes: 10
+blocks:
+  own:
+    parameters: {w: width}
+    body:
+      - {name: a, type: convolution, out: 12, kernel: 1}
+      - {name: b, type: convolution, out: $w, kernel: 3, padding: 1}
+layers:
+  - {name: x, type: convolution, out: 8, kernel: 3, padding: 1}
+  - {name: y, type: own, w: 8}
+  - {name: features, sequence: [{name: z, type: convolution, out: 8, kernel: 3, padding: 1}]}
+  - {name: sum, type: identity}
+  - {name: pool, type: global_avg_pool}
+  - {name: flat, type: flatten}
+  - {name: fc, type: linear, out: $classes}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "layer", "change"),
+    [
+        ("x, type: convolution, out: 8", "x, type: convolution, out: 8, groups: 2", "x", {"groups": ("1", "2")}),
+        ("name: x, type: convolution, out: 8, kernel: 3, padding: 1",
+         "name: x, type: convolution, out: 8, kernel: 3, padding: 2, dilation: 2", "x",
+         {"padding": ("1", "2"), "dilation": ("1", "2")}),
+        ("name: a, type: convolution, out: 12", "name: a, type: convolution, out: 24", "y", {"out": ("12", "24")}),
+        ("name: z, type: convolution, out: 8", "name: z, type: convolution, out: 8, groups: 4", "features",
+         {"groups": ("1", "4")}),
+        ("{name: sum, type: identity}", "{name: sum, type: identity, from: y}", "sum",
+         {"input": ("features.z", "y.b")}),
+    ],
+)  # fmt: skip
+def test_what_no_width_says_is_shown(before: str, after: str, layer: str, change: dict[str, tuple[str, str]]) -> None:
+    other = ONE.replace(before, after)
+    assert other != ONE
+    rows = difference(NetworkSpec.from_text(ONE).plan(), NetworkSpec.from_text(other).plan())
+    assert {row.name: row.others for row in rows}[layer] == change
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("out: 12, kernel: 1", "out: $w + 4, kernel: [1, 1]"),
+        ("{name: y, type: own, w: 8}",
+         "{name: y, sequence: [{name: a, type: convolution, out: 12, kernel: 1}, "
+         "{name: b, type: convolution, out: 8, kernel: 3, padding: 1}]}"),
+        ("kernel: 3, padding: 1}\n  - {name: y", "kernel: 3, padding: [[1, 1], [1, 1]], groups: 1}\n  - {name: y"),
+        ("{name: y, type: own, w: 8}", "{name: y, type: own, w: $classes - 2}"),
+    ],
+)  # fmt: skip
+def test_the_same_network_written_otherwise_differs_in_nothing(before: str, after: str) -> None:
+    other = ONE.replace(before, after)
+    assert other != ONE
+    assert difference(NetworkSpec.from_text(ONE).plan(), NetworkSpec.from_text(other).plan()) == []
+
+
 @given(specs(), st.data())
 @settings(max_examples=25, deadline=None)
 def test_what_differs_adds_up(values: dict[str, Any], data: st.DataObject) -> None:
@@ -142,9 +211,13 @@ def test_what_differs_adds_up(values: dict[str, Any], data: st.DataObject) -> No
     first, second = spec.plan(), other.plan()
     rows = difference(first, second)
     told = {f"{row.name}.{key}": values for row in rows for key, values in row.widths.items()}
+    differing = {row.name for row in rows}
     assert told == {
-        name: (spec.widths[name], other.widths[name]) for name in spec.widths if spec.widths[name] != other.widths[name]
+        name: (spec.widths[name], other.widths[name])
+        for name in spec.widths  # one of a branch that is left out anyway changes no network
+        if spec.widths[name] != other.widths[name] and name.partition(".")[0] in differing
     }
+    assert [row.name for row in rows] == changed_layers(first, second)
     for cost in ("parameters", "macs"):
         before = sum(getattr(row.before, cost) for row in rows)
         after = sum(getattr(row.after, cost) for row in rows)

@@ -84,3 +84,13 @@ def test_a_site_that_does_not_exist_is_an_error_with_a_suggestion() -> None:
 def test_a_width_that_cannot_be_is_an_error_at_its_place() -> None:
     with pytest.raises(SpecError, match=r"layers\.inception4e\.3x3(.|\n)*found -1, expected at least 0"):
         archbuilder.load("googlenet").with_widths({"inception4e.3x3": -1})
+
+
+def test_what_a_plan_is_made_of_is_shown_in_a_line() -> None:
+    plan = archbuilder.load("googlenet").plan()
+    assert repr(plan.layers[5]) == (
+        "PlannedLayer('inception3a': inception -> 256 x 28 x 28, 163,696 parameters, 128,049,152 MACs, 14 ops)"
+    )
+    for part in (plan, *plan.layers, *plan.ops, *plan.heads, *plan.sites.values()):
+        assert "\n" not in repr(part)
+        assert len(repr(part)) < 200

@@ -331,3 +331,11 @@ def test_no_images_to_read(done: RunResult, tmp_path: Path) -> None:
         checkpoint.read_images([])
     with pytest.raises(ArchbuilderError, match=r"one\.jpg: the image cannot be read: No such file or directory"):
         checkpoint.read_images("one.jpg")
+
+
+def test_a_checkpoint_is_shown_in_a_line(done: RunResult) -> None:
+    accuracy = f"{100 * done.best.validation_accuracy:.2f} %"
+    shown = repr(read_checkpoint(done.folder.best))
+    assert shown == f"Checkpoint('tiny.yaml': 3 of 3 epochs of digits, validation accuracy {accuracy})"
+    place = repr(str(done.folder.path))
+    assert repr(done) == f"RunResult({place}: 3 of 3 epochs of digits, best validation accuracy {accuracy})"

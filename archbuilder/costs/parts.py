@@ -1,0 +1,127 @@
+"""The parts of a network at a depth: its layers, or what they are made of."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, PlannedLayer, PlannedOp, Take, TreeNode, ops_in
+from archbuilder.primitives import Shape
+
+Opens = Callable[[Chain, PlannedLayer, int], bool]
+"""Whether a chain of a layer is opened, that many levels down."""
+
+
+def parts(plan: Plan, depth: int | None = None) -> list[PlannedLayer]:
+    """Give the parts of a network in order; every op of evaluation is in exactly one.
+
+    Args:
+        plan: The network.
+        depth: How many levels of names are opened: 1 gives the layers. If left out, layers, and of a sequence with half
+            of the network's MACs or more its members: such as those of `features`, where a network has but that.
+
+    Raises:
+        ValueError: The depth is less than 1.
+    """
+    if depth is not None:
+        if depth < 1:
+            raise ValueError(f"found a depth of {depth}, expected 1 or more")
+        return _parts(plan, lambda chain, layer, level: level < depth)
+    return _parts(plan, lambda chain, layer, level: _is_list(chain) and _is_most(chain, plan))
+
+
+def by_size(plan: Plan) -> list[PlannedLayer]:
+    """Give the layers; of a sequence or a repeated layer in which maps have several sizes, its members instead."""
+    return _parts(plan, lambda chain, layer, level: not chain.label and len(_sizes(chain)) > 1)
+
+
+def _sizes(chain: Chain) -> set[Shape]:
+    lasts = [list(ops_in(member))[-1:] for member in chain.members]
+    return {op.output_shape[1:] for last in lasts for op in last}
+
+
+def _is_list(chain: Chain) -> bool:
+    """Whether a chain is a sequence of the spec: no fork with a name, and no repetition of one member."""
+    if chain.label or [type(member) for member in chain.members] == [Fork]:
+        return False
+    return not all(
+        isinstance(member, Chain) and member.name == str(position) and member.label
+        for position, member in enumerate(chain.members)
+    )
+
+
+def _is_most(chain: Chain, plan: Plan) -> bool:
+    return 2 * sum(op.macs for op in ops_in(chain)) >= plan.macs > 0
+
+
+def _parts(plan: Plan, opens: Opens) -> list[PlannedLayer]:
+    nodes: dict[str, list[TreeNode]] = {}
+    for node in plan.trees:
+        first = next(ops_in(node), None)
+        if first is not None:
+            nodes.setdefault(first.layer, []).append(node)
+    found: list[PlannedLayer] = []
+    for layer in plan.layers:
+        own = nodes.get(layer.name, [])
+        if any(isinstance(node, Chain) and node.name == layer.name and opens(node, layer, 1) for node in own):
+            found += _members(own, "", layer, opens, 0)
+        else:
+            found.append(layer)
+    return found
+
+
+def _members(
+    nodes: Iterable[TreeNode], path: str, layer: PlannedLayer, opens: Opens, level: int
+) -> Iterator[PlannedLayer]:
+    """Give the parts that nodes make.
+
+    Args:
+        nodes: Nodes of the tree of names.
+        path: The dotted name that they stand under.
+        layer: The layer that they belong to.
+        opens: Which chains are opened.
+        level: How many names lead to them.
+    """
+    for node in nodes:
+        match node:
+            case OpNode():
+                yield _part(f"{path}.{node.name}" if path else node.name, node.op.op.type, (node.op,), layer)
+            case Take():
+                if node.merge is not None:
+                    yield _part(node.merge.name, node.merge.op.type, (node.merge,), layer)
+            case Fork():
+                yield from _fork(node, path, layer, opens, level)
+            case Chain():
+                name = ".".join(one for one in (path, node.name) if one)
+                if not node.name or opens(node, layer, level + 1):
+                    yield from _members(node.members, name, layer, opens, level + bool(node.name))
+                elif ops := tuple(ops_in(node)):
+                    yield _part(name, _type(node), ops, layer)
+
+
+def _fork(fork: Fork, path: str, layer: PlannedLayer, opens: Opens, level: int) -> Iterator[PlannedLayer]:
+    """Give a fork as one part, or where a chain in its place would be opened, its branches and what joins them."""
+    if not opens(Chain("", fork.merge.op.type, ()), layer, level):
+        yield _part(fork.merge.name, fork.merge.op.type, tuple(ops_in(fork)), layer)
+        return
+    for branch in fork.branches:
+        yield from _members([branch], path, layer, opens, level)
+    yield _part(fork.merge.name, fork.merge.op.type, (fork.merge,), layer)
+
+
+def _type(chain: Chain) -> str:
+    """Give the word for what a chain is: its own, or where it repeats one member, that member's."""
+    if chain.label:
+        return chain.label
+    labels = {member.label if isinstance(member, Chain) else "" for member in chain.members}
+    return labels.pop() or "sequence" if len(labels) == 1 else "sequence"
+
+
+def _part(name: str, kind: str, ops: tuple[PlannedOp, ...], layer: PlannedLayer) -> PlannedLayer:
+    return replace(
+        layer,
+        name=name,
+        type=kind,
+        output_shape=ops[-1].output_shape,
+        parameters=sum(op.parameters for op in ops),
+        macs=sum(op.macs for op in ops),
+        ops=ops,
+    )
