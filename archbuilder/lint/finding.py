@@ -10,10 +10,12 @@ class Finding:
 
     Attributes:
         code: The rule's code: `AB104`.
-        layer: The layer or head that it is about; an empty text is the network.
+        layer: The full name of the member or head that it is about; an empty text is the network.
         message: What was found, with the figures that triggered the rule.
         where: The place in the file.
         change: What `--fix` would do; None where the rule offers nothing.
+        op: The full name of the operation that it is about, if that is one.
+        leads_to: The codes of what would be found instead, once the change is made.
         silenced: The reason why it is not to be shown; None if it is.
     """
 
@@ -22,4 +24,6 @@ class Finding:
     message: str
     where: Location
     change: Change | None = None
+    op: str = ""
+    leads_to: tuple[str, ...] = ()
     silenced: str | None = None

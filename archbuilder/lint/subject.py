@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from archbuilder.errors import Location
+from archbuilder.errors import Location, SpecError
 from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, Plan, PlannedOp, Site, TreeNode, ops_in
 from archbuilder.plan.planner import plan_network
+from archbuilder.plan.survey import all_members, survey
 from archbuilder.plan.symbols import Symbol
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
@@ -26,7 +27,7 @@ class Parallel:
     Attributes:
         fork: Its place in the tree of names.
         branches: The ops of each branch, those of forks inside it included.
-        layer: The top-level layer that it stands in.
+        layer: The innermost member of the file that it stands in.
         arriving: The shape that arrives.
     """
 
@@ -67,13 +68,32 @@ class Subject:
         """
         self.document = document
         self.plan: Plan = plan_network(document)
+        self._members = list(all_members(document))
+        self._owners = {name: self._members[position] for name, position in survey(document).copies.items()}
         self._nodes = {layer.name: layer.node for layer in self.plan.all_layers()}
+        self._nodes |= {name: member.node for name, member in self._owners.items() if name not in self._nodes}
 
     # -- places ----------------------------------------------------------------------------------------------------
 
+    @property
+    def nodes(self) -> dict[str, Mapping]:
+        """The mapping of every member of the file, in sequences and branches too, by its full name."""
+        return self._nodes
+
     def node(self, layer: str) -> Mapping | None:
-        """Give the mapping of a top-level layer or head in the file; None for the network."""
+        """Give the mapping of a member or head in the file; None for the network."""
         return self._nodes.get(layer)
+
+    def member_of(self, layer: str) -> Member | None:
+        """Give a member of the file by its full name, in sequences and branches too."""
+        return self._owners.get(layer)
+
+    def owner(self, op: PlannedOp) -> str:
+        """Give the full name of the innermost member of the file that an op belongs to."""
+        name = op.name
+        while name and name not in self._nodes:
+            name = name.rpartition(".")[0]
+        return name or op.layer
 
     def member(self, layer: str) -> Member | None:
         """Give a top-level layer as the file's own list has it; None for a head."""
@@ -84,7 +104,12 @@ class Subject:
         if site is not None and site.key in site.node.entries:
             return location(site.node.entries[site.key].value)
         node = self.node(layer)
-        return as_a_whole(node) if node else self.document.root.key_location("layers")
+        if node is None:
+            return self.document.root.key_location("layers")
+        changed = [entry.value for entry in node.entries.values() if entry.value.source is self.document.source]
+        if node.source is not self.document.source and changed:
+            return location(changed[0])  # of a layer of an extended file, what this file says of it
+        return as_a_whole(node)
 
     @cached_property
     def _traced(self) -> dict[int, str]:
@@ -101,6 +126,15 @@ class Subject:
         """Give the site that is a convolution's width; None where its width is something else."""
         name = self._traced.get(op.index)
         return self.plan.sites[name] if name else None
+
+    def keeps_the_rest(self, site: Site, width: int, behind: PlannedOp) -> bool:
+        """Tell whether another width leaves what an op gives, and all that follows it, as it was."""
+        try:
+            after = plan_network(self.document, {site.name: width})
+        except SpecError:
+            return False
+        pairs = zip(self.plan.ops[behind.index :], after.ops[behind.index :], strict=False)
+        return len(after.ops) == len(self.plan.ops) and all(one.output_shape == two.output_shape for one, two in pairs)
 
     # -- structure -------------------------------------------------------------------------------------------------
 
@@ -168,7 +202,7 @@ class Subject:
             branches = tuple(tuple(ops_in(branch)) for branch in node.branches)
             first = next((ops[0] for ops in branches if ops), None)
             if first is not None:
-                yield Parallel(node, branches, node.merge.layer, first.input_shapes[0])
+                yield Parallel(node, branches, self.owner(node.merge), first.input_shapes[0])
             for branch in node.branches:
                 yield from self._forks(branch)
 

@@ -23,12 +23,14 @@ class Survey:
     Attributes:
         names: The position of each member, in the order of `all_members`, by its full name. One that is repeated has
             the name of its first copy, or the name that a copy would have; one that a condition takes out has none.
+        copies: The same by every full name that a member has, those of all its repetitions included.
         sites: The searchable widths by name.
         declared: Every `in:`, with the channels that arrive there, whatever it says.
         problems: What is wrong with the spec but for its `in`.
     """
 
     names: dict[str, int]
+    copies: dict[str, int]
     sites: dict[str, Site]
     declared: list[DeclaredInput]
     problems: list[Problem]
@@ -41,7 +43,9 @@ def survey(document: SpecDocument) -> Survey:
         Planner(document, expander).network()
     except (TooLarge, SpecError):  # the problems are noted
         assert expander.problems
-    return Survey(expander.names, expander.widths.sites, expander.widths.declared, list(expander.problems))
+    return Survey(
+        expander.names, expander.copies, expander.widths.sites, expander.widths.declared, list(expander.problems)
+    )
 
 
 def all_members(document: SpecDocument) -> Iterator[Member]:
@@ -67,9 +71,11 @@ class _Surveyor(Expander):
         super().__init__(document, {})
         self.widths = _FollowedWidths(document, {})
         self.names: dict[str, int] = {}
+        self.copies: dict[str, int] = {}
         self._unnamed: dict[int, int] = {}
         for position, member in enumerate(all_members(document)):
             self._unnamed.setdefault(id(member.node), position)
+        self._positions = dict(self._unnamed)
 
     def member(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[list[TreeNode], Flow]:
         self._note(member, name, frame, scope)
@@ -89,6 +95,8 @@ class _Surveyor(Expander):
         transparent = isinstance(member, ForkEntry) and not member.name
         if frame.block is not None or transparent:
             return
+        if id(member.node) in self._positions:
+            self.copies[scope.full(name)] = self._positions[id(member.node)]
         position = self._unnamed.pop(id(member.node), None)
         if position is not None:
             self.names[scope.full(name)] = position

@@ -13,7 +13,8 @@ from archbuilder.spec.document import SpecDocument
 def finding_line(finding: Finding) -> str:
     """Write a finding as compilers do: place, code, what."""
     about = f"{finding.layer}: " if finding.layer else ""
-    return f"{finding.where} {finding.code} {about}{finding.message}"
+    then = f" (its fix leads to {', '.join(finding.leads_to)})" if finding.leads_to else ""
+    return f"{finding.where} {finding.code} {about}{finding.message}{then}"
 
 
 def summary(criticism: Criticism) -> str:
@@ -42,6 +43,7 @@ def findings_as_data(criticism: Criticism) -> list[dict[str, Any]]:
             "line": finding.where.line,
             "column": finding.where.column,
             "fixable": finding.change is not None,
+            "fix_leads_to": list(finding.leads_to),
             "silenced": finding.silenced,
         }
         for finding in [*criticism.findings, *criticism.silenced]

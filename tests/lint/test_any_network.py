@@ -1,36 +1,40 @@
 """Any network can be looked at, and what is offered gives a network again or is refused in words."""
 
-from contextlib import suppress
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from support.nested_specs import nested_specs
 from support.random_specs import specs as random_specs
 
-from archbuilder import ArchbuilderError, NetworkSpec
+from archbuilder import NetworkSpec
 from archbuilder.lint import RULES, criticise
 from archbuilder.lint.change import apply
 
 
 def look(values: dict[str, Any]) -> None:
     spec = NetworkSpec.from_dict(values)
-    for finding in criticise(spec.document).findings:
+    findings = criticise(spec.document).findings
+    for finding in findings:
         assert finding.code in RULES
         assert finding.message
         assert finding.where.source is spec.document.source
         if finding.change is None:
             continue
-        with suppress(ArchbuilderError):  # anything else is a fault of ours
-            changed = apply(spec.document, finding.change)
-            NetworkSpec.from_source(changed.source)
+        changed = NetworkSpec.from_source(apply(spec.document, finding.change).source)
+        after = criticise(changed.document).findings
+        assert (finding.code, finding.layer, finding.message) not in {(f.code, f.layer, f.message) for f in after}
+        new = {f.code for f in after} - {f.code for f in findings}
+        assert new <= {*finding.leads_to, "AB001"}
 
 
 @given(random_specs())
+@settings(max_examples=25)  # each is looked at once more for every change that is offered
 def test_random_networks(values: dict[str, Any]) -> None:
     look(values)
 
 
 @given(nested_specs())
+@settings(max_examples=25)
 def test_nested_networks(values: dict[str, Any]) -> None:
     look(values)
 

@@ -103,10 +103,80 @@ def test_group_norms_need_branches_apart() -> None:
     assert found(f"{HEAD}{CONV}  - {{name: mix, concat: [{branch}, {branch}]}}\n{TAIL}", "AB302") == []
 
 
-def test_a_silence_inside_a_member_is_told() -> None:
+def test_a_finding_inside_a_member_is_silenced_there() -> None:
     branch = '[{type: conv, out: 12, kernel: 1, lint: {AB201: "meant"}}]'
-    (finding,) = found(f"{HEAD}{CONV}  - {{name: mix, concat: [{branch}, []]}}\n{TAIL}", "AB001")
-    assert finding.message == "a silence counts at a member of the file's own list: at mix, not inside it"
+    text = f"{HEAD}{CONV}  - {{name: mix, concat: [{branch}, []]}}\n{TAIL}"
+    criticism = criticise(NetworkSpec.from_text(text).document)
+    assert [(finding.code, finding.layer) for finding in criticism.silenced] == [("AB201", "mix.conv")]
+    assert not found(text, "AB001")
+    (finding,) = found(text.replace("out: 12", "out: 16"), "AB001")
+    assert finding.message == "AB201 finds nothing here: take the silence away"
+
+
+SEQUENCE = """\
+  - name: features
+    sequence:
+      - {type: conv, out: 64, kernel: 1}
+      - {name: wide, type: conv, out: 128, kernel: 3, padding: 1}
+"""
+
+
+def test_a_finding_in_a_sequence_names_the_inner_layer_at_its_line() -> None:
+    text = HEAD + CONV.replace("out: 32", "out: 64") + SEQUENCE + TAIL
+    (finding,) = found(text, "AB104")
+    assert finding.layer == "features.0"
+    assert finding.where.source.line(finding.where.line).strip() == "- {type: conv, out: 64, kernel: 1}"
+    silenced = text.replace("    sequence:", '    lint: {AB104: "as published"}\n    sequence:')
+    assert not found(silenced, "AB104")
+    assert not found(silenced, "AB001")
+
+
+BLOCK = """\
+blocks:
+  bottleneck:
+    parameters: {w: width}
+    body:
+      - {name: first, type: conv, out: $w, kernel: 1}
+      - {name: second, type: conv, out: $w, kernel: 3, padding: 1}
+"""
+
+
+def test_a_finding_in_a_block_is_silenced_in_its_body() -> None:
+    uses = "  - {name: a, type: bottleneck, w: 64}\n  - {name: b, type: bottleneck, w: 64, repeat: 2}\n"
+    start = HEAD.replace("layers:\n", BLOCK + "layers:\n") + CONV.replace("out: 32", "out: 64")
+    assert {finding.layer for finding in found(start + uses + TAIL, "AB104")} >= {"a", "b.0"}
+    meant = start.replace("kernel: 1}", 'kernel: 1, lint: {AB104: "meant"}}')
+    assert not found(meant + uses + TAIL, "AB104")
+
+
+def test_a_width_that_other_convolutions_share_is_not_offered() -> None:
+    # Half of it would halve what the block gives.
+    start = HEAD.replace("layers:\n", BLOCK + "layers:\n") + CONV.replace("out: 32", "out: 64")
+    (finding,) = found(start + "  - {name: a, type: bottleneck, w: 64}\n" + TAIL, "AB104")
+    assert finding.change is None
+
+
+@pytest.mark.parametrize("identity", ["type: identity", "type: identity, when: $in == 32"])
+def test_an_identity_that_is_a_branch_is_a_shortcut(identity: str) -> None:
+    residual = f"  - {{name: s, add: [[{{type: conv, out: 32, kernel: 3, padding: 1}}], {{{identity}}}]}}\n"
+    assert not found(HEAD + CONV + residual + TAIL, "AB301")
+    (finding,) = found(HEAD + CONV + "  - {name: s, type: identity}\n" + TAIL, "AB301")
+    assert finding.message == "s does nothing"
+
+
+def test_of_an_extended_file_the_finding_stands_at_the_users_line(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(HEAD + CONV + "  - {name: mix, type: conv, out: 64, kernel: 1}\n" + TAIL)
+    (tmp_path / "mine.yaml").write_text("extends: base.yaml\nlayers:\n  mix: {out: 63}\n")
+    findings = criticise(NetworkSpec.load(tmp_path / "mine.yaml").document).findings
+    (finding,) = [finding for finding in findings if finding.code == "AB201"]
+    assert (finding.where.source.path, finding.where.line) == (tmp_path / "mine.yaml", 3)
+
+
+def test_repetitions_of_one_block_are_named_once() -> None:
+    mix = "{name: mix, type: inception, 1x1: 16, 3x3red: 16, 3x3: 64, 5x5red: 8, 5x5: 16, pool_proj: 16, repeat: 6, "
+    mix += "overrides: {4: {1x1: 96, 3x3: 16}, 5: {1x1: 96, 3x3: 16}}}"
+    (finding,) = found(f"{HEAD}{CONV}  - {mix}\n{TAIL}", "AB105")
+    assert finding.message.count("mix") <= 3
 
 
 def test_a_layer_without_a_name_is_silenced_too() -> None:

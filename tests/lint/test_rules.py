@@ -52,7 +52,7 @@ def test_a_rule_speaks_where_it_should(code: str) -> None:
     (finding,) = findings(RULES[code].bad, code)
     assert re.search(MESSAGES[code], finding.message), finding.message
     line = finding.where.source.line(finding.where.line)
-    assert finding.layer in line
+    assert finding.layer.partition(".")[0] in line
 
 
 @pytest.mark.parametrize("code", RULES)

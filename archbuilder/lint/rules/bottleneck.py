@@ -26,7 +26,8 @@ def _bottlenecks(subject: Subject) -> Iterator[Finding]:
                 f"{100 * kept:.1f} % of the values, at {100 * position:.0f} % of the depth; {100 * least:.0f} % are "
                 "the least expected there"
             )
-            yield Finding(BOTTLENECK.code, op.layer, message, subject.place(op.layer, subject.site(op)))
+            owner = subject.owner(op)
+            yield Finding(BOTTLENECK.code, owner, message, subject.place(owner, subject.site(op)), op=op.name)
         if any(passed.parameters for passed in subject.plan.ops[seen : op.index + 1]):
             before = op.output_shape
         seen = op.index + 1
@@ -37,9 +38,9 @@ def _growth(subject: Subject) -> Iterator[Finding]:
     for op in takewhile(is_map, subject.cuts):
         shape = op.output_shape
         if ends and ends[-1][0][1:] == shape[1:]:
-            ends[-1] = (shape, op.layer)
+            ends[-1] = (shape, subject.owner(op))
         else:
-            ends.append((shape, op.layer))
+            ends.append((shape, subject.owner(op)))
     for (larger, _), (smaller, layer) in pairwise(ends):
         if prod(smaller[1:]) < prod(larger[1:]) and smaller[0] <= larger[0]:
             message = (

@@ -1,5 +1,6 @@
 """Rules about what the branches of a block give."""
 
+import re
 from collections.abc import Iterator
 
 from archbuilder.lint.change import NewWidths
@@ -9,6 +10,7 @@ from archbuilder.lint.subject import Parallel, Subject, area, multiple_of_8
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import AvgPool, Convolution, MaxPool
 
+_REPETITION = re.compile(r"\.\d+$")
 _POINTS = 5  # of the share, by which it may fall
 
 
@@ -40,17 +42,20 @@ def _shares(subject: Subject) -> Iterator[Finding]:
     if early - late <= _POINTS:
         return
     least = min(last, key=_share)
+    where = _span(first), _span(last)
+    if where[0] == where[1]:  # repetitions of one block
+        count = "block" if third == 1 else f"{third} blocks"
+        where = f"the first {count} of {where[0]}", f"the last {count}"
     message = (
-        f"the share of 3x3 and larger outputs falls with depth: {early:.0f} % in {_span(first)}, {late:.0f} % in "
-        f"{_span(last)}"
+        f"the share of 3x3 and larger outputs falls with depth: {early:.0f} % in {where[0]}, {late:.0f} % in {where[1]}"
     )
-    if third > 1:
+    if third > 1 and _span(first) != _span(last):
         message += f"; {least.layer} has {_share(least):.0f} %"
     yield Finding(SHARE.code, least.layer, message, subject.place(least.layer))
 
 
 def _span(blocks: list[Parallel]) -> str:
-    names = list(dict.fromkeys(fork.layer for fork in blocks))
+    names = list(dict.fromkeys(_REPETITION.sub("", fork.layer) for fork in blocks))
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 

@@ -68,12 +68,15 @@ def _finding(
         f"{100 * saved / subject.plan.macs:.1f} % of the network's MACs fewer"
     )
     change = _change(subject, op, kernels, between)
-    yield Finding(code, op.layer, message, subject.place(op.layer, subject.site(op)), change)
+    owner = subject.owner(op)
+    yield Finding(code, owner, message, subject.place(owner, subject.site(op)), change, op=op.name)
 
 
 def _change(subject: Subject, op: PlannedOp, kernels: list[tuple[int, int]], between: int) -> NewLayers | None:
     """Give the layers in the place of a plain `conv` of the file; nothing inside a block."""
     member = subject.member(op.layer)
+    if subject.owner(op) != op.layer:
+        return None
     if not isinstance(member, LayerEntry) or member.type != "conv" or not can_replace(subject.document, op.layer):
         return None
     if member.repeat is not None or member.sources or member.when is not None:

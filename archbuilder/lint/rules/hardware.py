@@ -16,7 +16,7 @@ def _widths(subject: Subject) -> Iterator[Finding]:
     for op in subject.convolutions:
         site = subject.site(op)
         if site and site.scaled % 8:
-            odd.setdefault(op.layer, {})[site.name] = site
+            odd.setdefault(subject.owner(op), {})[site.name] = site
     for layer, sites in odd.items():
         texts = [f"{site.name.removeprefix(f'{layer}.')} {site.scaled}" for site in sites.values()]
         more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""

@@ -43,7 +43,8 @@ def _unreduced(subject: Subject) -> Iterator[Finding]:
                 f"its {kernel_text(first)} takes all {channels} channels without a 1x1 reduction: {first.macs:,} MACs, "
                 f"{_percent(first.macs, whole)} of the layer; with a reduction to {reduced} it would take {cost:,}"
             )
-            yield Finding(UNREDUCED.code, first.layer, message, subject.place(first.layer, subject.site(first)))
+            owner = subject.owner(first)
+            yield Finding(UNREDUCED.code, owner, message, subject.place(owner, subject.site(first)), op=first.name)
 
 
 def _reduced_before(subject: Subject, ops: tuple[PlannedOp, ...]) -> bool:
@@ -70,8 +71,11 @@ def _reductions(subject: Subject) -> Iterator[Finding]:
             f"the 1x1 before its {kernel_text(op)} does not reduce ({leaving} of {arriving} channels): the "
             f"{kernel_text(op)} costs {op.macs:,} MACs, {_percent(op.macs, subject.plan.macs)} of the network"
         )
-        change = NewWidths({site.name: multiple_of_8(arriving / 2)}) if site and arriving >= 16 else None
-        yield Finding(UNREDUCING.code, before.layer, message, subject.place(before.layer, site), change)
+        change, owner, width = None, subject.owner(before), multiple_of_8(arriving / 2)
+        # A width that other convolutions share, as the one of a bottleneck, would change what the block gives.
+        if site and arriving >= 16 and subject.keeps_the_rest(site, width, op):
+            change = NewWidths({site.name: width})
+        yield Finding(UNREDUCING.code, owner, message, subject.place(owner, site), change, op=before.name)
 
 
 _STEM = "{name: stem, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}"

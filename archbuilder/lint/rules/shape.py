@@ -29,7 +29,7 @@ def _balance(subject: Subject) -> Iterator[Finding]:
         f"{subject.depth} layers deep and {width:.0f} channels wide (mean over MACs): {ratio:.2f} channels a layer, "
         f"{what}"
     )
-    layer = max(subject.convolutions, key=lambda op: op.macs).layer
+    layer = subject.owner(max(subject.convolutions, key=lambda op: op.macs))
     yield Finding(BALANCE.code, layer, message, subject.place(layer))
 
 
@@ -47,7 +47,8 @@ def _field(subject: Subject) -> Iterator[Finding]:
         f"the receptive field of the last map is {high} x {wide} of {size[0]} x {size[1]} pixels: no value of it sees "
         "the whole image"
     )
-    yield Finding(FIELD.code, last.layer, message, subject.place(last.layer))
+    owner = subject.owner(last)
+    yield Finding(FIELD.code, owner, message, subject.place(owner))
 
 
 BALANCE = Rule(

@@ -7,7 +7,6 @@ from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
 from archbuilder.lint.subject import Subject
 from archbuilder.spec.nodes import Mapping as MappingNode
-from archbuilder.spec.nodes import walk
 
 
 def unused(
@@ -26,14 +25,18 @@ def unused(
         file: The reasons of the file by code.
         layers: Those of each layer and head.
     """
-    for layer, codes in [("", file), *layers.items()]:
+    names: dict[int, list[str]] = {}  # of each mapping: the repetitions of a member share one
+    for layer in layers:
+        names.setdefault(id(subject.node(layer)), []).append(layer)
+    for layer, codes in [("", file), *((own[0], layers[own[0]]) for own in names.values())]:
+        places = names.get(id(subject.node(layer)), [layer])
         node = (subject.node(layer) or subject.document.root).get("lint")
         for code in codes:
             if code == UNUSED.code:
                 continue
             if code not in rules:
                 message = f"no rule has the code {code}{did_you_mean(code, rules)}"
-            elif any(finding.code == code and layer in ("", finding.layer) for finding in found):
+            elif any(finding.code == code and _is_at(finding.layer, places) for finding in found):
                 continue
             else:
                 message = f"{code} finds nothing here: take the silence away"
@@ -41,18 +44,9 @@ def unused(
             yield Finding(UNUSED.code, layer, message, node.key_location(code))
 
 
-def _misplaced(subject: Subject) -> Iterator[Finding]:
-    """Give the silences inside of members, where no finding is about: those of blocks and branches."""
-    for layer in subject.plan.all_layers():
-        for node in walk(layer.node):
-            if isinstance(node, MappingNode) and node is not layer.node and "lint" in node.entries:
-                message = f"a silence counts at a member of the file's own list: at {layer.name}, not inside it"
-                yield Finding(UNUSED.code, layer.name, message, node.key_location("lint"))
-    blocks = subject.document.root.get("blocks")
-    for node in walk(blocks) if blocks else ():
-        if isinstance(node, MappingNode) and "lint" in node.entries:
-            message = "a silence counts at a member of the file's own list, not inside a block"
-            yield Finding(UNUSED.code, "", message, node.key_location("lint"))
+def _is_at(place: str, layers: Sequence[str]) -> bool:
+    """Tell whether a finding's place is a layer or in it; an empty text is the network, which everything is in."""
+    return any(not layer or place == layer or place.startswith(f"{layer}.") for layer in layers)
 
 
 _LAYERS = (
@@ -67,10 +61,10 @@ UNUSED = Rule(
     reason="A reason that no longer applies misleads the next reader.",
     argument="""
 A rule is silenced for a layer, or for the whole file, by a `lint:` of codes and reasons. Where the rule finds nothing
-there, or no rule has that code, the silence is told instead, so that reasons stay true. So is one that stands inside
-a member or a block, where it would silence nothing.
+there, or no rule has that code, the silence is told instead, so that reasons stay true. A member of a sequence, of a
+branch or of a block's body may have a `lint:` too: it counts for what is in it, in every use of the block.
 """,
     bad=example(*_LAYERS, _DEEPER.replace("repeat: 4", 'repeat: 4, lint: {AB112: "patches are enough for textures"}')),
     good=example(*_LAYERS, _DEEPER),
-    look=_misplaced,
+    look=lambda subject: iter(()),  # what is unused is known when all others have looked: see `unused`
 )

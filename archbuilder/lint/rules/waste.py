@@ -32,6 +32,8 @@ def _removal(subject: Subject, layer: str, ops: int) -> Change | None:
 
 def _dead(subject: Subject) -> Iterator[Finding]:
     tapped = {head.tapped for head in subject.plan.heads}
+    # An identity that is a whole branch is the shortcut of a residual, often under a condition.
+    shortcuts = {ops[0].index for fork in subject.forks for ops in fork.branches if len(ops) == 1}
     last = subject.plan.ops[-1]
     unused: dict[str, list[PlannedOp]] = {}
     alive: set[int] = {last.index, *tapped}
@@ -39,16 +41,16 @@ def _dead(subject: Subject) -> Iterator[Finding]:
         if op.index in alive:
             alive |= set(op.inputs)
         else:
-            unused.setdefault(op.layer, []).append(op)
+            unused.setdefault(subject.owner(op), []).append(op)
     for layer, ops in unused.items():
         macs, parameters = sum(op.macs for op in ops), sum(op.parameters for op in ops)
         message = f"nothing takes what it gives: {parameters:,} parameters and {macs:,} MACs for nothing"
         yield Finding(DEAD.code, layer, message, subject.place(layer), _removal(subject, layer, len(ops)))
     for op in subject.plan.ops:
-        if op.index in alive and len(op.inputs) == 1 and _takes_nothing(op):
-            message = f"{op.name} does nothing"
-            change = None if op.index in tapped else _removal(subject, op.layer, 1)
-            yield Finding(DEAD.code, op.layer, message, subject.place(op.layer), change)
+        if op.index in alive and op.index not in shortcuts and len(op.inputs) == 1 and _takes_nothing(op):
+            message, owner = f"{op.name} does nothing", subject.owner(op)
+            change = None if op.index in tapped else _removal(subject, owner, 1)
+            yield Finding(DEAD.code, owner, message, subject.place(owner), change, op=op.name)
 
 
 def _duplicates(subject: Subject) -> Iterator[Finding]:
@@ -63,8 +65,9 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
         if again:
             message = f"{op.name} does again what {before.name} right before it has done"
             # Without the second norm it would be another function, if one that can be folded into the first.
-            change = None if isinstance(op.op, BatchNorm) else _removal(subject, op.layer, 1)
-            yield Finding(DUPLICATE.code, op.layer, message, subject.place(op.layer), change)
+            owner = subject.owner(op)
+            change = None if isinstance(op.op, BatchNorm) else _removal(subject, owner, 1)
+            yield Finding(DUPLICATE.code, owner, message, subject.place(owner), change, op=op.name)
     for fork in subject.forks:
         if fork.fork.merge.op.type != "concat":
             continue
