@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
+from archbuilder.report.numbers import plain, plural
 from archbuilder.runs import Measured
 from archbuilder.training import Evaluation
 
@@ -25,7 +27,7 @@ def evaluation_lines(found: Evaluation, classes: int) -> RenderableType:
         table.add_row("top 5", _share(found.top5, found.images))
     table.add_row("loss", f"{found.loss:.4f}  (cross entropy, nats)")
     table.add_row("calibration error", f"{100 * found.calibration_error:.2f} %  (expected, 15 bins)")
-    table.add_row("throughput", f"{found.images / found.seconds:,.0f} images/s")
+    table.add_row("throughput", f"{plain(found.images / found.seconds, 3)} images/s")
     return table
 
 
@@ -52,20 +54,31 @@ def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
 
 
 def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
-    """Show which class was taken for which: all of it for few classes, the most frequent mistakes for many."""
-    labels = [name if name == str(index) else f"{index} {name}" for index, name in enumerate(names)]
+    """Show which class was taken for which: all of it for few classes, the most frequent mistakes for many.
+
+    The columns are headed by the names of the classes where that fits a screen, else by their numbers.
+    """
     columns = [[f"{count:,}" if count else "·" for count in column] for column in found.confusion.T.tolist()]
-    width = max(map(len, (_CORNER, *labels))) + sum(1 + max(map(len, column)) for column in columns)
-    if len(names) > _MOST_CLASSES or width > _MOST_COLUMNS:
+    numbered = [name if name == str(index) else f"{index} {name}" for index, name in enumerate(names)]
+    heads = {"names": (list(names), list(names)), "numbers": (numbered, [str(index) for index in range(len(names))])}
+    fitting = [how for how, (labels, tops) in heads.items() if _width(labels, tops, columns) <= _MOST_COLUMNS]
+    if len(names) > _MOST_CLASSES or not fitting:
         return _frequent_mistakes(found, names)
+    labels, tops = heads[fitting[0]]
     table = bare_table(gap=1)
     table.add_column(_CORNER, no_wrap=True)
-    for index in range(len(names)):
-        table.add_column(str(index), justify="right", no_wrap=True)
+    for top in tops:
+        table.add_column(Text(top), justify="right", no_wrap=True)
     for index, label in enumerate(labels):
         cells = [Text(column[index], "bold" if i == index else "") for i, column in enumerate(columns)]
         table.add_row(Text(label), *cells)
     return table
+
+
+def _width(labels: Sequence[str], tops: Sequence[str], columns: Sequence[Sequence[str]]) -> int:
+    """Give the cells that a confusion matrix takes across."""
+    across = zip(tops, columns, strict=True)
+    return max(map(cell_len, (_CORNER, *labels))) + sum(1 + max(map(cell_len, (top, *own))) for top, own in across)
 
 
 def _frequent_mistakes(found: Evaluation, names: Sequence[str]) -> RenderableType:
@@ -114,4 +127,4 @@ def measured_as_data(measured: Measured) -> dict[str, Any]:
 
 
 def _share(share: float, images: int) -> str:
-    return f"{100 * share:.2f} %  of {images:,} images"
+    return f"{100 * share:.2f} %  of {plural(images, 'image')}"

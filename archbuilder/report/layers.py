@@ -8,14 +8,16 @@ from archbuilder.costs.parts import parts
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import Primitive, shape_text
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import percent, short
+from archbuilder.report.numbers import percent, plural, short
 
 _BAR = 24  # cells of a bar that is the whole network
 
 
 def heading(plan: Plan, source: str) -> Text:
     """Name the network, what goes in, what comes out, and the file."""
-    text = Text.assemble((plan.name, "bold"), f"  {shape_text(plan.input_shape)} -> {plan.classes:,} classes")
+    text = Text.assemble(
+        (plan.name, "bold"), f"  {shape_text(plan.input_shape)} -> {plural(plan.classes, 'class', 'classes')}"
+    )
     return text.append(f"  {source}", style="dim")
 
 
@@ -59,7 +61,7 @@ def totals(plan: Plan) -> RenderableType:
     with_heads = f" ({plan.parameters + plan.head_parameters:,} with heads)" if plan.heads else ""
     lines.append(
         Text(
-            f"total: {plan.parameters:,} parameters{with_heads} · "
+            f"total: {plural(plan.parameters, 'parameter')}{with_heads} · "
             f"{short(plan.macs)} MACs = {short(plan.flops)} FLOPs for one image"
         )
     )

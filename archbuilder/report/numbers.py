@@ -1,15 +1,25 @@
-"""Numbers as people read them."""
+"""Numbers as people read them: no exponents, no minus before a zero, no 1000 of a unit that has a larger one."""
 
-_UNITS = ((10**3, "k", 1), (10**6, "M", 2), (10**9, "G", 3), (10**12, "T", 3))  # size, word, decimals
+from math import floor, isfinite, log10
+
+_UNITS = (
+    (10**3, "k", 1),
+    (10**6, "M", 2),
+    (10**9, "G", 3),
+    (10**12, "T", 3),
+    (10**15, "P", 3),
+    (10**18, "E", 3),
+)  # size, word, decimals
+_PLAIN = 15
 
 
 def short(value: float) -> str:
     """Write a count with its unit: 118.01 M, 1.583 G, 50.2 k, 950."""
-    text, below = f"{value:,}", 0
+    text, below = plain(value, 3) if isinstance(value, float) else f"{value:,}", 0
     for size, unit, decimals in _UNITS:
         if round(1000 * value / size, below) < 1000:  # what would be written as 1000 is 1 of the next unit
             break
-        text, below = f"{value / size:.{decimals}f} {unit}", decimals
+        text, below = f"{value / size:,.{decimals}f} {unit}", decimals
     return text
 
 
@@ -20,9 +30,41 @@ def percent(part: float, whole: float) -> str:
 
 def relative(old: int, new: int) -> str:
     """Write a change as a share of what was: -37.6 %; nothing where there was nothing."""
-    return f"{100 * (new - old) / old:+.1f} %" if old else ""
+    return f"{signed(100 * (new - old) / old)} %" if old else ""
 
 
-def plural(count: int, word: str) -> str:
-    """Write a count with its word: `1 error`, `2 errors`."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+def signed(value: float) -> str:
+    """Write a difference with one decimal and its sign: `+0.8`, `-0.3`; what is rounded to nothing is `0.0`."""
+    text = f"{value:+.1f}"
+    return text if float(text) else "0.0"
+
+
+def plain(value: float, digits: int) -> str:
+    """Write a number to so many digits, without an exponent unless it is very large or very small.
+
+    Args:
+        value: The number.
+        digits: How many digits are shown; whole numbers keep all of theirs.
+    """
+    if not value or not isfinite(value):
+        return f"{value}" if value else "0"
+    exponent = floor(log10(abs(value)))
+    if not -_PLAIN < exponent < _PLAIN:
+        return f"{value / 10.0**exponent:.{digits - 1}f} × 10{_raised(exponent)}"
+    text = f"{value:,.{max(0, digits - 1 - exponent)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def rough(count: int) -> str:
+    """Write the first two digits of a count that may be larger than any float: `3.1 × 10¹⁴`."""
+    exponent = len(str(count)) - 1
+    return f"{count // 10 ** (exponent - 1) / 10} × 10{_raised(exponent)}"
+
+
+def _raised(exponent: int) -> str:
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def plural(count: int, word: str, many: str | None = None) -> str:
+    """Write a count with its word: `1 error`, `2 errors`; `many` is the word for several where it takes no `s`."""
+    return f"{count:,} {word if count == 1 else many or f'{word}s'}"

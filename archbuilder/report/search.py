@@ -4,7 +4,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from archbuilder.report.numbers import plural, short
+from archbuilder.report.numbers import plain, plural, rough, short
 from archbuilder.report.search_standing import Standing
 from archbuilder.report.view import View
 from archbuilder.searching import (
@@ -124,7 +124,7 @@ def exhausted_text(study: Study, step: int) -> str:
 def study_heading(opened: StudyOpened) -> Text:
     """Name the study, what it searches, its candidates and its budget."""
     study = opened.study
-    parts = [*sites_texts(study), f"{candidates_text(study.space.candidates)} candidates"]
+    parts = [*sites_texts(study), candidates_text(study.space.candidates)]
     budget = budget_text(study)
     own = short(study.baseline_cost["macs"])
     word = "budget" if study.settings.budgets is None else "budgets"
@@ -168,21 +168,17 @@ def limit_text(name: str, limit: Limit, baseline: Cost) -> str:
 
 def amount(name: str, count: int) -> str:
     """Write a cost with its unit; a latency as a time."""
-    return f"{count / 1000:.3g} ms" if name == "latency" else short(count)
+    return f"{plain(count / 1000, 3)} ms" if name == "latency" else short(count)
 
 
 def candidates_text(count: int) -> str:
-    """Write a number of candidates: exactly while it is small, then `3.1e+14`."""
-    if count < 10**6:
-        return f"{count:,}"
-    # Not a float: there are more candidates than a float holds where there are many sites.
-    exponent = len(str(count)) - 1
-    return f"≈ {count // 10 ** (exponent - 1) / 10}e+{exponent}"
+    """Say how many candidates there are: exactly while they are few, then `≈ 3.1 × 10¹⁴ candidates`."""
+    return plural(count, "candidate") if count < 10**6 else f"≈ {rough(count)} candidates"
 
 
 def score_text(score: float) -> str:
     """Write an accuracy, or a score that is none."""
-    return f"{score:.3f}" if 0 <= score <= 1 else f"{score:.5g}"
+    return f"{abs(score):.3f}" if 0 <= score <= 1 else plain(score, 5)
 
 
 def standing_panel(standing: Standing) -> RenderableType:
@@ -241,7 +237,7 @@ def trial_line(trial: TrialRecord) -> str:
         case _:
             what = str(trial.outcome)
     score = f"val {score_text(trial.accuracy)}" if trial.accuracies else "val —"
-    costs = f"{short(trial.cost['macs'])} MACs  {trial.cost['parameters']:,} parameters"
+    costs = f"{short(trial.cost['macs'])} MACs  {plural(trial.cost['parameters'], 'parameter')}"
     seconds = (
         f"  {trial.stretches[-1].seconds:.1f} s" if trial.stretches and trial.outcome is not Outcome.PRUNED else ""
     )

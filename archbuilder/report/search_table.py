@@ -8,8 +8,8 @@ from rich.text import Text
 from archbuilder.report.numbers import plural
 from archbuilder.report.search import exhausted_text, tally_line
 from archbuilder.report.study_tables import final_table, rich_table
-from archbuilder.report.verdicts import accuracy_text, cautions, difference_text, overview, scaled_row, verdicts
-from archbuilder.searching import Outcome, Row, StudyResult
+from archbuilder.report.verdicts import verdicts
+from archbuilder.searching import Outcome, StudyResult
 from archbuilder.searching.fitting import final_folder
 
 
@@ -18,38 +18,9 @@ def result_table(result: StudyResult) -> RenderableType:
     notes = [_counts(result)]
     notes += [exhausted_text(result.study, step) for step in result.exhausted]
     table = final_table(result)
-    verdict = [Text(line) for line in shown_verdicts(result)]
+    verdict = [Text(line) for line in verdicts(result)]
     reading = [Text(note, "dim") for note in (table.note, _openings(result)) if note]
     return Group(rich_table(table), *(Text(note, "dim") for note in notes), *verdict, *reading)
-
-
-def shown_verdicts(result: StudyResult) -> list[str]:
-    """Give the verdicts that matter most: of a ladder a line a budget in place of sentences, which the report has."""
-    champions = result.champions()
-    if len(champions) < 2:
-        return verdicts(result)
-    lines = []
-    for step, row in champions.items():
-        scaled = scaled_row(result, step)
-        others = [("the baseline scaled uniformly" if scaled else "the baseline", scaled or result.row("baseline"))]
-        if result.rival is not None:
-            others.append(("random search", result.rival.champions().get(step)))
-        compared = [
-            text
-            for what, other in others
-            if other and other is not row and (text := _compared(result, row, other, what))
-        ]
-        name = result.study.steps[step].name
-        lines.append(f"{name}: {', '.join([f'{row.finalist.name} {accuracy_text(row)}', *compared])}")
-    return [*overview(result), *lines, *cautions(result)]
-
-
-def _compared(result: StudyResult, row: Row, other: Row, what: str) -> str:
-    difference = result.compared(row, other)
-    if difference is None:
-        return ""
-    noise = " (noise)" if difference.is_noise else ""
-    return f"{difference_text(difference)} points from {what}{noise}"
 
 
 def _counts(result: StudyResult) -> str:

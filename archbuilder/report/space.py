@@ -15,11 +15,14 @@ from archbuilder.study.knobs import ChoiceKnob, Knob
 from archbuilder.study.study import Study
 from archbuilder.study.survey import Inside, Survey
 
+_ROOM = 80
+_NAME = 36  # cells that a name has in its line, at the least where it is so long
+
 
 def space_report(found: Survey) -> RenderableType:
     """Show what a survey found."""
     study = found.study
-    what = " · ".join([*sites_texts(study), f"{candidates_text(study.space.candidates)} candidates"])
+    what = " · ".join([*sites_texts(study), candidates_text(study.space.candidates)])
     heading = f"  {what} of {study.spec.name}"
     shares = [Text(_share(found, inside)) for inside in found.inside]
     return Group(Text.assemble((study.name, "bold"), heading), _knobs(found), Text(), _costs(found), Text(), *shares)
@@ -57,10 +60,12 @@ def _knob_as_data(study: Study, knob: Knob) -> dict[str, Any]:
 
 
 def _knobs(found: Survey) -> Table:
-    table = bare_table("site")
-    table.add_column("baseline", justify="right", no_wrap=True)
-    table.add_column("values", no_wrap=True)
+    """List what is searched; long names and values go on in the next line, as half of one cannot be looked for."""
     study = found.study
+    table = bare_table()
+    table.add_column("site", overflow="fold", min_width=min(_NAME, max(len(knob.name) for knob in study.space.knobs)))
+    table.add_column("baseline", justify="right", no_wrap=True, min_width=len("baseline"))
+    table.add_column("values", overflow="fold")
     for knob in study.space.knobs:
         names = knob.paths if isinstance(knob, ChoiceKnob) else knob.sites
         own = {
@@ -72,16 +77,20 @@ def _knobs(found: Survey) -> Table:
 
 
 def _costs(found: Survey) -> Table:
-    table = bare_table("")
     steps = [inside.step for inside in found.inside]
-    columns = [step.name or "budget" for step in steps]
-    for column in ("smallest", "baseline", "largest", *columns):
-        table.add_column(column, justify="right", no_wrap=True)
     bounded = [name for step in steps for name in step.limits.by_quantity]
+    rows = [("", "smallest", "baseline", "largest", *(step.name or "budget" for step in steps))]
     for name in dict.fromkeys([*found.baseline, *bounded]):
         cells = [_cost(cost, name) for cost in (found.smallest, found.baseline, found.largest)]
         limits = [step.limits.by_quantity.get(name) for step in steps]
-        table.add_row(WORDS[name], *cells, *(amount(name, limit.high) if limit else "" for limit in limits))
+        rows.append((WORDS[name], *cells, *(amount(name, limit.high) if limit else "" for limit in limits)))
+    if sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) - 2 > _ROOM:
+        rows = list(zip(*rows, strict=True))  # many budgets stand below one another
+    table = bare_table("")
+    for column in rows[0][1:]:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*row)
     return table
 
 

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import plural, short
+from archbuilder.report.numbers import plain, plural, short
 from archbuilder.report.study_tables import final_table, outcome_text, rich_table
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
 from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text, share_text, verdicts
@@ -42,7 +42,7 @@ def _listed(study: KeptStudy) -> tuple[str, ...]:
         value = macs = "—"
     else:
         is_share = settings.objective.is_trained_for
-        value = f"{100 * best.accuracy:.1f} %" if is_share else f"{best.accuracy:.4g}"
+        value = f"{100 * best.accuracy:.1f} %" if is_share else plain(best.accuracy, 4)
         macs = short(best.cost["macs"])
     counted, wanted = journal.record.tally().counted, settings.search.trials
     trials = f"{counted}/{wanted}" if counted < wanted else f"{counted}"
@@ -202,7 +202,7 @@ def _paired(first: StudyResult, other: StudyResult) -> list[str]:
     assert difference is not None
     points = f"{difference_text(difference)} points of test accuracy over {plural(difference.pairs, 'seed')}"
     known = ", which is within the noise" if difference.is_noise else ", more than chance explains"
-    noise = ", which may be chance" if difference.margin is None else known
+    noise = ": too few seeds to tell it from chance" if difference.margin is None else known
     costs = f"{share_text(other, theirs.finalist.cost)} against {share_text(first, mine.finalist.cost)}"
     found = f"{theirs.finalist.name} of {other.study.name} is {points} from {mine.finalist.name} of {first.study.name}"
     return [f"{found}{noise}; {costs}."]

@@ -163,7 +163,7 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
     facts = [
         ("spec", f"{study.spec.name}: {_cost(result)}"),
         ("data", _data_text(settings.data, images)),
-        ("space", ", ".join([*sites_texts(study), f"{candidates_text(study.space.candidates)} candidates"])),
+        ("space", ", ".join([*sites_texts(study), candidates_text(study.space.candidates)])),
         ("budget", "; ".join(filter(None, budgets)) or "none"),
         ("objective", f"the highest {settings.objective.maximize}"),
         ("search", f"{search.sampler}, pruner {search.pruner}, {plural(search.trials, 'trial')}, seed {search.seed}"),
@@ -181,7 +181,7 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
 
 def _cost(result: StudyResult) -> str:
     cost = result.baseline.cost
-    return f"{cost['macs']:,} MACs, {cost['parameters']:,} parameters"
+    return f"{cost['macs']:,} MACs, {plural(cost['parameters'], 'parameter')}"
 
 
 def _data_text(data: str | None, images: Mapping[str, int]) -> str:
@@ -203,7 +203,7 @@ def _costs(result: StudyResult) -> list[tuple[str, str]]:
     costs.append(
         ("time", f"{_duration(seconds)} for candidates, {_duration(result.baseline.seconds)} for the baseline")
     )
-    moved = f"{result.tally.repaired:,} of {len(trials):,} candidates were moved onto the budget before training"
+    moved = f"{result.tally.repaired:,} of {plural(len(trials), 'candidate')} moved onto the budget before training"
     bounded = any(step.limits.by_quantity for step in result.study.steps)
     if bounded:
         share = "0 %: every candidate is priced before a weight is made"

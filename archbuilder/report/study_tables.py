@@ -6,8 +6,9 @@ from rich.table import Table
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, plural, short
-from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text
+from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, seen_text
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
+from archbuilder.searching.comparing import FEWEST_SEEDS
 from archbuilder.study import Study
 from archbuilder.study.budget import WORDS, Cost
 from archbuilder.study.knobs import Value, WidthKnob
@@ -60,12 +61,15 @@ def final_table(result: StudyResult) -> PageTable:
     if result.rival is not None:
         found = result.rival.champions().values()
         rows += [_final(result, row, baseline, name=f"random {row.finalist.name}") for row in found]
+    against = "baseline scaled uniformly to the same budget" if len(result.study.steps) > 1 else "baseline"
     note = (
         f"* is the best by the validation images with {plural(seeds, 'seed')} that the search did not use. Test: mean "
         f"and standard deviation with these seeds, on {plural(images, 'image')}. Difference: to the "
-        f"baseline in points of test accuracy, with the same seeds; the true one lies within the margin in 19 of 20 "
+        f"{against} in points of test accuracy, with the same seeds; the true one lies within the margin in 19 of 20 "
         f"such comparisons. ≈ is within the noise."
     )
+    if 0 < seeds < FEWEST_SEEDS:
+        note += f" ±? stands where there are too few seeds for a margin: {FEWEST_SEEDS} are needed."
     return PageTable(
         "The networks that were trained anew", (*_cost_heads(result), "search", "test", "difference"), rows, note
     )
@@ -94,7 +98,9 @@ def _final(
     result: StudyResult, row: Row, baseline: Row | None, *, is_best: bool = False, name: str | None = None
 ) -> PageRow:
     seen = row.finalist.search_accuracy
-    compared = None if baseline is None or row is baseline else result.compared(row, baseline)
+    step = row.finalist.step if len(result.study.steps) > 1 else None
+    other = baseline if step is None else scaled_row(result, step) or baseline
+    compared = None if other is None or row in (baseline, other) else result.compared(row, other)
     is_noise = compared is not None and compared.is_noise
     text = "" if compared is None else f"{'≈ ' if is_noise else ''}{difference_text(compared)}"
     cells = (

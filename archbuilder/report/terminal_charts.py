@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from archbuilder.report.front_points import Dot, bounds, front_points
-from archbuilder.report.numbers import plural, short
+from archbuilder.report.numbers import plain, plural, short
 from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance
@@ -175,7 +175,7 @@ def _what(result: StudyResult, accuracy: str) -> str:
 def _values(result: StudyResult, up: tuple[float, float]) -> tuple[str, str]:
     if result.study.settings.objective.is_trained_for:
         return f"{100 * up[0]:.1f} %", f"{100 * up[1]:.1f} %"
-    return f"{up[0]:.4g}", f"{up[1]:.4g}"
+    return plain(up[0], 4), plain(up[1], 4)
 
 
 def _clipped(result: StudyResult, ends: tuple[float, float]) -> tuple[float, float]:

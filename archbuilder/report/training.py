@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.primitives import shape_text
-from archbuilder.report.numbers import plural, short
+from archbuilder.report.numbers import plain, plural, short
 from archbuilder.report.view import View
 from archbuilder.runs import EpochEnded, Event, RunOpened, StepTaken
 from archbuilder.training import EpochResult, StepResult
@@ -94,7 +94,8 @@ def train_view(console: Console) -> TrainView:
 def heading(opened: RunOpened) -> list[RenderableType]:
     """Say what is trained, on what, how and where."""
     setup, plan, settings, machine = opened.setup, opened.plan, opened.setup.settings, opened.machine
-    what = f"  {shape_text(plan.input_shape)} -> {plan.classes:,} classes · {plan.parameters:,} parameters"
+    classes, parameters = plural(plan.classes, "class", "classes"), plural(plan.parameters, "parameter")
+    what = f"  {shape_text(plan.input_shape)} -> {classes} · {parameters}"
     how = [
         plural(settings.epochs, "epoch"),
         f"batches of {settings.batch_size}",
@@ -104,7 +105,7 @@ def heading(opened: RunOpened) -> list[RenderableType]:
     ]
     where = [str(machine.device), str(machine.precision)]
     where += ["compiled"] if machine.compiled else []
-    where += [f"{opened.processes.count} processes"] if opened.processes.count > 1 else []
+    where += [plural(opened.processes.count, "process", "processes")] if opened.processes.count > 1 else []
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_row("data", Text(f"{setup.data}: {opened.data.statement}", overflow="fold"))
     for purpose, count in opened.data.copies().items():
@@ -154,7 +155,7 @@ def epoch_line(result: EpochResult, epochs: int, is_best: bool) -> str:
 
 
 def _loss(value: float) -> str:
-    return f"{value:.4f}" if value < 1000 else f"{value:.1e}"
+    return f"{value:.4f}" if value < 1000 else plain(value, 2)
 
 
 def _wide(epochs: int) -> int:

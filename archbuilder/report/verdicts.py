@@ -1,8 +1,12 @@
 """What a study came to, in plain sentences."""
 
-from archbuilder.report.numbers import percent, plural
+from collections.abc import Mapping
+
+from archbuilder.report.numbers import percent, plain, plural, signed
 from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
 from archbuilder.study.budget import WORDS, Cost
+
+_WAYS = ("above", "below", "within the noise", "not to be told with so few seeds", "the same network")
 
 
 def verdicts(result: StudyResult) -> list[str]:
@@ -17,27 +21,43 @@ def verdicts(result: StudyResult) -> list[str]:
     champions = result.champions()
     if not champions:
         return _unmeasured(result)
+    if len(champions) > 1:
+        return [*_overview(result), *cautions(result)]
     found = [sentence for step in champions for sentence in _of_step(result, step)]
-    return [*overview(result), *found, *cautions(result)]
+    return [*found, *cautions(result)]
 
 
-def overview(result: StudyResult) -> list[str]:
-    """Count, over the budgets of a ladder, how often the search did better than scaling, as far as that is known."""
-    differences = []
+def _overview(result: StudyResult) -> list[str]:
+    """Name the budgets of a ladder where the search did better than scaling, and than random search; no more of each.
+
+    How far is in the table, a row a budget.
+    """
+    scaled = {step: scaled_row(result, step) or result.row("baseline") for step in result.champions()}
+    sentences = [_against(result, "the baseline scaled uniformly", scaled)]
+    if result.rival is not None:
+        sentences.append(_against(result, "random search of the same cost", dict(result.rival.champions())))
+    return [sentence for sentence in sentences if sentence]
+
+
+def _against(result: StudyResult, what: str, others: Mapping[int, Row | None]) -> str:
+    found: dict[str, list[str]] = {}
     for step, row in result.champions().items():
-        other = scaled_row(result, step) or result.row("baseline")
+        other = others.get(step)
         difference = None if other is None else result.compared(row, other)
-        if difference is not None and difference.margin is not None:
-            differences.append(difference)
-    if len(result.study.steps) == 1 or not differences:
-        return []
-    noise = sum(difference.is_noise for difference in differences)
-    above = sum(difference.mean > 0 and not difference.is_noise for difference in differences)
-    below = len(differences) - noise - above
-    return [
-        f"Of {plural(len(differences), 'budget')}, what the search found is above the baseline scaled uniformly in "
-        f"{above}, below it in {below}, and within the noise of it in {noise}."
-    ]
+        if difference is None:
+            continue
+        way = "above" if difference.mean > 0 else "below"
+        if row is other:
+            way = "the same network"
+        elif difference.margin is None:
+            way = "not to be told with so few seeds"
+        elif difference.is_noise:
+            way = "within the noise"
+        found.setdefault(way, []).append(result.study.steps[step].name)
+    if not found:
+        return ""
+    parts = [f"{way} at {', '.join(found[way])}" for way in _WAYS if way in found]
+    return f"What the search found against {what}: {'; '.join(parts)}."
 
 
 def cautions(result: StudyResult) -> list[str]:
@@ -49,7 +69,7 @@ def cautions(result: StudyResult) -> list[str]:
     if fewest == 1:
         sentences.append("One seed says nothing of how much luck there is in it: set finals: {seeds: 3} or more.")
     elif fewest == 2:
-        sentences.append("Two seeds say little of how much luck there is in it: set finals: {seeds: 3} or more.")
+        sentences.append("Two seeds are too few seeds for a margin: set finals: {seeds: 3} or more.")
     return [*sentences, *_missing(result)]
 
 
@@ -76,14 +96,14 @@ def accuracy_text(row: Row) -> str:
 
 
 def difference_text(difference: Difference) -> str:
-    """Write a difference in percentage points with its margin: `+0.8 ± 0.5`; `±?` where there is one seed."""
+    """Write a difference in percentage points with its margin: `+0.8 ± 0.5`; `±?` where there are too few seeds."""
     margin = "?" if difference.margin is None else f" {100 * difference.margin:.1f}"
-    return f"{100 * difference.mean:+.1f} ±{margin}"
+    return f"{signed(100 * difference.mean)} ±{margin}"
 
 
 def seen_text(result: StudyResult, value: float) -> str:
     """Write what a search saw of a candidate: a share of the validation images, or a score that is no share."""
-    return f"{100 * value:.1f} %" if result.study.settings.objective.is_trained_for else f"{value:.4g}"
+    return f"{100 * value:.1f} %" if result.study.settings.objective.is_trained_for else plain(value, 4)
 
 
 def scaled_row(result: StudyResult, step: int) -> Row | None:
@@ -139,11 +159,13 @@ def _comparison(name: str, difference: Difference, other: str) -> str:
     """Say in a sentence how far a network is from another, and whether that may be chance."""
     way, points = "above" if difference.mean > 0 else "below", f"{100 * abs(difference.mean):.1f}"
     if difference.margin is None:
-        return f"{name} is {points} points {way} {other} with one seed, which may be chance."
+        far = f"{points} points {way}" if float(points) else "as accurate as"
+        seeds = {1: "one seed", 2: "two seeds"}[difference.pairs]
+        return f"{name} is {far} {other} with {seeds}: too few seeds to tell it from chance."
     margin = f"± {100 * difference.margin:.1f}"
     if not difference.is_noise:
         return f"{name} is {way} {other} by {points} {margin} points, more than chance explains."
-    return f"{name} cannot be told from {other}: {100 * difference.mean:+.1f} {margin} points is within the noise."
+    return f"{name} cannot be told from {other}: {signed(100 * difference.mean)} {margin} points is within the noise."
 
 
 def _scored(result: StudyResult) -> list[str]:
@@ -168,7 +190,8 @@ def _unmeasured(result: StudyResult) -> list[str]:
 def _seen(result: StudyResult, best: TrialRecord) -> str:
     """Say how the best of a budget does on the images that chose it."""
     gain, validation = best.accuracy - result.baseline.accuracy, result.images.get("validation")
-    way = f"{100 * abs(gain):.1f} points {'above' if gain > 0 else 'below'}" if round(gain, 6) else "as accurate as"
+    points = f"{100 * abs(gain):.1f}"
+    way = f"{points} points {'above' if gain > 0 else 'below'}" if float(points) else "as accurate as"
     images = "the validation images" if validation is None else f"the {validation:,} validation images"
     own = seen_text(result, result.baseline.accuracy)
     if best.outcome is Outcome.BASELINE:

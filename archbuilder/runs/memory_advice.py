@@ -124,4 +124,5 @@ def _needed(plan: Plan, settings: TrainSettings, machine: Machine, batch: int) -
 
 
 def _size(count: int) -> str:
-    return f"{count / 2**30:.2f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+    mebibytes = f"{count / 2**20:.1f} MiB"
+    return f"{count / 2**30:.2f} GiB" if count >= 2**30 or mebibytes == "1024.0 MiB" else mebibytes

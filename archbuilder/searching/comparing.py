@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import t as student
 
 _CONFIDENCE = 0.95
+FEWEST_SEEDS = 3  # of a margin: from two, chance alone makes it as wide or as narrow as it likes
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,12 @@ class Difference:
 
     @property
     def margin(self) -> float | None:
-        """How far the true difference may be from the mean, by seeds or by images; None where there is one seed."""
-        return None if self.seed_error is None else max(self.seed_error, self.image_error)
+        """How far the true difference may be from the mean, by seeds or by images; None where seeds are too few."""
+        return None if self.seed_error is None or self.pairs < FEWEST_SEEDS else max(self.seed_error, self.image_error)
 
     @property
     def is_noise(self) -> bool:
-        """Whether chance explains it: it is within the margin. Of what one seed says that is not known: no."""
+        """Whether chance explains it: it is within the margin. Where seeds are too few that is not known: no."""
         return self.margin is not None and abs(self.mean) <= self.margin
 
 

@@ -1,12 +1,14 @@
 """The journal of a study opened: by the one process that goes on with it, or to be read."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
@@ -82,7 +84,7 @@ def _open(study: Study, folder: Path) -> Journal:
     backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
     with _explained(path):
         storage = JournalStorage(backend)
-        return Journal(folder, storage, _study_id(storage, study.name), study)
+        return Journal(folder, storage, _study_id(storage, study), study)
 
 
 def _begun_anew(study: Study, folder: Path) -> Journal:
@@ -103,11 +105,16 @@ def _explained(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _study_id(storage: JournalStorage, name: str) -> int:
+def _study_id(storage: JournalStorage, study: Study) -> int:
     try:
-        return storage.get_study_id_from_name(name)
+        return storage.get_study_id_from_name(study.name)
     except KeyError:
-        return storage.create_new_study([StudyDirection.MAXIMIZE], name)
+        number = storage.create_new_study([StudyDirection.MAXIMIZE], study.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        # What Optuna's own plots and dashboard write at their axes, in place of "Objective Value".
+        optuna.load_study(study_name=study.name, storage=storage).set_metric_names([study.settings.objective.maximize])
+    return number
 
 
 def _mend(path: Path) -> None:

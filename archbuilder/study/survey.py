@@ -215,7 +215,8 @@ def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     limits = inside.step.limits
     if inside.drawn or inside.reached:
         return
-    what = f"none of {found.priced:,} candidates{'' if found.is_complete else ' drawn at random'}"
+    ending = "" if found.priced == 1 else "s"
+    what = f"none of {found.priced:,} candidate{ending}{'' if found.is_complete else ' drawn at random'}"
     named = f" {inside.step.name}," if inside.step.name else " of"
     lines = [f"{found.study.source.name}: {what} is within the budget{named} {limits.text()}, nor can be moved onto it"]
     ends = {"smallest": found.smallest, "largest": found.largest}

@@ -4,8 +4,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from rich.console import Console
 from support.tiny_studies import STUDY, write_study
 
+from archbuilder.report.space import space_report
 from archbuilder.study import load_study, survey
 
 Run = Callable[..., CompletedProcess[str]]
@@ -60,3 +62,18 @@ def test_a_small_space_says_all(run: Run, tmp_path: Path) -> None:
     last = run("space", str(path)).stdout.splitlines()[-1]
     assert " % of all candidates; " in last
     assert "% are no networks; moved onto it: " in last
+
+
+def test_names_and_budgets_are_whole_in_80_columns(tmp_path: Path) -> None:
+    name = "mix.{5x5red,5x5,pool_proj,pool_p*,pool_pr*}"
+    text = STUDY.replace('"mix.*":', f'"{name}": {{scale: [0.5, 3.0], tie: true}}\n  "mix.{{1x1,3x3red,3x3}}":')
+    budgets = [f"{share}%" for share in range(60, 101, 5)]
+    path = write_study(tmp_path, text.replace("budget: {macs: 20k}", f"budgets: [{', '.join(budgets)}]"))
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(space_report(survey(load_study(path))))
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    assert "…" not in "".join(lines)
+    start = next(number for number, line in enumerate(lines) if line.startswith("mix.{5"))
+    assert lines[start].split()[0] + lines[start + 1].split()[0] == name
+    assert [line.split()[0] for line in lines if line.startswith(tuple("0123456789"))] == budgets

@@ -28,6 +28,7 @@ from archbuilder.searching import (
     FinalsBegun,
     Outcome,
     RivalBegun,
+    Row,
     SpaceExhausted,
     StudyOpened,
     StudyResult,
@@ -220,7 +221,13 @@ def test_the_time_left_follows_the_trials_of_this_session(study: Study, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("count", "written"), [(1, "1"), (999_999, "999,999"), (314 * 10**12, "≈ 3.1e+14"), (10**400, "≈ 1.0e+400")]
+    ("count", "written"),
+    [
+        (1, "1 candidate"),
+        (999_999, "999,999 candidates"),
+        (314 * 10**12, "≈ 3.1 × 10¹⁴ candidates"),
+        (10**400, "≈ 1.0 × 10⁴⁰⁰ candidates"),
+    ],
 )
 def test_many_candidates_are_written_short(count: int, written: str) -> None:
     assert candidates_text(count) == written
@@ -291,25 +298,37 @@ def test_a_ladder_shows_what_failed_too() -> None:
     assert f"{name} could not be trained with seed 7: out of memory. The same command tries it again." in lines
 
 
-def test_of_one_seed_it_is_not_said_that_it_is_noise() -> None:
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_of_too_few_seeds_it_is_not_said_that_it_is_noise(seeds: int) -> None:
     result = kept("whole")
-    one = [replace(row, seeds=row.seeds[:1], test=row.test[:1], validation=row.validation[:1]) for row in result.rows]
-    lines = shown(result_table(replace(result, rows=tuple(one), rival=None)), 120)
+    few = [
+        replace(row, seeds=row.seeds[:seeds], test=row.test[:seeds], validation=row.validation[:seeds])
+        for row in result.rows
+    ]
+    lines = shown(result_table(replace(result, rows=tuple(few), rival=None)), 120)
     assert all(line.rstrip().endswith("±?") for line in lines[2:5])
     assert not any("≈" in line for line in lines[:5])
+    assert "too few seeds for a margin" in " ".join(lines)
 
 
-def test_a_ladder_says_a_line_a_budget_and_leaves_the_rest_to_the_report() -> None:
+def test_a_ladder_names_its_budgets_in_a_sentence_and_its_differences_in_the_table() -> None:
     result = kept("steps")
-    text = " ".join(shown(result_table(result)))
-    assert "Of 2 budgets, what the search found is above the baseline scaled uniformly in" in text
-    lines = shown(result_table(result), 300)
-    for step, against in ((0, " points from the baseline scaled uniformly"), (1, " points from the baseline")):
-        best = result.champions()[step].finalist  # which it is, the training decides
-        (line,) = [line for line in lines if line.startswith(("70%: ", "100%: ")[step])]
-        assert line.partition(": ")[2].startswith(f"{best.name} ")
-        assert (against in line) == (best.number is not None)
-    assert not any(line.startswith("Budget") for line in lines)
+    rows = []
+    for row in result.rows:
+        test = {"baseline": (0.9, 0.9, 0.9), "scaled-70%": (0.85, 0.85, 0.85)}.get(
+            row.finalist.name, (0.93, 0.92, 0.94)
+        )
+        rows.append(Row(row.finalist, (1, 2, 3), test, test))
+    result = replace(result, rows=tuple(rows), images={**result.images, "test": 10_000})
+    table = shown(result_table(result), 120)
+    (scaled,) = [line for line in table if line.startswith("scaled-70%")]
+    assert scaled.endswith("85.0 ± 0.0 %")  # what the others of its budget are compared with
+    trials = [line for line in table if line.startswith("trial-")]
+    assert [line.rpartition(" %  ")[2].strip() for line in trials] == ["+8.0 ± 1.2", "+3.0 ± 1.2"]
+    said = "What the search found against the baseline scaled uniformly: above at 70%, 100%."
+    assert said in table
+    assert "to the baseline scaled uniformly to the same budget in points of test accuracy" in " ".join(table)
+    assert sum(line.startswith(("What the search", "Budget")) for line in table) == 1
 
 
 def test_a_search_without_finals_says_so() -> None:

@@ -144,11 +144,16 @@ def test_a_verdict_says_what_is_more_than_chance() -> None:
 
 def test_a_verdict_says_what_is_within_the_noise() -> None:
     result = kept("whole")
-    tests = {"baseline": (0.92, 0.94), "scaled": (0.93, 0.93), "trial": (0.94, 0.92)}
+    tests = {"baseline": (0.92, 0.94, 0.93), "scaled": (0.93, 0.93, 0.93), "trial": (0.94, 0.92, 0.93)}
     found = verdicts(with_tests(result, tests))
-    said = "cannot be told from the baseline (93.0 ± 1.4 %): +0.0 ± 4.3 points is within the noise."
+    said = "cannot be told from the baseline (93.0 ± 1.0 %): 0.0 ± 1.9 points is within the noise."
     assert said in found[1]
-    assert found[-1].startswith("Two seeds say little")
+
+
+def test_two_seeds_are_too_few_for_a_margin() -> None:
+    found = verdicts(with_tests(kept("whole"), {"baseline": (0.92, 0.94), "scaled": (0.9, 0.9), "trial": (0.94, 0.92)}))
+    assert "as accurate as the baseline (93.0 ± 1.4 %) with two seeds: too few seeds to tell it from chance" in found[1]
+    assert found[-1] == "Two seeds are too few seeds for a margin: set finals: {seeds: 3} or more."
 
 
 def test_few_test_images_are_noise_too() -> None:
@@ -160,16 +165,14 @@ def test_few_test_images_are_noise_too() -> None:
 
 def test_one_seed_is_no_proof() -> None:
     found = verdicts(with_tests(kept("whole"), {"baseline": (0.5,), "scaled": (0.5,), "trial": (0.9,)}))
-    assert "40.0 points above the baseline (50.0 %) with one seed, which may be chance" in found[1]
+    assert "40.0 points above the baseline (50.0 %) with one seed: too few seeds to tell it from chance" in found[1]
     assert found[-1].startswith("One seed says nothing")
 
 
-def test_a_ladder_is_counted_before_its_budgets_are_told() -> None:
+def test_a_ladder_takes_a_sentence_and_not_three_a_budget() -> None:
     found = verdicts(kept("steps"))
-    assert re.match(
-        r"Of 2 budgets, what the search found is above the baseline scaled uniformly in \d, below", found[0]
-    )
-    assert found[1].startswith("Budget 70%: ")
+    assert found[0].startswith("What the search found against the baseline scaled uniformly: ")
+    assert found[1:] == ["Two seeds are too few seeds for a margin: set finals: {seeds: 3} or more."]
 
 
 def test_without_finals_the_validation_images_are_said_to_flatter() -> None:

@@ -184,11 +184,21 @@ def test_classes_and_what_they_are_taken_for() -> None:
         "[red]       0         —",
     ]
     assert rendered(confusion_matrix(found, ("cat", "dog", "[red]"))) == [
-        "is \\ taken for 0 1 2",
-        "0 cat          8 2 ·",
-        "1 dog          · 5 ·",
-        "2 [red]        · · ·",
+        "is \\ taken for cat dog [red]",
+        "cat              8   2     ·",
+        "dog              ·   5     ·",
+        "[red]            ·   ·     ·",
     ]
+
+
+def test_classes_are_headed_by_their_numbers_where_their_names_take_more_than_a_screen() -> None:
+    names = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+    lines = rendered(confusion_matrix(an_evaluation(torch.eye(10, dtype=torch.int64)), names))
+    assert lines[0].split()[-10:] == [str(number) for number in range(10)]
+    assert lines[10].startswith("9 Ankle boot")
+    digits = rendered(confusion_matrix(an_evaluation(torch.eye(10, dtype=torch.int64)), tuple("0123456789")))
+    assert digits[0].split()[-10:] == list("0123456789")
+    assert digits[10].split()[0] == "9"
 
 
 def test_ten_classes_of_thousands_fit_80_columns() -> None:

@@ -10,8 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+import optuna
 import pytest
 import torch
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, outline, run
 
 from archbuilder import ArchbuilderError
@@ -27,6 +30,14 @@ from archbuilder.searching.states import StatesFolder
 from archbuilder.study import Study
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
+
+
+def test_optuna_knows_what_its_values_are(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT)
+    with open_journal(study, tmp_path / study.name):
+        pass
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / study.name / "journal.log")))
+    assert optuna.load_study(study_name=study.name, storage=storage).metric_names == ["val_accuracy"]
 
 
 def test_a_line_cut_short_and_what_was_left_behind_are_mended(tmp_path: Path) -> None:
