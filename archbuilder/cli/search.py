@@ -32,6 +32,10 @@ def search(
     workers: Annotated[
         int, typer.Option(min=1, max=256, metavar="N", help="Train N candidates at a time, each in its own process.")
     ] = 1,
+    hours: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=100_000, metavar="H", help="Begin no training of a candidate after so many hours."),
+    ] = None,
     gpus: Annotated[
         str | None, typer.Option(metavar="N,N", help="Train one candidate at a time on each of these GPUs: 0,1.")
     ] = None,
@@ -72,6 +76,7 @@ def search(
                 observe=view,
                 machines=_machines(devices, precision, by_number=gpus is not None),
                 versus_random=versus is not None,
+                hours=hours,
             )
     except KeyboardInterrupt:
         saved = plural(view.standing.tally.counted, "finished trial")

@@ -15,10 +15,8 @@ from archbuilder.study.study import Study
 
 BASELINE = "baseline"
 """What is kept of the spec as it is."""
-MOST_KILLED = 5
-"""How often the whole process may be killed while it trains a trial, and finishes nothing, before that is given up."""
 _PLACE, _COST, _STRETCHES, _END = "place", "cost", "stretches", "end"
-_SCORING, _KILLED, _LATENCY, _EXHAUSTED = "scoring", "killed", "latency", "exhausted"
+_SCORING, _LATENCY, _EXHAUSTED = "scoring", "latency", "exhausted"
 _STATES = {
     Outcome.BASELINE: TrialState.COMPLETE,
     Outcome.FINISHED: TrialState.COMPLETE,
@@ -68,29 +66,14 @@ class Journal:
         self.put(_LATENCY, latency)
         self.study = self.study.timed(latency)
 
-    def settle(self, *, were_killed: bool) -> None:
-        """Put back the trials that are no longer being trained.
-
-        Args:
-            were_killed: Whether the process that trained them is gone without a word. One that is killed again and
-                again, with nothing finished in between, is given up: its network may need more memory than there is.
-        """
+    def settle(self) -> None:
+        """Put back the trials that are no longer being trained, whatever ended the process that trained them."""
         for trial in self._storage.get_all_trials(self._id, deepcopy=False, states=(TrialState.RUNNING,)):
             known = self.record.trials[trial.number]
             if known.outcome is not Outcome.OPEN:  # all but its last line was written
                 self._close(known)
-            elif were_killed and self._killed(trial) >= MOST_KILLED:
-                reason = f"the process that trained it was killed {MOST_KILLED} times, perhaps for want of memory"
-                self.end(trial.number, Outcome.FAILED, known.accuracies, reason=reason, kind="process lost")
             else:
                 self.wait(trial.number)
-
-    def _killed(self, trial: FrozenTrial) -> int:
-        """Count that a trial's process was killed; give how often, since something was finished."""
-        times, finished = trial.user_attrs.get(_KILLED, (0, 0))
-        times = times + 1 if finished == self.record.stretches else 1
-        self._storage.set_trial_user_attr(self._trial_id(trial.number), _KILLED, [times, self.record.stretches])
-        return int(times)
 
     def get(self, key: str) -> Any:
         """Give something that was kept about the study as a whole, or None."""

@@ -1,5 +1,7 @@
 """Propose, price, look up, and only then train: the trials of one study, going on."""
 
+import time
+
 from archbuilder.errors import ArchbuilderError
 from archbuilder.searching.baseline import keep_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates
@@ -12,7 +14,6 @@ from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.work import Donor, EpochDone, Report, Stretch, WorkDone, WorkFailed, WorkLost
 from archbuilder.training import TrainingDiverged
 
-_ALIKE = 3  # failures of one kind in a row that end a search
 _LOSSES = 2  # of the process that trains it, after which a trial is given up
 
 
@@ -33,32 +34,35 @@ class SearchLoop:
         self._failures: list[str] = []
         self._losses: dict[int | None, int] = {}
 
-    def run(self, trials: int | None, macs: int | None = None, images: int = 1) -> None:
+    def run(self, trials: int | None, macs: int | None = None, images: int = 1, until: float | None = None) -> None:
         """Go on until `trials` candidates are over and done with.
 
         Args:
             trials: How many; None for as many as come.
             macs: The multiply-adds of all trainings, forward and backward, after which no further candidate comes.
             images: How many images an epoch has.
+            until: The moment, by `time.monotonic`, after which no further training begins.
 
         Raises:
-            ArchbuilderError: Three trials in a row failed alike.
+            ArchbuilderError: As many trials in a row failed alike as the study allows.
             TrainingDiverged: The baseline's loss is infinite or not a number.
         """
         self._tidy()
         while True:
-            while self._crew.has_room and (work := self._next(trials, macs, images)) is not None:
+            while self._crew.has_room and (work := self._next(trials, macs, images, until)) is not None:
                 self._begin(work)
             if not self._crew.busy:
                 return
             self._crew.wait(self._take)
 
-    def _next(self, trials: int | None, macs: int | None, images: int) -> Stretch | None:
+    def _next(self, trials: int | None, macs: int | None, images: int, until: float | None) -> Stretch | None:
         busy = {work.number for work in self._crew.busy if isinstance(work, Stretch)}
         if read_baseline(self._journal) is None and None not in busy:
             return Stretch(None, None, 0, self._epochs, keeps=self._study.settings.search.inherit)
         record, under_way = self._journal.record, {number for number in busy if number is not None}
-        is_over = trials is not None and len(record.counted) >= trials
+        if until is not None and time.monotonic() >= until and read_baseline(self._journal) is not None:
+            return None
+        is_over = (trials is not None and len(record.counted) >= trials) or self._has_stalled()
         if macs is not None:
             is_over = is_over or record.training_macs(images) + self._under_way(images) >= macs
         while True:
@@ -76,6 +80,17 @@ class SearchLoop:
                 return self._stretch(found, self._halving.bracket(found.place.bracket).rungs[0])
             self._journal.exhaust(slot.step)
             self._observe(SpaceExhausted(self._study, slot.step))
+
+    def _has_stalled(self) -> bool:
+        """Tell whether as many trials as the study has patience for are over without a better one."""
+        patience = self._study.settings.search.patience
+        if patience is None:
+            return False
+        record = self._journal.record
+        best = [trial.number for step in range(len(self._study.steps)) for trial in record.best(1, step)]
+        newest = max(best, default=-1)
+        later = [trial for trial in record.counted if trial.number > newest and trial.outcome is not Outcome.OPEN]
+        return len(later) >= patience
 
     def _under_way(self, images: int) -> int:
         """Add up the multiply-adds of the stretches that are being trained."""
@@ -156,12 +171,13 @@ class SearchLoop:
         )
         self._candidates.learn(trial)
         self._ended(trial)
-        self._failures = [*self._failures, kind][-_ALIKE:]
-        if len(self._failures) == _ALIKE and len(set(self._failures)) == 1:
+        most = self._study.settings.search.failures
+        self._failures = [*self._failures, kind][-most:]
+        if len(self._failures) == most and len(set(self._failures)) == 1:
+            count = "a trial" if most == 1 else f"{most} trials in a row"
             raise ArchbuilderError(
-                f"{self._study.source.name}: {_ALIKE} trials in a row failed alike ({kind}), the last, "
-                f"#{trial.number}: {reason}\n"
-                "  mend the cause, and run the same again to go on with what is finished"
+                f"{self._study.source.name}: {count} failed alike ({kind}), the last, trial {trial.number}: {reason}\n"
+                "  mend the cause, or allow more by search: {failures: N}, and run the same again to resume"
             )
 
     def _lost(self, work: Stretch, reason: str) -> None:

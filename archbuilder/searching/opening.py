@@ -51,11 +51,11 @@ def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
             journal.put(_SOURCES, asdict(Parcel.of(study)))
             journal.put(_SETUP, setup_of(study))
         check_setup(journal.get(_SETUP), study, folder)
-        journal.settle(were_killed=True)
+        journal.settle()
         try:
             yield journal
         finally:
-            journal.settle(were_killed=False)
+            journal.settle()
 
 
 def read_journal(folder: Path) -> Journal:

@@ -1,5 +1,6 @@
 """A study from its first trial, or its last finished one, to its table."""
 
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -42,6 +43,7 @@ def run_study(
     observe: Observer = ignore,
     machines: Sequence[Machine] = (CPU,),
     versus_random: bool = False,
+    hours: float | None = None,
 ) -> StudyResult:
     """Run a study, or go on with it, in `runs/<its name>`.
 
@@ -58,6 +60,8 @@ def run_study(
             import the script that calls this, as those of `multiprocessing` do: the call belongs below
             `if __name__ == "__main__":`.
         versus_random: Whether random search of the same cost is run too, to be compared with.
+        hours: After how long no further training of a candidate begins; what has been trained is retrained and compared
+            then. Called again, the study goes on.
 
     Returns:
         The best candidates beside the baseline. The best one is saved as `best.yaml`.
@@ -73,19 +77,25 @@ def run_study(
         raise ArchbuilderError(f"{study.name}: its objective is a Python function; go on with it by archbuilder.search")
     if versus_random and not study.settings.objective.is_trained_for:
         raise ArchbuilderError(f"{study.name}: nothing is trained, so random search has no cost to be equal in")
+    if versus_random and not study.settings.finals.candidates:
+        raise ArchbuilderError(
+            f"{study.name}: finals: {{candidates: 0}} compares nothing, so random search would not be shown; "
+            "set finals: {candidates: 1} or more, or leave out --versus"
+        )
+    until = None if hours is None else time.monotonic() + 3600 * hours
     folder = runs / study.name
     with ExitStack() as sessions:
         fitter = Fitter(study, folder, machines[0])
         fitter.check()
         own = _trained(sessions.enter_context(open_journal(study, folder)), fitter, machines, observe)
-        own.search(study.settings.search.trials if trials is None else trials)
+        own.search(study.settings.search.trials if trials is None else trials, until=until)
         searches = [own]
         if versus_random:
             observe(RivalBegun())
             beside = folder / RIVAL
             journal = sessions.enter_context(open_journal(study.as_rival(), beside))
             rival = _trained(journal, fitter.beside(journal.study, beside), machines, observe, own.baseline)
-            rival.search(None, macs=result_of(own.journal).trained_macs)
+            rival.search(None, macs=result_of(own.journal).trained_macs, until=until)
             searches.append(rival)
         finals = [(search.journal, search.train_finals()) for search in searches]
         open_test_split(finals, fitter, machines[0])
@@ -170,14 +180,14 @@ class _Search:
         """How many images an epoch has."""
         return int((self.journal.get(IMAGES) or {}).get("train", 1))
 
-    def search(self, trials: int | None, macs: int | None = None) -> None:
+    def search(self, trials: int | None, macs: int | None = None, until: float | None = None) -> None:
         """Go on until so many candidates are over and done with, or have cost so much; see `SearchLoop.run`."""
         record, baseline = self.journal.record, self.baseline
         best, accuracy = record.best(1), None if baseline is None else baseline.accuracy
         self._observe(StudyOpened(self.journal.study, trials, record.tally(), best[0] if best else None, accuracy))
         try:
             with self._crew() as crew:
-                SearchLoop(self.journal, crew, self._candidates, self._observe).run(trials, macs, self.images)
+                SearchLoop(self.journal, crew, self._candidates, self._observe).run(trials, macs, self.images, until)
         finally:
             self._save()
 

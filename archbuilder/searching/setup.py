@@ -18,8 +18,8 @@ _WIDTH = 90  # characters of each side of a difference
 def setup_of(study: Study) -> dict[str, Any]:
     """Describe, as plain data, everything that decides what a trial is and how it scores.
 
-    The number of trials is no part of it: a study may go on longer, or end sooner. Nor are the finals: they come after
-    all trials, and train whichever of them and whichever seeds are missing.
+    The number of trials is no part of it, nor what else ends a search: a study may go on longer, or end sooner. Nor are
+    the finals: they come after all trials, and train whichever of them and whichever seeds are missing.
     """
     settings = study.settings
     return {
@@ -32,7 +32,7 @@ def setup_of(study: Study) -> dict[str, Any]:
         "budgets": None if settings.budgets is None else str(settings.budgets),
         "objective": settings.objective.model_dump(),
         "train": settings.train.model_dump(mode="json"),
-        "search": settings.search.model_dump(exclude={"trials"}),
+        "search": settings.search.model_dump(exclude={"trials", "failures", "patience"}),
     }
 
 

@@ -55,6 +55,8 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
     settings = validate(StudyFile, named | values, "a study", "", locator(root))
     if isinstance(settings, list):
         problems += settings
+    else:
+        _check_epochs(settings, root, problems)
     _check_data(root, problems)
     space_node = root.get("space")
     lines = read_lines(space_node, problems) if space_node is not None else []
@@ -83,6 +85,16 @@ def _open(name_or_path: str | Path) -> Source:
         hint = did_you_mean(path.stem, known)
         raise ArchbuilderError(f"{name_or_path}: no such file{hint} (shipped studies: {', '.join(known)})")
     return read_text(path, str(name_or_path))
+
+
+def _check_epochs(settings: StudyFile, root: Mapping, problems: list[Problem]) -> None:
+    """Check that a training can be pruned after as few epochs as the search says."""
+    least, epochs = settings.search.min_epochs, settings.train.epochs
+    if settings.objective.is_trained_for and least > epochs:
+        search = root.get("search")
+        assert isinstance(search, Mapping)
+        message = f"found {least}, but a candidate is trained for {epochs} epochs (train: {{epochs: {epochs}}})"
+        problems.append(Problem(message, location(search.entries["min_epochs"].value), "search.min_epochs"))
 
 
 def _check_data(root: Mapping, problems: list[Problem]) -> None:

@@ -64,6 +64,12 @@ class SearchSettings(BaseModel):
     )
     factor: int = Field(3, ge=2, le=100, description="One of so many candidates goes on, for so many times the epochs.")
     min_epochs: int = Field(1, ge=1, description="After how many epochs a training is cut short at the earliest.")
+    failures: int = Field(
+        3, ge=1, le=1_000_000, description="How many trials may fail alike in a row before the search ends."
+    )
+    patience: int | None = Field(
+        None, ge=1, description="Stop after so many trials without a better one; only after all trials if left out."
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Decides proposals, initial weights and the order of images.")
     threads: int | None = Field(
         None,

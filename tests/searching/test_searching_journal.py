@@ -15,7 +15,7 @@ import pytest
 import torch
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, outline, run
+from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, run
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES, RawData
@@ -171,26 +171,16 @@ VALUES = dict.fromkeys([f"mix.{key}" for key in ("1x1", "3x3red", "3x3", "5x5red
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows kills otherwise")
-def test_a_trial_whose_process_is_killed_again_and_again_is_given_up(tmp_path: Path) -> None:
+def test_a_trial_is_not_given_up_because_the_whole_search_is_killed(tmp_path: Path) -> None:
+    # Nobody knows that it was for the trial's sake: only the death of a worker that trains it is held against it.
     study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
-    for _ in range(4):
+    for _ in range(8):
         begun_and_killed(study, folder)
-    begun_and_killed(study, folder, ends=1)  # something was finished: it is counted anew, this one the first
-    for _ in range(3):
-        begun_and_killed(study, folder)
-    with open_journal(study, folder) as journal:
-        assert journal.record.trials[0].outcome is Outcome.OPEN
     with suppress(KeyboardInterrupt), open_journal(study, folder) as journal:
         journal.start(0)
-        raise KeyboardInterrupt  # who is asked to stop is not killed
+        raise KeyboardInterrupt
     with open_journal(study, folder) as journal:
         assert journal.record.trials[0].outcome is Outcome.OPEN
-    begun_and_killed(study, folder)
-    with open_journal(study, folder) as journal:
-        trial = journal.record.trials[0]
-    assert (trial.outcome, trial.kind) == (Outcome.FAILED, "process lost")
-    assert trial.reason == "the process that trained it was killed 5 times, perhaps for want of memory"
-    assert outline([read_journal(folder).record.trials[0]]) == outline([trial])
 
 
 def test_whether_a_study_runs_is_seen_without_touching_it(tmp_path: Path) -> None:

@@ -15,9 +15,7 @@ from support.tiny_studies import ONE_FINAL, STUDY, outline, standing, write_digi
 
 from archbuilder import ArchbuilderError
 from archbuilder.searching import Outcome, TrialRecord, run_study
-from archbuilder.searching.journal import MOST_KILLED
 from archbuilder.searching.opening import read_journal
-from archbuilder.searching.record import Record
 from archbuilder.study import load_study
 from archbuilder.training import CPU
 
@@ -122,14 +120,13 @@ def wait_for_end(pids: set[int], seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
-def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int, *, is_patient: bool) -> bool:
+def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int) -> bool:
     """Start a study and kill it at a random moment; see that its processes end. Give whether it was killed.
 
     Args:
         mother: Starts it.
         moments: Draws the moment.
         most: Of how many events it is to come after one.
-        is_patient: Whether a stretch of training is to end before them, or the finals are to begin.
     """
     assert mother.stdin is not None
     assert mother.stdout is not None
@@ -137,15 +134,12 @@ def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int, 
     mother.stdin.flush()
     pid = int(mother.stdout.readline().split()[1])
     events = moments.randint(1, most)
-    while events or is_patient:
+    while events:
         line = mother.stdout.readline()
         if line.startswith("gone"):
             assert line == "gone 0\n"
             return False
-        events -= not is_patient
-        name, _, outcome = line.strip().partition(" ")
-        has_ended = name in {"BaselineEnded", "FinalsBegun"} or (name == "TrialEnded" and outcome != Outcome.PRUNED)
-        is_patient = is_patient and not has_ended
+        events -= 1
     time.sleep(moments.uniform(0, 0.05))
     pids = children_of(pid)
     os.kill(pid, signal.SIGKILL)
@@ -197,14 +191,12 @@ def survive(folder: Path, machines: int) -> tuple[Path, int]:
     path, moments = write(folder), random.Random(f"kills {machines}")
     kept = folder / "runs" / "tiny-widths"
     before: list[TrialRecord] = []
-    kills = idle = 0
+    kills = 0
     with started(path, folder / "runs", machines, "many.py") as mother:
         for _ in range(KILLS):
-            # A trial that is killed again and again, with nothing finished in between, is given up; not here.
-            kills += kill_once(mother, moments, 16 // machines**2, is_patient=idle >= MOST_KILLED - 2)
+            kills += kill_once(mother, moments, 16 // machines**2)
             now = read(kept)
             check_kept(before, now)
-            idle = idle + 1 if Record(now).stretches == Record(before).stretches else 0
             before = now
     run_study(load_study(path), runs=folder / "runs")
     check_kept(before, read(kept))

@@ -16,7 +16,7 @@ from archbuilder.report.study_page import write_page
 from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
 from archbuilder.searching.events import ignore
 from archbuilder.searching.fitting import Fitter, Tell
-from archbuilder.searching.run import run_objective
+from archbuilder.searching.run import run_objective, run_study
 from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
 from archbuilder.study.budget import Limit
 from archbuilder.study.study import Study
@@ -90,7 +90,7 @@ def test_a_network_that_diverges_in_training_is_recorded(tmp_path: Path, monkeyp
 def test_three_failures_alike_in_a_row_end_a_search_which_then_goes_on(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT.replace("factor: 2", "pruner: none"))
     failing = Rater(lambda work: ValueError("no luck") if (work.number or 0) > 2 else None)
-    with pytest.raises(ArchbuilderError, match=r"3 trials in a row failed alike \(ValueError\), the last, #5: no luck"):
+    with pytest.raises(ArchbuilderError, match=r"3 trials in a row failed alike \(ValueError\), .* trial 5: no luck"):
         rated(study, tmp_path, 10, failing)
     before = kept(tmp_path / "run")
     failures = [trial[3] for trial in before].count("failed")
@@ -98,6 +98,25 @@ def test_three_failures_alike_in_a_row_end_a_search_which_then_goes_on(tmp_path:
     result = rated(study, tmp_path, 10, Rater())
     assert result.tally.counted == 10
     assert result.tally[Outcome.FAILED] == failures
+
+
+def test_how_many_failures_end_a_search_is_the_studys(tmp_path: Path) -> None:
+    patient = TEXT.replace("factor: 2", "pruner: none, failures: 6")
+    failing = Rater(lambda work: ValueError("no luck") if (work.number or 0) > 2 else None)
+    with pytest.raises(ArchbuilderError, match=r"6 trials in a row failed alike [\s\S]*search: {failures: N}"):
+        rated(a_study(tmp_path, patient), tmp_path, 12, failing)
+    # It is no part of what a trial is: the same study goes on with another number.
+    result = rated(a_study(tmp_path, patient.replace("failures: 6", "failures: 20")), tmp_path, 12, failing)
+    assert result.tally.counted == 12
+
+
+def test_a_search_stops_after_so_many_trials_without_a_better_one(tmp_path: Path) -> None:
+    text = TEXT.replace("factor: 2", "pruner: none, patience: 3")
+    result = rated(a_study(tmp_path, text), tmp_path, 40, Rater())
+    (best,) = result.record.best(1)
+    later = [trial for trial in result.record.counted if trial.number > best.number]
+    assert len(later) == 3
+    assert result.tally.counted < 40
 
 
 def test_candidates_that_go_on_meanwhile_do_not_hide_that_new_ones_fail(tmp_path: Path) -> None:
@@ -409,3 +428,15 @@ def test_what_a_longer_study_proposes_begins_with_what_a_shorter_one_does(tmp_pa
     assert outline(list(grown.record.trials.values())) == outline(list(straight.record.trials.values()))
     assert len(short.record.trials) < len(grown.record.trials)
     assert len(long.record.trials) == len(short.record.trials)
+
+
+def test_after_so_many_hours_no_training_begins_and_the_study_goes_on_when_it_is_run_again(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT + NO_FINALS)
+    ended = run_study(study, runs=tmp_path, trials=4, hours=1e-9)
+    assert ended.tally.counted == 0  # the baseline alone
+    assert run_study(study, runs=tmp_path, trials=4).tally.counted == 4
+
+
+def test_random_search_that_nothing_compares_is_not_paid_for(tmp_path: Path) -> None:
+    with pytest.raises(ArchbuilderError, match=r"finals: {candidates: 0} compares nothing"):
+        run_study(a_study(tmp_path, TEXT + NO_FINALS), runs=tmp_path, versus_random=True)

@@ -172,3 +172,8 @@ def test_the_tables_name_what_a_study_may_name() -> None:
     assert set(SAMPLERS) == set(get_args(fields["sampler"].annotation))
     assert all(brackets(pruner, 9, 3, 1) for pruner in get_args(fields["pruner"].annotation))
     assert {*QUANTITIES, "memory", "latency"} == set(Budget.model_fields) == set(WORDS)
+
+
+def test_a_training_cannot_be_pruned_after_more_epochs_than_it_has(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"search\.min_epochs[\s\S]*found 4, but a candidate is trained for 3 epochs"):
+        a_study(tmp_path, changed("seed: 3", "seed: 3, min_epochs: 4"))
