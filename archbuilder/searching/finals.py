@@ -7,7 +7,7 @@ from typing import Any
 
 from archbuilder.data import Images
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.runs import read_checkpoint
+from archbuilder.runs import BEST, read_checkpoint
 from archbuilder.searching.baseline import read_baseline
 from archbuilder.searching.comparing import Spread
 from archbuilder.searching.crew import Crew
@@ -99,7 +99,11 @@ def finalists(journal: Journal) -> list[Finalist]:
         if kept is not None:
             name = f"scaled-{step.name}" if step.name else "scaled"
             found.append(Finalist(name, number, None, study.spec.with_widths(kept["widths"]), kept["cost"]))
-        found += [_finalist(study, trial) for trial in journal.record.found(count, number)]
+        ranked = journal.record.found(step=number)
+        retrained = {key.partition("/")[0] for key, entry in _known(journal).items() if _VALIDATION in entry}
+        # One that has been retrained stays, whatever later trials looked like after one training.
+        kept_too = [trial for trial in ranked[count:] if _name(trial) in retrained]
+        found += [_finalist(study, trial) for trial in [*ranked[:count], *kept_too]]
     return found
 
 
@@ -123,9 +127,13 @@ def keep_scaled(journal: Journal, measure: Measure | None) -> None:
         journal.put(_SCALED, kept := {**kept, str(number): entry})
 
 
+def _name(trial: TrialRecord) -> str:
+    return f"trial-{trial.number}"
+
+
 def _finalist(study: Study, trial: TrialRecord) -> Finalist:
     spec, step = study.pricer.spec(trial.values), trial.place.step
-    return Finalist(f"trial-{trial.number}", step, trial.number, spec, trial.cost, trial.accuracy)
+    return Finalist(_name(trial), step, trial.number, spec, trial.cost, trial.accuracy)
 
 
 def final_rows(journal: Journal) -> list[Row]:
@@ -187,9 +195,11 @@ class Finals:
         self._lost: set[Final] = set()
 
     def train(self, crew: Crew) -> None:
-        """Train those that have not been, or whose training failed, with every seed."""
+        """Train those that have not been, whose training failed, or whose checkpoint is gone, with every seed."""
         known = _known(self._journal)
-        self._waiting = [final for final in self._all if _VALIDATION not in known.get(_key(final), {})]
+        self._waiting = [
+            final for final in self._all if _VALIDATION not in known.get(_key(final), {}) or not self._is_kept(final)
+        ]
         if self._waiting:
             self._observe(FinalsBegun(len(self._all), len(self._all) - len(self._waiting)))
         for finalist in self._who:
@@ -232,7 +242,10 @@ class Finals:
                 )
             case WorkDone():
                 best = max(result.validation_accuracy for result in self._checkpoint(final).history)
-                self._put({_key(final): {_VALIDATION: best}})
+                before = _known(self._journal).get(_key(final), {})
+                # Where its files were gone it is the same network again, and the test split need not be opened for it.
+                tested = {_TEST: before[_TEST]} if before.get(_VALIDATION) == best and _TEST in before else {}
+                self._put({_key(final): {_VALIDATION: best} | tested})
                 self._observe(FinalEnded(f"{self._prefix}{final.name}", final.seed, best))
             case WorkLost() if final not in self._lost:
                 self._lost.add(final)
@@ -240,6 +253,9 @@ class Finals:
             case WorkFailed() | WorkLost():
                 self._put({_key(final): {_FAILED: report.reason}})
                 self._observe(FinalFailed(f"{self._prefix}{final.name}", final.seed, report.reason))
+
+    def _is_kept(self, final: Final) -> bool:
+        return (final_folder(self._journal.folder, final.name, final.seed) / BEST).is_file()
 
     def _checkpoint(self, final: Final) -> Any:
         return read_checkpoint(final_folder(self._journal.folder, final.name, final.seed))

@@ -10,7 +10,7 @@ from archbuilder.searching.baseline import Baseline, read_baseline
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import JOURNAL, read_journal
 from archbuilder.searching.record import Outcome, TrialRecord
-from archbuilder.searching.result import COMPLETE
+from archbuilder.searching.result import COMPLETE, result_of
 
 
 class State(StrEnum):
@@ -41,8 +41,10 @@ class KeptStudy:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best trial, whatever its budget."""
-        return next(iter(self.journal.record.best(1)), None)
+        """The best trial: that of `best.yaml`, of a ladder that of the largest budget which has one."""
+        if self.baseline is None:
+            return next(iter(self.journal.record.best(1)), None)
+        return next(iter(result_of(self.journal).best(1)), None)
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,11 @@ class StudyResult:
     rival: "StudyResult | None" = None
 
     def __repr__(self) -> str:
-        best = next(iter(self.record.found(1)), None)
-        said = "" if best is None else f", best #{best.number} with {best.accuracy:.4g} at {best.cost['macs']:,} MACs"
+        best = next(iter(self.best(1)), None)
+        said = ""
+        if best is not None:
+            name = "the baseline" if best.outcome is Outcome.BASELINE else f"trial {best.number}"
+            said = f", best {name} with {best.accuracy:.4g} at {best.cost['macs']:,} MACs"
         return f"<StudyResult {self.study.name}: {self.tally.counted} trials{said}>"
 
     @cached_property
@@ -72,8 +75,19 @@ class StudyResult:
         return self.study.pricer.spec(trial.values)
 
     def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
-        """Give the best trials by what the search saw, the best first, of one budget or of all."""
-        return self.record.best(count, step)
+        """Give the best trials, the best first, of one budget or of all.
+
+        First comes the one that `best.yaml` holds: the best of those that were retrained, if any were. The others
+        follow by what the search saw of them.
+
+        Args:
+            count: How many, all unless given.
+            step: The number of a budget, all unless given.
+        """
+        chosen = self._chosen(max(self.champions(), default=0) if step is None else step)
+        ranked = self.record.best(step=step)
+        first = [trial for trial in ranked if chosen is not None and trial.number == chosen.number]
+        return [*first, *(trial for trial in ranked if trial not in first)][:count]
 
     def row(self, name: str) -> Row | None:
         """Give a finalist by its name."""
@@ -112,12 +126,18 @@ class StudyResult:
 
     def found(self, step: int = 0) -> TrialRecord | None:
         """Give the best trial of a budget: by the finals if there are any, else by the search; None before that."""
-        champion = self.champions().get(step)
         best = self.best(step=step)
+        return best[0] if best else None
+
+    def _chosen(self, step: int) -> TrialRecord | None:
+        """Give the trial of a budget that is the best by the finals; None before these, or if it is no trial."""
+        champion = self.champions().get(step)
+        best = self.record.best(step=step)
         if champion is not None:
             number = champion.finalist.number
             best = [t for t in best if t.number == number or (number is None and t.outcome is Outcome.BASELINE)]
-        return best[0] if best else None
+            return best[0] if best else None
+        return None
 
     def front(self) -> list[Row]:
         """Give of the champions those that no other one equals in test accuracy for less, or beats for no more."""

@@ -206,7 +206,11 @@ class _Search:
         """Give what it came to, and save what the finals found best in place of what one training did."""
         self._save()
         self.journal.put(COMPLETE, self.journal.record.tally().counted)
-        return result_of(self.journal)
+        result = result_of(self.journal)
+        # For whoever opens the journal with Optuna's tools, whose best trial is that of the search alone.
+        found = {step.name: result.found(number) for number, step in enumerate(result.study.steps)}
+        self.journal.put("best trials", {name or "all": trial.number for name, trial in found.items() if trial})
+        return result
 
     def _crew(self) -> AbstractContextManager[Crew]:
         return crew_of(self.journal.study, self.journal.folder, self._machines, self._doer)

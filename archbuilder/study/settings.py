@@ -89,7 +89,7 @@ class FinalsSettings(BaseModel):
     model_config = _CONFIG
 
     candidates: int = Field(3, ge=0, le=100, description="How many of the best, of each budget; 0 for no finals.")
-    seeds: int = Field(3, ge=1, le=100, description="With how many seeds each is trained anew, as is the baseline.")
+    seeds: int = Field(3, ge=1, le=100, description="With how many held-out seeds each is retrained, the baseline too.")
 
 
 def _without_patience(settings: TrainSettings) -> TrainSettings:

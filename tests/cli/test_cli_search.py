@@ -35,7 +35,7 @@ def test_a_study_runs_to_its_table_and_its_best_spec_builds(run: Run, study: Pat
     assert lines[1].startswith("baseline  val 0.")
     assert [line.split()[0] for line in lines[2:4]] == ["1/2", "2/2"]
     header = next(number for number, line in enumerate(lines) if line.startswith("network "))
-    assert lines[header].split() == ["network", "MACs", "of", "base", "parameters", "search", "test", "difference"]
+    assert lines[header].split() == ["network", "MACs", "of", "base", "parameters", "retrained", "test", "difference"]
     assert lines[header + 1].startswith("baseline ")
     folder = tmp_path / "runs" / "tiny-widths"
     assert lines[-1] == f"report: {folder / 'report.html'}"

@@ -240,7 +240,7 @@ def kept(name: str) -> StudyResult:
 def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
     result = replace(kept("whole"), rival=None)
     lines = shown(result_table(result), 120)
-    assert lines[0].split() == ["network", "MACs", "of", "base", "parameters", "search", "test", "difference"]
+    assert lines[0].split() == ["network", "MACs", "of", "base", "parameters", "retrained", "test", "difference"]
     assert [line.split()[0] for line in lines[1:5]] == [row.finalist.name for row in result.rows]
     assert lines[1].split()[:3] == ["baseline", "11.6", "k"]
     row = result.champions()[0]
@@ -285,7 +285,7 @@ def test_columns_are_left_out_where_long_names_leave_no_room() -> None:
         for row in result.rows
     )
     lines = shown(result_table(replace(result, rows=rows, rival=replace(result, rows=rows))))
-    assert lines[0].split() == ["network", "MACs", "of", "base", "test", "difference"]
+    assert lines[0].split() == ["network", "MACs", "retrained", "test", "difference"]
     assert sum("±" in line for line in lines[1:6]) == 5
     assert not any("…" in line for line in lines)
 

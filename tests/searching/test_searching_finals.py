@@ -1,20 +1,24 @@
 """The best are trained once more, with seeds that chose nothing, and measured once."""
 
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from unittest.mock import patch
 
 import pytest
 from support.tiny_studies import STUDY, a_study, few_digits, run
 
+from archbuilder import load
 from archbuilder.data import SOURCES, DataSplits, Images
 from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
-from archbuilder.searching import EpochEnded, Event, FinalFailed, read_result
+from archbuilder.searching import EpochEnded, Event, FinalFailed, Outcome, read_result
 from archbuilder.searching.finals import champions
 from archbuilder.searching.fitting import Fitter, Tell
+from archbuilder.searching.kept import KeptStudy, kept_studies
 from archbuilder.searching.work import Final
 from archbuilder.study.budget import cost_of
 
@@ -168,3 +172,36 @@ def test_the_front_is_what_no_other_champion_beats_for_less(tmp_path: Path) -> N
     tested = [replace(row, test=(accuracy,)) for row, accuracy in zip(found, (0.5, 0.4, 0.6), strict=True)]
     changed = replace(result, rows=tuple(tested))
     assert [row.finalist.step for row in changed.front()] == [0, 2]
+
+
+def test_more_trials_never_make_what_was_found_worse(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT)
+    first, _ = run(study, tmp_path, trials=3)
+    kept = {row.finalist.name for row in first.rows}
+    more, _ = run(study, tmp_path, trials=9)
+    assert kept <= {row.finalist.name for row in more.rows}  # what was retrained stays in
+    before, after = (fmean(result.champions()[0].validation) for result in (first, more))
+    assert after >= before
+    (best,) = more.best(1)
+    found = more.found()
+    assert found is not None
+    assert best.number == found.number
+    assert f"trial {best.number} with" in repr(more) or best.outcome is Outcome.BASELINE
+    (listed,) = [each for each in kept_studies(tmp_path) if isinstance(each, KeptStudy)]
+    assert listed.best is not None
+    assert listed.best.number == best.number
+    assert more.best_spec is not None
+    assert load(more.best_spec).widths == more.spec(best).widths
+
+
+def test_finals_whose_files_are_gone_are_trained_again(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT)
+    first, _ = run(study, tmp_path, trials=3)
+    folder = tmp_path / study.name / "finals"
+    shutil.rmtree(folder)
+    again, _ = run(study, tmp_path, trials=3)
+    assert [(row.finalist.name, row.validation, row.test) for row in again.rows] == [
+        (row.finalist.name, row.validation, row.test) for row in first.rows
+    ]
+    assert len(list(folder.rglob("best.safetensors"))) == sum(len(row.seeds) for row in again.rows)
+    assert again.test_openings == first.test_openings

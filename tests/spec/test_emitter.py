@@ -26,7 +26,8 @@ BASE: dict[str, Any] = {
 }
 
 scalars = st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(allow_nan=False) | st.text(max_size=20)
-keys = st.text(max_size=12)
+NAMES = ("name", "type", "from", "after", "extends", "include", "spec", "data")  # whose values are read as strings
+keys = st.text(max_size=12).filter(lambda key: key not in NAMES)
 plain_data = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=10
 )
