@@ -4,7 +4,6 @@ import io
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from statistics import fmean
 from typing import Any
 
 import matplotlib as mpl
@@ -30,8 +29,11 @@ COLOURS = {
     "scaled": "#d55e00",
     "rival": "#008f68",
 }
-STEP_COLOURS = ("#6fb3e0", "#3b7fc4", "#5b5bb0", "#7a3f8f", "#b3558e", "#a67c00", "#777778", "#00806a")
+# One for each budget of a ladder: neighbours differ in hue and in lightness; each has a dash of its own too.
+STEP_COLOURS = ("#1f4e9e", "#e69f00", "#00806a", "#cc79a7", "#5a3a1a", "#56b4e9", "#a01c3c", "#7fd13b")
+STEP_DASHES = ((0, ()), (0, (6, 1.5)), (0, (2.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 _SHOWN = 12  # sites
+_ACROSS, _LINE = 480, 11  # points: the width of an axis, and the height of a line of small text
 _UNITS = ((10**15, "10¹⁵"), (10**12, "10¹²"), (10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
 
 
@@ -93,16 +95,17 @@ def front_chart(result: StudyResult) -> Figure:
         axes.plot([dot.cost / size for dot in dots], [scale * dot.value for dot in dots], **style)
 
     faint: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 6, "color": COLOURS["faint"]}
-    if points.pruned:
+    pruned = [dot for dot in points.pruned if dot.value >= least]
+    if pruned:
         label = f"cut short ({what})"
-        draw(points.pruned, **faint | {"marker": "x", "markersize": 3.6, "alpha": 0.7}, label=label)
+        draw(pruned, **faint | {"marker": "x", "markersize": 3.6, "alpha": 0.7}, label=label)
     if points.finished:
         draw(points.finished, **faint, label=f"trials ({what}{below})")
     if not points.tested and points.baseline is not None:
         draw([points.baseline], linestyle="", marker="s", markersize=7, color=COLOURS["scaled"], label="baseline")
     series = [
         (points.rival, "rival", "^", "random search of the same cost", "--"),
-        (points.scaled, "scaled", "s", "baseline, and scaled uniformly", "-"),
+        (points.scaled, "scaled", "s", "baseline scaled uniformly", "-"),
         (points.found, "found", "o", "found: best of each budget" if len(points.found) > 1 else "found: the best", ""),
     ]
     draw(points.front, color=COLOURS["found"], linewidth=1.6)
@@ -118,40 +121,45 @@ def front_chart(result: StudyResult) -> Figure:
     if points.others:
         style: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 6, "markerfacecolor": "none"}
         draw(points.others, **style, color=COLOURS["found"], label="other finalists (test)")
-    middle = fmean([min(dot.cost for dot in shown), max(dot.cost for dot in shown)]) if shown else 0
-    for dot in points.scaled if points.tested else own:
-        if dot.name == "baseline":
-            _name(axes, dot.name, dot.cost / size, scale * dot.value, is_left=dot.cost > middle)
-    _across(result, axes, points.quantity, [dot.cost for dot in shown], size)
+    style = {"linestyle": "", "marker": "D", "markersize": 9, "color": COLOURS["scaled"]}
+    for dot in points.scaled if points.tested else ():
+        if dot.name == "baseline":  # of a shape of its own: its name would stand upon what is near it
+            draw([dot], **style, markeredgecolor=COLOURS["ink"], label="baseline (test)")
+    rows = _across(result, axes, points.quantity, [dot.cost for dot in shown], size)
     word = WORDS[points.quantity]
     axes.set_xlabel(f"{word} of one image" + (f", {unit}" if unit else ""))
     axes.set_ylabel("accuracy, %" if percent else result.study.settings.objective.maximize + " score")
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
     seeds = {len(row.test) for row in result.rows if row.test}
     bars = f"Bars: one standard deviation over {plural(max(seeds), 'seed')}." if seeds and max(seeds) > 1 else ""
-    _finish(figure, axes, "Accuracy against cost" if percent else "Score against cost", bars)
+    _finish(figure, axes, "Accuracy against cost" if percent else "Score against cost", bars, rows=rows)
     return figure
 
 
-def _name(axes: Axes, text: str, x: float, y: float, *, is_left: bool) -> None:
-    style: dict[str, Any] = {"textcoords": "offset points", "ha": "right" if is_left else "left", "fontsize": 9}
-    place = (-9 if is_left else 9, 7)
-    axes.annotate(text, (x, y), place, **style, color=COLOURS["scaled"]).set_in_layout(False)
+def _across(result: StudyResult, axes: Axes, quantity: str, costs: Sequence[float], size: float) -> int:
+    """Let the axis of costs hold these and the budgets near them, each named on the top at the most that it allows.
 
-
-def _across(result: StudyResult, axes: Axes, quantity: str, costs: Sequence[float], size: float) -> None:
-    """Let the axis of costs hold these and the budgets near them, each named on the top at the most that it allows."""
+    Returns:
+        How many rows their names take: those that stand close take one above the other.
+    """
     limits = [(step.name or "budget", step.limits.by_quantity.get(quantity)) for step in result.study.steps]
     most = 1.5 * max(costs, default=0)
     known = [(name, limit.high) for name, limit in limits if limit is not None and (limit.high <= most or not costs)]
     held = [*costs, *(high for _, high in known)] or [0.0, 1.0]
     room = 0.07 * (max(held) - min(held)) or 0.1 * max(held)
     axes.set_xlim((min(held) - room) / size, (max(held) + room) / size)
-    for name, high in known:
+    across = (max(held) - min(held) + 2 * room) / _ACROSS  # of the axis, in a point
+    ends: list[float] = []  # of the last name in each row
+    for name, high in sorted(known, key=lambda budget: budget[1]):
         axes.axvline(high / size, color=COLOURS["line"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-        if len(known) <= 8:
-            place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-            axes.annotate(name, (high / size, 1), (0, 4), **place, ha="center", color=COLOURS["soft"], fontsize=8.5)
+        half = across * (3 * len(name) + 3)
+        row = next((number for number, end in enumerate(ends) if high - half > end), len(ends))
+        ends[row : row + 1] = [high + half]
+        place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        axes.annotate(
+            name, (high / size, 1), (0, 4 + _LINE * row), **place, ha="center", color=COLOURS["soft"], fontsize=8.5
+        )
+    return len(ends)
 
 
 def history_chart(result: StudyResult) -> Figure:
@@ -186,7 +194,9 @@ def history_chart(result: StudyResult) -> Figure:
             axes.step(
                 [*(moment.spent / size for moment in own), end / size],
                 [scale * moment.best for moment in own if moment.best is not None] + [scale * (own[-1].best or 0)],
-                where="post", linestyle=style, color=colour, linewidth=2, label=label,
+                where="post", linestyle=STEP_DASHES[step % 4] if ladder and source is moments else style, color=colour,
+                # What comes later is narrower, so that a line stays to be seen below one that it coincides with.
+                linewidth=1.6 + 2.0 * (len(steps) - 1 - step) / len(steps), label=label, solid_capstyle="butt",
             )  # fmt: skip
     baseline = result.baseline.accuracy
     axes.axhline(scale * baseline, color=COLOURS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline")
@@ -195,7 +205,8 @@ def history_chart(result: StudyResult) -> Figure:
         [m.accuracy for m in moments if m.is_end],
     )
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
-    axes.set_xlim(left=0)
+    most_spent = max(last_spent(moments), last_spent(rival), 1) / size
+    axes.set_xlim(-0.02 * most_spent, 1.04 * most_spent)  # so that no line lies on the axis
     if not in_macs:
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=True))
     spent = f"training computation, {unit} MACs" if unit else "training computation, MACs"
@@ -253,8 +264,10 @@ def _figure(height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _finish(figure: Figure, axes: Axes, title: str, note: str, *, legend: bool = True) -> None:
-    axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", color=COLOURS["ink"], pad=20)
+def _finish(figure: Figure, axes: Axes, title: str, note: str, *, legend: bool = True, rows: int = 1) -> None:
+    axes.set_title(
+        title, loc="left", fontsize=12.5, fontweight="bold", color=COLOURS["ink"], pad=20 + _LINE * (max(rows, 1) - 1)
+    )
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set_color(COLOURS["ink"])
         label.set_fontsize(10)
@@ -264,7 +277,7 @@ def _finish(figure: Figure, axes: Axes, title: str, note: str, *, legend: bool =
         figure.legend(**style, labelcolor=COLOURS["ink"])
     if note:
         place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
-        axes.annotate(note, (1, 1), (0, 20), **place, color=COLOURS["soft"], fontsize=8.5)
+        axes.annotate(note, (1, 1), (0, 20 + _LINE * (max(rows, 1) - 1)), **place, color=COLOURS["soft"], fontsize=8.5)
 
 
 def _unit(most: float) -> tuple[float, str]:

@@ -44,6 +44,7 @@ class _Plane:
     def __init__(self, across: tuple[float, float], up: tuple[float, float]) -> None:
         self._across, self._up = across, up
         self._cells: dict[tuple[int, int], _Mark] = {}
+        self._lines: dict[tuple[int, int], list[_Mark]] = {}
         self._marks: dict[_Mark, None] = {}
 
     def put(self, mark: _Mark, points: Iterable[tuple[float, float]], beside: Collection[_Mark] = ()) -> None:
@@ -63,11 +64,16 @@ class _Plane:
                 self._marks[mark] = None
 
     def line(self, mark: _Mark, points: Sequence[tuple[float, float]]) -> None:
-        """Draw what stays as it is until it changes."""
+        """Draw what stays as it is until it changes; lines that coincide take turns."""
         for (x, y), (until, _) in zip(points, [*points[1:], points[-1]], strict=True):
             first, last = (_cell(place, self._across, _WIDTH) for place in (x, until))
-            step = (self._across[1] - self._across[0]) / (_WIDTH - 1)
-            self.put(mark, [(self._across[0] + column * step, y) for column in range(first, last + 1)])
+            row = _cell(y, self._up, _HEIGHT)
+            for column in range(max(first, 0), min(last, _WIDTH - 1) + 1):
+                if 0 <= row < _HEIGHT:
+                    here = self._lines.setdefault((column, row), [])
+                    here += [mark] if mark not in here else []
+                    self._cells[column, row] = here[column % len(here)]
+                    self._marks[mark] = None
 
     def drawn(self, titles: tuple[str, str], ticks: tuple[str, str, str, str]) -> RenderableType:
         """Give it with its axes: the titles and the ends of the one upwards, and of the one across."""

@@ -1,14 +1,16 @@
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import combinations
 
 import matplotlib as mpl
 import pytest
+from matplotlib.text import Text
 from rich.console import Console, RenderableType
 from support.kept import kept_runs
 
-from archbuilder.report.charts import charts
+from archbuilder.report.charts import STEP_COLOURS, charts, front_chart
 from archbuilder.report.front_points import bounds, front_points
-from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
+from archbuilder.report.terminal_charts import _Mark, _Plane, front_plot, history_plot, importance_plot
 from archbuilder.searching import Outcome, StudyResult, read_result
 from archbuilder.searching.front import Point
 from archbuilder.searching.history import history, is_in_macs, last_spent
@@ -45,11 +47,50 @@ def test_the_same_study_gives_the_same_bytes_whatever_was_drawn_before(name: str
 
 def test_a_front_names_what_it_shows_and_on_which_images() -> None:
     found = texts(charts(kept("steps"))["front"])
-    assert {"accuracy, %", "MACs of one image, thousand", "70%", "100%", "baseline"} <= set(found)
+    assert {"accuracy, %", "MACs of one image, thousand", "70%", "100%", "baseline (test)"} <= set(found)
     assert "found: best of each budget (test)" in found
-    assert "baseline, and scaled uniformly (test)" in found
+    assert "baseline scaled uniformly (test)" in found
     assert any(text.startswith("trials (validation accuracy") for text in found)
     assert "Bars: one standard deviation over 2 seeds." in found
+
+
+def test_the_colours_of_a_ladder_can_be_told_apart() -> None:
+    colours = [mpl.colors.to_rgb(colour) for colour in STEP_COLOURS]
+    # Of the squared distances in red, green and blue, green weighs most, as it does for the eye.
+    apart = [
+        sum(weight * (a - b) ** 2 for weight, a, b in zip((2, 4, 3), one, other, strict=True)) ** 0.5
+        for one, other in combinations(colours, 2)
+    ]
+    assert min(apart) > 0.45
+
+
+def test_names_of_budgets_close_together_stand_above_one_another() -> None:
+    result = kept("steps")
+    step = result.study.steps[1]
+    limit = step.limits.by_quantity["macs"]
+    steps = tuple(
+        replace(step, name=f"{share}%", limits=replace(step.limits, by_quantity={"macs": replace(limit, high=high)}))
+        for share in range(91, 101)
+        if (high := round(limit.high * share / 100))
+    )
+    figure = front_chart(replace(result, study=replace(result.study, steps=steps)))
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    shown = [text for text in axes.texts if text.get_text().endswith("%")]
+    assert [text.get_text() for text in shown] == [step.name for step in steps]
+    title = axes.findobj(lambda artist: isinstance(artist, Text) and artist.get_text() == axes.get_title(loc="left"))
+    boxes = [text.get_window_extent() for text in [*shown, *title] if isinstance(text, Text)]
+    assert len(boxes) == len(steps) + 1
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+
+
+def test_lines_that_coincide_take_turns_in_the_terminal() -> None:
+    plane = _Plane((0, 1), (0, 1))
+    for mark in (one := _Mark("1", "", "one"), two := _Mark("2", "", "two")):
+        plane.line(mark, [(0, 0.5), (1, 0.5)])
+    drawn = "".join(shown(plane.drawn(("up", "across"), ("0", "1", "0", "1"))))
+    assert drawn.count(one.character) > 30
+    assert drawn.count(two.character) > 30
 
 
 def test_random_search_is_drawn_beside_it() -> None:
