@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench gpu clean
 
 demo: $(INSTALLED)
 	$(BIN)/archbuilder build specs/googlenet.yaml
@@ -21,6 +21,16 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks --write
+
+# Uses .venv, whose torch from PyPI has CUDA on Linux; or, with nothing installed, a Python that has all: GPU_PYTHON=python3.
+ifdef GPU_PYTHON
+gpu:
+else
+GPU_PYTHON := $(BIN)/python
+gpu: $(INSTALLED)
+endif
+	PYTHONPATH=. $(GPU_PYTHON) -m pytest -m gpu tests/gpu
+	PYTHONPATH=. $(GPU_PYTHON) -m benchmarks.gpu
 
 # torch comes first, so that nothing else asks for another build of it.
 $(INSTALLED): pyproject.toml constraints.txt
