@@ -68,7 +68,8 @@ class LayerExpander:
             return None, flow.at_most(Known.NOTHING)
         if block is not None:
             return self._block(block, entry, name, frame, flow, scope)
-        if entry.type:  # a layer without a type was noted when the file was read
+        # A layer without a type was noted when the file was read, as were blocks that stand at a key with a slip.
+        if entry.type and "blocks" not in self._document.guessed:
             known = sorted({*PRIMITIVES, *shipped_blocks(), *self._document.blocks})
             here = type_here(entry.type, known)
             near = f"; did you mean {here}?" if here else did_you_mean(entry.type, known)

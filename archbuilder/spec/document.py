@@ -27,6 +27,7 @@ from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, lo
 from archbuilder.spec.reader import read_text
 from archbuilder.spec.references import check_references
 from archbuilder.spec.sources import find_shipped, shipped_names
+from archbuilder.spec.synonyms import near_key
 
 MOST_DECLARED = 1000
 
@@ -145,6 +146,8 @@ def document_of(files: Assembled, problems: list[Problem]) -> SpecDocument:
     """Read what files say; what is wrong with them is added to `problems`."""
     root, source = files.root, files.source
     header, guessed = read_header(root, Path(source.name).stem, problems)
+    absent = [word for word in ("layers", "blocks") if word not in root.entries]
+    guessed |= {near for key in root.entries if key not in Header.model_fields and (near := near_key(key, absent))}
     blocks = _read_blocks(root.get("blocks"), problems)
     check_references(blocks, header.variables, problems)
     layers = root.get("layers")

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from archbuilder.errors import Problem, nearest
+from archbuilder.errors import Problem
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.grammar import LayerEntry, SequenceEntry, read_layer, read_members
 from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location
+from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
 
 NOT_FIELDS = {"logits", "count", "index"}  # what a field of a named tuple with `logits` cannot be called
@@ -57,28 +58,38 @@ def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
     return heads
 
 
-def _nameless(node: Mapping, layer: LayerEntry) -> Problem:
-    for key in layer.values:
-        if nearest(key, ("name", *HEAD_KEYS)) == "name":
-            message = f"unknown key {key!r} for a head; did you mean name?"
-            return Problem(message, node.key_location(key), f"{layer.path}.{key}")
-    return Problem("a head needs a name", layer.where, layer.path)
+def _take_slips(node: Mapping, layer: LayerEntry, problems: list[Problem]) -> set[str]:
+    """Take out the keys that are one of a head's but for a slip, and note them; give which were meant.
+
+    Of a head whose block is the file's own, whose parameters are not known here, only what it needs is looked for.
+    """
+    wanted = ("name", *HEAD_KEYS) if layer.type == "aux_head" else ("name", "after")
+    meant = set()
+    for key in list(layer.values):
+        near = near_key(key, [word for word in wanted if word not in node.entries])
+        if near is not None:
+            meant.add(near)
+            del layer.values[key]
+            message = f"unknown key {key!r} for a head; did you mean {near}?"
+            problems.append(Problem(message, node.key_location(key), f"{layer.path}.{key}"))
+    return meant
 
 
 def _read_head(node: Mapping, position: int, problems: list[Problem]) -> Head | None:
     layer = read_layer(node, "aux", position, problems, default_type="aux_head")
     values = {key: layer.values.pop(key, None) for key in HEAD_KEYS}
     before = len(problems)
+    meant = _take_slips(node, layer, problems)
 
     def refuse(key: str, message: str) -> None:
         problems.append(Problem(message, layer.place(key), f"{layer.path}.{key}" if key else layer.path))
 
     if layer.name is None:
-        if "name" not in node.entries:
-            problems.append(_nameless(node, layer))
+        if "name" not in node.entries and "name" not in meant:
+            problems.append(Problem("a head needs a name", layer.where, layer.path))
     elif not layer.name.isidentifier() or layer.name.startswith("_") or layer.name in NOT_FIELDS:
         refuse("name", f"{layer.name!r} cannot name an output: heads are fields of the training output")
-    if not isinstance(values["after"], str):
+    if not isinstance(values["after"], str) and "after" not in meant:
         refuse("after", "a head needs the name of the layer it attaches to, such as after: inception4a")
     weight = values["loss_weight"] if "loss_weight" in node.entries else 0.3
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1000:

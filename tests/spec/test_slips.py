@@ -1,5 +1,7 @@
 """Slips in keys and values: one error each, which says what was probably meant."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,3 +117,50 @@ def test_a_place_inside_a_sequence_is_named_in_full() -> None:
 )  # fmt: skip
 def test_layers_of_other_frameworks_are_known_by_their_names(word: str, here: str) -> None:
     assert type_here(word, PRIMITIVES) == here
+
+
+EVERY_KEY = """\
+name: mine
+description: words
+input: {channels: 3, height: 16, width: 16}
+classes: 10
+conv: {norm: batch, activation: relu}
+variables: {v: 4}
+blocks:
+  own:
+    description: words
+    parameters: {w: width, s: {type: size, default: 3}}
+    body:
+      - {name: a, type: conv, out: $w, kernel: $s, padding: half}
+layers:
+  - {name: stem, type: conv, out: 8, kernel: 3, padding: 1}
+  - {name: b, type: own, w: 8, repeat: 2, overrides: {1: {w: 4}}}
+  - name: seq
+    sequence:
+      - {type: conv, out: 8, kernel: 1}
+  - {name: pool, type: global_avg_pool}
+  - {name: flat, type: flatten}
+  - {name: fc, type: linear, out: $classes}
+aux:
+  - {name: h, after: stem, loss_weight: 0.3, channels: 8, hidden: 8}
+"""
+
+
+def one_letter_slips(word: str) -> set[str]:
+    """Give a word with two letters exchanged, one doubled, or one left out; its first stays."""
+    swapped = {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(1, len(word) - 1)}
+    doubled = {word[:i] + word[i] + word[i:] for i in range(1, len(word))}
+    return (swapped | doubled | {word[:i] + word[i + 1 :] for i in range(1, len(word))}) - {word}
+
+
+KEYS = list(re.finditer(r"(?<![\w.$])[a-z_]{4,}(?=:)", EVERY_KEY))
+
+
+@pytest.mark.parametrize("place", KEYS, ids=lambda match: match[0])
+def test_a_slip_in_a_key_anywhere_is_one_error_that_names_the_key(place: re.Match[str]) -> None:
+    NetworkSpec.from_text(EVERY_KEY)
+    for slip in sorted(one_letter_slips(place[0])):
+        with pytest.raises(SpecError, match=re.escape(f"did you mean {place[0]}?")) as caught:
+            NetworkSpec.from_text(EVERY_KEY[: place.start()] + slip + EVERY_KEY[place.end() :])
+        (problem,) = caught.value.problems
+        assert problem.message.endswith(f"did you mean {place[0]}?"), problem.message
