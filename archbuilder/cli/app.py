@@ -3,7 +3,6 @@
 Commands import what they need when they run, so that `archbuilder check` never waits for torch.
 """
 
-import errno
 import sys
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from archbuilder import ArchbuilderError, __version__
 from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, studies, train
+from archbuilder.errors import system_advice
 
 app = typer.Typer(
     name="archbuilder",
@@ -45,9 +45,7 @@ def options(
 def _system_error(error: OSError) -> str:
     """Say what the operating system refused: no fault of anybody's program."""
     what = f"{error.filename}: " if error.filename else ""
-    advice = {errno.ENOSPC: "free some space there", errno.EDQUOT: "free some of your quota"}.get(error.errno or 0)
-    again = f"\n  {advice}, and run the same command again; what was saved before is whole" if advice else ""
-    return f"{what}{error.strerror or error}{again}"
+    return f"{what}{error.strerror or error}{system_advice(error)}"
 
 
 def run() -> None:

@@ -3,6 +3,7 @@
 from archbuilder.errors.location import Location, Source, Span
 from archbuilder.errors.problem import MOST_FOUND, ArchbuilderError, Problem, Problems, SpecError, raise_if_any
 from archbuilder.errors.suggest import did_you_mean, nearest
+from archbuilder.errors.system import system_advice
 
 __all__ = [
     "MOST_FOUND",
@@ -16,4 +17,5 @@ __all__ = [
     "did_you_mean",
     "nearest",
     "raise_if_any",
+    "system_advice",
 ]

@@ -10,11 +10,11 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 
-from archbuilder.errors import ArchbuilderError
+from archbuilder.errors import ArchbuilderError, system_advice
 from archbuilder.runs.lock import held
+from archbuilder.searching.backend import JournalFile, check_lines, damaged
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.setup import check_setup, setup_of
 from archbuilder.study.parcel import Parcel
@@ -46,7 +46,9 @@ def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
             if journal.is_unused and journal.get(_SETUP) is not None:
                 journal = _begun_anew(study, folder)
         except OSError as error:
-            raise ArchbuilderError(f"{error.filename or folder}: {error.strerror or error}") from None
+            raise ArchbuilderError(
+                f"{error.filename or folder}: {error.strerror or error}{system_advice(error)}"
+            ) from None
         if journal.get(_SETUP) is None:
             journal.put(_SOURCES, asdict(Parcel.of(study)))
             journal.put(_SETUP, setup_of(study))
@@ -68,7 +70,8 @@ def read_journal(folder: Path) -> Journal:
     if not path.is_file():
         raise ArchbuilderError(f"{folder}: no study is kept here; archbuilder search keeps one in a folder of its name")
     with quiet_optuna(), _explained(path):
-        storage = JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+        check_lines(path)
+        storage = JournalStorage(JournalFile(path))
         begun = [kept for kept in storage.get_all_studies() if {_SOURCES, _SETUP} <= kept.user_attrs.keys()]
         if not begun:
             raise ArchbuilderError(f"{folder}: its study has only just begun, or was ended before it had")
@@ -80,10 +83,10 @@ def read_journal(folder: Path) -> Journal:
 def _open(study: Study, folder: Path) -> Journal:
     path = folder / JOURNAL
     _mend(path)
-    # Not the symbolic link that is Optuna's default: it needs a privilege on Windows.
-    backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
     with _explained(path):
-        storage = JournalStorage(backend)
+        if path.exists():
+            check_lines(path)
+        storage = JournalStorage(JournalFile(path))
         return Journal(folder, storage, _study_id(storage, study), study)
 
 
@@ -100,9 +103,7 @@ def _explained(path: Path) -> Iterator[None]:
     except ArchbuilderError:
         raise
     except (ValueError, KeyError, TypeError) as error:  # what Optuna raises for lines that are none of its own
-        raise ArchbuilderError(
-            f"{path}: is damaged and cannot be read ({error}); delete {path.parent} to start over"
-        ) from None
+        raise ArchbuilderError(damaged(path, error)) from None
 
 
 def _study_id(storage: JournalStorage, study: Study) -> int:

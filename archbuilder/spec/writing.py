@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from archbuilder.errors import ArchbuilderError
+from archbuilder.errors import ArchbuilderError, system_advice
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -21,7 +21,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise ArchbuilderError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ArchbuilderError(f"{path}: cannot be written: {error.strerror}{system_advice(error)}") from None
     temporary = Path(name)
     try:
         os.close(handle)
@@ -31,7 +31,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise ArchbuilderError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ArchbuilderError(f"{path}: cannot be written: {error.strerror}{system_advice(error)}") from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """The journal: what is refused under an old name, and what is mended."""
 
+import errno
 import os
 import shutil
 import signal
@@ -54,14 +55,78 @@ def test_a_line_cut_short_and_what_was_left_behind_are_mended(tmp_path: Path) ->
     assert not [path for path in folder.rglob("*") if path.name.startswith(".") or path.suffix == ".safetensors"]
 
 
-def test_a_damaged_journal_is_an_error_with_its_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [1, 4, -1])
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [(b"not json", "is no JSON"), (b'{"op_code":5,"wor', "is no JSON"), (b"[]", "is no entry of a journal")],
+)
+def test_a_damaged_journal_is_an_error_with_its_line(
+    tmp_path: Path, line: int, written: bytes, reason: str, begun_journal: bytes
+) -> None:
     study = a_study(tmp_path, TEXT)
-    run(study, tmp_path, trials=1)
     journal = tmp_path / study.name / "journal.log"
-    journal.write_bytes(b"not json\n" + journal.read_bytes())
-    with pytest.raises(
-        ArchbuilderError, match=r"journal\.log: is damaged and cannot be read .*; delete .*tiny-widths to"
-    ):
+    journal.parent.mkdir()
+    lines = begun_journal.splitlines()
+    lines[line - 1 if line > 0 else line] = written
+    journal.write_bytes(b"\n".join(lines) + b"\n")
+    number = line if line > 0 else len(lines)
+    for read in (lambda: run(study, tmp_path), lambda: read_journal(journal.parent)):
+        with pytest.raises(
+            ArchbuilderError, match=rf"journal\.log: is damaged .*: line {number} {reason}\n.*delete .*"
+        ):
+            read()
+
+
+@pytest.fixture(scope="module")
+def begun_journal(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("begun")
+    study = a_study(folder, TEXT)
+    with open_journal(study, folder / "runs"):
+        pass
+    return (folder / "runs" / "journal.log").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limits on the size of files")
+@pytest.mark.parametrize("room", [0, 1, 40, 4000])
+def test_a_journal_that_the_disk_has_no_room_for_says_so_and_stays_whole(tmp_path: Path, room: int) -> None:
+    import resource  # noqa: PLC0415 - Windows has none
+
+    study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = b""
+
+    def fill() -> None:
+        nonlocal before
+        with open_journal(study, folder) as journal:
+            before = (folder / "journal.log").read_bytes()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, limits[1]))
+            for number in range(100):
+                journal.put("something", "x" * 100 + str(number))
+
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(ArchbuilderError, match=r"journal\.log: cannot be written: .*\n  .*run the same command"):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    after = (folder / "journal.log").read_bytes()
+    assert after.startswith(before)
+    assert after.endswith(b"\n")
+    with open_journal(study, folder) as journal:
+        journal.put("something", "else")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_full_disk_during_a_search_is_no_fault_of_the_program(tmp_path: Path, number: int) -> None:
+    study = a_study(tmp_path, TEXT)
+
+    def full(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    advice = "" if number == errno.EIO else "\n  free some .*, and run the same command again"
+    message = f"journal\\.log: cannot be written: {os.strerror(number)}{advice}"
+    with patch("optuna.storages.journal._file.os.fsync", full), pytest.raises(ArchbuilderError, match=message):
         run(study, tmp_path)
 
 
