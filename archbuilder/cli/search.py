@@ -54,8 +54,7 @@ def search(
     Exit status 130 if it is interrupted: what is finished is saved.
     """
     from archbuilder.report.layers import console  # noqa: PLC0415
-    from archbuilder.report.numbers import plural  # noqa: PLC0415
-    from archbuilder.report.search import search_view  # noqa: PLC0415
+    from archbuilder.report.search import saved_text, search_view  # noqa: PLC0415
     from archbuilder.report.search_table import next_steps, result_table  # noqa: PLC0415
     from archbuilder.report.study_page import write_page  # noqa: PLC0415
     from archbuilder.searching import run_study  # noqa: PLC0415
@@ -79,9 +78,7 @@ def search(
                 hours=hours,
             )
     except KeyboardInterrupt:
-        saved = plural(view.standing.tally.counted, "finished trial")
-        verb = "is" if view.standing.tally.counted == 1 else "are"
-        screen.print(f"stopping: {saved} {verb} saved; run the same command to go on", highlight=False)
+        screen.print(f"stopping: {saved_text(view.standing.tally)}; run the same command to resume", highlight=False)
         raise typer.Exit(130) from None
     page = write_page(result)
     screen.print(result_table(result), highlight=False)

@@ -210,6 +210,14 @@ def standing_panel(standing: Standing) -> RenderableType:
     return Group(*rows)
 
 
+def saved_text(tally: Tally) -> str:
+    """Say which trials are saved: `8 trials are saved (1 finished, 7 failed)`."""
+    counts = {str(outcome): tally[outcome] for outcome in (Outcome.FINISHED, Outcome.PRUNED, Outcome.FAILED)}
+    parts = [f"{count} {name}" for name, count in counts.items() if count]
+    saved = f"{plural(tally.counted, 'trial')} {'is' if tally.counted == 1 else 'are'} saved"
+    return f"{saved} ({', '.join(parts)})" if parts else saved
+
+
 def tally_line(tally: Tally) -> str:
     """Say how many were pruned, were moved onto the budget, and were answered from the record."""
     parts = [

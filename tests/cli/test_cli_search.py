@@ -80,19 +80,26 @@ def test_runs_are_kept_under_the_current_folder(
 
 
 @pytest.mark.parametrize(
-    ("finished", "saved"), [(25, "25 finished trials are saved"), (1, "1 finished trial is saved")]
+    ("outcomes", "saved"),
+    [
+        ({Outcome.FINISHED: 25}, "25 trials are saved (25 finished)"),
+        ({Outcome.FINISHED: 1}, "1 trial is saved (1 finished)"),
+        ({Outcome.FINISHED: 1, Outcome.FAILED: 7}, "8 trials are saved (1 finished, 7 failed)"),
+        ({Outcome.PRUNED: 2, Outcome.OPEN: 3, Outcome.FROM_RECORD: 4}, "2 trials are saved (2 pruned)"),
+        ({}, "0 trials are saved"),
+    ],
 )
 def test_an_interrupt_says_what_is_saved(
-    run: Run, study: Path, monkeypatch: pytest.MonkeyPatch, finished: int, saved: str
+    run: Run, study: Path, monkeypatch: pytest.MonkeyPatch, outcomes: dict[Outcome, int], saved: str
 ) -> None:
     def interrupted(loaded: object, *, observe: Observer, **_: object) -> None:
-        observe(StudyOpened(load_study(study), 40, Tally({Outcome.FINISHED: finished}), None, None))
+        observe(StudyOpened(load_study(study), 40, Tally(outcomes), None, None))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("archbuilder.searching.run_study", interrupted)
     done = run("search", str(study))
     assert done.returncode == 130
-    assert done.stdout.splitlines()[-1] == f"stopping: {saved}; run the same command to go on"
+    assert done.stdout.splitlines()[-1] == f"stopping: {saved}; run the same command to resume"
 
 
 def test_errors_are_told_with_their_place(run: Run, study: Path) -> None:

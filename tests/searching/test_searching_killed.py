@@ -253,7 +253,7 @@ def test_sigterm_ends_the_command_with_status_130_and_it_goes_on(tmp_path: Path,
         child.send_signal(signal.SIGTERM)
         output, errors = child.communicate(timeout=60)
     assert child.returncode == 130, (lines, output, errors)
-    assert "saved; run the same command to go on" in output
+    assert "run the same command to resume" in output
     assert not errors
     wait_for_end(pids)
     before = read(tmp_path / "tiny-widths")
