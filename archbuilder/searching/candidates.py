@@ -94,12 +94,29 @@ class Candidates:
         One that has been tried is written down as answered from the record; more than a few of them in a row, and
         others are drawn at random, or gone through.
         """
+        found = self._first_enqueued(slot)
+        if found is not None:
+            return found
         found = self._beginning(slot)
         if found is None and self._score is not None:
             found = self._best_of(slot, self._score)
         elif found is None:
             found = self._found(slot)
         return None if found is None else self._add(found)
+
+    def _first_enqueued(self, slot: Slot) -> TrialRecord | None:
+        """Write down the first that is new of those that the study names itself, which each budget begins with."""
+        enqueued, taken = self._journal.enqueued, self._journal.taken(slot.step)
+        if taken == len(enqueued):
+            return None
+        for number, values in enumerate(enqueued[taken:], start=taken + 1):
+            trial = self._within(values, slot)
+            if trial is not None and not self._is_known(self._study.pricer.key(trial.values)):
+                added = self._add(trial)
+                self._journal.take(slot.step, number)
+                return added
+        self._journal.take(slot.step, len(enqueued))
+        return None
 
     def _beginning(self, slot: Slot) -> TrialRecord | None:
         """Find the first that is new of what a bracket begins with."""

@@ -11,11 +11,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
+from archbuilder.study.enqueue import enqueued
+from archbuilder.study.knobs import Value
 from archbuilder.study.study import Study
 
 BASELINE = "baseline"
 """What is kept of the spec as it is."""
 _PLACE, _COST, _STRETCHES, _END = "place", "cost", "stretches", "end"
+_ENQUEUED = "enqueued"
 _SCORING, _LATENCY, _EXHAUSTED = "scoring", "latency", "exhausted"
 _STATES = {
     Outcome.BASELINE: TrialState.COMPLETE,
@@ -60,6 +63,33 @@ class Journal:
     def exhaust(self, step: int) -> None:
         """Write that no further candidate was found within a budget."""
         self.put(_EXHAUSTED, sorted({*self.exhausted, step}))
+
+    @property
+    def enqueued(self) -> list[dict[str, Value]]:
+        """The candidates that the study names itself."""
+        return list((self.get(_ENQUEUED) or {}).get("values", ()))
+
+    def enqueue(self, runs: Path) -> None:
+        """Write which candidates the study names itself; what they were when they were first read stays.
+
+        Args:
+            runs: The folder of all studies.
+
+        Raises:
+            SpecError: One of them is none.
+        """
+        entries, kept = list(self.study.settings.search.enqueue), self.get(_ENQUEUED) or {"entries": []}
+        if kept["entries"] != entries:
+            self.put(_ENQUEUED, {"entries": entries, "values": enqueued(self.study, runs), "taken": {}})
+
+    def taken(self, step: int) -> int:
+        """Give how many of the enqueued candidates have had their turn within a budget."""
+        return int((self.get(_ENQUEUED) or {}).get("taken", {}).get(str(step), 0))
+
+    def take(self, step: int, count: int) -> None:
+        """Write how many of the enqueued candidates have had their turn within a budget."""
+        kept = self.get(_ENQUEUED)
+        self.put(_ENQUEUED, {**kept, "taken": {**kept["taken"], str(step): count}})
 
     def keep_latency(self, latency: int) -> None:
         """Write the baseline's latency, in microseconds: what shares of it are of."""

@@ -119,6 +119,7 @@ def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: 
     if "latency" in study.bounded:
         raise ArchbuilderError(f"{study.name}: a latency is measured where candidates are trained: leave it out")
     with open_journal(study, folder) as journal:
+        journal.enqueue(folder.parent)
         search = _Search(journal, doer, (CPU,), observe)
         search.search(trials)
         return search.conclude()
@@ -136,6 +137,7 @@ def _trained(
         observe: Is told what happens.
         known: How the spec as it is did in the search that this one rivals.
     """
+    journal.enqueue(journal.folder.parent)
     _check_images(journal, fitter)
     measure = _timed(journal, machines[0], known) if "latency" in journal.study.bounded else None
     proxy = journal.study.settings.search.proxy

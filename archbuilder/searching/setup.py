@@ -12,6 +12,8 @@ from archbuilder.study.amounts import Goal
 from archbuilder.study.study import Study
 
 _SHOWN = 8  # differences that are listed
+# Settings of `search:` that decide what is tried first and when it ends, not what a trial is.
+_FREE = {"trials", "enqueue", "failures", "patience"}
 _WIDTH = 90  # characters of each side of a difference
 
 
@@ -32,7 +34,7 @@ def setup_of(study: Study) -> dict[str, Any]:
         "budgets": None if settings.budgets is None else str(settings.budgets),
         "objective": settings.objective.model_dump(),
         "train": settings.train.model_dump(mode="json"),
-        "search": settings.search.model_dump(exclude={"trials", "failures", "patience"}),
+        "search": settings.search.model_dump(exclude=_FREE),
     }
 
 

@@ -11,6 +11,7 @@ from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.validation import locator, validate
 from archbuilder.study.budget import Cost, amounts_text, cost_of
+from archbuilder.study.enqueue import check_widths
 from archbuilder.study.ladder import Step
 from archbuilder.study.rules import read_lines
 from archbuilder.study.settings import PYTHON, StudyFile
@@ -72,7 +73,9 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
     assert spec is not None
     assert space is not None
     assert isinstance(settings, StudyFile)
-    return Study(source, settings, spec, space, steps)
+    study = Study(source, settings, spec, space, steps)
+    check_widths(study, root)
+    return study
 
 
 def _open(name_or_path: str | Path) -> Source:

@@ -25,6 +25,17 @@ def _folder_name(value: Any) -> str:
     return value
 
 
+def _entries(value: Any) -> tuple[str | dict[str, int | str], ...]:
+    for number, entry in enumerate(value if isinstance(value, list | tuple) else [None]):
+        items = list(entry.values()) if isinstance(entry, dict) else [entry]
+        is_said = isinstance(entry, dict) and items and all(isinstance(item, int | str) for item in items)
+        if not (is_said or (isinstance(entry, str) and entry)) or any(isinstance(item, bool) for item in items):
+            of = f"entry {number + 1}: " if isinstance(value, list | tuple) else ""
+            message = f"{of}expected a list of spec files, studies or widths, such as [best.yaml, {{conv1.out: 16}}]"
+            raise PydanticCustomError("enqueue", "{message}", {"message": message})
+    return tuple(value)
+
+
 class Objective(BaseModel):
     """What is best."""
 
@@ -66,6 +77,9 @@ class SearchSettings(BaseModel):
     min_epochs: int = Field(1, ge=1, description="After how many epochs a training is cut short at the earliest.")
     failures: int = Field(
         3, ge=1, le=1_000_000, description="How many trials may fail alike in a row before the search ends."
+    )
+    enqueue: Annotated[tuple[Any, ...], BeforeValidator(_entries)] = Field(
+        (), description="Candidates that are tried first: widths by site, spec files, or studies whose best is taken."
     )
     patience: int | None = Field(
         None, ge=1, description="Stop after so many trials without a better one; only after all trials if left out."

@@ -1,11 +1,10 @@
 """The loop of a search: failures, exhausted spaces, promotions, and what is never trained."""
 
 import math
-import random
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.raters import Rater, rated
 from support.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, outline, run
 
 from archbuilder import ArchbuilderError
@@ -13,38 +12,14 @@ from archbuilder.data import SOURCES
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.report.study_page import write_page
-from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
-from archbuilder.searching.events import ignore
+from archbuilder.searching import Event, Outcome, SpaceExhausted, TrialEnded, TrialRecord, read_result
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.run import run_objective, run_study
-from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
+from archbuilder.searching.work import Stretch, Work
 from archbuilder.study.budget import Limit
-from archbuilder.study.study import Study
 from archbuilder.training import Machine, Trainer, TrainingDiverged, first_network
 
 TEXT = STUDY.replace("seed: 3", "seed: 3, factor: 2, sampler: random")
-
-
-class Rater:
-    """Gives accuracies that follow from candidate and epoch, or fails."""
-
-    def __init__(self, fails: Callable[[Stretch], Exception | None] = lambda work: None) -> None:
-        self.fails = fails
-        self.done: list[Stretch] = []
-
-    def do(self, work: Work, tell: Tell) -> None:
-        assert isinstance(work, Stretch)
-        self.done.append(work)
-        error = self.fails(work)
-        if error is not None:
-            raise error
-        for epoch in range(work.begun + 1, work.until + 1):
-            tell(EpochDone(work, epoch, random.Random(f"{work.values} {epoch}").random(), 0.0))
-        tell(WorkDone(work))
-
-
-def rated(study: Study, folder: Path, trials: int, rater: Rater) -> StudyResult:
-    return run_objective(study, folder / "run", trials, rater, ignore)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def test_many_differences_are_shown_in_part(tmp_path: Path) -> None:
     ("old", "new"),
     [
         ("trials: 8", "trials: 9"),
+        ("trials: 8", "trials: 8, enqueue: [{mix.1x1: 2}]"),
         ("name:", "# new\nname:"),
         # What finals there are changes no trial: more of them are trained of what the search found.
         ("search:", "finals: {candidates: 1, seeds: 2}\nsearch:"),

@@ -1,0 +1,221 @@
+"""Candidates that a study names itself: they are tried first."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archbuilder.errors import ArchbuilderError, Location, Problem, did_you_mean, raise_if_any
+from archbuilder.network_spec import NetworkSpec
+from archbuilder.spec.nodes import Mapping as MappingNode
+from archbuilder.spec.reader import read_text, read_yaml
+from archbuilder.spec.validation import locator
+from archbuilder.study.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob
+from archbuilder.study.repair import repaired
+from archbuilder.study.rules import evenly, widths_text
+from archbuilder.study.study import Study
+
+_PATH = "search.enqueue"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One entry of `enqueue:`.
+
+    Attributes:
+        value: A spec file, a folder or a study's name; or widths by site.
+        number: Which entry, from 0.
+        root: The study's file.
+    """
+
+    value: Any
+    number: int
+    root: MappingNode
+
+    @property
+    def path(self) -> str:
+        return f"{_PATH}[{self.number}]"
+
+    def where(self, key: str | None = None, *, at_key: bool = False) -> Location | None:
+        place = ("search", "enqueue", self.number, *(() if key is None else (key,)))
+        return locator(self.root)(place, at_key)
+
+    def problem(
+        self, message: str, key: str | None = None, *, at_key: bool = False, notes: tuple[str, ...] = ()
+    ) -> Problem:
+        path = self.path if key is None else f"{self.path}.{key}"
+        return Problem(message, self.where(key, at_key=at_key), path, notes)
+
+
+def check_widths(study: Study, root: MappingNode) -> None:
+    """Check the entries that say widths; those that name a file or a study are read when the search begins.
+
+    Args:
+        study: The study.
+        root: Its file.
+
+    Raises:
+        SpecError: A name or a width is none of the space, or what an entry says cannot be projected onto a budget.
+    """
+    problems: list[Problem] = []
+    for entry in _entries(study, root):
+        if isinstance(entry.value, Mapping):
+            _said(study, entry, problems)
+    raise_if_any(problems)
+
+
+def enqueued(study: Study, runs: Path) -> list[dict[str, Value]]:
+    """Give the candidates that a study names, each once, in order.
+
+    Widths that an entry does not say are those of the baseline, or the nearest to them that the space has. Of a spec
+    file, or of the best that another study has found, each width becomes the nearest that the space has.
+
+    Args:
+        study: The study.
+        runs: The folder of all studies.
+
+    Raises:
+        SpecError: An entry names no candidate; with every problem found.
+    """
+    root = read_yaml(study.source, [])
+    assert isinstance(root, MappingNode)
+    problems: list[Problem] = []
+    found: list[dict[str, Value]] = []
+    for entry in _entries(study, root):
+        candidates = (
+            _said(study, entry, problems) if isinstance(entry.value, Mapping) else _read(study, entry, runs, problems)
+        )
+        found += [values for values in candidates if values not in found]
+    raise_if_any(problems)
+    return found
+
+
+def _entries(study: Study, root: MappingNode) -> list[_Entry]:
+    return [_Entry(value, number, root) for number, value in enumerate(study.settings.search.enqueue)]
+
+
+def _said(study: Study, entry: _Entry, problems: list[Problem]) -> list[dict[str, Value]]:
+    """Give the candidate whose widths an entry says."""
+    before, space, said = len(problems), study.space, dict(entry.value)
+    names = [*space.sites, *(path for knob in space.choice_knobs for path in knob.paths)]
+    for name in said:
+        if name in names:
+            continue
+        own = study.spec.widths.get(name)
+        reason = f"is no searched width of this study{did_you_mean(name, names)}"
+        if own is not None:
+            reason = f"is not searched: it stays {own}; leave it out, or add it to space"
+        problems.append(entry.problem(reason, name, at_key=True))
+    values: dict[str, Value] = {}
+    for knob in space.knobs:
+        wanted = {name: said[name] for name in _names(knob) if name in said}
+        wrong = next(_wrong(knob, wanted), None)
+        if wrong is not None:
+            problems.append(entry.problem(wrong[1], wrong[0]))
+            continue
+        values[knob.name] = _nearest(study, knob, wanted)
+    return [values] if len(problems) == before and _fits(study, entry, values, problems) else []
+
+
+def _wrong(knob: Knob, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say which of the values that an entry says a knob does not have."""
+    for name, value in wanted.items():
+        if isinstance(knob, ChoiceKnob):
+            allowed: list[Any] = list(knob.values)
+        else:
+            allowed = sorted({int(width) for width in knob.table[:, knob.sites.index(name)]})
+        if value not in allowed:
+            shown = allowed if isinstance(knob, ChoiceKnob) else evenly(allowed)
+            yield name, f"found {value}, expected {widths_text(shown)}, as space says"
+    if not (len(set(wanted.values())) <= 1 if isinstance(knob, ChoiceKnob) else _rows(knob, wanted).any()):
+        name = list(wanted)[-1]
+        yield name, f"found {wanted[name]}: it is tied to {next(iter(wanted))}, which has no such value beside this one"
+
+
+def _nearest(study: Study, knob: Knob, said: Mapping[str, Any], other: Mapping[str, Value] | None = None) -> Value:
+    """Give the value of a knob that has what is said, and is nearest to another network, or to the baseline."""
+    if isinstance(knob, ChoiceKnob):
+        known = [study.spec.value(path) for path in knob.paths] if other is None else [other.get(p) for p in knob.paths]
+        choice = next(iter(said.values()), known[0])
+        own = study.spec.value(knob.paths[0])
+        return next(value for value in (choice, own, knob.values[0]) if value in knob.values)
+    base = study.spec.widths if other is None else {**study.spec.widths, **other}
+    far = np.abs(knob.table - np.array([int(base[site]) for site in knob.sites])).sum(axis=1)
+    return int(knob.values[int(np.where(_rows(knob, said), far, np.iinfo(np.int64).max).argmin())])
+
+
+def _rows(knob: WidthKnob, said: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Tell which values of a knob set what is said."""
+    columns = [knob.sites.index(name) for name in said]
+    found: np.ndarray[Any, np.dtype[np.bool_]] = (knob.table[:, columns] == np.array(list(said.values()))).all(axis=1)
+    return found
+
+
+def _names(knob: Knob) -> tuple[str, ...]:
+    return knob.paths if isinstance(knob, ChoiceKnob) else knob.sites
+
+
+def _fits(study: Study, entry: _Entry, values: Values, problems: list[Problem]) -> bool:
+    """Check that a candidate is a network, and can be projected onto a budget as far as that is counted."""
+    variant = study.pricer.variant(values)
+    if variant is None:
+        problems.append(entry.problem("these choices make no valid network"))
+        return False
+    position = study.pricer.position(values)
+    if any(repaired(variant, position, step.limits.counted) is not None for step in study.steps):
+        return True
+    problems.append(entry.problem("cannot be projected onto the budget"))
+    return False
+
+
+def _read(study: Study, entry: _Entry, runs: Path, problems: list[Problem]) -> list[dict[str, Value]]:
+    """Give the candidates nearest to a spec file, or to the best that another study has found."""
+    base = Path() if study.source.path is None else study.source.path.parent
+    found: list[dict[str, Value]] = []
+    before = len(problems)
+    for path in _files(entry, base, runs, problems):
+        try:
+            spec = NetworkSpec.from_source(read_text(path, os.path.normpath(path)))
+        except ArchbuilderError as error:
+            problems.append(entry.problem(f"{path} cannot be taken: {error}"))
+            continue
+        other = _taken(study, spec)
+        if not other:
+            problems.append(entry.problem(f"{path} has none of the widths that this study searches"))
+            continue
+        values = {knob.name: _nearest(study, knob, {}, other) for knob in study.space.knobs}
+        if _fits(study, entry, values, problems):
+            found.append(values)
+    return found if len(problems) == before else []
+
+
+def _taken(study: Study, spec: NetworkSpec) -> dict[str, Value]:
+    """Give what another network has of what is searched."""
+    found: dict[str, Value] = {site: spec.widths[site] for site in study.space.sites if site in spec.widths}
+    for path in (path for knob in study.space.choice_knobs for path in knob.paths):
+        try:
+            found[path] = spec.value(path)
+        except ArchbuilderError:
+            continue
+    return found
+
+
+def _files(entry: _Entry, base: Path, runs: Path, problems: list[Problem]) -> list[Path]:
+    """Give the specs that an entry names: a file or a study's folder from the study's file, or a study by its name."""
+    beside = base / entry.value
+    if beside.is_file():
+        return [beside]
+    for folder in (beside, runs / entry.value):
+        if folder.is_dir():
+            files = sorted(folder.glob("best*.yaml"))
+            if not files:
+                problems.append(entry.problem(f"{folder} has no best.yaml: its study has not found anything yet"))
+            return files
+    known = sorted(path.parent.name for path in runs.glob("*/best*.yaml"))
+    notes = (f"looked for {beside} and for a study in {runs}",)
+    message = f"no such spec file, and no study of this name{did_you_mean(entry.value, known)}"
+    problems.append(entry.problem(message, notes=notes))
+    return []
