@@ -86,11 +86,7 @@ class SearchLoop:
         patience = self._study.settings.search.patience
         if patience is None:
             return False
-        record = self._journal.record
-        best = [trial.number for step in range(len(self._study.steps)) for trial in record.best(1, step)]
-        newest = max(best, default=-1)
-        later = [trial for trial in record.counted if trial.number > newest and trial.outcome is not Outcome.OPEN]
-        return len(later) >= patience
+        return self._journal.record.since_progress(len(self._study.steps)) >= patience
 
     def _under_way(self, images: int) -> int:
         """Add up the multiply-adds of the stretches that are being trained."""

@@ -166,6 +166,22 @@ class Record:
         """Give the best as `best` does, without the spec as it is."""
         return [trial for trial in self.best(step=step) if trial.outcome is Outcome.FINISHED][:count]
 
+    def since_progress(self, steps: int) -> int:
+        """Count the trials that were begun after the best one of a budget changed last, and are over.
+
+        A trial may become the best long after it was begun, when it is trained further: what counts is the order in
+        which trainings ended. Nothing counts before any trial was trained to the end.
+
+        Args:
+            steps: How many budgets there are.
+        """
+        best = [trial for step in range(steps) for trial in self.best(1, step)]
+        latest = max((trial.stretches[-1].order for trial in best), default=None)
+        if latest is None:
+            return 0
+        over = [trial for trial in self.counted if trial.outcome is not Outcome.OPEN and trial.stretches]
+        return sum(trial.stretches[0].order > latest for trial in over)
+
     def tally(self) -> "Tally":
         """Count the trials."""
         trials = self.trials.values()

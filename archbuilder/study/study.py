@@ -76,7 +76,14 @@ class Study:
 
     def as_rival(self) -> "Study":
         """Give the study that random search of its budgets is."""
-        changes = {"sampler": "random", "pruner": "none", "proxy": None, "inherit": False, "enqueue": ()}
+        changes = {
+            "sampler": "random",
+            "pruner": "none",
+            "proxy": None,
+            "inherit": False,
+            "enqueue": (),
+            "patience": None,
+        }
         search = self.settings.search.model_copy(update=changes)
         return replace(self, settings=self.settings.model_copy(update={"search": search}), is_rival=True)
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archbuilder.searching import Outcome, TrialRecord
-from archbuilder.searching.record import COUNTED, Record, Stretch
+from archbuilder.searching.record import COUNTED, Place, Record, Stretch
 
 
 def trial(number: int, outcome: Outcome, width: int = 4, accuracy: float = 0.5, macs: int = 100) -> TrialRecord:
@@ -57,3 +57,28 @@ def test_what_is_known_of_a_trial_takes_the_place_of_what_was() -> None:
     record.put(trial(0, Outcome.FINISHED))
     assert [one.outcome for one in record.trials.values()] == [Outcome.FINISHED, Outcome.OPEN]
     assert record.stretches == 1
+
+
+def ended(number: int, accuracy: float, *orders: int, outcome: Outcome = Outcome.FINISHED) -> TrialRecord:
+    stretches = tuple(Stretch(epochs, order, 0.0) for epochs, order in enumerate(orders, start=1))
+    accuracies = (accuracy,) * len(orders)
+    return TrialRecord(number, {}, {"macs": 1}, outcome, accuracies=accuracies, stretches=stretches)
+
+
+def test_a_promotion_is_progress_when_it_ends_and_not_when_its_trial_began() -> None:
+    promoted = [ended(0, 0.9, 0, 9), *(ended(number, 0.1, number, outcome=Outcome.PRUNED) for number in range(1, 9))]
+    assert Record(promoted).since_progress(1) == 0
+    assert Record([*promoted, ended(9, 0.2, 10), ended(10, 0.2, 11)]).since_progress(1) == 2
+
+
+def test_nothing_is_without_progress_before_a_trial_is_trained_to_the_end() -> None:
+    pruned = [ended(number, 0.1, number, outcome=Outcome.PRUNED) for number in range(9)]
+    assert Record(pruned).since_progress(1) == 0
+    assert Record([*pruned, ended(9, 0.2, 9), *(ended(10 + n, 0.1, 10 + n) for n in range(3))]).since_progress(1) == 3
+
+
+def test_the_latest_progress_of_any_budget_counts() -> None:
+    first = [ended(0, 0.9, 0), ended(1, 0.1, 1), ended(2, 0.1, 2)]
+    other = replace(ended(3, 0.1, 3), place=Place(step=1))
+    assert Record(first).since_progress(2) == 2
+    assert Record([*first, other]).since_progress(2) == 0
