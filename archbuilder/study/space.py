@@ -21,7 +21,7 @@ ENUMERATED = 10_000
 """Up to how many candidates a space is gone through one by one, to know when it is exhausted."""
 _SHOWN = 3  # sites that a message lists
 STRUCTURE = ("kernel", "repeat", "type")
-"""What of a layer can be chosen beside its widths."""
+"""What of any layer can be chosen beside its widths; of a block its integers can be, too."""
 
 
 @dataclass(frozen=True)
@@ -188,13 +188,25 @@ def _structure(spec: NetworkSpec) -> list[str]:
     # A repeat of 0 leaves some out of the plan.
     written = [member.name for member in spec.document.layers if member.name]
     for layer in dict.fromkeys([*(layer.name for layer in spec.plan().layers), *written]):
-        for key in STRUCTURE:
+        for key in [*STRUCTURE, *_integers(spec, layer)]:
             try:
                 spec.value(f"{layer}.{key}")
             except ArchbuilderError:
                 continue
             found.append(f"{layer}.{key}")
     return found
+
+
+def _integers(spec: NetworkSpec, layer: str) -> list[str]:
+    """Give the keys of a layer that are integers of its block and no widths, such as an expansion or a depth."""
+    try:
+        block = spec.document.block(str(spec.value(f"{layer}.type")))
+    except ArchbuilderError:  # a sequence or a fork has no type
+        return []
+    if block is None:
+        return []
+    declared = block.parameters.items()
+    return [key for key, parameter in declared if parameter.type in {"integer", "size"} and key not in STRUCTURE]
 
 
 def _width_knobs(line: Line, sites: Mapping[str, int], problems: list[Problem]) -> list[WidthKnob]:
@@ -238,7 +250,7 @@ def _choice_knobs(line: Line, paths: list[str], spec: NetworkSpec, problems: lis
                 if isinstance(choice, str) != path.endswith(".type"):
                     expected = "types" if path.endswith(".type") else "whole numbers"
                     wrong[f"{path} takes {expected}; found {choice}"] = None
-                elif choice == 0 and not path.endswith(".repeat"):
+                elif choice == 0 and path.endswith(".kernel"):
                     wrong[f"{path} is at least 1; found 0"] = None
             except ArchbuilderError as error:
                 wrong[str(error).splitlines()[0]] = None

@@ -1,6 +1,6 @@
 import re
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from math import prod
 
 import pytest
@@ -12,6 +12,7 @@ from support.tiny_studies import SPEC
 from archbuilder import NetworkSpec, load
 from archbuilder.plan.planner import plan_network
 from archbuilder.study.budget import cost_of
+from archbuilder.study.pricing import Pricer
 from archbuilder.study.rules import Choices, Scale, widths_text
 from study.small_spaces import TINY, candidates, good, read, widths_at
 
@@ -219,3 +220,62 @@ def test_a_layer_may_not_be_there_at_all() -> None:
     assert gone.with_values({"mix.repeat": 1}).plan().macs == spec.plan().macs
     back = good('{"mix.repeat": [0, 1]}', gone)
     assert back.values_of(gone) == {"mix.repeat": 0}
+
+
+GROWING = NetworkSpec.from_text(
+    """\
+name: growing
+input: {channels: 1, height: 8, width: 8}
+classes: 10
+blocks:
+  grow:
+    parameters: {out: width, times: {type: integer, default: 2, minimum: 1, maximum: 6}, stride: {type: size, default: 1}}
+    body:
+      - {name: a, type: conv, out: $out * $times, kernel: 1}
+      - {name: b, type: conv, out: $out, kernel: 3, padding: 1, stride: $stride}
+layers:
+  - {name: one, type: grow, out: 4}
+  - {name: two, type: grow, out: 4, times: 3}
+  - {name: pool, type: global_avg_pool}
+  - {name: flatten, type: flatten}
+  - {name: fc, type: linear, out: 10}
+""",
+    "growing.yaml",
+)
+
+
+def test_the_integers_of_a_block_are_chosen_as_kernels_are() -> None:
+    space = good('{"{one,two}.times": [1, 2, 3], "one.stride": [1, 2], "*.out": [2, 4]}', GROWING)
+    assert {knob.name: knob.values for knob in space.choice_knobs} == {
+        "one.times": (1, 2, 3),
+        "one.stride": (1, 2),
+        "two.times": (1, 2, 3),
+    }
+    own = space.values_of(GROWING)
+    assert own is not None
+    assert (own["one.times"], own["two.times"]) == (2, 3)
+    pricer = Pricer(GROWING, space, ["macs"])
+    for times, stride in product((1, 2, 3), (1, 2)):
+        cost = pricer.cost({**own, "one.times": times, "one.stride": stride})
+        plan = GROWING.with_values({"one.times": times, "one.stride": stride}).plan()
+        assert cost is not None
+        assert (cost["macs"], cost["parameters"]) == (plan.macs, plan.parameters)
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ('{"one.times": [0, 2]}', r"one\.times: 0 makes no network: found 0, expected at least 1"),
+        ('{"one.times": [2, 7]}', r"one\.times: 7 makes no network: found 7, expected at most 6"),
+        ('{"one.times": [many]}', r"one\.times takes whole numbers; found many"),
+        ('{"one.times": {scale: [1, 2]}}', r"found a scale, but one\.times is no width"),
+        ('{"one.tims": [1, 2]}', r"did you mean one\.times\?"),
+    ],
+)
+def test_integers_that_a_block_does_not_take_are_errors(space: str, message: str) -> None:
+    (problem,) = read(space, GROWING)[1]
+    assert re.search(message, problem.message), problem
+
+
+def test_a_star_means_no_integers_of_blocks() -> None:
+    assert good('{"*": [2, 4]}', GROWING).choice_knobs == ()
