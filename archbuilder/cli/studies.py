@@ -101,7 +101,7 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files that are there and differ.")] = False,
 ) -> None:
-    """Write a study's trials, its page with its pictures, and its best specs into a folder."""
+    """Write a study's trials, its page with its pictures, and its best specs with their weights into a folder."""
     from archbuilder.report.study_export import export_study  # noqa: PLC0415
     from archbuilder.searching import read_result  # noqa: PLC0415
     from archbuilder.searching.kept import find_study  # noqa: PLC0415

@@ -4,13 +4,16 @@ from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.report.study_page import page_files
+from archbuilder.runs import BEST
+from archbuilder.runs.seen import SEEN
 from archbuilder.searching import StudyResult
+from archbuilder.searching.fitting import final_folder
 from archbuilder.searching.outputs import TRIALS, trials_text
 from archbuilder.spec.writing import write_bytes
 
 
 def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> list[Path]:
-    """Write the trials, the page, its pictures and the best specs.
+    """Write the trials, the page, its pictures, the best specs and their weights.
 
     Args:
         result: The study.
@@ -29,6 +32,7 @@ def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> l
     }
     try:
         files |= {path.name: path.read_bytes() for path in result.best_specs.values()}
+        files |= {name: path.read_bytes() for name, path in _weights(result).items()}
         folder.mkdir(parents=True, exist_ok=True)
         there = [name for name, data in files.items() if _differs(folder / name, data)]
     except OSError as error:
@@ -40,6 +44,24 @@ def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> l
     for name, data in files.items():
         write_bytes(folder / name, data)
     return [folder / name for name in files]
+
+
+def _weights(result: StudyResult) -> dict[str, Path]:
+    """Give the weights of each best network that the finals have trained, by a name beside that of its spec.
+
+    Of its seeds it is the one with the best validation accuracy. There are none where their folder was deleted. With
+    them go the hashes of the images they were trained on, which are the same for all of a study: without these,
+    `evaluate` could not tell which images of another data set they have seen.
+    """
+    found = {}
+    for step, row in result.champions().items():
+        seed = row.seeds[row.validation.index(max(row.validation))]
+        place = final_folder(result.folder, row.finalist.name, seed)
+        if step in result.best_specs and (place / BEST).is_file():
+            found[result.best_specs[step].with_suffix(Path(BEST).suffix).name] = place / BEST
+            if (place / SEEN).is_file():
+                found[SEEN] = place / SEEN
+    return found
 
 
 def _differs(path: Path, data: bytes) -> bool:

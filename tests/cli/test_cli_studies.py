@@ -82,3 +82,4 @@ def test_a_study_is_exported(run: Run, runs: str, tmp_path: Path, monkeypatch: p
     assert "whole-export: has best.yaml with other contents" in refused.stderr
     assert run("studies", "--runs", runs, "export", "whole", "--force").returncode == 0
     assert run("build", "whole-export/best.yaml").returncode == 0
+    assert f"written: {Path('whole-export') / 'best.safetensors'}" in done.stdout.splitlines()

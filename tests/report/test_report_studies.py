@@ -6,11 +6,15 @@ import pytest
 from rich.console import Console, RenderableType
 from support.kept import kept_runs
 
+from archbuilder import NetworkSpec
 from archbuilder.errors import ArchbuilderError
 from archbuilder.report.studies import comparison_report, studies_as_data, studies_table, study_as_data, study_report
 from archbuilder.report.study_export import export_study
+from archbuilder.runs import read_checkpoint
 from archbuilder.runs.lock import held
+from archbuilder.runs.seen import SEEN
 from archbuilder.searching import StudyResult, read_result
+from archbuilder.searching.fitting import final_folder
 from archbuilder.searching.kept import Damaged, KeptStudy, State, find_study, kept_studies, kept_study
 from archbuilder.searching.rivalry import why_not_paired
 
@@ -114,6 +118,15 @@ def test_an_export_holds_all_there_is_and_writes_over_nothing_unasked(tmp_path: 
     names = {path.name for path in written}
     assert names >= {"trials.csv", "report.html", "front.svg", "history.svg", "best-70.yaml", "best-100.yaml"}
     assert (folder / "trials.csv").read_bytes() == (result.folder / "trials.csv").read_bytes()
+    for step, row in result.champions().items():
+        name = result.best_specs[step].stem
+        exported = folder / f"{name}.safetensors"
+        assert read_checkpoint(exported).setup.load_spec().widths == NetworkSpec.load(folder / f"{name}.yaml").widths
+        seeds = {seed for seed, value in zip(row.seeds, row.validation, strict=True) if value == max(row.validation)}
+        folders = [final_folder(result.folder, row.finalist.name, seed) for seed in seeds]
+        assert exported.read_bytes() in [(place / "best.safetensors").read_bytes() for place in folders]
+        assert all((place / SEEN).read_bytes() == (folder / SEEN).read_bytes() for place in folders)
+    assert result.champions()
     export_study(result, folder)  # the same again is no harm
     (folder / "trials.csv").write_text("mine")
     with pytest.raises(ArchbuilderError, match=r"has trials\.csv with other contents; choose another folder with -o"):

@@ -229,7 +229,10 @@ input: {channels: 1, height: 8, width: 8}
 classes: 10
 blocks:
   grow:
-    parameters: {out: width, times: {type: integer, default: 2, minimum: 1, maximum: 6}, stride: {type: size, default: 1}}
+    parameters:
+      out: width
+      times: {type: integer, default: 2, minimum: 1, maximum: 6}
+      stride: {type: size, default: 1}
     body:
       - {name: a, type: conv, out: $out * $times, kernel: 1}
       - {name: b, type: conv, out: $out, kernel: 3, padding: 1, stride: $stride}
