@@ -198,10 +198,13 @@ def history_chart(result: StudyResult) -> Figure:
                 # What comes later is narrower, so that a line stays to be seen below one that it coincides with.
                 linewidth=1.6 + 2.0 * (len(steps) - 1 - step) / len(steps), label=label, solid_capstyle="butt",
             )  # fmt: skip
-    baseline = result.baseline.accuracy
-    axes.axhline(scale * baseline, color=COLOURS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline")
+    baselines = [] if result.baseline.accuracy is None else [result.baseline.accuracy]
+    for baseline in baselines:
+        axes.axhline(
+            scale * baseline, color=COLOURS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline"
+        )
     least, most = bounds(
-        [baseline, *(m.best for m in (*moments, *rival) if m.best is not None)],
+        [*baselines, *(m.best for m in (*moments, *rival) if m.best is not None)],
         [m.accuracy for m in moments if m.is_end],
     )
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)

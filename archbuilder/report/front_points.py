@@ -99,7 +99,7 @@ def front_points(result: StudyResult) -> FrontPoints:
     others = [row for row in result.rows if row.finalist.number is not None and row not in champions]
     scaled = [row for row in result.rows if row.finalist.number is None]
     rival = [] if result.rival is None else list(result.rival.champions().values())
-    own = result.baseline.cost.get(quantity)
+    own, seen = result.baseline.cost.get(quantity), result.baseline.accuracy
     return FrontPoints(
         quantity,
         _tested(champions, quantity),
@@ -109,7 +109,7 @@ def front_points(result: StudyResult) -> FrontPoints:
         _tested(rival, quantity),
         _seen(result, quantity, Outcome.FINISHED),
         _seen(result, quantity, Outcome.PRUNED),
-        None if own is None else Dot(own, result.baseline.accuracy, name="baseline"),
+        None if own is None or seen is None else Dot(own, seen, name="baseline"),
     )
 
 

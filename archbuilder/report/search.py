@@ -9,6 +9,7 @@ from archbuilder.report.search_standing import Standing
 from archbuilder.report.view import View
 from archbuilder.searching import (
     BaselineEnded,
+    BaselineFailed,
     Event,
     FinalEnded,
     FinalFailed,
@@ -56,6 +57,8 @@ class LineView(SearchView):
                 self._opened(event)
             case BaselineEnded():
                 self._print(f"baseline  val {score_text(event.accuracy)}  {event.seconds:.1f} s")
+            case BaselineFailed():
+                self._print(f"baseline  failed: {event.reason.splitlines()[0]}; the search goes on without it")
             case TrialEnded():
                 assert self.standing.opened is not None
                 of = "" if self.standing.trials is None else f"/{self.standing.trials}"

@@ -4,6 +4,7 @@ import time
 
 from archbuilder.searching import (
     BaselineEnded,
+    BaselineFailed,
     EpochEnded,
     Event,
     FinalEnded,
@@ -59,6 +60,8 @@ class Standing:
                 self.baseline = event.accuracy
                 self.running.pop("baseline", None)
                 self._begin(self.tally.counted)
+            case BaselineFailed():
+                self.running.pop("baseline", None)
             case TrialEnded():
                 self.tally, self.best, self.begun = event.tally, event.best, event.counted
                 self.running.pop(f"#{event.trial.number}", None)

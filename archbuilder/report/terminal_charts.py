@@ -132,11 +132,12 @@ def history_plot(result: StudyResult) -> RenderableType:
     moments = history(result)
     rival = [] if result.rival is None else history(result.rival)
     end = max(last_spent(moments), last_spent(rival), 1)
-    baseline = result.baseline.accuracy
+    baselines = [] if result.baseline.accuracy is None else [result.baseline.accuracy]
     best = [moment.best for moment in (*moments, *rival) if moment.best is not None]
-    up = _clipped(result, bounds([baseline, *best], [moment.accuracy for moment in moments if moment.is_end]))
+    up = _clipped(result, bounds([*baselines, *best], [moment.accuracy for moment in moments if moment.is_end]))
     plane = _Plane((0, end), up)
-    plane.line(_Mark("╌", "dark_orange", "baseline"), [(0, baseline), (end, baseline)])
+    for baseline in baselines:
+        plane.line(_Mark("╌", "dark_orange", "baseline"), [(0, baseline), (end, baseline)])
     for is_end, mark in ((False, _Mark("×", "dim", "cut short, or to go on")), (True, _Mark("·", "dim", "to the end"))):
         plane.put(mark, [(moment.spent, moment.accuracy) for moment in moments if moment.is_end == is_end])
     steps = result.study.steps

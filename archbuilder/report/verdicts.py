@@ -14,6 +14,12 @@ def verdicts(result: StudyResult) -> list[str]:
 
     What chance explains is said to be within the noise.
     """
+    failure = result.baseline.failure.splitlines()
+    missing = [f"The baseline could not be trained, and nothing is compared with it: {failure[0]}."] if failure else []
+    return [*_of_result(result), *missing]
+
+
+def _of_result(result: StudyResult) -> list[str]:
     if not result.record.found():
         return ["No trial has been trained to the end: there is nothing to compare with the baseline."]
     if not result.study.settings.objective.is_trained_for:
@@ -101,8 +107,10 @@ def difference_text(difference: Difference) -> str:
     return f"{signed(100 * difference.mean)} ±{margin}"
 
 
-def seen_text(result: StudyResult, value: float) -> str:
+def seen_text(result: StudyResult, value: float | None) -> str:
     """Write what a search saw of a candidate: a share of the validation images, or a score that is no share."""
+    if value is None:
+        return "—"
     return f"{100 * value:.1f} %" if result.study.settings.objective.is_trained_for else plain(value, 4)
 
 
@@ -189,13 +197,19 @@ def _unmeasured(result: StudyResult) -> list[str]:
 
 def _seen(result: StudyResult, best: TrialRecord) -> str:
     """Say how the best of a budget does on the images that chose it."""
-    gain, validation = best.accuracy - result.baseline.accuracy, result.images.get("validation")
+    validation, baseline = result.images.get("validation"), result.baseline.accuracy
+    gain = 0.0 if baseline is None else best.accuracy - baseline
     points = f"{100 * abs(gain):.1f}"
     way = f"{points} points {'above' if gain > 0 else 'below'}" if float(points) else "as accurate as"
     images = "the validation images" if validation is None else f"the {validation:,} validation images"
     own = seen_text(result, result.baseline.accuracy)
     if best.outcome is Outcome.BASELINE:
         return f"by {images}, nothing found is better than the baseline, which tells {own} of them right."
+    if baseline is None:
+        return (
+            f"trial {best.number} tells {seen_text(result, best.accuracy)} of {images} right, "
+            f"at {share_text(result, best.cost)}."
+        )
     return (
         f"trial {best.number} tells {seen_text(result, best.accuracy)} of {images} right, {way} the baseline ({own}), "
         f"at {share_text(result, best.cost)}."

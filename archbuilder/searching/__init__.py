@@ -8,6 +8,7 @@ result.rows[1].spread.mean, result.best_spec
 from archbuilder.searching.comparing import Difference, Spread
 from archbuilder.searching.events import (
     BaselineEnded,
+    BaselineFailed,
     EpochEnded,
     Event,
     FinalEnded,
@@ -26,6 +27,7 @@ from archbuilder.searching.run import run_study
 
 __all__ = [
     "BaselineEnded",
+    "BaselineFailed",
     "Difference",
     "EpochEnded",
     "Event",

@@ -16,22 +16,33 @@ class Baseline:
         cost: What it costs.
         accuracies: The validation accuracy after each epoch, from 0 to 1.
         seconds: How long it was trained.
+        failure: Why it could not be trained, if memory does not suffice for it; the search goes on without it.
     """
 
     cost: Cost
     accuracies: tuple[float, ...]
     seconds: float
+    failure: str = ""
 
     @property
-    def accuracy(self) -> float:
-        """The validation accuracy after the last epoch."""
-        return self.accuracies[-1]
+    def accuracy(self) -> float | None:
+        """The validation accuracy after the last epoch; None if it could not be trained."""
+        return self.accuracies[-1] if self.accuracies else None
 
 
 def read_baseline(journal: Journal) -> Baseline | None:
     """Read what a journal knows of the baseline; None before it has been trained."""
     kept = journal.get(BASELINE)
-    return None if kept is None else Baseline(journal.study.baseline_cost, tuple(kept["accuracies"]), kept["seconds"])
+    if kept is None:
+        return None
+    return Baseline(
+        journal.study.baseline_cost, tuple(kept["accuracies"]), kept["seconds"], failure=kept.get("failure", "")
+    )
+
+
+def keep_failed_baseline(journal: Journal, reason: str) -> None:
+    """Write down that the spec as it is could not be trained, for which its candidates may be small enough."""
+    journal.put(BASELINE, {"accuracies": (), "seconds": 0.0, "failure": reason})
 
 
 def keep_baseline(

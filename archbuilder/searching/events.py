@@ -57,6 +57,17 @@ class BaselineEnded:
 
 
 @dataclass(frozen=True)
+class BaselineFailed:
+    """Memory does not suffice to train the baseline; the search goes on without it.
+
+    Attributes:
+        reason: What happened.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class TrialEnded:
     """A stretch of a candidate's training has ended, or what becomes of it is decided; and that is on disk.
 
@@ -138,6 +149,7 @@ Event = (
     StudyOpened
     | EpochEnded
     | BaselineEnded
+    | BaselineFailed
     | TrialEnded
     | SpaceExhausted
     | FinalsBegun

@@ -94,6 +94,7 @@ def finalists(journal: Journal) -> list[Finalist]:
     trials = journal.record.trials.values()
     own = next((trial.place.step for trial in trials if trial.outcome is Outcome.BASELINE), None)
     found = [Finalist(BASELINE, own, None, study.spec, study.baseline_cost, search_accuracy=baseline.accuracy)]
+    found = [] if baseline.failure else found
     for number, step in enumerate(study.steps):
         kept = (journal.get(_SCALED) or {}).get(str(number))
         if kept is not None:

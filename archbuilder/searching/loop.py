@@ -3,10 +3,10 @@
 import time
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.baseline import keep_baseline, read_baseline
+from archbuilder.searching.baseline import keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.crew import Crew
-from archbuilder.searching.events import BaselineEnded, EpochEnded, Observer, SpaceExhausted, TrialEnded
+from archbuilder.searching.events import BaselineEnded, BaselineFailed, EpochEnded, Observer, SpaceExhausted, TrialEnded
 from archbuilder.searching.halving import Halving, brackets
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.record import OWN, Outcome, TrialRecord, training_macs
@@ -15,6 +15,7 @@ from archbuilder.searching.work import Donor, EpochDone, Report, Stretch, WorkDo
 from archbuilder.training import TrainingDiverged
 
 _LOSSES = 2  # of the process that trains it, after which a trial is given up
+_MEMORY = {"out of memory", "process lost"}  # kinds of failures by which smaller networks may not fail
 
 
 class SearchLoop:
@@ -157,6 +158,11 @@ class SearchLoop:
         self._ended(trial)
 
     def _failed(self, work: Stretch, kind: str, reason: str) -> None:
+        if work.number is None and kind in _MEMORY:
+            self._accuracies.pop(None)
+            keep_failed_baseline(self._journal, reason)
+            self._observe(BaselineFailed(reason))
+            return
         if work.number is None:
             message = f"the baseline failed ({kind}): {reason}"
             raise (TrainingDiverged if kind == "diverged" else ArchbuilderError)(message)

@@ -8,7 +8,7 @@ from statistics import median
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.searching.baseline import Baseline, keep_baseline, read_baseline
+from archbuilder.searching.baseline import Baseline, keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.crew import Crew, Doer, check_in_no_worker, crew_of
 from archbuilder.searching.events import Observer, RivalBegun, StudyOpened, ignore
@@ -168,7 +168,11 @@ class _Search:
             check_reachable(journal.study, measure)
         self._candidates = Candidates(journal, score=score, measure=measure)
         if known is not None and read_baseline(journal) is None:
-            told = keep_baseline(journal, self._candidates.baseline, known.accuracies, known.seconds)
+            told = None
+            if known.failure:
+                keep_failed_baseline(journal, known.failure)
+            else:
+                told = keep_baseline(journal, self._candidates.baseline, known.accuracies, known.seconds)
             if told is not None:
                 self._candidates.learn(told)
 

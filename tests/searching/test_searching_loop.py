@@ -1,9 +1,11 @@
 """The loop of a search: failures, exhausted spaces, promotions, and what is never trained."""
 
+import json
 import math
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from support.raters import Rater, rated
 from support.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, outline, run
 
@@ -11,8 +13,11 @@ from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
+from archbuilder.report.search_table import result_table
+from archbuilder.report.studies import comparison_as_data, comparison_report, study_as_data, study_report
 from archbuilder.report.study_page import write_page
-from archbuilder.searching import Event, Outcome, SpaceExhausted, TrialEnded, TrialRecord, read_result
+from archbuilder.report.verdicts import verdicts as sentences
+from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.run import run_objective, run_study
 from archbuilder.searching.work import Stretch, Work
@@ -114,6 +119,52 @@ def test_a_baseline_that_fails_is_an_error_that_names_it(tmp_path: Path, error: 
     expected = TrainingDiverged if isinstance(error, TrainingDiverged) else ArchbuilderError
     with pytest.raises(expected, match=rf"^the baseline failed \(.*\): {error}"):
         rated(a_study(tmp_path, TEXT), tmp_path, 3, Rater(lambda work: error))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA error: out of memory")])
+def test_a_baseline_too_large_for_memory_forbids_no_smaller_networks(tmp_path: Path, error: Exception) -> None:
+    rater = Rater(lambda work: error if work.number is None else None)
+    for trials in (2, 5):
+        result = rated(a_study(tmp_path, TEXT), tmp_path, trials, rater)
+        assert result.tally.counted == trials
+    assert result.baseline.accuracy is None
+    assert [work.number for work in rater.done].count(None) == 1, "it is not tried again"
+    shown_of_a_study_without_baseline(result)
+
+
+def test_finals_and_random_search_do_without_a_baseline_that_is_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = a_study(tmp_path, TEXT.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 1, seeds: 1}\n")
+    own = study.spec.plan().parameters
+
+    def limited(plan: Plan, seed: int) -> Network:
+        if plan.parameters == own:
+            raise MemoryError
+        return first_network(plan, seed)
+
+    monkeypatch.setattr("archbuilder.searching.fitting.first_network", limited)
+    result, _ = run(study, tmp_path, trials=2, versus_random=True)
+    assert result.champions()
+    assert result.row("baseline") is None
+    assert result.rival is not None
+    shown_of_a_study_without_baseline(result)
+    shown_of_a_study_without_baseline(read_result(tmp_path / study.name))
+
+
+def shown_of_a_study_without_baseline(result: StudyResult) -> None:
+    """Check that all that shows a study shows one without a baseline, and says why there is none."""
+    assert "out of memory" in " ".join(sentences(result))
+    console = Console(width=100, color_system=None)
+    with console.capture() as captured:
+        console.print(result_table(result))
+        console.print(study_report(result, "finished"))
+        console.print(comparison_report([result, result]))
+    assert "nan" not in captured.get()
+    data = study_as_data(result, "finished")
+    assert json.loads(json.dumps(data, allow_nan=False))["baseline"]["value"] is None
+    json.dumps(comparison_as_data([result, result]), allow_nan=False)
+    assert "nan" not in write_page(result).read_text().lower().replace("tenant", "")
 
 
 def test_what_goes_wrong_in_a_watcher_is_no_failure_of_a_trial(tmp_path: Path) -> None:
