@@ -14,6 +14,7 @@ from archbuilder.searching.events import (
     FinalEnded,
     FinalFailed,
     FinalsBegun,
+    LatencyMeasured,
     Observer,
     RivalBegun,
     SpaceExhausted,
@@ -24,6 +25,7 @@ from archbuilder.searching.finals import Finalist, Row
 from archbuilder.searching.record import Outcome, Tally, TrialRecord
 from archbuilder.searching.result import StudyResult, read_result
 from archbuilder.searching.run import run_study
+from archbuilder.searching.stopwatch import Stopwatch
 
 __all__ = [
     "BaselineEnded",
@@ -35,12 +37,14 @@ __all__ = [
     "FinalFailed",
     "Finalist",
     "FinalsBegun",
+    "LatencyMeasured",
     "Observer",
     "Outcome",
     "RivalBegun",
     "Row",
     "SpaceExhausted",
     "Spread",
+    "Stopwatch",
     "StudyOpened",
     "StudyResult",
     "Tally",

@@ -27,6 +27,21 @@ class StudyOpened:
 
 
 @dataclass(frozen=True)
+class LatencyMeasured:
+    """A network was measured once; what is said of it is the median of several times.
+
+    Attributes:
+        what: Which network, or why: `the baseline`, `a candidate`.
+        latency: In microseconds.
+        conditions: What it was measured with: `batch size 1 on cpu with 2 threads`.
+    """
+
+    what: str
+    latency: int
+    conditions: str
+
+
+@dataclass(frozen=True)
 class EpochEnded:
     """A network was trained for one more epoch.
 
@@ -147,6 +162,7 @@ class RivalBegun:
 
 Event = (
     StudyOpened
+    | LatencyMeasured
     | EpochEnded
     | BaselineEnded
     | BaselineFailed

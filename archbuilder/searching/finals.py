@@ -17,7 +17,7 @@ from archbuilder.searching.journal import BASELINE, Journal
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.work import EpochDone, Final, Report, WorkDone, WorkFailed, WorkLost
 from archbuilder.study.budget import Cost, cost_of
-from archbuilder.study.scaling import uniformly_scaled
+from archbuilder.study.scaling import scaled_in_time, uniformly_scaled
 from archbuilder.study.study import Study
 from archbuilder.study.timing import Measure
 from archbuilder.training import Machine, evaluate
@@ -119,12 +119,15 @@ def keep_scaled(journal: Journal, measure: Measure | None) -> None:
     for number, step in enumerate(study.steps):
         if str(number) in kept or not step.limits.by_quantity or not journal.record.best(1, number):
             continue
-        scaled = uniformly_scaled(study.spec, step.limits, measure)
+        multiples, latency = study.space.multiples, dict[str, int]()
+        if measure is None:
+            scaled = uniformly_scaled(study.spec, step.limits, multiples)
+        else:
+            timed = scaled_in_time(study.spec, step.limits, measure, multiples)
+            scaled, latency = (None, {}) if timed is None else (timed[0], {"latency": timed[1]})
         entry = None
         if scaled is not None and scaled.widths != study.spec.widths:
-            plan = scaled.plan()
-            latency = {} if measure is None else {"latency": measure(plan)}
-            entry = {"widths": dict(scaled.widths), "cost": cost_of(plan, study.bounded) | latency}
+            entry = {"widths": dict(scaled.widths), "cost": cost_of(scaled.plan(), study.bounded) | latency}
         journal.put(_SCALED, kept := {**kept, str(number): entry})
 
 

@@ -19,7 +19,7 @@ BASELINE = "baseline"
 """What is kept of the spec as it is."""
 _PLACE, _COST, _STRETCHES, _END = "place", "cost", "stretches", "end"
 _ENQUEUED = "enqueued"
-_SCORING, _LATENCY, _EXHAUSTED = "scoring", "latency", "exhausted"
+_SCORING, _LATENCY, _CONDITIONS, _EXHAUSTED = "scoring", "latency", "latency measured with", "exhausted"
 _STATES = {
     Outcome.BASELINE: TrialState.COMPLETE,
     Outcome.FINISHED: TrialState.COMPLETE,
@@ -48,7 +48,7 @@ class Journal:
         self._id = study_id
         self.record = Record(map(_read_trial, storage.get_all_trials(self._id, deepcopy=False)))
         latency = self.get(_LATENCY)
-        self.study = study if latency is None else study.timed(int(latency))
+        self.study = study if latency is None else study.timed(int(latency), self.get(_CONDITIONS) or "")
 
     @property
     def is_unused(self) -> bool:
@@ -91,10 +91,11 @@ class Journal:
         kept = self.get(_ENQUEUED)
         self.put(_ENQUEUED, {**kept, "taken": {**kept["taken"], str(step): count}})
 
-    def keep_latency(self, latency: int) -> None:
-        """Write the baseline's latency, in microseconds: what shares of it are of."""
+    def keep_latency(self, latency: int, conditions: str) -> None:
+        """Write the baseline's latency, in microseconds, and what it was measured under: what shares of it are of."""
+        self.put(_CONDITIONS, conditions)
         self.put(_LATENCY, latency)
-        self.study = self.study.timed(latency)
+        self.study = self.study.timed(latency, conditions)
 
     def settle(self) -> None:
         """Put back the trials that are no longer being trained, whatever ended the process that trained them."""

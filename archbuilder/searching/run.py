@@ -4,10 +4,8 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from statistics import median
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.plan.plan import Plan
 from archbuilder.searching.baseline import Baseline, keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.crew import Crew, Doer, check_in_no_worker, crew_of
@@ -28,11 +26,12 @@ from archbuilder.searching.result import (
     result_of,
     with_rival,
 )
+from archbuilder.searching.stopwatch import Stopwatch, keep_latency
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
 from archbuilder.study.survey import check_reachable
 from archbuilder.study.timing import Measure
-from archbuilder.training import CPU, Machine, latency_of, threads_of_torch
+from archbuilder.training import CPU, Machine, Timer, latency_of
 
 
 def run_study(
@@ -44,6 +43,7 @@ def run_study(
     machines: Sequence[Machine] = (CPU,),
     versus_random: bool = False,
     hours: float | None = None,
+    timer: Timer = latency_of,
 ) -> StudyResult:
     """Run a study, or go on with it, in `runs/<its name>`.
 
@@ -62,6 +62,7 @@ def run_study(
         versus_random: Whether random search of the same cost is run too, to be compared with.
         hours: After how long no further training of a candidate begins; what has been trained is retrained and compared
             then. Called again, the study goes on.
+        timer: Measures latencies, if these are bounded.
 
     Returns:
         The best candidates beside the baseline. The best one is saved as `best.yaml`.
@@ -87,14 +88,16 @@ def run_study(
     with ExitStack() as sessions:
         fitter = Fitter(study, folder, machines[0])
         fitter.check()
-        own = _trained(sessions.enter_context(open_journal(study, folder)), fitter, machines, observe)
+        journal = sessions.enter_context(open_journal(study, folder))
+        stopwatch = Stopwatch.of(study, machines[0], timer, observe)
+        own = _trained(journal, fitter, machines, observe, stopwatch)
         own.search(study.settings.search.trials if trials is None else trials, until=until)
         searches = [own]
         if versus_random:
             observe(RivalBegun())
             beside = folder / RIVAL
             journal = sessions.enter_context(open_journal(study.as_rival(), beside))
-            rival = _trained(journal, fitter.beside(journal.study, beside), machines, observe, own.baseline)
+            rival = _trained(journal, fitter.beside(journal.study, beside), machines, observe, stopwatch, own.baseline)
             rival.search(None, macs=result_of(own.journal).trained_macs, until=until)
             searches.append(rival)
         finals = [(search.journal, search.train_finals()) for search in searches]
@@ -126,7 +129,12 @@ def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: 
 
 
 def _trained(
-    journal: Journal, fitter: Fitter, machines: Sequence[Machine], observe: Observer, known: Baseline | None = None
+    journal: Journal,
+    fitter: Fitter,
+    machines: Sequence[Machine],
+    observe: Observer,
+    stopwatch: Stopwatch | None,
+    known: Baseline | None = None,
 ) -> "_Search":
     """Give the search whose candidates are trained.
 
@@ -135,14 +143,16 @@ def _trained(
         fitter: Trains in this process.
         machines: Where candidates are trained.
         observe: Is told what happens.
+        stopwatch: Measures latencies, if these are bounded.
         known: How the spec as it is did in the search that this one rivals.
     """
     journal.enqueue(journal.folder.parent)
     _check_images(journal, fitter)
-    measure = _timed(journal, machines[0], known) if "latency" in journal.study.bounded else None
+    if stopwatch is not None:
+        keep_latency(journal, stopwatch, None if known is None else known.cost["latency"])
     proxy = journal.study.settings.search.proxy
     score = None if proxy is None else Score(fitter.rated, fitter.scoring_images)
-    return _Search(journal, fitter, machines, observe, score, measure, known)
+    return _Search(journal, fitter, machines, observe, score, stopwatch, known)
 
 
 class _Search:
@@ -159,14 +169,14 @@ class _Search:
         machines: Sequence[Machine],
         observe: Observer,
         score: Score | None = None,
-        measure: Measure | None = None,
+        stopwatch: Stopwatch | None = None,
         known: Baseline | None = None,
     ) -> None:
         self.journal = journal
-        self._doer, self._machines, self._observe, self._measure = doer, machines, observe, measure
+        self._doer, self._machines, self._observe, self._stopwatch = doer, machines, observe, stopwatch
         if not journal.record.trials:
-            check_reachable(journal.study, measure)
-        self._candidates = Candidates(journal, score=score, measure=measure)
+            check_reachable(journal.study, self._measuring("networks near the budget"))
+        self._candidates = Candidates(journal, score=score, measure=self._measuring("a candidate"))
         if known is not None and read_baseline(journal) is None:
             told = None
             if known.failure:
@@ -199,7 +209,7 @@ class _Search:
 
     def train_finals(self) -> Finals:
         """Train the finalists."""
-        keep_scaled(self.journal, self._measure)
+        keep_scaled(self.journal, self._measuring("the baseline scaled uniformly"))
         who = finalists(self.journal)
         if self.journal.study.is_rival:  # what it shares with the search that it rivals is trained there
             who = [finalist for finalist in who if finalist.number is not None]
@@ -217,6 +227,9 @@ class _Search:
         found = {step.name: result.found(number) for number, step in enumerate(result.study.steps)}
         self.journal.put("best trials", {name or "all": trial.number for name, trial in found.items() if trial})
         return result
+
+    def _measuring(self, what: str) -> Measure | None:
+        return None if self._stopwatch is None else self._stopwatch.measuring(what)
 
     def _crew(self) -> AbstractContextManager[Crew]:
         return crew_of(self.journal.study, self.journal.folder, self._machines, self._doer)
@@ -260,17 +273,3 @@ def _image_difference(part: str, was: str, now: str) -> str:
     if count == count_now:
         return f"of the {count} images to {part}, some are others now, or have other labels or another order"
     return f"the images to {part} were {count} and are {count_now} now"
-
-
-def _timed(journal: Journal, machine: Machine, known: Baseline | None) -> Measure:
-    """Give what measures latencies; the baseline's is measured once for a study and its rival."""
-
-    def measure(plan: Plan) -> int:
-        with threads_of_torch(journal.study.settings.search.threads):  # as candidates are trained
-            return latency_of(plan, machine)
-
-    if journal.study.latency is None:
-        plan = journal.study.spec.plan()
-        own = int(median(measure(plan) for _ in range(3))) if known is None else known.cost["latency"]
-        journal.keep_latency(own)
-    return measure

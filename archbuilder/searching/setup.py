@@ -32,6 +32,7 @@ def setup_of(study: Study) -> dict[str, Any]:
         "space": study.space.described(),
         "budget": {name: _goal(goal) for name, goal in settings.budget.goals.items()},
         "budgets": None if settings.budgets is None else str(settings.budgets),
+        **({"latency": settings.latency.model_dump()} if "latency" in study.bounded else {}),
         "objective": settings.objective.model_dump(),
         "train": settings.train.model_dump(mode="json"),
         "search": settings.search.model_dump(exclude=_FREE),

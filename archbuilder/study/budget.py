@@ -128,7 +128,7 @@ class Budget(BaseModel):
         None, description="The most bytes held while one image runs, weights included, in float32, such as 2M."
     )
     latency: _Duration | None = Field(
-        None, description="The longest that one image may take, as measured on the machine that searches, such as 3ms."
+        None, description="The longest that a batch may take, of one image unless latency says otherwise, such as 3ms."
     )
 
     @model_validator(mode="before")

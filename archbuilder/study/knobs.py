@@ -24,12 +24,14 @@ class WidthKnob:
         values: What can be proposed, ascending: widths where all sites have the same, else the number of the row.
         sites: The widths it sets.
         rows: For every value the width of each site; None where they are the value itself.
+        multiple_of: What each width is a multiple of, as its line says.
     """
 
     name: str
     values: Widths
     sites: tuple[str, ...]
     rows: tuple[tuple[int, ...], ...] | None = None
+    multiple_of: int = 1
 
     @cached_property
     def table(self) -> NDArray[np.int64]:

@@ -106,6 +106,23 @@ class FinalsSettings(BaseModel):
     seeds: int = Field(3, ge=1, le=100, description="With how many held-out seeds each is retrained, the baseline too.")
 
 
+class LatencySettings(BaseModel):
+    """How latencies are measured."""
+
+    model_config = _CONFIG
+
+    batch_size: int = Field(1, ge=1, le=65_536, description="How many images a network is given at once.")
+    device: str = Field(
+        "auto", description="Where: auto is where candidates are trained; cpu, cuda, cuda:1 or mps is there."
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="On how many processor threads; those of a training if left out.",
+    )
+
+
 def _without_patience(settings: TrainSettings) -> TrainSettings:
     if settings.patience is not None:
         message = "patience is for archbuilder train: candidates are compared after the same number of epochs"
@@ -127,6 +144,9 @@ class StudyFile(BaseModel):
     budget: Budget = Field(Budget(), description="Hard bounds on every candidate, such as {macs: 1.5M} or {macs: 60%}.")
     budgets: Annotated[Ladder, BeforeValidator(parse_ladder)] | None = Field(
         None, description="Several budgets on MACs, for accuracy against cost: [25%, 50%, 75%, 100%]."
+    )
+    latency: LatencySettings = Field(
+        LatencySettings(), description="How latencies are measured, if bounded: {batch_size: 1, device: auto}."
     )
     objective: Objective = Field(Objective(), description="What is best.")
     train: Annotated[TrainSettings, AfterValidator(_without_patience)] = Field(

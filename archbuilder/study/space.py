@@ -54,6 +54,21 @@ class Space:
         """The searched widths, knob by knob."""
         return tuple(site for knob in self.width_knobs for site in knob.sites)
 
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """The searched widths that have more than one value, knob by knob."""
+        return tuple(
+            site
+            for knob in self.width_knobs
+            for site, column in zip(knob.sites, knob.table.T, strict=True)
+            if len(np.unique(column)) > 1
+        )
+
+    @cached_property
+    def multiples(self) -> Mapping[str, int]:
+        """What each searched width is a multiple of, by site."""
+        return {site: knob.multiple_of for knob in self.width_knobs for site in knob.sites}
+
     @property
     def candidates(self) -> int:
         """How many candidates there are, exactly: those over a budget and those that are no network included."""
@@ -224,16 +239,20 @@ def _width_knobs(line: Line, sites: Mapping[str, int], problems: list[Problem]) 
         return []
     if rule.tie and len(sites) > 1:
         return [_tied(line, sites, widths)]
-    return [WidthKnob(name, allowed, (name,)) for name, allowed in widths.items()]
+    return [WidthKnob(name, allowed, (name,), multiple_of=_multiple_of(line)) for name, allowed in widths.items()]
 
 
 def _tied(line: Line, sites: Mapping[str, int], widths: Mapping[str, Widths]) -> WidthKnob:
     names, allowed = tuple(sites), list(widths.values())
     alike = all(some == allowed[0] for some in allowed) and len(set(sites.values())) == 1
     if isinstance(line.rule, Choices) or alike:
-        return WidthKnob(line.pattern, allowed[0], names)
+        return WidthKnob(line.pattern, allowed[0], names, multiple_of=_multiple_of(line))
     rows = tied_rows(list(sites.values()), allowed)
-    return WidthKnob(line.pattern, range(len(rows)), names, rows)
+    return WidthKnob(line.pattern, range(len(rows)), names, rows, multiple_of=_multiple_of(line))
+
+
+def _multiple_of(line: Line) -> int:
+    return line.rule.multiple_of if isinstance(line.rule, Scale) else 1
 
 
 def _choice_knobs(line: Line, paths: list[str], spec: NetworkSpec, problems: list[Problem]) -> list[ChoiceKnob]:

@@ -25,6 +25,7 @@ class Study:
         steps: Its budgets, the least first: one, or those of its ladder. A share of a latency is none of theirs before
             the baseline's latency is known; see `timed`.
         latency: The baseline's latency in microseconds, once it has been measured.
+        conditions: What latencies are measured under, once one has been: `batch size 1 on cpu with 2 threads`.
         is_rival: Whether it is random search, to compare another study with: it draws at random, trains all it draws to
             the end, and goes on until it has cost as much.
     """
@@ -35,6 +36,7 @@ class Study:
     space: Space
     steps: tuple[Step, ...]
     latency: int | None = None
+    conditions: str = ""
     is_rival: bool = False
 
     @property
@@ -64,9 +66,10 @@ class Study:
 
     @property
     def quantity(self) -> str:
-        """Which cost it is about: what its ladder bounds, else multiply-adds."""
-        ladder = self.settings.budgets
-        return "macs" if ladder is None else ladder.quantity
+        """Which cost it is about: what its ladder bounds; a latency, if MACs are not bounded; else multiply-adds."""
+        if self.settings.budgets is not None:
+            return self.settings.budgets.quantity
+        return "latency" if "latency" in self.bounded and "macs" not in self.bounded else "macs"
 
     @cached_property
     def baseline_cost(self) -> dict[str, int]:
@@ -87,11 +90,13 @@ class Study:
         search = self.settings.search.model_copy(update=changes)
         return replace(self, settings=self.settings.model_copy(update={"search": search}), is_rival=True)
 
-    def timed(self, latency: int) -> "Study":
+    def timed(self, latency: int, conditions: str = "") -> "Study":
         """Give the study with shares of a latency as times.
 
         Args:
             latency: That of the baseline on this machine, in microseconds.
+            conditions: What it was measured under.
         """
         counts = cost_of(self.spec.plan(), self.bounded)
-        return replace(self, steps=self.settings.steps({**counts, "latency": latency}), latency=latency)
+        steps = self.settings.steps({**counts, "latency": latency})
+        return replace(self, steps=steps, latency=latency, conditions=conditions)

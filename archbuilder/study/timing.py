@@ -1,6 +1,9 @@
-"""A candidate moved onto a budget of latency, which has to be measured."""
+"""Networks projected onto a budget of latency, which has to be measured, and measurements differ."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +14,145 @@ from archbuilder.study.pricing import Variant
 from archbuilder.study.repair import repaired
 
 Measure = Callable[[Plan], int]
-"""Gives how long a network takes for one image, in microseconds."""
+"""Gives how long a network takes for one batch, in microseconds; asked again, it may give another time."""
 
-_MEASUREMENTS = 8
-_MARGIN = 0.97  # of a bound: what is aimed at, as measurements differ
+REPEATS = 3
+"""Of how many measurements the median is what a network is said to take."""
+_SEARCHING, _CONFIRMED = 14, 3  # measurements; networks of which the largest that holds is taken in the end
+MOST_MEASUREMENTS = _SEARCHING + _CONFIRMED * (REPEATS - 1)
+"""How often networks are measured, at most, to project one onto a budget of latency."""
+_MARGIN = 0.95  # of a bound: what is aimed at, as measurements differ
+_NEAR = 0.85  # of a bound: what is near enough below it
+_QUESTIONS = 40  # how often a network of other MACs is asked for; that costs no measurement
+_APART = 1.01  # MACs that are nearer to each other are not told apart
+
+T = TypeVar("T")
+
+
+def median_latency(measure: Measure, plan: Plan) -> int:
+    """Measure a network several times; give the median."""
+    return int(median(measure(plan) for _ in range(REPEATS)))
+
+
+@dataclass(frozen=True)
+class _Timed(Generic[T]):
+    """A network that was measured."""
+
+    network: T
+    macs: int
+    latency: int
+
+
+class LatencySearch(Generic[T]):
+    """Finds a network within a budget of latency among networks that differ in one factor, and so in MACs.
+
+    The factor is found by interpolation between a network that is too slow and one that is not, the bracket getting
+    smaller with every measurement, whatever it says. What is found is measured again, and accepted by the median.
+    """
+
+    def __init__(
+        self, plan_of: Callable[[T], Plan], at: Callable[[Limit], T | None], limit: Limit, measure: Measure
+    ) -> None:
+        """Prepare.
+
+        Args:
+            plan_of: Plans a network.
+            at: Gives the network within a limit on MACs, the one with the most of them if only these are bounded; None
+                if there is none.
+            limit: The latency.
+            measure: Measures a network.
+        """
+        self._plan_of, self._at, self._limit, self._measure = plan_of, at, limit, measure
+        self._aim = (limit.low + limit.high) / 2 if limit.low else _MARGIN * limit.high
+        self._left = _SEARCHING
+        self._fast: list[_Timed[T]] = []  # ascending MACs: each was measured after those below it
+        self._slow: _Timed[T] | None = None
+        self._floor = 1.0  # MACs with which there is no network, or one that was measured
+
+    def found(self, start: T, *, largest: bool = False) -> tuple[T, int] | None:
+        """Give the network that is nearest to a first one, and its latency; None if none was found.
+
+        Args:
+            start: The first.
+            largest: Whether a first one that is within the budget makes way for a larger one.
+        """
+        network: T | None = start
+        is_enough = not largest
+        while network is not None and self._left:
+            plan = self._plan_of(network)
+            latency = self._once(plan)
+            if latency > self._limit.high and self._left:
+                latency = min(latency, self._once(plan))  # whatever else runs on a machine only ever slows it
+            if self._is_near(latency) or (is_enough and self._limit.low <= latency <= self._limit.high):
+                latency = self._again(plan, latency)
+                if self._limit.low <= latency <= self._limit.high:
+                    return network, latency
+            self._keep(_Timed(network, plan.macs, latency))
+            is_enough = False
+            network = self._next()
+        return None if self._limit.low else self._confirmed()
+
+    def _once(self, plan: Plan) -> int:
+        self._left -= 1
+        return self._measure(plan)
+
+    def _again(self, plan: Plan, first: int) -> int:
+        """Measure as often as is left, up to the number whose median counts."""
+        more = min(self._left, REPEATS - 1)
+        return int(median([first, *(self._once(plan) for _ in range(more))]))
+
+    def _is_near(self, latency: int) -> bool:
+        if self._limit.low:
+            return self._limit.low <= latency <= self._limit.high
+        return _NEAR * self._limit.high <= latency <= _MARGIN * self._limit.high
+
+    def _keep(self, timed: _Timed[T]) -> None:
+        if timed.latency > self._aim:
+            self._slow = timed
+        else:
+            self._fast.append(timed)
+        self._floor = max([self._floor, *(fast.macs for fast in self._fast)])
+
+    def _confirmed(self) -> tuple[T, int] | None:
+        """Measure the largest network that seemed fast again, and if it is not, the next."""
+        for timed in self._fast[: -_CONFIRMED - 1 : -1]:
+            self._left = REPEATS - 1
+            latency = self._again(self._plan_of(timed.network), timed.latency)
+            if latency <= self._limit.high:
+                return timed.network, latency
+        return None
+
+    def _next(self) -> T | None:
+        """Give a network that was not measured, of MACs within the bracket; None if there is none."""
+        if not self._left:
+            return None
+        known = {timed.macs for timed in (*self._fast, *([self._slow] if self._slow else []))}
+        macs = self._guess()
+        for _ in range(_QUESTIONS):
+            low = int(macs / _APART**3) if self._limit.low else 0
+            network = self._at(Limit(max(1, int(macs)), low))
+            if network is not None and self._plan_of(network).macs not in known:
+                return network
+            if self._slow is None:
+                return None  # nothing larger is to be had
+            self._floor = max(self._floor, macs)
+            if self._slow.macs <= self._floor * _APART:
+                return None
+            macs = (self._floor * self._slow.macs) ** 0.5
+        return None
+
+    def _guess(self) -> float:
+        """Give the MACs to try next."""
+        if self._slow is None:
+            fast = self._fast[-1]
+            return fast.macs * min(max(self._aim / fast.latency, 1.1), 8.0)
+        if not self._fast:
+            guess = self._slow.macs * min(max(self._aim / self._slow.latency, 0.125), 0.9)
+            return max(guess, (self._floor * self._slow.macs) ** 0.5) if guess <= self._floor else guess
+        fast = self._fast[-1]
+        gap = self._slow.latency - fast.latency
+        share = (self._aim - fast.latency) / gap if gap > 0 else 0.5
+        return fast.macs + (self._slow.macs - fast.macs) * min(max(share, 0.2), 0.8)
 
 
 def repaired_in_time(
@@ -22,7 +160,7 @@ def repaired_in_time(
 ) -> tuple[NDArray[np.int64], int] | None:
     """Give a candidate within limits of which one is a latency, and its latency; None if none was found.
 
-    Its multiply-adds are bounded by what its latency asks for, and measured again, a few times at most.
+    Its multiply-adds are bounded by what its latency asks for; see `LatencySearch`.
 
     Args:
         variant: The network.
@@ -31,20 +169,17 @@ def repaired_in_time(
         measure: Measures a network.
     """
     counts = limits.counted.by_quantity
-    limit, macs = limits.by_quantity["latency"], counts.get("macs")
-    aim = (limit.low + limit.high) / 2 if limit.low else _MARGIN * limit.high
-    for _ in range(_MEASUREMENTS):
+    macs = counts.get("macs")
+
+    def plan_of(position: NDArray[np.int64]) -> Plan:
         plan = variant.plan(position)
         assert plan is not None
-        latency = measure(plan)
-        if limit.low <= latency <= limit.high:
-            return position, latency
-        high = max(1, int(plan.macs * aim / latency))
-        low = int(_MARGIN * high) if latency < limit.low else 0
+        return plan
+
+    def at(limit: Limit) -> NDArray[np.int64] | None:
+        high, low = limit.high, limit.low
         if macs is not None:
             high, low = min(high, macs.high), max(low, macs.low)
-        moved = repaired(variant, position, Limits({**counts, "macs": Limit(high, low)})) if low <= high else None
-        if moved is None or np.array_equal(moved, position):
-            return None
-        position = moved
-    return None
+        return repaired(variant, position, Limits({**counts, "macs": Limit(high, low)})) if low <= high else None
+
+    return LatencySearch(plan_of, at, limits.by_quantity["latency"], measure).found(position)

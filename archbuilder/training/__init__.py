@@ -2,7 +2,7 @@
 
 from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.first_weights import first_network
-from archbuilder.training.latency import latency_of
+from archbuilder.training.latency import Timer, conditions_text, latency_of
 from archbuilder.training.loop import best_epoch, is_enough, train
 from archbuilder.training.machine import CPU, Machine, choose_machine, threads_of_torch
 from archbuilder.training.processes import ALONE, Processes, joined, launched
@@ -21,6 +21,7 @@ __all__ = [
     "Processes",
     "Progress",
     "StepResult",
+    "Timer",
     "TrainResult",
     "Trainer",
     "TrainerState",
@@ -28,6 +29,7 @@ __all__ = [
     "Watcher",
     "best_epoch",
     "choose_machine",
+    "conditions_text",
     "derived_seed",
     "evaluate",
     "first_network",

@@ -184,11 +184,10 @@ def test_steps_of_a_tie_that_changed_between_its_ends_are_refused(tmp_path: Path
         run(a_study(tmp_path, other), tmp_path)
 
 
-def test_a_study_that_nothing_was_trained_of_may_be_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archbuilder.searching.run.latency_of", lambda plan, machine: plan.macs)
+def test_a_study_that_nothing_was_trained_of_may_be_mended(tmp_path: Path) -> None:
     wrong = a_study(tmp_path, TEXT.replace("macs: 20k", "latency: 2us"))
     with pytest.raises(ArchbuilderError, match="no candidate could be moved onto 2 µs of latency"):
-        run(wrong, tmp_path)
+        run(wrong, tmp_path, timer=lambda plan, machine, batch_size: plan.macs)
     result, _ = run(a_study(tmp_path, TEXT.replace("epochs: 1", "epochs: 2")), tmp_path, trials=1)
     assert result.tally.counted == 1
     assert read_journal(tmp_path / "tiny-widths").study.settings.train.epochs == 2

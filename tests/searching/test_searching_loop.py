@@ -22,9 +22,14 @@ from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.run import run_objective, run_study
 from archbuilder.searching.work import Stretch, Work
 from archbuilder.study.budget import Limit
-from archbuilder.training import Machine, Trainer, TrainingDiverged, first_network
+from archbuilder.training import Machine, Timer, Trainer, TrainingDiverged, first_network
 
 TEXT = STUDY.replace("seed: 3", "seed: 3, factor: 2, sampler: random")
+
+
+def in_tenths(more: int = 0) -> Timer:
+    """Give a timer by which a network takes a microsecond for ten MACs."""
+    return lambda plan, machine, batch_size: plan.macs // 10 + more
 
 
 @pytest.mark.parametrize(
@@ -239,24 +244,21 @@ def test_no_candidate_outside_the_budget_is_trained(
     assert all(limits.allows({"macs": plan.macs, "parameters": plan.parameters}) for plan in plans)
 
 
-def test_a_latency_is_measured_of_every_candidate_and_of_the_baseline_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_latency_is_measured_of_every_candidate_and_of_the_baseline_once(tmp_path: Path) -> None:
     measured: list[int] = []
 
-    def latency(plan: Plan, machine: Machine) -> int:
+    def latency(plan: Plan, machine: Machine, batch_size: int) -> int:
         measured.append(plan.macs)
         return plan.macs // 10
 
-    monkeypatch.setattr("archbuilder.searching.run.latency_of", latency)
     study = a_study(tmp_path, TEXT.replace("{macs: 20k}", "{latency: 80%}") + NO_FINALS)
-    result, _ = run(study, tmp_path, trials=4)
+    result, _ = run(study, tmp_path, trials=4, timer=latency)
     trials: list[TrialRecord] = result.record.counted
     assert all(trial.cost["latency"] == trial.cost["macs"] // 10 <= 0.8 * 1161 for trial in trials)
     baseline = study.spec.plan().macs
     assert measured.count(baseline) >= 3
     measured.clear()
-    again, _ = run(study, tmp_path, trials=6)
+    again, _ = run(study, tmp_path, trials=6, timer=latency)
     assert again.tally.counted == 6
     assert measured[:3] != [baseline] * 3
 
@@ -298,12 +300,9 @@ def test_a_baseline_outside_the_space_or_the_budget_is_no_trial(tmp_path: Path, 
         "budgets: {macs: [60%, 90%], within: 10%}\nbudget: {latency: 1100us}",
     ],
 )
-def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str
-) -> None:
-    monkeypatch.setattr("archbuilder.searching.run.latency_of", lambda plan, machine: plan.macs // 10 + 100)
+def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(tmp_path: Path, budget: str) -> None:
     text = TEXT.replace("budget: {macs: 20k}", budget).replace("multiple_of: 2", "multiple_of: 1")
-    result, _ = run(a_study(tmp_path, text + NO_FINALS), tmp_path, trials=8)
+    result, _ = run(a_study(tmp_path, text + NO_FINALS), tmp_path, trials=8, timer=in_tenths(100))
     study, trials = result.study, result.record.counted
     assert len(trials) == 8
     for trial in trials:
@@ -326,22 +325,18 @@ def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(
 def test_a_latency_that_no_candidate_keeps_is_an_error_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str, limit: str, times: str
 ) -> None:
-    monkeypatch.setattr("archbuilder.searching.run.latency_of", lambda plan, machine: plan.macs // 10)
     monkeypatch.setattr(Fitter, "do", lambda *given: pytest.fail("nothing is to be trained"))
     message = (
         rf"no candidate could be moved onto {limit}\n  from the narrowest to the widest of this space, {times} µs of "
         "latency were measured just now; the spec as it is has 1,161"
     )
     with pytest.raises(ArchbuilderError, match=message):
-        run(a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", budget)), tmp_path)
+        run(a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", budget)), tmp_path, timer=in_tenths())
 
 
-def test_a_share_of_a_latency_is_known_to_whoever_reads_the_study(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("archbuilder.searching.run.latency_of", lambda plan, machine: plan.macs // 10)
+def test_a_share_of_a_latency_is_known_to_whoever_reads_the_study(tmp_path: Path) -> None:
     text = TEXT.replace("{macs: 20k}", "{latency: 80%}") + "finals: {candidates: 1, seeds: 1}\n"
-    result, _ = run(a_study(tmp_path, text), tmp_path, trials=2, versus_random=True)
+    result, _ = run(a_study(tmp_path, text), tmp_path, trials=2, versus_random=True, timer=in_tenths())
     read = read_result(result.folder)
     assert read.rival is not None
     for one in (result, read, read.rival):

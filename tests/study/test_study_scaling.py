@@ -73,3 +73,19 @@ def test_branches_that_are_left_out_stay_so() -> None:
 def test_nothing_is_found_where_a_width_of_one_is_too_much() -> None:
     assert uniformly_scaled(TINY, Limits({"macs": Limit(10)})) is None
     assert uniformly_scaled(TINY, Limits({"memory": Limit(10)})) is None
+
+
+@pytest.mark.parametrize("percent", [30, 60, 100, 170])
+def test_widths_are_multiples_of_what_the_search_takes_multiples_of(percent: int) -> None:
+    spec = load("inception_digits")
+    multiples = {name: 4 if name.startswith("inception") else 3 for name in spec.widths if not name.startswith("aux")}
+    limit = Limit(spec.plan().macs * percent // 100)
+    scaled = uniformly_scaled(spec, Limits({"macs": limit}), multiples)
+    assert scaled is not None
+    assert 0.6 * limit.high < scaled.plan().macs <= limit.high
+    assert all(scaled.widths[name] % multiple == 0 < scaled.widths[name] for name, multiple in multiples.items())
+    # What the search leaves alone is scaled too, to any whole number.
+    some = {name: 8 for name in multiples if name.startswith("inception4a")}
+    freer = uniformly_scaled(spec, Limits({"macs": limit}), some)
+    assert freer is not None
+    assert all(freer.widths[name] % 8 == 0 for name in some)
