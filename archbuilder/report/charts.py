@@ -13,10 +13,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from archbuilder.report.front_points import Dot, bounds, front_points
 from archbuilder.report.numbers import plural
+from archbuilder.report.search import word_of
 from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance, importance
-from archbuilder.study.budget import WORDS
 
 # Okabe and Ito's colours, which people who see colours otherwise can tell apart; each has a shape of its own too.
 COLOURS = {
@@ -85,7 +85,8 @@ def front_chart(result: StudyResult) -> Figure:
     least, most = points.bounds()
     own = () if points.baseline is None else (points.baseline,)
     shown = (*points.tested, *points.finished, *own)
-    size, unit = _unit(max((dot.cost for dot in shown), default=1))
+    is_time = points.quantity == "latency"
+    size, unit = (1000, "ms") if is_time else _unit(max((dot.cost for dot in shown), default=1))
     scale = 100 if percent else 1
     hidden = sum(dot.value < least for dot in (*points.finished, *points.pruned))
     below = f"; {hidden} below the axis" if hidden else ""
@@ -126,8 +127,8 @@ def front_chart(result: StudyResult) -> Figure:
         if dot.name == "baseline":  # of a shape of its own: its name would stand upon what is near it
             draw([dot], **style, markeredgecolor=COLOURS["ink"], label="baseline (test)")
     rows = _across(result, axes, points.quantity, [dot.cost for dot in shown], size)
-    word = WORDS[points.quantity]
-    axes.set_xlabel(f"{word} of one image" + (f", {unit}" if unit else ""))
+    word = f"latency ({result.study.conditions})" if is_time else f"{word_of(points.quantity)} of one image"
+    axes.set_xlabel(word + (f", {unit}" if unit else ""))
     axes.set_ylabel("accuracy, %" if percent else result.study.settings.objective.maximize + " score")
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
     seeds = {len(row.test) for row in result.rows if row.test}

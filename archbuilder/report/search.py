@@ -14,6 +14,7 @@ from archbuilder.searching import (
     FinalEnded,
     FinalFailed,
     FinalsBegun,
+    LatencyMeasured,
     Outcome,
     RivalBegun,
     SpaceExhausted,
@@ -55,6 +56,10 @@ class LineView(SearchView):
         match event:
             case StudyOpened():
                 self._opened(event)
+            case LatencyMeasured():
+                measured = self.standing.measured
+                if event.what != "a candidate" and measured is not None and measured[1] == 1:
+                    self._print(f"measuring the latency of {event.what}: {event.conditions}")
             case BaselineEnded():
                 self._print(f"baseline  val {score_text(event.accuracy)}  {event.seconds:.1f} s")
             case BaselineFailed():
@@ -105,7 +110,9 @@ class LiveView(SearchView):
 
     def _draw(self) -> RenderableType:
         standing = self.standing
-        return Text("opening the study") if standing.opened is None else standing_panel(standing)
+        if standing.opened is not None:
+            return standing_panel(standing)
+        return Group(Text("opening the study"), *_measuring(standing))
 
 
 def search_view(console: Console, *, quiet: bool = False) -> SearchView:
@@ -132,14 +139,20 @@ def study_heading(opened: StudyOpened) -> Text:
     own = short(study.baseline_cost["macs"])
     word = "budget" if study.settings.budgets is None else "budgets"
     parts.append(f"{word} {budget}" if budget else f"no budget (baseline {own} MACs)")
+    if study.conditions:
+        parts.append(f"latency measured with {study.conditions}")
     return Text.assemble((study.name, "bold"), "  " + " · ".join(parts))
 
 
 def sites_texts(study: Study) -> list[str]:
     """Say how much is searched: `24 sites`, `1 site · 2 other choices`."""
     space = study.space
-    sites, knobs, choices = len(space.sites), len(space.width_knobs), len(space.choice_knobs)
+    sites, choices = len(space.varied), len(space.choice_knobs)
+    knobs = sum(len(knob.values) > 1 for knob in space.width_knobs)
     texts = [plural(sites, "site") + (f" on {plural(knobs, 'knob')}" if knobs < sites else "")] if sites else []
+    fixed = len(space.sites) - sites
+    if fixed:  # written in the space, but with nothing to choose
+        texts.append(f"{plural(fixed, 'site')} with one value")
     return [*texts, plural(choices, "other choice" if sites else "choice")] if choices else texts
 
 
@@ -155,7 +168,7 @@ def budget_text(study: Study) -> str:
 
 def _ladder_text(study: Study, quantity: str) -> str:
     names = [step.name for step in study.steps]
-    own, word = amount(quantity, study.baseline_cost[quantity]), WORDS[quantity]
+    own, word = amount(quantity, study.baseline_cost[quantity]), word_of(quantity)
     if all(name.endswith("%") for name in names):
         return f"{', '.join(names)} of the baseline's {own} {word}"
     names = [amount(quantity, step.limits.by_quantity[quantity].high) for step in study.steps]
@@ -166,7 +179,18 @@ def limit_text(name: str, limit: Limit, baseline: Cost) -> str:
     """Say a limit with what the baseline has: `1.50 M MACs (baseline 1.35 M)`."""
     own = f" (baseline {amount(name, baseline[name])})" if name in baseline else ""
     low = f"{amount(name, limit.low)} to " if limit.low else ""
-    return f"{low}{amount(name, limit.high)} {WORDS[name] if name != 'latency' else 'latency'}{own}"
+    return f"{low}{amount(name, limit.high)} {word_of(name)}{own}"
+
+
+def word_of(name: str) -> str:
+    """Give the word for a cost beside its `amount`."""
+    return "latency" if name == "latency" else WORDS[name]
+
+
+def costs_text(cost: Cost) -> str:
+    """Write a cost in short, with its latency if that was measured: `1.35 M MACs  0.82 ms`."""
+    latency = f"  {amount('latency', cost['latency'])}" if "latency" in cost else ""
+    return f"{short(cost['macs'])} MACs{latency}"
 
 
 def amount(name: str, count: int) -> str:
@@ -202,13 +226,14 @@ def standing_panel(standing: Standing) -> RenderableType:
     baseline = f"(baseline {score_text(standing.baseline)})" if standing.baseline is not None else ""
     if standing.best is not None:
         best = standing.best
-        name, macs = "the baseline" if best.outcome is Outcome.BASELINE else f"#{best.number}", short(best.cost["macs"])
-        rows.append(Text(f" best     {name}  val {score_text(best.accuracy)}  {macs} MACs  {baseline}"))
+        name = "the baseline" if best.outcome is Outcome.BASELINE else f"#{best.number}"
+        rows.append(Text(f" best     {name}  val {score_text(best.accuracy)}  {costs_text(best.cost)}  {baseline}"))
     elif baseline:
         rows.append(Text(f" best     none yet  {baseline}"))
     for epoch in standing.running.values():
         score = score_text(epoch.accuracy)
         rows.append(Text(f" running  {epoch.name}  epoch {epoch.epoch}/{epoch.epochs}  val {score}"))
+    rows += _measuring(standing)
     rows.append(Text(f" {tally_line(standing.tally)}", "dim"))
     return Group(*rows)
 
@@ -219,6 +244,15 @@ def saved_text(tally: Tally) -> str:
     parts = [f"{count} {name}" for name, count in counts.items() if count]
     saved = f"{plural(tally.counted, 'trial')} {'is' if tally.counted == 1 else 'are'} saved"
     return f"{saved} ({', '.join(parts)})" if parts else saved
+
+
+def _measuring(standing: Standing) -> list[Text]:
+    """Say which latency is measured, how often that has been, and what came out last."""
+    if standing.measured is None:
+        return []
+    event, times = standing.measured
+    last = f"{plural(times, 'measurement')}, the last {amount('latency', event.latency)}"
+    return [Text(f" latency  {event.what}  {last}  {event.conditions}")]
 
 
 def tally_line(tally: Tally) -> str:
@@ -248,7 +282,7 @@ def trial_line(trial: TrialRecord) -> str:
         case _:
             what = str(trial.outcome)
     score = f"val {score_text(trial.accuracy)}" if trial.accuracies else "val —"
-    costs = f"{short(trial.cost['macs'])} MACs  {plural(trial.cost['parameters'], 'parameter')}"
+    costs = f"{costs_text(trial.cost)}  {plural(trial.cost['parameters'], 'parameter')}"
     seconds = (
         f"  {trial.stretches[-1].seconds:.1f} s" if trial.stretches and trial.outcome is not Outcome.PRUNED else ""
     )

@@ -10,6 +10,7 @@ from archbuilder.searching import (
     FinalEnded,
     FinalFailed,
     FinalsBegun,
+    LatencyMeasured,
     Outcome,
     RivalBegun,
     StudyOpened,
@@ -28,6 +29,8 @@ class Standing:
         begun: How many candidates have been begun.
         best: The best finished trial so far.
         baseline: The validation accuracy of the baseline, from 0 to 1; None until it has been trained.
+        measured: The latest measurement of a latency, and how many there were of the same networks in a row; None while
+            something else is done.
         running: The latest epoch of each network that is being trained, by its name.
         finals: How many final trainings are done, and of how many; None before they begin.
         is_rival: Whether it is random search, to be compared with.
@@ -40,6 +43,7 @@ class Standing:
         self.begun = 0
         self.best: TrialRecord | None = None
         self.baseline: float | None = None
+        self.measured: tuple[LatencyMeasured, int] | None = None
         self.running: dict[str, EpochEnded] = {}
         self.finals: tuple[int, int] | None = None
         self.is_rival = False
@@ -48,7 +52,12 @@ class Standing:
 
     def take(self, event: Event) -> None:
         """Take the next event."""
+        if not isinstance(event, LatencyMeasured):
+            self.measured = None
         match event:
+            case LatencyMeasured():
+                again = self.measured is not None and self.measured[0].what == event.what
+                self.measured = (event, 1 + (self.measured[1] if again and self.measured else 0))
             case StudyOpened():
                 self.opened, self.tally, self.best, self.baseline = event, event.tally, event.best, event.baseline
                 self.begun = event.tally.counted + event.tally[Outcome.OPEN]

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plain, plural, short
+from archbuilder.report.search import amount, costs_text
 from archbuilder.report.study_tables import final_table, outcome_text, rich_table
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
 from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text, share_text, verdicts
@@ -17,6 +18,7 @@ from archbuilder.searching.front import hypervolume
 from archbuilder.searching.importance import importance
 from archbuilder.searching.kept import Damaged, KeptStudy
 from archbuilder.searching.rivalry import why_not_paired
+from archbuilder.study.budget import Cost
 
 
 def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
@@ -43,7 +45,7 @@ def _listed(study: KeptStudy) -> tuple[str, ...]:
     else:
         is_share = settings.objective.is_trained_for
         value = f"{100 * best.accuracy:.1f} %" if is_share else plain(best.accuracy, 4)
-        macs = short(best.cost["macs"])
+        macs = costs_text(best.cost).replace(" MACs", "")
     counted, wanted = journal.record.tally().counted, settings.search.trials
     trials = f"{counted}/{wanted}" if counted < wanted else f"{counted}"
     written = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.written))
@@ -99,6 +101,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         "state": state,
         "objective": result.study.settings.objective.maximize,
         "budgets": [{"name": step.name, **step.limits.described()} for step in result.study.steps],
+        "latency_measured_with": result.study.conditions or None,
         "images": result.images,
         "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline.accuracy},
         "exhausted": [result.study.steps[number].name or "budget" for number in result.exhausted],
@@ -141,13 +144,16 @@ def _row_as_data(row: Row) -> dict[str, Any]:
 def comparison_report(results: Sequence[StudyResult]) -> RenderableType:
     """Show studies side by side: the best of each, and how far the others are from the first."""
     table = bare_table("study", "network")
-    for column in ("MACs", "parameters", "search", "test"):
+    timed = any("latency" in result.study.bounded for result in results)
+    for column in ("MACs", *(["latency"] if timed else []), "parameters", "search", "test"):
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
-        for number, line in enumerate(_lines(result)):
+        for number, line in enumerate(_lines(result, timed=timed)):
             table.add_row("" if number else result.study.name, *line)
     first, *others = results
     notes = [line for other in others for line in _paired(first, other)]
+    measured = {result.study.name: result.study.conditions for result in results if result.study.conditions}
+    notes += [f"Latencies of {name} were measured with {conditions}." for name, conditions in measured.items()]
     return Group(table, Text(), *(Text(line) for line in [*notes, *_areas(results)]))
 
 
@@ -158,6 +164,7 @@ def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
         "studies": [
             {
                 "name": result.study.name,
+                "latency_measured_with": result.study.conditions or None,
                 "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline.accuracy},
                 "found": [_row_as_data(row) for row in result.champions().values()],
             }
@@ -167,10 +174,10 @@ def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
     }
 
 
-def _lines(result: StudyResult) -> list[tuple[str, ...]]:
+def _lines(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
     own = result.row("baseline")
     seen = seen_text(result, result.baseline.accuracy)
-    lines = [_line("baseline", result.baseline.cost, seen, own)]
+    lines = [_line("baseline", result.baseline.cost, seen, own, timed=timed)]
     champions = result.champions()
     for number, step in enumerate(result.study.steps):
         about = f" ({step.name})" if step.name else ""
@@ -179,16 +186,18 @@ def _lines(result: StudyResult) -> list[tuple[str, ...]]:
         if row is not None:
             accuracy = row.finalist.search_accuracy
             value = "—" if accuracy is None else seen_text(result, accuracy)
-            lines.append(_line(f"{row.finalist.name}{about}", row.finalist.cost, value, row))
+            lines.append(_line(f"{row.finalist.name}{about}", row.finalist.cost, value, row, timed=timed))
         elif best:
             (trial,) = best
             name = "baseline" if trial.outcome is Outcome.BASELINE else f"#{trial.number}"
-            lines.append(_line(f"{name}{about}", trial.cost, seen_text(result, trial.accuracy), None))
+            lines.append(_line(f"{name}{about}", trial.cost, seen_text(result, trial.accuracy), None, timed=timed))
     return lines
 
 
-def _line(name: str, cost: Any, seen: str, row: Row | None) -> tuple[str, ...]:
-    return name, short(cost["macs"]), f"{cost['parameters']:,}", seen, "—" if row is None else accuracy_text(row)
+def _line(name: str, cost: Cost, seen: str, row: Row | None, *, timed: bool) -> tuple[str, ...]:
+    latency = amount("latency", cost["latency"]) if "latency" in cost else "—"
+    costs = (short(cost["macs"]), *([latency] if timed else []), f"{cost['parameters']:,}")
+    return name, *costs, seen, "—" if row is None else accuracy_text(row)
 
 
 def _paired(first: StudyResult, other: StudyResult) -> list[str]:
@@ -224,5 +233,5 @@ def _areas(results: Sequence[StudyResult]) -> list[str]:
         known = [row for row in result.champions().values() if quantity in row.finalist.cost]
         points = result.points(quantity) if known else []
         areas.append(f"{result.study.name} {100 * hypervolume(points, most=most):.1f} %")
-    reference = f"of all accuracies up to a cost a quarter above the largest budget ({short(most)})"
+    reference = f"of all accuracies up to a cost a quarter above the largest budget ({amount(quantity, most)})"
     return [f"What the fronts of the ladders have below them, their hypervolume, {reference}: {', '.join(areas)}."]

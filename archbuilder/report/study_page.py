@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from archbuilder.recipe import OptimizerName
 from archbuilder.report.numbers import plural, short
-from archbuilder.report.search import candidates_text, exhausted_text, sites_texts
+from archbuilder.report.search import amount, candidates_text, exhausted_text, sites_texts
 from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
@@ -165,6 +165,7 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
         ("data", _data_text(settings.data, images)),
         ("space", ", ".join([*sites_texts(study), candidates_text(study.space.candidates)])),
         ("budget", "; ".join(filter(None, budgets)) or "none"),
+        *([("latency", f"the median, measured with {study.conditions}")] if study.conditions else []),
         ("objective", f"the highest {settings.objective.maximize}"),
         ("search", f"{search.sampler}, pruner {search.pruner}, {plural(search.trials, 'trial')}, seed {search.seed}"),
     ]
@@ -181,7 +182,8 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
 
 def _cost(result: StudyResult) -> str:
     cost = result.baseline.cost
-    return f"{cost['macs']:,} MACs, {plural(cost['parameters'], 'parameter')}"
+    latency = f", {amount('latency', cost['latency'])} latency" if "latency" in cost else ""
+    return f"{cost['macs']:,} MACs, {plural(cost['parameters'], 'parameter')}{latency}"
 
 
 def _data_text(data: str | None, images: Mapping[str, int]) -> str:

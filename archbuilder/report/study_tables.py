@@ -7,11 +7,12 @@ from rich.table import Table
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, plural, short
+from archbuilder.report.search import amount, sites_texts, word_of
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, seen_text
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
 from archbuilder.searching.comparing import FEWEST_SEEDS
 from archbuilder.study import Study
-from archbuilder.study.budget import WORDS, Cost
+from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import Value, WidthKnob
 
 _BEST, _TRIALS, _ROOM = 5, 500, 80
@@ -69,6 +70,8 @@ def final_table(result: StudyResult) -> PageTable:
         f"{against} in points of test accuracy, with the same seeds; the true one lies within the margin in 19 of 20 "
         f"such comparisons. ≈ is within the noise."
     )
+    if result.study.conditions:
+        note += f" Latency: the median, measured with {result.study.conditions}."
     if 0 < seeds < FEWEST_SEEDS:
         note += f" ±? stands where there are too few seeds for a margin: {FEWEST_SEEDS} are needed."
     heads = (*_cost_heads(result), "search", "retrained", "test", "difference")
@@ -138,18 +141,26 @@ def _best_table(result: StudyResult) -> PageTable:
         if word == "search"
         else ""
     )
+    if result.study.conditions:
+        note += f" Latency: the median, measured with {result.study.conditions}."
     return PageTable("The best trials", (*_cost_heads(result), word), rows, note)
 
 
+def _extra(result: StudyResult) -> list[str]:
+    """Give the costs that are shown beside MACs and parameters: what it is about, and a latency that is bounded."""
+    study = result.study
+    shown = [study.quantity, *(["latency"] if "latency" in study.bounded else [])]
+    return [name for name in dict.fromkeys(shown) if name not in {"macs", "parameters"}]
+
+
 def _cost_heads(result: StudyResult) -> tuple[str, ...]:
-    quantity = result.study.quantity
-    extra = () if quantity in {"macs", "parameters"} else (WORDS[quantity],)
+    extra = (word_of(name) for name in _extra(result))
     return ("network", *extra, "MACs", "of baseline", "parameters", "of baseline")
 
 
 def _costs(result: StudyResult, name: str, cost: Cost) -> tuple[str, ...]:
-    own, quantity = result.baseline.cost, result.study.quantity
-    extra = () if quantity in {"macs", "parameters"} else (short(cost[quantity]) if quantity in cost else "—",)
+    own = result.baseline.cost
+    extra = [amount(key, cost[key]) if key in cost else "—" for key in _extra(result)]
     parts = [
         (short(cost[key]) if key == "macs" else f"{cost[key]:,}", percent(cost[key], own[key]))
         for key in ("macs", "parameters")
@@ -180,7 +191,7 @@ def space_table(result: StudyResult) -> PageTable:
             mine = str(own[part]) if part in own else str(study.spec.value(part))
             rows.append(PageRow((part, values, mine, *(str(found[part]) for _, found in widths))))
     heads = ("site", "values", "baseline", *(name for name, _ in widths))
-    return PageTable(f"What is searched: {plural(len(rows), 'site')}", heads, rows, texts=("site", "values"))
+    return PageTable(f"What is searched: {', '.join(sites_texts(study))}", heads, rows, texts=("site", "values"))
 
 
 def trial_table(result: StudyResult) -> PageTable:
@@ -192,6 +203,7 @@ def trial_table(result: StudyResult) -> PageTable:
         "trial",
         *(["budget"] if ladder else []),
         "MACs",
+        *(["latency"] if "latency" in result.study.bounded else []),
         "parameters",
         "epochs",
         "validation" if trained else "score",
@@ -209,12 +221,17 @@ def _trial(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[st
         f"#{trial.number}",
         *([result.study.steps[trial.place.step].name] if ladder else []),
         short(trial.cost["macs"]),
+        *([_latency(trial.cost)] if "latency" in result.study.bounded else []),
         f"{trial.cost['parameters']:,}",
         str(len(trial.accuracies)),
         seen_text(result, trial.accuracy) if trial.accuracies else "—",
         f"{trial.seconds:.1f}",
         outcome_text(trial),
     )
+
+
+def _latency(cost: Cost) -> str:
+    return amount("latency", cost["latency"]) if "latency" in cost else "—"
 
 
 def outcome_text(trial: TrialRecord) -> str:

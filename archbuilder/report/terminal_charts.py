@@ -10,10 +10,10 @@ from rich.text import Text
 
 from archbuilder.report.front_points import Dot, bounds, front_points
 from archbuilder.report.numbers import plain, plural, short
+from archbuilder.report.search import amount, word_of
 from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance
-from archbuilder.study.budget import WORDS
 
 _WIDTH, _HEIGHT, _MARGIN = 68, 14, 9  # cells of the plane, and of what stands left of it: 78 in all
 _BARS = 12
@@ -121,10 +121,9 @@ def front_plot(result: StudyResult) -> RenderableType:
     )
     for mark, dots in kinds:
         plane.put(mark, _places(dots), _FINALS)
-    word = WORDS[points.quantity]
-    return plane.drawn(
-        (_what(result, "accuracy"), word), (*_values(result, up), short(int(across[0])), short(int(across[1])))
-    )
+    word = word_of(points.quantity)
+    ends = (amount(points.quantity, int(end)) for end in across)
+    return plane.drawn((_what(result, "accuracy"), word), (*_values(result, up), *ends))
 
 
 def history_plot(result: StudyResult) -> RenderableType:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from archbuilder.report.numbers import percent, plain, plural, signed
+from archbuilder.report.search import word_of
 from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
-from archbuilder.study.budget import WORDS, Cost
+from archbuilder.study.budget import Cost
 
 _WAYS = ("above", "below", "within the noise", "not to be told with so few seeds", "the same network")
 
@@ -126,7 +127,7 @@ def share_text(result: StudyResult, cost: Cost) -> str:
     quantity = result.study.quantity
     if quantity not in cost or quantity not in result.baseline.cost:
         quantity = "macs"
-    return f"{percent(cost[quantity], result.baseline.cost[quantity])} of the baseline's {WORDS[quantity]}"
+    return f"{percent(cost[quantity], result.baseline.cost[quantity])} of the baseline's {word_of(quantity)}"
 
 
 def _of_step(result: StudyResult, step: int) -> list[str]:

@@ -140,6 +140,10 @@ def _load_spec(root: Mapping, study: Path | None, problems: list[Problem]) -> Ne
 
 def _checked_steps(settings: StudyFile, spec: NetworkSpec, root: Mapping, problems: list[Problem]) -> tuple[Step, ...]:
     """Make counts of the shares of a budget."""
+    if "latency" in root.entries and "latency" not in settings.goals:
+        message = "says how latencies are measured, but no budget bounds one"
+        note = "add it, such as budget: {latency: 60%}, or leave this out"
+        problems.append(Problem(message, _place(root, "latency"), "latency", (note,)))
     key = "budget" if settings.budgets is None else "budgets"
     ladder = settings.budgets
     if ladder is not None and ladder.quantity in settings.budget.goals:

@@ -14,6 +14,7 @@ from archbuilder.study.ladder import Ladder, Step, parse_ladder
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 PYTHON = "python"
 """The objective of a study that `archbuilder.search` runs with a function of its caller's."""
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -106,13 +107,19 @@ class FinalsSettings(BaseModel):
     seeds: int = Field(3, ge=1, le=100, description="With how many held-out seeds each is retrained, the baseline too.")
 
 
+def _device(value: Any) -> str:
+    if not isinstance(value, str) or not _DEVICE.fullmatch(value):
+        raise PydanticCustomError("device", "expected auto, cpu, cuda, cuda:1 or mps")
+    return value
+
+
 class LatencySettings(BaseModel):
     """How latencies are measured."""
 
     model_config = _CONFIG
 
     batch_size: int = Field(1, ge=1, le=65_536, description="How many images a network is given at once.")
-    device: str = Field(
+    device: Annotated[str, BeforeValidator(_device)] = Field(
         "auto", description="Where: auto is where candidates are trained; cpu, cuda, cuda:1 or mps is there."
     )
     threads: int | None = Field(
