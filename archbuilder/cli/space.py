@@ -1,9 +1,14 @@
 """`archbuilder space`: what a study may try, before anything is trained."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from archbuilder.cli.arguments import Device
+
+if TYPE_CHECKING:
+    from archbuilder.study import Study, Survey
 
 
 def register(app: typer.Typer) -> None:
@@ -15,18 +20,45 @@ def space(
     study: Annotated[
         str, typer.Argument(metavar="STUDY", help="A study file, or a shipped study by name, such as digits_widths.")
     ],
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
 ) -> None:
     """Show the sites that a study searches, what its candidates cost, and how many are within the budget.
 
-    Nothing is trained. Exit status 1 if no candidate is within the budget.
+    Nothing is trained; latencies are measured if the budget bounds one. Exit status 1 if no candidate is within the
+    budget.
     """
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.space import space_as_data, space_report  # noqa: PLC0415
     from archbuilder.study import load_study, survey  # noqa: PLC0415
 
-    found = survey(load_study(study))
+    loaded = load_study(study)
+    found = _timed_survey(loaded, device) if "latency" in loaded.bounded else survey(loaded)
     if as_json:
         print(json.dumps(space_as_data(found), indent=2))
         return
     console().print(space_report(found), highlight=False)
+
+
+def _timed_survey(study: "Study", device: str) -> "Survey":
+    """Look over a space whose latencies have to be measured, and show how far that is."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from archbuilder.report.search import amount  # noqa: PLC0415
+    from archbuilder.searching import Event, LatencyMeasured, Stopwatch  # noqa: PLC0415
+    from archbuilder.study import survey  # noqa: PLC0415
+    from archbuilder.training import choose_machine  # noqa: PLC0415
+
+    screen, times = Console(stderr=True), 0
+    with screen.status("measuring latencies") as status:
+
+        def show(event: Event) -> None:
+            nonlocal times
+            times += 1
+            if isinstance(event, LatencyMeasured):
+                last = amount("latency", event.latency)
+                status.update(f"measuring latencies: {times} measured, the last {last}, {event.conditions}")
+
+        stopwatch = Stopwatch.of(study, choose_machine(device), observe=show)
+        assert stopwatch is not None
+        return survey(stopwatch.timed(study), measure=stopwatch.measuring("candidates of the space"))

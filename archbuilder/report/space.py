@@ -9,8 +9,8 @@ from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural
-from archbuilder.report.search import amount, candidates_text, sites_texts
-from archbuilder.study.budget import WORDS, Cost
+from archbuilder.report.search import amount, candidates_text, sites_texts, word_of
+from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import ChoiceKnob, Knob
 from archbuilder.study.study import Study
 from archbuilder.study.survey import Inside, Survey
@@ -25,6 +25,8 @@ def space_report(found: Survey) -> RenderableType:
     what = " · ".join([*sites_texts(study), candidates_text(study.space.candidates)])
     heading = f"  {what} of {study.spec.name}"
     shares = [Text(_share(found, inside)) for inside in found.inside]
+    if study.conditions:
+        shares.append(Text(f"latency: the median, measured with {study.conditions}"))
     return Group(Text.assemble((study.name, "bold"), heading), _knobs(found), Text(), _costs(found), Text(), *shares)
 
 
@@ -40,9 +42,11 @@ def space_as_data(found: Survey) -> dict[str, Any]:
                 "limits": inside.step.limits.described(),
                 "inside": inside.drawn,
                 "reached": inside.reached,
+                **({"measured": inside.measured, "fast": inside.fast} if inside.measured else {}),
             }
             for inside in found.inside
         },
+        **({"latency_measured_with": study.conditions} if study.conditions else {}),
         "smallest": found.smallest,
         "baseline": found.baseline,
         "largest": found.largest,
@@ -83,7 +87,7 @@ def _costs(found: Survey) -> Table:
     for name in dict.fromkeys([*found.baseline, *bounded]):
         cells = [_cost(cost, name) for cost in (found.smallest, found.baseline, found.largest)]
         limits = [step.limits.by_quantity.get(name) for step in steps]
-        rows.append((WORDS[name], *cells, *(amount(name, limit.high) if limit else "" for limit in limits)))
+        rows.append((word_of(name), *cells, *(amount(name, limit.high) if limit else "" for limit in limits)))
     if sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) - 2 > _ROOM:
         rows = list(zip(*rows, strict=True))  # many budgets stand below one another
     table = bare_table("")
@@ -101,15 +105,21 @@ def _cost(cost: Cost | None, name: str) -> str:
 
 
 def _share(found: Survey, inside: Inside) -> str:
-    share = inside.drawn / found.priced
-    text = f"within {inside.step.name or 'the budget'}: {100 * share:.1f} %"
-    if found.is_complete:
-        text = f"{text} of all candidates"
+    about = f"within {inside.step.name or 'the budget'}"
+    if inside.measured:
+        text = f"{about}: {_part(inside.fast, inside.measured)} of {inside.measured} that were measured"
+    elif found.is_complete:
+        text = f"{about}: {100 * inside.drawn / found.priced:.1f} % of all candidates"
     else:
-        error = sqrt(share * (1 - share) / found.priced)
-        text = f"{text} (± {100 * error:.1f}) of {found.priced:,} drawn at random"
-    if "latency" in inside.step.limits.by_quantity:
+        text = f"{about}: {_part(inside.drawn, found.priced)} of {found.priced:,} drawn at random"
+    if "latency" in inside.step.limits.by_quantity and not inside.measured:
         text = f"{text}, its latency not measured"
     lost = found.priced - found.networks
     text += f"; {100 * lost / found.priced:.1f} % are no networks" if lost else ""
     return f"{text}; moved onto it: {100 * inside.reached:.0f} %"
+
+
+def _part(some: int, whole: int) -> str:
+    """Write a share of a sample with its standard error."""
+    share = some / whole
+    return f"{100 * share:.1f} % (± {100 * sqrt(share * (1 - share) / whole):.1f})"

@@ -122,8 +122,8 @@ def front_plot(result: StudyResult) -> RenderableType:
     for mark, dots in kinds:
         plane.put(mark, _places(dots), _FINALS)
     word = word_of(points.quantity)
-    ends = (amount(points.quantity, int(end)) for end in across)
-    return plane.drawn((_what(result, "accuracy"), word), (*_values(result, up), *ends))
+    left, right = (amount(points.quantity, int(end)) for end in across)
+    return plane.drawn((_what(result, "accuracy"), word), (*_values(result, up), left, right))
 
 
 def history_plot(result: StudyResult) -> RenderableType:

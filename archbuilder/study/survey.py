@@ -15,12 +15,13 @@ from archbuilder.study.ladder import Step
 from archbuilder.study.pricing import Priced, Pricer, Variant
 from archbuilder.study.repair import filled, repaired
 from archbuilder.study.study import Study
-from archbuilder.study.timing import Measure, repaired_in_time
+from archbuilder.study.timing import Measure, median_latency, repaired_in_time
 
 _DRAWS = 10_000  # at which a share is known to half a point (one standard error)
 _PLANNED = 1000  # draws where each is planned, as its memory is asked for
 _MADE = 100  # draws where nearly each is another network, even with the spec's widths
 _REPAIRED = 100  # draws that are moved onto a budget, to see whether that can be
+_MEASURED, _MOVED = 20, 4  # draws whose latency is measured, and that are moved onto a latency, which takes many
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,17 @@ class Inside:
 
     Attributes:
         step: The budget.
-        drawn: How many of the candidates that were priced are within it.
-        reached: The share of candidates that could be moved onto it, of a hundred.
+        drawn: How many of the candidates that were priced are within it, its latency apart.
+        reached: The share of candidates that could be moved onto it, of a hundred; of few if each is measured.
+        measured: Of how many candidates the latency was looked at; 0 if none is bounded.
+        fast: How many of those are within the budget, latency and all.
     """
 
     step: Step
     drawn: int
     reached: float
+    measured: int = 0
+    fast: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,14 @@ class Survey:
     is_complete: bool
 
 
-def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0) -> Survey:
+def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure | None = None) -> Survey:
     """Price candidates of a study: all, if there are no more than `draws`, else so many drawn at random.
 
-    A budget on latency is left out, as nothing is measured.
+    Args:
+        study: The study; its latency known, if one is bounded and measured.
+        draws: How many candidates are priced.
+        seed: Draws them.
+        measure: Measures the latency of a few of them, if one is bounded; without it that is left out.
 
     Raises:
         ArchbuilderError: None of them is within a budget, nor can be moved onto it; the message names the
@@ -83,12 +92,12 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0) -> Survey:
     priced = _priced(study, drawn)
     found = Survey(
         study=study,
-        smallest=_end(study, 0),
+        smallest=_end(study, 0, measure),
         baseline=study.baseline_cost,
-        largest=_end(study, -1),
+        largest=_end(study, -1, measure),
         priced=len(drawn),
         networks=int(priced.is_network.sum()),
-        inside=tuple(_inside(study, step, drawn, priced, generator) for step in study.steps),
+        inside=tuple(_inside(study, step, drawn, priced, generator, measure) for step in study.steps),
         is_complete=len(drawn) == space.candidates,
     )
     for inside in found.inside:
@@ -134,14 +143,27 @@ def _check_latency(study: Study, step: Step, variant: Variant, position: NDArray
     times = [measure(plan) for end in ends if (plan := variant.plan(end)) is not None]
     about = f"{step.name}, " if step.name else ""
     measured = " to ".join(f"{time:,}" for time in sorted(set(times))) or "no"
-    raise ArchbuilderError(
-        f"{study.source.name}: no candidate could be moved onto {about}{step.limits.text()}\n"
-        f"  from the narrowest to the widest of this space, {measured} {WORDS['latency']} were measured just now; "
-        f"the spec as it is has {study.latency or 0:,}"
-    )
+    own = study.latency or 0
+    lines = [
+        f"{study.source.name}: no candidate could be moved onto {about}{step.limits.text()}",
+        f"from the narrowest to the widest of this space, {measured} {WORDS['latency']} were measured just now; "
+        f"the spec as it is has {own:,}",
+        *_overhead({"latency": min(times)} if times else None, own),
+    ]
+    raise ArchbuilderError("\n  ".join(lines))
 
 
-def _end(study: Study, end: Literal[0, -1]) -> Cost | None:
+def _overhead(least: Cost | None, own: int) -> list[str]:
+    """Say why narrower networks are hardly faster, if they are not."""
+    if least is None or least.get("latency", 0) < 0.8 * own:
+        return []
+    return [
+        "narrower networks are hardly faster here: most of the time is the overhead of each layer; bound macs, or "
+        "measure larger batches by latency: {batch_size: 64}"
+    ]
+
+
+def _end(study: Study, end: Literal[0, -1], measure: Measure | None = None) -> Cost | None:
     """Give what the narrowest candidate costs, or the widest; None if it is no network.
 
     Choices that are no widths are made one by one, each for the fewest multiply-adds, or the most.
@@ -152,25 +174,33 @@ def _end(study: Study, end: Literal[0, -1]) -> Cost | None:
         knob.name: knob.values[end] if isinstance(knob, WidthKnob) else own.get(knob.name, knob.values[0])
         for knob in space.knobs
     }
-    best = _cost(pricer, values)
+    best = _network(pricer, values)
     for knob in space.choice_knobs:
         for value in knob.values:
-            other = _cost(pricer, {**values, knob.name: value})
-            is_further = best is None or (other is not None and (other["macs"] - best["macs"]) * (1 + 2 * end) < 0)
+            other = _network(pricer, {**values, knob.name: value})
+            is_further = best is None or (
+                other is not None and (other[0]["macs"] - best[0]["macs"]) * (1 + 2 * end) < 0
+            )
             if other is not None and is_further:
                 best, values = other, {**values, knob.name: value}
-    return best
+    if best is None:
+        return None
+    cost, variant, position = best
+    plan = None if measure is None else variant.plan(position)
+    return cost if plan is None or measure is None else {**cost, "latency": median_latency(measure, plan)}
 
 
-def _cost(pricer: Pricer, values: Values) -> Cost | None:
+def _network(pricer: Pricer, values: Values) -> tuple[Cost, Variant, NDArray[np.int64]] | None:
+    """Give what a candidate costs, and itself; of what leaves nothing of a layer so much is there as it needs."""
     variant = pricer.variant(values)
     if variant is None:
         return None
     position = pricer.position(values)
     priced = variant.price(position[None])
     if not priced.is_network[0]:
-        priced = variant.price(_emptied(variant, filled(variant, position))[None])
-    return priced.row(0) if priced.is_network[0] else None
+        position = _emptied(variant, filled(variant, position))
+        priced = variant.price(position[None])
+    return (priced.row(0), variant, position) if priced.is_network[0] else None
 
 
 def _emptied(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -204,16 +234,33 @@ def _priced(study: Study, drawn: list[dict[str, Value]]) -> Priced:
 
 
 def _inside(
-    study: Study, step: Step, drawn: list[dict[str, Value]], priced: Priced, generator: np.random.Generator
+    study: Study,
+    step: Step,
+    drawn: list[dict[str, Value]],
+    priced: Priced,
+    generator: np.random.Generator,
+    measure: Measure | None,
 ) -> Inside:
-    some = [drawn[int(number)] for number in generator.choice(len(drawn), min(_REPAIRED, len(drawn)), replace=False)]
-    reached = sum(_reached(study, step, values) is not None for values in some)
-    return Inside(step, int(priced.within(step.limits).sum()), reached / len(some))
+    numbers = [int(number) for number in generator.choice(len(drawn), min(_REPAIRED, len(drawn)), replace=False)]
+    within = priced.within(step.limits)
+    found, counted = int(within.sum()), [_reached(study, step, drawn[number]) for number in numbers]
+    reached = sum(place is not None for place in counted) / len(counted)
+    if measure is None or "latency" not in step.limits.by_quantity:
+        return Inside(step, found, reached)
+    looked = numbers[:_MEASURED]
+    fast = 0
+    for number in looked:
+        plan = study.pricer.plan(drawn[number]) if within[number] else None
+        fast += plan is not None and step.limits.allows({"latency": measure(plan)})
+    moved = [
+        place is not None and repaired_in_time(*place, step.limits, measure) is not None for place in counted[:_MOVED]
+    ]
+    return Inside(step, found, sum(moved) / len(moved), len(looked), fast)
 
 
 def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     limits = inside.step.limits
-    if inside.drawn or inside.reached:
+    if (inside.fast if inside.measured else inside.drawn) or inside.reached:
         return
     ending = "" if found.priced == 1 else "s"
     what = f"none of {found.priced:,} candidate{ending}{'' if found.is_complete else ' drawn at random'}"
@@ -222,7 +269,12 @@ def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     ends = {"smallest": found.smallest, "largest": found.largest}
     costs: list[Cost] = [priced.row(int(row)) for row in np.flatnonzero(priced.is_network)]
     costs += [cost for cost in ends.values() if cost is not None]
-    if costs:
+    if inside.measured:
+        own = found.baseline.get("latency", 0)
+        lines.append(f"the spec as it is has {amounts_text({'latency': own})}")
+        lines += [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items() if cost is not None]
+        lines += _overhead(found.smallest, own)
+    elif costs:
         nearest = min(costs, key=lambda cost: max(limits.excess(cost), limits.lack(cost)))
         lines.append(f"the nearest of them has {amounts_text(limits.of(nearest))}")
         lines += [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items() if cost is not None]
