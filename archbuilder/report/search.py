@@ -193,6 +193,11 @@ def costs_text(cost: Cost) -> str:
     return f"{short(cost['macs'])} MACs{latency}"
 
 
+def latency_text(cost: Cost) -> str:
+    """Write a latency; a dash where it was not measured."""
+    return amount("latency", cost["latency"]) if "latency" in cost else "—"
+
+
 def amount(name: str, count: int) -> str:
     """Write a cost with its unit; a latency as a time."""
     return f"{plain(count / 1000, 3)} ms" if name == "latency" else short(count)

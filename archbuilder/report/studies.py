@@ -9,7 +9,7 @@ from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plain, plural, short
-from archbuilder.report.search import amount, costs_text
+from archbuilder.report.search import amount, latency_text
 from archbuilder.report.study_tables import final_table, outcome_text, rich_table
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
 from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text, share_text, verdicts
@@ -24,32 +24,34 @@ from archbuilder.study.budget import Cost
 def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
     """List studies; those that cannot be read stand below with what is wrong."""
     table = bare_table("study", "spec")
-    for column in ("trials", "best val", "MACs"):
+    timed = any("latency" in study.journal.study.bounded for study in found if isinstance(study, KeptStudy))
+    for column in ("trials", "best val", "MACs", *(["latency"] if timed else [])):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("last written", no_wrap=True)
     for study in found:
         if isinstance(study, KeptStudy):
-            table.add_row(*_listed(study))
+            table.add_row(*_listed(study, timed=timed))
     damaged = [study for study in found if isinstance(study, Damaged)]
     notes = [Text(study.problem, "red") for study in damaged]
     readable = len(found) > len(damaged)
     return Group(*([table] if readable else []), *notes)
 
 
-def _listed(study: KeptStudy) -> tuple[str, ...]:
+def _listed(study: KeptStudy, *, timed: bool) -> tuple[str, ...]:
     journal, best = study.journal, study.best
     settings = journal.study.settings
     if best is None:
-        value = macs = "—"
+        value = macs = latency = "—"
     else:
         is_share = settings.objective.is_trained_for
         value = f"{100 * best.accuracy:.1f} %" if is_share else plain(best.accuracy, 4)
-        macs = costs_text(best.cost).replace(" MACs", "")
+        macs, latency = short(best.cost["macs"]), latency_text(best.cost)
     counted, wanted = journal.record.tally().counted, settings.search.trials
     trials = f"{counted}/{wanted}" if counted < wanted else f"{counted}"
+    costs = (macs, latency) if timed else (macs,)
     written = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.written))
-    return study.folder.name, journal.study.spec.name, trials, value, macs, str(study.state), written
+    return study.folder.name, journal.study.spec.name, trials, value, *costs, str(study.state), written
 
 
 def studies_as_data(found: Sequence[KeptStudy | Damaged]) -> list[dict[str, Any]]:
@@ -195,8 +197,7 @@ def _lines(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
 
 
 def _line(name: str, cost: Cost, seen: str, row: Row | None, *, timed: bool) -> tuple[str, ...]:
-    latency = amount("latency", cost["latency"]) if "latency" in cost else "—"
-    costs = (short(cost["macs"]), *([latency] if timed else []), f"{cost['parameters']:,}")
+    costs = (short(cost["macs"]), *([latency_text(cost)] if timed else []), f"{cost['parameters']:,}")
     return name, *costs, seen, "—" if row is None else accuracy_text(row)
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, plural, short
-from archbuilder.report.search import amount, sites_texts, word_of
+from archbuilder.report.search import amount, latency_text, sites_texts, word_of
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, seen_text
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
 from archbuilder.searching.comparing import FEWEST_SEEDS
@@ -221,17 +221,13 @@ def _trial(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[st
         f"#{trial.number}",
         *([result.study.steps[trial.place.step].name] if ladder else []),
         short(trial.cost["macs"]),
-        *([_latency(trial.cost)] if "latency" in result.study.bounded else []),
+        *([latency_text(trial.cost)] if "latency" in result.study.bounded else []),
         f"{trial.cost['parameters']:,}",
         str(len(trial.accuracies)),
         seen_text(result, trial.accuracy) if trial.accuracies else "—",
         f"{trial.seconds:.1f}",
         outcome_text(trial),
     )
-
-
-def _latency(cost: Cost) -> str:
-    return amount("latency", cost["latency"]) if "latency" in cost else "—"
 
 
 def outcome_text(trial: TrialRecord) -> str:

@@ -21,6 +21,7 @@ _DRAWS = 10_000  # at which a share is known to half a point (one standard error
 _PLANNED = 1000  # draws where each is planned, as its memory is asked for
 _MADE = 100  # draws where nearly each is another network, even with the spec's widths
 _REPAIRED = 100  # draws that are moved onto a budget, to see whether that can be
+_BUSY = 1.2  # times the latency that a network had: something else runs now
 _MEASURED, _MOVED = 20, 4  # draws whose latency is measured, and that are moved onto a latency, which takes many
 
 
@@ -148,14 +149,18 @@ def _check_latency(study: Study, step: Step, variant: Variant, position: NDArray
         f"{study.source.name}: no candidate could be moved onto {about}{step.limits.text()}",
         f"from the narrowest to the widest of this space, {measured} {WORDS['latency']} were measured just now; "
         f"the spec as it is has {own:,}",
-        *_overhead({"latency": min(times)} if times else None, own),
     ]
+    now = median_latency(measure, study.spec.plan())
+    if now > _BUSY * own:
+        lines.append(f"which now takes {now:,}: the machine is busier than it was, so try again when it is idle")
+    else:
+        lines += _overhead({"latency": min(times)} if times else None, own)
     raise ArchbuilderError("\n  ".join(lines))
 
 
 def _overhead(least: Cost | None, own: int) -> list[str]:
     """Say why narrower networks are hardly faster, if they are not."""
-    if least is None or least.get("latency", 0) < 0.8 * own:
+    if least is None or not 0.8 * own <= least.get("latency", 0) <= _BUSY * own:
         return []
     return [
         "narrower networks are hardly faster here: most of the time is the overhead of each layer; bound macs, or "

@@ -1,19 +1,39 @@
+"""Latencies of networks that run; nothing here depends on how fast or how busy the machine is."""
+
+import pytest
 import torch
 
 from archbuilder import load
-from archbuilder.training import CPU, latency_of
+from archbuilder.modules import build_network
+from archbuilder.recipe import Precision
+from archbuilder.training import CPU, Machine, conditions_text, latency_of
 
 
-def test_a_larger_network_takes_longer_and_nothing_else_changes() -> None:
-    small = load("inception_digits")
-    large = small.with_widths({name: 8 * width for name, width in small.widths.items()})
+def test_a_network_is_measured_on_batches_of_a_size_and_nothing_else_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    plan = load("inception_digits").plan()
+
+    def watched(*given: object, **more: object) -> torch.nn.Module:
+        network = build_network(*given, **more)  # type: ignore[arg-type]
+        network.register_forward_pre_hook(lambda module, images: seen.append(len(images[0])))
+        return network
+
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    times = [latency_of(spec.plan(), CPU) for spec in (small, large)]
-    assert 1 <= times[0] < times[1]  # 64 times the multiply-adds
+    monkeypatch.setattr("archbuilder.training.latency.build_network", watched)
+    assert latency_of(plan, CPU) >= 1
+    singles = len(seen)
+    assert latency_of(plan, CPU, 3) >= 1
+    assert singles >= 20
+    assert set(seen[:singles]) == {1}
+    assert set(seen[singles:]) == {3}
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_a_batch_takes_longer_than_an_image() -> None:
-    plan = load("inception_digits").plan()
-    assert latency_of(plan, CPU) < latency_of(plan, CPU, batch=256)
+def test_what_a_latency_depends_on_is_said() -> None:
+    assert conditions_text(CPU, 1, 1) == "batch size 1 on cpu with 1 thread"
+    mixed = Machine(torch.device("cpu"), Precision.BFLOAT16)
+    assert conditions_text(mixed, 32, 4) == "batch size 32 on cpu with 4 threads in bfloat16"
+    assert conditions_text(Machine(torch.device("mps")), 2, 4) == "batch size 2 on mps"
