@@ -48,6 +48,14 @@ def _system_error(error: OSError) -> str:
     return f"{what}{error.strerror or error}{system_advice(error)}"
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:  # nothing to ask, and it takes long to import
+        return isinstance(error, MemoryError)
+    from archbuilder.runs.memory import is_out_of_memory  # noqa: PLC0415
+
+    return is_out_of_memory(error)
+
+
 def run() -> None:
     """Run the command line; what goes wrong becomes a message and an exit status."""
     debug = "--debug" in sys.argv[1:]
@@ -73,8 +81,8 @@ def run() -> None:
     except Exception as error:
         if debug:
             raise
-        if isinstance(error, MemoryError) or "memory" in str(error).lower():
-            print(f"out of memory: {error}; take a smaller network, or a machine with more memory", file=sys.stderr)
+        if _is_out_of_memory(error):
+            print("out of memory: take a smaller network, or a machine with more memory", file=sys.stderr)
             sys.exit(1)
         print(f"archbuilder failed: {type(error).__name__}: {error}", file=sys.stderr)
         print(

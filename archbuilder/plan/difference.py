@@ -105,9 +105,12 @@ def _others(
             if before[key] != after[key] and not _follows(key, one, other, widths):
                 found.setdefault(_word(one.op, key), {})[one.name] = (_text(before[key]), _text(after[key]))
     changes = {}
+    kinds = {op.name: type(op.op) for op in old.ops}
     for word, by_name in found.items():
+        changed = {kinds[name] for name in by_name}
+        all_of_them = len(by_name) == sum(kind in changed for kind in kinds.values())
         for name, change in by_name.items():
-            alike = len({*by_name.values()}) == 1
+            alike = len({*by_name.values()}) == 1 and all_of_them
             changes[word if alike else f"{name.removeprefix(f'{old.name}.')} {word}"] = change
     return changes
 

@@ -208,3 +208,27 @@ def test_depth_opens_names(run: Run) -> None:
     refused = run("flops", "googlenet", "--by", "stage", "--depth", "2")
     assert refused.returncode == 2
     assert "--depth opens layers, and goes with --by layer, not --by stage" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), "out of memory: take a smaller network"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            "out of memory: take a smaller network",
+        ),
+        (KeyError("memory"), "This is a fault of archbuilder's own."),
+        (AttributeError("no attribute 'memory_format'"), "This is a fault of archbuilder's own."),
+    ],
+)
+def test_what_is_out_of_memory_and_what_is_a_fault(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(importlib.import_module("archbuilder.cli.app"), "app", fail)
+    done = run("check", "x.yaml")
+    assert done.returncode == 1
+    assert expected in done.stderr

@@ -170,7 +170,7 @@ layers:
         ("name: x, type: convolution, out: 8, kernel: 3, padding: 1",
          "name: x, type: convolution, out: 8, kernel: 3, padding: 2, dilation: 2", "x",
          {"padding": ("1", "2"), "dilation": ("1", "2")}),
-        ("name: a, type: convolution, out: 12", "name: a, type: convolution, out: 24", "y", {"out": ("12", "24")}),
+        ("name: a, type: convolution, out: 12", "name: a, type: convolution, out: 24", "y", {"a out": ("12", "24")}),
         ("name: z, type: convolution, out: 8", "name: z, type: convolution, out: 8, groups: 4", "features",
          {"groups": ("1", "4")}),
         ("{name: sum, type: identity}", "{name: sum, type: identity, from: y}", "sum",
