@@ -34,7 +34,7 @@ def search(
     ] = 1,
     hours: Annotated[
         float | None,
-        typer.Option(min=0.001, max=100_000, metavar="H", help="Begin no training of a candidate after so many hours."),
+        typer.Option(min=0, max=100_000, metavar="H", help="Begin no training of a candidate after so many hours."),
     ] = None,
     gpus: Annotated[
         str | None, typer.Option(metavar="N,N", help="Train one candidate at a time on each of these GPUs: 0,1.")
@@ -54,6 +54,7 @@ def search(
     Exit status 130 if it is interrupted: what is finished is saved.
     """
     from archbuilder.report.layers import console  # noqa: PLC0415
+    from archbuilder.report.numbers import plural  # noqa: PLC0415
     from archbuilder.report.search import saved_text, search_view  # noqa: PLC0415
     from archbuilder.report.search_table import next_steps, result_table  # noqa: PLC0415
     from archbuilder.report.study_page import write_page  # noqa: PLC0415
@@ -80,6 +81,11 @@ def search(
     except KeyboardInterrupt:
         screen.print(f"stopping: {saved_text(view.standing.tally)}; run the same command to resume", highlight=False)
         raise typer.Exit(130) from None
+    wanted = loaded.settings.search.trials if trials is None else trials
+    if hours is not None and result.tally.counted < wanted:
+        done = f"{result.tally.counted} of {plural(wanted, 'trial')}"
+        again = "run the same command again to resume"
+        screen.print(f"--hours {hours:g} is over after {done}; {again}", highlight=False)
     page = write_page(result)
     screen.print(result_table(result), highlight=False)
     for line in [*next_steps(result), f"report: {page}"]:
