@@ -1,14 +1,14 @@
 """All rules over one network, and what is silenced."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from archbuilder.lint.bodies import in_body, reasons
+from archbuilder.lint.causes import located, look
 from archbuilder.lint.change import apply
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.offers import offered
 from archbuilder.lint.rules import RULES
-from archbuilder.lint.rules.silences import unused
+from archbuilder.lint.rules.silences import reasons, suppressed, unused
 from archbuilder.lint.subject import Subject
 from archbuilder.spec.document import SpecDocument
 
@@ -33,17 +33,13 @@ def criticise(document: SpecDocument) -> Criticism:
         SpecError: The spec is wrong.
     """
     subject = Subject(document)
-    found = _found(subject)
-    file = reasons(document.root.get("lint"))
-    layers = {name: own for name, node in subject.nodes.items() if (own := reasons(node.get("lint")))}
-    judged = [
-        replace(finding, silenced=_reason(finding, layers) or in_body(subject, finding) or file.get(finding.code))
-        for finding in found
-    ]
+    found = look(subject)
+    judged = _different([replace(finding, silenced=suppressed(subject, finding)) for finding in found])
     judged = [replace(finding, change=offered(subject, finding)) for finding in judged]
     judged = [_announced(subject, finding, found) for finding in judged]
-    silences = unused(subject, RULES, judged, file, layers)
-    judged += [replace(finding, silenced=file.get(finding.code)) for finding in silences]
+    judged = located(document, judged)
+    file = reasons(document.root.get("lint"))
+    judged += [replace(finding, silenced=file.get(finding.code)) for finding in unused(subject, RULES, found)]
     judged.sort(key=lambda finding: (finding.where.source.name, finding.where.span.start, finding.code))
     return Criticism(
         tuple(finding for finding in judged if finding.silenced is None),
@@ -51,25 +47,11 @@ def criticise(document: SpecDocument) -> Criticism:
     )
 
 
-def _found(subject: Subject) -> list[Finding]:
-    return _different(finding for rule in RULES.values() for finding in rule.look(subject))
-
-
-def _reason(finding: Finding, layers: Mapping[str, Mapping[str, str]]) -> str | None:
-    """Give the reason to silence a finding at its member, or at one that this stands in."""
-    name = finding.layer
-    while name:
-        if reason := layers.get(name, {}).get(finding.code):
-            return reason
-        name = name.rpartition(".")[0]
-    return None
-
-
 def _announced(subject: Subject, finding: Finding, found: Sequence[Finding]) -> Finding:
     """Note which findings a change would bring about."""
     if finding.change is None:
         return finding
-    after = _found(Subject(apply(subject.document, finding.change)))
+    after = look(Subject(apply(subject.document, finding.change)))
     known = {(one.code, one.layer) for one in found}
     new = sorted({one.code for one in after if (one.code, one.layer) not in known})
     return replace(finding, leads_to=tuple(new))
@@ -80,5 +62,5 @@ def _different(findings: Iterable[Finding]) -> list[Finding]:
     unique: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         where = finding.where.source.name, finding.where.span
-        unique.setdefault((finding.code, finding.message, *where), finding)
+        unique.setdefault((finding.code, finding.message, finding.silenced, *where), finding)
     return list(unique.values())

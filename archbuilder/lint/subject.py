@@ -68,8 +68,9 @@ class Subject:
         """
         self.document = document
         self.plan: Plan = plan_network(document)
-        self._members = list(all_members(document))
-        self._owners = {name: self._members[position] for name, position in survey(document).copies.items()}
+        members, surveyed = list(all_members(document)), survey(document)
+        self._owners = {name: members[position] for name, position in surveyed.copies.items()}
+        self._around = surveyed.around
         self._nodes = {layer.name: layer.node for layer in self.plan.all_layers()}
         self._nodes |= {name: member.node for name, member in self._owners.items() if name not in self._nodes}
 
@@ -84,9 +85,16 @@ class Subject:
         """Give the mapping of a member or head in the file; None for the network."""
         return self._nodes.get(layer)
 
-    def member_of(self, layer: str) -> Member | None:
-        """Give a member of the file by its full name, in sequences and branches too."""
-        return self._owners.get(layer)
+    def around(self, op: str) -> list[Member]:
+        """Give the members that an op stands in, the innermost first, those of blocks' bodies included."""
+        return self._around.get(op, [])
+
+    @cached_property
+    def in_bodies(self) -> list[Mapping]:
+        """The mappings of the members of blocks' bodies that ops stand in, each once."""
+        of_file = {id(node) for node in self._nodes.values()}
+        nodes = {id(member.node): member.node for members in self._around.values() for member in members}
+        return [node for key, node in nodes.items() if key not in of_file]
 
     def owner(self, op: PlannedOp) -> str:
         """Give the full name of the innermost member of the file that an op belongs to."""
@@ -106,9 +114,6 @@ class Subject:
         node = self.node(layer)
         if node is None:
             return self.document.root.key_location("layers")
-        changed = [entry.value for entry in node.entries.values() if entry.value.source is self.document.source]
-        if node.source is not self.document.source and changed:
-            return location(changed[0])  # of a layer of an extended file, what this file says of it
         return as_a_whole(node)
 
     @cached_property

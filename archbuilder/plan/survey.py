@@ -24,6 +24,8 @@ class Survey:
         names: The position of each member, in the order of `all_members`, by its full name. One that is repeated has
             the name of its first copy, or the name that a copy would have; one that a condition takes out has none.
         copies: The same by every full name that a member has, those of all its repetitions included.
+        around: By the name of each op, the members that it stands in, the innermost first, those of blocks' bodies
+            included.
         sites: The searchable widths by name.
         declared: Every `in:`, with the channels that arrive there, whatever it says.
         problems: What is wrong with the spec but for its `in`.
@@ -31,6 +33,7 @@ class Survey:
 
     names: dict[str, int]
     copies: dict[str, int]
+    around: dict[str, list[Member]]
     sites: dict[str, Site]
     declared: list[DeclaredInput]
     problems: list[Problem]
@@ -44,7 +47,12 @@ def survey(document: SpecDocument) -> Survey:
     except (TooLarge, SpecError):  # the problems are noted
         assert expander.problems
     return Survey(
-        expander.names, expander.copies, expander.widths.sites, expander.widths.declared, list(expander.problems)
+        expander.names,
+        expander.copies,
+        expander.around,
+        expander.widths.sites,
+        expander.widths.declared,
+        list(expander.problems),
     )
 
 
@@ -72,6 +80,7 @@ class _Surveyor(Expander):
         self.widths = _FollowedWidths(document, {})
         self.names: dict[str, int] = {}
         self.copies: dict[str, int] = {}
+        self.around: dict[str, list[Member]] = {}
         self._unnamed: dict[int, int] = {}
         for position, member in enumerate(all_members(document)):
             self._unnamed.setdefault(id(member.node), position)
@@ -79,7 +88,11 @@ class _Surveyor(Expander):
 
     def member(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[list[TreeNode], Flow]:
         self._note(member, name, frame, scope)
-        return super().member(member, name, frame, flow, scope)
+        first = len(self.ops.all)
+        planned = super().member(member, name, frame, flow, scope)
+        for op in self.ops.all[first:]:
+            self.around.setdefault(op.name, []).append(member)
+        return planned
 
     def _repeated(
         self, member: Member, name: str, times: int, frame: Frame, flow: Flow, scope: Scope

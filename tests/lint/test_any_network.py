@@ -21,6 +21,7 @@ def look(values: dict[str, Any]) -> None:
         if finding.change is None:
             continue
         changed = NetworkSpec.from_source(apply(spec.document, finding.change).source)
+        assert changed.plan().ops[-1].output_shape == spec.plan().ops[-1].output_shape
         after = criticise(changed.document).findings
         assert (finding.code, finding.layer, finding.message) not in {(f.code, f.layer, f.message) for f in after}
         new = {f.code for f in after} - {f.code for f in findings}

@@ -149,6 +149,44 @@ def test_a_finding_in_a_block_is_silenced_in_its_body() -> None:
     assert not found(meant + uses + TAIL, "AB104")
 
 
+def test_a_silence_in_a_body_counts_for_its_member_alone() -> None:
+    second = """\
+      - {name: third, type: conv, out: $w, kernel: 1}
+      - {name: fourth, type: conv, out: $w, kernel: 3, padding: 1}
+"""
+    start = HEAD.replace("layers:\n", BLOCK + second + "layers:\n") + CONV.replace("out: 32", "out: 64")
+    meant = start.replace("kernel: 1}", 'kernel: 1, lint: {AB104: "meant"}}', 1)
+    criticism = criticise(NetworkSpec.from_text(meant + "  - {name: a, type: bottleneck, w: 64}\n" + TAIL).document)
+    of_pairs = [[f for f in shown if f.code == "AB104"] for shown in (criticism.findings, criticism.silenced)]
+    assert [[finding.op for finding in shown] for shown in of_pairs] == [["a.third.conv"], ["a.first.conv"]]
+
+
+def test_a_finding_about_a_fork_in_a_body_is_silenced_there() -> None:
+    branch = "[{type: conv, out: 8, kernel: 1}]"
+    start = HEAD.replace("layers:\n", f"blocks:\n  twice:\n    body:\n      - concat: [{branch}, {branch}]\nlayers:\n")
+    text = start + CONV + "  - {name: a, sequence: [{type: twice, repeat: 2}]}\n" + TAIL
+    assert found(text, "AB302")
+    meant = text.replace("      - concat", '      - lint: {AB302: "meant"}\n        concat')
+    assert not found(meant, "AB302")
+    assert not found(meant, "AB001")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("AB107", "AB107 finds nothing here: take the silence away"),
+        ("AB140", "no rule has the code AB140; did you mean AB104?"),
+    ],
+)
+def test_a_silence_in_a_body_that_silences_nothing_is_told_once(code: str, message: str) -> None:
+    blocks = BLOCK.replace("kernel: 1}", f'kernel: 1, lint: {{{code}: "why"}}}}')
+    blocks += "  outer:\n    body: [{name: inner, type: bottleneck, w: 32}]\n"
+    uses = "  - {name: a, type: outer}\n  - {name: b, type: bottleneck, w: 16, repeat: 2}\n"
+    (finding,) = found(HEAD.replace("layers:\n", blocks + "layers:\n") + CONV + uses + TAIL, "AB001")
+    assert finding.message == message
+    assert f"{{{code}:" in finding.where.source.line(finding.where.line)
+
+
 def test_a_width_that_other_convolutions_share_is_not_offered() -> None:
     # Half of it would halve what the block gives.
     start = HEAD.replace("layers:\n", BLOCK + "layers:\n") + CONV.replace("out: 32", "out: 64")

@@ -7,7 +7,8 @@ from math import prod
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
 from archbuilder.lint.subject import Subject, is_map
-from archbuilder.primitives import Shape, shape_text
+from archbuilder.plan.plan import PlannedOp
+from archbuilder.primitives import shape_text
 
 _EARLY = 1 / 3  # of the depth
 _LEAST_EARLY = 0.2
@@ -34,20 +35,20 @@ def _bottlenecks(subject: Subject) -> Iterator[Finding]:
 
 
 def _growth(subject: Subject) -> Iterator[Finding]:
-    ends: list[tuple[Shape, str]] = []
+    ends: list[PlannedOp] = []  # the last op of each size of the map
     for op in takewhile(is_map, subject.cuts):
-        shape = op.output_shape
-        if ends and ends[-1][0][1:] == shape[1:]:
-            ends[-1] = (shape, subject.owner(op))
-        else:
-            ends.append((shape, subject.owner(op)))
-    for (larger, _), (smaller, layer) in pairwise(ends):
+        if ends and ends[-1].output_shape[1:] == op.output_shape[1:]:
+            ends.pop()
+        ends.append(op)
+    for before, op in pairwise(ends):
+        larger, smaller = before.output_shape, op.output_shape
         if prod(smaller[1:]) < prod(larger[1:]) and smaller[0] <= larger[0]:
             message = (
                 f"the map shrinks from {shape_text(larger[1:])} to {shape_text(smaller[1:])} and its channels do not "
                 f"grow: {larger[0]} before, {smaller[0]} at the end of the smaller map"
             )
-            yield Finding(GROWTH.code, layer, message, subject.place(layer))
+            owner = subject.owner(op)
+            yield Finding(GROWTH.code, owner, message, subject.place(owner), op=op.name)
 
 
 BOTTLENECK = Rule(

@@ -25,15 +25,19 @@ def _blocks(subject: Subject) -> list[Parallel]:
     return blocks
 
 
+def _convolved(fork: Parallel) -> list[tuple[bool, int]]:
+    """Give the channels of each branch with a convolution, and whether that is a large one."""
+    branches = zip(fork.branches, fork.channels, strict=True)
+    return [(any(area(op) > 1 for op in ops), channels) for ops, channels in branches if any(map(area, ops))]
+
+
 def _share(fork: Parallel) -> float:
-    spatial = sum(
-        channels for ops, channels in zip(fork.branches, fork.channels, strict=True) if any(area(op) > 1 for op in ops)
-    )
-    return 100 * spatial / sum(fork.channels)
+    branches = _convolved(fork)
+    return 100 * sum(channels for large, channels in branches if large) / sum(channels for _, channels in branches)
 
 
 def _shares(subject: Subject) -> Iterator[Finding]:
-    blocks = _blocks(subject)
+    blocks = [fork for fork in _blocks(subject) if _convolved(fork)]
     third = len(blocks) // 3
     if not third:
         return
@@ -51,7 +55,7 @@ def _shares(subject: Subject) -> Iterator[Finding]:
     )
     if third > 1 and _span(first) != _span(last):
         message += f"; {least.layer} has {_share(least):.0f} %"
-    yield Finding(SHARE.code, least.layer, message, subject.place(least.layer))
+    yield Finding(SHARE.code, least.layer, message, subject.place(least.layer), op=least.fork.merge.name)
 
 
 def _span(blocks: list[Parallel]) -> str:
@@ -78,7 +82,8 @@ def _pools(subject: Subject) -> Iterator[Finding]:
                 f"({max(others)})"
             )
             change = NewWidths({site.name: multiple_of_8(max(others) / 2)}) if site else None
-            yield Finding(POOL.code, fork.layer, message, subject.place(fork.layer, site), change)
+            where = subject.place(fork.layer, site)
+            yield Finding(POOL.code, fork.layer, message, where, change, op=fork.fork.merge.name)
 
 
 _STEM = "{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}"
@@ -100,9 +105,9 @@ are captured by higher layers, their spatial concentration is expected to decrea
 convolutions should rise with depth.
 
 The rule takes the blocks that concatenate branches and keep the size of the map. A branch counts as large where any
-kernel in it has more than one tap. The mean share of channels that large branches give in the last third of the
-blocks is compared with that in the first third; a fall of more than 5 points is told (the thirds and the points are
-ours). It needs three such blocks.
+kernel in it has more than one tap. One without a convolution, such as the input that a dense block concatenates, does
+not count. The mean share of channels that large branches give in the last third of the blocks is compared with that in
+the first third; a fall of more than 5 points is told (the thirds and the points are ours). It needs three such blocks.
 """,
     bad=example(_STEM, _mix("mix1", 16, 64), _mix("mix2", 32, 48), _mix("mix3", 64, 24)),
     good=example(_STEM, _mix("mix1", 64, 24), _mix("mix2", 32, 48), _mix("mix3", 16, 64)),

@@ -29,8 +29,9 @@ def _balance(subject: Subject) -> Iterator[Finding]:
         f"{subject.depth} layers deep and {width:.0f} channels wide (mean over MACs): {ratio:.2f} channels a layer, "
         f"{what}"
     )
-    layer = subject.owner(max(subject.convolutions, key=lambda op: op.macs))
-    yield Finding(BALANCE.code, layer, message, subject.place(layer))
+    largest = max(subject.convolutions, key=lambda op: op.macs)
+    layer = subject.owner(largest)
+    yield Finding(BALANCE.code, layer, message, subject.place(layer), op=largest.name)
 
 
 def _field(subject: Subject) -> Iterator[Finding]:
@@ -48,7 +49,7 @@ def _field(subject: Subject) -> Iterator[Finding]:
         "the whole image"
     )
     owner = subject.owner(last)
-    yield Finding(FIELD.code, owner, message, subject.place(owner))
+    yield Finding(FIELD.code, owner, message, subject.place(owner), op=last.name)
 
 
 BALANCE = Rule(

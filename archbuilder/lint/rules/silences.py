@@ -1,52 +1,64 @@
 """The rule about silencing rules."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from archbuilder.errors import did_you_mean
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
 from archbuilder.lint.subject import Subject
 from archbuilder.spec.nodes import Mapping as MappingNode
+from archbuilder.spec.nodes import Node, plain
 
 
-def unused(
-    subject: Subject,
-    rules: Collection[str],
-    found: Sequence[Finding],
-    file: Mapping[str, str],
-    layers: Mapping[str, Mapping[str, str]],
-) -> Iterator[Finding]:
-    """Give the silences that silence nothing: what they were for has gone, or the code is wrong.
+def reasons(node: Node | None) -> dict[str, str]:
+    """Give the codes that a `lint:` suppresses, each with its reason."""
+    return {code: str(reason) for code, reason in plain(node).items()} if isinstance(node, MappingNode) else {}
+
+
+def suppressed(subject: Subject, finding: Finding) -> str | None:
+    """Give the reason for which a finding is suppressed; that of the innermost member counts, the file's last."""
+    nodes = [*(member.node for member in subject.around(finding.op)), *_named(subject, finding), subject.document.root]
+    return next((own[finding.code] for node in nodes if finding.code in (own := reasons(node.get("lint")))), None)
+
+
+def _named(subject: Subject, finding: Finding) -> Iterator[MappingNode]:
+    """Give the members and heads that a finding's layer is, or is in."""
+    name = finding.layer
+    while name:
+        if node := subject.node(name):
+            yield node
+        name = name.rpartition(".")[0]
+
+
+def unused(subject: Subject, rules: Collection[str], found: Sequence[Finding]) -> Iterator[Finding]:
+    """Give the suppressions that suppress nothing: what they were for has gone, or the code is wrong.
 
     Args:
         subject: The network.
         rules: The codes that there are.
-        found: What all other rules have found, what is silenced included.
-        file: The reasons of the file by code.
-        layers: Those of each layer and head.
+        found: What all other rules have found, what is suppressed included.
     """
-    names: dict[int, list[str]] = {}  # of each mapping: the repetitions of a member share one
-    for layer in layers:
-        names.setdefault(id(subject.node(layer)), []).append(layer)
-    for layer, codes in [("", file), *((own[0], layers[own[0]]) for own in names.values())]:
-        places = names.get(id(subject.node(layer)), [layer])
-        node = (subject.node(layer) or subject.document.root).get("lint")
-        for code in codes:
-            if code == UNUSED.code:
+    used = {(id(node), finding.code) for finding in found for node in _named(subject, finding)}
+    used |= {(id(member.node), finding.code) for finding in found for member in subject.around(finding.op)}
+    root = subject.document.root
+    used |= {(id(root), finding.code) for finding in found}
+    names: dict[int, tuple[str, MappingNode]] = {id(root): ("", root)}
+    for name, node in subject.nodes.items():  # the repetitions of a member share one
+        names.setdefault(id(node), (name, node))
+    for node in subject.in_bodies:
+        if node.source is subject.document.source:  # one that is included or extended serves other networks too
+            names[id(node)] = ("", node)
+    for key, (name, node) in names.items():
+        lint = node.get("lint")
+        for code in reasons(lint):
+            if code == UNUSED.code or (code in rules and (key, code) in used):
                 continue
-            if code not in rules:
-                message = f"no rule has the code {code}{did_you_mean(code, rules)}"
-            elif any(finding.code == code and _is_at(finding.layer, places) for finding in found):
-                continue
-            else:
+            if code in rules:
                 message = f"{code} finds nothing here: take the silence away"
-            assert isinstance(node, MappingNode)
-            yield Finding(UNUSED.code, layer, message, node.key_location(code))
-
-
-def _is_at(place: str, layers: Sequence[str]) -> bool:
-    """Tell whether a finding's place is a layer or in it; an empty text is the network, which everything is in."""
-    return any(not layer or place == layer or place.startswith(f"{layer}.") for layer in layers)
+            else:
+                message = f"no rule has the code {code}{did_you_mean(code, rules)}"
+            assert isinstance(lint, MappingNode)
+            yield Finding(UNUSED.code, name, message, lint.key_location(code))
 
 
 _LAYERS = (

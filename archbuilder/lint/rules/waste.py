@@ -45,7 +45,8 @@ def _dead(subject: Subject) -> Iterator[Finding]:
     for layer, ops in unused.items():
         macs, parameters = sum(op.macs for op in ops), sum(op.parameters for op in ops)
         message = f"nothing takes what it gives: {parameters:,} parameters and {macs:,} MACs for nothing"
-        yield Finding(DEAD.code, layer, message, subject.place(layer), _removal(subject, layer, len(ops)))
+        change = _removal(subject, layer, len(ops))
+        yield Finding(DEAD.code, layer, message, subject.place(layer), change, op=ops[0].name)
     for op in subject.plan.ops:
         if op.index in alive and op.index not in shortcuts and len(op.inputs) == 1 and _takes_nothing(op):
             message, owner = f"{op.name} does nothing", subject.owner(op)
@@ -79,7 +80,8 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
                     f"branches {seen[what]} and {position} of {len(fork.branches)} are the same convolution of what "
                     "arrives: one with the sum of their widths does it at once"
                 )
-                yield Finding(DUPLICATE.code, fork.layer, message, subject.place(fork.layer))
+                where = subject.place(fork.layer)
+                yield Finding(DUPLICATE.code, fork.layer, message, where, op=fork.fork.merge.name)
             elif what:
                 seen[what] = position
 

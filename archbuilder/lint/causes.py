@@ -1,0 +1,75 @@
+"""Where a finding of an extended file belongs: at the line of the file that brings it about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from archbuilder.errors import ArchbuilderError, Problem
+from archbuilder.lint.finding import Finding
+from archbuilder.lint.rules import RULES
+from archbuilder.lint.subject import Subject
+from archbuilder.spec.assembly import Assembled
+from archbuilder.spec.document import SpecDocument, document_of
+from archbuilder.spec.overriding import Change
+
+_Known = tuple[str, str]
+
+
+def look(subject: Subject) -> list[Finding]:
+    """Look at a network by all rules."""
+    return [finding for rule in RULES.values() for finding in rule.look(subject)]
+
+
+def located(document: SpecDocument, findings: Sequence[Finding]) -> list[Finding]:
+    """Give findings the places that bring them about.
+
+    What stands in an extended file and is not found in that by itself is due to a line of the file that extends it.
+    """
+    trials = _Trials(document.files)
+    return [_located(trials, finding) for finding in findings]
+
+
+def _located(trials: "_Trials", finding: Finding) -> Finding:
+    files = trials.files
+    if files.base is None or files.is_own(finding.where.source):
+        return finding
+    if trials.has(finding, 0):
+        return _located(trials.base, finding)
+    cause = trials.cause(finding)
+    return replace(finding, where=cause.where) if cause else finding
+
+
+@dataclass(eq=False)
+class _Trials:
+    """Looks at a spec with the first of its changes alone."""
+
+    files: Assembled
+    _found: dict[int, frozenset[_Known]] = field(default_factory=dict)
+
+    @cached_property
+    def base(self) -> "_Trials":
+        assert self.files.base is not None
+        return _Trials(self.files.base)
+
+    def cause(self, finding: Finding) -> Change | None:
+        """Find the change with which a finding comes: the last of the shortest row of changes that bring it about."""
+        changes = self.files.changes
+        low, high = 0, len(changes)  # with the first `low` of them it is not found, with `high` of them it is
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.has(finding, middle) else (middle, high)
+        return changes[high - 1] if changes else None
+
+    def has(self, finding: Finding, count: int) -> bool:
+        """Tell whether something is found with so many of the changes; what is no network then has no findings."""
+        if count not in self._found:
+            self._found[count] = self._look(count)
+        return (finding.code, finding.layer) in self._found[count]
+
+    def _look(self, count: int) -> frozenset[_Known]:
+        problems: list[Problem] = []
+        try:
+            document = document_of(self.files.with_only(self.files.changes[:count]), problems)
+            return frozenset() if problems else frozenset((one.code, one.layer) for one in look(Subject(document)))
+        except ArchbuilderError:
+            return frozenset()
