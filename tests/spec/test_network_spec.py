@@ -158,7 +158,9 @@ def test_a_write_that_fails_leaves_the_old_file(
 
     monkeypatch.setattr(os if failing == "fsync" else Path, failing, fail)
     expected = ArchbuilderError if isinstance(error, OSError) else KeyboardInterrupt
-    with pytest.raises(expected, match=r"saved\.yaml: cannot be written: No space left on device\n  free some space there|^$"):
+    with pytest.raises(
+        expected, match=r"saved\.yaml: cannot be written: No space left on device\n  free some space|^$"
+    ):
         load("inception_digits").save(path)
     monkeypatch.undo()
     assert path.read_text() == "old"
