@@ -44,7 +44,7 @@ def flops(
         raise typer.BadParameter(f"--depth opens layers, and goes with --by layer, not --by {by}")
     loaded = load(spec)
     plan = loaded.plan()
-    if by is None and (sort or as_csv):
+    if by is None and (sort or as_csv or (as_json and depth is not None)):
         by = By.LAYER
     from archbuilder.costs.breakdown import breakdown, sort_rows  # noqa: PLC0415
     from archbuilder.report.breakdown import print_breakdown, rows_as_csv, rows_as_data  # noqa: PLC0415

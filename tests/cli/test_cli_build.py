@@ -205,6 +205,8 @@ def test_what_the_system_refuses_is_no_fault_of_the_program(run: Run, monkeypatc
 def test_depth_opens_names(run: Run) -> None:
     assert "inception3a.branch1 " in run("build", "googlenet", "--depth", "2").stdout
     assert "inception3a.branch1" not in run("build", "googlenet").stdout
+    rows = json.loads(run("flops", "inception_digits", "--depth", "2", "--json").stdout)["rows"]
+    assert "inception2a.branch1" in [row["name"] for row in rows]
     refused = run("flops", "googlenet", "--by", "stage", "--depth", "2")
     assert refused.returncode == 2
     assert "--depth opens layers, and goes with --by layer, not --by stage" in refused.stderr
