@@ -41,15 +41,16 @@ if __name__ == "__main__":
     run_study(load_study(sys.argv[1]), runs=Path(sys.argv[2]), observe=tell, machines=[CPU] * int(sys.argv[3]))
 """
 MANY = """
-import os, sys, traceback
+import multiprocessing, os, sys, traceback
 from pathlib import Path
-from archbuilder.searching import run_study
+from archbuilder.searching import crew, run_study
 from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 def tell(event):
     print(type(event).__name__, getattr(getattr(event, "trial", None), "outcome", ""), flush=True)
 
+crew.CONTEXT = multiprocessing.get_context("fork")
 if __name__ == "__main__":
     for line in sys.stdin:
         pid = os.fork()
@@ -65,7 +66,7 @@ if __name__ == "__main__":
                 os._exit(status)
         print("pid", pid, flush=True)
         print("gone", os.waitpid(pid, 0)[1], flush=True)
-"""  # torch is imported once, not for every life of the study
+"""  # torch is imported once, not for every life of the study and of its workers
 KILLS = 20
 
 
