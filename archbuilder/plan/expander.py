@@ -55,7 +55,7 @@ class Expander(LayerExpander):
                 self.absent(member, frame, scope)
                 continue
             taking = frame if frame.layer else replace(frame, layer=member.name or str(position))
-            taken, flow = self._take(member, taking, flow, leaving, scope)
+            taken, flow = self._take(member, taking, flow, leaving, scope, members)
             for repetition, single in enumerate(self._repetitions(member, times, frame)):
                 chosen = name or single.name or (str(position) if numbered else scope.free(word_of(single)))
                 layer, again = frame.layer or chosen, _again(frame, single, repetition)
@@ -84,7 +84,7 @@ class Expander(LayerExpander):
         return tuple(nodes), flow
 
     def _take(
-        self, member: Member, frame: Frame, flow: Flow, leaving: Mapping[str, Flow], scope: Scope
+        self, member: Member, frame: Frame, flow: Flow, leaving: Mapping[str, Flow], scope: Scope, before: list[Member]
     ) -> tuple[list[TreeNode], Flow]:
         """Give what arrives at a member that says `from`, and the node that fetches it."""
         if not member.sources:
@@ -92,7 +92,8 @@ class Expander(LayerExpander):
         unknown = [name for name in member.sources if name not in leaving]
         for name in dict.fromkeys(unknown):
             message = f"no earlier member of this list is named {name!r}{did_you_mean(name, leaving)}"
-            self.problems.append(frame.problem(member, "from", message))
+            if not any(earlier.lost_name in ("", name) for earlier in before):  # it may be one that cannot be read
+                self.problems.append(frame.problem(member, "from", message))
         flows = tuple(leaving[name] for name in member.sources if name in leaving)
         if unknown or not flows:
             return [], flow.at_most(Known.NOTHING)
@@ -205,6 +206,8 @@ class Expander(LayerExpander):
         unsure = len(self.problems) > before  # a condition that cannot be worked out
         present = [(branch, exists) for branch, exists in present if exists is not None]
         planned = [self._branch(entry, branch, frame, flow, inner, exists) for branch, exists in present]
+        if unsure:
+            planned = [(chain, leaving.at_most(Known.NOTHING)) for chain, leaving in planned]
         if not planned and unsure:
             return None, flow.at_most(Known.NOTHING)
         if not planned:
@@ -214,8 +217,6 @@ class Expander(LayerExpander):
             return None, flow.at_most(Known.NOTHING)
         names = tuple(branch.name for branch, _ in present if branch.name)
         joined = self._merge(entry.merge, tuple(leaving for _, leaving in planned), entry, frame, inner, names)
-        if unsure:
-            joined = joined.at_most(Known.NOTHING)
         if isinstance(joined.shape[0], Symbol):
             bool(joined.shape[0])  # of what is traced, one branch at least must be left
         fork = Fork(self.ops.all[joined.index], tuple(chain for chain, _ in planned))

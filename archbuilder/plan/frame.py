@@ -1,7 +1,7 @@
 """One level of a template's expansion: what its `$` names mean, and whom to blame."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archbuilder.errors import Location, Problem
@@ -52,8 +52,9 @@ class Frame:
         try:
             return value.evaluate(self.values)
         except ExpressionError as error:
-            notes = error.notes if isinstance(error, UnknownNameError) else ()
-            problems.append(self.problem(member, key, str(error), notes))
+            problem = self.problem(member, key, str(error), error.notes if isinstance(error, UnknownNameError) else ())
+            once = f"{self.block.name if self.block else ''}: {error}" if isinstance(error, UnknownNameError) else ""
+            problems.append(replace(problem, mended_once=once))
             return None
 
     def holds(self, member: Member, condition: Expression, problems: list[Problem]) -> bool | None:

@@ -18,7 +18,7 @@ from archbuilder.plan.widths import Widths
 from archbuilder.primitives import PRIMITIVES, ShapeError
 from archbuilder.spec.blocks import Block, shipped_blocks
 from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.expression import Expression, ExpressionError, parse_expression
+from archbuilder.spec.expression import Expression, ExpressionError, names_in, parse_expression
 from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry, Member
 from archbuilder.spec.initialisation import OwnInit
 from archbuilder.spec.nodes import Scalar, plain
@@ -74,7 +74,8 @@ class LayerExpander:
             here = type_here(entry.type, known)
             near = f"; did you mean {here}?" if here else did_you_mean(entry.type, known)
             notes = () if near else (f"known types are {', '.join(known)}",)
-            self.problems.append(frame.problem(entry, "type", f"unknown layer type {entry.type!r}{near}", notes))
+            message = f"unknown layer type {entry.type!r}{near}"
+            self.problems.append(replace(frame.problem(entry, "type", message, notes), mended_once=message))
         return None, flow.at_most(Known.NOTHING)
 
     def _primitive(
@@ -96,7 +97,8 @@ class LayerExpander:
                 source = frame.blame(entry, error.key)[1].source
                 notes = () if error.spatial else (flow.arithmetic(source), *self.widths.notes)
                 notes += (frame.hint,) if frame.hint and error.spatial else ()
-                self.problems.append(frame.problem(entry, error.key, str(error), notes, flow.related))
+                problem = frame.problem(entry, error.key, str(error), notes, flow.related)
+                self.problems.append(replace(problem, mended_once=_of_defaults(entry, error.key, frame)))
             shape, known = guess_shape(op, flow.shape), min(known, Known.CHANNELS)
         else:
             parameters, macs = op.parameters(flow.shape), op.macs(flow.shape, shape)
@@ -207,6 +209,13 @@ class LayerExpander:
             self.wrong_inputs.append(frame.problem(entry, "in", message, (note,), flow.related))
             self.problems.append(self.wrong_inputs[-1])
         return flow
+
+
+def _of_defaults(entry: LayerEntry, key: str, frame: Frame) -> str:
+    """Name the default for every `conv` of the file that a fault is of; nothing where a layer gives the value."""
+    if not (frame.block and frame.block.name == "conv" and frame.block.shipped):
+        return ""
+    return next((f"conv.{name}" for name in names_in(entry.values.get(key)) if name not in frame.origins), "")
 
 
 _ONLY_CONV = ("norm", "norm_groups", "activation", "eps", "momentum")

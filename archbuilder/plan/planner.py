@@ -17,8 +17,6 @@ from archbuilder.spec.document import SpecDocument, last_layers
 from archbuilder.spec.expression import ExpressionError, is_expression, parse_expression
 from archbuilder.spec.grammar import LayerEntry, Member, SequenceEntry
 from archbuilder.spec.heads import Head
-from archbuilder.spec.nodes import plain
-from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole, locator
 
 _HEAD_HINT = "attach the head where the map is larger, give a smaller pool_kernel, or pool adaptively with pool_output"
@@ -133,7 +131,7 @@ class Planner:
             message = f"{head.after!r} is a head itself: it attaches to a place of the network"
             self._expander.problems.append(Problem(message, where, f"{member.path}.after"))
             return None
-        if tap is None and self._is_misspelled(head.after):
+        if tap is None and self._is_noted(head.after):
             return None
         if tap is None:
             places = sorted(self._expander.taps, key=lambda name: name.count("."))
@@ -153,14 +151,12 @@ class Planner:
         layer = self._planned_layer(member.name, member, flow)
         return PlannedHead(head.after, tap.index, head.loss_weight, self._listed_before(head), layer, tree)
 
-    def _is_misspelled(self, name: str) -> bool:
-        """Tell whether a name is there but for the key that gives it, or the layers are: that was noted before."""
-        return "layers" in self._document.guessed or any(
-            plain(entry.value) == name.partition(".")[0] and near_key(key, ("name",)) is not None
-            for member in self._document.layers
-            for key, entry in member.node.entries.items()
-            if key != "name"
-        )
+    def _is_noted(self, name: str) -> bool:
+        """Tell whether a name may be missing for what is noted already: a slip, or what cannot be read."""
+        top = name.partition(".")[0]
+        lost = {member.lost_name for member in self._document.layers}
+        faulty = any(problem.path.startswith(f"layers.{top}.") for problem in self._expander.problems)
+        return bool({"layers", f"layers.{top}"} & self._document.guessed or {"", top} & lost) or faulty
 
     def _listed_before(self, head: Head) -> int:
         """Count the top-level nodes that stand before a head in the state dict."""

@@ -43,7 +43,8 @@ class SpecDocument:
         blocks: The blocks that it defines, by name.
         layers: The members in order.
         heads: The auxiliary classifiers.
-        guessed: The keys of the header that are at fault and stand-ins here, so that the layers can be checked.
+        guessed: The keys of the header that are at fault and stand-ins here, so that the layers can be checked, and the
+            paths of layers that something is wrong with.
     """
 
     source: Source
@@ -149,11 +150,15 @@ def document_of(files: Assembled, problems: list[Problem]) -> SpecDocument:
     absent = [word for word in ("layers", "blocks") if word not in root.entries]
     guessed |= {near for key in root.entries if key not in Header.model_fields and (near := near_key(key, absent))}
     blocks = _read_blocks(root.get("blocks"), problems)
-    check_references(blocks, header.variables, problems)
+    for name in check_references(blocks, header.variables, problems):
+        blocks[name] = replace(blocks[name], broken=True)
     layers = root.get("layers")
     members = read_members(layers, "layers", problems)
-    if isinstance(layers, Sequence) and not layers.items:
+    if not isinstance(layers, Sequence):
+        guessed |= {"layers"}
+    elif not layers.items:
         problems.append(Problem("a network needs at least one layer", root.key_location("layers"), "layers"))
+    guessed |= {".".join(problem.path.split(".")[:2]) for problem in problems if problem.path.startswith("layers.")}
     heads = read_heads(root.get("aux"), problems)
     _check_names(members, heads, problems)
     return SpecDocument(source, files, header, blocks, members, heads, guessed)

@@ -12,6 +12,7 @@ from archbuilder.spec.expression import Expression, ExpressionError, is_expressi
 from archbuilder.spec.names import name_fault
 from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
 from archbuilder.spec.silences import check_silences
+from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
 
 LARGEST_REPEAT = 10_000
@@ -32,6 +33,7 @@ class Member:
         when: The condition under which it exists.
         sources: The earlier members of the list whose outputs, concatenated, it takes; empty is the one before.
         repeat: How many times it stands there; None is once, without a scope of its own.
+        lost_name: The name that it was meant to have and cannot, which is noted; empty if that cannot be read.
     """
 
     node: Mapping
@@ -40,6 +42,7 @@ class Member:
     when: Expression | None = None
     sources: tuple[str, ...] = ()
     repeat: "int | Expression | None" = None
+    lost_name: str | None = None
 
     @property
     def work(self) -> int:
@@ -138,11 +141,12 @@ def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[
     Args:
         node: The list in the file.
         path: Its place by name.
-        problems: Where what is wrong is added; a member that cannot be read at all is left out.
+        problems: Where what is wrong is added; for a member that cannot be read at all stands a layer without a type.
     """
     if not isinstance(node, Sequence):
         if node is not None:
             problems.append(Problem(f"found {describe(node)}, expected a list of layers", as_a_whole(node), path))
+            return [_unread(node, path)]
         return []
     members: list[Member] = []
     for position, item in enumerate(node.items):
@@ -151,7 +155,13 @@ def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[
         else:
             message = f"found {describe(item)}, expected a layer, such as {{type: max_pool, kernel: 3}}"
             problems.append(Problem(message, location(item), f"{path}.{position}"))
+            members.append(_unread(item, f"{path}.{position}"))
     return members
+
+
+def _unread(node: Node, path: str) -> LayerEntry:
+    """Give what stands for members that cannot be read at all, which is noted: a layer without a type."""
+    return LayerEntry(Mapping({}, node.source, node.span, use=node.use), path, None, lost_name="")
 
 
 def _read_member(node: Mapping, path: str, position: int, problems: list[Problem]) -> Member:
@@ -249,6 +259,7 @@ def _read_common(node: Mapping, path: str, position: int | str, problems: list[P
         assert name_node is not None
         problems.append(Problem(fault, location(name_node), f"{path}.{position}.name"))
         name = None
+    lost = _text(plain(name_node)) if fault and name_node is not None else None
     path = f"{path}.{name if name is not None else position}"
     read = _Reader(node, path, problems)
     check_silences(node.get("lint"), f"{path}.lint", problems)
@@ -256,10 +267,20 @@ def _read_common(node: Mapping, path: str, position: int | str, problems: list[P
         "node": node,
         "path": path,
         "name": name,
+        "lost_name": _misspelt_name(node) if name_node is None else lost,
         "when": read("when", _condition, "a condition looks like $norm == batch"),
         "sources": read("from", _names, "expected the name of an earlier layer, or a list of names") or (),
         "repeat": read("repeat", _count, f"expected how many times the layer stands there: 0 to {LARGEST_REPEAT:,}"),
     }
+
+
+def _text(name: object) -> str:
+    return name if isinstance(name, str) else ""
+
+
+def _misspelt_name(node: Mapping) -> str | None:
+    keys = [key for key in node.entries if key not in LAYER_KEYS and near_key(key, ("name",)) is not None]
+    return _text(plain(node.entries[keys[0]].value)) if keys else None
 
 
 _T = TypeVar("_T")

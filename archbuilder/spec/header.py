@@ -99,14 +99,12 @@ def read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Head
     header = validate(Header, values, "a spec", "", locate)
     faults = [] if isinstance(header, Header) else header
     if isinstance(header, Header):
-        faults = [
-            Problem(
-                f"{word[:40]!r} cannot name a variable: {why}", locate(("variables", word), True), f"variables.{word}"
-            )
-            for word in header.variables
-            if (why := _variable_fault(word))
-        ]
-
+        for word, value in header.variables.items():
+            at, path = ("variables", word), f"variables.{word}"
+            if why := _variable_fault(word):
+                faults.append(Problem(f"{word[:40]!r} cannot name a variable: {why}", locate(at, True), path))
+            elif value is None:
+                faults.append(Problem("found nothing, expected a value", locate(at, False), path))
         if not faults:
             return header, frozenset()
     problems += faults
@@ -114,9 +112,9 @@ def read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Head
     faulty = {key for key in values if any(path == key or path.startswith(f"{key}.") for path in paths)}
     faulty |= {"input", "classes"} - values.keys()
     stand_ins = {"input": {"channels": 3, "height": 224, "width": 224}, "classes": 1000, "layers": None}
+    if "variables" in faulty:
+        raise_if_any(problems)  # every $ name would be a mistake
     kept = {key: value for key, value in values.items() if key not in faulty}
-    if isinstance(values.get("variables"), dict):  # those that can be, so that not every $ name is a mistake
-        kept["variables"] = {word: value for word, value in values["variables"].items() if not _variable_fault(word)}
     return Header.model_validate(stand_ins | kept), frozenset(faulty)
 
 

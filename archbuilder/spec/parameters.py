@@ -5,7 +5,7 @@ from collections.abc import Mapping as Values
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from archbuilder.errors import Problem
 from archbuilder.primitives.fields import LARGEST_WIDTH, Padding, PositivePair, Probability
@@ -29,6 +29,20 @@ MOST_PARAMETERS = 100
 _BOUNDED = ("width", "integer", "number", "probability")
 
 
+def _is(kinds: tuple[type, ...], expected: str) -> AfterValidator:
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return AfterValidator(check)
+
+
+# A union would be one error for each of its types.
+Choice = Annotated[Any, _is((str, int, float), "a word or a number")]
+Number = Annotated[Any, _is((int, float), "a number")]
+
+
 class Parameter(BaseModel):
     """One parameter of a block."""
 
@@ -39,11 +53,9 @@ class Parameter(BaseModel):
     )
     description: str = Field("", description="What it is, for readers and editors.")
     default: Any = Field(None, description="Its value where a layer gives none; without it the key is required.")
-    choices: list[str | int | float] | None = Field(
-        None, min_length=1, max_length=100, description="The values it may have."
-    )
-    minimum: int | float | None = Field(None, description="The least it may be.")
-    maximum: int | float | None = Field(None, description="The most it may be.")
+    choices: list[Choice] | None = Field(None, min_length=1, max_length=100, description="The values it may have.")
+    minimum: Number | None = Field(None, description="The least it may be.")
+    maximum: Number | None = Field(None, description="The most it may be.")
     optional: bool = Field(False, description="Whether it may be left out without a default; it is then `nothing`.")
 
 

@@ -1,6 +1,7 @@
 """The `$` names of blocks, checked when a file is read: also of blocks that no layer uses yet."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from archbuilder.errors import Problem
@@ -9,15 +10,30 @@ from archbuilder.spec.expression import UnknownNameError, names_in
 from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry
 
 
-def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], problems: list[Problem]) -> None:
-    """Note every `$` name in a block's body that is neither a parameter nor known everywhere in the file."""
+def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], problems: list[Problem]) -> set[str]:
+    """Note every `$` name in a block's body that is neither a parameter nor known everywhere in the file.
+
+    Returns:
+        The names of the blocks that have one: of the layers that use these nothing can be said.
+    """
     everywhere = {*variables, "in", "classes"}
+    broken = set()
     for block in blocks.values():
+        unknown: dict[str, Problem] = {}
         for member, key, value in _values(block.body) if not block.broken else ():
             for name in names_in(value):
-                if name not in block.parameters and name not in everywhere:
+                if name not in block.parameters and name not in everywhere and name not in unknown:
                     error = UnknownNameError(name, [*block.parameters, *sorted(everywhere)])
-                    problems.append(Problem(str(error), member.place(key), f"{member.path}.{key}", error.notes))
+                    unknown[name] = Problem(str(error), member.place(key), f"{member.path}.{key}", error.notes)
+        if unknown:
+            broken.add(block.name)
+        if len(unknown) > 1 and not block.parameters:
+            first, names = next(iter(unknown.values())), ", ".join(f"${name}" for name in unknown)
+            message = f"{names} are not known here: the block has no parameters, such as parameters: {{out: width}}"
+            problems.append(replace(first, message=message))
+        else:
+            problems += unknown.values()
+    return broken
 
 
 def _values(members: list[Member]) -> Iterator[tuple[Member, str, Any]]:
