@@ -1,7 +1,12 @@
-"""archbuilder: networks as YAML files, checked, built, counted, trained and searched."""
+"""archbuilder: networks as YAML files, checked, built, counted, trained and searched.
+
+What a user imports is in `__all__`: specs, studies, runs, search, data and errors. Everything is imported when it is
+first used, so that `import archbuilder` never waits for torch.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archbuilder.errors import ArchbuilderError, Problem, SpecError
@@ -9,10 +14,48 @@ from archbuilder.errors import ArchbuilderError, Problem, SpecError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archbuilder.costs.breakdown import breakdown
+    from archbuilder.data import DataSplits, Images, load_data
+    from archbuilder.modules import Network, drop_heads, head_names
     from archbuilder.network_spec import NetworkSpec
+    from archbuilder.proxies import score
+    from archbuilder.recipe import TrainSettings
+    from archbuilder.runs import (
+        Checkpoint,
+        RunResult,
+        evaluate_checkpoint,
+        read_checkpoint,
+        resume_run,
+        train_spec,
+    )
+    from archbuilder.searching import StudyResult, read_result, run_study
     from archbuilder.searching.library import search
+    from archbuilder.study import Study, load_study
+    from archbuilder.training import Evaluation, Machine, Trainer, choose_machine
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "archbuilder.costs.breakdown": ("breakdown",),
+    "archbuilder.data": ("DataSplits", "Images", "load_data"),
+    "archbuilder.modules": ("Network", "drop_heads", "head_names"),
+    "archbuilder.network_spec": ("NetworkSpec",),
+    "archbuilder.proxies": ("score",),
+    "archbuilder.recipe": ("TrainSettings",),
+    "archbuilder.runs": (
+        "Checkpoint",
+        "RunResult",
+        "evaluate_checkpoint",
+        "read_checkpoint",
+        "resume_run",
+        "train_spec",
+    ),
+    "archbuilder.searching": ("StudyResult", "read_result", "run_study"),
+    "archbuilder.searching.library": ("search",),
+    "archbuilder.study": ("Study", "load_study"),
+    "archbuilder.training": ("Evaluation", "Machine", "Trainer", "choose_machine"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def load(name_or_path: str | Path) -> NetworkSpec:
@@ -28,15 +71,46 @@ def load(name_or_path: str | Path) -> NetworkSpec:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "NetworkSpec":
-        from archbuilder.network_spec import NetworkSpec  # noqa: PLC0415
-
-        return NetworkSpec
-    if name == "search":
-        from archbuilder.searching.library import search  # noqa: PLC0415 - torch and optuna are for those who search
-
-        return search
-    raise AttributeError(f"module 'archbuilder' has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'archbuilder' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    return value
 
 
-__all__ = ["ArchbuilderError", "NetworkSpec", "Problem", "SpecError", "__version__", "load", "search"]
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})
+
+
+__all__ = [
+    "ArchbuilderError",
+    "Checkpoint",
+    "DataSplits",
+    "Evaluation",
+    "Images",
+    "Machine",
+    "Network",
+    "NetworkSpec",
+    "Problem",
+    "RunResult",
+    "SpecError",
+    "Study",
+    "StudyResult",
+    "TrainSettings",
+    "Trainer",
+    "__version__",
+    "breakdown",
+    "choose_machine",
+    "drop_heads",
+    "evaluate_checkpoint",
+    "head_names",
+    "load",
+    "load_data",
+    "load_study",
+    "read_checkpoint",
+    "read_result",
+    "resume_run",
+    "run_study",
+    "score",
+    "search",
+    "train_spec",
+]

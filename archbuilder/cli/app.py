@@ -10,13 +10,14 @@ import typer
 
 from archbuilder import ArchbuilderError, __version__
 from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, studies, train
+from archbuilder.cli.overview import GroupedCommands
 from archbuilder.errors import system_advice
 
 app = typer.Typer(
     name="archbuilder",
+    cls=GroupedCommands,
     help="Networks as YAML files: checked, built, counted, trained and searched.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

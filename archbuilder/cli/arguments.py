@@ -4,9 +4,15 @@ from typing import Annotated
 
 import typer
 
+from archbuilder.cli.completion import complete_spec
 from archbuilder.recipe import Precision
 
-Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file, or a shipped spec by name, such as googlenet.")]
+Spec = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC", autocompletion=complete_spec, help="A spec file, or a shipped spec by name, such as googlenet."
+    ),
+]
 Depth = Annotated[
     int | None,
     typer.Option(min=1, max=100, help="Levels of names to open; if left out, a sequence that is most of it."),

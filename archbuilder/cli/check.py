@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, SpecError, load
+from archbuilder.cli.completion import complete_spec
 from archbuilder.errors.problem import MOST_SHOWN
 
 
@@ -16,7 +17,10 @@ def register(app: typer.Typer) -> None:
 
 def check(
     context: typer.Context,
-    specs: Annotated[list[str], typer.Argument(metavar="SPEC", help="Spec files, or shipped specs by name.")],
+    specs: Annotated[
+        list[str],
+        typer.Argument(metavar="SPEC", autocompletion=complete_spec, help="Spec files, or shipped specs by name."),
+    ],
 ) -> None:
     """Check specs without building them: every error with its place, all at once."""
     errors = 0

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from archbuilder.cli.arguments import Compiled, Device, Download, Precisions, SkipBroken, Threads, Workers
+from archbuilder.cli.completion import complete_run
 from archbuilder.recipe import Precision
 
 
@@ -33,7 +34,10 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="The folder of a run, or a checkpoint in it.")
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT", autocompletion=complete_run, help="The folder of a run, or a checkpoint in it."
+        ),
     ],
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="The data set; that of the training if left out.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbuilder.cli.arguments import Device, Precisions
+from archbuilder.cli.completion import complete_study
 from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import Precision
 
@@ -24,7 +25,12 @@ def register(app: typer.Typer) -> None:
 
 def search(
     study: Annotated[
-        str, typer.Argument(metavar="STUDY", help="A study file, or a shipped study by name, such as digits_widths.")
+        str,
+        typer.Argument(
+            metavar="STUDY",
+            autocompletion=complete_study,
+            help="A study file, or a shipped study by name, such as digits_widths.",
+        ),
     ],
     trials: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Try N candidates in place of the study's own number.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbuilder.cli.arguments import Device
+from archbuilder.cli.completion import complete_study
 
 if TYPE_CHECKING:
     from archbuilder.study import Study, Survey
@@ -18,7 +19,12 @@ def register(app: typer.Typer) -> None:
 
 def space(
     study: Annotated[
-        str, typer.Argument(metavar="STUDY", help="A study file, or a shipped study by name, such as digits_widths.")
+        str,
+        typer.Argument(
+            metavar="STUDY",
+            autocompletion=complete_study,
+            help="A study file, or a shipped study by name, such as digits_widths.",
+        ),
     ],
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,

@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from archbuilder.cli.completion import complete_kept_study
 from archbuilder.errors import ArchbuilderError
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A study by its name, or the path of its folder.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", autocompletion=complete_kept_study, help="A study by its name, or the path of its folder."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")]
 
 
@@ -74,7 +80,11 @@ def compare(
     context: typer.Context,
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME NAME [NAME]...", help="Studies; the others are compared with the first."),
+        typer.Argument(
+            metavar="NAME NAME [NAME]...",
+            autocompletion=complete_kept_study,
+            help="Studies; the others are compared with the first.",
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from archbuilder import load
 from archbuilder.cli.arguments import Compiled, Device, Download, Precisions, SkipBroken, Threads, Workers
+from archbuilder.cli.completion import complete_run, complete_spec
 from archbuilder.cli.settings_options import check_settings, takes_settings
 from archbuilder.recipe import Precision
 
@@ -27,7 +28,12 @@ def register(app: typer.Typer) -> None:
 
 def train(
     spec: Annotated[
-        str | None, typer.Argument(metavar="[SPEC]", help="A spec file, or a shipped spec by name; not with --resume.")
+        str | None,
+        typer.Argument(
+            metavar="[SPEC]",
+            autocompletion=complete_spec,
+            help="A spec file, or a shipped spec by name; not with --resume.",
+        ),
     ] = None,
     *,
     data: Annotated[
@@ -43,7 +49,10 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="FOLDER", help="Go on with the run that is kept there.")
+        Path | None,
+        typer.Option(
+            "--resume", metavar="FOLDER", autocompletion=complete_run, help="Go on with the run that is kept there."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Decides all that is random in the training.")] = 0,
     split_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Decides which image is for what.")] = 0,

@@ -1,0 +1,56 @@
+"""What a shell completes: shipped names, files, the folders of runs, and studies that were run.
+
+Nothing here imports torch, as a shell asks at every press of the key. `archbuilder --install-completion` turns it on.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from archbuilder.spec.sources import Kind, shipped_names
+
+RUNS = Path("runs")
+"""Where runs and studies are kept unless another folder is given."""
+
+
+def complete_spec(incomplete: str) -> list[str]:
+    """Give the shipped specs and the YAML files that begin so."""
+    return _named("specs", incomplete)
+
+
+def complete_study(incomplete: str) -> list[str]:
+    """Give the shipped studies and the YAML files that begin so."""
+    return _named("studies", incomplete)
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Give the folders of runs, in `runs` or by path, and the checkpoints that begin so."""
+    runs = [] if incomplete else [path.parent for path in RUNS.glob("*/best.safetensors")]
+    return sorted({*map(str, runs), *_paths(incomplete, ".safetensors")})
+
+
+def complete_kept_study(incomplete: str) -> list[str]:
+    """Give the names of the studies that are kept in `runs` and begin so."""
+    names = [path.parent.name for path in RUNS.glob("*/journal.log")]
+    return sorted({name for name in names if name.startswith(incomplete)} | {*_paths(incomplete, "")})
+
+
+def _named(kind: Kind, incomplete: str) -> list[str]:
+    shipped = [name for name in shipped_names(kind) if name.startswith(incomplete)]
+    return shipped + sorted([*_paths(incomplete, ".yaml"), *_paths(incomplete, ".yml", folders=False)])
+
+
+def _paths(incomplete: str, ending: str, *, folders: bool = True) -> Iterator[str]:
+    """Give the folders, with a slash, and the files of an ending whose paths begin with a text."""
+    start, _, name = incomplete.rpartition("/")
+    folder = Path(start or ("/" if incomplete.startswith("/") else "."))
+    shown = incomplete[: len(incomplete) - len(name)]
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if not path.name.startswith(name) or (path.name.startswith(".") and not name):
+            continue
+        if path.is_dir():
+            if folders:
+                yield f"{shown}{path.name}/"
+        elif ending and path.suffix == ending:
+            yield f"{shown}{path.name}"
