@@ -1,8 +1,9 @@
-"""Write `docs/reference.md`: every key of the spec language, from the descriptions that the code itself reads.
+"""Write `docs/reference.md`: every key of the spec language, from the descriptions in the code.
 
 python docs/make_reference.py
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -26,54 +27,52 @@ from archbuilder.spec.writing import write_text
 REFERENCE = Path(__file__).parent / "reference.md"
 
 TYPES = {
-    "width": f"A number of channels: a whole number from 0 to {LARGEST_WIDTH:,}. It is a site, which can be searched, "
-    "and 0 leaves its branch out of a fork.",
-    "integer": "A whole number.",
-    "number": "A number.",
-    "boolean": "`true` or `false`.",
-    "word": "A text.",
-    "probability": "A number from 0 to less than 1.",
-    "size": f"A whole number from 1 to {LARGEST_EXTENT:,} for both directions, or two as `[height, width]`.",
-    "padding": "`same`, `half`, a whole number, two as `[height, width]`, or `[[top, bottom], [left, right]]`. With "
-    "`same` a stride of s leaves ceil(n / s) of n positions; `half` is kernel // 2 on every side, times the dilation.",
+    "width": f"a searchable number of channels, 0 to {LARGEST_WIDTH:,}; 0 removes its branch from a fork",
+    "integer": "an integer",
+    "number": "an integer or a float",
+    "boolean": "`true` or `false`",
+    "word": "a string",
+    "probability": "a float, at least 0, less than 1",
+    "size": f"an integer, 1 to {LARGEST_EXTENT:,}, or `[height, width]`",
+    "padding": "`same`, `half`, an integer, `[height, width]` or `[[top, bottom], [left, right]]`",
 }
 """What each type of a parameter takes. Keys of primitives take the same."""
 
 VALUES = {
-    "name": "word",
+    "name": "string",
     "when": "`$` value",
-    "from": "name, or a list of names",
-    "repeat": f"integer, 0 to {LARGEST_REPEAT:,}, or a `$` value",
-    "type": "word",
+    "from": "name or list of names",
+    "repeat": f"integer, 0 to {LARGEST_REPEAT:,}, or `$` value",
+    "type": "string",
     "in": "integer",
     "overrides": "mapping of positions to keys",
-    "init": "word, or a mapping",
+    "init": "string or mapping",
     "lint": "mapping of codes to reasons",
-    "after": "word",
-    "loss_weight": "number, 0 to 1,000",
+    "after": "string",
+    "loss_weight": "float, 0 to 1,000",
     "layers": "list of members",
     "listed": "`before_classifier`, `at_tap`",
-    "description": "word",
+    "description": "string",
     "parameters": "mapping of names to types",
     "body": "list of members",
 }
 """What the keys take that no model describes."""
 
 _SECTIONS = {
-    "name": "word",
-    "extends": "word",
-    "include": "word, or a list of words",
+    "name": "string",
+    "extends": "string",
+    "include": "string or list of strings",
     "variables": "mapping of names to values",
     "conv": "mapping",
     "input": "mapping",
     "init": VALUES["init"],
     "lint": VALUES["lint"],
     "blocks": "mapping of names to blocks",
-    "layers": "list of members; beside `extends` also a mapping of names to changes",
-    "aux": "list of heads; beside `extends` also a mapping of names to changes",
+    "layers": "list of members; with `extends` also mapping of names to changes",
+    "aux": "list of heads; with `extends` also mapping of names to changes",
 }
-_PARAMETER = {"default": "a value of the type", "choices": "list of values", "minimum": "number", "maximum": "number"}
-_KINDS: dict[str, Any] = {"size": PositivePair, "size, 0 too, or `half`": PoolPadding, "padding": Padding}
+_PARAMETER = {"default": "value of the type", "choices": "list of values", "minimum": "float", "maximum": "float"}
+_KINDS: dict[str, Any] = {"size": PositivePair, "size, `0` or `half`": PoolPadding, "padding": Padding}
 _BOUNDS = {"ge": "at least {:,}", "gt": "more than {:,}", "le": "at most {:,}", "lt": "less than {:,}"}
 _HEAD = "{input: {channels: 1, height: 9, width: 9}, classes: 2, layers: [], aux: [{name: head, after: layer}]}"
 
@@ -88,44 +87,42 @@ def reference() -> str:
 def _lines() -> Iterator[str]:
     yield "# Reference of the spec language"
     yield ""
-    yield "Written by `python docs/make_reference.py`; do not edit. [language.md](language.md) explains it."
-    text = "Beside `extends`, nothing else is required."
-    yield from _section("The top level", text, _fields(Header, _SECTIONS, {"name": "the file's name"}))
+    yield "Look up a key. [language.md](language.md) is the guide. `python docs/make_reference.py` writes this file."
+    text = "With `extends`, no other key is required."
+    yield from _section("Top level", text, _fields(Header, _SECTIONS, {"name": "the file's name"}))
     yield from _section("`input`", InputShape, _fields(InputShape))
-    text = f"{_summary(ConvDefaults)} Where nothing is given, the defaults are those of the block `conv`."
+    text = f"{_summary(ConvDefaults)} The defaults are those of the [block](#conv-1)."
     yield from _section("`conv`", text, _fields(ConvDefaults))
     yield from _section("`init`", Init, _fields(Init))
-    yield from _section("Every layer", "Beside the keys of its type.", _described(LAYER_KEYS, required=("type",)))
+    yield from _section("Every layer", "In addition to the keys of its type.", _described(LAYER_KEYS, ("type",)))
     yield from _forks()
-    text = "What stands in `aux`. Beside these, `in`, `init` and the keys of its block."
+    text = "The members of `aux`. `in`, `init` and the keys of the head's block are allowed too."
     yield from _section("Heads", text, _heads())
-    yield from _section("Blocks", "What stands in `blocks`, by name.", _described(BLOCK_KEYS, required=("body",)))
+    yield from _section("Blocks", "The values of `blocks`, by name.", _described(BLOCK_KEYS, ("body",)))
     yield from _section("Parameters of blocks", "A type alone, or:", _fields(Parameter, _PARAMETER))
-    yield from ["", "The types:", "", "| type | takes |", "| --- | --- |"]
-    yield from (f"| `{kind}` | {TYPES[kind]} |" for kind in PARAMETER_TYPES)
-    yield from ["", "## Primitives", "", "Costs are of one image in evaluation, by fvcore's conventions."]
+    yield from ["", "Types of parameters, which keys of primitives have too:", ""]
+    yield from (f"- `{kind}`: {TYPES[kind]}." for kind in PARAMETER_TYPES)
+    yield from ["", "## Primitives", ""]
+    yield "Costs are per image in evaluation, by fvcore's conventions. Unless stated, the output has the input's shape,"
+    yield "and there are no parameters and no MACs."
     for primitive in PRIMITIVES.values():
         yield from _primitive(primitive)
-    yield from ["", "## Shipped blocks"]
-    for name in shipped_blocks():
-        block = shipped_block(name)
-        assert block is not None
-        yield from _section(f"`{name}`", block.description, _parameters(block), level=3)
+    yield from _blocks()
 
 
 def _section(title: str, text: "str | type[BaseModel]", rows: Iterable[Row], level: int = 2) -> Iterator[str]:
-    """Give a heading, a text (of a model, its docstring's first line), and a table of keys."""
+    """Give a heading, a text (of a model, its docstring's first line), and a list of keys."""
     yield from ["", f"{'#' * level} {title}", ""]
     text = text if isinstance(text, str) else _summary(text)
     if text:
         yield from [text, ""]
     rows = list(rows)
     if not rows:
-        yield "No keys of its own."
+        yield "No keys."
         return
-    yield from ["| key | takes | default | meaning |", "| --- | --- | --- | --- |"]
     for key, takes, default, meaning in rows:
-        yield f"| `{key}` | {takes} | {default} | {meaning} |"
+        given = {"required": ", required", "–": ""}.get(default, f", default {default}")
+        yield f"- `{key}` ({takes}{given}): {meaning}"
 
 
 def _summary(documented: Any) -> str:
@@ -162,7 +159,7 @@ def _type_words(annotation: Any) -> str:
         return "list of " + " or ".join(f"{_type_words(item)}s" for item in get_args(annotation))
     if parts := [part for part in get_args(annotation) if part is not type(None)]:
         return " or ".join(_type_words(part) for part in parts)
-    return {int: "integer", float: "number", bool: "boolean", str: "word"}[annotation]
+    return {int: "integer", float: "float", bool: "boolean", str: "string"}[annotation]
 
 
 def _bounds(metadata: Iterable[Any]) -> Iterator[str]:
@@ -202,14 +199,14 @@ def _described(keys: Mapping[str, str], required: tuple[str, ...] = ()) -> Itera
 
 def _forks() -> Iterator[str]:
     keys = {word: _summary(merge) for word, merge in MERGES.items()} | {
-        "sequence": "Members one after the other under one name."
+        "sequence": "Members run in order, under one name."
     }
-    yield from ["", "## Forks and sequences", "", "A member has one of these keys in the place of a `type`:", ""]
-    yield from ["| key | takes | meaning |", "| --- | --- | --- |"]
+    yield from ["", "## Forks and sequences", "", "A member has one of these keys instead of a `type`:", ""]
     for key, meaning in keys.items():
-        takes = "list of members" if key == "sequence" else "mapping of names to branches, or a list of branches"
-        yield f"| `{key}` | {takes} | {meaning} |"
-    yield from ["", f"Beside it, {', '.join(f'`{key}`' for key in MEMBER_KEYS)} mean what they do at a layer."]
+        takes = "list of members" if key == "sequence" else "mapping of names to branches, or list of branches"
+        yield f"- `{key}` ({takes}): {meaning}"
+    keys_of_layers = [f"`{key}`" for key in MEMBER_KEYS]
+    yield from ["", f"{', '.join(keys_of_layers[:-1])} and {keys_of_layers[-1]} are allowed too, as in a layer."]
 
 
 def _heads() -> Iterator[Row]:
@@ -234,18 +231,56 @@ def _heads() -> Iterator[Row]:
 
 
 def _primitive(primitive: type[Primitive]) -> Iterator[str]:
-    yield from _section(f"`{primitive.type}`", primitive, _sites(primitive), level=3)
-    rules = {"Shape": "output_shape", "Parameters": "parameters", "MACs": "macs"}
-    yield ""
-    for word, method in rules.items():
-        own = getattr(primitive, method)
-        rule = "none." if own is getattr(Primitive, method) else _summary(own)
-        yield f"- {word}: {rule.removeprefix('Count ').removeprefix('Give ')}"
+    yield from _section(f"`{primitive.type}`", primitive, _widths(primitive), level=3)
+    rules: list[str] = []
+    for word, method in {"Shape": "output_shape", "Parameters": "parameters", "MACs": "macs"}.items():
+        rule, common = (_summary(getattr(of, method)) for of in (primitive, PRIMITIVES["identity"]))
+        if rule != common:
+            rules.append(f"{word}: {rule.removeprefix('Count ').removeprefix('Give ')}")
+    if rules:
+        yield from ["", " ".join(rules)]
 
 
-def _sites(primitive: type[Primitive]) -> Iterator[Row]:
+def _widths(primitive: type[Primitive]) -> Iterator[Row]:
     for key, takes, default, meaning in _fields(primitive):
-        yield key, f"{takes}; a site" if key in primitive.widths else takes, default, meaning
+        yield key, "width" if key in primitive.widths else takes, default, meaning
+
+
+def _blocks() -> Iterator[str]:
+    """Describe the shipped blocks; what a key means in several of them is said once."""
+    blocks = {name: block for name in shipped_blocks() if (block := shipped_block(name))}
+    rows = {name: list(_parameters(block)) for name, block in blocks.items()}
+    listed = [name for name in blocks if sum(takes == "width" for _, takes, _, _ in rows[name]) * 2 > len(rows[name])]
+    meanings = Counter(_typed(*row) for name in listed for row in rows[name])
+    common = {key: meaning for (key, meaning), number in reversed(meanings.most_common()) if number > 1}
+    yield from ["", "## Shipped blocks", ""]
+    yield "Inception blocks list their keys with defaults in brackets; a key without one is required. Keys are widths"
+    yield "unless a type is given, and mean the following unless the block says otherwise:"
+    yield from ["", *(f"- `{key}`: {common[key]}" for key in sorted(common))]
+    for name, block in blocks.items():
+        if name not in listed:
+            yield from _section(f"`{name}`", block.description, rows[name], level=3)
+            continue
+        defaults = {key: "" if default == "required" else f" ({default})" for key, _, default, _ in rows[name]}
+        own = [
+            f"- `{key}`: {meaning}"
+            for key, meaning in (_typed(*row) for row in rows[name])
+            if common.get(key) != meaning
+        ]
+        yield from [
+            "",
+            f"### `{name}`",
+            "",
+            block.description,
+            "",
+            ", ".join(f"`{key}`{default}" for key, default in defaults.items()) + ".",
+        ]
+        yield from ["", *own] if own else []
+
+
+def _typed(key: str, takes: str, _: str, meaning: str) -> tuple[str, str]:
+    """Give a key and what it means, with its type unless that is a width."""
+    return key, meaning if takes == "width" else f"({takes}) {meaning}"
 
 
 def _parameters(block: Block) -> Iterator[Row]:
