@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench gpu clean
+.PHONY: demo test docs lint bench gpu clean
 
 demo: $(INSTALLED)
 	$(BIN)/archbuilder build specs/googlenet.yaml
@@ -13,6 +13,10 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# Guides and library reference as pages: build/docs/index.html. No network access.
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html -d build/doctrees docs build/docs
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
