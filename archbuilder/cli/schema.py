@@ -1,10 +1,18 @@
-"""`archbuilder schema`: the spec language for editors."""
+"""`archbuilder schema`: the keys of spec and study files, for editors."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Kind(StrEnum):
+    """Which files a schema is of."""
+
+    SPEC = "spec"
+    STUDY = "study"
 
 
 def register(app: typer.Typer) -> None:
@@ -13,16 +21,24 @@ def register(app: typer.Typer) -> None:
 
 
 def schema(
+    kind: Annotated[Kind, typer.Argument(metavar="[KIND]", help="Of which files: spec or study.")] = Kind.SPEC,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to a file.")] = None,
 ) -> None:
-    """Write the JSON Schema (draft 7) of specs, with which editors complete and check them.
+    """Write the JSON Schema (draft 7) of spec or study files, with which editors complete and check them.
 
-    A spec names it in its first line: # yaml-language-server: $schema=archbuilder.schema.json
+    A file names it in its first line: # yaml-language-server: $schema=archbuilder.schema.json
     """
-    from archbuilder.spec.schema import json_schema  # noqa: PLC0415
     from archbuilder.spec.writing import write_text  # noqa: PLC0415
 
-    text = json.dumps(json_schema(), indent=2) + "\n"
+    if kind is Kind.STUDY:
+        from archbuilder.study.schema import study_schema  # noqa: PLC0415
+
+        values = study_schema()
+    else:
+        from archbuilder.spec.schema import json_schema  # noqa: PLC0415
+
+        values = json_schema()
+    text = json.dumps(values, indent=2) + "\n"
     if output is None:
         print(text, end="")
     else:

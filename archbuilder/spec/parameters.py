@@ -5,7 +5,7 @@ from collections.abc import Mapping as Values
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from archbuilder.errors import Problem
 from archbuilder.primitives.fields import LARGEST_WIDTH, Padding, PositivePair, Probability
@@ -29,18 +29,18 @@ MOST_PARAMETERS = 100
 _BOUNDED = ("width", "integer", "number", "probability")
 
 
-def _is(kinds: tuple[type, ...], expected: str) -> AfterValidator:
+def _is(kinds: tuple[type, ...], expected: str, schema: Any) -> BeforeValidator:
     def check(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, kinds):
             raise ValueError(f"expected {expected}")
         return value
 
-    return AfterValidator(check)
+    return BeforeValidator(check, json_schema_input_type=schema)
 
 
 # A union would be one error for each of its types.
-Choice = Annotated[Any, _is((str, int, float), "a word or a number")]
-Number = Annotated[Any, _is((int, float), "a number")]
+Choice = Annotated[Any, _is((str, int, float), "a word or a number", str | int | float)]
+Number = Annotated[Any, _is((int, float), "a number", int | float)]
 
 
 class Parameter(BaseModel):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from archbuilder.spec.schema import json_schema
+from archbuilder.study.schema import study_schema
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -19,6 +20,13 @@ def test_the_schema_is_printed(run: Run) -> None:
     done = run("schema")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == json_schema()
+
+
+def test_that_of_studies(run: Run) -> None:
+    done = run("schema", "study")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == study_schema()
+    assert run("schema", "nothing").returncode == 2
 
 
 def test_it_is_written_to_a_file_whole(run: Run) -> None:
