@@ -1,7 +1,9 @@
 """The spec language as JSON Schema (draft 7), for editors."""
 
+from collections.abc import Mapping
+
 from archbuilder.primitives import PRIMITIVES
-from archbuilder.spec.blocks import BLOCK_KEYS, shipped_blocks
+from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_blocks
 from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.header import LONGEST_NAME, Header
 from archbuilder.spec.parameters import Parameter
@@ -11,13 +13,19 @@ _WORD = r"^\w+$"
 _TEXT = {"type": "string", "minLength": 1}
 
 
-def json_schema() -> Schema:
-    """Give the schema of a spec file. A type that is no primitive or shipped block may be one of the file's own."""
+def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
+    """Give the schema of spec files.
+
+    Args:
+        own: Blocks of the files that it is for, by name: their keys are checked too, and layers of other types are
+            mistakes. Without it, an unknown type is one only in a file without `blocks`, `include` and `extends`.
+    """
     definitions: Schema = {}
     header = model_schema(Header, definitions)
     whole = definitions["InputShape"].pop("required")  # beside `extends` a part of it may be changed
     properties = header["properties"]
-    listed = MEMBERS | {"minItems": 1}
+    listed = {"minItems": 1}  # whose items are those below
+    more_blocks = ("blocks", "include", "extends") if own is None else ("extends",)
     heads = {"items": reference("head")}
     properties["layers"] |= _list_or(listed, {"type": "object"}, "member_change")
     properties["aux"] |= _list_or(heads, {"type": ["object", "null"]}, "head_change")
@@ -34,7 +42,7 @@ def json_schema() -> Schema:
         "anyOf": [_TEXT | {"maxLength": LONGEST_NAME}, {"type": "number"}],
         "description": properties["name"]["description"],
     }
-    definitions |= member_definitions() | {"block": _block(definitions)}
+    definitions |= member_definitions(own or {}) | {"block": _block(definitions)}
     properties["init"] = {"allOf": [reference("init")], "description": properties["init"]["description"]}
     words = definitions["Init"]["properties"]["type"]["enum"]
     definitions["init"] = {"anyOf": [{"enum": words}, reference("Init")]}
@@ -54,8 +62,20 @@ def json_schema() -> Schema:
                 "aux": {"type": ["array", "null"]},
             },
         },
+        "allOf": [
+            {
+                "if": {"anyOf": [{"required": [key]} for key in more_blocks]},
+                "then": _layers("member"),
+                "else": _layers("member_of_known"),
+            }
+        ],
         "definitions": definitions,
     }
+
+
+def _layers(kind: str) -> Schema:
+    listed = {"if": {"type": "array"}, "then": {"items": reference(kind)}}
+    return {"properties": {"layers": listed | {"description": "The layers in order."}}}
 
 
 def _list_or(listed: Schema, otherwise: Schema, change: str) -> Schema:

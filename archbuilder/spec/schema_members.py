@@ -1,5 +1,6 @@
 """JSON Schema of members: layers of every type, forks, sequences, and the heads that are made of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -40,20 +41,27 @@ def reference(name: str) -> Schema:
 MEMBERS: Schema = {"type": "array", "items": reference("member")}
 
 
-def member_definitions() -> Schema:
-    """Give the definitions of members and heads, and of all that they refer to but `init`."""
-    types: dict[str, type[BaseModel] | Block] = dict(PRIMITIVES)
-    types |= {name: block for name in shipped_blocks() if (block := shipped_block(name))}
+def member_definitions(own: Mapping[str, Block]) -> Schema:
+    """Give the definitions of members and heads, and of all that they refer to but `init`.
+
+    Args:
+        own: Blocks that are known beside the shipped ones.
+    """
+    blocks = {name: block for name in shipped_blocks() if (block := shipped_block(name))} | dict(own)
+    types: dict[str, type[BaseModel] | Block] = {**PRIMITIVES, **blocks}
     definitions: Schema = {"name": _NAME} | _common_keys()
+    texts: dict[str, str] = {}
     for name, kind in types.items():
         own = model_schema(kind.arguments if isinstance(kind, Block) else kind, definitions)
         keys = own.get("properties", {})
         definitions[f"keys_{name}"] = {"properties": {key: _or_expression(value) for key, value in keys.items()}}
         text = kind.description if isinstance(kind, Block) else (kind.__doc__ or "").splitlines()[0]
+        texts[name] = text
         definitions[f"layer_{name}"] = _layer(name, text, list(keys), own.get("required", []))
         if isinstance(kind, Block):
             definitions[f"head_{name}"] = _typed_head(name, list(keys), own.get("required", []))
-    return definitions | _member(sorted(types)) | _head()
+    texts = dict(sorted(texts.items()))
+    return definitions | _member(texts) | _member(texts, of_known="_of_known") | _head(list(blocks))
 
 
 def model_schema(model: type[BaseModel], definitions: Schema) -> Schema:
@@ -130,33 +138,40 @@ def _layer(name: str, text: str, keys: list[str], required: list[str]) -> Schema
     }
 
 
-def _member(types: list[str]) -> Schema:
-    described = {"anyOf": [{"enum": types}, {"type": "string", "minLength": 1}], "description": LAYER_KEYS["type"]}
-    named = {"type": "object", "propertyNames": reference("name"), "additionalProperties": reference("branch")}
-    branches = {
-        "anyOf": [{**named, "minProperties": 1}, {"type": "array", "minItems": 1, "items": reference("branch")}]
-    }
+def _member(texts: Mapping[str, str], of_known: str = "") -> Schema:
+    """Define members and branches.
+
+    Args:
+        texts: What each known type is.
+        of_known: The ending of the definitions' names, if layers of other types are mistakes.
+    """
+    branch, members = reference(f"branch{of_known}"), {"type": "array", "items": reference(f"member{of_known}")}
+    known: Schema = {"enum": list(texts), "enumDescriptions": list(texts.values())}
+    type_ = known if of_known else {"anyOf": [known, {"type": "string", "minLength": 1}]}
+    described = type_ | {"description": LAYER_KEYS["type"]}
+    named = {"type": "object", "propertyNames": reference("name"), "additionalProperties": branch}
+    branches = {"anyOf": [{**named, "minProperties": 1}, {"type": "array", "minItems": 1, "items": branch}]}
     composite: Schema = {
         word: {**branches, "description": f"Branches side by side, joined by {word}."} for word in MERGES
     }
-    composite["sequence"] = {**MEMBERS, "description": "Members one after the other under one name."}
+    composite["sequence"] = {**members, "description": "Members one after the other under one name."}
     return {
-        "branch": {"anyOf": [MEMBERS, reference("member"), {"type": "null"}]},
-        "member": {
+        f"branch{of_known}": {"anyOf": [members, reference(f"member{of_known}"), {"type": "null"}]},
+        f"member{of_known}": {
             "type": "object",
             "properties": {"type": described, **{key: reference(f"key_{key}") for key in MEMBER_KEYS}, **composite},
             "anyOf": [{"required": [word]} for word in ("type", *composite)],
             "allOf": [
-                *({"if": _of_type(name), "then": reference(f"layer_{name}")} for name in types),
+                *({"if": _of_type(name), "then": reference(f"layer_{name}")} for name in texts),
                 *({"if": _composite(word), "then": _only([*MEMBER_KEYS, word])} for word in composite),
             ],
         },
-        "member_change": _KEEPS_ITS_NAME,
     }
 
 
 def _of_type(name: str) -> Schema:
-    return {"properties": {"type": {"const": name}}, "required": ["type"]}
+    # A pattern, as language servers take a const that only begins like the value to match, while one types.
+    return {"properties": {"type": {"type": "string", "pattern": f"^{name}$"}}, "required": ["type"]}
 
 
 def _composite(word: str) -> Schema:
@@ -171,7 +186,7 @@ def _typed_head(name: str, keys: list[str], required: list[str]) -> Schema:
     return {"allOf": [reference(f"keys_{name}"), _only([*_TYPED_HEAD_KEYS, *keys])], "required": required}
 
 
-def _head() -> Schema:
+def _head(blocks: list[str]) -> Schema:
     schemas: dict[str, Schema] = {
         "after": {"type": "string", "minLength": 1},
         "loss_weight": {"type": "number", "minimum": 0, "maximum": 1000},
@@ -187,7 +202,7 @@ def _head() -> Schema:
         "description": "The head's name: a field of the training output.",
     }
     keys["type"] = {
-        "anyOf": [{"enum": list(shipped_blocks())}, {"type": "string", "minLength": 1}],
+        "anyOf": [{"enum": blocks}, {"type": "string", "minLength": 1}],
         "not": {"enum": sorted(PRIMITIVES)},
         "description": "The head's block; aux_head unless given.",
     }
@@ -202,11 +217,9 @@ def _head() -> Schema:
             "allOf": [
                 {"if": own, "then": _only([*_HEAD_KEYS])},
                 {"if": {"not": {"anyOf": [own, typed]}}, "then": reference("head_aux_head")},
-                *(
-                    {"if": {**_of_type(name), "not": own}, "then": reference(f"head_{name}")}
-                    for name in shipped_blocks()
-                ),
+                *({"if": {**_of_type(name), "not": own}, "then": reference(f"head_{name}")} for name in blocks),
             ],
         },
         "head_change": _KEEPS_ITS_NAME,
+        "member_change": _KEEPS_ITS_NAME,
     }

@@ -43,3 +43,16 @@ def test_a_folder_that_is_not_there(run: Run) -> None:
     done = run("schema", "-o", "none/schema.json")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "none/schema.json: cannot be written: No such file or directory\n"
+
+
+def test_that_of_a_file_knows_its_blocks(run: Run) -> None:
+    Path("mine.yaml").write_text(
+        "input: {channels: 3, height: 8, width: 8}\nclasses: 4\nblocks:\n"
+        "  mine: {parameters: {out: width}, body: [{type: global_avg_pool}, {type: flatten}, {type: linear, out: $out}]}\n"
+        "layers: [{name: a, type: mine, out: 4}]\n"
+    )
+    done = run("schema", "--for", "mine.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "layer_mine" in json.loads(done.stdout)["definitions"]
+    assert run("schema", "study", "--for", "mine.yaml").returncode == 2
+    assert "no such file" in run("schema", "--for", "none.yaml").stderr
