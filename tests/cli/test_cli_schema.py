@@ -48,7 +48,8 @@ def test_a_folder_that_is_not_there(run: Run) -> None:
 def test_that_of_a_file_knows_its_blocks(run: Run) -> None:
     Path("mine.yaml").write_text(
         "input: {channels: 3, height: 8, width: 8}\nclasses: 4\nblocks:\n"
-        "  mine: {parameters: {out: width}, body: [{type: global_avg_pool}, {type: flatten}, {type: linear, out: $out}]}\n"
+        "  mine:\n    parameters: {out: width}\n"
+        "    body: [{type: global_avg_pool}, {type: flatten}, {type: linear, out: $out}]\n"
         "layers: [{name: a, type: mine, out: 4}]\n"
     )
     done = run("schema", "--for", "mine.yaml")
