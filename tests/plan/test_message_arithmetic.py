@@ -78,11 +78,11 @@ def test_every_sum_is_true_and_of_the_op_that_is_named(text: str) -> None:
     with suppress(TooLarge, SpecError):
         Planner(document, expander).network()
     outputs: dict[str, set[int]] = {}
-    for op in expander.ops.all:  # an op, and every scope that it may be the last of
+    for op in expander.ops.all:
         parts = op.name.split(".")
         for end in range(1, len(parts) + 1):
-            outputs.setdefault(".".join(parts[:end]), set()).add(op.output_shape[0])
-        if parts[-1].startswith("("):
+            outputs[".".join(parts[:end])] = {op.output_shape[0]}  # a scope gives what its last op gives
+        if parts[-1].startswith("("):  # one without a name of its own: any of its kind
             outputs.setdefault(f"the {parts[-1].strip('()0123456789_-')}", set()).add(op.output_shape[0])
     for problem in expander.problems:
         for note in problem.notes:
