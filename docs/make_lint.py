@@ -1,4 +1,4 @@
-"""Write the pages of the critic's rules, and what it finds in the shipped networks: `python docs/make_lint.py`."""
+"""Write the pages of the lint rules and the findings in the shipped networks: `python docs/make_lint.py`."""
 
 from pathlib import Path
 
@@ -13,31 +13,29 @@ GUIDE = Path(__file__).parent / "lint.md"
 
 
 def pages() -> dict[Path, str]:
-    """Give each rule's page by its file."""
+    """Return the page of each rule by its file."""
     return {FOLDER / f"{code}.md": rule_page(rule) for code, rule in RULES.items()}
 
 
 def rules() -> str:
     """List the rules with links to their pages."""
-    lines = ["| code | rule | why | offers a change |", "| --- | --- | --- | --- |"]
+    lines = ["| code | rule | fix |", "| --- | --- | --- |"]
     for code, rule in RULES.items():
-        lines.append(f"| [{code}](lint/{code}.md) | {rule.name} | {rule.reason} | {'yes' if rule.fix else ''} |")
+        lines.append(f"| [{code}](lint/{code}.md) | {rule.name} | {'yes' if rule.fix else ''} |")
     return "\n".join(lines)
 
 
 def shipped() -> str:
-    """List what is found in each shipped spec."""
+    """List the findings in the shipped specs."""
     lines = []
     for name in shipped_names("specs"):
-        criticism = criticise(load(name).document)
-        lines += [f"**{name}**", "", "```text"]
-        lines += [finding_line(finding).removeprefix("shipped ") for finding in criticism.findings] or ["nothing"]
-        lines += ["```", ""]
-    return "\n".join(lines).rstrip()
+        findings = criticise(load(name).document).findings
+        lines += [finding_line(finding).removeprefix("shipped ") for finding in findings] or [f"{name}.yaml: none"]
+    return "\n".join(["```text", *lines, "```"])
 
 
 def guide(text: str) -> str:
-    """Give the guide with its generated parts made anew."""
+    """Return the guide with its generated parts updated."""
     for name, part in (("rules", rules()), ("shipped", shipped())):
         start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         head, _, rest = text.partition(start)

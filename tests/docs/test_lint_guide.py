@@ -30,7 +30,7 @@ def test_the_guide_lists_what_is_found() -> None:
 def test_the_commands_print_what_the_guide_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "lint.md").read_text()
-    Path("critic.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
+    Path("draft.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
     for block in text.split("```console\n")[1:]:
         for command, output in commands(block.split("```")[0]):
             assert re.fullmatch(pattern(output, varies=False), run(command, tmp_path)), command
