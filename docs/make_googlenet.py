@@ -1,4 +1,4 @@
-"""Write the tables of `docs/googlenet.md`: what the paper prints of GoogLeNet beside what the shipped spec counts.
+"""Write the tables of `docs/googlenet.md`: the counts that the paper prints and those of the shipped spec.
 
 python docs/make_googlenet.py
 """
@@ -18,19 +18,19 @@ GUIDE = Path(__file__).parent / "googlenet.md"
 WIDTHS = ("1x1", "3x3red", "3x3", "5x5red", "5x5", "pool_proj")
 K, M = 1024, 10**6
 TOLERANCE = 0.02
-"""How far from the exact count a printed one may be before it disagrees."""
+"""The relative difference above which a printed count disagrees with the exact one."""
 
 
 class Row(NamedTuple):
-    """One row with parameters of table 1 of arXiv:1409.4842, as it is printed.
+    """One row with parameters of table 1 of arXiv:1409.4842, as printed.
 
     Attributes:
-        title: What the guide calls it.
-        layers: The layers of the spec that it stands for.
+        title: Its name in the guide.
+        layers: The layers of the spec in it.
         output: Its output size.
         depth: Its depth.
         widths: Its columns from #1x1 to pool proj; empty where none is printed, and 0 for a blank.
-        params: Its parameters in K, as a text: its last digit says how exact it is.
+        params: Its parameters in K, as a string: the last digit is the precision.
         ops: Its operations in M.
     """
 
@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What the layers of a row have by their widths: weights without biases, all parameters, and MACs."""
+    """The counts of a row's layers: weights without biases, all parameters, and MACs."""
 
     weights: int
     parameters: int
@@ -73,7 +73,7 @@ STAGES = {
     "5a and 5b": ("inception5",),
     "`avgpool` to `fc`": ("avgpool", "flatten", "dropout", "fc"),
 }
-"""What the names of a stage's layers start with."""
+"""Prefixes of the names of each stage's layers."""
 
 UNITS: dict[str, Callable[[Row, Counts], tuple[str, int, int]]] = {
     "weights, K = 1,000": lambda row, counts: (row.params, 1000, counts.weights),
@@ -83,14 +83,13 @@ UNITS: dict[str, Callable[[Row, Counts], tuple[str, int, int]]] = {
     "MACs, M = 1,000,000": lambda row, counts: (row.ops, 10**6, counts.macs),
     "MACs, M = 1,048,576": lambda row, counts: (row.ops, 2**20, counts.macs),
 }
-"""What the printed figures might be: the figure, its unit and the exact count."""
+"""Possible meanings of the printed figures: the figure, its unit and the exact count."""
 
 
 def guide(text: str) -> str:
-    """Give the guide's text with its tables written anew."""
+    """Return the text of the guide with its tables updated."""
     plan, naive = archbuilder.load("googlenet").plan(), naive_spec(text).plan()
     tables = {
-        "widths": _widths(),
         "units": _units(plan),
         "counts": _counts(plan),
         "branches": _branches(plan, naive),
@@ -104,13 +103,13 @@ def guide(text: str) -> str:
 
 
 def naive_spec(text: str) -> archbuilder.NetworkSpec:
-    """Give the guide's one whole spec: inception3a without its reductions."""
+    """Return the guide's only complete spec: inception3a without its reductions."""
     (spec,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return archbuilder.NetworkSpec.from_text(spec)
 
 
 def count(plan: Plan, layers: Iterable[str]) -> Counts:
-    """Add up what layers cost by their widths."""
+    """Sum the counts of layers."""
     chosen = [layer for layer in plan.layers if layer.name in set(layers)]
     weights = sum(op.parameters - _biases(op) for layer in chosen for op in layer.ops)
     return Counts(weights, sum(layer.parameters for layer in chosen), sum(layer.macs for layer in chosen))
@@ -123,18 +122,18 @@ def _biases(op: PlannedOp) -> int:
 
 
 def off(printed: str, unit: int, exact: int) -> float:
-    """Give how far a printed figure is from the exact count, as a fraction of that."""
+    """Return the relative difference of a printed figure from the exact count."""
     return float(printed) * unit / exact - 1
 
 
 def within_unit(printed: str, unit: int, exact: int) -> bool:
-    """Tell whether less than one unit of the last printed digit is between the two, so that rounding may be all."""
+    """Return whether the two differ by less than one unit of the last printed digit, as by rounding."""
     digit = 10.0 ** -len(printed.partition(".")[2])
     return abs(float(printed) - exact / unit) < digit
 
 
 def disagrees(printed: str, unit: int, exact: int) -> bool:
-    """Tell whether a printed figure is off by more than 2 % and by more than rounding allows."""
+    """Return whether a printed figure is off by more than 2 % and by more than rounding."""
     return abs(off(printed, unit, exact)) > TOLERANCE and not within_unit(printed, unit, exact)
 
 
@@ -142,20 +141,11 @@ def disagrees(printed: str, unit: int, exact: int) -> bool:
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> Iterator[str]:
-    """Give a table whose columns are numbers but for the first `left`."""
+    """Yield the lines of a table; all columns but the first `left` are numbers."""
     head = list(head)
     yield f"| {' | '.join(head)} |"
     yield f"| {' | '.join('---' if column < left else '---:' for column in range(len(head)))} |"
     yield from (f"| {' | '.join(row)} |" for row in rows)
-
-
-def _widths() -> Iterator[str]:
-    columns = ("#1x1", "#3x3 reduce", "#3x3", "#5x5 reduce", "#5x5", "pool proj")
-    rows = []
-    for row in ROWS:
-        widths = [str(width or "") for width in row.widths or (0,) * len(WIDTHS)]
-        rows.append([row.title, row.output, str(row.depth), *widths])
-    yield from _table(["row", "output size", "depth", *columns], rows, left=2)
 
 
 def _units(plan: Plan) -> Iterator[str]:
@@ -195,7 +185,7 @@ def _branches(plan: Plan, naive: Plan) -> Iterator[str]:
 
 
 def branch_counts(layer: PlannedLayer) -> dict[str, Counts]:
-    """Add up the branches of one layer by their names."""
+    """Sum the counts of each branch of a layer."""
     counts: dict[str, Counts] = {}
     for op in layer.ops:
         name = op.name.split(".")[1]
@@ -218,11 +208,11 @@ def _stages(plan: Plan) -> Iterator[str]:
         shape = " x ".join(map(str, layers[-1].output_shape))
         rows.append([title, shape, f"{parameters:,}", shares[0], f"{macs:,}", shares[1]])
     rows.append(["all", "", f"{plan.parameters:,}", percent(1), f"{plan.macs:,}", percent(1)])
-    yield from _table(["stage", "leaves", "parameters", "share", "MACs", "share"], rows, left=2)
+    yield from _table(["stage", "output", "parameters", "share", "MACs", "share"], rows, left=2)
 
 
 def percent(fraction: float, sign: str = "") -> str:
-    """Write a fraction in per cent with one decimal; what rounds to nothing has no sign."""
+    """Format a fraction as a percentage with one decimal; zero has no sign."""
     number = round(100 * fraction, 1) or 0.0
     return f"{number:{sign if number else ''}.1f} %"
 

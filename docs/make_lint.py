@@ -4,7 +4,7 @@ from pathlib import Path
 
 from archbuilder import load
 from archbuilder.lint import RULES, criticise
-from archbuilder.report.lint import finding_line, rule_page
+from archbuilder.report.lint import rule_page
 from archbuilder.spec.sources import shipped_names
 from archbuilder.spec.writing import write_text
 
@@ -26,12 +26,15 @@ def rules() -> str:
 
 
 def shipped() -> str:
-    """List the findings in the shipped specs."""
-    lines = []
+    """List the rules and layers of the findings in the shipped specs."""
+    lines = ["| spec | findings |", "| --- | --- |"]
     for name in shipped_names("specs"):
-        findings = criticise(load(name).document).findings
-        lines += [finding_line(finding).removeprefix("shipped ") for finding in findings] or [f"{name}.yaml: none"]
-    return "\n".join(["```text", *lines, "```"])
+        layers: dict[str, list[str]] = {}
+        for finding in criticise(load(name).document).findings:
+            layers.setdefault(finding.code, []).append(f"`{finding.layer}`")
+        found = [f"{code} {', '.join(layers[code])}" for code in sorted(layers)]
+        lines.append(f"| {name} | {'; '.join(found) or 'none'} |")
+    return "\n".join(lines)
 
 
 def guide(text: str) -> str:

@@ -73,7 +73,7 @@ def _prose() -> str:
 
 def test_the_tables_are_up_to_date() -> None:
     assert _script().guide(GUIDE) == GUIDE, "run python docs/make_googlenet.py"
-    assert GUIDE.count("<!-- table ") == GUIDE.count("<!-- end -->") == 5
+    assert GUIDE.count("<!-- table ") == GUIDE.count("<!-- end -->") == 4
     assert max(map(len, GUIDE.splitlines())) <= 120
 
 
@@ -117,13 +117,13 @@ def test_the_rows_that_disagree() -> None:
         if abs(float(row.ops) - macs / 10**6) >= 1:
             assert abs(float(row.ops) * 10**6 - macs) > 0.02 * macs
             ops.append(row.title)
-    listed = re.findall(r"^\| ([a-z].*?) \| [\d.]+([KM]) \|", GUIDE.partition("## The rows that")[2], re.MULTILINE)
+    listed = re.findall(r"^\| ([a-z].*?) \| [\d.]+([KM]) \|", GUIDE.partition("## Rows that")[2], re.MULTILINE)
     assert list(far) == [title for title, letter in listed if letter == "K"]
     assert ops == [title for title, letter in listed if letter == "M"]
     short = [re.sub(r"inception \((\w+)\)", r"\1", title) for title in near]
     assert f"off by one unit or more: {', '.join(short[:-1])} and {short[-1]}." in _prose()
-    assert max(near, key=near.__getitem__) == "inception (4d)", "The largest difference in per cent"
-    assert "Six more rows have parameters within 2 %" in _prose()
+    assert max(near, key=near.__getitem__) == "inception (4d)", "The largest relative difference"
+    assert "Parameters of six more rows are within 2 %" in _prose()
     assert len(short) == 6
     assert "The operations of two rows and the parameters of three do not follow" in _prose()
     assert (len(ops), len(far)) == (2, 3)
@@ -193,34 +193,36 @@ def _facts() -> Iterator[str]:
     plan, script = _plan(), _script()
     rows = {row.layers[0]: row for row in script.ROWS}
     assert sum(row.depth for row in script.ROWS) == 22
-    yield "it adds up to 22."
+    yield "Depth, 22 in all, counts"
     yield from _facts_of_units()
     yield from _facts_of_rows()
     printed, exact = sum(int(row.ops) for row in script.ROWS), sum(_layer(name).macs for name in _weighted()) / 10**6
     lacking = {name: _layer(name).macs / 10**6 - int(rows[name].ops) for name in ("conv1", "inception5a")}
     rest = exact - printed - sum(lacking.values())
-    yield f"The operations printed add up to {printed:,}M, which is near the 1.5 billion multiply-adds"
-    yield f"The widths give {exact:,.1f}M. The difference is {exact - printed:.1f}M"
-    yield f"`conv1` makes {lacking['conv1']:.1f}M"
-    yield f"5a takes {-lacking['inception5a']:.1f}M back, and the other rows, within one unit each, take {-rest:.1f}M."
+    yield f"The printed operations add up to {printed:,}M, near the paper's budget of 1.5 billion multiply-adds."
+    yield f"The widths give {exact:,.1f}M."
+    yield (
+        f"Of the difference of {exact - printed:.1f}M, `conv1` explains {lacking['conv1']:.1f}M, "
+        f"5a {lacking['inception5a']:.1f}M, and the other rows {rest:.1f}M."
+    )
     yield from _facts_of_the_block()
     yield from _facts_of_stages()
     heads = [head.layer for head in plan.heads]
     assert [head.after for head in plan.heads] == ["inception4a", "inception4d"]
     assert {head.loss_weight for head in plan.heads} == {0.3}
-    yield "what leaves 4a and 4d, and their losses count 0.3 each."
+    yield "read the outputs of 4a and 4d, with a loss weight of 0.3 each."
     yield (
         f"{heads[0].parameters:,} and {heads[1].parameters:,} parameters, together {plan.head_parameters:,}: the "
         f"network has {plan.parameters + plan.head_parameters:,} in training and {plan.parameters:,} in evaluation."
     )
     firsts = [op for head in heads for op in head.ops if op.name.endswith(".fc1")]
-    ((arriving,),), ((leaving,),) = {op.input_shapes for op in firsts}, ({op.output_shape for op in firsts})
+    ((inputs,),), ((outputs,),) = {op.input_shapes for op in firsts}, ({op.output_shape for op in firsts})
     (parameters,) = {op.parameters for op in firsts}
-    yield f"{parameters:,} are those of its first linear layer, from {arriving[0]:,} to {leaving:,}."
+    yield f"The first linear layer of each, from {inputs[0]:,} to {outputs:,}, has {parameters:,}."
     pools = {op.output_shape[1:] for head in heads for op in head.ops if op.name.endswith(".pool")}
     assert pools == {(4, 4)}
     share = f"{plan.head_macs / plan.macs:.1%}".replace("%", " %")
-    yield f"{plan.head_macs:,} MACs, {share} of the network's, since they pool to 4 x 4 first."
+    yield f"{plan.head_macs:,} MACs, {share} of the network's, as they pool to 4 x 4 first."
     yield f"The plan counts {plan.macs:,} MACs in evaluation."
 
 
@@ -241,9 +243,9 @@ def _facts_of_units() -> Iterator[str]:
     yield f"The figures of the {len(script.ROWS)} rows answer most of it"
     yield f"K is {1024:,}. With 1,000 no row is within 2 %."
     yield f"M is {10**6:,}, and an operation is a MAC."
-    yield f"Without biases {nearer} of the {len(script.ROWS)} rows are nearer"
-    yield f"{len(exact)} of them are met exactly: {' and '.join(exact)}. With biases the same 9 rows are within 2 %."
-    yield "if it is more than 2 % and at least one unit of its last digit away from the exact count."
+    yield f"{nearer} of the {len(script.ROWS)} rows are then nearer"
+    yield f"{len(exact)} of them are exact: {' and '.join(exact)}. With biases the same 9 rows are within 2 %."
+    yield "more than 2 % and at least one unit of the last digit away from the exact count."
     yield '"off" is printed / exact - 1.'
 
 
@@ -268,7 +270,7 @@ def _facts_of_rows() -> Iterator[str]:
     assert other[1].output_shape == conv1.output_shape
     first, second = (_weights(layer) for layer in other)
     yield (
-        "a depthwise 7x7 convolution from 3 to 24 channels with a 1x1 convolution to 64 behind it: "
+        "A depthwise 7x7 convolution from 3 to 24 channels and a 1x1 convolution to 64 fit: "
         f"{first:,} + {second:,} = {first + second:,} weights ({(first + second) / 1024:.2f}K) and "
         f"{sum(layer.macs for layer in other):,} MACs."
     )
@@ -282,18 +284,18 @@ def _facts_of_rows() -> Iterator[str]:
         f"would have exactly 1,072 x 1,024 = {_weights(wider):,} weights and {wider.macs:,} MACs, which round to "
         f"{wider.macs / 1e6:.0f}M."
     )
-    yield "to a multiple of 8 gives both figures. Why it should be 928, the paper"
+    yield "to a multiple of 8 gives both figures."
     assert block4c.output_shape[1:] == (14, 14)
     yield f"is {1 - 463 * 1024 / _weights(block4c):.1%} too low in its parameters alone.".replace("%", " %")
     assert f"{block4c.macs / 1e6:.0f}" == rows["inception4c"].ops == "100"
     yield (
-        "Its 100M are those of its widths, while 463K weights at 14 x 14 positions would be "
+        "Its 100M follow from its widths; 463K weights at 14 x 14 positions would be "
         f"{463 * 1024 * positions[14] / 1e6:.1f}M."
     )
     block4d = _weights(_layer("inception4d"))
     share = f"{1 - 580 * 1024 / block4d:.1%}".replace("%", " %")
-    yield "have parameters within 2 % that are still off"
-    yield f"The largest difference in per cent is that of 4d, 580K for {block4d / 1024:.1f}K, {share} too low."
+    yield "more rows are within 2 % but off"
+    yield f"The largest relative difference is that of 4d, 580K for {block4d / 1024:.1f}K, {share} too low."
 
 
 def _facts_of_the_block() -> Iterator[str]:
@@ -301,24 +303,25 @@ def _facts_of_the_block() -> Iterator[str]:
     naive3a, naive3b = naive.layers[0], _layer("inception3b", naive)
     addends = [shape[0] for shape in block.ops[-1].input_shapes]
     assert naive.input_shape == block.ops[0].input_shapes[0] == (192, 28, 28)
-    yield f"{' + '.join(map(str, addends))} = {block.output_shape[0]} channels leave."
+    yield f"{' + '.join(map(str, addends))} = {block.output_shape[0]} channels."
     assert [shape[0] for shape in naive3a.ops[-1].input_shapes] == [*addends[:3], 192]
     yield "a 3x3 pool of stride 1 and a 1x1."
     shares = {f"{_weights(block) / _weights(naive3a):.1%}", f"{block.macs / naive3a.macs:.1%}"}
     assert shares == {"42.2%"}
-    yield "Still the block has 42.2 % of the naive block's weights, and so of its MACs."
+    yield "the block has 42.2 % of the naive block's weights and MACs."
     of_5x5 = [sum(op.macs for op in layer.ops if ".branch3." in op.name) for layer in (block, naive3a)]
     of_3x3 = [sum(op.macs for op in layer.ops if ".branch2." in op.name) for layer in (block, naive3a)]
     assert of_5x5[1] - of_5x5[0] > of_3x3[1] - of_3x3[0], "Most is saved at the 5x5"
     red = _plan().sites["inception3a.5x5red"].value
     share = f"{of_5x5[0] / of_5x5[1]:.1%}".replace("%", " %")
-    yield f"which takes {red} channels instead of 192: with its reduction it costs {share} of what it would."
+    yield f"which takes {red} channels instead of 192: with its reduction it costs {share} as much."
     projection = sum(op.macs for op in block.ops if ".branch4." in op.name)
     assert not sum(op.macs for op in naive3a.ops if ".branch4." in op.name)
-    yield f"The projection costs {projection:,} MACs where the naive pool is free."
+    yield f"The projection costs {projection:,} MACs, the naive pool none."
     yield (
-        f"passes on all 192 channels, so {naive3a.output_shape[0]} leave instead of {block.output_shape[0]}, and "
-        f"`inception3b` behind it costs {naive3b.macs:,} MACs, not {_layer('inception3b').macs:,}."
+        f"passes all 192 channels: the output has {naive3a.output_shape[0]} channels instead of "
+        f"{block.output_shape[0]}, and the next block, `inception3b`, costs {naive3b.macs:,} MACs, "
+        f"not {_layer('inception3b').macs:,}."
     )
     for key in _script().WIDTHS:
         assert naive.sites[f"inception3b.{key}"].value == _plan().sites[f"inception3b.{key}"].value
@@ -335,9 +338,9 @@ def _facts_of_stages() -> Iterator[str]:
         ):
             shares.append(f"{part / whole:.1%}".replace("%", " %"))
     yield "the stem has {} of the parameters and {} of the MACs, 5a and 5b have {} and {}.".format(*shares)
-    yield f"`conv3` alone is {_layer('conv3').macs / plan.macs:.1%} of the MACs.".replace("%", " %")
-    yield f"the pool before it leaves {_layer('avgpool').output_shape[0]:,} numbers."
-    yield f"That pool's {_layer('avgpool').macs:,} MACs are by fvcore's convention"
+    yield f"`conv3` alone has {_layer('conv3').macs / plan.macs:.1%} of the MACs.".replace("%", " %")
+    yield f"its input is pooled to {_layer('avgpool').output_shape[0]:,} values."
+    yield f"The {_layer('avgpool').macs:,} MACs of that pool follow fvcore's convention"
 
 
 def test_every_number_of_the_text_is_checked() -> None:
