@@ -36,7 +36,7 @@ TYPES = {
     "size": f"an integer, 1 to {LARGEST_EXTENT:,}, or `[height, width]`",
     "padding": "`same`, `half`, an integer, `[height, width]` or `[[top, bottom], [left, right]]`",
 }
-"""What each type of a parameter takes. Keys of primitives take the same."""
+"""The values of each type of a parameter, and of keys of primitives."""
 
 VALUES = {
     "name": "string",
@@ -56,7 +56,7 @@ VALUES = {
     "parameters": "mapping of names to types",
     "body": "list of members",
 }
-"""What the keys take that no model describes."""
+"""The values of keys that no model describes."""
 
 _SECTIONS = {
     "name": "string",
@@ -80,7 +80,7 @@ Row = tuple[str, str, str, str]
 
 
 def reference() -> str:
-    """Give the text of the reference."""
+    """Return the text of the reference."""
     return "\n".join(_lines()) + "\n"
 
 
@@ -111,7 +111,7 @@ def _lines() -> Iterator[str]:
 
 
 def _section(title: str, text: "str | type[BaseModel]", rows: Iterable[Row], level: int = 2) -> Iterator[str]:
-    """Give a heading, a text (of a model, its docstring's first line), and a list of keys."""
+    """Yield a heading, a text (for a model, its docstring's first line), and a list of keys."""
     yield from ["", f"{'#' * level} {title}", ""]
     text = text if isinstance(text, str) else _summary(text)
     if text:
@@ -138,7 +138,7 @@ _NONE: Mapping[str, str] = {}
 def _fields(
     model: type[BaseModel], takes: Mapping[str, str] = _NONE, defaults: Mapping[str, str] = _NONE
 ) -> Iterator[Row]:
-    """Describe a model's keys; `takes` and `defaults` say it where the model cannot."""
+    """Describe a model's keys; `takes` and `defaults` override the model."""
     for name, field in model.model_fields.items():
         key = field.alias or name
         yield key, takes.get(key) or _takes(field), defaults.get(key) or _default(field), field.description or ""
@@ -163,7 +163,7 @@ def _type_words(annotation: Any) -> str:
 
 
 def _bounds(metadata: Iterable[Any]) -> Iterator[str]:
-    """Say what the bounds are: `1 to 100`, or one at a time."""
+    """Format bounds as `1 to 100`, or one at a time."""
     bounds = {name: getattr(item, name) for item in metadata for name in _BOUNDS if hasattr(item, name)}
     if {"ge", "le"} <= bounds.keys():
         yield f"{bounds['ge']:,} to {bounds['le']:,}"
@@ -178,7 +178,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _value(value: Any) -> str:
-    """Write a default as a file would have it; what is left out is a dash."""
+    """Format a default as in YAML; none is a dash."""
     if isinstance(value, Init):
         return f"`{value.type}`"
     if value is None or value in ("", {}) or isinstance(value, BaseModel):
@@ -210,7 +210,7 @@ def _forks() -> Iterator[str]:
 
 
 def _heads() -> Iterator[Row]:
-    """Describe a head; its defaults are those of a head that gives nothing else."""
+    """Describe the keys of a head, with the defaults of a minimal one."""
     document, _ = read_spec(Source("head", _HEAD))
     (head,) = document.heads
     assert isinstance(head.member, LayerEntry)
@@ -247,7 +247,7 @@ def _widths(primitive: type[Primitive]) -> Iterator[Row]:
 
 
 def _blocks() -> Iterator[str]:
-    """Describe the shipped blocks; what a key means in several of them is said once."""
+    """Describe the shipped blocks; meanings that several blocks share are given once."""
     blocks = {name: block for name in shipped_blocks() if (block := shipped_block(name))}
     rows = {name: list(_parameters(block)) for name, block in blocks.items()}
     listed = [name for name in blocks if sum(takes == "width" for _, takes, _, _ in rows[name]) * 2 > len(rows[name])]
@@ -279,7 +279,7 @@ def _blocks() -> Iterator[str]:
 
 
 def _typed(key: str, takes: str, _: str, meaning: str) -> tuple[str, str]:
-    """Give a key and what it means, with its type unless that is a width."""
+    """Return a key and its meaning, with its type unless that is a width."""
     return key, meaning if takes == "width" else f"({takes}) {meaning}"
 
 

@@ -1,4 +1,4 @@
-"""`docs/costs.md` says what is true: its commands and its code print what it shows."""
+"""Check that the commands and code of `docs/costs.md` print what it shows."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
 SHOWN = [shown for block in blocks("console") for shown in commands(block)]
 
 
-assert SHOWN, "the guide lost its commands, or their fences are written otherwise"
+assert SHOWN, "the guide has no commands in `console` fences"
 
 
 @pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])

@@ -1,4 +1,4 @@
-"""`docs/googlenet.md` is what `docs/make_googlenet.py` writes, and every number in its text is true."""
+"""Check that `docs/googlenet.md` is the output of `docs/make_googlenet.py`, and every number in its text."""
 
 import importlib.util
 import re
@@ -19,7 +19,7 @@ NAMES = re.compile(
     r"\b[1357]x[1357](?:red|/[12])?\b|\b(?:inception)?(?:3[ab]|4[a-e]|5[ab])\b|\b(?:conv|maxpool)[1234]\b"
     r"|\barXiv:\d{4}\.\d{4,5}\b|\bet al\., 2014\b|\(2015, |\b[Tt]able 1\b|\bFigure 2\b"
 )
-"""What has digits but states no number: layers, rows, kernels, and the paper's tables."""
+"""Digits that are not numbers to check: layers, rows, kernels, and the paper's tables."""
 
 SEPARABLE = """
 input: {channels: 3, height: 224, width: 224}
@@ -54,7 +54,7 @@ def _layer(name: str, plan: Plan | None = None) -> PlannedLayer:
 
 
 def _weights(*layers: PlannedLayer) -> int:
-    """Count weights by their shapes, apart from the script's way, which takes the biases off."""
+    """Count weights by their shapes, independently of the script, which subtracts biases."""
     total = 0
     for op in (op for layer in layers for op in layer.ops):
         if isinstance(op.op, Convolution):
@@ -92,14 +92,14 @@ def test_the_printed_widths_are_those_of_the_spec() -> None:
 
 
 def _depth(names: tuple[str, ...]) -> int:
-    """Count the layers with weights on the longest way through some layers."""
+    """Count the layers with weights on the longest path through some layers."""
     depths: dict[int, int] = {}
     for op in (op for name in names for op in _layer(name).ops):
         depths[op.index] = max((depths.get(index, 0) for index in op.inputs), default=0) + bool(op.parameters)
     return max(depths.values())
 
 
-def test_the_rows_that_disagree() -> None:
+def test_rows_that_disagree() -> None:
     script = _script()
     ops: list[str] = []
     near: dict[str, float] = {}
@@ -149,8 +149,8 @@ def test_which_units_fit() -> None:
     assert within[0] == within[1], "With biases the same 9 rows are within 2 %"
 
 
-def test_5a_has_one_such_width() -> None:
-    """An input of 928 channels, and no other multiple of 8 in the place of one width, gives both printed figures."""
+def test_only_an_input_of_928_channels_explains_5a() -> None:
+    """Only an input of 928 channels, of all changes of one width to a multiple of 8, gives both printed figures."""
     widths = {"in": 832} | {key: _plan().sites[f"inception5a.{key}"].value for key in _script().WIDTHS}
     assert _inception(widths) == _weights(_layer("inception5a"))
     found = [
@@ -177,7 +177,7 @@ def _wider_5a() -> PlannedLayer:
     return _layer("inception5a", archbuilder.load("googlenet").with_widths({"inception4e.1x1": width}).plan())
 
 
-def test_the_line_of_the_block_is_the_specs() -> None:
+def test_the_block_is_a_line_of_the_spec() -> None:
     (line,) = re.findall(r"^```yaml line\n(.*)\n```$", GUIDE, re.MULTILINE)
     assert f"  {line}\n" in archbuilder.load("googlenet").text
 
@@ -189,7 +189,7 @@ def test_fvcore_counts_the_same() -> None:
 
 
 def _facts() -> Iterator[str]:
-    """Give what the text says, with the numbers of the plan."""
+    """Yield statements of the text with the numbers of the plan."""
     plan, script = _plan(), _script()
     rows = {row.layers[0]: row for row in script.ROWS}
     assert sum(row.depth for row in script.ROWS) == 22

@@ -1,18 +1,18 @@
-"""`docs/language.md` says what is true.
+"""Check the examples and numbers of `docs/language.md`.
 
-The guide's fences, by what stands behind the back-quotes:
+The guide's fences, by their info string:
 
-- `yaml`: a whole spec; it loads. If its first line is a comment that is a file name, such as `# small.yaml`, it stands
-  in that file from there on, beside the earlier ones.
-- `yaml error`: a spec that does not load; the `text` fence right behind it is the error, word for word.
-- `yaml layers`: a list of layers; behind an input of 16 x 32 x 32 and before the guide's first classifier, it loads.
-- `yaml file`: no spec, but a named file that a spec further down includes.
-- `python`: doctests. All of them are one session, in the order of the guide, in the folder of the files above them.
-- `console`: a command of archbuilder and all that it prints.
+- `yaml`: a complete spec; it loads. If its first line is a comment with a file name, such as `# small.yaml`, it is
+  written to that file, which later fences can use.
+- `yaml error`: an invalid spec; the `text` fence after it is the error, word for word.
+- `yaml layers`: a list of layers; it loads with an input of 16 x 32 x 32 and the guide's first classifier after it.
+- `yaml file`: a named file that a later spec includes.
+- `python`: doctests; they share one session, in the order of the guide, in the folder of the files above them.
+- `console`: a command of archbuilder and its complete output.
 
-There are no others. A comment `# -> 24 x 16 x 16` in a spec is the shape that leaves the layer of that line. Tables are
-checked by their first column: `written` (layers and their weights), `value` (`$` values under the variables that the
-guide gives above them), `text` (how a scalar of YAML is read) and `of` (limits).
+There are no others. A comment `# -> 24 x 16 x 16` in a spec is the output shape of that line's layer. Tables are
+checked by their first column: `written` (layers and their weights), `value` (`$` values with the variables given above
+them), `text` (YAML scalars) and `of` (limits).
 """
 
 import ast
@@ -47,7 +47,7 @@ from archbuilder.spec.sources import shipped_names
 GUIDE = (Path(__file__).parents[2] / "docs" / "language.md").read_text()
 
 BEFORE_LAYERS = "input: {channels: 16, height: 32, width: 32}\nclasses: 10\nlayers:\n"
-BEHIND_LAYERS = (
+AFTER_LAYERS = (
     "- {name: pool, type: global_avg_pool}\n- {name: flatten, type: flatten}\n- {name: fc, type: linear, out: 10}\n"
 )
 
@@ -61,12 +61,12 @@ class Fence(NamedTuple):
 
     @property
     def file(self) -> str | None:
-        """The file that it stands in, if it has one."""
+        """Its file name, if it has one."""
         name = re.match(r"# (\w+\.yaml)\n", self.text)
         return name[1] if name else None
 
     def write(self, folder: Path) -> str:
-        """Write it to its file, or to one of its own."""
+        """Write it to its file, or to `spec.yaml`."""
         name = self.file or "spec.yaml"
         (folder / name).write_text(self.text)
         return name
@@ -81,7 +81,7 @@ FENCES = list(_fences())
 
 
 def _of(word: str) -> pytest.MarkDecorator:
-    """Parametrise a test by the fences of a word and their positions."""
+    """Parametrize a test by the fences of a kind and their positions."""
     chosen = [(position, fence) for position, fence in enumerate(FENCES) if fence.word == word]
     return pytest.mark.parametrize(("position", "fence"), chosen, ids=[f"line {fence.line}" for _, fence in chosen])
 
@@ -99,7 +99,7 @@ def _write_files(fences: list[Fence], folder: Path) -> None:
 
 
 def _assert_shapes(spec: archbuilder.NetworkSpec) -> None:
-    """Compare the shapes that comments claim with those that are."""
+    """Compare the shapes in comments with those of the plan."""
     shapes = {layer.name: " x ".join(map(str, layer.output_shape)) for layer in spec.plan().layers}
     starts = {member.where.source.line_and_column(member.node.span.start)[0]: member for member in spec.document.layers}
     for number, line in enumerate(spec.text.splitlines(), start=1):
@@ -125,7 +125,7 @@ def test_specs_load(position: int, fence: Fence, folder: Path) -> None:
 
 @_of("yaml layers")
 def test_layers_load(position: int, fence: Fence) -> None:
-    _assert_shapes(archbuilder.NetworkSpec.from_text(BEFORE_LAYERS + fence.text + BEHIND_LAYERS))
+    _assert_shapes(archbuilder.NetworkSpec.from_text(BEFORE_LAYERS + fence.text + AFTER_LAYERS))
 
 
 @_of("yaml error")
@@ -167,7 +167,7 @@ def test_commands_print_what_is_shown(position: int, fence: Fence, folder: Path)
 
 
 def _table(first: str) -> list[list[str]]:
-    """Give the code of a table's cells; the table is known by its first heading."""
+    """Return the code in a table's cells; its first heading identifies the table."""
     table = re.search(rf"^\| {first} \|.*\n\|[- |]+\n((?:\|.*\n)+)", GUIDE, re.MULTILINE)
     assert table
     return [[" ".join(re.findall("`(.+?)`", cell)) for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
@@ -175,7 +175,7 @@ def _table(first: str) -> list[list[str]]:
 
 @pytest.mark.parametrize(("written", "weights"), _table("written"))
 def test_the_table_of_names(written: str, weights: str) -> None:
-    net = archbuilder.NetworkSpec.from_text(f"{BEFORE_LAYERS}- {written}\n{BEHIND_LAYERS}").build()
+    net = archbuilder.NetworkSpec.from_text(f"{BEFORE_LAYERS}- {written}\n{AFTER_LAYERS}").build()
     keys = [key for key in net.state_dict() if key.endswith(".weight") and not key.startswith("fc.")]
     assert keys == weights.split()
 

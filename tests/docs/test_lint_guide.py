@@ -1,4 +1,4 @@
-"""The pages of the rules are made from the rules, and the guide's commands print what it says."""
+"""Check the generated pages of the lint rules and the commands of `docs/lint.md`."""
 
 import importlib.util
 import re
@@ -17,17 +17,17 @@ _spec.loader.exec_module(make_lint)
 
 def test_the_pages_are_those_of_the_rules() -> None:
     pages = make_lint.pages()
-    assert set((DOCS / "lint").iterdir()) == set(pages), "if this is meant: python docs/make_lint.py"
+    assert set((DOCS / "lint").iterdir()) == set(pages), "run python docs/make_lint.py"
     for path, page in pages.items():
-        assert path.read_text() == page, "if this is meant: python docs/make_lint.py"
+        assert path.read_text() == page, "run python docs/make_lint.py"
 
 
-def test_the_guide_lists_what_is_found() -> None:
+def test_the_guide_lists_the_findings() -> None:
     text = (DOCS / "lint.md").read_text()
-    assert make_lint.guide(text) == text, "if this is meant: python docs/make_lint.py"
+    assert make_lint.guide(text) == text, "run python docs/make_lint.py"
 
 
-def test_the_commands_print_what_the_guide_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_print_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "lint.md").read_text()
     Path("draft.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])

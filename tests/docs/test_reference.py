@@ -1,4 +1,4 @@
-"""`docs/reference.md` is what `docs/make_reference.py` writes."""
+"""Check that `docs/reference.md` is the output of `docs/make_reference.py`."""
 
 import importlib.util
 from pathlib import Path
