@@ -91,7 +91,7 @@ def _lines() -> Iterator[str]:
     text = "With `extends`, no other key is required."
     yield from _section("Top level", text, _fields(Header, _SECTIONS, {"name": "the file's name"}))
     yield from _section("`input`", InputShape, _fields(InputShape))
-    text = f"{_summary(ConvDefaults)} The defaults are those of the [block](#conv-1)."
+    text = f"{_summary(ConvDefaults)} The defaults are those of the block `conv`."
     yield from _section("`conv`", text, _fields(ConvDefaults))
     yield from _section("`init`", Init, _fields(Init))
     yield from _section("Every layer", "In addition to the keys of its type.", _described(LAYER_KEYS, ("type",)))
