@@ -235,4 +235,4 @@ def _whole(name: str, width: Any) -> int:
             return index(width)
     except TypeError:
         pass
-    raise ArchbuilderError(f"{name}: found {describe_value(width)}, expected a whole number")
+    raise ArchbuilderError(f"{name}: found {describe_value(width)}, expected an integer")

@@ -29,9 +29,9 @@ REFERENCE = Path(__file__).parent / "reference.md"
 TYPES = {
     "width": f"a searchable number of channels, 0 to {LARGEST_WIDTH:,}; 0 removes its branch from a fork",
     "integer": "an integer",
-    "number": "an integer or a float",
+    "float": "a float, or an integer",
     "boolean": "`true` or `false`",
-    "word": "a string",
+    "string": "a string",
     "probability": "a float, at least 0, less than 1",
     "size": f"an integer, 1 to {LARGEST_EXTENT:,}, or `[height, width]`",
     "padding": "`same`, `half`, an integer, `[height, width]` or `[[top, bottom], [left, right]]`",

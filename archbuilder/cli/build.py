@@ -1,4 +1,4 @@
-"""`archbuilder build`: the network, checked by running it."""
+"""`archbuilder build`: build a network and check it with a forward pass."""
 
 import time
 from pathlib import Path
@@ -23,7 +23,7 @@ def build(
     depth: Depth = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the initial weights.")] = 0,
 ) -> None:
-    """Check a spec, build it, run one forward pass and show every layer's shape and cost."""
+    """Check a spec, build the network, run one forward pass and show the shape and cost of every layer."""
     loaded = load(spec)
     plan = loaded.plan()
     import torch  # noqa: PLC0415
@@ -40,11 +40,11 @@ def build(
         with torch.inference_mode():
             logits = network(torch.zeros(1, *plan.input_shape))
     if tuple(logits.shape) != (1, plan.classes):
-        raise ArchbuilderError(f"the forward pass gave {tuple(logits.shape)}, but the plan says (1, {plan.classes})")
+        raise ArchbuilderError(f"the forward pass gave {tuple(logits.shape)}, but the plan expects (1, {plan.classes})")
     screen = console()
     screen.print(heading(plan, loaded.document.source.name), soft_wrap=True)  # a path stays in one piece
     screen.print(layer_table(plan, depth), totals(plan), sep="\n")
-    screen.print(f"built in {seconds * 1000:.0f} ms; one forward pass checked: {shape_text(tuple(logits.shape))}")
+    screen.print(f"built in {seconds * 1000:.0f} ms; forward pass checked: {shape_text(tuple(logits.shape))}")
     if output is not None:
         from archbuilder.modules.saving import save_tensors  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`archbuilder check`: is it a network?"""
+"""`archbuilder check`: validate specs."""
 
 import sys
 from typing import Annotated
@@ -12,7 +12,7 @@ from archbuilder.errors.problem import MOST_SHOWN
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(short_help="Check specs: every error with its place.")(check)
+    app.command(short_help="Check specs and show every error with its location.")(check)
 
 
 def check(
@@ -22,7 +22,7 @@ def check(
         typer.Argument(metavar="SPEC", autocompletion=complete_spec, help="Spec files, or shipped specs by name."),
     ],
 ) -> None:
-    """Check specs without building them: every error with its place, all at once."""
+    """Check specs without building them and show every error with its location."""
     errors = 0
     for name in specs:
         try:
@@ -36,7 +36,7 @@ def check(
             if len(found) > MOST_SHOWN:
                 print(f"and {len(found) - MOST_SHOWN:,} more in {name}", file=sys.stderr)
         else:
-            print(f"{name}: good: {len(plan.layers)} layers, {plan.parameters:,} parameters, {plan.macs:,} MACs")
+            print(f"{name}: valid: {len(plan.layers)} layers, {plan.parameters:,} parameters, {plan.macs:,} MACs")
     if errors:
         print(f"{errors} error{'s' if errors > 1 else ''}", file=sys.stderr)
         raise typer.Exit(1)

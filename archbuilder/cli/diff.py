@@ -16,9 +16,9 @@ def register(app: typer.Typer) -> None:
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="A spec file, or a shipped spec by name.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The spec to compare it with.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the difference as JSON, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
 ) -> None:
-    """Show what differs between two specs by layer: widths, shapes, parameters, MACs."""
+    """Show how two specs differ by layer: widths, shapes, parameters, MACs."""
     from archbuilder.plan.difference import difference  # noqa: PLC0415
     from archbuilder.report.difference import difference_as_data, difference_table  # noqa: PLC0415
     from archbuilder.report.layers import console  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`archbuilder flops`: what the network costs, counted twice or more."""
+"""`archbuilder flops`: parameters, MACs and memory of a network, compared with independent counters."""
 
 import json
 from typing import Annotated
@@ -12,26 +12,26 @@ from archbuilder.costs.options import By, Dtype, Optimizer, Sort
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(short_help="Count MACs by layer, and by fvcore too.")(flops)
+    app.command(short_help="Count MACs by layer and compare with fvcore.")(flops)
 
 
 def flops(
     spec: Spec,
-    by: Annotated[By | None, typer.Option(help="Show where the costs lie, by these parts.")] = None,
+    by: Annotated[By | None, typer.Option(help="Group the costs by these parts.")] = None,
     depth: Depth = None,
-    sort: Annotated[Sort | None, typer.Option(help="Sort the parts by a column, the largest number first.")] = None,
+    sort: Annotated[Sort | None, typer.Option(help="Sort the parts by a column, largest first.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare with every independent counter, allocation by allocation too.")
+        bool, typer.Option("--check", help="Compare with every independent counter, including memory allocations.")
     ] = False,
     memory: Annotated[
-        bool, typer.Option("--memory", help="Show what is held and moved, in inference and in training.")
+        bool, typer.Option("--memory", help="Show memory held and moved in inference and in training.")
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Of --memory: images at once.")] = 1,
-    dtype: Annotated[Dtype, typer.Option(help="Of --memory: the type of the values.")] = Dtype.FLOAT32,
-    optimizer: Annotated[Optimizer, typer.Option(help="Of --memory: which optimizer trains.")] = Optimizer.SGD_MOMENTUM,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON, for scripts.")] = False,
+    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Batch size for --memory.")] = 1,
+    dtype: Annotated[Dtype, typer.Option(help="Data type for --memory.")] = Dtype.FLOAT32,
+    optimizer: Annotated[Optimizer, typer.Option(help="Optimizer for --memory.")] = Optimizer.SGD_MOMENTUM,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print the parts alone as CSV, without fvcore's count.")
+        bool, typer.Option("--csv", help="Print only the parts, as CSV, without fvcore's count.")
     ] = False,
 ) -> None:
     """Count parameters, MACs and FLOPs by layer, and compare with fvcore's count of the built network.
@@ -39,9 +39,9 @@ def flops(
     Exit status 1 if a count differs.
     """
     if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other")
+        raise typer.BadParameter("--json and --csv cannot be combined")
     if depth is not None and by not in {None, By.LAYER}:
-        raise typer.BadParameter(f"--depth opens layers, and goes with --by layer, not --by {by}")
+        raise typer.BadParameter(f"--depth requires --by layer, not --by {by}")
     loaded = load(spec)
     plan = loaded.plan()
     if by is None and (sort or as_csv or (as_json and depth is not None)):

@@ -1,4 +1,4 @@
-"""`archbuilder lint`: is it a good network?"""
+"""`archbuilder lint`: check the design of networks."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from archbuilder.errors import did_you_mean
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(short_help="Criticise specs by the principles of the papers.")(lint)
+    app.command(short_help="Check specs against the design principles of the Inception papers.")(lint)
 
 
 def lint(
@@ -21,17 +21,17 @@ def lint(
         list[str] | None, typer.Argument(metavar="[SPEC]...", help="Spec files, or shipped specs by name.")
     ] = None,
     explain: Annotated[
-        str | None, typer.Option("--explain", metavar="CODE", help="Explain a rule, such as AB104; `all` lists them.")
+        str | None, typer.Option("--explain", metavar="CODE", help="Explain a rule, such as AB104, or list `all`.")
     ] = None,
     fix: Annotated[
         list[str] | None,
-        typer.Option("--fix", metavar="CODE", help="Change the file as this rule offers; may be given again."),
+        typer.Option("--fix", metavar="CODE", help="Apply the fix of this rule to the file; can be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Look at networks as the Inception papers do, and name what they would not like, with figures and places.
+    """Check networks against the design principles of the Inception papers; report findings with figures and locations.
 
-    A rule is silenced for a layer or a file by `lint: {AB104: why}` there. Exit status 1 if anything is found.
+    To suppress a rule for a layer or a file, write `lint: {AB104: reason}` there. Exit status 1 if anything is found.
     """
     from archbuilder.lint import RULES  # noqa: PLC0415
 
@@ -41,7 +41,7 @@ def lint(
     for code in fix or ():
         _check_code(code)
         if not RULES[code].fix:
-            raise ArchbuilderError(f"{code} offers no change: archbuilder lint --explain {code}")
+            raise ArchbuilderError(f"{code} has no automatic fix: archbuilder lint --explain {code}")
     if not specs:
         raise typer.BadParameter("a spec is needed, or --explain CODE")
     loaded = [load(name) for name in specs]
@@ -78,7 +78,7 @@ def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
     if path is None or document.source.name.startswith("shipped "):
         name = path.stem if path else "NAME"
         raise ArchbuilderError(
-            f"{document.source.name}: a shipped spec is not changed: archbuilder new mine.yaml --from {name}"
+            f"{document.source.name}: shipped specs are read-only; make a copy: archbuilder new mine.yaml --from {name}"
         )
     findings = criticise(document).findings
     for line in unfixable_text(findings, codes):
@@ -90,7 +90,7 @@ def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
         try:
             after = NetworkSpec.from_source(apply(after.document, finding.change).source)
         except ArchbuilderError as error:
-            print(f"{finding_line(finding)}: left as it is, since with that change:", file=sys.stderr)
+            print(f"{finding_line(finding)}: not fixed, as the change would cause:", file=sys.stderr)
             print(textwrap.indent(str(error), "  "), file=sys.stderr)
     if after is spec:
         print(f"{document.source.name}: nothing to change for {', '.join(codes)}", file=out)
@@ -116,4 +116,4 @@ def _check_code(code: str) -> None:
 
     if code not in RULES:
         near = did_you_mean(code, RULES)
-        raise ArchbuilderError(f"no rule has the code {code!r}{near}: archbuilder lint --explain all lists them")
+        raise ArchbuilderError(f"no rule has the code {code!r}{near}; archbuilder lint --explain all lists all rules")

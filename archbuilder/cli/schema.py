@@ -1,4 +1,4 @@
-"""`archbuilder schema`: the keys of spec and study files, for editors."""
+"""`archbuilder schema`: write the JSON Schema of spec or study files."""
 
 import json
 from enum import StrEnum
@@ -23,21 +23,21 @@ def register(app: typer.Typer) -> None:
 
 
 def schema(
-    kind: Annotated[Kind, typer.Argument(metavar="[KIND]", help="Of which files: spec or study.")] = Kind.SPEC,
+    kind: Annotated[Kind, typer.Argument(metavar="[KIND]", help="The kind of files: spec or study.")] = Kind.SPEC,
     own: Annotated[
         str | None,
-        typer.Option("--for", metavar="SPEC", help="A spec whose own blocks are known too, and their keys checked."),
+        typer.Option("--for", metavar="SPEC", help="A spec whose own blocks are included."),
     ] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to a file.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")] = None,
 ) -> None:
-    """Write the JSON Schema (draft 7) of spec or study files, with which editors complete and check them.
+    """Write the JSON Schema (draft 7) of spec or study files, for completion and validation in editors.
 
-    A file names it in its first line: # yaml-language-server: $schema=archbuilder.schema.json
+    A file refers to it in its first line: # yaml-language-server: $schema=archbuilder.schema.json
     """
     from archbuilder.spec.writing import write_text  # noqa: PLC0415
 
     if kind is Kind.STUDY and own is not None:
-        raise typer.BadParameter("--for names a spec: a study has no blocks of its own")
+        raise typer.BadParameter("--for is only for the schema of specs: a study has no blocks")
     if kind is Kind.STUDY:
         from archbuilder.study.schema import study_schema  # noqa: PLC0415
 

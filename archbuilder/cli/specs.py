@@ -1,4 +1,4 @@
-"""`archbuilder specs` and `archbuilder new`: what is shipped, and a start from it."""
+"""`archbuilder specs` and `archbuilder new`: list the shipped specs, and copy one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,10 +28,10 @@ def new(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, such as mine.yaml.")],
     start: Annotated[
         str,
-        typer.Option("--from", metavar="NAME", help="The shipped spec to start from; archbuilder specs lists them."),
+        typer.Option("--from", metavar="NAME", help="The shipped spec to copy; archbuilder specs lists them."),
     ] = "inception_small_32",
 ) -> None:
-    """Start a spec of your own from a shipped one, comments and all. An existing file is never written over."""
+    """Create a spec as a copy of a shipped one, including its comments. An existing file is never overwritten."""
     from archbuilder.spec.starting import renamed  # noqa: PLC0415
     from archbuilder.spec.writing import write_text  # noqa: PLC0415
 
@@ -39,7 +39,7 @@ def new(
     if start not in names:
         raise ArchbuilderError(f"no shipped spec is named {start!r}{did_you_mean(start, names)}\n  {', '.join(names)}")
     if file.exists():
-        raise ArchbuilderError(f"{file}: is there already; choose another name or take it away")
+        raise ArchbuilderError(f"{file}: already exists; choose another name or remove it")
     write_text(file, renamed(load(start).text, file.stem))
     print(f"written: {file}, a copy of {start}. Next: edit it, then archbuilder check {file}")
-    print("its first line names the schema for editors, which archbuilder schema -o archbuilder.schema.json writes")
+    print("for completion in editors, write the JSON Schema too: archbuilder schema -o archbuilder.schema.json")

@@ -114,13 +114,15 @@ class CostFunction:
         if widths.keys() != self._names:
             missing = [name for name in self.sites if name not in widths]
             unknown = [name for name in widths if name not in self._names]
-            what = f"lacks {missing[0]!r}" if missing else f"has no site {unknown[0]!r}"
-            raise ArchbuilderError(f"a candidate is a width for each of {len(self.sites)} sites: this one {what}")
+            what = f"lacks {missing[0]!r}" if missing else f"has an unknown width {unknown[0]!r}"
+            raise ArchbuilderError(
+                f"a candidate has a width for each of {len(self.sites)} searchable widths: this one {what}"
+            )
         prices = self.price([[widths[name] for name in self.sites]])
         return {name: int(getattr(prices, name)[0]) for name in QUANTITIES} if prices.is_network[0] else None
 
     def __repr__(self) -> str:
-        return f"CostFunction({self._document.header.name!r}: {len(self.sites)} sites)"
+        return f"CostFunction({self._document.header.name!r}: {len(self.sites)} widths)"
 
     def _planned(self, row: NDArray[np.int64], candidate: int) -> tuple[list[int], bool]:
         """Plan a candidate: what is on the way to its counts may be larger than they are.
@@ -132,7 +134,7 @@ class CostFunction:
         counts = [count(plan) if plan else 0 for count in QUANTITIES.values()]
         if max(counts) >= 2**63:
             raise ArchbuilderError(
-                f"candidate {candidate:,}: a count of it is 2**63 or more, which 64 bits do not hold"
+                f"candidate {candidate:,}: one of its counts is 2**63 or more, too large for 64 bits"
             )
         return counts, plan is not None
 
@@ -140,10 +142,11 @@ class CostFunction:
         matrix = np.asarray(widths)
         if matrix.ndim != 2 or matrix.shape[1] != len(self.sites):
             raise ArchbuilderError(
-                f"found an array of shape {matrix.shape}, expected (candidates, {len(self.sites)}): a column a site"
+                f"found an array of shape {matrix.shape}, expected (candidates, {len(self.sites)}): a column for each "
+                "searchable width"
             )
         if (matrix.size and not np.issubdtype(matrix.dtype, np.integer)) or (matrix.size and matrix.min() < 0):
-            raise ArchbuilderError("found widths that are no whole numbers from 0 on")
+            raise ArchbuilderError("found widths that are not integers of at least 0")
         return matrix.astype(np.int64, copy=False)
 
     def _price(self, matrix: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -60,7 +60,7 @@ class Problem:
             head = f"{path}: {self.message}" if path else self.message
             return "\n".join([head, *(f"  {note}" for note in self.notes)])
         heading = f"{self.where}  {path}".rstrip()
-        notes = [*self.notes, *([f"as it is used on line {line}"] if (line := self.where.line_of_use) else [])]
+        notes = [*self.notes, *([f"used on line {line}"] if (line := self.where.line_of_use) else [])]
         return "\n".join([heading, *snippet(self.where, self.message, self.related), *(f"  {n}" for n in notes)])
 
 
@@ -80,7 +80,7 @@ class SpecError(ArchbuilderError):
         self.problems = tuple(problems)
         shown = [str(problem) for problem in problems[:MOST_SHOWN]]
         count = f"{len(problems):,} error{'s' if len(problems) > 1 else ''}"
-        more = f", of which the first {MOST_SHOWN} are shown" if len(problems) > MOST_SHOWN else ""
+        more = f" (the first {MOST_SHOWN} are shown)" if len(problems) > MOST_SHOWN else ""
         super().__init__("\n".join([*shown, count + more]))
 
     def __reduce__(self) -> tuple[type["SpecError"], tuple[tuple[Problem, ...]]]:
@@ -110,7 +110,7 @@ def raise_if_any(problems: Iterable[Problem]) -> None:
 def _with_uses(problem: Problem, count: int) -> Problem:
     if count == 1:
         return problem
-    return replace(problem, notes=(*problem.notes, f"and at {count - 1:,} more use{'s' if count > 2 else ''}"))
+    return replace(problem, notes=(*problem.notes, f"and in {count - 1:,} more place{'s' if count > 2 else ''}"))
 
 
 class Problems(list[Problem]):
@@ -129,7 +129,7 @@ class Problems(list[Problem]):
         super().append(problem)
         self._different.add(problem.cause)
         if len(self._different) > MOST_FOUND or len(self) > MOST_NOTED:
-            super().append(Problem("too many errors to go on: not everything was checked"))
+            super().append(Problem("too many errors: the rest was not checked"))
             raise_if_any(self)
 
     def extend(self, problems: Iterable[Problem]) -> None:

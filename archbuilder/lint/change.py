@@ -49,7 +49,7 @@ def can_replace(document: SpecDocument, layer: str) -> bool:
 def _replaced(document: SpecDocument, change: NewLayers) -> SpecDocument:
     member = next((member for member in document.layers if member.name == change.layer), None)
     if member is None or member.node.source is not document.source:
-        raise ArchbuilderError(f"{document.source.name}: layer {change.layer} does not stand in this file")
+        raise ArchbuilderError(f"{document.source.name}: layer {change.layer} is not defined in this file")
     text = replace_item(document.source, member.node, change.layers)
     changed, problems = read_spec(Source(document.source.name, text, document.source.path))
     raise_if_any(problems)

@@ -34,7 +34,7 @@ def claims_as_written(document: SpecDocument, widths: Mapping[str, int] | None =
     """
     header = document.header
     multipliers = [f"{key}: {getattr(header, key):g}" for key in ("width", "depth") if getattr(header, key) != 1]
-    note = (f"an `in` is what the file says without `{'` and `'.join(multipliers)}`",) if multipliers else ()
+    note = (f"`in` is checked without `{'` and `'.join(multipliers)}`",) if multipliers else ()
     document = document.as_written
     expander = Expander(document, widths or {})
     with suppress(TooLarge, SpecError):  # what else is wrong with it is said of the network that is built

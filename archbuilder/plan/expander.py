@@ -111,7 +111,7 @@ class Expander(LayerExpander):
             if 0 <= times <= LARGEST_REPEAT:
                 return times
         if value is not None:
-            message = f"found {describe_value(value)}, expected how many times: 0 to {LARGEST_REPEAT:,}"
+            message = f"found {describe_value(value)}, expected a number of repetitions: 0 to {LARGEST_REPEAT:,}"
             self.problems.append(frame.problem(member, "repeat", message))
         return 1
 
@@ -120,12 +120,12 @@ class Expander(LayerExpander):
         if wrong := [position for position in positions if not -times <= position < times]:
             depth = self._document.header.depth
             notes = (
-                (f"depth: {depth} makes {times} of {member.repeat}",)
+                (f"depth: {depth} changes the repeat from {member.repeat} to {times}",)
                 if isinstance(member.repeat, int) and member.repeat != times
                 else ()
             )
             said = " or ".join(map(str, wrong))
-            message = f"there is no repetition {said} of {times}: they count from 0, and from -1 backwards"
+            message = f"there is no repetition {said} of {times}: they are counted from 0, or backwards from -1"
             self.problems.append(frame.problem(member, "overrides", message, notes))
 
     def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[Member]:
@@ -189,7 +189,7 @@ class Expander(LayerExpander):
     def _claim(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
         noted = not scope.path and name in self._document.given_twice  # when the file was read
         if not scope.claim(name) and not noted:
-            message = f"the name {scope.full(name)!r} is taken: names are unique under the nearest named layer"
+            message = f"the name {scope.full(name)!r} is already used: names are unique within the nearest named layer"
             self.problems.append(frame.problem(member, "name", message))
 
     # -- forks ---------------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ class Expander(LayerExpander):
             return None, flow.at_most(Known.NOTHING)
         if not planned:
             if entry.branches:  # a fork without any was noted when the file was read
-                message = "every branch is left out, by a width of 0 or a condition: nothing is left to merge"
+                message = "every branch is removed by a width of 0 or a condition: there is nothing to merge"
                 self.problems.append(frame.problem(entry, "", message))
             return None, flow.at_most(Known.NOTHING)
         names = tuple(branch.name for branch, _ in present if branch.name)

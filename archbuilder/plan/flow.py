@@ -23,13 +23,13 @@ class Producer:
         name: The full name of the op, layer or merge that made it; an empty text is the input.
         where: Where it stands: in a shipped block, where the layer of that block does.
         addends: The channels of each branch, where branches were concatenated.
-        verb: What it does with the channels: it declares them, where what really arrives is not known.
+        verb: What it does with the channels: it declares them, where the actual input is not known.
     """
 
     name: str
     where: Location | None
     addends: tuple[int, ...] = ()
-    verb: str = "gives"
+    verb: str = "outputs"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,7 +49,7 @@ class Flow:
     known: Known = Known.ALL
 
     def arithmetic(self, source: Source) -> str:
-        """Say how its channels came about: `inception4a (line 29) gives 192 + 208 + 48 + 64 = 512`.
+        """Say how its channels came about: `inception4a (line 29) outputs 192 + 208 + 48 + 64 = 512`.
 
         Args:
             source: The file that the reader is pointed into; of another one, the name is said.

@@ -37,13 +37,13 @@ class Keys:
             SpecError: It is a width, or there is no such layer.
         """
         if path in self._survey.sites:
-            raise refused(f"{path} is a width: with_widths sets it, and widths has its value")
+            raise refused(f"{path} is a width: set it by with_widths, read it from widths")
         layer, _, key = path.rpartition(".")
         if layer not in self._survey.names:
             if not layer:
                 raise refused(f"found {path!r}, expected a layer and its key, such as stem.kernel")
             near = did_you_mean(layer, self._survey.names)
-            raise refused(f"{self.document.header.name} has no layer {layer!r}, of which {path} would be a key{near}")
+            raise refused(f"{self.document.header.name} has no layer {layer!r}, in {path!r}{near}")
         return self._survey.names[layer], key
 
     def check(self, position: int, key: str, type_: str) -> None:
@@ -57,7 +57,7 @@ class Keys:
         path = self.path(position, key)
         if key not in known:
             if key in LAYER_KEYS or key in HEAD_KEYS:
-                raise refused(f"{path} is nothing that can be chosen")
+                raise refused(f"{path} cannot be set")
             what = type_ or "a sequence or a fork"
             notes = (f"its keys are {', '.join(known)}",)
             raise refused(f"{path}: {what} has no key {key!r}{did_you_mean(key, known)}", *notes)
@@ -66,14 +66,14 @@ class Keys:
             return
         value = plain(node)
         if is_expression(value):
-            raise refused(f"{path} is worked out, as {value} ({location(node)}): it cannot be chosen")
+            raise refused(f"{path} is computed, as {value} ({location(node)}): it cannot be set")
         if not isinstance(node, Scalar):
             found = value if len(str(value)) <= 40 else describe(node)
-            raise refused(f"{path} is {found} ({location(node)}), no single value that another could stand for")
+            raise refused(f"{path} is {found} ({location(node)}), not a single value: it cannot be set")
         if isinstance(member, LayerEntry) and key in self._widths(type_):
             classes = self.document.gives_classes(member)
             why = "the number of classes" if classes else "a width that another layer shares"
-            raise refused(f"{path} is {why}: it cannot be chosen")
+            raise refused(f"{path} is {why}: it cannot be set")
 
     def type(self, position: int) -> str:
         """Give the type of a layer; an empty text for a sequence or a fork."""

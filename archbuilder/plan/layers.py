@@ -117,7 +117,7 @@ class LayerExpander:
         self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[TreeNode | None, Flow]:
         if block.name in frame.blocks:
-            message = f"a block cannot stand in itself: {' -> '.join([*frame.blocks, block.name])}"
+            message = f"a block cannot contain itself: {' -> '.join([*frame.blocks, block.name])}"
             self.problems.append(frame.problem(entry, "type", message))
             return None, flow.at_most(Known.NOTHING)
         self.ops.work(frame, entry, WORK_OF_PARAMETER * len(block.parameters))
@@ -194,7 +194,7 @@ class LayerExpander:
             return flow
         value = node.value if isinstance(node, Scalar) else None
         if not isinstance(node, Scalar) or not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            message = "expected the number of channels that arrive; leave `in` out to have it derived"
+            message = "expected the number of input channels; omit `in` to have it derived"
             self.problems.append(frame.problem(entry, "in", message))
             return flow
         if flow.known is Known.NOTHING:  # what the file says is the best guess there is
@@ -204,7 +204,7 @@ class LayerExpander:
         checked = self.widths.declare(name, entry, arriving)
         if checked and value != arriving and (len(flow.shape) == 3 or flow.known is Known.ALL):
             what = "channels" if len(flow.shape) == 3 else "features"
-            message = f"declares {value} input {what}, but {arriving} arrive"
+            message = f"declares {value} input {what}, but the input has {arriving}"
             note = flow.arithmetic(frame.blame(entry, "in")[1].source)
             self.wrong_inputs.append(frame.problem(entry, "in", message, (note,), flow.related))
             self.problems.append(self.wrong_inputs[-1])
@@ -233,7 +233,7 @@ def _hint(written: Any, value: Any, frame: Frame) -> tuple[str, ...]:
         return (f"a list has square brackets: [{written[1:-1]}]",)
     if isinstance(written, str) and len(written) <= _LONGEST_HINT and _ARITHMETIC.fullmatch(written):
         with suppress(ExpressionError):
-            return (f"only a value with a $ name in it is worked out; write {parse_expression(written).evaluate({})}",)
+            return (f"only values with a $name are evaluated; write {parse_expression(written).evaluate({})}",)
     if isinstance(written, Expression) and isinstance(value, float):
-        return ("// divides whole numbers, / gives a number with a point",)
+        return ("// is integer division; / gives a float",)
     return ()

@@ -128,14 +128,14 @@ class Planner:
         tap = self._expander.taps.get(head.after)
         own = {other.member.name for other in self._document.heads} - {layer.name for layer in self._layers}
         if head.after.split(".")[0] in own:
-            message = f"{head.after!r} is a head itself: it attaches to a place of the network"
+            message = f"{head.after!r} is itself a head; a head attaches to a layer of the network"
             self._expander.problems.append(Problem(message, where, f"{member.path}.after"))
             return None
         if tap is None and self._is_noted(head.after):
             return None
         if tap is None:
             places = sorted(self._expander.taps, key=lambda name: name.count("."))
-            message = f"nothing is named {head.after!r}{did_you_mean(head.after, places)}"
+            message = f"no layer is named {head.after!r}{did_you_mean(head.after, places)}"
             self._expander.problems.append(Problem(message, where, f"{member.path}.after"))
             return None
         hint = _HEAD_HINT if isinstance(member, LayerEntry) else ""

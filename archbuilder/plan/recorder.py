@@ -77,7 +77,7 @@ class Recorder:
         self.worked += amount
         if self.worked > MOST_WORK:
             path, where = frame.blame(member, "")
-            message = f"the network unfolds to more than {MOST_WORK:,} values here"
+            message = f"the network expands to more than {MOST_WORK:,} values here"
             self._refuse(replace(frame, path=path, where=where), message)
 
     def nest(self, frame: Frame, depth: int, name: str) -> None:
@@ -87,11 +87,11 @@ class Recorder:
             TooLarge: It is too much; the problem is noted.
         """
         if depth > DEEPEST:
-            self._refuse(frame, f"members stand more than {DEEPEST} deep in each other here, blocks included")
+            self._refuse(frame, f"members are nested more than {DEEPEST} levels deep here, including blocks")
         if len(name) > LONGEST_NAME:
             self._refuse(frame, f"a full name has more than {LONGEST_NAME} characters here")
 
     def _refuse(self, frame: Frame, message: str) -> NoReturn:
-        note = "no machine holds this; was a width, a size or a repeat mistyped?"
+        note = "no machine has that much memory; check widths, sizes and repeats for typos"
         self._problems.append(Problem(message, frame.where, frame.path, (note,)))
         raise TooLarge

@@ -31,7 +31,7 @@ def value_at(keys: Keys, path: str) -> int | str:
     if value is None:
         raise refused(f"{path} is not written, and has no single default")
     if not isinstance(value, int | str):
-        raise refused(f"{path} is {describe_value(value)}, neither a whole number nor a word")
+        raise refused(f"{path} is {describe_value(value)}, neither an integer nor a string")
     return value
 
 
@@ -98,14 +98,14 @@ def _plain(path: str, value: Any) -> int | str:
     """Give a value as Python's own; the whole numbers of NumPy are whole numbers too."""
     if isinstance(value, str):
         if is_expression(value):
-            raise refused(f"{path}: found {describe_value(value)}, expected a value that is not worked out")
+            raise refused(f"{path}: found {describe_value(value)}, expected a plain value, not a $ expression")
         return str(value)
     if isinstance(value, bool):
         return value
     try:
         return index(value)
     except TypeError:
-        raise refused(f"{path}: found {describe_value(value)}, expected a whole number or a word") from None
+        raise refused(f"{path}: found {describe_value(value)}, expected an integer or a string") from None
 
 
 def _check_type(keys: Keys, position: int, path: str, type_: str) -> None:
@@ -126,7 +126,7 @@ def _check_type(keys: Keys, position: int, path: str, type_: str) -> None:
 
 
 def _lost(layer: str, key: str, before: str, after: str) -> str:
-    return f"{after} has no key {key!r}, which {layer} gives as {before}"
+    return f"{after} has no key {key!r}, which {layer} sets as {before}"
 
 
 def _followed_paddings(keys: Keys, asked: Asked) -> Asked:
@@ -151,7 +151,7 @@ def _followed_paddings(keys: Keys, asked: Asked) -> Asked:
         around = new["dilation"] * (new["kernel"] - 1)
         path = keys.path(position, "kernel")
         if around % 2:
-            message = f"{path}: a kernel of {new['kernel']} has no padding that keeps the map as {old['kernel']} does"
+            message = f"{path}: no padding keeps the map size with a kernel of {new['kernel']}, as with {old['kernel']}"
             raise refused(message, f"set {keys.path(position, 'padding')} too, or write padding: same in the spec")
         node = keys.members[position].node.get("padding")
         if node is not None and not isinstance(node, Scalar):

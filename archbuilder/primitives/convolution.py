@@ -17,14 +17,14 @@ class Convolution(Primitive):
     widths: ClassVar[tuple[str, ...]] = ("out",)
 
     out_channels: Width = Field(alias="out", description="Output channels.")
-    kernel_size: PositivePair = Field(alias="kernel", description="Kernel size: one number, or [height, width].")
-    stride: PositivePair = Field((1, 1), description="Stride: one number, or [height, width].")
+    kernel_size: PositivePair = Field(alias="kernel", description="Kernel size: an integer, or [height, width].")
+    stride: PositivePair = Field((1, 1), description="Stride: an integer, or [height, width].")
     padding: Padding = Field(
         ((0, 0), (0, 0)),
-        description="Zero padding: one number, [height, width], [[top, bottom], [left, right]]; half, kernel // 2 on "
+        description="Zero padding: an integer, [height, width], [[top, bottom], [left, right]]; half, kernel // 2 on "
         "every side, times the dilation; or same, after which sizes are divided by the stride.",
     )
-    dilation: PositivePair = Field((1, 1), description="Spacing of the kernel's taps.")
+    dilation: PositivePair = Field((1, 1), description="Spacing between kernel elements.")
     groups: Width = Field(1, description="Groups that the channels are split into; must divide both counts.")
     bias: bool = Field(True, description="Whether a bias is added to each output channel.")
 

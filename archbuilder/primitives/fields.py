@@ -29,7 +29,7 @@ def _checked_pair(minimum: int, value: Any) -> tuple[int, int]:
         or len(pair) != 2
         or not all(isinstance(item, int) and not isinstance(item, bool) for item in pair)
     ):
-        raise PydanticCustomError("pair", "expected a whole number, or two as [height, width]")
+        raise PydanticCustomError("pair", "expected an integer, or two as [height, width]")
     if not all(minimum <= item <= LARGEST_EXTENT for item in pair):
         raise PydanticCustomError("pair", f"expected {minimum} to {LARGEST_EXTENT:,}")
     return pair[0], pair[1]
@@ -58,7 +58,7 @@ def _padding(value: Any) -> Any:
     return (tuple(sides[0]), tuple(sides[1]))
 
 
-_PADDING_FORMS = "expected same, half, a whole number, two as [height, width], or [[top, bottom], [left, right]]"
+_PADDING_FORMS = "expected same, half, an integer, two as [height, width], or [[top, bottom], [left, right]]"
 Sides = tuple[tuple[int, int], tuple[int, int]]
 _Zeros = Annotated[int, Field(ge=0, le=LARGEST_EXTENT)]
 _PaddingAsWritten = Literal["same", "half"] | _Zeros | Annotated[list[_Zeros | Annotated[list[_Zeros], _TWO]], _TWO]
@@ -74,7 +74,7 @@ def _pool_padding(value: Any) -> Any:
         return value if value == "half" else _checked_pair(0, value)
     except PydanticCustomError:
         if isinstance(value, str):
-            raise PydanticCustomError("padding", "expected half, a whole number, or two as [height, width]") from None
+            raise PydanticCustomError("padding", "expected half, an integer, or two as [height, width]") from None
         raise
 
 

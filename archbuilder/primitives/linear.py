@@ -39,7 +39,8 @@ class Linear(Primitive):
         """N x in -> N x out."""
         if len(arriving) != 1:
             raise ShapeError(
-                f"a linear layer takes a vector, but a map of {shape_text(arriving)} arrives; put a flatten before it",
+                f"a linear layer takes a vector, but its input is a map of {shape_text(arriving)}; "
+                "put a flatten before it",
                 spatial=True,
             )
         return (self.out_features,)

@@ -15,13 +15,13 @@ class BatchNorm(Primitive):
     operator: ClassVar[str | None] = "batch_norm"
 
     eps: float = Field(1e-5, gt=0, lt=1, description="Added to the variance before the root.")
-    momentum: float = Field(0.1, ge=0, le=1, description="How much of each batch enters the running statistics.")
+    momentum: float = Field(0.1, ge=0, le=1, description="Weight of each batch in the running statistics.")
     scale: bool = Field(True, description="Whether each channel has a learned scale.")
     shift: bool = Field(True, description="Whether each channel has a learned shift.")
 
     def output_shape(self, arriving: Shape) -> Shape:
         """Give the shape that arrives."""
-        return expect_map(arriving, "batch normalisation")
+        return expect_map(arriving, "batch normalization")
 
     def parameters(self, arriving: Shape) -> int:
         """Count a scale and a shift per channel; the running statistics are not trained."""
@@ -52,9 +52,9 @@ class GroupNorm(Primitive):
 
     def output_shape(self, arriving: Shape) -> Shape:
         """Give the shape that arrives."""
-        channels, *_ = expect_map(arriving, "group normalisation")
+        channels, *_ = expect_map(arriving, "group normalization")
         if channels % self.groups:
-            raise ShapeError(f"{self.groups} groups do not divide the {channels} channels that arrive", key="groups")
+            raise ShapeError(f"{self.groups} groups do not divide the {channels} input channels", key="groups")
         return arriving
 
     def parameters(self, arriving: Shape) -> int:
@@ -79,14 +79,14 @@ class LocalResponseNorm(Primitive):
 
     type: ClassVar[str] = "local_response_norm"
 
-    size: Width = Field(5, description="Neighbouring channels in the sum.")
+    size: Width = Field(5, description="Neighboring channels in the sum.")
     alpha: float = Field(1e-4, ge=0, description="Multiplies the sum of squares, which is divided by `size`.")
     beta: float = Field(0.75, description="The exponent.")
     k: float = Field(1.0, gt=0, description="Added to the sum.")
 
     def output_shape(self, arriving: Shape) -> Shape:
         """Give the shape that arrives."""
-        return expect_map(arriving, "local response normalisation")
+        return expect_map(arriving, "local response normalization")
 
     def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
         """torch.nn.functional.local_response_norm does it in steps; the third is held until the power is taken."""

@@ -75,14 +75,14 @@ class Rescale(_Pointwise):
 
     type: ClassVar[str] = "rescale"
 
-    scale: float | list[float] = Field(1.0, description="Multiplies: one number, or one for each channel.")
-    shift: float | list[float] = Field(0.0, description="Is added: one number, or one for each channel.")
+    scale: float | list[float] = Field(1.0, description="The factor: one number, or one for each channel.")
+    shift: float | list[float] = Field(0.0, description="The offset: one number, or one for each channel.")
 
     def output_shape(self, arriving: Shape) -> Shape:
         """Give the shape that arrives."""
         for key, value in (("scale", self.scale), ("shift", self.shift)):
             if isinstance(value, list) and len(value) != arriving[0]:
-                raise ShapeError(f"{len(value)} numbers are given, but {arriving[0]} channels arrive", key=key)
+                raise ShapeError(f"{len(value)} numbers are given, but the input has {arriving[0]} channels", key=key)
         return arriving
 
     def stored(self, arriving: Shape) -> int:
@@ -105,5 +105,5 @@ class ChannelShuffle(Primitive):
         """Give the shape that arrives."""
         channels, *_ = expect_map(arriving, "a channel shuffle")
         if channels % self.groups:
-            raise ShapeError(f"{self.groups} groups do not divide the {channels} channels that arrive", key="groups")
+            raise ShapeError(f"{self.groups} groups do not divide the {channels} input channels", key="groups")
         return arriving

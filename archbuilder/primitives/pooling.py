@@ -22,7 +22,7 @@ class _Maximum(Primitive):
 
 
 class _Pool(Primitive):
-    kernel_size: PositivePair = Field(alias="kernel", description="Window size: one number, or [height, width].")
+    kernel_size: PositivePair = Field(alias="kernel", description="Window size: an integer, or [height, width].")
     stride: PositivePair | None = Field(None, description="Stride; the window size unless given, so windows tile.")
     padding: PoolPadding = Field((0, 0), description="Padding on each side; at most, and with `half`, kernel // 2.")
     ceil_mode: bool = Field(False, description="Round the output size up, so that a partial window at the edge counts.")
@@ -54,7 +54,7 @@ class MaxPool(_Maximum, _Pool):
 
     type: ClassVar[str] = "max_pool"
 
-    dilation: PositivePair = Field((1, 1), description="Spacing of the window's places.")
+    dilation: PositivePair = Field((1, 1), description="Spacing between window elements.")
 
     def output_shape(self, arriving: Shape) -> Shape:
         """N x C x H x W -> N x C x H' x W'."""
@@ -90,7 +90,7 @@ class _AdaptivePool(Primitive):
 
 
 class _ToSize(_AdaptivePool):
-    output: PositivePair = Field(description="Output size: one number, or [height, width].")
+    output: PositivePair = Field(description="Output size: an integer, or [height, width].")
 
     @property
     def output_size(self) -> tuple[int, int]:

@@ -81,7 +81,7 @@ def expect_map(arriving: Shape, what: str) -> tuple[int, int, int]:
         ShapeError: A vector arrives.
     """
     if len(arriving) != 3:
-        message = f"{what} takes a map (channels x height x width), but a vector of {arriving[0]} arrives"
+        message = f"{what} takes a map (channels x height x width), but its input is a vector of {arriving[0]}"
         raise ShapeError(message, spatial=True)
     return arriving[0], arriving[1], arriving[2]
 

@@ -55,7 +55,7 @@ def slide(
         with_padding = f", {padded[0]} x {padded[1]} with its padding" if padded != extent else ""
         allowed = "; in ceil mode it may be larger by less than its stride" if ceil_mode else ""
         raise ShapeError(
-            f"a window of {window} does not fit the map of {arriving} that arrives{with_padding}{allowed}",
+            f"a window of {window} does not fit the input map of {arriving}{with_padding}{allowed}",
             key="kernel",
             spatial=True,
         )

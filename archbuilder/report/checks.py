@@ -26,9 +26,8 @@ def checks_table(check: CrossCheck) -> RenderableType:
             parts += [Text(f"{row.counter}:"), *differences_table(row.differences, "counted")]
     for row in check.checks:
         if row.unsupported:
-            parts.append(
-                Text(f"{row.counter} has no rule for, and counts as nothing: {operators_text(row.unsupported)}", "dim")
-            )
+            names = operators_text(row.unsupported)
+            parts.append(Text(f"not counted by {row.counter}, which has no rule for them: {names}", "dim"))
     return Group(*parts)
 
 

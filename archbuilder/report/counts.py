@@ -25,13 +25,11 @@ def comparison(plan: Plan, count: FvcoreCount, differences: list[Difference]) ->
     if differences:
         lines += differences_table(differences, "fvcore")
         if any(row.planned and not row.counted for row in differences):
-            lines.append(
-                Text("fvcore leaves out layers whose values nothing takes: archbuilder lint names them (AB301)")
-            )
+            lines.append(Text("fvcore omits layers whose output is not used: archbuilder lint lists them (AB301)"))
     lines.append(Text("fvcore counts a multiply-add once: these are MACs. One MAC is two FLOPs.", "dim"))
     if count.uncounted:
         names = operators_text(count.uncounted)
-        lines.append(Text(f"fvcore has no rule for, and both count as nothing: {names}", "dim"))
+        lines.append(Text(f"not counted, neither here nor by fvcore, which has no rule for them: {names}", "dim"))
     return Group(*lines)
 
 

@@ -65,9 +65,9 @@ def _facts(layer: PlannedLayer | None) -> dict[str, Any] | None:
 def _what(row: LayerDifference, widths: str) -> Text:
     if row.before is None:
         assert row.after is not None
-        return Text(f"new: {row.after.type}", "green")
+        return Text(f"added: {row.after.type}", "green")
     if row.after is None:
-        return Text(f"gone: {row.before.type}", "red")
+        return Text(f"removed: {row.before.type}", "red")
     if row.before.type != row.after.type and not row.others:
         return Text(f"{row.before.type} -> {row.after.type}")
     return Text(widths)

@@ -1,4 +1,4 @@
-"""What the critic says: a line a finding, a page a rule, and what a fix changed."""
+"""Output of the linter: a line per finding, a page per rule, and the changes of a fix."""
 
 from collections.abc import Sequence
 from difflib import unified_diff
@@ -22,7 +22,7 @@ def summary(criticism: Criticism) -> str:
     count = len(criticism.findings)
     parts = [plural(count, "finding")]
     if criticism.silenced:
-        parts.append(f"{len(criticism.silenced)} silenced")
+        parts.append(f"{len(criticism.silenced)} suppressed")
     if criticism.findings:
         parts.append(f"archbuilder lint --explain {criticism.findings[0].code}")
     fixable = sorted({finding.code for finding in criticism.findings if finding.change})
@@ -44,21 +44,21 @@ def findings_as_data(criticism: Criticism) -> list[dict[str, Any]]:
             "column": finding.where.column,
             "fixable": finding.change is not None,
             "fix_leads_to": list(finding.leads_to),
-            "silenced": finding.silenced,
+            "suppressed": finding.silenced,
         }
         for finding in [*criticism.findings, *criticism.silenced]
     ]
 
 
 def rule_page(rule: Rule) -> str:
-    """Write a rule as a page of Markdown: reason, argument, an example, how to silence it."""
+    """Write a rule as a page of Markdown: reason, argument, an example, how to suppress it."""
     lines = [f"# {rule.code}: {rule.name}", "", rule.reason, "", "## Why", "", rule.argument.strip(), ""]
-    lines += ["## An example", "", "This is told:", "", "```yaml", rule.bad.rstrip(), "```", ""]
-    lines += ["This is not:", "", "```yaml", rule.good.rstrip(), "```", ""]
+    lines += ["## An example", "", "Reported:", "", "```yaml", rule.bad.rstrip(), "```", ""]
+    lines += ["Not reported:", "", "```yaml", rule.good.rstrip(), "```", ""]
     lines += ["## What to do", ""]
     if rule.fix:
         lines += [f"`archbuilder lint --fix {rule.code} SPEC` {rule.fix}, and shows what that changes.", ""]
-    lines += ["Where it is meant, say so, for a layer or, at the top of the file, for all of them:", ""]
+    lines += ["If it is intended, suppress the rule, for a layer or, at the top of the file, for all layers:", ""]
     lines += ["```yaml", f'lint: {{{rule.code}: "the reason why"}}', "```"]
     return "\n".join(lines) + "\n"
 
@@ -85,7 +85,7 @@ def changes_text(before: SpecDocument, after: SpecDocument, plans: tuple[Plan, P
 def unfixable_text(findings: Sequence[Finding], codes: Sequence[str]) -> list[str]:
     """Say of which findings nothing is offered."""
     return [
-        f"{finding_line(finding)}: nothing to offer here, change it yourself"
+        f"{finding_line(finding)}: no automatic fix, edit the file by hand"
         for finding in findings
         if finding.code in codes and finding.change is None
     ]

@@ -72,7 +72,7 @@ def memory_report(data: dict[str, Any]) -> RenderableType:
     """Show what `memory_as_data` gives: a row a layer, then the totals with their conventions."""
     table = bare_table()
     table.add_column("layer", no_wrap=True)
-    for column in ("output", "allocated", "live at most", "moved", "FLOPs/byte"):
+    for column in ("output", "allocated", "peak live", "moved", "FLOPs/byte"):
         table.add_column(column, justify="right", no_wrap=True)
     for layer in data["layers"]:
         moved = _bytes(layer["moved"]) if layer["moved"] else ""
@@ -83,8 +83,8 @@ def memory_report(data: dict[str, Any]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_row(
         "inference",
-        f"{_bytes(inference['peak'])} at most, at {inference['at'] or 'the input'}; weights "
-        f"{_bytes(inference['weights'])} on top",
+        f"peak {_bytes(inference['peak'])} at {inference['at'] or 'the input'}, plus weights "
+        f"{_bytes(inference['weights'])}",
     )
     grid.add_row(
         "training",
@@ -94,11 +94,11 @@ def memory_report(data: dict[str, Any]) -> RenderableType:
     )
     grid.add_row(
         "moved",
-        f"{_bytes(moved['read'])} read + {_bytes(moved['written'])} written; {moved['intensity']:.1f} FLOPs a byte",
+        f"{_bytes(moved['read'])} read + {_bytes(moved['written'])} written; {moved['intensity']:.1f} FLOPs/byte",
     )
     note = (
-        f"for {plural(data['batch'], 'image')} in {data['dtype']}; live tensors as eager PyTorch holds them, without "
-        "kernels' own workspace; moved without caches or fusion"
+        f"for {plural(data['batch'], 'image')} in {data['dtype']}; live tensors as in eager PyTorch, without kernel "
+        "workspaces; bytes moved without caches or fusion"
     )
     return Group(table, grid, Text(note, "dim"))
 

@@ -14,7 +14,7 @@ def spec_table(specs: list[NetworkSpec]) -> Table:
     table.add_column("spec", no_wrap=True, min_width=max(len(spec.name) for spec in specs))
     for column in ("input", "classes", "parameters", "MACs"):
         table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
-    table.add_column("what it is")
+    table.add_column("description")
     for spec in sorted(specs, key=lambda spec: spec.plan().macs):
         plan = spec.plan()
         size = shape_text(plan.input_shape)

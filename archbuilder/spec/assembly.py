@@ -94,7 +94,7 @@ class _Files:
         excess = self.count > MOST_FILES or self.characters > MAXIMUM_CHARACTERS or self.values > MAXIMUM_VALUES
         if excess and reference is not None:
             message = (
-                f"with {source.name} these are more than {MOST_FILES} files, {MAXIMUM_CHARACTERS:,} characters "
+                f"with {source.name} the spec has more than {MOST_FILES} files, {MAXIMUM_CHARACTERS:,} characters "
                 f"or {MAXIMUM_VALUES:,} values"
             )
             raise SpecError([*self.problems, Problem(message, location(reference))])
@@ -133,13 +133,13 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
 
     name = plain(reference)
     if not isinstance(name, str) or not name:
-        raise refuse(f"found {describe(reference)}, expected a file, or the name of a shipped spec")
+        raise refuse(f"found {describe(reference)}, expected a file name or the name of a shipped spec")
     shipped = find_shipped("specs", name)
     if shipped is not None:
         return read_text(shipped, f"shipped {shipped.name}"), shipped.parent.resolve()
     if folder is None:
         near = did_you_mean(name, shipped_names("specs"))
-        raise refuse(f"{name!r} is not a shipped spec, and a text has no folder to look in{near}")
+        raise refuse(f"{name!r} is not a shipped spec, and a spec given as text has no folder to search{near}")
     try:
         place = (folder / name).resolve()
         inside = place.is_relative_to(folder)
@@ -147,7 +147,7 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
     except (OSError, ValueError, RuntimeError):  # the last is a loop of links
         raise refuse(f"{name[:80]!r} is not a path") from None
     if not inside:
-        raise refuse(f"{name!r} leaves the folder of the spec, {folder}")
+        raise refuse(f"{name!r} is outside the folder of the spec, {folder}")
     if not found:
         near = did_you_mean(name, [*(file.name for file in folder.glob("*.yaml")), *shipped_names("specs")])
         raise refuse(f"no such file: {name}{near}")
@@ -173,7 +173,7 @@ def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> tuple[M
         sources.append(source)
         for key in included.entries:
             if key != "blocks":
-                message = f"unknown key {key!r} for an included file: it holds blocks alone"
+                message = f"unknown key {key!r} for an included file: it may contain only blocks"
                 problems.append(Problem(message, included.key_location(key), key))
         theirs = included.get("blocks")
         for key, entry in theirs.entries.items() if isinstance(theirs, Mapping) else ():

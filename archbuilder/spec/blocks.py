@@ -15,9 +15,9 @@ from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.validation import as_a_whole
 
 BLOCK_KEYS = {
-    "description": "What the block is, and whose.",
+    "description": "What the block is, and its source.",
     "parameters": "Names, each with a type or {type, default, minimum, maximum, choices, optional, description}.",
-    "body": "The layers that the block stands for; $name is a parameter's value, $in the channels that arrive.",
+    "body": "The layers of the block; $name is a parameter's value, $in the number of input channels.",
 }
 
 _FOLDER = Path(__file__).parent.parent / "blocks"
@@ -110,7 +110,7 @@ def read_block(name: str, node: Node, path: str, problems: list[Problem], *, shi
     description = node.get("description")
     if description is not None and not isinstance(description, Scalar):
         problems.append(
-            Problem(f"found {describe(description)}, expected a text", location(description), f"{path}.description")
+            Problem(f"found {describe(description)}, expected a string", location(description), f"{path}.description")
         )
     text = str(plain(description)) if description is not None else ""
     return Block(name, text, parameters, read_members(body, f"{path}.body", problems), shipped, broken)

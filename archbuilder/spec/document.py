@@ -138,7 +138,7 @@ def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
     problems = Problems()
     files = assemble(source, problems)
     if "layers" not in files.root.entries and {"spec", "space"} <= files.root.entries.keys():
-        message = f"this is a study, not a spec: archbuilder search {source.name}"
+        message = f"this is a study, not a spec; run: archbuilder search {source.name}"
         raise SpecError([Problem(message, files.root.key_location("spec"))])
     return document_of(files, problems), problems
 
@@ -216,7 +216,7 @@ def _read_blocks(node: Node | None, problems: list[Problem]) -> dict[str, Block]
     for name, entry in node.entries.items():
         if name in PRIMITIVES or name in shipped_blocks():
             message = (
-                f"{name!r} is a {'layer type' if name in PRIMITIVES else 'shipped block'} already; take another name"
+                f"{name!r} is already a {'layer type' if name in PRIMITIVES else 'shipped block'}; choose another name"
             )
             problems.append(Problem(message, entry.key_location, f"blocks.{name}"))
             continue
@@ -237,6 +237,6 @@ def _check_names(members: list[Member], heads: list[Head], problems: list[Proble
         where = member.place("name")
         if member.name in first:
             earlier = first[member.name]
-            message = f"the name {member.name!r} is taken: line {earlier.line} has it already"
+            message = f"the name {member.name!r} is already used on line {earlier.line}"
             problems.append(Problem(message, where, f"{member.path}.name", related=(earlier,)))
         first.setdefault(member.name, where)

@@ -107,8 +107,8 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
             earlier = replaced.setdefault(written.span, value)
             if not same(earlier.value, value.value):
                 raise ArchbuilderError(
-                    f"{location(written)}: this {_word(value)} is shared through a YAML alias, and should become both "
-                    f"{earlier.value} and {value.value}; write it out where it is used"
+                    f"{location(written)}: this {_word(value)} is shared through a YAML alias, and would have to "
+                    f"become both {earlier.value} and {value.value}; write it out where it is used"
                 )
             if not value.is_so:
                 place = changes if written.literal else aliases
@@ -198,7 +198,7 @@ def _in_place(written: Scalar, value: Plain) -> str:
     before = written.source.text[written.span.start : written.span.end]
     anchor = _ANCHOR.match(before)
     if len(before.rstrip().splitlines()) > 1:
-        raise ArchbuilderError(f"{location(written)}: this text goes over several lines; change it yourself")
+        raise ArchbuilderError(f"{location(written)}: this string spans several lines; edit it by hand")
     behind_colon = written.source.text[: written.span.start].endswith(":")  # where nothing was written
     return (anchor[0] if anchor else " " if behind_colon else "") + yaml_text(value)
 
@@ -228,7 +228,7 @@ def _beside(source: Source, node: Mapping, text: str) -> tuple[Span, str]:
         return Span(start, start), f"{text}, " if node.entries else text  # what there is, comes by a merge key
     ends = [entry for entry in own if _on_one_line(entry.value)]
     if not ends:
-        raise ArchbuilderError(f"{location(node)}: cannot write {text} here; write it yourself")
+        raise ArchbuilderError(f"{location(node)}: cannot write {text} here; edit the file by hand")
     last = max(ends, key=lambda entry: entry.value.span.end)
     column = source.line_and_column(last.key_span.start)[1] - 1
     match = _LINE_END.search(source.text, last.value.span.end)

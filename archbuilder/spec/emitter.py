@@ -33,7 +33,7 @@ def to_yaml(values: Mapping[str, Any]) -> str:
         ArchbuilderError: A value is not plain data: a mapping, list, text, number, truth value or None.
     """
     if not isinstance(values, Mapping):
-        raise ArchbuilderError(f"found a {type(values).__name__}, expected the mapping that the YAML file would be")
+        raise ArchbuilderError(f"found a {type(values).__name__}, expected a mapping with the keys of the YAML file")
     lines = []
     for key, value in _plain(values, 0).items():
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
@@ -63,8 +63,8 @@ def _plain(value: Any, depth: int) -> Any:
         return str.__str__(value)
     if isinstance(value, Integral):
         if abs(int(value)) >= _LARGEST:
-            raise ArchbuilderError("a whole number of more than 60 digits cannot stand in a spec")
+            raise ArchbuilderError("an integer of more than 60 digits is not allowed in a spec")
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    raise ArchbuilderError(f"a value of type {type(value).__name__} cannot stand in a spec")
+    raise ArchbuilderError(f"a value of type {type(value).__name__} is not allowed in a spec")

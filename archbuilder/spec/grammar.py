@@ -122,15 +122,15 @@ class ForkEntry(Member):
 MEMBER_KEYS = {
     "name": "The member's name: part of its state-dict keys, and what taps and `from` refer to.",
     "when": "A condition, such as $norm == batch; without it the member always exists.",
-    "from": "Earlier named members of the same list whose outputs, concatenated, arrive; `input` is the list's own.",
-    "repeat": "How many times the member stands there, one after the other.",
-    "lint": "Rules of the critic that are silenced here, each with a reason: {AB104: why}.",
+    "from": "Earlier named members of this list; their outputs are concatenated. `input` is the input of the list.",
+    "repeat": "How many times the member is repeated, one after the other.",
+    "lint": "Lint rules that are suppressed here, each with a reason: {AB104: why}.",
 }
 LAYER_KEYS = MEMBER_KEYS | {
     "type": "A primitive or a block.",
-    "in": "Channels that arrive; optional, and checked against what does.",
-    "overrides": "Other values at some repetitions: {0: {stride: 2}, -1: {activation: none}}.",
-    "init": "Weight initialisation of this layer: a word, or {type: truncated_normal, std: 0.1}.",
+    "in": "Input channels; optional, and checked against the actual input.",
+    "overrides": "Other values for some repetitions: {0: {stride: 2}, -1: {activation: none}}.",
+    "init": "Weight initialization of this layer: a name, or {type: truncated_normal, std: 0.1}.",
 }
 """The keys that every layer has, whatever its type, with what they mean."""
 
@@ -190,7 +190,7 @@ def read_layer(
     type_ = plain(type_node) if type_node else default_type
     if not isinstance(type_, str) or not type_:
         if type_node:
-            message = f"found {describe(type_node)}, expected the word for a layer, such as conv"
+            message = f"found {describe(type_node)}, expected a layer type, such as conv"
             problems.append(Problem(message, location(type_node), f"{path}.type"))
         else:
             problems.append(_without_type(node, path))
@@ -270,7 +270,7 @@ def _read_common(node: Mapping, path: str, position: int | str, problems: list[P
         "lost_name": _misspelt_name(node) if name_node is None else lost,
         "when": read("when", _condition, "a condition looks like $norm == batch"),
         "sources": read("from", _names, "expected the name of an earlier layer, or a list of names") or (),
-        "repeat": read("repeat", _count, f"expected how many times the layer stands there: 0 to {LARGEST_REPEAT:,}"),
+        "repeat": read("repeat", _count, f"expected a number of repetitions: 0 to {LARGEST_REPEAT:,}"),
     }
 
 
@@ -337,7 +337,7 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
             continue
         refused = set(entry.value.entries) & (set(LAYER_KEYS) - {"in", "init"})
         for word in refused:
-            message = f"{word!r} is the same for every repetition"
+            message = f"{word!r} cannot differ between repetitions"
             problems.append(Problem(message, entry.value.key_location(word), f"{path}.{key}.{word}"))
         merged = {k: e for k, e in layer.node.entries.items() if k not in ("overrides", "repeat", "when", "from")}
         merged |= {k: e for k, e in entry.value.entries.items() if k not in refused}
@@ -345,10 +345,10 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
         parent, _, own = layer.path.rpartition(".")
         overrides[int(key)] = read_layer(overridden, parent, own, problems, layer.type)
     if not isinstance(node, Mapping):
-        message = "expected repetitions and their values, such as {0: {stride: 2}}, beside a repeat"
+        message = "expected repetitions and their values, such as {0: {stride: 2}}, together with a repeat"
         problems.append(Problem(message, as_a_whole(node), path))
     elif not layer.repeat and "repeat" not in {nearest(key, LAYER_KEYS) for key in layer.node.entries}:
-        message = "overrides are of repetitions: this layer has no repeat, such as repeat: 3"
+        message = "overrides apply to repetitions, but this layer has no repeat, such as repeat: 3"
         problems.append(Problem(message, as_a_whole(node), path))
     return overrides
 

@@ -29,7 +29,7 @@ class InputShape(BaseModel):
 
     model_config = _CONFIG
 
-    channels: int = Field(ge=1, le=LARGEST_WIDTH, description="Channels of the images: 3 for colour, 1 for grey.")
+    channels: int = Field(ge=1, le=LARGEST_WIDTH, description="Channels of the images: 3 for color, 1 for gray.")
     height: int = Field(ge=1, le=LARGEST_EXTENT, description="Height of the images in pixels.")
     width: int = Field(ge=1, le=LARGEST_EXTENT, description="Width of the images in pixels.")
 
@@ -44,14 +44,12 @@ class ConvDefaults(BaseModel):
 
     model_config = _CONFIG
 
-    norm: Literal["none", "batch", "group"] | None = Field(None, description="Normalisation after each convolution.")
-    norm_groups: int | None = Field(None, ge=1, description="Groups of group normalisation.")
+    norm: Literal["none", "batch", "group"] | None = Field(None, description="Normalization after each convolution.")
+    norm_groups: int | None = Field(None, ge=1, description="Groups of group normalization.")
     activation: Activation | None = Field(None, description="The nonlinearity at the end of each conv, or none.")
     bias: bool | None = Field(None, description="Whether convolutions have a bias.")
-    eps: float | None = Field(None, gt=0, lt=1, description="Added to the variance by the normalisation.")
-    momentum: float | None = Field(
-        None, ge=0, le=1, description="How much of each batch enters the running statistics."
-    )
+    eps: float | None = Field(None, gt=0, lt=1, description="Added to the variance by the normalization.")
+    momentum: float | None = Field(None, ge=0, le=1, description="Weight of each batch in the running statistics.")
 
 
 class Header(BaseModel):
@@ -65,27 +63,25 @@ class Header(BaseModel):
         max_length=LONGEST_NAME,
         description="The network's name; the file's name unless given.",
     )
-    description: str = Field("", description="What the network is, and whose.")
+    description: str = Field("", description="What the network is, and its source.")
     extends: Any = Field(None, description="A spec that this one changes: a file beside it, or a shipped name.")
     include: Any = Field(None, description="Files of blocks: one, or a list.")
     input: InputShape = Field(description="The images: {channels: 3, height: 224, width: 224}.")
     classes: int = Field(
         ge=1, le=LARGEST_WIDTH, description="Number of classes; the last layer gives a logit for each."
     )
-    variables: dict[str, Any] = Field({}, description="Names for values; $name is the value anywhere in the layers.")
-    width: float = Field(1.0, gt=0, le=100, description="Multiplies every width of the layers but the classes.")
+    variables: dict[str, Any] = Field({}, description="Named values, used as $name anywhere in the layers.")
+    width: float = Field(1.0, gt=0, le=100, description="Multiplies every width except the number of classes.")
     depth: float = Field(1.0, gt=0, le=100, description="Multiplies every repeat, rounded up.")
     divisor: int = Field(8, ge=1, le=1024, description="Multiplied widths are rounded to multiples of this.")
-    conv: ConvDefaults = Field(ConvDefaults(), description="Defaults of every conv of the file, inside blocks too.")
-    init: InitField = Field(
-        Init(type="pytorch"), description="Weight initialisation of layers without one of their own."
-    )
+    conv: ConvDefaults = Field(ConvDefaults(), description="Defaults of every conv, including those inside blocks.")
+    init: InitField = Field(Init(type="pytorch"), description="Weight initialization of layers that set none.")
     lint: Any = Field(
-        None, description="Rules of the critic that are silenced in this file, each with a reason: {AB104: why}."
+        None, description="Lint rules that are suppressed in this file, each with a reason: {AB104: why}."
     )
-    blocks: Any = Field(None, description="Blocks of your own: a name, parameters and a body each.")
+    blocks: Any = Field(None, description="Custom blocks by name, each with parameters and a body.")
     layers: Any = Field(description="The layers in order.")
-    aux: Any = Field(None, description="Auxiliary classifiers, used in training alone.")
+    aux: Any = Field(None, description="Auxiliary classifiers, used only in training.")
 
 
 def read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Header, frozenset[str]]:
@@ -102,7 +98,7 @@ def read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Head
         for word, value in header.variables.items():
             at, path = ("variables", word), f"variables.{word}"
             if why := _variable_fault(word):
-                faults.append(Problem(f"{word[:40]!r} cannot name a variable: {why}", locate(at, True), path))
+                faults.append(Problem(f"{word[:40]!r} is not a valid variable name: {why}", locate(at, True), path))
             elif value is None:
                 faults.append(Problem("found nothing, expected a value", locate(at, False), path))
         if not faults:
@@ -134,5 +130,5 @@ def _bound_variables(node: Node | None, problems: list[Problem]) -> None:
 def _variable_fault(word: str) -> str:
     """Say why a word cannot name a variable, or nothing."""
     if word in ("in", "classes"):
-        return "it means something already"
-    return "" if re.fullmatch(r"\w+", word) else "letters, digits and _ alone"
+        return "it is reserved"
+    return "" if re.fullmatch(r"\w+", word) else "use only letters, digits and _"

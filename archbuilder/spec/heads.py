@@ -14,8 +14,8 @@ MOST_HEADS = 100
 
 HEAD_KEYS = {
     "after": "The named place that the head attaches to: a layer, or a place inside one, such as mixed.branch2.",
-    "loss_weight": "What the head's loss is multiplied by before it is added to that of the logits.",
-    "layers": "The head's own layers, instead of a type; the last one gives the classes.",
+    "loss_weight": "Factor of the head's loss, which is added to the loss of the logits.",
+    "layers": "The head's own layers, instead of a type; the last one outputs the classes.",
     "listed": "Where its keys stand in the state dict: before_classifier, or at_tap.",
 }
 
@@ -88,7 +88,7 @@ def _read_head(node: Mapping, position: int, problems: list[Problem]) -> Head | 
         if "name" not in node.entries and "name" not in meant:
             problems.append(Problem("a head needs a name", layer.where, layer.path))
     elif not layer.name.isidentifier() or layer.name.startswith("_") or layer.name in NOT_FIELDS:
-        refuse("name", f"{layer.name!r} cannot name an output: heads are fields of the training output")
+        refuse("name", f"{layer.name!r} is not a valid head name: heads are fields of the training output")
     if not isinstance(values["after"], str) and "after" not in meant:
         refuse("after", "a head needs the name of the layer it attaches to, such as after: inception4a")
     weight = values["loss_weight"] if "loss_weight" in node.entries else 0.3
@@ -98,13 +98,13 @@ def _read_head(node: Mapping, position: int, problems: list[Problem]) -> Head | 
         refuse("listed", "expected before_classifier or at_tap")
     for key in ("from", "repeat", "overrides"):
         if key in node.entries:
-            refuse(key, f"{key!r} has no meaning for a head")
+            refuse(key, f"a head has no key {key!r}")
     if layer.type in PRIMITIVES:
-        refuse("type", f"a head is a block, or has layers of its own; {layer.type} is one layer")
+        refuse("type", f"a head is a block or has its own layers; {layer.type} is a single layer")
     member: LayerEntry | SequenceEntry = layer
     if "layers" in node.entries:
         for key in [*layer.values, *(word for word in ("type", "in", "init") if word in node.entries)]:
-            refuse(key, f"{key!r} has no meaning beside the head's own layers")
+            refuse(key, f"{key!r} cannot be combined with the head's own layers")
         inner = read_members(node.get("layers"), f"{layer.path}.layers", problems)
         member = SequenceEntry(node, layer.path, layer.name, layer.when, members=inner)
     if len(problems) > before or layer.name is None:

@@ -16,7 +16,7 @@ class Init(BaseModel):
     type: Scheme = Field(
         description="pytorch: each layer's own default. kaiming (He et al., 2015): normal by fan-out for convolutions "
         "with zero bias, normal 0.01 for linear layers. xavier (Glorot and Bengio, 2010): uniform, zero bias. "
-        "truncated_normal: cut at two, bias by default. normal: zero bias. zeros: weights and bias, also of a norm."
+        "truncated_normal: cut at two, bias by default. normal: zero bias. zeros: weights and biases, also of a norm."
     )
     std: float = Field(0.01, gt=0, le=100, description="Standard deviation of normal and truncated_normal.")
 

@@ -21,16 +21,16 @@ def replace_item(source: Source, node: Mapping, texts: Sequence[str]) -> str:
         ArchbuilderError: The item shares its lines with something else, or has comments among its keys.
     """
     if node.use is not None and node.use.node is not node:
-        raise ArchbuilderError(f"{location(node)}: this layer is used through a YAML alias; change it yourself")
+        raise ArchbuilderError(f"{location(node)}: this layer is used through a YAML alias; edit it by hand")
     text, start = source.text, node.span.start
     end = node.span.end if node.flow or node.use is not None else _end(node)
     line_start = max(text.rfind(break_, 0, start) for break_ in "\r\n") + 1
     line_end = min(at for at in (text.find("\r", end), text.find("\n", end), len(text)) if at >= 0)
     lead, rest = text[line_start:start], text[end:line_end].strip()
     if lead.strip() != "-" or (rest and not rest.startswith("#")):
-        raise ArchbuilderError(f"{location(node)}: this layer shares its lines with something else; change it yourself")
+        raise ArchbuilderError(f"{location(node)}: this layer shares its lines with something else; edit it by hand")
     if _COMMENT.search(text[start:end]):
-        raise ArchbuilderError(f"{location(node)}: this layer has comments among its keys; change it yourself")
+        raise ArchbuilderError(f"{location(node)}: this layer has comments among its keys; edit it by hand")
     new_line = "\r\n" if "\r\n" in text else "\n"
     if not texts:
         return text[:line_start] + text[line_end:].removeprefix(new_line)

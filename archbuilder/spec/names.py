@@ -33,15 +33,15 @@ TAKEN = frozenset({*RESERVED, *EXPORTED, *kwlist, "input"})
 def name_fault(name: object) -> str | None:
     """Say what is wrong with a layer's name, or None: names become state-dict keys and attributes of modules."""
     if not isinstance(name, str):
-        return "a name must be a word"
+        return "a name must be a string"
     if not NAME.fullmatch(name) or len(name) > 100:
-        return f"{name[:40]!r} is not a name: letters, digits, _ and - alone, as it becomes a state-dict key"
+        return f"{name[:40]!r} is not a valid name: use only letters, digits, _ and -, as it becomes a state-dict key"
     if name == "input":
-        return "'input' is taken: from: input means what arrives at the list"
+        return "'input' is reserved: `from: input` is the input of the list"
     if name in RESERVED or name.startswith("_"):
-        return f"{name!r} is taken: every torch.nn.Module has something of that name"
+        return f"{name!r} is reserved: every torch.nn.Module has an attribute of that name"
     if name in EXPORTED:
-        return f"{name!r} is taken: every module that torch.export gives has something of that name"
+        return f"{name!r} is reserved: modules from torch.export have an attribute of that name"
     if iskeyword(name):
-        return f"{name!r} is a keyword of Python: torch.export writes names as Python code"
+        return f"{name!r} is a Python keyword: torch.export writes names as Python code"
     return None

@@ -146,7 +146,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def describe(node: Node) -> str:
-    """Say what a node is, for an error: `the word 'abc'`, `12`, `a list`, `a mapping`."""
+    """Say what a node is, for an error: `the string 'abc'`, `12`, `a list`, `a mapping`."""
     if isinstance(node, Sequence):
         return "a list"
     if isinstance(node, Mapping):
@@ -166,7 +166,7 @@ def describe_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f"the word {value!r}" if len(value) <= 40 else f"the text {value[:37]!r}…"
+        return f"the string {value!r}" if len(value) <= 40 else f"the string {value[:37]!r}…"
     if isinstance(value, list | tuple):
         return "a list" if len(value) > 4 else f"[{', '.join(_item(item) for item in value)}]"
     if isinstance(value, dict):

@@ -147,16 +147,16 @@ class _Laying:
             ways = ways_to(searched, key.rpartition(".")[2])
             elsewhere = [section for section in _SECTIONS if section != path[0] and key in self._names(section)]
             if len(path) == 1 and elsewhere:
-                near, notes = "", [f"{key} stands under {elsewhere[0]}: change it there"]
+                near, notes = "", [f"{key} is defined under {elsewhere[0]}: change it there"]
             elif ways:
-                near, notes = "", [f"a member of that name stands deeper: write {ways[0]}"]
+                near, notes = "", [f"a member of that name is nested deeper: write {ways[0]}"]
             elif len(path) > 1 and names.known and not near:
                 notes = [f"its names are {', '.join(names.known)}"]
             else:
                 notes = []
-            message = f"nothing of the extended file is named {key!r}{near}"
+            message = f"the extended file has no member named {key!r}{near}"
             if len(path) > 1:
-                message = f"{'.'.join(path[1:-1])} of the extended file has nothing named {key!r}{near}"
+                message = f"{'.'.join(path[1:-1])} of the extended file has no member named {key!r}{near}"
             self._refuse(message, entry.key_location, (*path, key), *notes)
 
     def _names(self, section: str) -> list[str]:
@@ -170,11 +170,11 @@ class _Laying:
             if _is_null(above):
                 self._note(path, change)
                 return None
-            message = f"found {describe(above)}, expected the keys to change, or null to take {change.key} out"
+            message = f"found {describe(above)}, expected the keys to change, or null to remove {change.key}"
             self._refuse(message, location(above), path)
             return item
         if "name" in above.entries:
-            message = f"{change.key} keeps its name, by which it is changed"
+            message = f"the name of {change.key} cannot change: changes refer to members by name"
             self._refuse(message, above.key_location("name"), (*path, "name"))
         return self._keys(item, above, path)
 
@@ -206,7 +206,7 @@ class _Laying:
                     continue
                 ways = ways_to([item], key) if key not in (*LAYER_KEYS, *MERGES, *LISTS) else []
                 if ways:
-                    message = f"{key} is a member inside {path[-1]}, and no key of it"
+                    message = f"{key} is a member inside {path[-1]}, not a key of it"
                     self._refuse(message, entry.key_location, (*path, key), f"write {path[-1]}: {ways[0]}")
                     continue
             yield key, entry
@@ -221,7 +221,7 @@ class _Laying:
         known = known_keys(what, self._blocks)
         notes = [f"its keys are {', '.join(known)}"] if known else []
         if kind in MERGES:
-            notes = [f"change what stands in its branches: {path[-1]}: {{{kind}: {{…}}}}"]
+            notes = [f"change its branches: {path[-1]}: {{{kind}: {{…}}}}"]
         self._refuse(message, entry.key_location, (*path, entry.key), *notes, f"a list under {entry.key!r} replaces it")
 
     # -- branches --------------------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from archbuilder.spec.validation import Locator, Place, locator, validate
 PARAMETER_TYPES: dict[str, Any] = {
     "width": Annotated[int, Field(ge=0, le=LARGEST_WIDTH)],  # a searchable number of channels; 0 leaves a branch out
     "integer": int,
-    "number": float,
+    "float": float,
     "boolean": bool,
-    "word": str,
+    "string": str,
     "probability": Probability,
     "size": PositivePair,
     "padding": Padding,
@@ -26,7 +26,7 @@ PARAMETER_TYPES: dict[str, Any] = {
 
 MOST_PARAMETERS = 100
 
-_BOUNDED = ("width", "integer", "number", "probability")
+_BOUNDED = ("width", "integer", "float", "probability")
 
 
 def _is(kinds: tuple[type, ...], expected: str, schema: Any) -> BeforeValidator:
@@ -39,7 +39,7 @@ def _is(kinds: tuple[type, ...], expected: str, schema: Any) -> BeforeValidator:
 
 
 # A union would be one error for each of its types.
-Choice = Annotated[Any, _is((str, int, float), "a word or a number", str | int | float)]
+Choice = Annotated[Any, _is((str, int, float), "a string or a number", str | int | float)]
 Number = Annotated[Any, _is((int, float), "a number", int | float)]
 
 
@@ -48,15 +48,15 @@ class Parameter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
-    type: Literal["width", "integer", "number", "boolean", "word", "probability", "size", "padding"] = Field(
-        description="What values it takes. A width is a number of channels: it can be searched, and 0 drops its branch."
+    type: Literal["width", "integer", "float", "boolean", "string", "probability", "size", "padding"] = Field(
+        description="Type of its values. A width is a number of channels: it can be searched, and 0 removes its branch."
     )
-    description: str = Field("", description="What it is, for readers and editors.")
-    default: Any = Field(None, description="Its value where a layer gives none; without it the key is required.")
-    choices: list[Choice] | None = Field(None, min_length=1, max_length=100, description="The values it may have.")
-    minimum: Number | None = Field(None, description="The least it may be.")
-    maximum: Number | None = Field(None, description="The most it may be.")
-    optional: bool = Field(False, description="Whether it may be left out without a default; it is then `nothing`.")
+    description: str = Field("", description="What it is; editors show it.")
+    default: Any = Field(None, description="Default value; without one the key is required.")
+    choices: list[Choice] | None = Field(None, min_length=1, max_length=100, description="Allowed values.")
+    minimum: Number | None = Field(None, description="Smallest allowed value.")
+    maximum: Number | None = Field(None, description="Largest allowed value.")
+    optional: bool = Field(False, description="Whether it may be omitted without a default; it is then `nothing`.")
 
 
 def arguments_model(name: str, parameters: Values[str, Parameter]) -> type[BaseModel]:
@@ -91,8 +91,8 @@ def read_parameters(node: Node | None, path: str, problems: list[Problem]) -> di
         return parameters
     for key, entry in node.entries.items():
         if key in LAYER_KEYS or key == "classes" or not re.fullmatch(r"\w+", key):
-            why = "it means something already" if re.fullmatch(r"\w+", key) else "letters, digits and _ alone"
-            message = f"{key[:40]!r} cannot name a parameter: {why}"
+            why = "it is reserved" if re.fullmatch(r"\w+", key) else "use only letters, digits and _"
+            message = f"{key[:40]!r} is not a valid parameter name: {why}"
             problems.append(Problem(message, node.key_location(key), f"{path}.{key}"))
             continue
         parameter = _read_parameter(key, entry.value, f"{path}.{key}", problems)
@@ -123,7 +123,7 @@ def _check_bounds(parameter: Parameter, path: str, locate: Locator) -> list[Prob
         if parameter.type not in _BOUNDED:
             message = f"a {parameter.type} has no {key}; these have: {', '.join(_BOUNDED)}"
         elif isinstance(bound, float) and parameter.type in ("width", "integer"):
-            message = f"found {bound}, expected a whole number"
+            message = f"found {bound}, expected an integer"
         elif key == "maximum" and parameter.minimum is not None and bound < parameter.minimum:
             message = f"no value is at least {parameter.minimum} and at most {bound}"
         else:

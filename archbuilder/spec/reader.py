@@ -166,7 +166,7 @@ class _Composer:
         while not isinstance(inner := next(self._events), yaml.MappingEndEvent):
             key_span = self._span(inner)
             if not isinstance(inner, yaml.ScalarEvent):
-                self._refuse(key_span, "a key must be a single word or number")
+                self._refuse(key_span, "a key must be a string or a number")
             key = inner.value
             if len(key) > LONGEST_KEY:
                 self._refuse(key_span, f"a key of more than {LONGEST_KEY} characters", ".".join(self._path))
@@ -181,7 +181,7 @@ class _Composer:
                 merges.append(value)
             elif key in node.entries:
                 first = Location(self._source, node.entries[key].key_span)
-                message = f"the key {key!r} is given twice; line {first.line} has it already"
+                message = f"the key {key!r} is already given on line {first.line}"
                 path = self._path_of(node, key)
                 self._problems.append(Problem(message, Location(self._source, key_span), path, related=(first,)))
             else:
@@ -223,7 +223,7 @@ class _Composer:
         target = self._anchors.get(anchor)
         if target is None:
             inside = anchor in self._anchors
-            message = f"*{anchor} stands inside the value it names" if inside else f"no anchor &{anchor}"
+            message = f"*{anchor} refers to the value that it is part of" if inside else f"no anchor &{anchor}"
             self._refuse(span, message, ".".join(self._path))
         self._count(target.size, span)
         self._check_depth(depth + self._heights[anchor], span)
@@ -234,7 +234,7 @@ class _Composer:
     def _count(self, values: int, span: Span) -> None:
         self._values += values
         if self._values > MAXIMUM_VALUES:
-            self._refuse(span, f"the file unfolds to more than {MAXIMUM_VALUES:,} values here")
+            self._refuse(span, f"the file expands to more than {MAXIMUM_VALUES:,} values here")
 
     def _check_depth(self, depth: int, span: Span) -> None:
         self._deepest = max(self._deepest, depth)
@@ -270,15 +270,15 @@ def _hints(text: str, offset: int, problem: str) -> tuple[str, ...]:
     """Say in plain words what libyaml's most common complaints come from."""
     line = text[text.rfind("\n", 0, offset) + 1 :].partition("\n")[0]
     if text[offset : offset + 1] == "\t":
-        return ("YAML is indented with spaces: a tab stands here",)
+        return ("YAML is indented with spaces, but this is a tab",)
     if "${" in line:
         return ("a $ value has no braces: $name",)
     if problem.startswith("mapping values are not allowed"):
-        return ("a text with a colon and a space in it needs quotes",)
+        return ("a string with a colon and a space needs quotes",)
     if "while scanning an alias" in problem or "alphabetic or numeric character" in problem:
-        return ("a word that starts with * or & needs quotes",)
+        return ("a string that starts with * or & needs quotes",)
     if problem.startswith(("did not find expected key", "did not find expected '-' indicator")):
         return ("is it indented as the entries above it, and is every bracket and quote closed?",)
     if problem.startswith("did not find expected ',' or"):
-        return ("is a comma, a bracket or a quote missing, or does a text with a comma need quotes?",)
+        return ("is a comma, a bracket or a quote missing, or does a string with a comma need quotes?",)
     return ()

@@ -81,7 +81,7 @@ def _layers(kind: str) -> Schema:
 def _list_or(listed: Schema, otherwise: Schema, change: str) -> Schema:
     """Give the schema of a list, or, beside `extends`, of changes to one by name; errors are of the one that it is."""
     by_name = {
-        "description": "Beside extends: members of the extended file by name and the keys that change; null takes out.",
+        "description": "With extends: members of the extended file by name with the keys to change; null removes one.",
         "additionalProperties": {"anyOf": [reference(change), {"type": "null"}]},
     }
     return {"if": {"type": "array"}, "then": listed, "else": otherwise | by_name}

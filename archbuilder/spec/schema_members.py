@@ -17,7 +17,7 @@ Schema = dict[str, Any]
 _EXPRESSION = {
     "type": "string",
     "pattern": r"\$",
-    "description": "A $ value, worked out from parameters and variables.",
+    "description": "A $ expression of parameters and variables.",
 }
 _NAME = {
     "type": "string",

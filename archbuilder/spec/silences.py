@@ -13,14 +13,14 @@ def check_silences(node: Node | None, path: str, problems: list[Problem]) -> Non
     if node is None:
         return
     if not isinstance(node, Mapping):
-        message = f"found {describe(node)}, expected rules and the reasons to silence them: {{AB104: why}}"
+        message = f"found {describe(node)}, expected rule codes with reasons for suppression: {{AB104: why}}"
         problems.append(Problem(message, location(node), path))
         return
     for code, entry in node.entries.items():
         reason = plain(entry.value)
         if not CODE.fullmatch(code):
-            message = f"{code[:40]!r} is no code of a rule: AB and three digits, such as AB104"
+            message = f"{code[:40]!r} is not a rule code: AB and three digits, such as AB104"
             problems.append(Problem(message, entry.key_location, f"{path}.{code}"))
         elif not isinstance(reason, str) or not reason.strip():
-            message = f"found {describe(entry.value)}, expected the reason in words"
+            message = f"found {describe(entry.value)}, expected the reason as a string"
             problems.append(Problem(message, location(entry.value), f"{path}.{code}"))

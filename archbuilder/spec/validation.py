@@ -17,12 +17,12 @@ Locator = Callable[[Place, bool], Location | None]
 """Finds the place in the text of a path of keys; of the last key itself when the second argument is true."""
 
 _EXPECTED = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
     "float_type": "a number",
     "finite_number": "a finite number",
     "bool_type": "true or false",
-    "string_type": "a word",
+    "string_type": "a string",
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "list_type": "a list",

@@ -135,7 +135,7 @@ def test_a_forward_pass_that_differs_is_said(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setattr(NetworkSpec, "build", build)
     done = run("build", "inception_digits")
     assert done.returncode == 1
-    assert done.stderr == "the forward pass gave (1, 3), but the plan says (1, 10)\n"
+    assert done.stderr == "the forward pass gave (1, 3), but the plan expects (1, 10)\n"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_the_system_refuses_is_no_fault_of_the_program(run: Run, monkeypatc
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "runs/journal.log: No space left on device",
-        "  free some space there, and run the same command again; what was saved before is whole",
+        "  free some space there, then run the same command again; files that were saved before are complete",
     ]
 
 
@@ -209,7 +209,7 @@ def test_depth_opens_names(run: Run) -> None:
     assert "inception2a.branch1" in [row["name"] for row in rows]
     refused = run("flops", "googlenet", "--by", "stage", "--depth", "2")
     assert refused.returncode == 2
-    assert "--depth opens layers, and goes with --by layer, not --by stage" in refused.stderr
+    assert "--depth requires --by layer, not --by stage" in refused.stderr
 
 
 @pytest.mark.parametrize(

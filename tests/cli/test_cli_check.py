@@ -37,8 +37,8 @@ def test_a_bad_spec(run: Run, bad: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     lines = done.stderr.splitlines()
     assert lines[0] == f"bad.yaml:{LINE}:46  layers.inception4b.in"
-    assert lines[3] == f"     │ {' ' * 45}^^^ declares 500 input channels, but 512 arrive"
-    assert lines[4] == f"  inception4a (line {LINE - 1}) gives 192 + 208 + 48 + 64 = 512"
+    assert lines[3] == f"     │ {' ' * 45}^^^ declares 500 input channels, but the input has 512"
+    assert lines[4] == f"  inception4a (line {LINE - 1}) outputs 192 + 208 + 48 + 64 = 512"
     assert lines[5] == f"bad.yaml:{TAP}:25  aux.aux2.after"
     assert lines[-1] == "2 errors"
     assert "Traceback" not in done.stderr
@@ -153,7 +153,7 @@ def test_a_terminal_without_the_characters(bad: str, encoding: str) -> None:
     Path("漢é.yaml").write_text(BAD.replace("after: x", "after: 漢é"), encoding="utf-8")
     done = process("check", "漢é.yaml", PYTHONIOENCODING=encoding)
     assert done.returncode == 1
-    assert "declares 500 input channels, but 512 arrive" in done.stderr
+    assert "declares 500 input channels, but the input has 512" in done.stderr
     assert f"\n  {LINE} ?   - {{name: inception4b" in done.stderr
     assert "Traceback" not in done.stderr
 

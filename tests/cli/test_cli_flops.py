@@ -37,7 +37,7 @@ def test_googlenet_is_counted_twice_and_equal(run: Run) -> None:
     assert "plan 1,582,722,048 (conv 1,581,647,872 · adaptive pool 50,176 · linear 1,024,000)" in lines
     assert "fvcore 1,582,722,048 equal, operator by operator" in lines
     assert "fvcore counts a multiply-add once: these are MACs. One MAC is two FLOPs." in lines
-    assert "fvcore has no rule for, and both count as nothing: max_pool2d (13)" in lines
+    assert "not counted, neither here nor by fvcore, which has no rule for them: max_pool2d (13)" in lines
 
 
 def test_json_is_for_scripts(run: Run) -> None:
@@ -134,7 +134,7 @@ def test_memory_for_a_batch_and_a_type(run: Run) -> None:
     narrow = json.loads(run("flops", "googlenet", "--memory", "--dtype", "bfloat16", "--json").stdout)["memory"]
     assert narrow["inference"]["peak"] == 3_913_728  # at a max pool, whose indices are as large as ever
     text = run("flops", "googlenet", "--memory").stdout
-    assert "inference  7.02 MB at most, at conv1.activation; weights 27.99 MB on top" in text
+    assert "peak inference  7.02 MB at conv1.activation, plus weights 27.99 MB" in text
     assert "for 1 image in float32; live tensors as eager PyTorch holds them" in text
 
 
@@ -178,7 +178,7 @@ total: 59,130 parameters (65,284 with heads) · 1.35 M MACs = 2.71 M FLOPs for o
 plan    1,353,472  (conv 1,321,984 · batch norm 28,160 · adaptive pool 2,048 · linear 1,280)
 fvcore  1,353,472  equal, operator by operator
 fvcore counts a multiply-add once: these are MACs. One MAC is two FLOPs.
-fvcore has no rule for, and both count as nothing: max_pool2d (5)
+not counted, neither here nor by fvcore, which has no rule for them: max_pool2d (5)
 """
 
 
@@ -257,7 +257,7 @@ def test_csv_waits_for_no_torch() -> None:
     [
         (("--by", "module"), ("'--by'", "'module' is not one of 'layer', 'branch', 'stage', 'operator', 'op'.")),
         (("--sort", "flops"), ("'--sort'", "'flops' is not one of 'macs', 'parameters', 'activations', 'name'.")),
-        (("--json", "--csv"), ("--json and --csv exclude each other",)),
+        (("--json", "--csv"), ("--json and --csv cannot be combined",)),
     ],
 )
 def test_bad_options_name_the_choices(run: Run, arguments: tuple[str, ...], message: tuple[str, ...]) -> None:
@@ -320,4 +320,4 @@ def test_a_dead_layer_is_a_difference_that_is_explained(run: Run) -> None:
     assert done.returncode == 1
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["lost.conv", "conv", "4,718,592", "0"] in rows
-    assert "fvcore leaves out layers whose values nothing takes: archbuilder lint names them (AB301)" in done.stdout
+    assert "fvcore omits layers whose output is not used: archbuilder lint lists them (AB301)" in done.stdout

@@ -25,7 +25,7 @@ def test_every_shipped_spec_is_listed_with_what_it_costs(run: Run) -> None:
     done = run("specs")
     assert (done.returncode, done.stderr) == (0, "")
     head, *rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines() if not line.startswith("  ")]
-    assert head == ["spec", "input", "classes", "parameters", "MACs", "what it is"]
+    assert head == ["spec", "input", "classes", "parameters", "MACs", "description"]
     expected = {}
     for name in shipped_names("specs"):
         plan = load(name).plan()
@@ -82,7 +82,7 @@ def test_what_is_there_is_never_written_over(run: Run) -> None:
     for name in ("mine.yaml", "folder"):
         done = run("new", name)
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == f"{name}: is there already; choose another name or take it away\n"
+        assert done.stderr == f"{name}: already exists; choose another name or remove it\n"
     assert Path("mine.yaml").read_text() == "precious"
     assert sorted(path.name for path in Path().iterdir()) == ["folder", "mine.yaml"]
 

@@ -100,9 +100,9 @@ def test_a_spec_without_sites() -> None:
 def test_a_candidate_has_a_width_for_each_site() -> None:
     spec = NetworkSpec.from_text(f"{HEAD}layers:\n  - {{name: c, type: conv, out: 16, kernel: 1}}\n{TAIL}")
     with pytest.raises(
-        ArchbuilderError, match=r"^a candidate is a width for each of 1 sites: this one lacks 'c\.out'$"
+        ArchbuilderError, match=r"^a candidate has a width for each of 1 searchable widths: this one lacks 'c\.out'$"
     ):
         spec.costs().price_one({})
-    with pytest.raises(ArchbuilderError, match=r"this one has no site 'd'$"):
+    with pytest.raises(ArchbuilderError, match=r"this one has an unknown width 'd'$"):
         spec.costs().price_one({"c.out": 8, "d": 8})
     assert repr(spec.costs()) == "CostFunction('<text>': 1 sites)"

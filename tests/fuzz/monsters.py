@@ -81,7 +81,7 @@ TEXTS = [
     Monster("duplicates", lambda: "{" + "a: ," * 49_000 + "}", "the key 'a' is given twice"),
     Monster("more duplicates", lambda: "{" + "a: ," * 260_000 + "}", "too many errors to go on"),
     Monster("the billion laughs", lambda: laughs(20), "more than 100,000 values"),
-    Monster("an endless alias", lambda: "a: &a [*a]", "stands inside the value it names"),
+    Monster("an endless alias", lambda: "a: &a [*a]", "refers to the value that it is part of"),
     Monster("merge keys", lambda: "a: &a {x: 1}\nb: {" + "<<: *a, " * 20_000 + "}", "unknown key 'a' for a spec"),
 ]
 
@@ -98,7 +98,7 @@ WORDS = [
         ),
         "did you mean aaa",
     ),
-    Monster("one name", lambda: spec(*["name: n, type: identity"] * 19_000), "the name 'n' is taken"),
+    Monster("one name", lambda: spec(*["name: n, type: identity"] * 19_000), "the name 'n' is already used"),
     Monster("words for numbers", lambda: spec("type: rescale, scale: [" + "a," * 90_000 + "]"), "expected a number"),
     Monster("odd positions", lambda: spec("type: identity, repeat: 2, overrides: {²: {}, --1: {}}"), "not ²"),
     Monster("a long path", lambda: "extends: " + "googlenet" * 100_000, "is not a path"),
@@ -216,7 +216,9 @@ BLOCKS = [
     ),
     Monster(
         "many choices",
-        lambda: spec("type: b, p: x", before=block(IDENTITY, f"p: {{type: word, choices: [{each('a#, ', 90_000)}]}}")),
+        lambda: spec(
+            "type: b, p: x", before=block(IDENTITY, f"p: {{type: string, choices: [{each('a#, ', 90_000)}]}}")
+        ),
         "at most 100 items",
     ),
     Monster(

@@ -54,7 +54,7 @@ def test_many_files_are_no_larger_than_one(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"blocks{number}.yaml").write_text("blocks: {}\n".ljust(LIMIT // 2, "#"))
     (tmp_path / "spec.yaml").write_text(f"include: [{', '.join(f'blocks{n}.yaml' for n in range(3))}]\n{spec()}")
-    with pytest.raises(SpecError, match=r"with .*blocks1\.yaml these are more than 32 files, 1,048,576 characters"):
+    with pytest.raises(SpecError, match=r"with .*blocks1\.yaml the spec has more than 32 files, 1,048,576 characters"):
         archbuilder.load(tmp_path / "spec.yaml")
 
 

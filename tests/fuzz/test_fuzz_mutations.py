@@ -24,7 +24,7 @@ conv: {norm: group, norm_groups: 2}
 init: {type: normal, std: 0.1}
 blocks:
   unit:
-    parameters: {out: width, view: {type: width, default: 8}, stride: {type: size, default: 1}, act: {type: word, choices: [relu, silu], optional: true}}
+    parameters: {out: width, view: {type: width, default: 8}, stride: {type: size, default: 1}, act: {type: string, choices: [relu, silu], optional: true}}
     body:
       - add:
           main: [{type: conv, out: $view, kernel: 3, padding: same, stride: $stride}, {type: conv, out: $out, kernel: 1, activation: $act}]

@@ -45,7 +45,7 @@ def test_a_layer_with_comments_among_its_keys_is_left_to_its_writer() -> None:
     layers = "  - name: large # large\n    type: conv\n    out: 64 # wide\n    kernel: 5\n    padding: 2\n"
     text = HEAD + CONV + layers + TAIL
     with pytest.raises(
-        ArchbuilderError, match=r"^<text>:5:5: this layer has comments among its keys; change it yourself$"
+        ArchbuilderError, match=r"^<text>:5:5: this layer has comments among its keys; edit it by hand$"
     ):
         apply(NetworkSpec.from_text(text).document, NewLayers("large", []))
     (finding,) = found(text, "AB108")
@@ -110,7 +110,7 @@ def test_a_finding_inside_a_member_is_silenced_there() -> None:
     assert [(finding.code, finding.layer) for finding in criticism.silenced] == [("AB201", "mix.conv")]
     assert not found(text, "AB001")
     (finding,) = found(text.replace("out: 12", "out: 16"), "AB001")
-    assert finding.message == "AB201 finds nothing here: take the silence away"
+    assert finding.message == "AB201 finds nothing here: remove the suppression"
 
 
 SEQUENCE = """\
@@ -174,7 +174,7 @@ def test_a_finding_about_a_fork_in_a_body_is_silenced_there() -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("AB107", "AB107 finds nothing here: take the silence away"),
+        ("AB107", "AB107 finds nothing here: remove the suppression"),
         ("AB140", "no rule has the code AB140; did you mean AB104?"),
     ],
 )

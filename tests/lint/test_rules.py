@@ -12,29 +12,30 @@ from archbuilder.lint.subject import Subject
 from archbuilder.spec.sources import shipped_names
 
 MESSAGES = {
-    "AB001": r"^AB112 finds nothing here: take the silence away$",
+    "AB001": r"^AB112 finds nothing here: remove the suppression$",
     "AB101": r"^representational bottleneck: 64 x 32 x 32 -> 16 x 8 x 8 keeps 1\.6 % of the values, at 50 % "
-    "of the depth; 10 % are the least expected there$",
+    "of the depth; the minimum there is 10 %$",
     "AB102": "^the map shrinks from 32 x 32 to 16 x 16 and its channels do not grow: 32 before, 32 at the end of the "
     "smaller map$",
     "AB103": r"^its 5x5 takes all 64 channels without a 1x1 reduction: 26,214,400 MACs, 98\.0 % of the layer; "
-    "with a reduction to 32 it would take 13,631,488$",
+    "with a reduction to 32 it would cost 13,631,488$",
     "AB104": r"^the 1x1 before its 3x3 does not reduce \(64 of 64 channels\): the 3x3 costs 9,437,184 MACs, 74\.3 % "
     "of the network$",
     "AB105": "^the share of 3x3 and larger outputs falls with depth: 71 % in mix1, 33 % in mix3$",
-    "AB106": r"^its pooled branch gives 64 of 128 channels, more than any other branch \(32\)$",
-    "AB107": r"^its 5x5 takes 52,428,800 MACs; two 3x3 with 48 channels between would take 42,467,328, 18\.7 % of "
-    "the network's MACs fewer$",
-    "AB108": r"^its 7x7 takes 25,690,112 MACs; 1x7 and 7x1 with 48 channels between would take 8,257,536, 67\.2 % "
-    "of the network's MACs fewer$",
-    "AB109": r"^3 layers deep and 511 channels wide \(mean over MACs\): 170\.17 channels a layer, wide for its "
+    "AB106": r"^its pool branch outputs 64 of 128 channels, more than any other branch \(32\)$",
+    "AB107": r"^its 5x5 costs 52,428,800 MACs; two 3x3 with 48 channels between would cost 42,467,328 and save "
+    r"18\.7 % of the network's MACs$",
+    "AB108": r"^its 7x7 costs 25,690,112 MACs; 1x7 and 7x1 with 48 channels between would cost 8,257,536 and "
+    r"save 67\.2 % of the network's MACs$",
+    "AB109": r"^3 layers deep and 511 channels wide \(mean over MACs\): 170\.17 channels per layer, wide for its "
     "depth: above 64$",
-    "AB110": "^the head attaches at 20 % of the depth, too near the image: 25 to 90 % are expected$",
-    "AB111": "^the head takes a map of 128 x 2 x 2: 4 x 4 is the least expected$",
-    "AB112": "^the receptive field of the last map is 5 x 5 of 32 x 32 pixels: no value of it sees the whole image$",
-    "AB201": "^1x1 30, 3x3 44 are no multiples of 8$",
-    "AB301": "^nothing takes what it gives: 18,496 parameters and 4,718,592 MACs for nothing$",
-    "AB302": r"^again does again what conv1\.activation right before it has done$",
+    "AB110": "^the head attaches at 20 % of the depth, too near the image: 25 to 90 % is expected$",
+    "AB111": "^the input of the head is a map of 128 x 2 x 2; the minimum is 4 x 4$",
+    "AB112": "^the receptive field of the last map is 5 x 5 of 32 x 32 pixels: none of its values "
+    "depends on the whole image$",
+    "AB201": "^1x1 30, 3x3 44 are not multiples of 8$",
+    "AB301": "^its output is not used: 18,496 parameters and 4,718,592 MACs are wasted$",
+    "AB302": r"^again repeats conv1\.activation directly before it$",
 }
 
 
@@ -99,7 +100,7 @@ def test_a_deep_and_narrow_network() -> None:
     )
     (finding,) = findings(text, "AB109")
     assert finding.message.startswith("22 layers deep and 8 channels wide")
-    assert finding.message.endswith("channels a layer, deep for its width: below 1")
+    assert finding.message.endswith("channels per layer, deep for its width: below 1")
 
 
 def test_what_does_nothing() -> None:
@@ -115,7 +116,7 @@ def test_what_does_nothing() -> None:
 def test_two_branches_that_are_one() -> None:
     text = RULES["AB103"].bad.replace("kernel: 5, padding: 2", "kernel: 1")
     (finding,) = findings(text, "AB302")
-    assert finding.message.startswith("branches 1 and 2 of 2 are the same convolution of what arrives")
+    assert finding.message.startswith("branches 1 and 2 of 2 are the same convolution of the input")
 
 
 def test_a_head_too_near_the_end() -> None:
@@ -129,7 +130,7 @@ def test_a_head_too_near_the_end() -> None:
 def test_a_network_with_a_multiplier_is_told_the_widths_it_has_and_offered_none() -> None:
     text = RULES["AB201"].good.replace("classes: 10", "classes: 10\nwidth: 1.1\ndivisor: 1")
     finding = findings(text, "AB201")[1]
-    assert finding.message == "1x1 35, 3x3red 18, 3x3 53, 5x5red 9, 5x5 18, pool_proj 18 are no multiples of 8"
+    assert finding.message == "1x1 35, 3x3red 18, 3x3 53, 5x5red 9, 5x5 18, pool_proj 18 are not multiples of 8"
     assert finding.change is None
 
 
@@ -144,7 +145,7 @@ def test_the_figures_of_the_papers_networks_are_those_that_the_pages_give() -> N
     googlenet = subjects["googlenet"]
     first, second = (googlenet.depths[head.tapped] / googlenet.depth for head in googlenet.plan.heads)
     text = " ".join(RULES["AB110"].argument.split())
-    assert f"GoogLeNet's heads stand at {100 * first:.0f} % and {100 * second:.0f} %" in text
+    assert f"GoogLeNet's heads are at {100 * first:.0f} % and {100 * second:.0f} %" in text
 
 
 def test_a_pool_to_one_pixel_inside_a_branch_is_not_the_end() -> None:

@@ -46,10 +46,10 @@ def test_a_code_that_is_none() -> None:
 @pytest.mark.parametrize(
     ("lint", "message"),
     [
-        ("{AB201: }", "found nothing, expected the reason in words"),
-        ('{AB201: " "}', "expected the reason in words"),
-        ("{AB2: why}", "'AB2' is no code of a rule: AB and three digits, such as AB104"),
-        ("[AB201]", "found a list, expected rules and the reasons to silence them: {AB104: why}"),
+        ("{AB201: }", "found nothing, expected the reason as a string"),
+        ('{AB201: " "}', "expected the reason as a string"),
+        ("{AB2: why}", "'AB2' is not a rule code: AB and three digits, such as AB104"),
+        ("[AB201]", "found a list, expected rule codes with reasons for suppression: {AB104: why}"),
     ],
 )
 @pytest.mark.parametrize("where", ["file", "layer"])

@@ -74,7 +74,7 @@ def test_every_other_name_is_refused(place: str) -> None:
     several = [word for word in TAKEN if not word.startswith("__")][:90]  # the checking ends after a hundred errors
     taken = "".join(f"  - {{name: '{name}', after: first, layers: {HEAD}}}\n" for name in several)
     text = spec_text("layers", ["first"], f"aux:\n{taken}") if place == "heads" else spec_text(place, several)
-    with pytest.raises(archbuilder.SpecError, match=r"is taken: every|is a keyword of Python") as refused:
+    with pytest.raises(archbuilder.SpecError, match=r"is reserved: every|is a Python keyword") as refused:
         archbuilder.NetworkSpec.from_text(text)
     found = {problem.message.split("'")[1] for problem in refused.value.problems}
     assert found >= {*several}

@@ -52,8 +52,8 @@ BASE = text_of(
 KINDS = [
     ("classes: 10", "classes", r"but fc has 4 outputs \(base\.yaml:13, extended by mine\.yaml:1\)"),
     ("input: {height: 4}", "input.height", r"breaks layers\.pool\.kernel: a window of 6 x 6 does not fit"),
-    ("variables: {v: 0.5}", "variables.v", r"breaks layers\.a\.out: found 0\.5, expected a whole number"),
-    ("conv: {norm: group, norm_groups: 5}", "conv.norm", r"breaks layers\.a: 5 groups do not divide the 8 channels"),
+    ("variables: {v: 0.5}", "variables.v", r"breaks layers\.a\.out: found 0\.5, expected an integer"),
+    ("conv: {norm: group, norm_groups: 5}", "conv.norm", r"breaks layers\.a: 5 groups do not divide the 8 input"),
     ("depth: 0.5", "depth", r"breaks layers\.c\.overrides: there is no repetition 1 of 1"),
     ("width: 0.5\ndivisor: 1", "width", r"breaks layers\.c\.groups: 2 groups do not divide 3 input and 4 output"),
     ("blocks: {unit: {body: [{type: identity}]}}", "blocks.unit", r"breaks layers\.b\.w: unknown key 'w' for unit"),
@@ -61,7 +61,7 @@ KINDS = [
     ("layers: {b: {type: max_pool, kernel: 3}}", "layers.b.type", r"breaks layers\.pool\.kernel: a window of 6 x 6"),
     ("layers: {c: ~}", "layers.c", r"breaks layers\.skip: branches of different shapes"),
     ("layers: {skip: {add: {d: {out: 3}}}}", "layers.skip.add.d.out", r"breaks layers\.skip: branches of different"),
-    ("aux: {h: {pool_output: 2, pool_kernel: x}}", "aux.h.pool_kernel", r"found the word 'x'"),
+    ("aux: {h: {pool_output: 2, pool_kernel: x}}", "aux.h.pool_kernel", r"found the string 'x'"),
 ]  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_a_number_of_classes_over_one_that_is_written() -> None:
 
 def test_lines_of_the_other_file_are_told_with_its_name() -> None:
     write("base.yaml", BASE)
-    with pytest.raises(SpecError, match=r"breaks layers\.c\.groups: .*\n(.*\n)*  b\S* \(base\.yaml:7\) gives 7\n"):
+    with pytest.raises(SpecError, match=r"breaks layers\.c\.groups: .*\n(.*\n)*  b\S* \(base\.yaml:7\) outputs 7\n"):
         load(write("mine.yaml", "extends: base.yaml\nlayers: {b: {w: 7}}\n"))
 
 

@@ -59,9 +59,9 @@ def test_claims_are_checked_as_written_whatever_multiplies(multipliers: str) -> 
     assert wrong(write("right.yaml", multipliers + RIGHT)) == []
     found = wrong(write("wrong.yaml", multipliers + WRONG))
     assert sorted(message for _, message in found) == [
-        "declares 14 input channels, but 16 arrive", "declares 15 input channels, but 16 arrive",
-        "declares 23 input channels, but 24 arrive", "declares 31 input channels, but 32 arrive",
-        "declares 33 input channels, but 32 arrive", "declares 60 input channels, but 64 arrive",
+        "declares 14 input channels, but the input has 16", "declares 15 input channels, but the input has 16",
+        "declares 23 input channels, but the input has 24", "declares 31 input channels, but the input has 32",
+        "declares 33 input channels, but the input has 32", "declares 60 input channels, but the input has 64",
     ]  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_an_extended_file_is_checked_by_itself(multipliers: str) -> None:
         write("third.yaml", "extends: second.yaml\nlayers: {b: {out: 40}}\naux: ~\n")
         assert wrong("second.yaml") == wrong("third.yaml") == claims
     with pytest.raises(
-        SpecError, match=r"in: 60, .*\n.*but 64 arrive\n  a\.1 .*\n(.*\n)?  extended by second\.yaml:1:10\n"
+        SpecError, match=r"in: 60, .*\n.*but the input has 64\n  a\.1 .*\n(.*\n)?  extended by second\.yaml:1:10\n"
     ):
         load(write("second.yaml", "extends: wrong.yaml\n"))
 
@@ -86,8 +86,8 @@ def test_each_file_of_a_chain_claims_for_itself() -> None:
     write("c.yaml", RIGHT)
     write("b.yaml", "extends: c.yaml\nlayers: {a: {out: 48}, b: {in: 64}}\n")  # it was right before that change
     write("a.yaml", "extends: b.yaml\nwidth: 0.5\nlayers: {a: {out: 40}, b: {in: 48}}\n")
-    own = ("a.yaml:3", "declares 48 input channels, but 40 arrive")
-    below = ("b.yaml:2", "declares 64 input channels, but 48 arrive")
+    own = ("a.yaml:3", "declares 48 input channels, but the input has 40")
+    below = ("b.yaml:2", "declares 64 input channels, but the input has 48")
     assert wrong("b.yaml") == [below]
     assert wrong("a.yaml") == [own, below]
     write("b.yaml", "extends: c.yaml\nlayers: {a: {out: 48}, b: {in: 48}}\n")
@@ -101,9 +101,9 @@ def test_what_a_file_includes_is_its_own() -> None:
     write("base.yaml", text_of("{name: a, type: conv, out: 8, kernel: 1}"))
     layers = "layers: {a: {type: u}}\ninput: {channels: 5}\n"
     write("mine.yaml", f"extends: base.yaml\ninclude: blocks.yaml\n{layers}")
-    assert wrong("mine.yaml") == [("blocks.yaml:1", "declares 7 input channels, but 5 arrive")]
+    assert wrong("mine.yaml") == [("blocks.yaml:1", "declares 7 input channels, but the input has 5")]
     write("base.yaml", text_of("{name: a, type: u}", header="include: blocks.yaml\n"))
-    assert wrong("base.yaml") == [("blocks.yaml:1", "declares 7 input channels, but 4 arrive")]
+    assert wrong("base.yaml") == [("blocks.yaml:1", "declares 7 input channels, but the input has 4")]
     assert wrong(write("mine.yaml", "extends: base.yaml\ninput: {channels: 7}\n")) == wrong("base.yaml")
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_network_by_itself_may_be_extended() -> None:
     write("mine.yaml", "extends: part.yaml\nlayers: {b: {kernel: 1}}\nclasses: 3\n")
     assert wrong("mine.yaml") == []
     write("part.yaml", Path("part.yaml").read_text().replace("in: 8", "in: 9"))
-    assert wrong("mine.yaml") == [("part.yaml:4", "declares 9 input channels, but 8 arrive")]
+    assert wrong("mine.yaml") == [("part.yaml:4", "declares 9 input channels, but the input has 8")]
 
 
 @pytest.mark.parametrize("multipliers", MULTIPLIERS)

@@ -23,7 +23,7 @@ END = (
 UNITS = """\
 blocks:
   plain:
-    parameters: {out: width, activation: {type: word, default: relu}}
+    parameters: {out: width, activation: {type: string, default: relu}}
     body: [{type: conv, out: $out, kernel: 3, padding: 1, activation: $activation}]
   narrow:
     parameters: {out: width, inner: width}
@@ -174,7 +174,9 @@ def test_the_padding_of_a_pool_follows_too() -> None:
 
 def test_an_even_kernel_has_no_padding_that_keeps_the_map() -> None:
     spec = spec_of("{name: c, type: conv, out: 4, kernel: 3, padding: 1}")
-    message = r"^c\.kernel: a kernel of 4 has no padding that keeps the map as 3 does\n  set c\.padding too, or write "
+    message = (
+        r"^c\.kernel: no padding keeps the map size with a kernel of 4, as with 3\n  set c\.padding too, or write "
+    )
     with pytest.raises(SpecError, match=message):
         spec.with_values({"c.kernel": 4})
 
@@ -225,7 +227,7 @@ def test_what_a_new_type_needs_is_set_along_with_it() -> None:
 
 def test_a_type_that_does_not_know_a_key() -> None:
     message = (
-        r"^inception4a\.type: inception_bn has no key '5x5red', which inception4a gives as inception\n  the keys of"
+        r"^inception4a\.type: inception_bn has no key '5x5red', which inception4a sets as inception\n  the keys of"
     )
     with pytest.raises(SpecError, match=message) as caught:
         load("googlenet").with_values({"inception4a.type": "inception_bn"})
@@ -252,7 +254,7 @@ def test_a_value_is_written_as_yaml_reads_it() -> None:
     spec = spec_of(layer)
     check_set(spec, {"c.bias": True}, ("bias:  #", "bias: true  #"))
     spec = spec_of("\n    name: c\n    type: >-\n      conv\n    out: 4\n    kernel: 1\n")
-    with pytest.raises(ArchbuilderError, match=r"^mine\.yaml:7:11: this text goes over several lines; change it"):
+    with pytest.raises(ArchbuilderError, match=r"^mine\.yaml:7:11: this string spans several lines; edit it"):
         spec.with_values({"c.type": "convolution"})
 
 
@@ -331,20 +333,20 @@ REFUSED = (
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("c9.kernel", "mine has no layer 'c9', of which c9.kernel would be a key"),
-        ("c2.0.stride", "mine has no layer 'c2.0', of which c2.0.stride would be a key; did you mean c2?"),
+        ("c9.kernel", "mine has no layer 'c9', in 'c9.kernel'"),
+        ("c2.0.stride", "mine has no layer 'c2.0', in 'c2.0.stride'; did you mean c2?"),
         ("kernel", "found 'kernel', expected a layer and its key, such as stem.kernel"),
         (
             "c2.kernl",
             "c2.kernl: conv has no key 'kernl'; did you mean kernel?\n  its keys are repeat, from, type, init",
         ),
-        ("c2.out", "c2.out is a width: with_widths sets it, and widths has its value"),
-        ("fc.out", "fc.out is the number of classes: it cannot be chosen"),
-        ("c2.in", "c2.in is nothing that can be chosen"),
-        ("c2.name", "c2.name is nothing that can be chosen"),
-        ("c2.overrides", "c2.overrides is nothing that can be chosen"),
-        ("c1.kernel", "c1.kernel is [3, 1] (mine.yaml:16:44), no single value that another could stand for"),
-        ("c1.activation", "c1.activation is worked out, as $word (mine.yaml:16:64): it cannot be chosen"),
+        ("c2.out", "c2.out is a width: set it by with_widths, read it from widths"),
+        ("fc.out", "fc.out is the number of classes: it cannot be set"),
+        ("c2.in", "c2.in cannot be set"),
+        ("c2.name", "c2.name cannot be set"),
+        ("c2.overrides", "c2.overrides cannot be set"),
+        ("c1.kernel", "c1.kernel is [3, 1] (mine.yaml:16:44), not a single value: it cannot be set"),
+        ("c1.activation", "c1.activation is computed, as $word (mine.yaml:16:64): it cannot be set"),
     ],
 )
 def test_a_path_that_cannot_be(path: str, message: str) -> None:
@@ -359,7 +361,7 @@ def test_a_path_that_cannot_be(path: str, message: str) -> None:
     [
         ("c2.bias", "c2.bias is not written, and has no single default"),
         ("u.pair", "u.pair is not written, and has no single default"),
-        ("c2.eps", "c2.eps is 0.01, neither a whole number nor a word"),
+        ("c2.eps", "c2.eps is 0.01, neither an integer nor a string"),
     ],
 )
 def test_what_has_no_value_to_tell(path: str, message: str) -> None:
@@ -375,19 +377,19 @@ def test_what_has_no_value_to_tell(path: str, message: str) -> None:
         (
             "c.kernel",
             "big",
-            r"mine\.yaml:5:43  layers\.c\.kernel\n(.*\n)*.*\^\^\^ found the word 'big', expected a whole",
+            r"mine\.yaml:5:43  layers\.c\.kernel\n(.*\n)*.*\^\^\^ found the string 'big', expected an integer",
         ),
-        ("c.kernel", "3", r'kernel: "3".*\n.*found the word \'3\', expected a whole number'),
+        ("c.kernel", "3", r'kernel: "3".*\n.*found the string \'3\', expected an integer'),
         ("c.kernel", 99, r"a window of 99 x 99 does not fit"),
-        ("c.kernel", True, "found true|expected a whole number"),
-        ("c.kernel", 1.0, r"^c\.kernel: found 1\.0, expected a whole number or a word"),
-        ("c.kernel", [3, 1], r"^c\.kernel: found \[3, 1\], expected a whole number or a word"),
-        ("c.kernel", None, r"^c\.kernel: found nothing, expected a whole number or a word"),
-        ("c.kernel", "$k", r"^c\.kernel: found the word '\$k', expected a value that is not worked out"),
-        ("c.repeat", -1, r"layers\.c\.repeat\n(.*\n)*.*how many times the layer stands there: 0 to 10,000"),
+        ("c.kernel", True, "found true|expected an integer"),
+        ("c.kernel", 1.0, r"^c\.kernel: found 1\.0, expected an integer or a string"),
+        ("c.kernel", [3, 1], r"^c\.kernel: found \[3, 1\], expected an integer or a string"),
+        ("c.kernel", None, r"^c\.kernel: found nothing, expected an integer or a string"),
+        ("c.kernel", "$k", r"^c\.kernel: found the string '\$k', expected a plain value, not a $ expression"),
+        ("c.repeat", -1, r"layers\.c\.repeat\n(.*\n)*.*a number of repetitions: 0 to 10,000"),
         ("c.type", "convv", r"^c\.type: unknown layer type 'convv'; did you mean conv\?"),
         ("c.type", "zzz", r"^c\.type: unknown layer type 'zzz'\n  known are activation, "),
-        ("c.activation", "rel", r"found the word 'rel', expected one of none, .*; did you mean relu\?"),
+        ("c.activation", "rel", r"found the string 'rel', expected one of none, .*; did you mean relu\?"),
         ("c.activation", "a, b: {", r"activation: 'a, b: \{'"),
         ("c.groups", 3, r"3 groups do not divide"),
     ],

@@ -303,11 +303,11 @@ def test_only_what_differs_is_written_out() -> None:
 
 def test_an_error_at_an_alias_says_where_it_is_used() -> None:
     layers = ("&u {type: conv, in: 3, out: 8, kernel: 1}", "{type: identity}", "*u")
-    with pytest.raises(SpecError, match="declares 3 input channels, but 8 arrive") as refused:
+    with pytest.raises(SpecError, match="declares 3 input channels, but the input has 8") as refused:
         spec_of(*layers)
     [problem] = refused.value.problems
     assert problem.path == "layers.2.in"
-    assert "\n  as it is used on line 7" in str(problem)
+    assert "\n  used on line 7" in str(problem)
 
 
 # -- what cannot be ----------------------------------------------------------------------------------------------------
@@ -340,11 +340,11 @@ def test_a_width_that_is_none(value: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "found"), [(1.5, "1.5"), (8.0, "8.0"), (True, "true"), ("8", "the word '8'"), (None, "nothing")]
+    ("value", "found"), [(1.5, "1.5"), (8.0, "8.0"), (True, "true"), ("8", "the string '8'"), (None, "nothing")]
 )
 def test_a_width_that_is_no_whole_number(value: Any, found: str) -> None:
     spec = spec_of("{name: c1, type: conv, out: 16, kernel: 1}")
-    with pytest.raises(ArchbuilderError, match=rf"^c1\.out: found {found}, expected a whole number$"):
+    with pytest.raises(ArchbuilderError, match=rf"^c1\.out: found {found}, expected an integer$"):
         spec.with_widths({"c1.out": value})
 
 
@@ -355,7 +355,7 @@ def test_a_width_that_is_a_whole_number_of_numpy() -> None:
 
 def test_widths_that_leave_nothing() -> None:
     branches = {f"inception3a.{key}": 0 for key in ("1x1", "3x3", "5x5", "pool_proj")}
-    message = "every branch is left out, by a width of 0 or a condition: nothing is left to merge"
+    message = "every branch is removed by a width of 0 or a condition: there is nothing to merge"
     with pytest.raises(SpecError, match=message):
         load("googlenet").with_widths(branches)
 

@@ -73,7 +73,7 @@ def test_what_is_no_text(tmp_path: Path, content: bytes, message: str) -> None:
     ("text", "message"),
     [
         ("- a\n", "found a list, expected a mapping with the keys input, classes and layers"),
-        ("abc\n", "found the word 'abc', expected a mapping with the keys input, classes and layers"),
+        ("abc\n", "found the string 'abc', expected a mapping with the keys input, classes and layers"),
         ("3\n", "found 3, expected a mapping with the keys input, classes and layers"),
     ],
 )
@@ -90,7 +90,7 @@ def test_an_alias_bomb() -> None:
     for before, after in zip("abcdefgh", "bcdefghi", strict=True):
         lines.append(f"{after}: &{after} [{', '.join([f'*{before}'] * 10)}]")
     found = problems_of("\n".join(lines)).problems
-    assert [p.message for p in found] == ["the file unfolds to more than 100,000 values here"]
+    assert [p.message for p in found] == ["the file expands to more than 100,000 values here"]
     assert found[0].where is not None
     assert found[0].where.line == 5
 
@@ -99,7 +99,7 @@ def test_an_alias_bomb_of_merge_keys() -> None:
     lines = ["a: &a {k0: 1, k1: 1, k2: 1}"]
     for before, after in zip("abcdefghijklmnop", "bcdefghijklmnopq", strict=True):
         lines.append(f"{after}: &{after} {{<<: [{', '.join([f'*{before}'] * 9)}], {after}: [*{before}, *{before}]}}")
-    assert "unfolds to more than 100,000 values" in str(problems_of("\n".join(lines)))
+    assert "expands to more than 100,000 values" in str(problems_of("\n".join(lines)))
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
@@ -164,7 +164,7 @@ def test_what_stays_open_is_shown_where_it_was_opened() -> None:
 
 def test_an_alias_of_nothing_and_of_itself() -> None:
     check("name: «*b»\n", ("name", "no anchor &b"))
-    check("name: &a [x, «*a»]\n", ("name.1", "*a stands inside the value it names"))
+    check("name: &a [x, «*a»]\n", ("name.1", "*a refers to the value that it is part of"))
 
 
 def test_a_merge_key_with_nothing_to_merge() -> None:
@@ -172,4 +172,4 @@ def test_a_merge_key_with_nothing_to_merge() -> None:
 
 
 def test_a_key_that_is_no_word() -> None:
-    check("? «[»a, b]\n: 3\n", ("", "a key must be a single word or number"))
+    check("? «[»a, b]\n: 3\n", ("", "a key must be a string or a number"))

@@ -10,18 +10,18 @@ from spec.marked import CLASSIFIER, CONV, HEADER, INCEPTION, check, network, pro
 # -- sizes -----------------------------------------------------------------------------------------------------------
 
 
-PAIR = "expected a whole number, or two as [height, width]"
+PAIR = "expected an integer, or two as [height, width]"
 
 
 @pytest.mark.parametrize(
     ("kernel", "padding", "message"),
     [
-        ("«35»", "1", "a window of 35 x 35 does not fit the map of 32 x 32 that arrives, 34 x 34 with its padding"),
-        ("«[3, 33]»", "0", "a window of 3 x 33 does not fit the map of 32 x 32 that arrives"),
+        ("«35»", "1", "a window of 35 x 35 does not fit the input map of 32 x 32, 34 x 34 with its padding"),
+        ("«[3, 33]»", "0", "a window of 3 x 33 does not fit the input map of 32 x 32"),
         (
             "«[35, 1]»",
             "[1, 0]",
-            "a window of 35 x 1 does not fit the map of 32 x 32 that arrives, 34 x 32 with its padding",
+            "a window of 35 x 1 does not fit the input map of 32 x 32, 34 x 32 with its padding",
         ),
     ],
 )
@@ -42,7 +42,7 @@ def test_a_kernel_larger_than_its_padded_input(kernel: str, padding: str, messag
         ("100001", "found 100001, expected 1 to 100,000"),
         ("1.5", f"found 1.5, {PAIR}"),
         ("1e3", f"found 1000.0, {PAIR}"),
-        ("'3'", f"found the word '3', {PAIR}"),
+        ("'3'", f"found the string '3', {PAIR}"),
         ("true", f"found true, {PAIR}"),
         ("[3]", f"found [3], {PAIR}"),
         ("[3, 3, 3]", f"found [3, 3, 3], {PAIR}"),
@@ -62,10 +62,10 @@ def test_kernels_and_strides_are_positive_whole_numbers(key: str, written: str, 
         ("-1", "found -1, expected at least 0"),
         ("0", "found 0, expected at least 1"),
         ("1000001", "found 1000001, expected at most 1,000,000"),
-        ("1.5", "found 1.5, expected a whole number"),
-        ("'8'", "found the word '8', expected a whole number"),
-        ("true", "found true, expected a whole number"),
-        ("", "found nothing, expected a whole number"),
+        ("1.5", "found 1.5, expected an integer"),
+        ("'8'", "found the string '8', expected an integer"),
+        ("true", "found true, expected an integer"),
+        ("", "found nothing, expected an integer"),
     ],
 )
 def test_widths_are_positive_whole_numbers(written: str, message: str) -> None:
@@ -83,8 +83,8 @@ def test_widths_are_positive_whole_numbers(written: str, message: str) -> None:
     [
         ("0", "found 0, expected at least 1"),
         ("-7", "found -7, expected at least 1"),
-        ("1.5", "found 1.5, expected a whole number"),
-        ("x", "found the word 'x', expected a whole number"),
+        ("1.5", "found 1.5, expected an integer"),
+        ("x", "found the string 'x', expected an integer"),
         ("9999999", r"found 9999999, expected at most {}"),
     ],
 )
@@ -107,7 +107,7 @@ def test_more_parameters_than_any_machine_holds() -> None:
         network(wide % "huge", wide.replace("«conv»", "conv") % "more"),
         ("layers.huge", "the network has more than 1,000,000,000,000 parameters here (3,000,001,000,000)"),
     )
-    assert "no machine holds this; was a width, a size or a repeat mistyped?" in error
+    assert "no machine has that much memory; check widths, sizes and repeats for typos" in error
 
 
 def test_more_values_than_any_machine_holds() -> None:
@@ -142,12 +142,12 @@ def test_groups_that_do_not_divide_the_channels() -> None:
         network(CONV, "{name: c, type: convolution, out: 9, kernel: 1, groups: «3»}"),
         ("layers.c.groups", "3 groups do not divide 8 input and 9 output channels evenly"),
     )
-    assert "\n  conv1 (line 5) gives 8\n" in error
+    assert "\n  conv1 (line 5) outputs 8\n" in error
 
 
 @pytest.mark.parametrize("kernel", ["4", "2.0", "x", "13", "0"])
 def test_a_kernel_that_would_leave_branches_of_different_sizes(kernel: str) -> None:
-    found = "the word 'x'" if kernel == "x" else kernel
+    found = "the string 'x'" if kernel == "x" else kernel
     check(
         network(INCEPTION.replace("64}", f"64, 5x5_kernel: «{kernel}»}}")),
         ("layers.block.5x5_kernel", f"found {found}, expected one of 1, 3, 5, 7, 9, 11"),
@@ -157,7 +157,7 @@ def test_a_kernel_that_would_leave_branches_of_different_sizes(kernel: str) -> N
 def test_every_branch_left_out() -> None:
     check(
         network("{name: b, type: «inception», 1x1: 0, 3x3red: 0, 3x3: 8, 5x5red: 8, 5x5: 0, pool_proj: 0}"),
-        ("layers.b", "every branch is left out, by a width of 0 or a condition: nothing is left to merge"),
+        ("layers.b", "every branch is removed by a width of 0 or a condition: there is nothing to merge"),
     )
 
 
@@ -184,7 +184,7 @@ def test_the_last_layer_does_not_give_the_classes() -> None:
 def test_a_linear_layer_on_a_map() -> None:
     error = check(
         network(CONV, end=("{name: fc, type: «linear», out: 10}",)),
-        ("layers.fc", "a linear layer takes a vector, but a map of 8 x 32 x 32 arrives; put a flatten before it"),
+        ("layers.fc", "a linear layer takes a vector, but its input is a map of 8 x 32 x 32; put a flatten before it"),
     )
     assert "\n  5 │   - {name: conv1" in error
 
@@ -192,7 +192,7 @@ def test_a_linear_layer_on_a_map() -> None:
 def test_a_convolution_on_a_vector() -> None:
     check(
         network("{name: f, type: flatten}", "{name: c, type: «conv», out: 8, kernel: 1}", end=()),
-        ("layers.c", "a convolution takes a map (channels x height x width), but a vector of 3072 arrives"),
+        ("layers.c", "a convolution takes a map (channels x height x width), but its input is a vector of 3072"),
     )
 
 
@@ -202,13 +202,13 @@ def test_a_convolution_on_a_vector() -> None:
 def test_values_of_the_wrong_kind() -> None:
     check(
         "name: «[1]»\ninput: «3»\nclasses: «ten»\nconv: «none»\ninit: «kaimming»\nlayers: {«a»: 1}\naux: «3»\n",
-        ("name", "found [1], expected a word"),
+        ("name", "found [1], expected a string"),
         ("input", "found 3, expected a mapping"),
-        ("classes", "found the word 'ten', expected a whole number"),
-        ("conv", "found the word 'none', expected a mapping"),
+        ("classes", "found the string 'ten', expected an integer"),
+        ("conv", "found the string 'none', expected a mapping"),
         (
             "init",
-            "found the word 'kaimming', expected one of pytorch, kaiming, xavier, truncated_normal, normal, zeros; "
+            "found the string 'kaimming', expected one of pytorch, kaiming, xavier, truncated_normal, normal, zeros; "
             "did you mean kaiming?",
         ),
         ("layers", "found a mapping, expected a list of layers"),
@@ -219,9 +219,9 @@ def test_values_of_the_wrong_kind() -> None:
 def test_bounds_of_the_header() -> None:
     check(
         network(header=f"name: «''»\n{HEADER[11:-3]}«0»\nconv: {{norm: «bach», bias: «1», eps: «2»}}\n"),
-        ("name", "found the word '', expected at least 1 character"),
+        ("name", "found the string '', expected at least 1 character"),
         ("classes", "found 0, expected at least 1"),
-        ("conv.norm", "found the word 'bach', expected one of none, batch, group; did you mean batch?"),
+        ("conv.norm", "found the string 'bach', expected one of none, batch, group; did you mean batch?"),
         ("conv.bias", "found 1, expected true or false"),
         ("conv.eps", "found 2, expected less than 1"),
     )
@@ -240,8 +240,8 @@ def test_layers_of_the_wrong_kind() -> None:
     assert all(layer in p.message for p in found[:2])
     assert [p.message for p in found[2:]] == [
         "a layer needs a type, such as type: conv",
-        "found a list, expected the word for a layer, such as conv",
-        "found nothing, expected the word for a layer, such as conv",
+        "found a list, expected a layer type, such as conv",
+        "found nothing, expected a layer type, such as conv",
     ]
 
 

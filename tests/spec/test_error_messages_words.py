@@ -69,7 +69,7 @@ def test_unknown_choice_that_is_nearly_right() -> None:
     choices = "none, relu, relu6, silu, gelu, hardswish, leaky_relu, sigmoid"
     check(
         network("{name: c, type: conv, out: 8, kernel: 3, activation: «rellu»}"),
-        ("layers.c.activation", f"found the word 'rellu', expected one of {choices}; did you mean relu?"),
+        ("layers.c.activation", f"found the string 'rellu', expected one of {choices}; did you mean relu?"),
     )
 
 
@@ -79,7 +79,7 @@ def test_unknown_choice_that_is_nearly_right() -> None:
 def test_a_name_given_twice() -> None:
     error = check(
         network(CONV, CONV.replace("conv1", "«conv1»")),
-        ("layers.conv1.name", "the name 'conv1' is taken: line 5 has it already"),
+        ("layers.conv1.name", "the name 'conv1' is already used on line 5"),
     )
     assert "\n  5 │   - {name: conv1" in error
 
@@ -87,46 +87,46 @@ def test_a_name_given_twice() -> None:
 def test_a_head_named_as_a_layer() -> None:
     check(
         network(CONV, aux=("{name: «conv1», after: conv1}",)),
-        ("aux.conv1.name", "the name 'conv1' is taken: line 5 has it already"),
+        ("aux.conv1.name", "the name 'conv1' is already used on line 5"),
     )
 
 
 def test_a_key_given_twice() -> None:
     error = check(
         network("{name: c, type: conv, out: 8, kernel: 3,\n     «out»: 9}"),
-        ("layers.c.out", "the key 'out' is given twice; line 5 has it already"),
+        ("layers.c.out", "the key 'out' is already given on line 5"),
     )
     assert "\n  5 │   - {name: c, type: conv, out: 8" in error
 
 
 def test_a_key_given_twice_at_the_top() -> None:
-    check(network() + "«classes»: 10\n", ("classes", "the key 'classes' is given twice; line 3 has it already"))
+    check(network() + "«classes»: 10\n", ("classes", "the key 'classes' is already given on line 3"))
 
 
 @pytest.mark.parametrize("name", ["forward", "train", "training", "float", "add_module", "T_destination"])
 def test_a_name_that_torch_has(name: str) -> None:
     check(
         network(f"{{name: «{name}», type: flatten}}", end=CLASSIFIER[2:]),
-        ("layers.0.name", f"'{name}' is taken: every torch.nn.Module has something of that name"),
+        ("layers.0.name", f"'{name}' is reserved: every torch.nn.Module has an attribute of that name"),
     )
 
 
 @pytest.mark.parametrize("name", ["a b", "a.b", "é", "'1,2'", "-a"])
 def test_a_name_that_is_no_key_of_a_state_dict(name: str) -> None:
     bare = name.strip("'")
-    message = f"'{bare}' is not a name: letters, digits, _ and - alone, as it becomes a state-dict key"
+    message = f"'{bare}' is not a valid name: use only letters, digits, _ and -, as it becomes a state-dict key"
     check(network(f"{{name: «{name}», type: flatten}}", end=CLASSIFIER[2:]), ("layers.0.name", message))
 
 
 @pytest.mark.parametrize("name", ["[a]", "{a: b}", "~"])
 def test_a_name_that_is_no_word(name: str) -> None:
     layer = f"{{name: «{name}», type: flatten}}"
-    check(network(layer, end=CLASSIFIER[2:]), ("layers.0.name", "a name must be a word"))
+    check(network(layer, end=CLASSIFIER[2:]), ("layers.0.name", "a name must be a string"))
 
 
 @pytest.mark.parametrize("name", ["_modules", "_parameters", "__class__", "__init__", "_order", "_heads", "_a"])
 def test_a_private_name_of_a_module(name: str) -> None:
-    message = f"'{name}' is taken: every torch.nn.Module has something of that name"
+    message = f"'{name}' is reserved: every torch.nn.Module has an attribute of that name"
     check(network(f"{{name: «{name}», type: flatten}}", end=CLASSIFIER[2:]), ("layers.0.name", message))
     check(network(CONV, aux=(f"{{name: «{name}», after: conv1}}",)), ("aux.0.name", message))
 
@@ -134,7 +134,7 @@ def test_a_private_name_of_a_module(name: str) -> None:
 def test_a_name_that_an_unnamed_layer_gets() -> None:
     check(
         network("{name: '1', type: dropout}", "{type: «dropout»}"),
-        ("layers.1.name", "the name '1' is taken: names are unique under the nearest named layer"),
+        ("layers.1.name", "the name '1' is already used: names are unique within the nearest named layer"),
     )
 
 
@@ -144,14 +144,14 @@ def test_a_name_that_an_unnamed_layer_gets() -> None:
 def test_a_tap_that_does_not_exist() -> None:
     check(
         network(CONV, aux=("{name: aux1, after: «convl»}",)),
-        ("aux.aux1.after", "nothing is named 'convl'; did you mean conv1?"),
+        ("aux.aux1.after", "no layer is named 'convl'; did you mean conv1?"),
     )
 
 
 def test_a_head_on_a_map_too_small_to_pool() -> None:
     error = check(
         network(CONV, "{name: small, type: max_pool, kernel: 8}", aux=("{name: aux1, after: «small»}",)),
-        ("aux.aux1", "a window of 5 x 5 does not fit the map of 4 x 4 that arrives"),
+        ("aux.aux1", "a window of 5 x 5 does not fit the input map of 4 x 4"),
     )
     assert "\n   6 │   - {name: small" in error
     assert "attach the head where the map is larger, give a smaller pool_kernel, or pool adaptively" in error
@@ -160,13 +160,13 @@ def test_a_head_on_a_map_too_small_to_pool() -> None:
 def test_a_head_with_a_pool_of_its_own_too_large() -> None:
     check(
         network(CONV, aux=("{name: aux1, after: conv1, pool_kernel: «[5, 33]»}",)),
-        ("aux.aux1.pool_kernel", "a window of 5 x 33 does not fit the map of 32 x 32 that arrives"),
+        ("aux.aux1.pool_kernel", "a window of 5 x 33 does not fit the input map of 32 x 32"),
     )
 
 
 @pytest.mark.parametrize("name", ["1a", "a-b", "logits", "count", "index"])
 def test_a_head_whose_name_cannot_be_a_field(name: str) -> None:
-    message = f"'{name}' cannot name an output: heads are fields of the training output"
+    message = f"'{name}' is not a valid head name: heads are fields of the training output"
     found = problems_of(network(CONV, aux=(f"{{name: {name}, after: conv1}}",))).problems
     assert [problem.message for problem in found] == [message]
     check(network(CONV, aux=(f"{{name: «{name}», after: conv1}}",)), (f"aux.{name}.name", message))
@@ -199,11 +199,11 @@ def test_heads_without_what_they_need() -> None:
         ("aux.0", "a head needs a name"),
         ("aux.a.after", after),
         ("aux.b.after", after),
-        ("aux.c.loss_weight", "found the word 'x', expected a number from 0 to 1000"),
+        ("aux.c.loss_weight", "found the string 'x', expected a number from 0 to 1000"),
         ("aux.d.loss_weight", "found -1, expected a number from 0 to 1000"),
         ("aux.e.loss_weight", "found nan, expected a number from 0 to 1000"),
         ("aux.6", "found 7, expected a head, such as {name: aux1, after: inception4a}"),
-        ("aux.7.name", "'forward' is taken: every torch.nn.Module has something of that name"),
+        ("aux.7.name", "'forward' is reserved: every torch.nn.Module has an attribute of that name"),
     )
 
 
@@ -216,8 +216,8 @@ def test_heads_without_what_they_need() -> None:
         ("$clases * 2", "$clases is not known here; did you mean classes?"),
         ("$in / 0", "'$in / 0': divides by zero"),
         ("$in +", "'$in +': ends too early"),
-        ("$in / 2", "found 1.5, expected a whole number"),
-        ("$in == 3", "found true, expected a whole number"),
+        ("$in / 2", "found 1.5, expected an integer"),
+        ("$in == 3", "found true, expected an integer"),
         ("__import__('os') $", "\"__import__('os') $\": cannot read \"'os') $\""),
     ],
 )

@@ -22,7 +22,7 @@ blocks:
       view: {type: width, description: Channels of each look.}
       edges: {type: width, default: 3, description: Channels of the 1x3 and the 3x1.}
       stride: {type: size, default: 1}
-      norm: {type: word, choices: [batch, none], default: batch}
+      norm: {type: string, choices: [batch, none], default: batch}
     body:
       - add:
           main:
@@ -215,8 +215,8 @@ blocks:
     assert str(caught.value) == (
         "mine.yaml:7:46  blocks.inner.body.pool.kernel\n"
         "   7 │       - {name: pool, type: max_pool, kernel: $size}\n"
-        "     │                                              ^^^^^ a window of 9 x 9 does not fit the map of 8 x 8 "
-        "that arrives\n"
+        "     │                                              ^^^^^ a window of 9 x 9 does not fit the input map of "
+        "8 x 8\n"
         "  11 │       - {name: fine, type: inner, size: 1}\n"
         "  in block inner, used by wrong (mine.yaml:12:29)\n"
         "  in block outer, used by a (mine.yaml:14:21)\n"
@@ -230,7 +230,7 @@ def test_an_error_in_a_shipped_block_points_at_the_own_block_that_uses_it() -> N
         spec_of("{name: a, type: b, k: 9}", header=blocks)
     [problem] = caught.value.problems
     assert (problem.path, str(problem.where)) == ("blocks.b.body.0.kernel", "mine.yaml:7:38")
-    assert problem.message == "a window of 9 x 9 does not fit the map of 8 x 8 that arrives"
+    assert problem.message == "a window of 9 x 9 does not fit the input map of 8 x 8"
     assert re.fullmatch(r"in block conv, blocks/conv\.yaml:\d+", problem.notes[0])
     assert problem.notes[1:] == ("in block b, used by a (mine.yaml:9:21)",)
 
@@ -240,19 +240,19 @@ BODIES = [
     ("{type: conv, kernel: 1}", "b.body.0.out", "conv needs 'out'"),
     ("{type: conv, out: 3, kernel: 1, strid: 2}", "b.body.0.strid",
      "unknown key 'strid' for conv; did you mean stride?"),
-    ("{type: conv, out: $in / 8, kernel: 1}", "b.body.0.out", "found 0.5, expected a whole number"),
+    ("{type: conv, out: $in / 8, kernel: 1}", "b.body.0.out", "found 0.5, expected an integer"),
     ("{type: conv, out: $in // 0, kernel: 1}", "b.body.0.out", "'$in // 0': divides by zero"),
-    ("{type: conv, in: 3, out: 3, kernel: 1}", "b.body.0.in", "declares 3 input channels, but 4 arrive"),
+    ("{type: conv, in: 3, out: 3, kernel: 1}", "b.body.0.in", "declares 3 input channels, but the input has 4"),
     ("{type: linear, out: 3}", "b.body.0",
-     "a linear layer takes a vector, but a map of 4 x 8 x 8 arrives; put a flatten before it"),
+     "a linear layer takes a vector, but its input is a map of 4 x 8 x 8; put a flatten before it"),
     ("{type: batch_norm, eps: 2}", "b.body.0.eps", "found 2, expected less than 1"),
     ("{type: identity, init: kaimin}", "b.body.0.init",
-     "found the word 'kaimin', expected one of pytorch, kaiming, xavier, truncated_normal, normal, zeros; "
+     "found the string 'kaimin', expected one of pytorch, kaiming, xavier, truncated_normal, normal, zeros; "
      "did you mean kaiming?"),
-    ("{type: identity, repeat: $in - 9}", "b.body.0.repeat", "found -5, expected how many times: 0 to 10,000"),
+    ("{type: identity, repeat: $in - 9}", "b.body.0.repeat", "found -5, expected a number of repetitions: 0 to 10,000"),
     ("{type: identity, from: no}", "b.body.0.from", "no earlier member of this list is named 'no'"),
     ("{type: identity, repeat: 2, overrides: {2: {}}}", "b.body.0.overrides",
-     "there is no repetition 2 of 2: they count from 0, and from -1 backwards"),
+     "there is no repetition 2 of 2: they are counted from 0, or backwards from -1"),
 ]  # fmt: skip
 
 
@@ -300,8 +300,8 @@ def test_an_error_in_an_included_block_names_its_file(folder: Path) -> None:
     assert str(caught.value) == (
         "specs/shared/blocks.yaml:18:39  blocks.view.body.0.main.look.far.0.out\n"
         "  18 │                   - {type: conv, out: $view / 4, kernel: 1}\n"
-        "     │                                       ^^^^^^^^^ found 1.5, expected a whole number\n"
-        "  // divides whole numbers, / gives a number with a point\n"
+        "     │                                       ^^^^^^^^^ found 1.5, expected an integer\n"
+        "  // is integer division; / gives a float\n"
         "  in block view, used by stage1 (specs/mine.yaml:5:26)\n"
         "1 error"
     )
@@ -316,7 +316,7 @@ def test_mistakes_in_the_declarations_of_an_included_file_name_it(folder: Path) 
         ("blocks.yaml:2:25", "blocks.b.parameters.out.type"),
         ("blocks.yaml:3:1", "name"),
     ]
-    assert caught.value.problems[1].message == "unknown key 'name' for an included file: it holds blocks alone"
+    assert caught.value.problems[1].message == "unknown key 'name' for an included file: it may contain only blocks"
 
 
 def test_several_files_and_a_name_that_two_have(folder: Path) -> None:
@@ -336,11 +336,11 @@ def test_several_files_and_a_name_that_two_have(folder: Path) -> None:
     [
         ("none.yaml", "no such file: none.yaml"),
         ("bloks.yaml", "no such file: bloks.yaml; did you mean blocks.yaml?"),
-        ("../blocks.yaml", "'../blocks.yaml' leaves the folder of the spec, "),
-        ("/etc/passwd", "'/etc/passwd' leaves the folder of the spec, "),
+        ("../blocks.yaml", "'../blocks.yaml' is outside the folder of the spec, "),
+        ("/etc/passwd", "'/etc/passwd' is outside the folder of the spec, "),
         ("sub", "no such file: sub"),
         ("3", "no such file: 3"),
-        ("[blocks.yaml, ~]", "found nothing, expected a file, or the name of a shipped spec"),
+        ("[blocks.yaml, ~]", "found nothing, expected a file name or the name of a shipped spec"),
         ("bad.yaml", "found a list, expected a mapping"),
     ],
 )
@@ -358,7 +358,9 @@ def test_files_that_cannot_be_included(folder: Path, reference: str, message: st
 
 
 def test_a_text_has_no_folder_to_include_from() -> None:
-    with pytest.raises(SpecError, match=r"'blocks\.yaml' is not a shipped spec, and a text has no folder to look in"):
+    with pytest.raises(
+        SpecError, match=r"'blocks\.yaml' is not a shipped spec, and a spec given as text has no folder to search"
+    ):
         spec_of("{type: identity}", header="include: blocks.yaml\n")
 
 
@@ -376,10 +378,10 @@ def use(declared: str, given: str, body: str = "{type: identity}") -> NetworkSpe
         ("width", "3"),
         ("width", "0"),
         ("integer", "-3"),
-        ("number", "3"),
-        ("number", "-2.5"),
+        ("float", "3"),
+        ("float", "-2.5"),
         ("boolean", "false"),
-        ("word", "no"),
+        ("string", "no"),
         ("probability", "0"),
         ("probability", "0.99"),
         ("size", "3"),
@@ -387,8 +389,8 @@ def use(declared: str, given: str, body: str = "{type: identity}") -> NetworkSpe
         ("padding", "same"),
         ("padding", "[[0, 1], 2]"),
         ("{type: integer, minimum: 2, maximum: 2}", "2"),
-        ("{type: word, choices: [a, b]}", "b"),
-        ("{type: number, choices: [1, 2.5]}", "1"),
+        ("{type: string, choices: [a, b]}", "b"),
+        ("{type: float, choices: [1, 2.5]}", "1"),
         ("{type: integer, default: 3}", ""),
         ("{type: integer, optional: true}", ""),
         ("{type: size, default: [1, 2]}", "$in"),
@@ -399,7 +401,7 @@ def test_values_that_fit(declared: str, given: str) -> None:
     assert use(declared, given).plan().layers[0].name == "a"
 
 
-WHOLE, PAIR = "expected a whole number", "expected a whole number, or two as [height, width]"
+WHOLE, PAIR = "expected an integer", "expected an integer, or two as [height, width]"
 
 
 @pytest.mark.parametrize(
@@ -409,26 +411,26 @@ WHOLE, PAIR = "expected a whole number", "expected a whole number, or two as [he
         ("width", "1000001", "found 1000001, expected at most 1,000,000"),
         ("width", "1.5", f"found 1.5, {WHOLE}"),
         ("width", "true", f"found true, {WHOLE}"),
-        ("integer", "x", f"found the word 'x', {WHOLE}"),
+        ("integer", "x", f"found the string 'x', {WHOLE}"),
         ("integer", "2.0", f"found 2.0, {WHOLE}"),
-        ("number", "x", "found the word 'x', expected a number"),
-        ("number", "true", "found true, expected a number"),
+        ("float", "x", "found the string 'x', expected a number"),
+        ("float", "true", "found true, expected a number"),
         ("boolean", "1", "found 1, expected true or false"),
-        ("boolean", "no", "found the word 'no', expected true or false"),
-        ("word", "3", "found 3, expected a word"),
-        ("word", "[a]", "found [a], expected a word"),
+        ("boolean", "no", "found the string 'no', expected true or false"),
+        ("string", "3", "found 3, expected a string"),
+        ("string", "[a]", "found [a], expected a string"),
         ("probability", "1", "found 1, expected less than 1"),
         ("probability", "-0.1", "found -0.1, expected at least 0"),
         ("size", "0", "found 0, expected 1 to 100,000"),
         ("size", "[1, 2, 3]", f"found [1, 2, 3], {PAIR}"),
         ("padding", "-1", "found -1, expected 0 to 100,000"),
         ("{type: integer, minimum: 3}", "2", "found 2, expected at least 3"),
-        ("{type: number, maximum: 0.5}", "0.6", "found 0.6, expected at most 0.5"),
+        ("{type: float, maximum: 0.5}", "0.6", "found 0.6, expected at most 0.5"),
         ("{type: width, minimum: 2}", "1", "found 1, expected at least 2"),
-        ("{type: word, choices: [batch, none]}", "bach",
-         "found the word 'bach', expected one of batch, none; did you mean batch?"),
+        ("{type: string, choices: [batch, none]}", "bach",
+         "found the string 'bach', expected one of batch, none; did you mean batch?"),
         ("{type: integer, choices: [1, 3]}", "2", "found 2, expected one of 1, 3"),
-        ("{type: integer, optional: true}", "x", f"found the word 'x', {WHOLE}"),
+        ("{type: integer, optional: true}", "x", f"found the string 'x', {WHOLE}"),
         ("{type: integer, default: 1}", "$in * 0.5", f"found 2.0, {WHOLE}"),
     ],
 )  # fmt: skip
@@ -460,23 +462,23 @@ def test_a_key_that_is_no_parameter() -> None:
 @pytest.mark.parametrize(
     ("declared", "path", "message"),
     [
-        ("widht", "p.type", "found the word 'widht', expected one of width, integer, number, boolean, word, "
+        ("widht", "p.type", "found the string 'widht', expected one of width, integer, float, boolean, string, "
          "probability, size, padding; did you mean width?"),
         ("{default: 3}", "p.type", "a parameter needs 'type'"),
         ("{type: width, defualt: 3}", "p.defualt", "unknown key 'defualt' for a parameter; did you mean default?"),
         ("{type: width, default: -1}", "p.default", "found -1, expected at least 0"),
         ("{type: integer, default: 1.5}", "p.default", f"found 1.5, {WHOLE}"),
         ("{type: integer, minimum: 3, default: 2}", "p.default", "found 2, expected at least 3"),
-        ("{type: word, choices: [a, b], default: c}", "p.default", "found the word 'c', expected one of a, b"),
-        ("{type: integer, choices: [1, a]}", "p.choices.1", f"found the word 'a', {WHOLE}"),
+        ("{type: string, choices: [a, b], default: c}", "p.default", "found the string 'c', expected one of a, b"),
+        ("{type: integer, choices: [1, a]}", "p.choices.1", f"found the string 'a', {WHOLE}"),
         ("{type: integer, choices: [1, 5], maximum: 4}", "p.choices.1", "found 5, expected at most 4"),
         ("{type: integer, choices: []}", "p.choices", "found [], expected at least 1 item"),
-        ("{type: word, minimum: 3}", "p.minimum",
-         "a word has no minimum; these have: width, integer, number, probability"),
+        ("{type: string, minimum: 3}", "p.minimum",
+         "a string has no minimum; these have: width, integer, float, probability"),
         ("{type: size, maximum: 3}", "p.maximum",
          "a size has no maximum; these have: width, integer, number, probability"),
         ("{type: width, maximum: 2.5}", "p.maximum", f"found 2.5, {WHOLE}"),
-        ("{type: number, minimum: 1, maximum: 0}", "p.maximum", "no value is at least 1 and at most 0"),
+        ("{type: float, minimum: 1, maximum: 0}", "p.maximum", "no value is at least 1 and at most 0"),
     ],
 )  # fmt: skip
 def test_declarations_that_cannot_be(declared: str, path: str, message: str) -> None:
@@ -490,7 +492,7 @@ def test_declarations_that_cannot_be(declared: str, path: str, message: str) -> 
 
 @pytest.mark.parametrize("name", ["in", "name", "type", "from", "when", "repeat", "overrides", "init", "classes"])
 def test_names_that_a_parameter_cannot_have(name: str) -> None:
-    with pytest.raises(SpecError, match=f"'{name}' cannot name a parameter: it means something already"):
+    with pytest.raises(SpecError, match=f"'{name}' is not a valid parameter name: it is reserved"):
         spec_of(
             "{type: identity}", header=f"blocks: {{b: {{parameters: {{{name}: width}}, body: [{{type: identity}}]}}}}\n"
         )
@@ -498,7 +500,7 @@ def test_names_that_a_parameter_cannot_have(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["a-b", "a.b", "''", "a b"])
 def test_names_that_no_value_could_refer_to(name: str) -> None:
-    with pytest.raises(SpecError, match="cannot name a parameter: letters, digits and _ alone"):
+    with pytest.raises(SpecError, match="is not a valid parameter name: use only letters, digits and _"):
         spec_of(
             "{type: identity}", header=f"blocks: {{b: {{parameters: {{{name}: width}}, body: [{{type: identity}}]}}}}\n"
         )
@@ -517,7 +519,7 @@ def test_names_that_no_value_could_refer_to(name: str) -> None:
         ("b: {bodi: [{type: identity}]}", "b.bodi", "unknown key 'bodi' for a block; did you mean body?"),
         ("b: {body: [{type: identity}], parameters: [p]}", "b.parameters",
          "found a list, expected names and types, such as {out: width, stride: size}"),
-        ("b: {body: [{type: identity}], description: [p]}", "b.description", "found a list, expected a text"),
+        ("b: {body: [{type: identity}], description: [p]}", "b.description", "found a list, expected a string"),
         ("b: {body: [3]}", "b.body.0", "found 3, expected a layer, such as {type: max_pool, kernel: 3}"),
         ("b: {body: [{typ: identity}]}", "b.body.0.typ", "unknown key 'typ'; did you mean type?"),
         ("b: {body: [{concat: {}}]}", "b.body.0", "a fork needs at least one branch"),
@@ -540,7 +542,7 @@ def test_a_name_that_is_taken(name: str, what: str) -> None:
         spec_of("{type: identity}", header=f"blocks: {{{name}: {{body: [{{type: identity}}]}}}}\n")
     [problem] = caught.value.problems
     assert problem.path == f"blocks.{name}"
-    assert problem.message == f"'{name}' is a {what} already; take another name"
+    assert problem.message == f"'{name}' is already a {what}; choose another name"
 
 
 def test_no_blocks_yet() -> None:
@@ -559,7 +561,7 @@ def test_a_block_cannot_stand_in_itself(blocks: str, chain: str, line: int) -> N
     with pytest.raises(SpecError, match="1 error") as caught:
         spec_of("{name: a, type: b}", header=f"blocks:\n{blocks}")
     [problem] = caught.value.problems
-    assert problem.message == f"a block cannot stand in itself: {chain}"
+    assert problem.message == f"a block cannot contain itself: {chain}"
     assert problem.where is not None
     assert problem.where.line == line
 
@@ -569,10 +571,10 @@ def test_blocks_that_grow_without_end_are_refused() -> None:
     with pytest.raises(SpecError, match=f"the network has more than {MOST_OPS:,} operations here"):
         spec_of("{name: a, type: b0}", header=f"blocks:\n{blocks}  b30: {{body: [{{type: identity}}]}}\n")
     absent = "{body: [{type: identity, when: $in == 3}]}"
-    with pytest.raises(SpecError, match=f"the network unfolds to more than {MOST_WORK:,} values here"):
+    with pytest.raises(SpecError, match=f"the network expands to more than {MOST_WORK:,} values here"):
         spec_of("{name: a, type: b0}", header=f"blocks:\n{blocks}  b30: {absent}\n")
     deep = "".join(f"  b{i}: {{body: [{{type: b{i + 1}}}]}}\n" for i in range(2 * DEEPEST))
-    with pytest.raises(SpecError, match=f"members stand more than {DEEPEST} deep in each other here, blocks included"):
+    with pytest.raises(SpecError, match=f"members are nested more than {DEEPEST} levels deep here, including blocks"):
         spec_of("{name: a, type: b0}", header=f"blocks:\n{deep}  b{2 * DEEPEST}: {{body: [{{type: identity}}]}}\n")
 
 

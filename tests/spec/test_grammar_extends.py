@@ -167,8 +167,8 @@ def test_in_of_the_extended_file_follows() -> None:
 
 def test_in_of_the_spec_itself_is_checked() -> None:
     found = problems_of("extends: base.yaml\nlayers: {b: {in: 9}}\n") if write("base.yaml", BASE) else []
-    assert found == [("mine.yaml:2:18", "layers.b.in", "declares 9 input channels, but 8 arrive")]
-    with pytest.raises(SpecError, match=r"\n  a \(base\.yaml:6\) gives 8\n"):
+    assert found == [("mine.yaml:2:18", "layers.b.in", "declares 9 input channels, but the input has 8")]
+    with pytest.raises(SpecError, match=r"\n  a \(base\.yaml:6\) outputs 8\n"):
         load("mine.yaml")
 
 
@@ -239,7 +239,7 @@ def test_paths_that_leave_the_folder(folder: Path, key: str, path: str) -> None:
     Path("specs/sub").mkdir(parents=True)
     named = path.replace("{outside}", str(folder))
     found = problems_of(f"{key}: {named}\n", "specs/mine.yaml")
-    message = f"{named!r} leaves the folder of the spec, {(folder / 'specs').resolve()}"
+    message = f"{named!r} is outside the folder of the spec, {(folder / 'specs').resolve()}"
     assert found[0] == (f"specs/mine.yaml:1:{len(key) + 3}", key, message)
     assert len(found) == 1
 
@@ -253,7 +253,7 @@ def test_links_that_lead_out_of_the_folder(folder: Path, key: str) -> None:
     for name in ("link.yaml", "linked/secret.yaml"):
         found = problems_of(f"{key}: {name}\n", "specs/mine.yaml")
         assert [(path, message.partition(",")[0]) for _, path, message in found] == [
-            (key, f"{name!r} leaves the folder of the spec")
+            (key, f"{name!r} is outside the folder of the spec")
         ]
         assert "conv" not in str(found)  # nothing of it is shown
 
@@ -269,7 +269,7 @@ def test_a_file_below_cannot_reach_above_itself() -> None:
     write("sub/b.yaml", "extends: ../base.yaml\n")
     found = problems_of("extends: sub/b.yaml\n")
     assert [(where, path) for where, path, _ in found] == [("sub/b.yaml:1:10", "extends")]
-    assert "'../base.yaml' leaves the folder of the spec" in found[0][2]
+    assert "'../base.yaml' is outside the folder of the spec" in found[0][2]
 
 
 @pytest.mark.parametrize(
@@ -279,10 +279,10 @@ def test_a_file_below_cannot_reach_above_itself() -> None:
         ("googlnet", "no such file: googlnet; did you mean googlenet?"),
         ("sub", "no such file: sub"),
         (".", "no such file: ."),
-        ("''", "found the word '', expected a file, or the name of a shipped spec"),
+        ("''", "found the string '', expected a file name or the name of a shipped spec"),
         ("3", "no such file: 3"),
-        ("~", "found nothing, expected a file, or the name of a shipped spec"),
-        ("[base.yaml]", "found [base.yaml], expected a file, or the name of a shipped spec"),
+        ("~", "found nothing, expected a file name or the name of a shipped spec"),
+        ("[base.yaml]", "found [base.yaml], expected a file name or the name of a shipped spec"),
         ('"a\\0b"', "'a\\x00b' is not a path"),
     ],
 )
@@ -317,9 +317,13 @@ def test_files_that_are_no_spec() -> None:
 def test_a_text_may_extend_what_is_shipped_alone() -> None:
     spec = NetworkSpec.from_text("extends: inception_digits\nlayers: {conv1: {out: 8}}\n")
     assert spec.widths["conv1.out"] == 8
-    with pytest.raises(SpecError, match=r"'base\.yaml' is not a shipped spec, and a text has no folder to look in"):
+    with pytest.raises(
+        SpecError, match=r"'base\.yaml' is not a shipped spec, and a spec given as text has no folder to search"
+    ):
         NetworkSpec.from_text("extends: base.yaml\n")
-    with pytest.raises(SpecError, match=r"a text has no folder to look in; did you mean inception_digits\?"):
+    with pytest.raises(
+        SpecError, match=r"a spec given as text has no folder to search; did you mean inception_digits\?"
+    ):
         NetworkSpec.from_text("extends: inception_digit\n")
 
 
@@ -329,16 +333,17 @@ def test_a_text_may_extend_what_is_shipped_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "where", "path", "message"),
     [
-        ("layers: {aa: {out: 3}}", "2:10", "layers.aa", "nothing of the extended file is named 'aa'; did you mean a?"),
-        ("layers: {zzzz: ~}", "2:10", "layers.zzzz", "nothing of the extended file is named 'zzzz'"),
-        ("layers: {h: {after: a}}", "2:10", "layers.h", "nothing of the extended file is named 'h'"),
-        ("aux: {a: {out: 3}}", "2:7", "aux.a", "nothing of the extended file is named 'a'"),
-        ("layers: {a: 3}", "2:13", "layers.a", "found 3, expected the keys to change, or null to take a out"),
+        ("layers: {aa: {out: 3}}", "2:10", "layers.aa", "the extended file has no member named 'aa'; did you mean a?"),
+        ("layers: {zzzz: ~}", "2:10", "layers.zzzz", "the extended file has no member named 'zzzz'"),
+        ("layers: {h: {after: a}}", "2:10", "layers.h", "the extended file has no member named 'h'"),
+        ("aux: {a: {out: 3}}", "2:7", "aux.a", "the extended file has no member named 'a'"),
+        ("layers: {a: 3}", "2:13", "layers.a", "found 3, expected the keys to change, or null to remove a"),
         ("layers: {a: [out, 3]}", "2:13", "layers.a",
-         "found [out, 3], expected the keys to change, or null to take a out"),
-        ("layers: {a: {name: z}}", "2:14", "layers.a.name", "a keeps its name, by which it is changed"),
-        ("aux: {h: {name: z}}", "2:11", "aux.h.name", "h keeps its name, by which it is changed"),
-        ("layers: {a: {out: x}}", "2:19", "layers.a.out", "found the word 'x', expected a whole number"),
+         "found [out, 3], expected the keys to change, or null to remove a"),
+        ("layers: {a: {name: z}}", "2:14", "layers.a.name",
+         "the name of a cannot change: changes refer to members by name"),
+        ("aux: {h: {name: z}}", "2:11", "aux.h.name", "the name of h cannot change: changes refer to members by name"),
+        ("layers: {a: {out: x}}", "2:19", "layers.a.out", "found the string 'x', expected an integer"),
         ("layers: {a: {oot: 3}}", "2:14", "layers.a.oot", "unknown key 'oot' for conv; did you mean out?"),
         ("conv: {norms: x}", "2:8", "conv.norms", "unknown key 'norms' for conv; did you mean norm?"),
         ("input: 3", "2:8", "input", "found 3, expected a mapping"),
@@ -363,7 +368,7 @@ def test_mistakes_of_the_extended_file_are_in_it() -> None:
     [(where, path, message)] = problems_of("extends: googlenet\nlayers: {maxpool4: {kernel: 17}}\n")
     assert (where, path) == ("mine.yaml:2:29", "layers.maxpool4.kernel")
     why = "in ceil mode it may be larger by less than its stride"
-    assert message == f"a window of 17 x 17 does not fit the map of 14 x 14 that arrives; {why}"
+    assert message == f"a window of 17 x 17 does not fit the input map of 14 x 14; {why}"
 
 
 # -- writing back ------------------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_several_changes_of_one_list_are_one_network() -> None:
     assert wider.text == spec.text.replace("out: 5", "out: 7")  # where the file has written them
 
 
-NAMED = "of the extended file has nothing named"
+NAMED = "of the extended file has no member named"
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,15 @@ NAMED = "of the extended file has nothing named"
     [
         ("layers: {s: {sequence: {aa: {out: 5}}}}", "layers.s.sequence.aa", f"s {NAMED} 'aa'; did you mean a?", ""),
         ("layers: {s: {sequence: {zzz: ~}}}", "layers.s.sequence.zzz", f"s {NAMED} 'zzz'", "its names are a, t"),
-        ("layers: {a: {out: 5}}", "layers.a", "nothing of the extended file is named 'a'",
-         "a member of that name stands deeper: write s: {sequence: {a: …}}"),
-        ("layers: {h: ~}", "layers.h", "nothing of the extended file is named 'h'",
-         "h stands under aux: change it there"),
-        ("aux: {c: ~}", "aux.c", "nothing of the extended file is named 'c'", "c stands under layers: change it there"),
-        ("layers: {s.t.b: {eps: 0.1}}", "layers.s.t.b", "nothing of the extended file is named 's.t.b'",
-         "a member of that name stands deeper: write s: {sequence: {t: {sequence: {b: …}}}}"),
-        ("layers: {s: {a: {out: 5}}}", "layers.s.a", "a is a member inside s, and no key of it",
+        ("layers: {a: {out: 5}}", "layers.a", "the extended file has no member named 'a'",
+         "a member of that name is nested deeper: write s: {sequence: {a: …}}"),
+        ("layers: {h: ~}", "layers.h", "the extended file has no member named 'h'",
+         "h is defined under aux: change it there"),
+        ("aux: {c: ~}", "aux.c", "the extended file has no member named 'c'",
+         "c is defined under layers: change it there"),
+        ("layers: {s.t.b: {eps: 0.1}}", "layers.s.t.b", "the extended file has no member named 's.t.b'",
+         "a member of that name is nested deeper: write s: {sequence: {t: {sequence: {b: …}}}}"),
+        ("layers: {s: {a: {out: 5}}}", "layers.s.a", "a is a member inside s, not a key of it",
          "write s: {sequence: {a: …}}"),
         ("layers: {m: {concat: {on: {out: 5}}}}", "layers.m.concat.on", f"m {NAMED} 'on'; did you mean one?", ""),
         ("layers: {m: {concat: {two: {p: {out: 5}}}}}", "layers.m.concat.two.p", f"m.concat {NAMED} 'p'",
@@ -110,16 +111,16 @@ NAMED = "of the extended file has nothing named"
         ("layers: {m: {concat: {four: {out: 5}}}}", "layers.m.concat.four",
          "the branch four has no layers to change: a list of layers replaces it", ""),
         ("layers: {s: {sequence: {a: 3}}}", "layers.s.sequence.a",
-         "found 3, expected the keys to change, or null to take a out", ""),
+         "found 3, expected the keys to change, or null to remove a", ""),
         ("layers: {s: {sequence: {a: {name: z}}}}", "layers.s.sequence.a.name",
-         "a keeps its name, by which it is changed", ""),
+         "the name of a cannot change: changes refer to members by name", ""),
         ("layers: {c: {sequence: {a: {out: 5}}}}", "layers.c.sequence",
          "c is a conv: it has no list 'sequence' whose members could be changed",
          "a list under 'sequence' replaces it"),
         ("aux: {h: {layers: {fc2: {out: 5}}}}", "aux.h.layers",
          "h is an aux_head: it has no list 'layers' whose members could be changed",
          "its keys are pool_kernel, pool_stride, pool_output, channels, hidden, dropout_fc1, dropout_fc2"),
-        ("aux: {g: {fc: {out: 4}}}", "aux.g.fc", "fc is a member inside g, and no key of it",
+        ("aux: {g: {fc: {out: 4}}}", "aux.g.fc", "fc is a member inside g, not a key of it",
          "write g: {layers: {fc: …}}"),
         ("layers: {c: {type: max_pol}}", "layers.c.type", "unknown layer type 'max_pol'; did you mean max_pool?", ""),
         ("layers: {c: {type: max_pool, kernl: 3}}", "layers.c.kernl",

@@ -102,7 +102,7 @@ def test_heads_are_named_as_layers_are() -> None:
 
 # -- clashes -----------------------------------------------------------------------------------------------------------
 
-TAKEN = "the name {!r} is taken: names are unique under the nearest named layer"
+TAKEN = "the name {!r} is already used: names are unique within the nearest named layer"
 
 
 @pytest.mark.parametrize(
@@ -120,20 +120,20 @@ TAKEN = "the name {!r} is taken: names are unique under the nearest named layer"
     ],
 )  # fmt: skip
 def test_clashes(layers: list[str], path: str, name: str) -> None:
-    with pytest.raises(SpecError, match="is taken: ") as caught:
+    with pytest.raises(SpecError, match="is already used: ") as caught:
         spec_of(*layers)
     assert (path, TAKEN.format(name)) in [(problem.path, problem.message) for problem in caught.value.problems]
 
 
 def test_a_layer_named_as_the_classifier() -> None:
-    with pytest.raises(SpecError, match="the name 'gap' is taken: line 4 has it already") as caught:
+    with pytest.raises(SpecError, match="the name 'gap' is already used on line 4") as caught:
         spec_of("{name: gap, sequence: []}")
     assert [problem.path for problem in caught.value.problems] == ["layers.gap.name"]
 
 
 def test_a_head_named_as_a_branch() -> None:
     more = "aux:\n  - {name: a, after: gap, layers: [{type: flatten}, {type: linear, out: 4}]}\n"
-    with pytest.raises(SpecError, match="the name 'a' is taken: names are unique") as caught:
+    with pytest.raises(SpecError, match="the name 'a' is already used: names are unique") as caught:
         spec_of("{add: {a: [{type: identity}], b: []}}", more=more)
     assert [problem.path for problem in caught.value.problems] == ["aux.a.name"]
 
@@ -145,12 +145,12 @@ def test_the_same_name_in_two_scopes_is_no_clash() -> None:
 
 def test_a_clash_in_a_block_points_into_the_block() -> None:
     blocks = "blocks:\n  twice:\n    body:\n      - {name: a, type: identity}\n      - {name: a, type: identity}\n"
-    with pytest.raises(SpecError, match="is taken") as caught:
+    with pytest.raises(SpecError, match="is already used") as caught:
         spec_of("{name: x, type: twice}", header=blocks)
     assert str(caught.value) == (
         "mine.yaml:7:16  blocks.twice.body.a.name\n"
         "  7 │       - {name: a, type: identity}\n"
-        "    │                ^ the name 'x.a' is taken: names are unique under the nearest named layer\n"
+        "    │                ^ the name 'x.a' is already used: names are unique within the nearest named layer\n"
         "  in block twice, used by x (mine.yaml:9:21)\n"
         "1 error"
     )
@@ -167,14 +167,14 @@ def test_one_of_two_of_a_name_may_be_there_in_a_block() -> None:
 
 @pytest.mark.parametrize("branch", ["a.b", "''", "é", "-a", "_a", "train", "input"])
 def test_a_branch_has_the_name_of_a_layer(branch: str) -> None:
-    with pytest.raises(SpecError, match=r"is not a name|is taken") as caught:
+    with pytest.raises(SpecError, match=r"is not a valid name|is already used|is reserved") as caught:
         spec_of(f"{{name: m, add: {{{branch}: [], b: []}}}}")
     [problem] = caught.value.problems
     assert problem.path == f"layers.m.{branch.strip(chr(39))}"
 
 
 def test_input_is_no_name_as_from_means_something_by_it() -> None:
-    with pytest.raises(SpecError, match="'input' is taken: from: input means what arrives at the list"):
+    with pytest.raises(SpecError, match="'input' is reserved: `from: input` is the input of the list"):
         spec_of("{name: input, type: identity}")
 
 

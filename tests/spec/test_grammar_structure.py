@@ -61,7 +61,7 @@ def test_overrides_count_from_0_and_from_the_end(overrides: str, widths: list[in
 @pytest.mark.parametrize("position", [3, -4, 99999])
 def test_a_repetition_that_there_is_not(position: int) -> None:
     layer = f"{{name: r, {CONV}, repeat: 3, overrides: {{{position}: {{out: 5}}}}}}"
-    message = f"there is no repetition {position} of 3: they count from 0, and from -1 backwards"
+    message = f"there is no repetition {position} of 3: they are counted from 0, or backwards from -1"
     assert problems_of(layer) == [("layers.r.overrides", message)]
 
 
@@ -75,13 +75,13 @@ def test_a_position_that_is_none(key: str) -> None:
 def test_what_is_the_same_for_every_repetition() -> None:
     layer = f"{{name: r, {CONV}, repeat: 2, overrides: {{0: {{type: conv, when: $in, out: 5}}}}}}"
     assert sorted(problems_of(layer)) == [
-        (f"layers.r.overrides.0.{key}", f"{key!r} is the same for every repetition") for key in ("type", "when")
+        (f"layers.r.overrides.0.{key}", f"{key!r} cannot differ between repetitions") for key in ("type", "when")
     ]
 
 
 @pytest.mark.parametrize("layer", [f"{{name: r, {CONV}, overrides: {{0: {{out: 5}}}}}}"])
 def test_overrides_need_a_repeat(layer: str) -> None:
-    message = "overrides are of repetitions: this layer has no repeat, such as repeat: 3"
+    message = "overrides apply to repetitions, but this layer has no repeat, such as repeat: 3"
     assert problems_of(layer) == [("layers.r.overrides", message)]
 
 
@@ -98,13 +98,13 @@ def test_an_override_is_checked_as_the_layer_is() -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("-1", "expected how many times the layer stands there: 0 to 10,000"),
-        ("10001", "expected how many times the layer stands there: 0 to 10,000"),
-        ("true", "expected how many times the layer stands there: 0 to 10,000"),
-        ("$in / 3 + 1", "found 2.333333333333333, expected how many times: 0 to 10,000"),
-        ("$in - 5", "found -1, expected how many times: 0 to 10,000"),
-        ("$in * 10000", "found 40000, expected how many times: 0 to 10,000"),
-        ("$in == 4", "found true, expected how many times: 0 to 10,000"),
+        ("-1", "expected a number of repetitions: 0 to 10,000"),
+        ("10001", "expected a number of repetitions: 0 to 10,000"),
+        ("true", "expected a number of repetitions: 0 to 10,000"),
+        ("$in / 3 + 1", "found 2.333333333333333, expected a number of repetitions: 0 to 10,000"),
+        ("$in - 5", "found -1, expected a number of repetitions: 0 to 10,000"),
+        ("$in * 10000", "found 40000, expected a number of repetitions: 0 to 10,000"),
+        ("$in == 4", "found true, expected a number of repetitions: 0 to 10,000"),
         ("$inn", "$inn is not known here; did you mean in?"),
     ],
 )
@@ -142,10 +142,10 @@ def test_all_copies_share_their_widths_but_for_those_they_override() -> None:
 
 def test_in_is_what_arrives_at_the_first_repetition() -> None:
     assert outs(spec_of(f"{{name: r, in: 4, {CONV}, repeat: 2}}")) == [8, 8]
-    message = "declares 8 input channels, but 4 arrive"
+    message = "declares 8 input channels, but the input has 4"
     assert problems_of(f"{{name: r, in: 8, {CONV}, repeat: 2}}") == [("layers.r.in", message)]
     assert outs(spec_of(f"{{name: r, in: 4, {CONV}, repeat: 2, overrides: {{1: {{in: 8}}}}}}")) == [8, 8]
-    message = "declares 4 input channels, but 8 arrive"
+    message = "declares 4 input channels, but the input has 8"
     assert problems_of(f"{{name: r, in: 4, {CONV}, repeat: 2, overrides: {{1: {{in: 4, out: 8}}}}}}") == [
         ("layers.r.in", message)
     ]
@@ -156,7 +156,7 @@ def test_in_is_what_arrives_at_the_first_of_repeated_forks_and_sequences_too() -
     spec = spec_of(dense)
     assert [op.input_shapes[0][0] for op in spec.plan().ops if op.op.type == "convolution"] == [4, 6, 8]
     assert problems_of(dense.replace("in: 4", "in: 6")) == [
-        ("layers.r.1.grow.in", "declares 6 input channels, but 4 arrive")
+        ("layers.r.1.grow.in", "declares 6 input channels, but the input has 4")
     ]
     wider = spec_of(f"{{name: c, {CONV}}}", dense.replace("in: 4", "in: 8")).with_widths({"c.out": 5})
     assert "grow, in: 5," in wider.text
@@ -307,7 +307,7 @@ def test_a_condition_in_a_list_leaves_the_identity_and_without_one_takes_the_bra
 
 
 def test_all_branches_gone() -> None:
-    message = "every branch is left out, by a width of 0 or a condition: nothing is left to merge"
+    message = "every branch is removed by a width of 0 or a condition: there is nothing to merge"
     assert problems_of("{name: m, concat: {a: {type: identity, when: $in == 3}}}") == [("layers.m", message)]
 
 
@@ -365,9 +365,9 @@ blocks:
         ("{first: 3, b: $frist}", "variables.b", "$frist is not known here; did you mean first?"),
         ("{a: 3 + $}", "variables.a", "'3 + $': cannot read '$'"),
         ("{a: $classes / 0}", "variables.a", "'$classes / 0': divides by zero"),
-        ("{in: 3}", "variables.in", "'in' cannot name a variable: it means something already"),
-        ("{classes: 3}", "variables.classes", "'classes' cannot name a variable: it means something already"),
-        ("{a-b: 3}", "variables.a-b", "'a-b' cannot name a variable: letters, digits and _ alone"),
+        ("{in: 3}", "variables.in", "'in' is not a valid variable name: it is reserved"),
+        ("{classes: 3}", "variables.classes", "'classes' is not a valid variable name: it is reserved"),
+        ("{a-b: 3}", "variables.a-b", "'a-b' is not a valid variable name: use only letters, digits and _"),
         ("3", "variables", "found 3, expected a mapping"),
     ],
 )
@@ -468,7 +468,7 @@ def test_rescale_of_a_vector() -> None:
 
 
 def test_rescale_of_another_number_of_channels() -> None:
-    message = "2 numbers are given, but 4 channels arrive"
+    message = "2 numbers are given, but the input has 4 channels"
     assert problems_of("{name: r, type: rescale, shift: [1, 2]}") == [("layers.r.shift", message)]
 
 
@@ -476,7 +476,7 @@ def test_channel_shuffle_interleaves_the_groups() -> None:
     x = images()
     _, output = output_of(spec_of("{name: s, type: channel_shuffle, groups: 2}"), "s", x)
     torch.testing.assert_close(output, x[:, [0, 2, 1, 3]])
-    message = "3 groups do not divide the 4 channels that arrive"
+    message = "3 groups do not divide the 4 input channels"
     assert problems_of("{name: s, type: channel_shuffle, groups: 3}") == [("layers.s.groups", message)]
 
 
@@ -491,7 +491,7 @@ def test_group_norm_is_torchs(affine: str) -> None:
     normal = (halves - halves.mean(-1, keepdim=True)) / (halves.var(-1, correction=0, keepdim=True) + 0.01).sqrt()
     if affine == "false":
         torch.testing.assert_close(output, normal.view_as(x))
-    message = "3 groups do not divide the 4 channels that arrive"
+    message = "3 groups do not divide the 4 input channels"
     assert problems_of("{name: g, type: group_norm, groups: 3}") == [("layers.g.groups", message)]
 
 
@@ -761,12 +761,12 @@ def test_gradients_reach_what_is_before_a_tap_and_nothing_behind_it() -> None:
 @pytest.mark.parametrize(
     ("after", "message"),
     [
-        ("unti", "nothing is named 'unti'; did you mean unit?"),
-        ("unit.lok", "nothing is named 'unit.lok'; did you mean unit.look?"),
-        ("unit.look.far.1", "nothing is named 'unit.look.far.1'; did you mean unit.look.far.0?"),
-        ("other", "'other' is a head itself: it attaches to a place of the network"),
-        ("other.0", "'other.0' is a head itself: it attaches to a place of the network"),
-        ("h", "'h' is a head itself: it attaches to a place of the network"),
+        ("unti", "no layer is named 'unti'; did you mean unit?"),
+        ("unit.lok", "no layer is named 'unit.lok'; did you mean unit.look?"),
+        ("unit.look.far.1", "no layer is named 'unit.look.far.1'; did you mean unit.look.far.0?"),
+        ("other", "'other' is itself a head; a head attaches to a layer of the network"),
+        ("other.0", "'other.0' is itself a head; a head attaches to a layer of the network"),
+        ("h", "'h' is itself a head; a head attaches to a layer of the network"),
     ],
 )
 def test_places_that_there_are_not(after: str, message: str) -> None:
@@ -776,7 +776,7 @@ def test_places_that_there_are_not(after: str, message: str) -> None:
 
 def test_a_fork_without_a_name_is_no_place() -> None:
     layer = "{name: s, sequence: [{concat: [[{type: conv, out: 2, kernel: 1}], []]}]}"
-    assert problems_of(layer, more="aux:\n" + head("h", "s.0")) == [("aux.h.after", "nothing is named 's.0'")]
+    assert problems_of(layer, more="aux:\n" + head("h", "s.0")) == [("aux.h.after", "no layer is named 's.0'")]
 
 
 def test_own_layers_of_a_head_are_layers() -> None:
@@ -828,7 +828,7 @@ def test_a_head_that_does_not_give_the_classes(layers: str, path: str, message: 
 def test_what_means_nothing_beside_own_layers(extra: str) -> None:
     more = "aux:\n" + head("h", "first").replace("after", f"{extra}, after")
     key = extra.partition(":")[0]
-    message = f"{key!r} has no meaning beside the head's own layers"
+    message = f"{key!r} cannot be combined with the head's own layers"
     assert problems_of(*LAYERS, header=TAPPED, more=more) == [(f"aux.h.{key}", message)]
 
 

@@ -45,7 +45,7 @@ def test_a_wrong_line_of_a_block_is_one_error_with_its_uses(line: str) -> None:
     assert len(error.problems) == 1, str(error)
     assert error.problems[0].path.startswith("blocks.unit.body.wrong")
     if not any(word in line for word in ("linear", "add", "max_pool")):  # behind these no size is known any more
-        assert error.problems[0].notes[-1] == f"and at {USES - 1} more uses"
+        assert error.problems[0].notes[-1] == f"and in {USES - 1} more places"
 
 
 @pytest.mark.parametrize("keys", ["kernel: 0", "kernel: 3, strid: 2", "kernel: 3, out: wide", "kernel: 3, groups: 7"])
@@ -55,7 +55,7 @@ def test_a_wrong_anchor_is_one_error(keys: str) -> None:
     more = "".join(f"  - {{<<: *c, name: a{n}}}\n" for n in range(1, USES))
     error = _errors(f"{HEAD}layers:\n{first}{more}{TAIL}")
     assert len(error.problems) == 1, str(error)
-    assert error.problems[0].notes[-1] == f"and at {USES - 1} more uses"
+    assert error.problems[0].notes[-1] == f"and in {USES - 1} more places"
 
 
 def test_names_that_differ_in_a_digit_are_causes_of_their_own() -> None:

@@ -163,7 +163,7 @@ GOOD = [
     top("aux: []\nblocks: {}\nvariables: {}\nconv: {}"),
     top("blocks: {b: {description: 3, parameters: {a: width, b: {type: size, default: [1, 2]}}, body: [{type: c}]}}"),
     parameter("{type: integer, choices: [1, 2], default: 1, minimum: 1, maximum: 2, description: x}"),
-    parameter("{type: word, optional: true}"),
+    parameter("{type: string, optional: true}"),
     head("{name: h, after: c, pool_output: 2, channels: $in, listed: at_tap, loss_weight: 0, in: 4, init: zeros}"),
     head(f"{{name: h, after: c, when: $in == 4, {OWN}}}"),
     head("{name: h, after: c, type: aux_head, pool_output: [1, 2]}"),

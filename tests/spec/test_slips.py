@@ -79,7 +79,7 @@ def test_one_slip_is_always_near(slip: tuple[str, str]) -> None:
         ("{name: c, type: conv, out: 8, kernel: (3, 3)}", "write [3, 3], not (3, 3)"),
         ("{name: c, type: conv, out: 8, kernel: '(3, 3)'}", "a list has square brackets: [3, 3]"),
         ("{name: c, type: conv, out: 8, kernel: 3, padding: SAME}", "; did you mean same?"),
-        ("{name: c, type: dropout, p: 1 / 8}", "only a value with a $ name in it is worked out; write 0.125"),
+        ("{name: c, type: dropout, p: 1 / 8}", "only values with a $name are evaluated; write 0.125"),
         ("{name: c, type: conv, out: 8, kernel: 3, overrides: {0: {stride: 2}}}", "this layer has no repeat"),
         ("{name: c, type: conv, out: 8, kernel: 3, overides: {0: {stride: 2}}, repeat: 2}", "did you mean overrides?"),
         ("{name: c, type: conv, out: 8, kernel: 3, overrides: {0: {stride: 2}}, repaet: 2}", "did you mean repeat?"),

@@ -227,7 +227,7 @@ def test_an_anchor_may_be_given_again_and_a_key_may_have_one() -> None:
 
 @pytest.mark.parametrize("text", ["a: &a [*a]\n", "&a b: {c: &b {d: [*b]}}\n", "a: &a {<<: *a}\n", "&a [x, {y: *a}]\n"])
 def test_aliases_inside_what_they_name(text: str) -> None:
-    with pytest.raises(SpecError, match="stands inside the value it names"):
+    with pytest.raises(SpecError, match="refers to the value that it is part of"):
         read(text)
 
 
@@ -274,7 +274,7 @@ def test_aliases_nest_as_deep_as_what_they_stand_for(inner: int, outer: int) -> 
 
 
 def test_as_many_values_as_are_read() -> None:
-    with pytest.raises(SpecError, match="the file unfolds to more than 100,000 values here"):
+    with pytest.raises(SpecError, match="the file expands to more than 100,000 values here"):
         read("a: [" + "1," * 100_000 + "]")
     assert len(values("a: [" + "1," * 90_000 + "]")["a"]) == 90_000
 

@@ -147,7 +147,7 @@ def test_heads_are_searched_only_by_name() -> None:
         ('{"mix.*": [4, inception]}', r"found \[4, inception\], expected a list of whole numbers, .*, or of types"),
         ('{"mix.1x1": [inception]}', r"found types, but mix\.1x1 is a width: expected whole numbers, such as \[8, 16"),
         ('{"stem.kernel": {scale: [1, 2]}}', r"found a scale, but stem\.kernel is no width: expected choices, such as"),
-        ('{"stem.kernel": [3, 4]}', r"^stem\.kernel: a kernel of 4 has no padding that keeps the map as 3 does"),
+        ('{"stem.kernel": [3, 4]}', r"^stem\.kernel: no padding keeps the map size with a kernel of 4, as with 3"),
         ('{"stem.type": [conv, nonsense]}', r"^stem\.type: unknown layer type 'nonsense'"),
         ('{"stem.type": [conv, convolutoin]}', r"unknown layer type 'convolutoin'; did you mean convolution\?"),
         (

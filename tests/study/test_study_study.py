@@ -72,7 +72,7 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("name: tiny-widths", "name: ../up", r"1:7  name\n.*\n.*found the word '\.\./up', expected letters, digits"),
+        ("name: tiny-widths", "name: ../up", r"1:7  name\n.*\n.*found the string '\.\./up', expected letters, digits"),
         ("name: tiny-widths", "name: [a]", r"found \[a\], expected letters"),
         (
             "spec: tiny.yaml",
@@ -83,7 +83,7 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
         ("spec: tiny.yaml\n", "", r"a study needs 'spec'"),
         ("data: digits", "data: digit", r"3:7  data\n.*\n.*unknown data set 'digit'; did you mean digits\?"),
         ("space:", "spaces:", r"unknown key 'spaces' for a study; did you mean space\?"),
-        ("macs: 20k", "macs: 20q", r"6:16  budget\.macs\n.*\n.*found the word '20q', expected the unit k, M or G"),
+        ("macs: 20k", "macs: 20q", r"6:16  budget\.macs\n.*\n.*found the string '20q', expected the unit k, M or G"),
         ("macs: 20k", "mac: 20k", r"unknown key 'mac' for budget; did you mean macs\?"),
         ("macs: 20k", "flops: 20k", r"expected macs in place of flops: one MAC is two FLOPs"),
         ("epochs: 3", "epochs: 0", r"7:17  train\.epochs\n.*\n.*found 0, expected at least 1"),
@@ -98,13 +98,17 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
         (
             "seed: 3",
             "sampler: tpee",
-            r"found the word 'tpee', expected one of tpe, gp, cmaes, nsga2, random; did you mean tpe\?",
+            r"found the string 'tpee', expected one of tpe, gp, cmaes, nsga2, random; did you mean tpe\?",
         ),
-        ("seed: 3", "pruner: sha", r"found the word 'sha', expected one of hyperband, halving, none"),
+        ("seed: 3", "pruner: sha", r"found the string 'sha', expected one of hyperband, halving, none"),
         ("seed: 3", "factor: 1", r"search\.factor\n.*\n.*found 1, expected at least 2"),
         ("seed: 3", "min_epochs: 0", r"search\.min_epochs\n.*\n.*found 0, expected at least 1"),
         ("seed: 3", "proxy: {score: zico, of: 1}", r"search\.proxy\.of\n.*\n.*found 1, expected at least 2"),
-        ("seed: 3", "proxy: {score: zic}", r"search\.proxy\.score\n.*\n.*found the word 'zic', .* did you mean zico\?"),
+        (
+            "seed: 3",
+            "proxy: {score: zic}",
+            r"search\.proxy\.score\n.*\n.*found the string 'zic', .* did you mean zico\?",
+        ),
         ("search:", "finals: {seeds: 0}\nsearch:", r"finals\.seeds\n.*\n.*found 0, expected at least 1"),
         (
             "search:",
@@ -113,7 +117,7 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
         ),
         ("seed: 3", "seed: -1", r"found -1, expected at least 0"),
         ("search:", "objective: {maximize: accuracy}\nsearch:", r"expected .*val_accuracy"),
-        ("search:", "budget: {macs: 3k}\nsearch:", r"the key 'budget' is given twice; line 6 has it already"),
+        ("search:", "budget: {macs: 3k}\nsearch:", r"the key 'budget' is already given on line 6"),
         ("tiny-widths", "!!python/object:os.system x", r"the tag .* is not allowed"),
     ],
 )
@@ -149,7 +153,7 @@ def test_everything_wrong_with_the_study_and_its_spec_is_said_at_once(tmp_path: 
     study = changed("data: digits", "data: digit").replace("epochs: 3", "epochs: x").replace("20k", "20q")
     with pytest.raises(SpecError, match="4 errors") as caught:
         a_study(tmp_path, study, SPEC.replace("in: 4", "in: 5"))
-    assert "declares 5 input channels, but 4 arrive" in str(caught.value)
+    assert "declares 5 input channels, but the input has 4" in str(caught.value)
 
 
 def test_a_file_that_is_no_mapping_or_is_missing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rules about how much of the image a network keeps on its way."""
+"""Rules about how much information each map can hold."""
 
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
@@ -24,8 +24,8 @@ def _bottlenecks(subject: Subject) -> Iterator[Finding]:
         if kept < least:
             message = (
                 f"representational bottleneck: {shape_text(before)} -> {shape_text(op.output_shape)} keeps "
-                f"{100 * kept:.1f} % of the values, at {100 * position:.0f} % of the depth; {100 * least:.0f} % are "
-                "the least expected there"
+                f"{100 * kept:.1f} % of the values, at {100 * position:.0f} % of the depth; the minimum "
+                f"there is {100 * least:.0f} %"
             )
             owner = subject.owner(op)
             yield Finding(BOTTLENECK.code, owner, message, subject.place(owner, subject.site(op)), op=op.name)
@@ -54,17 +54,16 @@ def _growth(subject: Subject) -> Iterator[Finding]:
 BOTTLENECK = Rule(
     code="AB101",
     name="representational bottleneck",
-    reason="What is lost where a network is narrow cannot come back, least of all early.",
+    reason="Information lost in a narrow layer cannot be recovered, above all early in the network.",
     argument="""
 *Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 2, principle 1): information
-flows from the image to the classifier, and wherever the network is cut, the size of what passes through bounds how
-much of it can pass. That size should fall gently, and extreme compression is to be avoided, above all early.
+flows from the image to the classifier. At any cut through the network, the size of the tensor limits how much
+information passes. The size should decrease gently; extreme compression should be avoided, above all early.
 
-The size is channels x height x width, at every op that everything passes through. It is compared with what left the
-last layer that has parameters before it, so that pools in a row count as one step. The paper gives no number. Ours:
-less than 10 % is a bottleneck, and less than 20 % in the first third of the depth, counted in convolutions. A pool
-that halves both sides and keeps the channels keeps 25 %. The global pool and what follows it are what a classifier
-ends with, and are left out.
+The size is channels x height x width, measured at every op that all paths pass through. It is compared with the output
+of the last layer with parameters before it, so that consecutive pools count as one step. The paper gives no threshold.
+Ours: below 10 % is a bottleneck, and below 20 % in the first third of the depth, counted in convolutions. A pool that
+halves height and width and keeps the channels keeps 25 %. The global pool and the layers after it are ignored.
 """,
     bad=example(
         "{name: stem, type: conv, out: 64, kernel: 3, padding: 1}",
@@ -85,11 +84,12 @@ GROWTH = Rule(
     reason="Where the map shrinks, more channels keep the representation from shrinking as fast.",
     argument="""
 *Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, sections 2 and 5): a map that is
-pooled to half its sides with the same channels holds a quarter of the values; the paper's grid reduction goes from d
-x d maps of k channels to half the sides with 2 k, and both papers' networks have more channels in every later stage.
+pooled to half its height and width with the same channels holds a quarter of the values. The paper's grid reduction
+goes from d x d maps of k channels to half the size with 2k channels, and in the networks of both papers every stage
+has more channels than the one before.
 
-A stage is a run of ops that everything passes through and that give maps of one size. The rule compares the channels
-at the end of each stage with those at the end of the one before.
+A stage is a run of ops on the main path whose outputs have the same map size. The rule compares the channels at the
+end of each stage with those at the end of the previous one.
 """,
     bad=example(
         "{name: conv1, type: conv, out: 32, kernel: 3, padding: 1}",

@@ -1,4 +1,4 @@
-"""Rules about what the branches of a block give."""
+"""Rules about the outputs of the branches of a block."""
 
 import re
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ def _pools(subject: Subject) -> Iterator[Finding]:
             projection = next((op for op in reversed(ops) if isinstance(op.op, Convolution)), None)
             site = subject.site(projection) if projection else None
             message = (
-                f"its pooled branch gives {channels} of {sum(fork.channels)} channels, more than any other branch "
+                f"its pool branch outputs {channels} of {sum(fork.channels)} channels, more than any other branch "
                 f"({max(others)})"
             )
             change = NewWidths({site.name: multiple_of_8(max(others) / 2)}) if site else None
@@ -97,17 +97,18 @@ def _mix(name: str, ones: int, threes: int) -> str:
 
 SHARE = Rule(
     code="AB105",
-    name="share of large kernels that falls with depth",
-    reason="Deeper features are spread wider, so that deeper blocks need more 3x3 and 5x5 outputs, not fewer.",
+    name="share of large kernels falls with depth",
+    reason="Deeper features spread over more positions, so deeper blocks need a larger share of 3x3 and 5x5.",
     argument="""
 *Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): as features of higher abstraction
 are captured by higher layers, their spatial concentration is expected to decrease, so that the ratio of 3x3 and 5x5
 convolutions should rise with depth.
 
-The rule takes the blocks that concatenate branches and keep the size of the map. A branch counts as large where any
-kernel in it has more than one tap. One without a convolution, such as the input that a dense block concatenates, does
-not count. The mean share of channels that large branches give in the last third of the blocks is compared with that in
-the first third; a fall of more than 5 points is told (the thirds and the points are ours). It needs three such blocks.
+The rule considers blocks that concatenate branches and keep the map size. A branch is large if any of its kernels is
+larger than 1x1. Branches without a convolution, such as the input that a dense block concatenates, are ignored. The
+rule compares the mean share of channels from large branches in the last third of the blocks with that in the first
+third, and reports a decrease of more than 5 points (the thirds and the points are ours). It needs at least three such
+blocks.
 """,
     bad=example(_STEM, _mix("mix1", 16, 64), _mix("mix2", 32, 48), _mix("mix3", 64, 24)),
     good=example(_STEM, _mix("mix1", 64, 24), _mix("mix2", 32, 48), _mix("mix3", 16, 64)),
@@ -116,21 +117,21 @@ the first third; a fall of more than 5 points is told (the thirds and the points
 
 POOL = Rule(
     code="AB106",
-    name="pool that outweighs the other branches",
-    reason="A pooled branch learns nothing of its own: as the widest one it crowds out those that do.",
+    name="pool branch wider than the others",
+    reason="A pool learns nothing: as the widest branch it displaces those that learn.",
     argument="""
-*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): the outputs of the pool are as
-many as the channels that arrive, and joined with those of the convolutions they make every block wider than the one
-before; the 1x1 projection behind the pool is there to prevent that.
+*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): a pool outputs as many channels
+as its input has. Concatenated with the convolutions, they make every block wider than the one before; the 1x1
+projection after the pool prevents that.
 
-The rule looks at concatenations that keep the size of the map. It speaks where a branch of a pool, projected or not,
-gives more channels than any other branch. Blocks that halve the map hand on what arrives through a pool on purpose
-(arXiv:1512.00567, section 5) and are left out.
+The rule considers concatenations that keep the map size. It reports a pool branch, with or without a projection, that
+outputs more channels than any other branch. Blocks that halve the map pass their input through a pool on purpose
+(arXiv:1512.00567, section 5) and are ignored.
 """,
     bad=example(_STEM, "{name: mix, type: inception, 1x1: 16, 3x3red: 16, 3x3: 32, 5x5red: 8, 5x5: 16, pool_proj: 64}"),
     good=example(
         _STEM, "{name: mix, type: inception, 1x1: 16, 3x3red: 16, 3x3: 32, 5x5red: 8, 5x5: 16, pool_proj: 16}"
     ),
     look=_pools,
-    fix="sets the projection to half the widest other branch, to a multiple of 8",
+    fix="sets the projection to half the width of the widest other branch, rounded to a multiple of 8",
 )

@@ -1,4 +1,4 @@
-"""Rules about kernels that smaller ones can take the place of."""
+"""Rules about large kernels that smaller ones can replace."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -64,8 +64,8 @@ def _finding(
     if saved < _LEAST_SAVED * subject.plan.macs:
         return
     message = (
-        f"its {kernel_text(op)} takes {op.macs:,} MACs; {by} with {between} channels between would take {cost:,}, "
-        f"{100 * saved / subject.plan.macs:.1f} % of the network's MACs fewer"
+        f"its {kernel_text(op)} costs {op.macs:,} MACs; {by} with {between} channels between would cost {cost:,} and "
+        f"save {100 * saved / subject.plan.macs:.1f} % of the network's MACs"
     )
     change = _change(subject, op, kernels, between)
     owner = subject.owner(op)
@@ -98,16 +98,16 @@ def _change(subject: Subject, op: PlannedOp, kernels: list[tuple[int, int]], bet
 
 STACKED = Rule(
     code="AB107",
-    name="large kernel that small ones can stack to",
-    reason="Two 3x3 convolutions see as far as one 5x5 and cost less.",
+    name="large kernel replaceable by stacked 3x3",
+    reason="Two 3x3 convolutions have the receptive field of one 5x5 and cost less.",
     argument="""
-*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 3.1): a 5x5 convolution has
-25 taps where two 3x3 ones have 18, 28 % fewer for the same channels, see the same 5x5 pixels, and have a nonlinearity
-between them. A 7x7 becomes three of them.
+*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 3.1): a 5x5 kernel has 25
+elements, two 3x3 kernels have 18, which is 28 % fewer for the same channels. The two have the same 5x5 receptive field
+and a nonlinearity between them. A 7x7 becomes three 3x3.
 
-The rule takes square kernels of 5x5 and more with a stride of 1. The channels between are the geometric mean of those
-that arrive and leave, to a multiple of 8. It speaks where at least 0.5 % of the network's MACs are saved (our bound):
-behind a sharp reduction, two 3x3 ones may cost more.
+The rule considers square kernels of at least 5x5 with a stride of 1. The channels in between are the geometric mean of
+the input and output channels, rounded to a multiple of 8. It reports a kernel if at least 0.5 % of the network's MACs
+would be saved (our threshold): after a strong reduction, two 3x3 may cost more.
 """,
     bad=example(
         "{name: stem, type: conv, out: 32, kernel: 3, padding: 1}",
@@ -119,21 +119,21 @@ behind a sharp reduction, two 3x3 ones may cost more.
         "{name: small2, type: conv, out: 64, kernel: 3, padding: 1}",
     ),
     look=_stacked,
-    fix="puts 3x3 convolutions in the place of a named `conv` of the file's own list",
+    fix="replaces a named `conv` in the list of the file by 3x3 convolutions",
 )
 
 ASYMMETRIC = Rule(
     code="AB108",
-    name="large kernel that a row and a column can replace",
-    reason="A 1xn and an nx1 convolution see as far as an nxn one at a fraction of its cost.",
+    name="large kernel replaceable by 1xn and nx1",
+    reason="A 1xn and an nx1 convolution have the receptive field of an nxn at a fraction of the cost.",
     argument="""
-*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 3.2): an n x n convolution
-can be replaced by a 1 x n and an n x 1 one, and the saving grows with n. The paper found that this does not work well
-on early layers, and very well on maps of medium size, 12 to 20 on a side.
+*Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 3.2): an n x n convolution can
+be replaced by a 1 x n and an n x 1 one, and the saving grows with n. The paper found that this does not work well in
+early layers, and works very well on maps of medium size, 12 to 20 pixels high and wide.
 
-The rule takes square kernels of 5x5 and more with a stride of 1 on maps of 12 to 20; on others AB107 speaks. The
-channels between are the geometric mean of those that arrive and leave, to a multiple of 8. It speaks where at least
-0.5 % of the network's MACs are saved (our bound).
+The rule considers square kernels of at least 5x5 with a stride of 1 on maps of 12 to 20 pixels; AB107 covers the
+others. The channels in between are the geometric mean of the input and output channels, rounded to a multiple of 8. It
+reports a kernel if at least 0.5 % of the network's MACs would be saved (our threshold).
 """,
     bad=example(
         "{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}",
@@ -145,5 +145,5 @@ channels between are the geometric mean of those that arrive and leave, to a mul
         "{name: column, type: conv, out: 64, kernel: [7, 1], padding: [3, 0]}",
     ),
     look=_asymmetric,
-    fix="puts a 1xn and an nx1 convolution in the place of a named `conv` of the file's own list",
+    fix="replaces a named `conv` in the list of the file by a 1xn and an nx1 convolution",
 )

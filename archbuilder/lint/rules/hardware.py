@@ -1,4 +1,4 @@
-"""Rules about what processors like."""
+"""Rules about efficient use of the hardware."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def _widths(subject: Subject) -> Iterator[Finding]:
     for layer, sites in odd.items():
         texts = [f"{site.name.removeprefix(f'{layer}.')} {site.scaled}" for site in sites.values()]
         more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-        verb = "is no multiple" if len(texts) == 1 else "are no multiples"
+        verb = "is not a multiple" if len(texts) == 1 else "are not multiples"
         message = f"{', '.join(texts[:_SHOWN])}{more} {verb} of 8"
         change = NewWidths({name: multiple_of_8(site.value) for name, site in sites.items()})
         yield Finding(MULTIPLE.code, layer, message, subject.place(layer, next(iter(sites.values()))), change)
@@ -30,16 +30,16 @@ _MIX = "{name: mix, type: inception, 1x1: %d, 3x3red: 16, 3x3: %d, 5x5red: 8, 5x
 
 MULTIPLE = Rule(
     code="AB201",
-    name="width that is no multiple of 8",
-    reason="Matrix units work on 8 half-precision values at a time, and pad what is less.",
+    name="width not a multiple of 8",
+    reason="Matrix units process 8 half-precision values at a time and pad other widths.",
     argument="""
 NVIDIA's *Matrix Multiplication Background* and *Optimizing Convolutional Layers* (Deep Learning Performance guides):
-with 16-bit values, tensor cores are used best where channel counts are multiples of 8; others are padded or run on
+with 16-bit values, tensor cores are most efficient if channel counts are multiples of 8; others are padded or run on
 slower kernels. Vector units of CPUs work on 8 or 16 values of 32 bits at a time. MobileNets round scaled widths to
 multiples of 8 for the same reason.
 
-The rule looks at the widths of convolutions that are sites. It says nothing of accuracy, and on small networks that
-run on a CPU little is lost.
+The rule considers the searchable widths of convolutions. It says nothing about accuracy, and small networks on a CPU
+lose little.
 """,
     bad=example("{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}", _MIX % (30, 44)),
     good=example("{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}", _MIX % (32, 48)),

@@ -19,7 +19,7 @@ def _positions(subject: Subject) -> Iterator[Finding]:
         near = "the image" if position < _NEAREST else "the end"
         message = (
             f"the head attaches at {100 * position:.0f} % of the depth, too near {near}: {100 * _NEAREST:.0f} to "
-            f"{100 * _FARTHEST:.0f} % are expected"
+            f"{100 * _FARTHEST:.0f} % is expected"
         )
         yield Finding(POSITION.code, head.name, message, subject.place(head.name))
 
@@ -28,7 +28,7 @@ def _maps(subject: Subject) -> Iterator[Finding]:
     for head in subject.plan.heads:
         shape: Shape = head.layer.ops[0].input_shapes[0]
         if len(shape) == 3 and min(shape[1:]) < _SMALLEST:
-            message = f"the head takes a map of {shape_text(shape)}: {_SMALLEST} x {_SMALLEST} is the least expected"
+            message = f"the input of the head is a map of {shape_text(shape)}; the minimum is {_SMALLEST} x {_SMALLEST}"
             yield Finding(SMALL.code, head.name, message, subject.place(head.name))
 
 
@@ -42,15 +42,15 @@ _LAYERS = (
 POSITION = Rule(
     code="AB110",
     name="head too near the image or the end",
-    reason="A head helps the middle of a network: the start has too little to tell classes by, the end needs no help.",
+    reason="A head helps the middle of a network: early features do not separate classes yet, late ones need no help.",
     argument="""
-*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 5): the heads are attached to the
-middle, on top of blocks 4a and 4d, as the features in the middle should already tell classes apart; they bring
-gradients to it. *Rethinking the Inception Architecture* (arXiv:1512.00567, section 4) found that the lower head could
-go without harm, and that heads act as regularisers.
+*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 5): the heads attach to the middle
+of the network, to blocks 4a and 4d, whose features should already be discriminative, and bring gradients there.
+*Rethinking the Inception Architecture* (arXiv:1512.00567, section 4) found that the lower head could be removed without
+harm, and that heads act as regularizers.
 
-The position is that of the place tapped, counted in convolutions and linear layers on the longest way to it.
-GoogLeNet's heads stand at 41 % and 68 %. Ours: before 25 % is too near the image, behind 90 % too near the end.
+The position is that of the tapped layer, counted in convolutions and linear layers on the longest path to it.
+GoogLeNet's heads are at 41 % and 68 %. Our thresholds: below 25 % is too near the image, above 90 % too near the end.
 """,
     bad=example(*_LAYERS, aux="{name: aux1, after: conv1, pool_output: 2, channels: 16, hidden: 32}"),
     good=example(*_LAYERS, aux="{name: aux1, after: conv2, pool_output: 2, channels: 16, hidden: 32}"),
@@ -59,13 +59,13 @@ GoogLeNet's heads stand at 41 % and 68 %. Ours: before 25 % is too near the imag
 
 SMALL = Rule(
     code="AB111",
-    name="head on a map too small",
-    reason="A head that sees hardly any positions repeats what the classifier does.",
+    name="head on too small a map",
+    reason="A head on a map with few positions repeats the work of the classifier.",
     argument="""
-*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 5): GoogLeNet's heads take maps of 14
-x 14 and pool them to 4 x 4 before their own convolution, so that what is where still counts.
+*Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 5): GoogLeNet's heads pool maps of
+14 x 14 to 4 x 4 before their own convolution, so that they keep spatial information.
 
-The rule speaks where the map that a head takes is less than 4 pixels on a side (our bound, from that pool).
+The rule reports a head whose input is less than 4 pixels high or wide (our threshold, from that pool).
 """,
     bad=example(*_LAYERS, aux="{name: aux1, after: conv4, pool_output: 1, channels: 16, hidden: 32}"),
     good=example(*_LAYERS, aux="{name: aux1, after: conv3, pool_output: 2, channels: 16, hidden: 32}"),

@@ -1,4 +1,4 @@
-"""Rules about what stands before the dear convolutions."""
+"""Rules about the 1x1 reductions before expensive convolutions."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from archbuilder.primitives import Convolution
 _SHARE_OF_LAYER = 0.2
 _SHARE_OF_NETWORK = 0.01
 _LEAST_REDUCED = 8  # channels: there is nothing to reduce of an image
-_DEAR = 9  # taps of a kernel
+_EXPENSIVE = 9  # taps of a kernel
 
 
 def _percent(part: int, whole: int) -> str:
@@ -28,7 +28,7 @@ def _unreduced(subject: Subject) -> Iterator[Finding]:
             first = next((op for op in ops if isinstance(op.op, Convolution)), None)
             if _reduced_before(subject, ops):
                 continue
-            if first is None or area(first) < _DEAR or first.op.groups > 1 or first.layer not in layers:  # type: ignore[union-attr]
+            if first is None or area(first) < _EXPENSIVE or first.op.groups > 1 or first.layer not in layers:  # type: ignore[union-attr]
                 continue
             whole, channels = layers[first.layer].macs, first.input_shapes[0][0]
             if channels < _LEAST_REDUCED:
@@ -41,7 +41,7 @@ def _unreduced(subject: Subject) -> Iterator[Finding]:
                 continue
             message = (
                 f"its {kernel_text(first)} takes all {channels} channels without a 1x1 reduction: {first.macs:,} MACs, "
-                f"{_percent(first.macs, whole)} of the layer; with a reduction to {reduced} it would take {cost:,}"
+                f"{_percent(first.macs, whole)} of the layer; with a reduction to {reduced} it would cost {cost:,}"
             )
             owner = subject.owner(first)
             yield Finding(UNREDUCED.code, owner, message, subject.place(owner, subject.site(first)), op=first.name)
@@ -61,7 +61,7 @@ def _reduced_before(subject: Subject, ops: tuple[PlannedOp, ...]) -> bool:
 def _reductions(subject: Subject) -> Iterator[Finding]:
     for op in subject.convolutions:
         before = subject.before(op)
-        if before is None or area(op) < _DEAR or op.op.groups > 1 or area(before) != 1:  # type: ignore[union-attr]
+        if before is None or area(op) < _EXPENSIVE or op.op.groups > 1 or area(before) != 1:  # type: ignore[union-attr]
             continue
         arriving, leaving = before.input_shapes[0][0], before.output_shape[0]
         if leaving < arriving or arriving < _LEAST_REDUCED or op.macs < _SHARE_OF_NETWORK * subject.plan.macs:
@@ -82,17 +82,17 @@ _STEM = "{name: stem, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}"
 
 UNREDUCED = Rule(
     code="AB103",
-    name="dear convolution without a reduction",
-    reason="A 1x1 convolution before a large one makes the large one cheap.",
+    name="expensive convolution without a reduction",
+    reason="A 1x1 convolution that reduces the channels makes the large convolution after it cheap.",
     argument="""
 *Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): in the naive block, even a modest
-number of 5x5 convolutions is prohibitively dear on top of a layer with many channels; 1x1 convolutions that reduce
-the channels come before them. *Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567,
-section 2, principle 3) adds that neighbouring values are so correlated that little is lost by it.
+number of 5x5 convolutions is prohibitively expensive on a layer with many channels, so 1x1 convolutions first reduce
+the channels. *Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 2, principle 3)
+adds that neighboring values are strongly correlated, so that little is lost.
 
-The rule looks at the first convolution of each branch of a concatenation, where its kernel has nine taps or more and
-no 1x1 reduction stands right before the fork. It speaks where that takes at least 20 % of its layer's MACs and 1 % of
-the network's (both bounds are ours), and where a reduction to half the channels would save anything.
+The rule considers the first convolution of each branch of a concatenation, if its kernel has at least nine elements
+and there is no 1x1 reduction directly before the fork. It reports one that takes at least 20 % of its layer's MACs
+and 1 % of the network's (both thresholds are ours), if a reduction to half the channels would save MACs.
 """,
     bad=example(
         _STEM,
@@ -108,19 +108,19 @@ the network's (both bounds are ours), and where a reduction to half the channels
 UNREDUCING = Rule(
     code="AB104",
     name="reduction that does not reduce",
-    reason="A 1x1 before a large convolution pays by giving fewer channels than it takes.",
+    reason="A 1x1 before a large convolution only saves MACs if it outputs fewer channels than its input has.",
     argument="""
 *Going Deeper with Convolutions* (Szegedy et al., 2014, arXiv:1409.4842, section 4): the 1x1 convolutions before the
-3x3 and 5x5 ones are there to remove computational bottlenecks, and beside that add a nonlinearity. One that gives as
-many channels as it takes adds its own cost and saves nothing.
+3x3 and 5x5 ones remove computational bottlenecks, and add a nonlinearity. A 1x1 with as many output as input channels
+adds its own cost and saves nothing.
 
-The rule looks at convolutions of nine taps or more that take at least 1 % of the network's MACs (our bound), and at
-the 1x1 convolution right before them, norms and activations between aside.
+The rule considers convolutions with kernels of at least nine elements that take at least 1 % of the network's MACs
+(our threshold), and the 1x1 convolution before them; norms and activations between the two are ignored.
 """,
     bad=example(_STEM, "{name: mix, type: inception, 1x1: 32, 3x3red: 64, 3x3: 64, 5x5red: 8, 5x5: 16, pool_proj: 16}"),
     good=example(
         _STEM, "{name: mix, type: inception, 1x1: 32, 3x3red: 32, 3x3: 64, 5x5red: 8, 5x5: 16, pool_proj: 16}"
     ),
     look=_reductions,
-    fix="sets the reduction to half the channels that arrive, to a multiple of 8",
+    fix="sets the reduction to half the input channels, rounded to a multiple of 8",
 )

@@ -1,4 +1,4 @@
-"""Rules about the network as a whole: its balance, and how far it sees."""
+"""Rules about the whole network: its balance of width and depth, and its receptive field."""
 
 from collections.abc import Iterator
 from itertools import takewhile
@@ -26,7 +26,7 @@ def _balance(subject: Subject) -> Iterator[Finding]:
         return
     what = f"deep for its width: below {_LEAST:.0f}" if ratio < _LEAST else f"wide for its depth: above {_MOST:.0f}"
     message = (
-        f"{subject.depth} layers deep and {width:.0f} channels wide (mean over MACs): {ratio:.2f} channels a layer, "
+        f"{subject.depth} layers deep and {width:.0f} channels wide (mean over MACs): {ratio:.2f} channels per layer, "
         f"{what}"
     )
     largest = max(subject.convolutions, key=lambda op: op.macs)
@@ -45,8 +45,8 @@ def _field(subject: Subject) -> Iterator[Finding]:
     if high >= size[0] and wide >= size[1]:
         return
     message = (
-        f"the receptive field of the last map is {high} x {wide} of {size[0]} x {size[1]} pixels: no value of it sees "
-        "the whole image"
+        f"the receptive field of the last map is {high} x {wide} of {size[0]} x {size[1]} pixels: none of its values "
+        "depends on the whole image"
     )
     owner = subject.owner(last)
     yield Finding(FIELD.code, owner, message, subject.place(owner), op=last.name)
@@ -55,16 +55,16 @@ def _field(subject: Subject) -> Iterator[Finding]:
 BALANCE = Rule(
     code="AB109",
     name="width and depth out of balance",
-    reason="Work is best spent on width and depth together.",
+    reason="Computation is best spent on width and depth together.",
     argument="""
 *Rethinking the Inception Architecture* (Szegedy et al., 2015, arXiv:1512.00567, section 2, principle 4): more width
-or more depth each make a network better, but the best of a given amount of computation comes where both grow
+or more depth each improve a network, but for a given amount of computation the best results come from increasing both
 together.
 
-Depth is the number of convolutions and linear layers on the longest way through; width is the mean of the
-convolutions' output channels, weighted by their MACs. The paper gives no number. The papers' networks that ship with
-archbuilder lie between 2.6 (Inception-ResNet-v2) and 12.4 (ResNet-18) channels for each layer of depth. Ours: below 1
-a network is deep for its width, above 64 wide for its depth.
+Depth is the number of convolutions and linear layers on the longest path; width is the mean of the convolutions'
+output channels, weighted by their MACs. The paper gives no threshold. The papers' networks that ship with archbuilder
+have between 2.6 (Inception-ResNet-v2) and 12.4 (ResNet-18) channels per layer of depth. Ours: below 1 a network is
+deep for its width, above 64 wide for its depth.
 """,
     bad=example(
         "{name: stem, type: conv, out: 256, kernel: 3, stride: 2, padding: 1}",
@@ -79,16 +79,16 @@ a network is deep for its width, above 64 wide for its depth.
 
 FIELD = Rule(
     code="AB112",
-    name="receptive field that does not cover the image",
-    reason="What no value sees whole can be told only by the mean of its parts.",
+    name="receptive field does not cover the image",
+    reason="An object larger than the receptive field is classified only by the average of its parts.",
     argument="""
 The receptive field of a value is the part of the image that it depends on (Araujo, Norris and Sim, 2019, *Computing
 Receptive Fields of Convolutional Neural Networks*, Distill, doi:10.23915/distill.00021): a kernel of k, on a map
-whose positions are s pixels apart, adds (k - 1) s. Where the last map before the global pool sees less than the
-image, the network adds up local evidence and never relates its far parts.
+whose positions are s pixels apart, adds (k - 1) s. If the receptive field of the last map before the global pool is
+smaller than the image, the network averages local evidence and never relates distant parts of the image.
 
-The rule compares the receptive field of the last map with the image, in both directions. A larger stride early, or
-more layers, widen it.
+The rule compares the receptive field of the last map with the image in both directions. A larger stride early in the
+network, or more layers, increase it.
 """,
     bad=example(
         "{name: conv1, type: conv, out: 32, kernel: 3, padding: 1}",

@@ -1,4 +1,4 @@
-"""The rule about silencing rules."""
+"""The rule about suppressions that suppress nothing."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -54,7 +54,7 @@ def unused(subject: Subject, rules: Collection[str], found: Sequence[Finding]) -
             if code == UNUSED.code or (code in rules and (key, code) in used):
                 continue
             if code in rules:
-                message = f"{code} finds nothing here: take the silence away"
+                message = f"{code} finds nothing here: remove the suppression"
             else:
                 message = f"no rule has the code {code}{did_you_mean(code, rules)}"
             assert isinstance(lint, MappingNode)
@@ -69,14 +69,15 @@ _DEEPER = "{name: conv3, type: conv, out: 64, kernel: 3, padding: 1, repeat: 4}"
 
 UNUSED = Rule(
     code="AB001",
-    name="silence that silences nothing",
+    name="unused suppression",
     reason="A reason that no longer applies misleads the next reader.",
     argument="""
-A rule is silenced for a layer, or for the whole file, by a `lint:` of codes and reasons. Where the rule finds nothing
-there, or no rule has that code, the silence is told instead, so that reasons stay true. A member of a sequence, of a
-branch or of a block's body may have a `lint:` too: it counts for what is in it, in every use of the block.
+A `lint:` key with codes and reasons suppresses rules for a layer or for the whole file. If the rule finds nothing
+there, or no rule has that code, the suppression itself is reported, so that the reasons stay true. A member of a
+sequence, of a branch or of a block's body may have a `lint:` too: it applies to everything inside it, in every use of
+the block.
 """,
     bad=example(*_LAYERS, _DEEPER.replace("repeat: 4", 'repeat: 4, lint: {AB112: "patches are enough for textures"}')),
     good=example(*_LAYERS, _DEEPER),
-    look=lambda subject: iter(()),  # what is unused is known when all others have looked: see `unused`
+    look=lambda subject: iter(()),  # needs the findings of all other rules: see `unused`
 )

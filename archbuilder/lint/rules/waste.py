@@ -1,4 +1,4 @@
-"""Rules about layers that do nothing, or do what another does."""
+"""Rules about layers that do nothing, or repeat what another does."""
 
 from collections.abc import Iterator
 
@@ -44,7 +44,7 @@ def _dead(subject: Subject) -> Iterator[Finding]:
             unused.setdefault(subject.owner(op), []).append(op)
     for layer, ops in unused.items():
         macs, parameters = sum(op.macs for op in ops), sum(op.parameters for op in ops)
-        message = f"nothing takes what it gives: {parameters:,} parameters and {macs:,} MACs for nothing"
+        message = f"its output is not used: {parameters:,} parameters and {macs:,} MACs are wasted"
         change = _removal(subject, layer, len(ops))
         yield Finding(DEAD.code, layer, message, subject.place(layer), change, op=ops[0].name)
     for op in subject.plan.ops:
@@ -64,7 +64,7 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
             or (isinstance(op.op, Activation) and op.op == before.op and op.op.function in _SAME_AGAIN)
         )
         if again:
-            message = f"{op.name} does again what {before.name} right before it has done"
+            message = f"{op.name} repeats {before.name} directly before it"
             # Without the second norm it would be another function, if one that can be folded into the first.
             owner = subject.owner(op)
             change = None if isinstance(op.op, BatchNorm) else _removal(subject, owner, 1)
@@ -77,8 +77,8 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
             what = _what(ops)
             if what in seen:
                 message = (
-                    f"branches {seen[what]} and {position} of {len(fork.branches)} are the same convolution of what "
-                    "arrives: one with the sum of their widths does it at once"
+                    f"branches {seen[what]} and {position} of {len(fork.branches)} are the same convolution of the "
+                    "input: merge them into one with the sum of their widths"
                 )
                 where = subject.place(fork.layer)
                 yield Finding(DUPLICATE.code, fork.layer, message, where, op=fork.fork.merge.name)
@@ -105,12 +105,12 @@ _CONV = "{name: conv1, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}"
 DEAD = Rule(
     code="AB301",
     name="dead layer",
-    reason="A layer whose values nothing takes, or that does nothing, costs and gives nothing.",
+    reason="A layer whose output is not used, or that does nothing, has a cost and no effect.",
     argument="""
-A layer is dead where no path leads from it to the logits or to a head: a later layer takes its `from` past it, for
-example. Its weights are counted, saved and never trained, as no gradient reaches them, and fvcore's count leaves its
-MACs out where the layer has no part in the result. A dropout of 0, an identity, an activation `none` and a max pool
-of one pixel do nothing either; they are harmless, and often left over from a change.
+A layer is dead if no path leads from it to the logits or to a head, for example because the `from` of a later layer
+skips it. Its weights are counted and saved but never trained, as no gradient reaches them, and fvcore does not count
+its MACs. A dropout of 0, an identity, an activation `none` and a 1x1 max pool do nothing either; they are harmless and
+often left over from a change.
 """,
     bad=example(
         _CONV,
@@ -119,23 +119,23 @@ of one pixel do nothing either; they are harmless, and often left over from a ch
     ),
     good=example(_CONV, "{name: conv2, type: conv, from: conv1, out: 64, kernel: 3, padding: 1}"),
     look=_dead,
-    fix="takes the layer out of the file's own list",
+    fix="removes the layer from the list of the file",
 )
 
 DUPLICATE = Rule(
     code="AB302",
     name="duplicated layer",
-    reason="What is done twice in a row, or twice side by side, can be done once.",
+    reason="An operation that is repeated in sequence or in parallel branches can be done once.",
     argument="""
-A ReLU of a ReLU is that ReLU, and a batch normalisation right behind another can be folded into it. Two branches of a
-concatenation that begin with the same convolution of what arrives are one convolution with the sum of their widths:
-the same function, fewer launches.
+A ReLU after a ReLU has no effect, and a batch normalization directly after another can be folded into it. Two branches
+of a concatenation that apply the same convolution to the input equal one convolution with the sum of their widths: the
+same function with fewer kernel launches.
 
-The rule compares neighbours (activations none, relu and relu6; batch norms; flattens), and the branches of a
-concatenation that hold one convolution each, without regard to its width.
+The rule compares consecutive ops (activations none, relu and relu6; batch norms; flattens), and the branches of a
+concatenation that consist of one convolution each, whatever its width.
 """,
     bad=example(_CONV, "{name: again, type: activation, function: relu}"),
     good=example(_CONV, "{name: conv2, type: conv, out: 64, kernel: 3, padding: 1}"),
     look=_duplicates,
-    fix="takes the second layer out of the file's own list",
+    fix="removes the second layer from the list of the file",
 )
