@@ -40,7 +40,7 @@ def test_what_is_built_is_shown(run: Run, tmp_path: Path) -> None:
         assert layer.type in rows[layer.name]
     assert "aux1 after inception3a: training only, +6,154 parameters" in done.stdout
     assert "total: 59,130 parameters (65,284 with heads) · 1.35 M MACs = 2.71 M FLOPs for one image" in done.stdout
-    assert done.stdout.rstrip().endswith("one forward pass checked: 1 x 10")
+    assert done.stdout.rstrip().endswith("forward pass checked: 1 x 10")
     assert list(tmp_path.iterdir()) == []
 
 

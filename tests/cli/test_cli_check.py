@@ -12,7 +12,7 @@ from archbuilder.cli import check as check_module
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-GOOD = "googlenet: good: 20 layers, 6,998,552 parameters, 1,582,722,048 MACs\n"
+GOOD = "googlenet: valid: 20 layers, 6,998,552 parameters, 1,582,722,048 MACs\n"
 BAD = load("googlenet").text.replace("in: 512, 1x1: 160", "in: 500, 1x1: 160").replace("after: inception4d", "after: x")
 LINE = next(number for number, line in enumerate(BAD.splitlines(), 1) if "in: 500" in line)
 TAP = next(number for number, line in enumerate(BAD.splitlines(), 1) if "after: x" in line)

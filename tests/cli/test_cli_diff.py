@@ -32,7 +32,7 @@ def test_what_changed_is_shown_by_layer(run: Run) -> None:
         "inception3b 480 x 28 x 28 388.7 k -> 369.0 k 304.27 M -> 288.81 M",
         "dropout p 0.4 -> 0.2 1024 0 0",
         "aux1 hidden 1024 -> 300 1000 3.19 M -> 981.4 k 4.17 M -> 1.96 M",
-        "inception4c gone: inception 512 x 14 x 14 510,104 99.85 M",
+        "inception4c removed: inception 512 x 14 x 14 510,104 99.85 M",
         "",
         "total parameters 6,998,552 -> 6,457,928 -7.7 %",
         "total MACs 1,582,722,048 -> 1,458,988,032 -7.8 %",
@@ -42,7 +42,7 @@ def test_what_changed_is_shown_by_layer(run: Run) -> None:
 def test_the_other_way_round(run: Run) -> None:
     done = run("diff", "mine.yaml", "googlenet")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "inception4c new: inception 512 x 14 x 14 510,104 99.85 M" in lines(done.stdout)
+    assert "inception4c added: inception 512 x 14 x 14 510,104 99.85 M" in lines(done.stdout)
     assert lines(done.stdout)[-2:] == [
         "total parameters 6,457,928 -> 6,998,552 +8.4 %",
         "total MACs 1,458,988,032 -> 1,582,722,048 +8.5 %",

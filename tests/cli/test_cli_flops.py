@@ -134,8 +134,8 @@ def test_memory_for_a_batch_and_a_type(run: Run) -> None:
     narrow = json.loads(run("flops", "googlenet", "--memory", "--dtype", "bfloat16", "--json").stdout)["memory"]
     assert narrow["inference"]["peak"] == 3_913_728  # at a max pool, whose indices are as large as ever
     text = run("flops", "googlenet", "--memory").stdout
-    assert "peak inference  7.02 MB at conv1.activation, plus weights 27.99 MB" in text
-    assert "for 1 image in float32; live tensors as eager PyTorch holds them" in text
+    assert "inference  peak 7.02 MB at conv1.activation, plus weights 27.99 MB" in text
+    assert "for 1 image in float32; live tensors as in eager PyTorch" in text
 
 
 def test_memory_of_impossible_settings(run: Run) -> None:

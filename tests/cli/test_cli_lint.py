@@ -39,7 +39,7 @@ def test_json(run: Run) -> None:
     assert done.returncode == 1
     row = next(row for row in rows if row["code"] == "AB104")
     assert (row["file"], row["line"], row["column"], row["layer"]) == ("mine.yaml", 6, 51, "mix")
-    assert (row["fixable"], row["silenced"]) == (True, None)
+    assert (row["fixable"], row["suppressed"]) == (True, None)
     assert any(row["layer"] == "conv2" for row in rows)
 
 
@@ -56,7 +56,7 @@ def test_fix_changes_the_file_for_the_codes_named_alone(run: Run) -> None:
 
 def test_what_is_not_offered_is_said(run: Run) -> None:
     done = run("lint", "--fix", "AB108", "mine.yaml")
-    assert "AB108 mix: its 5x5 takes" in done.stderr
+    assert "AB108 mix: its 5x5 costs" in done.stderr
     assert done.stderr.endswith("no automatic fix, edit the file by hand\n")
     done = run("lint", "--fix", "AB112", "mine.yaml")
     assert (done.returncode, done.stderr) == (1, "AB112 has no automatic fix: archbuilder lint --explain AB112\n")
@@ -79,7 +79,7 @@ def test_a_layer_that_shares_its_line_is_left_alone(run: Run) -> None:
     Path("flow.yaml").write_text(text)
     done = run("lint", "--fix", "AB302", "flow.yaml")
     assert done.returncode == 1
-    assert "AB302 twice: twice repeats a.activation directly before it: nothing to offer" in done.stderr
+    assert "AB302 twice: twice repeats a.activation directly before it: no automatic fix" in done.stderr
     assert "nothing to change for AB302" in done.stdout
     assert Path("flow.yaml").read_text() == text
 
