@@ -1,4 +1,4 @@
-"""A study as pictures: accuracy against cost, how the search went, and which sites matter."""
+"""Charts of a study: accuracy against cost, search history, and hyperparameter importance."""
 
 import io
 import logging
@@ -18,7 +18,7 @@ from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance, importance
 
-# Okabe and Ito's colours, which people who see colours otherwise can tell apart; each has a shape of its own too.
+# The palette of Okabe and Ito, safe for color-blind readers; each series has its own marker too.
 COLOURS = {
     "paper": "#ffffff",
     "ink": "#222222",
@@ -32,7 +32,7 @@ COLOURS = {
 # One for each budget of a ladder: neighbours differ in hue and in lightness; each has a dash of its own too.
 STEP_COLOURS = ("#1f4e9e", "#e69f00", "#00806a", "#cc79a7", "#5a3a1a", "#56b4e9", "#a01c3c", "#7fd13b")
 STEP_DASHES = ((0, ()), (0, (6, 1.5)), (0, (2.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
-_SHOWN = 12  # sites
+_SHOWN = 12  # hyperparameters
 _ACROSS, _LINE = 480, 11  # points: the width of an axis, and the height of a line of small text
 _UNITS = ((10**15, "10¹⁵"), (10**12, "10¹²"), (10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
 
@@ -98,16 +98,16 @@ def front_chart(result: StudyResult) -> Figure:
     faint: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 6, "color": COLOURS["faint"]}
     pruned = [dot for dot in points.pruned if dot.value >= least]
     if pruned:
-        label = f"cut short ({what})"
+        label = f"pruned trials ({what})"
         draw(pruned, **faint | {"marker": "x", "markersize": 3.6, "alpha": 0.7}, label=label)
     if points.finished:
-        draw(points.finished, **faint, label=f"trials ({what}{below})")
+        draw(points.finished, **faint, label=f"finished trials ({what}{below})")
     if not points.tested and points.baseline is not None:
         draw([points.baseline], linestyle="", marker="s", markersize=7, color=COLOURS["scaled"], label="baseline")
     series = [
-        (points.rival, "rival", "^", "random search of the same cost", "--"),
-        (points.scaled, "scaled", "s", "baseline scaled uniformly", "-"),
-        (points.found, "found", "o", "found: best of each budget" if len(points.found) > 1 else "found: the best", ""),
+        (points.rival, "rival", "^", "random search at equal training cost", "--"),
+        (points.scaled, "scaled", "s", "uniformly scaled baseline", "-"),
+        (points.found, "found", "o", "best of each budget" if len(points.found) > 1 else "best of the search", ""),
     ]
     draw(points.front, color=COLOURS["found"], linewidth=1.6)
     for dots, name, marker, label, line in series:
@@ -164,7 +164,7 @@ def _across(result: StudyResult, axes: Axes, quantity: str, costs: Sequence[floa
 
 
 def history_chart(result: StudyResult) -> Figure:
-    """Draw what was best against what had been spent."""
+    """Draw the best validation accuracy so far against training cost."""
     figure, axes = _figure(4.4)
     moments = history(result)
     rival = [] if result.rival is None else history(result.rival)
@@ -176,7 +176,7 @@ def history_chart(result: StudyResult) -> Figure:
     for cut, marker, face in ((True, "x", None), (False, "o", COLOURS["paper"])):
         dots = [moment for moment in moments if moment.is_end != cut]
         if dots:
-            label = "cut short, or to go on" if cut else "trained to the end" if percent else "scored"
+            label = "pruned or paused" if cut else "finished" if percent else "scored"
             axes.plot(
                 [moment.spent / size for moment in dots],
                 [scale * moment.accuracy for moment in dots],
@@ -213,16 +213,16 @@ def history_chart(result: StudyResult) -> Figure:
     axes.set_xlim(-0.02 * most_spent, 1.04 * most_spent)  # so that no line lies on the axis
     if not in_macs:
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=True))
-    spent = f"training computation, {unit} MACs" if unit else "training computation, MACs"
-    axes.set_xlabel(spent if in_macs else "candidates rated")
+    spent = f"training cost, {unit} MACs" if unit else "training cost, MACs"
+    axes.set_xlabel(spent if in_macs else "candidates scored")
     axes.set_ylabel("validation accuracy, %" if percent else result.study.settings.objective.maximize + " score")
-    note = "Forward and backward, all training images; the finals are not part of it." if in_macs else ""
-    _finish(figure, axes, "How the search went", note)
+    note = "Forward and backward over all training images, without the finals." if in_macs else ""
+    _finish(figure, axes, "Search history", note)
     return figure
 
 
 def importance_chart(judged: Importance) -> Figure:
-    """Draw which sites the accuracy follows."""
+    """Draw the hyperparameter importances."""
     shown = list(judged.shares.items())[:_SHOWN][::-1]
     figure, axes = _figure(1.45 + 0.29 * len(shown))
     names = [name if len(name) <= 44 else f"{name[:43]}…" for name, _ in shown]
@@ -244,10 +244,12 @@ def importance_chart(judged: Importance) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlim(0, 100 * max(share for _, share in shown) * 1.12)
-    axes.set_xlabel("share of what the sites explain one by one, %")
+    axes.set_xlabel("share of the variance explained by single hyperparameters, %")
     left = len(judged.shares) - len(shown)
-    more = f" The other {left} have less." if left else ""
-    _finish(figure, axes, "Which sites matter", f"fANOVA over {plural(judged.trials, 'trial')}.{more}", legend=False)
+    more = f" {left} less important ones are not shown." if left else ""
+    _finish(
+        figure, axes, "Hyperparameter importance", f"fANOVA over {plural(judged.trials, 'trial')}.{more}", legend=False
+    )
     return figure
 
 

@@ -1,4 +1,4 @@
-"""How a network did on images: figures, classes, and what was taken for what."""
+"""How a network did on images: figures, classes, and the confusion matrix."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from archbuilder.report.numbers import plain, plural
 from archbuilder.runs import Measured
 from archbuilder.training import Evaluation
 
-_CORNER = "is \\ taken for"
+_CORNER = "true \\ predicted"
 _MOST_CLASSES, _MOST_COLUMNS = 20, 80  # of a confusion matrix that fits a screen
 _MOST_PAIRS = 10
 
@@ -32,7 +32,7 @@ def evaluation_lines(found: Evaluation, classes: int) -> RenderableType:
 
 
 def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
-    """List the accuracy of every class with what it is most often taken for; of many classes, those told worst."""
+    """List the accuracy of every class with its most frequent misclassification; of many classes, the worst."""
     shares = found.class_accuracies
     shown = list(range(len(names)))
     if len(names) > _MOST_CLASSES:
@@ -42,7 +42,7 @@ def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
     table.add_column("class" if len(shown) == len(names) else "worst classes", no_wrap=True)
     for column in ("images", "accuracy"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("most often taken for", no_wrap=True)
+    table.add_column("most often misclassified as", no_wrap=True)
     wrong = found.confusion.clone()
     wrong.fill_diagonal_(0)
     for index in shown:
@@ -54,7 +54,7 @@ def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
 
 
 def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
-    """Show which class was taken for which: all of it for few classes, the most frequent mistakes for many.
+    """Show the confusion matrix for few classes, the most frequent misclassifications for many.
 
     The columns are headed by the names of the classes where that fits a screen, else by their numbers.
     """
@@ -63,7 +63,7 @@ def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
     heads = {"names": (list(names), list(names)), "numbers": (numbered, [str(index) for index in range(len(names))])}
     fitting = [how for how, (labels, tops) in heads.items() if _width(labels, tops, columns) <= _MOST_COLUMNS]
     if len(names) > _MOST_CLASSES or not fitting:
-        return _frequent_mistakes(found, names)
+        return _frequent_misclassifications(found, names)
     labels, tops = heads[fitting[0]]
     table = bare_table(gap=1)
     table.add_column(_CORNER, no_wrap=True)
@@ -81,17 +81,17 @@ def _width(labels: Sequence[str], tops: Sequence[str], columns: Sequence[Sequenc
     return max(map(cell_len, (_CORNER, *labels))) + sum(1 + max(map(cell_len, (top, *own))) for top, own in across)
 
 
-def _frequent_mistakes(found: Evaluation, names: Sequence[str]) -> RenderableType:
+def _frequent_misclassifications(found: Evaluation, names: Sequence[str]) -> RenderableType:
     wrong = found.confusion.clone()
     wrong.fill_diagonal_(0)
     counts, places = wrong.flatten().topk(min(_MOST_PAIRS, wrong.numel()))
     pairs = [(count, divmod(place, len(names))) for count, place in zip(counts.tolist(), places.tolist(), strict=True)]
-    lines = [Text(f"{names[a]} taken for {names[b]}: {count:,}") for count, (a, b) in pairs if count]
-    return Group(Text("most frequent mistakes", "dim"), *(lines or [Text("none")]))
+    lines = [Text(f"{names[a]} predicted as {names[b]}: {count:,}") for count, (a, b) in pairs if count]
+    return Group(Text("most frequent misclassifications", "dim"), *(lines or [Text("none")]))
 
 
 def measured_report(measured: Measured) -> RenderableType:
-    """Show how a checkpoint did: figures, classes, and what was taken for what."""
+    """Show how a checkpoint did: figures, classes, and the confusion matrix."""
     found, names = measured.evaluation, measured.class_names
     return Group(
         *(Text(note) for note in measured.notes),

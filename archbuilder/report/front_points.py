@@ -30,14 +30,14 @@ class FrontPoints:
 
     Attributes:
         quantity: Which cost.
-        found: What the search found of each budget, on test images.
-        front: Those of them that no other one equals for less, or beats for no more.
-        others: The other finalists, on test images.
-        scaled: The baseline and what it was scaled to, on test images.
-        rival: What random search found of each budget, on test images.
-        finished: The trials trained to the end, by what the search saw.
-        pruned: Those that were cut short.
-        baseline: The baseline by what the search saw.
+        found: The best of each budget, by test accuracy.
+        front: Those of them on the Pareto front.
+        others: The other finalists, by test accuracy.
+        scaled: The baseline and the uniformly scaled ones, by test accuracy.
+        rival: The best of random search of each budget, by test accuracy.
+        finished: The finished trials, by validation accuracy or score.
+        pruned: The pruned trials, likewise.
+        baseline: The baseline, likewise.
     """
 
     quantity: str
@@ -58,7 +58,7 @@ class FrontPoints:
     def bounds(self, *, deviations: bool = True) -> tuple[float, float]:
         """Give the least and the greatest value to be shown; a few trials far below the others do not count.
 
-        Nor do those that were cut short, as less training is what they lack: they are shown as far as they are within.
+        Nor do pruned trials, as they had less training: they are shown as far as they fit.
 
         Args:
             deviations: Whether the standard deviations are shown too.
@@ -115,7 +115,7 @@ def front_points(result: StudyResult) -> FrontPoints:
 
 def _tested(rows: Sequence[Row], quantity: str) -> tuple[Dot, ...]:
     dots = [
-        Dot(row.finalist.cost[quantity], row.spread.mean, row.spread.deviation or 0.0, row.finalist.name)
+        Dot(row.finalist.cost[quantity], row.spread.mean, row.spread.deviation or 0.0, row.finalist.label)
         for row in rows
         if row.spread is not None and quantity in row.finalist.cost
     ]
@@ -124,7 +124,7 @@ def _tested(rows: Sequence[Row], quantity: str) -> tuple[Dot, ...]:
 
 def _seen(result: StudyResult, quantity: str, outcome: Outcome) -> tuple[Dot, ...]:
     dots = [
-        Dot(trial.cost[quantity], trial.accuracy, name=f"#{trial.number}")
+        Dot(trial.cost[quantity], trial.accuracy, name=f"trial {trial.number}")
         for trial in result.record.trials.values()
         if trial.outcome is outcome and trial.accuracies and quantity in trial.cost
     ]

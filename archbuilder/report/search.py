@@ -48,7 +48,7 @@ class SearchView(View):
 
 
 class LineView(SearchView):
-    """Prints a line for each stretch of training."""
+    """Prints a line for each segment of training."""
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -61,24 +61,32 @@ class LineView(SearchView):
                 if event.what != "a candidate" and measured is not None and measured[1] == 1:
                     self._print(f"measuring the latency of {event.what}: {event.conditions}")
             case BaselineEnded():
-                self._print(f"baseline  val {score_text(event.accuracy)}  {event.seconds:.1f} s")
+                self._print(f"baseline  {self._measured(event.accuracy)}  {event.seconds:.1f} s")
             case BaselineFailed():
-                self._print(f"baseline  failed: {event.reason.splitlines()[0]}; the search goes on without it")
+                self._print(f"baseline  failed: {event.reason.splitlines()[0]}; the search continues without it")
             case TrialEnded():
-                assert self.standing.opened is not None
                 of = "" if self.standing.trials is None else f"/{self.standing.trials}"
-                step = self.standing.opened.study.steps[event.trial.place.step].name
-                self._print(f"{event.counted}{of}  {f'{step:>5}  ' if step else ''}{trial_line(event.trial)}")
+                step = self._study.steps[event.trial.place.step].name
+                line = trial_line(self._study, event.trial)
+                self._print(f"{event.counted}{of}  {f'{step:>5}  ' if step else ''}{line}")
             case SpaceExhausted():
                 self._print(exhausted_text(event.study, event.step))
             case FinalsBegun():
-                self._print(f"finals: {plural(event.trainings - event.done, 'training')} with seeds that chose nothing")
+                self._print(f"finals: {plural(event.trainings - event.done, 'training')} with held-out seeds")
             case FinalEnded():
-                self._print(f"{event.name}  seed {event.seed}  val {event.accuracy:.3f}")
+                self._print(f"{event.name}  seed {event.seed}  {self._measured(event.accuracy)}")
             case FinalFailed():
                 self._print(f"{event.name}  seed {event.seed}  failed: {event.reason.splitlines()[0]}")
             case RivalBegun():
-                self._print("random search of the same training cost")
+                self._print("random-search baseline: the same training cost")
+
+    @property
+    def _study(self) -> Study:
+        assert self.standing.opened is not None
+        return self.standing.opened.study
+
+    def _measured(self, value: float) -> str:
+        return f"{measure_of(self._study)} {score_text(self._study, value)}"
 
     def _opened(self, event: StudyOpened) -> None:
         if not self.standing.is_rival:
@@ -86,7 +94,7 @@ class LineView(SearchView):
         if event.tally.counted:
             done, of = plural(event.tally.counted, "trial"), "" if event.trials is None else f" of {event.trials}"
             is_complete = event.trials is not None and event.tally.counted >= event.trials
-            self._print(f"complete: {done}" if is_complete else f"going on after {done}{of}")
+            self._print(f"complete: {done}" if is_complete else f"resuming after {done}{of}")
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False)
@@ -127,14 +135,14 @@ def exhausted_text(study: Study, step: int) -> str:
     name = study.steps[step].name
     about = f"{name}: " if name else ""
     if study.space.is_enumerated:
-        return f"{about}every candidate of the space that can be moved onto the budget has been tried"
-    return f"{about}no further candidate was found: {DRAWS} drawn at random are known, or cannot reach the budget"
+        return f"{about}every candidate of the space that can be projected onto the budget has been tried"
+    return f"{about}no new candidate found: {DRAWS} random draws were duplicates or cannot be projected onto the budget"
 
 
 def study_heading(opened: StudyOpened) -> Text:
-    """Name the study, what it searches, its candidates and its budget."""
+    """Name the study, its search space, its candidates and its budget."""
     study = opened.study
-    parts = [*sites_texts(study), candidates_text(study.space.candidates)]
+    parts = [*widths_texts(study), candidates_text(study.space.candidates)]
     budget = budget_text(study)
     own = short(study.baseline_cost["macs"])
     word = "budget" if study.settings.budgets is None else "budgets"
@@ -144,16 +152,17 @@ def study_heading(opened: StudyOpened) -> Text:
     return Text.assemble((study.name, "bold"), "  " + " · ".join(parts))
 
 
-def sites_texts(study: Study) -> list[str]:
-    """Say how much is searched: `24 sites`, `1 site · 2 other choices`."""
+def widths_texts(study: Study) -> list[str]:
+    """Describe the search space: `24 searchable widths`, `1 searchable width`, `2 other choices`."""
     space = study.space
-    sites, choices = len(space.varied), len(space.choice_knobs)
-    knobs = sum(len(knob.values) > 1 for knob in space.width_knobs)
-    texts = [plural(sites, "site") + (f" on {plural(knobs, 'knob')}" if knobs < sites else "")] if sites else []
-    fixed = len(space.sites) - sites
+    widths, choices = len(space.varied), len(space.choice_knobs)
+    groups = sum(len(knob.values) > 1 for knob in space.width_knobs)
+    tied = f" in {plural(groups, 'tied group')}" if groups < widths else ""
+    texts = [f"{plural(widths, 'searchable width')}{tied}"] if widths else []
+    fixed = len(space.sites) - widths
     if fixed:  # written in the space, but with nothing to choose
-        texts.append(f"{plural(fixed, 'site')} with one value")
-    return [*texts, plural(choices, "other choice" if sites else "choice")] if choices else texts
+        texts.append(f"{plural(fixed, 'width')} with a single value")
+    return [*texts, plural(choices, "other choice" if widths else "choice")] if choices else texts
 
 
 def budget_text(study: Study) -> str:
@@ -208,14 +217,23 @@ def candidates_text(count: int) -> str:
     return plural(count, "candidate") if count < 10**6 else f"≈ {rough(count)} candidates"
 
 
-def score_text(score: float) -> str:
-    """Write an accuracy, or a score that is none."""
-    return f"{abs(score):.3f}" if 0 <= score <= 1 else plain(score, 5)
+def score_text(study: Study, value: float | None) -> str:
+    """Write the objective of a trial: a validation accuracy as `97.9 %`, a score as a number; `—` if unknown."""
+    if value is None:
+        return "—"
+    return f"{100 * abs(value):.1f} %" if study.settings.objective.is_trained_for else plain(value, 4)
+
+
+def measure_of(study: Study) -> str:
+    """Name the objective of a study in a line: `validation` for an accuracy, else `score`."""
+    return "validation" if study.settings.objective.is_trained_for else "score"
 
 
 def standing_panel(standing: Standing) -> RenderableType:
     """Draw how a study stands."""
     assert standing.opened is not None
+    study = standing.opened.study
+    measure = measure_of(study)
     done, whole = standing.finals or (standing.tally.counted, standing.trials)
     name = "finals" if standing.finals else "random" if standing.is_rival else "trials"
     bar = Text(f" {name}   ")
@@ -228,16 +246,17 @@ def standing_panel(standing: Standing) -> RenderableType:
     else:
         bar.append(str(done))
     rows = [study_heading(standing.opened), bar]
-    baseline = f"(baseline {score_text(standing.baseline)})" if standing.baseline is not None else ""
+    baseline = f"(baseline {score_text(study, standing.baseline)})" if standing.baseline is not None else ""
     if standing.best is not None:
         best = standing.best
-        name = "the baseline" if best.outcome is Outcome.BASELINE else f"#{best.number}"
-        rows.append(Text(f" best     {name}  val {score_text(best.accuracy)}  {costs_text(best.cost)}  {baseline}"))
+        name = "baseline" if best.outcome is Outcome.BASELINE else f"trial {best.number}"
+        score = f"{measure} {score_text(study, best.accuracy)}"
+        rows.append(Text(f" best     {name}  {score}  {costs_text(best.cost)}  {baseline}"))
     elif baseline:
         rows.append(Text(f" best     none yet  {baseline}"))
     for epoch in standing.running.values():
-        score = score_text(epoch.accuracy)
-        rows.append(Text(f" running  {epoch.name}  epoch {epoch.epoch}/{epoch.epochs}  val {score}"))
+        score = f"{measure} {score_text(study, epoch.accuracy)}"
+        rows.append(Text(f" running  {epoch.name}  epoch {epoch.epoch}/{epoch.epochs}  {score}"))
     rows += _measuring(standing)
     rows.append(Text(f" {tally_line(standing.tally)}", "dim"))
     return Group(*rows)
@@ -261,34 +280,34 @@ def _measuring(standing: Standing) -> list[Text]:
 
 
 def tally_line(tally: Tally) -> str:
-    """Say how many were pruned, were moved onto the budget, and were answered from the record."""
+    """Count the trials that were pruned, the candidates that were projected onto the budget, and the duplicates."""
     parts = [
         f"pruned {tally[Outcome.PRUNED]}",
-        f"moved onto the budget {tally.repaired}",
-        f"from record {tally[Outcome.FROM_RECORD]}",
+        f"projected onto the budget {tally.repaired}",
+        f"duplicates {tally[Outcome.FROM_RECORD]}",
     ]
     if tally[Outcome.FAILED]:
         parts.append(f"failed {tally[Outcome.FAILED]}")
     if tally[Outcome.OPEN]:
-        parts.append(f"not decided {tally[Outcome.OPEN]}")
+        parts.append(f"unfinished {tally[Outcome.OPEN]}")
     return " · ".join(parts)
 
 
-def trial_line(trial: TrialRecord) -> str:
-    """Say in a line how a trial stands."""
+def trial_line(study: Study, trial: TrialRecord) -> str:
+    """Give the state of a trial in a line."""
     epochs = plural(len(trial.accuracies), "epoch")
     match trial.outcome:
         case Outcome.OPEN:
-            what = f"waits after {epochs}"
+            what = f"paused after {epochs}"
         case Outcome.PRUNED:
             what = f"pruned after {epochs}"
         case Outcome.FAILED:
             what = f"failed: {trial.reason.splitlines()[0]}"
         case _:
             what = str(trial.outcome)
-    score = f"val {score_text(trial.accuracy)}" if trial.accuracies else "val —"
+    score = f"{measure_of(study)} {score_text(study, trial.accuracy if trial.accuracies else None)}"
     costs = f"{costs_text(trial.cost)}  {plural(trial.cost['parameters'], 'parameter')}"
     seconds = (
         f"  {trial.stretches[-1].seconds:.1f} s" if trial.stretches and trial.outcome is not Outcome.PRUNED else ""
     )
-    return f"#{trial.number}  {score}  {costs}  {what}{seconds}"
+    return f"trial {trial.number}  {score}  {costs}  {what}{seconds}"

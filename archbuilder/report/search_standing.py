@@ -33,7 +33,7 @@ class Standing:
             something else is done.
         running: The latest epoch of each network that is being trained, by its name.
         finals: How many final trainings are done, and of how many; None before they begin.
-        is_rival: Whether it is random search, to be compared with.
+        is_rival: Whether it is the random-search baseline.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Standing:
                 self.running.pop("baseline", None)
             case TrialEnded():
                 self.tally, self.best, self.begun = event.tally, event.best, event.counted
-                self.running.pop(f"#{event.trial.number}", None)
+                self.running.pop(f"trial {event.trial.number}", None)
             case FinalsBegun():
                 self.finals = (event.done, event.trainings)
                 self._begin(event.done)

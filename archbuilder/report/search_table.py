@@ -14,13 +14,13 @@ from archbuilder.searching.fitting import final_folder
 
 
 def result_table(result: StudyResult) -> RenderableType:
-    """Draw the final table and what to make of it."""
+    """Draw the final table and its verdict."""
     notes = [_counts(result)]
     notes += [exhausted_text(result.study, step) for step in result.exhausted]
+    notes += _openings(result)
     table = final_table(result)
     verdict = [Text(line) for line in verdicts(result)]
-    reading = [Text(note, "dim") for note in (table.note, _openings(result)) if note]
-    return Group(rich_table(table), *(Text(note, "dim") for note in notes), *verdict, *reading)
+    return Group(rich_table(table), Text(), *(Text(note, "dim") for note in notes), *verdict)
 
 
 def _counts(result: StudyResult) -> str:
@@ -28,16 +28,15 @@ def _counts(result: StudyResult) -> str:
     return f"{finished} · {tally_line(result.tally)}"
 
 
-def _openings(result: StudyResult) -> str:
-    if result.test_openings < 2:
-        return ""
-    return (
-        f"The test images have been opened {result.test_openings} times by now, as the study went on after its table."
-    )
+def _openings(result: StudyResult) -> list[str]:
+    count = result.test_openings
+    if count < 2:
+        return []
+    return [f"The test split has been opened {count} times, as the study was continued after its table."]
 
 
 def next_steps(result: StudyResult) -> list[str]:
-    """Say what was saved and what to do with it: a line each, not to be folded, as paths are to be copied whole."""
+    """List the saved files and the next command, a line each: not to be wrapped, so that paths can be copied."""
     if result.best_spec is None:
         return []
     lines = [f"saved: {path}" for path in result.best_specs.values()]

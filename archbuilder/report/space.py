@@ -1,4 +1,4 @@
-"""A space on the screen: its knobs, what its candidates cost, and how many are within the budget."""
+"""A search space on the screen: its hyperparameters, the costs of its candidates, and the share within the budget."""
 
 from math import sqrt
 from typing import Any
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural
-from archbuilder.report.search import amount, candidates_text, sites_texts, word_of
+from archbuilder.report.search import amount, candidates_text, widths_texts, word_of
 from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import ChoiceKnob, Knob
 from archbuilder.study.study import Study
@@ -20,28 +20,28 @@ _NAME = 36  # cells that a name has in its line, at the least where it is so lon
 
 
 def space_report(found: Survey) -> RenderableType:
-    """Show what a survey found."""
+    """Show a survey of a search space."""
     study = found.study
-    what = " · ".join([*sites_texts(study), candidates_text(study.space.candidates)])
+    what = " · ".join([*widths_texts(study), candidates_text(study.space.candidates)])
     heading = f"  {what} of {study.spec.name}"
     shares = [Text(_share(found, inside)) for inside in found.inside]
     if study.conditions:
-        shares.append(Text(f"latency: the median, measured with {study.conditions}"))
+        shares.append(Text(f"latency: median, measured with {study.conditions}"))
     return Group(Text.assemble((study.name, "bold"), heading), _knobs(found), Text(), _costs(found), Text(), *shares)
 
 
 def space_as_data(found: Survey) -> dict[str, Any]:
-    """Give what a survey found as plain data for scripts."""
+    """Give a survey of a search space as plain data for scripts."""
     study = found.study
     return {
         "study": study.name,
         "candidates": study.space.candidates,
-        "knobs": {knob.name: _knob_as_data(study, knob) for knob in study.space.knobs},
+        "hyperparameters": {knob.name: _knob_as_data(study, knob) for knob in study.space.knobs},
         "budgets": {
             inside.step.name or "budget": {
                 "limits": inside.step.limits.described(),
-                "inside": inside.drawn,
-                "reached": inside.reached,
+                "within": inside.drawn,
+                "projectable": inside.reached,
                 **({"measured": inside.measured, "fast": inside.fast} if inside.measured else {}),
             }
             for inside in found.inside
@@ -64,10 +64,12 @@ def _knob_as_data(study: Study, knob: Knob) -> dict[str, Any]:
 
 
 def _knobs(found: Survey) -> Table:
-    """List what is searched; long names and values go on in the next line, as half of one cannot be looked for."""
+    """List the hyperparameters; long names and values are folded, not cut, so that they can be searched for."""
     study = found.study
     table = bare_table()
-    table.add_column("site", overflow="fold", min_width=min(_NAME, max(len(knob.name) for knob in study.space.knobs)))
+    table.add_column(
+        "hyperparameter", overflow="fold", min_width=min(_NAME, max(len(knob.name) for knob in study.space.knobs))
+    )
     table.add_column("baseline", justify="right", no_wrap=True, min_width=len("baseline"))
     table.add_column("values", overflow="fold")
     for knob in study.space.knobs:
@@ -75,7 +77,7 @@ def _knobs(found: Survey) -> Table:
         own = {
             str(study.spec.value(name) if isinstance(knob, ChoiceKnob) else study.spec.widths[name]) for name in names
         }
-        baseline = own.pop() if len(own) == 1 else plural(len(names), "site")
+        baseline = own.pop() if len(own) == 1 else plural(len(names), "width")
         table.add_row(Text(knob.name), baseline, study.space.describe()[knob.name])
     return table
 
@@ -100,26 +102,26 @@ def _costs(found: Survey) -> Table:
 
 def _cost(cost: Cost | None, name: str) -> str:
     if cost is None:
-        return "no network"
+        return "invalid"
     return amount(name, cost[name]) if name in cost else "not measured"
 
 
 def _share(found: Survey, inside: Inside) -> str:
     about = f"within {inside.step.name or 'the budget'}"
     if inside.measured:
-        text = f"{about}: {_part(inside.fast, inside.measured)} of {inside.measured} that were measured"
+        text = f"{about}: {_part(inside.fast, inside.measured)} of {inside.measured} measured candidates"
     elif found.is_complete:
         text = f"{about}: {100 * inside.drawn / found.priced:.1f} % of all candidates"
     else:
-        text = f"{about}: {_part(inside.drawn, found.priced)} of {found.priced:,} drawn at random"
+        text = f"{about}: {_part(inside.drawn, found.priced)} of {found.priced:,} random candidates"
     if "latency" in inside.step.limits.by_quantity and not inside.measured:
-        text = f"{text}, its latency not measured"
+        text = f"{text}, latency not measured"
     lost = found.priced - found.networks
-    text += f"; {100 * lost / found.priced:.1f} % are no networks" if lost else ""
-    return f"{text}; moved onto it: {100 * inside.reached:.0f} %"
+    text += f"; invalid: {100 * lost / found.priced:.1f} %" if lost else ""
+    return f"{text}; can be projected onto it: {100 * inside.reached:.0f} %"
 
 
 def _part(some: int, whole: int) -> str:
     """Write a share of a sample with its standard error."""
     share = some / whole
-    return f"{100 * share:.1f} % (± {100 * sqrt(share * (1 - share) / whole):.1f})"
+    return f"{100 * share:.1f} ± {100 * sqrt(share * (1 - share) / whole):.1f} %"

@@ -8,11 +8,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import plain, plural, short
-from archbuilder.report.search import amount, latency_text
+from archbuilder.report.numbers import plural, short
+from archbuilder.report.search import amount, latency_text, score_text, word_of
 from archbuilder.report.study_tables import final_table, outcome_text, rich_table
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
-from archbuilder.report.verdicts import accuracy_text, difference_text, seen_text, share_text, verdicts
+from archbuilder.report.verdicts import accuracy_text, difference_text, share_text, verdicts
 from archbuilder.searching import Outcome, Row, StudyResult
 from archbuilder.searching.front import hypervolume
 from archbuilder.searching.importance import importance
@@ -25,7 +25,7 @@ def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
     """List studies; those that cannot be read stand below with what is wrong."""
     table = bare_table("study", "spec")
     timed = any("latency" in study.journal.study.bounded for study in found if isinstance(study, KeptStudy))
-    for column in ("trials", "best val", "MACs", *(["latency"] if timed else [])):
+    for column in ("trials", "best validation", "MACs", *(["latency"] if timed else [])):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("last written", no_wrap=True)
@@ -44,8 +44,7 @@ def _listed(study: KeptStudy, *, timed: bool) -> tuple[str, ...]:
     if best is None:
         value = macs = latency = "—"
     else:
-        is_share = settings.objective.is_trained_for
-        value = f"{100 * best.accuracy:.1f} %" if is_share else plain(best.accuracy, 4)
+        value = score_text(journal.study, best.accuracy)
         macs, latency = short(best.cost["macs"]), latency_text(best.cost)
     counted, wanted = journal.record.tally().counted, settings.search.trials
     trials = f"{counted}/{wanted}" if counted < wanted else f"{counted}"
@@ -80,13 +79,11 @@ def _study_as_data(study: KeptStudy) -> dict[str, Any]:
 
 
 def study_report(result: StudyResult, state: str) -> RenderableType:
-    """Show a study: what it came to in words, its table, and its plots."""
+    """Show a study: its verdict in sentences, its table, and its plots."""
     heading = Text.assemble((result.study.name, "bold"), f"  {result.study.spec.name}  {state}")
     sentences = [Text(sentence) for sentence in verdicts(result)]
     table = final_table(result)
     parts: list[RenderableType] = [heading, Text(), *sentences, Text(), rich_table(table)]
-    if table.note:
-        parts.append(Text(table.note, "dim"))
     parts += [Text(), front_plot(result), Text(), history_plot(result)]
     judged = importance(result)
     if judged is not None:
@@ -109,7 +106,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         "exhausted": [result.study.steps[number].name or "budget" for number in result.exhausted],
         "verdicts": verdicts(result),
         "finals": [_row_as_data(row) for row in result.rows],
-        "front": [row.finalist.name for row in result.front()],
+        "front": [row.finalist.label for row in result.front()],
         "random_search": None if result.rival is None else [_row_as_data(row) for row in result.rival.rows],
         "best": {
             result.study.steps[number].name or "best": str(path) for number, path in sorted(result.best_specs.items())
@@ -119,7 +116,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
                 "trial": trial.number,
                 "budget": result.study.steps[trial.place.step].name,
                 "outcome": str(trial.outcome),
-                "what": outcome_text(trial),
+                "description": outcome_text(trial),
                 "values": dict(trial.values),
                 "cost": dict(trial.cost),
                 "accuracies": list(trial.accuracies),
@@ -133,7 +130,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
 def _row_as_data(row: Row) -> dict[str, Any]:
     finalist = row.finalist
     return {
-        "name": finalist.name,
+        "name": finalist.label,
         "cost": dict(finalist.cost),
         "search": finalist.search_accuracy,
         "seeds": list(row.seeds),
@@ -178,7 +175,7 @@ def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
 
 def _lines(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
     own = result.row("baseline")
-    seen = seen_text(result, result.baseline.accuracy)
+    seen = score_text(result.study, result.baseline.accuracy)
     lines = [_line("baseline", result.baseline.cost, seen, own, timed=timed)]
     champions = result.champions()
     for number, step in enumerate(result.study.steps):
@@ -187,12 +184,14 @@ def _lines(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
         best = result.best(1, number)
         if row is not None:
             accuracy = row.finalist.search_accuracy
-            value = "—" if accuracy is None else seen_text(result, accuracy)
-            lines.append(_line(f"{row.finalist.name}{about}", row.finalist.cost, value, row, timed=timed))
+            value = "—" if accuracy is None else score_text(result.study, accuracy)
+            lines.append(_line(f"{row.finalist.label}{about}", row.finalist.cost, value, row, timed=timed))
         elif best:
             (trial,) = best
-            name = "baseline" if trial.outcome is Outcome.BASELINE else f"#{trial.number}"
-            lines.append(_line(f"{name}{about}", trial.cost, seen_text(result, trial.accuracy), None, timed=timed))
+            name = "baseline" if trial.outcome is Outcome.BASELINE else f"trial {trial.number}"
+            lines.append(
+                _line(f"{name}{about}", trial.cost, score_text(result.study, trial.accuracy), None, timed=timed)
+            )
     return lines
 
 
@@ -202,7 +201,7 @@ def _line(name: str, cost: Cost, seen: str, row: Row | None, *, timed: bool) -> 
 
 
 def _paired(first: StudyResult, other: StudyResult) -> list[str]:
-    """Say how far the best of one study is from that of another; or why that cannot be said seed by seed."""
+    """Compare the best of one study with that of another seed by seed; or say why that is not possible."""
     names = f"{other.study.name} and {first.study.name}"
     why = why_not_paired(first, other)
     if why is not None:
@@ -211,19 +210,19 @@ def _paired(first: StudyResult, other: StudyResult) -> list[str]:
     difference = other.compared(theirs, mine)
     assert difference is not None
     points = f"{difference_text(difference)} points of test accuracy over {plural(difference.pairs, 'seed')}"
-    known = ", which is within the noise" if difference.is_noise else ", more than chance explains"
-    noise = ": too few seeds to tell it from chance" if difference.margin is None else known
+    known = ", not a significant difference" if difference.is_noise else ", a significant difference"
+    noise = "; with so few seeds this may be noise" if difference.margin is None else known
     costs = f"{share_text(other, theirs.finalist.cost)} against {share_text(first, mine.finalist.cost)}"
-    found = f"{theirs.finalist.name} of {other.study.name} is {points} from {mine.finalist.name} of {first.study.name}"
-    return [f"{found}{noise}; {costs}."]
+    both = f"{theirs.finalist.label} of {other.study.name} minus {mine.finalist.label} of {first.study.name}"
+    return [f"{both[0].upper()}{both[1:]}: {points}{noise}; {costs}."]
 
 
 def _areas(results: Sequence[StudyResult]) -> list[str]:
-    """Give what each ladder's front has below it, by the same reference."""
+    """Give the hypervolume of each ladder's front, by the same reference point."""
     ladders = [result for result in results if len(result.study.steps) > 1]
     quantities = {result.study.quantity for result in ladders}
     if not ladders or len(quantities) > 1:
-        return ["The ladders bound different quantities: their fronts are not compared."] if ladders else []
+        return ["The studies bound different quantities, so their fronts are not compared."] if ladders else []
     (quantity,) = quantities
     if any(quantity not in result.baseline.cost for result in ladders):
         return []
@@ -234,5 +233,5 @@ def _areas(results: Sequence[StudyResult]) -> list[str]:
         known = [row for row in result.champions().values() if quantity in row.finalist.cost]
         points = result.points(quantity) if known else []
         areas.append(f"{result.study.name} {100 * hypervolume(points, most=most):.1f} %")
-    reference = f"of all accuracies up to a cost a quarter above the largest budget ({amount(quantity, most)})"
-    return [f"What the fronts of the ladders have below them, their hypervolume, {reference}: {', '.join(areas)}."]
+    reference = f"test accuracy 0 % and {amount(quantity, most)} {word_of(quantity)}, 1.25 times the largest budget"
+    return [f"Hypervolume of the fronts (reference {reference}): {', '.join(areas)}."]

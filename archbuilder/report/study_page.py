@@ -1,4 +1,4 @@
-"""A study as a page that needs nothing beside it: what it came to, and everything that it is."""
+"""A study as a self-contained HTML page: its verdict, tables, charts and settings."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from archbuilder.recipe import OptimizerName
 from archbuilder.report.numbers import plural, short
-from archbuilder.report.search import amount, candidates_text, exhausted_text, sites_texts
+from archbuilder.report.search import amount, candidates_text, exhausted_text, widths_texts
 from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
@@ -20,15 +20,15 @@ from archbuilder.searching.importance import FEWEST, judged_trials
 from archbuilder.spec.writing import write_text
 
 PAGE = "report.html"
+_IMAGES = {"train": "training"}
 _TEMPLATE = Path(__file__).parent / "study_page.html.jinja"
-_TITLES = {"front": "Accuracy against cost", "history": "How the search went", "importance": "Which sites matter"}
+_TITLES = {"front": "Accuracy against cost", "history": "Search history", "importance": "Hyperparameter importance"}
 _CAPTIONS = {
-    "front": "Test accuracies are of networks trained anew with seeds that chose nothing; validation accuracies chose "
-    "the trials and so flatter them.",
-    "history": "A trial that is trained to the end can become the best so far; one that is cut short cannot.",
-    "importance": "Each trial counts by how far it is above those of its budget that were trained for as many epochs; "
-    "those that were trained further keep the lead of all that were. With few trials and many sites this is a hint, no "
-    "measurement.",
+    "front": "Test accuracies are of networks retrained from scratch with held-out seeds. Validation accuracies are of "
+    "the search's trials, which are selected by them: they are biased upward.",
+    "history": "Only a finished trial can become the best so far; a pruned one cannot.",
+    "importance": "fANOVA of the trials' normalized scores: how far a trial is above the others of its budget after as "
+    "many epochs of training. With few trials and many hyperparameters this is a hint, not a measurement.",
 }
 
 
@@ -112,12 +112,12 @@ def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
     titles = _TITLES if trained else _TITLES | {"front": "Score against cost"}
     captions = _CAPTIONS
     if not trained:
-        captions = _CAPTIONS | {"front": "Nothing was trained.", "history": ""}
+        captions = _CAPTIONS | {"front": "Candidates were scored, not trained.", "history": ""}
     elif not any(row.test for row in result.rows):
-        captions = _CAPTIONS | {"front": "Validation accuracies chose the trials, and so flatter them."}
+        captions = _CAPTIONS | {"front": "Validation accuracies select the trials: they are biased upward."}
     judged = len(judged_trials(result))
-    few = f"Too few trials to say: {judged}, where {FEWEST} are needed."
-    alike = "All trials did alike: nothing can be told apart."
+    few = f"Too few trials: {judged}, and {FEWEST} are needed."
+    alike = "All trials have the same score."
     return Page(
         name=result.study.name,
         spec=result.study.spec.name,
@@ -137,12 +137,12 @@ def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
 
 def _progress(result: StudyResult) -> str:
     tally, wanted = result.tally, 0 if result.study.is_rival else result.study.settings.search.trials
-    words = {Outcome.FINISHED: "trained to the end", Outcome.PRUNED: "cut short", Outcome.FAILED: "failed"}
+    words = {Outcome.FINISHED: "finished", Outcome.PRUNED: "pruned", Outcome.FAILED: "failed"}
     if not result.study.settings.objective.is_trained_for:
-        words[Outcome.FINISHED] = "rated"
+        words[Outcome.FINISHED] = "scored"
     parts = [f"{tally[outcome]} {word}" for outcome, word in words.items() if tally[outcome]]
     if tally[Outcome.OPEN]:
-        parts.append(f"{tally[Outcome.OPEN]} not decided yet")
+        parts.append(f"{tally[Outcome.OPEN]} unfinished")
     done = (
         f"{tally.counted:,} of {plural(wanted, 'trial')}" if tally.counted < wanted else plural(tally.counted, "trial")
     )
@@ -163,10 +163,10 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
     facts = [
         ("spec", f"{study.spec.name}: {_cost(result)}"),
         ("data", _data_text(settings.data, images)),
-        ("space", ", ".join([*sites_texts(study), candidates_text(study.space.candidates)])),
+        ("search space", ", ".join([*widths_texts(study), candidates_text(study.space.candidates)])),
         ("budget", "; ".join(filter(None, budgets)) or "none"),
-        *([("latency", f"the median, measured with {study.conditions}")] if study.conditions else []),
-        ("objective", f"the highest {settings.objective.maximize}"),
+        *([("latency", f"median, measured with {study.conditions}")] if study.conditions else []),
+        ("objective", f"maximize {settings.objective.maximize}"),
         ("search", f"{search.sampler}, pruner {search.pruner}, {plural(search.trials, 'trial')}, seed {search.seed}"),
     ]
     if settings.objective.is_trained_for:
@@ -188,9 +188,9 @@ def _cost(result: StudyResult) -> str:
 
 def _data_text(data: str | None, images: Mapping[str, int]) -> str:
     if not images:
-        return data or "none: candidates are rated by a function"
-    counts = ", ".join(f"{count:,} to {name.replace('validation', 'validate')}" for name, count in images.items())
-    return f"{data}: {counts} (images)"
+        return data or "none: candidates are scored by a function"
+    counts = ", ".join(f"{count:,} {_IMAGES.get(name, name)} images" for name, count in images.items())
+    return f"{data}: {counts}"
 
 
 def _costs(result: StudyResult) -> list[tuple[str, str]]:
@@ -198,23 +198,26 @@ def _costs(result: StudyResult) -> list[tuple[str, str]]:
     seconds = sum(trial.seconds for trial in trials)
     costs = []
     if result.study.settings.objective.is_trained_for and result.images:
-        who = "all candidates" + (" and the baseline, which they may start from" if result.inherited_macs else "")
-        costs.append(("training", f"{short(result.trained_macs)} MACs, forward and backward, for {who}"))
+        who = "all trials" + (" and the baseline, whose weights they may inherit" if result.inherited_macs else "")
+        costs.append(("training", f"{short(result.trained_macs)} MACs, forward and backward, of {who}"))
         if result.rival is not None:
-            costs.append(("random search", f"{short(result.rival.trained_macs)} MACs for all of its candidates"))
+            costs.append(("random search", f"{short(result.rival.trained_macs)} MACs of all its trials"))
     costs.append(
-        ("time", f"{_duration(seconds)} for candidates, {_duration(result.baseline.seconds)} for the baseline")
+        (
+            "time",
+            f"{_duration(seconds)} for all trials, {_duration(result.baseline.seconds)} for the baseline",
+        )
     )
-    moved = f"{result.tally.repaired:,} of {plural(len(trials), 'candidate')} moved onto the budget before training"
+    projected = f"{result.tally.repaired:,} of {plural(len(trials), 'candidate')}, before training"
     bounded = any(step.limits.by_quantity for step in result.study.steps)
     if bounded:
-        share = "0 %: every candidate is priced before a weight is made"
-        costs += [("time on candidates outside the budget", share), ("moved", moved)]
+        share = "0 %: costs are computed before a network is built"
+        costs += [("training time outside the budget", share), ("projected onto the budget", projected)]
     repeated = result.tally[Outcome.FROM_RECORD]
     if repeated:
-        costs.append(("repeated", f"{plural(repeated, 'proposal')} answered from the record"))
+        costs.append(("duplicates", f"{plural(repeated, 'proposal')}, not trained again"))
     if result.test_openings:
-        costs.append(("test images", f"opened {plural(result.test_openings, 'time')}"))
+        costs.append(("test split", f"opened {plural(result.test_openings, 'time')}"))
     return costs
 
 
@@ -229,25 +232,25 @@ def _commands(result: StudyResult) -> list[tuple[str, str]]:
     commands = []
     for number, path in result.best_specs.items():
         name = result.study.steps[number].name
-        what = f"The best of budget {name}, layer by layer:" if name else "The best network, layer by layer:"
-        commands.append((what, f"archbuilder build {shlex.quote(str(path))}"))
+        what = f"the best network of budget {name}" if name else "the best network"
+        commands.append((f"Show {what} layer by layer:", f"archbuilder build {shlex.quote(str(path))}"))
     champions = list(result.champions().values())
     if champions:
         row = champions[-1]
         place = final_folder(result.folder, row.finalist.name, row.seeds[0])
         commands.append(
             (
-                f"{row.finalist.name} as it was trained with seed {row.seeds[0]}, measured again:",
+                f"Evaluate {row.finalist.label}, retrained with seed {row.seeds[0]}, on the test split:",
                 f"archbuilder evaluate {shlex.quote(str(place))}",
             )
         )
     if not commands:
-        commands.append(("The trials so far:", f"archbuilder studies show {shlex.quote(str(result.folder))}"))
+        commands.append(("Show the trials so far:", f"archbuilder studies show {shlex.quote(str(result.folder))}"))
     return commands
 
 
 def _inline(svg: str, name: str) -> Markup:
-    """Make a picture part of the page: its colours the page's, its identifiers its own, no head of a file."""
+    """Embed a chart: use the page's colors, make its identifiers unique, drop the file header."""
     from archbuilder.report.charts import COLOURS, STEP_COLOURS  # noqa: PLC0415
 
     text = svg[svg.index("<svg") :]

@@ -1,14 +1,16 @@
 """The tables of a study's page: its finalists, its space and its trials."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import fmean
 
-from rich.table import Table
+from rich.console import Group
+from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, plural, short
-from archbuilder.report.search import amount, latency_text, sites_texts, word_of
-from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row, seen_text
+from archbuilder.report.search import amount, latency_text, score_text, widths_texts, word_of
+from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
 from archbuilder.searching.comparing import FEWEST_SEEDS
 from archbuilder.study import Study
@@ -16,7 +18,7 @@ from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import Value, WidthKnob
 
 _BEST, _TRIALS, _ROOM = 5, 500, 80
-_STAR = " *"  # behind the name of what was found
+_STAR = " *"  # after the name of the best
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class PageRow:
 
     Attributes:
         cells: Its texts.
-        is_best: Whether it is what the search found.
-        is_noise: Whether chance explains the difference in its last cell.
+        is_best: Whether it is the best network of its budget.
+        is_noise: Whether the difference in its last cell is within seed variance.
     """
 
     cells: tuple[str, ...]
@@ -42,19 +44,21 @@ class PageTable:
         title: What it is.
         heads: The names of its columns.
         rows: Its rows.
-        note: How to read it.
+        meanings: What some of the columns hold, by their heads.
+        note: What else helps to read it.
         texts: The columns that hold text and no numbers.
     """
 
     title: str
     heads: tuple[str, ...]
     rows: list[PageRow]
+    meanings: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     texts: tuple[str, ...] = ()
 
 
 def final_table(result: StudyResult) -> PageTable:
-    """Give the finalists; the best trials where none has been measured."""
+    """Give the finalists; the best trials where no finalist has a test accuracy."""
     if not any(row.test for row in result.rows):
         return _best_table(result)
     seeds, images = max(len(row.test) for row in result.rows), result.images.get("test", 0)
@@ -62,24 +66,24 @@ def final_table(result: StudyResult) -> PageTable:
     rows = [_final(result, row, baseline, is_best=row in champions) for row in result.rows]
     if result.rival is not None:
         found = result.rival.champions().values()
-        rows += [_final(result, row, baseline, name=f"random {row.finalist.name}") for row in found]
-    against = "baseline scaled uniformly to the same budget" if len(result.study.steps) > 1 else "baseline"
-    note = (
-        f"* is the best retrained: by the mean validation accuracy with {plural(seeds, 'held-out seed')}. Test: mean "
-        f"and standard deviation with these seeds, on {plural(images, 'image')}. Difference: to the "
-        f"{against} in points of test accuracy, with the same seeds; the true one lies within the margin in 19 of 20 "
-        f"such comparisons. ≈ is within the noise."
-    )
-    if result.study.conditions:
-        note += f" Latency: the median, measured with {result.study.conditions}."
+        rows += [_final(result, row, baseline, name=f"random {row.finalist.label}") for row in found]
+    against = "that of the baseline scaled to the same budget" if len(result.study.steps) > 1 else "the baseline's"
+    many = plural(seeds, "held-out seed")
+    interval = "with its 95 % confidence interval; ≈ marks a difference that is not significant"
     if 0 < seeds < FEWEST_SEEDS:
-        note += f" ±? stands where there are too few seeds for a margin: {FEWEST_SEEDS} are needed."
+        interval = f"±?, as a confidence interval needs {FEWEST_SEEDS} seeds"
+    meanings = _latency(result) | {
+        "search": "validation accuracy in the search",
+        "retrained": f"mean validation accuracy after retraining from scratch with {many}; * marks the best",
+        "test": f"mean and standard deviation of the test accuracy with these seeds ({plural(images, 'image')})",
+        "difference": f"test accuracy minus {against}, in points, {interval}",
+    }
     heads = (*_cost_heads(result), "search", "retrained", "test", "difference")
-    return PageTable("The networks that were retrained", heads, rows, note)
+    return PageTable("Retrained networks", heads, rows, meanings)
 
 
-def rich_table(page: PageTable) -> Table:
-    """Give a table for the terminal.
+def rich_table(page: PageTable) -> Group:
+    """Give a table for the terminal, with the meanings of its columns below.
 
     The share of the parameters is left out; so are other columns, the less needed first, while it is not within 80.
     """
@@ -94,7 +98,9 @@ def rich_table(page: PageTable) -> Table:
         table.add_column(heads[number], justify="right" if number else "left", no_wrap=True)
     for row in page.rows:
         table.add_row(*(row.cells[number] for number in shown), style="bold" if row.is_best else None)
-    return table
+    known = {page.heads[number] for number in shown}
+    meanings = [Text(f"{head}: {meaning}", "dim") for head, meaning in page.meanings.items() if head in known]
+    return Group(table, *meanings, *([Text(page.note, "dim")] if page.note else []))
 
 
 def _final(
@@ -107,9 +113,9 @@ def _final(
     is_noise = compared is not None and compared.is_noise
     text = "" if compared is None else f"{'≈ ' if is_noise else ''}{difference_text(compared)}"
     cells = (
-        *_costs(result, f"{name or row.finalist.name}{_STAR if is_best else ''}", row.finalist.cost),
-        "—" if seen is None else seen_text(result, seen),
-        seen_text(result, fmean(row.validation)) if row.validation else "",
+        *_costs(result, f"{name or row.finalist.label}{_STAR if is_best else ''}", row.finalist.cost),
+        "—" if seen is None else score_text(result.study, seen),
+        score_text(result.study, fmean(row.validation)) if row.validation else "",
         accuracy_text(row),
         text,
     )
@@ -117,7 +123,7 @@ def _final(
 
 
 def _best_table(result: StudyResult) -> PageTable:
-    own = seen_text(result, result.baseline.accuracy)
+    own = score_text(result.study, result.baseline.accuracy)
     steps = range(len(result.study.steps))
     leads = any(best.outcome is Outcome.BASELINE for step in steps for best in result.best(1, step))
     rows = [PageRow((*_costs(result, f"baseline{_STAR if leads else ''}", result.baseline.cost), own), leads)]
@@ -126,8 +132,8 @@ def _best_table(result: StudyResult) -> PageTable:
         rows += [
             PageRow(
                 (
-                    *_costs(result, f"#{trial.number}{_STAR if trial is best[0] else ''}", trial.cost),
-                    seen_text(result, trial.accuracy),
+                    *_costs(result, f"trial {trial.number}{_STAR if trial is best[0] else ''}", trial.cost),
+                    score_text(result.study, trial.accuracy),
                 ),
                 trial is best[0],
             )
@@ -136,18 +142,20 @@ def _best_table(result: StudyResult) -> PageTable:
         ]
     name = result.study.settings.objective.maximize
     word = "search" if result.study.settings.objective.is_trained_for else f"{name} score"
-    note = (
-        "* is the best of its budget. Search: the validation accuracy that chose these trials."
-        if word == "search"
-        else ""
-    )
-    if result.study.conditions:
-        note += f" Latency: the median, measured with {result.study.conditions}."
-    return PageTable("The best trials", (*_cost_heads(result), word), rows, note)
+    best_of = "* marks the best" + (" of its budget" if len(steps) > 1 else "")
+    meanings = _latency(result) | {
+        word: f"validation accuracy in the search; {best_of}" if word == "search" else best_of,
+    }
+    return PageTable("Best trials", (*_cost_heads(result), word), rows, meanings)
+
+
+def _latency(result: StudyResult) -> dict[str, str]:
+    conditions = result.study.conditions
+    return {"latency": f"median, measured with {conditions}"} if conditions else {}
 
 
 def _extra(result: StudyResult) -> list[str]:
-    """Give the costs that are shown beside MACs and parameters: what it is about, and a latency that is bounded."""
+    """Give the costs that are shown beside MACs and parameters: that of the budget, and a bounded latency."""
     study = result.study
     shown = [study.quantity, *(["latency"] if "latency" in study.bounded else [])]
     return [name for name in dict.fromkeys(shown) if name not in {"macs", "parameters"}]
@@ -173,10 +181,10 @@ def _chosen(study: Study, trial: TrialRecord) -> dict[str, Value]:
 
 
 def space_table(result: StudyResult) -> PageTable:
-    """Give what is searched, and what the best trial of each budget has of it."""
+    """Give the search space, and the values of the best trial of each budget."""
     study = result.study
     best = [
-        (step.name or "the best", trial)
+        (step.name or "best trial", trial)
         for number, step in enumerate(study.steps)
         if (trial := result.found(number)) is not None
     ]
@@ -187,11 +195,11 @@ def space_table(result: StudyResult) -> PageTable:
     for knob in study.space.knobs:
         parts = knob.sites if isinstance(knob, WidthKnob) else knob.paths
         for number, part in enumerate(parts):
-            values = described[knob.name] if number == 0 else "with the one above"
+            values = described[knob.name] if number == 0 else "tied to the row above"
             mine = str(own[part]) if part in own else str(study.spec.value(part))
             rows.append(PageRow((part, values, mine, *(str(found[part]) for _, found in widths))))
-    heads = ("site", "values", "baseline", *(name for name, _ in widths))
-    return PageTable(f"What is searched: {', '.join(sites_texts(study))}", heads, rows, texts=("site", "values"))
+    heads = ("hyperparameter", "values", "baseline", *(name for name, _ in widths))
+    return PageTable(f"Search space: {', '.join(widths_texts(study))}", heads, rows, texts=("hyperparameter", "values"))
 
 
 def trial_table(result: StudyResult) -> PageTable:
@@ -210,28 +218,28 @@ def trial_table(result: StudyResult) -> PageTable:
     ]
     rows = [PageRow(_trial(result, trial, ladder=ladder)) for trial in trials[:_TRIALS]]
     note = f"The first {_TRIALS:,}; all {len(trials):,} are in trials.csv." if len(trials) > _TRIALS else ""
-    kinds = {Outcome.BASELINE: "the baseline", Outcome.FROM_RECORD: "repetitions"}
+    kinds = {Outcome.BASELINE: "the baseline", Outcome.FROM_RECORD: "duplicates"}
     among = " and ".join(word for kind, word in kinds.items() if result.tally[kind])
-    title = f"{plural(len(trials), 'trial')} in order{f', {among} among them' if among else ''}"
-    return PageTable(title, (*heads, "seconds", "what became of it"), rows, note, ("what became of it",))
+    title = f"{plural(len(trials), 'trial')}{f', including {among}' if among else ''}"
+    return PageTable(title, (*heads, "seconds", "outcome"), rows, note=note, texts=("outcome",))
 
 
 def _trial(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[str, ...]:
     return (
-        f"#{trial.number}",
+        str(trial.number),
         *([result.study.steps[trial.place.step].name] if ladder else []),
         short(trial.cost["macs"]),
         *([latency_text(trial.cost)] if "latency" in result.study.bounded else []),
         f"{trial.cost['parameters']:,}",
         str(len(trial.accuracies)),
-        seen_text(result, trial.accuracy) if trial.accuracies else "—",
+        score_text(result.study, trial.accuracy) if trial.accuracies else "—",
         f"{trial.seconds:.1f}",
         outcome_text(trial),
     )
 
 
 def outcome_text(trial: TrialRecord) -> str:
-    """Say what became of a trial."""
-    words = {"open": "not decided yet", "pruned": "cut short", "from record": f"repeats #{trial.same_as}"}
-    text = words.get(str(trial.outcome), str(trial.outcome))
+    """Give the outcome of a trial in words."""
+    words = {Outcome.OPEN: "unfinished", Outcome.FROM_RECORD: f"duplicate of trial {trial.same_as}"}
+    text = words.get(trial.outcome, str(trial.outcome))
     return f"{text}: {trial.reason}" if trial.reason else text

@@ -1,4 +1,4 @@
-"""A study's pictures in characters: each kind of point has a character of its own, so that colour only helps."""
+"""Charts of a study in characters: each kind of point has its own character, so color is optional."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ class _Mark:
     label: str
 
 
-_TRIAL = _Mark("·", "dim", "trial, by validation")
-_CUT = _Mark("×", "dim", "cut short, by validation")
-_OTHER = _Mark("o", "blue", "other finalist, by test")
-_RIVAL = _Mark("▲", "green", "random search, by test")
-_SCALED = _Mark("■", "dark_orange", "baseline and scaled, by test")
-_FOUND = _Mark("●", "bold blue", "found, by test")
-_FINALS = (_OTHER, _RIVAL, _SCALED, _FOUND)
-_BASELINE = _Mark("■", "dark_orange", "baseline, by validation")
+_TRIAL = _Mark("·", "dim", "finished trial (validation)")
+_PRUNED = _Mark("×", "dim", "pruned trial (validation)")
+_OTHER = _Mark("o", "blue", "other finalist (test)")
+_RANDOM = _Mark("▲", "green", "random search (test)")
+_SCALED = _Mark("■", "dark_orange", "baseline, uniformly scaled (test)")
+_BEST = _Mark("●", "bold blue", "best of the search (test)")
+_FINALS = (_OTHER, _RANDOM, _SCALED, _BEST)
+_BASELINE = _Mark("■", "dark_orange", "baseline (validation)")
 
 
 class _Plane:
@@ -111,13 +111,13 @@ def front_plot(result: StudyResult) -> RenderableType:
     across, up = _widened(min(costs), max(costs)), _clipped(result, points.bounds(deviations=False))
     plane = _Plane(across, up)
     kinds = (
-        (_CUT, points.pruned),
+        (_PRUNED, points.pruned),
         (_TRIAL, points.finished),
         (_OTHER, points.others),
-        (_RIVAL, points.rival),
+        (_RANDOM, points.rival),
         (_SCALED, points.scaled),
         (_BASELINE, own),
-        (_FOUND, points.found),
+        (_BEST, points.found),
     )
     for mark, dots in kinds:
         plane.put(mark, _places(dots), _FINALS)
@@ -127,7 +127,7 @@ def front_plot(result: StudyResult) -> RenderableType:
 
 
 def history_plot(result: StudyResult) -> RenderableType:
-    """Draw what was best against what had been spent in 78 columns."""
+    """Draw the best validation accuracy so far against training cost in 78 columns."""
     moments = history(result)
     rival = [] if result.rival is None else history(result.rival)
     end = max(last_spent(moments), last_spent(rival), 1)
@@ -137,7 +137,7 @@ def history_plot(result: StudyResult) -> RenderableType:
     plane = _Plane((0, end), up)
     for baseline in baselines:
         plane.line(_Mark("╌", "dark_orange", "baseline"), [(0, baseline), (end, baseline)])
-    for is_end, mark in ((False, _Mark("×", "dim", "cut short, or to go on")), (True, _Mark("·", "dim", "to the end"))):
+    for is_end, mark in ((False, _Mark("×", "dim", "pruned or paused")), (True, _Mark("·", "dim", "finished"))):
         plane.put(mark, [(moment.spent, moment.accuracy) for moment in moments if moment.is_end == is_end])
     steps = result.study.steps
     for step, budget in enumerate(steps):
@@ -152,16 +152,16 @@ def history_plot(result: StudyResult) -> RenderableType:
                 letter = character if len(steps) == 1 else letters[step % len(letters)]
                 name = f"{label}, {budget.name}" if budget.name else label
                 plane.line(_Mark(letter, style, name), [*own, (last_spent(source), own[-1][1])])
-    unit = "training computation, MACs" if is_in_macs(result) else "candidates rated"
+    unit = "training cost, MACs" if is_in_macs(result) else "candidates scored"
     return plane.drawn((_what(result, "validation accuracy"), unit), (*_values(result, up), "0", short(end)))
 
 
 def importance_plot(judged: Importance) -> RenderableType:
-    """Draw which sites the accuracy follows, as bars in 78 columns."""
+    """Draw the hyperparameter importances as bars in 78 columns."""
     shown = list(judged.shares.items())[:_BARS]
     width = min(max(len(name) for name, _ in shown), _WIDTH // 2)
     most = max(share for _, share in shown)
-    lines = [Text(f"share of what the sites explain one by one, over {plural(judged.trials, 'trial')}", "bold")]
+    lines = [Text(f"hyperparameter importance (fANOVA over {plural(judged.trials, 'trial')})", "bold")]
     for name, share in shown:
         cut = name if len(name) <= width else f"{name[: width - 1]}…"
         room = _WIDTH + _MARGIN - width - 8
@@ -169,7 +169,7 @@ def importance_plot(judged: Importance) -> RenderableType:
         line.append("█" * max(1, round(room * share / most)), "blue").append(f" {100 * share:.0f} %")
         lines.append(line)
     left = len(judged.shares) - len(shown)
-    rest = f"{'':{width}} and {left} more with less"
+    rest = f"{'':{width}} and {left} less important ones"
     return Group(*lines, *([Text(rest, "dim")] if left else []))
 
 

@@ -92,7 +92,7 @@ def train_view(console: Console) -> TrainView:
 
 
 def heading(opened: RunOpened) -> list[RenderableType]:
-    """Say what is trained, on what, how and where."""
+    """Give the network, the data, the settings and the device."""
     setup, plan, settings, machine = opened.setup, opened.plan, opened.setup.settings, opened.machine
     classes, parameters = plural(plan.classes, "class", "classes"), plural(plan.parameters, "parameter")
     what = f"  {shape_text(plan.input_shape)} -> {classes} · {parameters}"
@@ -109,7 +109,7 @@ def heading(opened: RunOpened) -> list[RenderableType]:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_row("data", Text(f"{setup.data}: {opened.data.statement}", overflow="fold"))
     for purpose, count in opened.data.copies().items():
-        table.add_row("", Text(f"copies of images to train among those to {purpose}: {count:,}", "yellow"))
+        table.add_row("", Text(f"duplicates of training images among the {purpose} images: {count:,}", "yellow"))
     table.add_row("how", Text(" · ".join([*how, f"seed {setup.seed}", *where])))
     lines: list[RenderableType] = [
         Text.assemble((plan.name, "bold"), f"{what} · {short(plan.macs)} MACs"),
@@ -117,13 +117,13 @@ def heading(opened: RunOpened) -> list[RenderableType]:
         Text(f"run   {opened.folder.path}"),
     ]
     if opened.history or opened.steps_done:
-        steps = f", {plural(opened.steps_done, 'step')} into the next" if opened.steps_done else ""
-        lines.append(Text(f"going on after {plural(len(opened.history), 'epoch')}{steps}"))
+        steps = f" and {plural(opened.steps_done, 'step')} of the next" if opened.steps_done else ""
+        lines.append(Text(f"resuming after {plural(len(opened.history), 'epoch')}{steps}"))
     return lines
 
 
 def augmentation(opened: RunOpened) -> list[str]:
-    """Name what else is done to images, labels and weights."""
+    """Name the augmentations and the other settings that are not the defaults."""
     settings = opened.setup.settings
     usual = type(settings).model_fields["clip_norm"].default
     named = {
@@ -139,13 +139,13 @@ def augmentation(opened: RunOpened) -> list[str]:
 
 
 def epoch_heading(epochs: int) -> Text:
-    """Name what stands in the lines of the epochs."""
+    """Give the heads of the columns of the epochs."""
     words = f"{'epoch':>{_wide(epochs)}}  train loss  val loss  val accuracy  images/s  seconds"
     return Text(words, "dim")
 
 
 def epoch_line(result: EpochResult, epochs: int, is_best: bool) -> str:
-    """Say in a line what an epoch came to."""
+    """Give the metrics of an epoch in a line."""
     return (
         f"{f'{result.epoch}/{epochs}':>{_wide(epochs)}}  {_loss(result.train_loss):>10}  "
         f"{_loss(result.validation_loss):>8}  "

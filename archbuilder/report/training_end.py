@@ -1,4 +1,4 @@
-"""What is said of a training run when it ends."""
+"""The summary of a training run at its end."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -9,29 +9,29 @@ from archbuilder.runs import RunResult
 
 
 def ending(result: RunResult) -> RenderableType:
-    """Say how to go on with a run that was stopped, or what the best epoch of a complete one does."""
+    """Say how to resume a run that was stopped, or give the results of the best epoch of a complete one."""
     folder = result.folder.path
     if result.interrupted:
         epochs = plural(len(result.history), "epoch")
         steps = f" and {plural(result.steps_done, 'step')} of the next" if result.steps_done else ""
         return Group(
-            Text(f"stopped: {epochs}{steps} are saved in {result.folder.last}"),
-            Text(f"go on with: archbuilder train --resume {folder}"),
+            Text(f"stopped: {epochs}{steps} saved in {result.folder.last}"),
+            Text(f"resume with: archbuilder train --resume {folder}"),
         )
     assert result.validation is not None
     best, names = result.best, result.setup.class_names
-    found = f"{100 * result.validation.accuracy:.2f} % of {result.validation.images:,} validation images right"
+    accuracy = f"{100 * result.validation.accuracy:.2f} % ({plural(result.validation.images, 'image')})"
     stopped = len(result.history) < result.setup.settings.epochs
     patience = plural(result.setup.settings.patience or 0, "epoch")
-    early = [Text(f"ended early: {patience} without a better one")] if stopped else []
+    early = [Text(f"stopped early: {patience} without a higher validation accuracy")] if stopped else []
     return Group(
         *early,
-        Text(f"best epoch {best.epoch}: {found}"),
+        Text(f"best epoch {best.epoch}: validation accuracy {accuracy}"),
         Text(),
         class_table(result.validation, names),
         Text(),
         confusion_matrix(result.validation, names),
         Text(),
         Text(f"saved: {result.folder.best}"),
-        Text(f"next: archbuilder evaluate {folder}   (the test split, for the first time)"),
+        Text(f"next: archbuilder evaluate {folder}   (on the test split, not used so far)"),
     )

@@ -46,7 +46,7 @@ class EpochEnded:
     """A network was trained for one more epoch.
 
     Attributes:
-        name: The trial as `#12`, `baseline`, or a finalist and its seed.
+        name: The trial as `trial 12`, `baseline`, or a finalist and its seed.
         epoch: Which epoch, from 1.
         epochs: How many there are to be, for now.
         accuracy: On the validation split, from 0 to 1; or a score.
@@ -130,7 +130,7 @@ class FinalEnded:
     """A finalist was trained with one seed.
 
     Attributes:
-        name: The finalist; `random trial-3` of a rival.
+        name: The finalist; `random trial 3` of the random-search baseline.
         seed: The seed.
         accuracy: On the validation split, from 0 to 1.
     """
@@ -145,7 +145,7 @@ class FinalFailed:
     """A finalist could not be trained with one seed; the same command tries it again.
 
     Attributes:
-        name: The finalist; `random trial-3` of a rival.
+        name: The finalist; `random trial 3` of the random-search baseline.
         seed: The seed.
         reason: Why.
     """

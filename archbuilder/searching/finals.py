@@ -15,7 +15,7 @@ from archbuilder.searching.events import EpochEnded, FinalEnded, FinalFailed, Fi
 from archbuilder.searching.fitting import SPEC, Fitter, final_folder
 from archbuilder.searching.journal import BASELINE, Journal
 from archbuilder.searching.record import Outcome, TrialRecord
-from archbuilder.searching.work import EpochDone, Final, Report, WorkDone, WorkFailed, WorkLost
+from archbuilder.searching.work import EpochDone, Final, Report, WorkDone, WorkFailed, WorkLost, label
 from archbuilder.study.budget import Cost, cost_of
 from archbuilder.study.scaling import scaled_in_time, uniformly_scaled
 from archbuilder.study.study import Study
@@ -45,6 +45,11 @@ class Finalist:
     spec: NetworkSpec
     cost: Cost
     search_accuracy: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The name on screens: `trial 12`, `scaled 60%`."""
+        return label(self.name)
 
     @property
     def is_candidate(self) -> bool:
@@ -242,7 +247,7 @@ class Finals:
             case EpochDone():
                 epochs = self._journal.study.settings.train.epochs
                 self._observe(
-                    EpochEnded(f"{self._prefix}{final.name}, seed {final.seed}", report.epoch, epochs, report.accuracy)
+                    EpochEnded(f"{self._prefix}{final.label}, seed {final.seed}", report.epoch, epochs, report.accuracy)
                 )
             case WorkDone():
                 best = max(result.validation_accuracy for result in self._checkpoint(final).history)
@@ -250,13 +255,13 @@ class Finals:
                 # Where its files were gone it is the same network again, and the test split need not be opened for it.
                 tested = {_TEST: before[_TEST]} if before.get(_VALIDATION) == best and _TEST in before else {}
                 self._put({_key(final): {_VALIDATION: best} | tested})
-                self._observe(FinalEnded(f"{self._prefix}{final.name}", final.seed, best))
+                self._observe(FinalEnded(f"{self._prefix}{final.label}", final.seed, best))
             case WorkLost() if final not in self._lost:
                 self._lost.add(final)
                 self._waiting.append(final)
             case WorkFailed() | WorkLost():
                 self._put({_key(final): {_FAILED: report.reason}})
-                self._observe(FinalFailed(f"{self._prefix}{final.name}", final.seed, report.reason))
+                self._observe(FinalFailed(f"{self._prefix}{final.label}", final.seed, report.reason))
 
     def _is_kept(self, final: Final) -> bool:
         return (final_folder(self._journal.folder, final.name, final.seed) / BEST).is_file()

@@ -128,7 +128,7 @@ class SearchLoop:
             case EpochDone():
                 self._accuracies[work.number].append(report.accuracy)
                 self._seconds[work.number] += report.seconds
-                name = "baseline" if work.number is None else f"#{work.number}"
+                name = "baseline" if work.number is None else f"trial {work.number}"
                 self._observe(EpochEnded(name, report.epoch, work.until, report.accuracy))
                 if work.number is not None:
                     self._journal.report(work.number, report.epoch, report.accuracy)

@@ -28,7 +28,7 @@ def trials_text(study: Study, record: Record) -> str:
     writer = csv.writer(table, lineterminator="\n")
     space = study.space
     names = [*space.sites, *(path for knob in space.choice_knobs for path in knob.paths)]
-    head = ["trial", "outcome", "budget", "epochs", "accuracy", "seconds", "moved", "same_as", "reason"]
+    head = ["trial", "outcome", "budget", "epochs", "accuracy", "seconds", "projected", "same_as", "reason"]
     writer.writerow([*head, *costs, *names])
     for trial in trials:
         widths = space.widths(trial.values) | space.structure(trial.values)

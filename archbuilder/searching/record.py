@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     FINISHED = "finished"
     PRUNED = "pruned"
     FAILED = "failed"
-    FROM_RECORD = "from record"
+    FROM_RECORD = "duplicate"
 
 
 PASSES = 3

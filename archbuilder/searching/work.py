@@ -42,6 +42,11 @@ class Stretch:
     donor: Donor | None = None
 
 
+def label(name: str) -> str:
+    """Write the name of a finalist, which is that of its folder, as on screens: `trial 12` for `trial-12`."""
+    return name.replace("-", " ", 1)
+
+
 @dataclass(frozen=True)
 class Final:
     """Train a network anew from the first epoch to the last, and keep it.
@@ -53,6 +58,11 @@ class Final:
 
     name: str
     seed: int
+
+    @property
+    def label(self) -> str:
+        """The name on screens: `trial 12`, `scaled 60%`."""
+        return label(self.name)
 
 
 Work = Stretch | Final

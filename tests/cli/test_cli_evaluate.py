@@ -50,9 +50,9 @@ def test_a_trained_network_is_measured_on_its_test_split(run: Run, folder: str) 
         "throughput",
     ]
     assert lines[1].endswith(" %  of 47 images")
-    table = lines.index("class  images  accuracy  most often taken for")
+    table = lines.index("class  images  accuracy  most often misclassified as")
     assert [line.split()[0] for line in lines[table + 1 : table + 11]] == list("0123456789")
-    matrix = next(index for index, line in enumerate(lines) if line.startswith("is \\ taken for "))
+    matrix = next(index for index, line in enumerate(lines) if line.startswith("true \\ predicted "))
     assert [line.split()[0] for line in lines[matrix + 1 : matrix + 11]] == list("0123456789")
     assert all(len(line) <= 80 for line in lines[1:])
 

@@ -31,8 +31,8 @@ def test_a_study_runs_to_its_table_and_its_best_spec_builds(run: Run, study: Pat
     done = run("search", str(study), "--trials", "2", "--runs", str(tmp_path / "runs"))
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == "tiny-widths  6 sites · 46,656 candidates · budget 20.0 k MACs (baseline 11.6 k)"
-    assert lines[1].startswith("baseline  val 0.")
+    assert lines[0] == "tiny-widths  6 searchable widths · 46,656 candidates · budget 20.0 k MACs (baseline 11.6 k)"
+    assert lines[1].startswith("baseline  validation ")
     assert [line.split()[0] for line in lines[2:4]] == ["1/2", "2/2"]
     header = next(number for number, line in enumerate(lines) if line.startswith("network "))
     assert lines[header].split() == ["network", "MACs", "of", "base", "parameters", "retrained", "test", "difference"]
@@ -50,8 +50,8 @@ def test_a_study_runs_to_its_table_and_its_best_spec_builds(run: Run, study: Pat
 def test_random_search_of_the_same_cost_is_run_beside_it(run: Run, study: Path, tmp_path: Path) -> None:
     done = run("search", str(study), "--trials", "2", "--runs", str(tmp_path / "runs"), "--versus", "random")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "random search of the same training cost" in done.stdout.splitlines()
-    assert any(line.startswith("random trial-") for line in done.stdout.splitlines())
+    assert "random-search baseline: the same training cost" in done.stdout.splitlines()
+    assert any(line.startswith("random trial ") for line in done.stdout.splitlines())
 
 
 def test_the_same_command_again_shows_the_table_and_trains_nothing(run: Run, study: Path, tmp_path: Path) -> None:

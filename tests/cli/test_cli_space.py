@@ -20,27 +20,27 @@ def test_a_space_is_shown_before_anything_is_trained(run: Run, tmp_path: Path, m
     assert (done.returncode, done.stderr) == (0, "")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[:3] == [
-        "tiny-widths 6 sites · 46,656 candidates of tiny",
-        "site baseline values",
+        "tiny-widths 6 searchable widths · 46,656 candidates of tiny",
+        "hyperparameter baseline values",
         "mix.1x1 4 2 to 12 by 2",
     ]
     assert "smallest baseline largest budget" in lines
     assert any(line.startswith("MACs 4.0 k 11.6 k ") and line.endswith(" 20.0 k") for line in lines)
     assert lines[-1].startswith("within the budget: ")
-    assert lines[-1].endswith("of 10,000 drawn at random; moved onto it: 100 %")
+    assert lines[-1].endswith("of 10,000 random candidates; can be projected onto it: 100 %")
 
 
 def test_each_budget_of_a_ladder_is_shown(run: Run, tmp_path: Path) -> None:
     path = write_study(tmp_path, STUDY.replace("budget: {macs: 20k}", "budgets: [60%, 100%]"))
     lines = run("space", str(path)).stdout.splitlines()
     assert [line.split(":")[0] for line in lines[-2:]] == ["within 60%", "within 100%"]
-    assert all("moved onto it: " in line for line in lines[-2:])
+    assert all("can be projected onto it: " in line for line in lines[-2:])
 
 
 def test_other_choices_than_widths_are_shown(run: Run, tmp_path: Path) -> None:
     path = write_study(tmp_path, STUDY.replace('"mix.*":', '"stem.kernel": [1, 3, 5]\n  "mix.*":'))
     lines = [" ".join(line.split()) for line in run("space", str(path)).stdout.splitlines()]
-    assert lines[0].startswith("tiny-widths 6 sites · 1 other choice · ")
+    assert lines[0].startswith("tiny-widths 6 searchable widths · 1 other choice · ")
     assert "stem.kernel 3 1, 3 or 5" in lines
 
 
@@ -48,11 +48,11 @@ def test_json_is_for_scripts(run: Run, tmp_path: Path) -> None:
     path = write_study(tmp_path, STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.3x3": [4, 8]'))
     found = json.loads(run("space", str(path), "--json").stdout)
     expected = survey(load_study(path))
-    assert found["knobs"] == {"mix.3x3": {"baseline": {"mix.3x3": 4}, "widths": {"mix.3x3": [4, 8]}}}
+    assert found["hyperparameters"] == {"mix.3x3": {"baseline": {"mix.3x3": 4}, "widths": {"mix.3x3": [4, 8]}}}
     inside = expected.inside[0]
     assert (found["candidates"], found["priced"]) == (2, 2)
     assert found["budgets"] == {
-        "budget": {"limits": {"macs": 20_000}, "inside": inside.drawn, "reached": inside.reached}
+        "budget": {"limits": {"macs": 20_000}, "within": inside.drawn, "projectable": inside.reached}
     }
     assert found["smallest"] == expected.smallest
 
@@ -61,7 +61,7 @@ def test_a_small_space_says_all(run: Run, tmp_path: Path) -> None:
     path = write_study(tmp_path, STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.*": [0, 4]'))
     last = run("space", str(path)).stdout.splitlines()[-1]
     assert " % of all candidates; " in last
-    assert "% are no networks; moved onto it: " in last
+    assert " %; can be projected onto it: " in last
 
 
 def test_names_and_budgets_are_whole_in_80_columns(tmp_path: Path) -> None:

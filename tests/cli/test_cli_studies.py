@@ -21,7 +21,7 @@ def test_studies_are_listed_by_default(run: Run, runs: str) -> None:
     assert plain.returncode == 0, plain.stderr
     assert plain.stdout == asked.stdout
     assert plain.stdout.splitlines()[0].split() == [
-        "study", "spec", "trials", "best", "val", "MACs", "state", "last", "written",
+        "study", "spec", "trials", "best", "validation", "MACs", "state", "last", "written",
     ]  # fmt: skip
 
 

@@ -55,14 +55,14 @@ def test_a_run_says_what_it_does_and_how_to_go_on(run: Run) -> None:
     head = lines.index("epoch  train loss  val loss  val accuracy  images/s  seconds")
     assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["1/2", "2/2"]
     assert lines[head + 1].endswith("  best")
-    assert re.fullmatch(r"best epoch [12]: \d+\.\d\d % of 47 validation images right", lines[head + 3])
-    table = lines.index("class  images  accuracy  most often taken for")
+    assert re.fullmatch(r"best epoch [12]: validation accuracy \d+\.\d\d % \(47 images\)", lines[head + 3])
+    table = lines.index("class  images  accuracy  most often misclassified as")
     assert [line.split()[0] for line in lines[table + 1 : table + 11]] == list("0123456789")
-    matrix = next(index for index, line in enumerate(lines) if line.startswith("is \\ taken for "))
+    matrix = next(index for index, line in enumerate(lines) if line.startswith("true \\ predicted "))
     assert [line.split()[0] for line in lines[matrix + 1 : matrix + 11]] == list("0123456789")
     assert lines[-2:] == [
         "saved: runs/tiny/best.safetensors",
-        "next: archbuilder evaluate runs/tiny   (the test split, for the first time)",
+        "next: archbuilder evaluate runs/tiny   (on the test split, not used so far)",
     ]
     assert all(len(line) <= 120 for line in lines)
 
@@ -83,7 +83,7 @@ def test_a_run_is_kept_where_it_is_told_and_is_not_written_over(run: Run) -> Non
     ]
     resumed = run("train", "--resume", "mine", "--threads", "1")
     assert resumed.returncode == 0
-    assert "going on after 1 epoch\n" in resumed.stdout
+    assert "resuming after 1 epoch\n" in resumed.stdout
     assert "best epoch 1" in resumed.stdout
 
 
@@ -100,7 +100,7 @@ def test_a_complete_run_is_trained_for_more_epochs(run: Run, tmp_path: Path) -> 
     assert train(run, "--epochs", 1).returncode == 0
     again = run("train", "--resume", "runs/tiny", "--epochs", "3", "--threads", "1")
     assert again.returncode == 0
-    assert "going on after 1 epoch\n" in again.stdout
+    assert "resuming after 1 epoch\n" in again.stdout
     assert len(read_checkpoint(tmp_path / "runs" / "tiny" / "last.safetensors").history) == 3
     few = run("train", "--resume", "runs/tiny", "--epochs", "3")
     assert few.returncode == 1
@@ -231,13 +231,13 @@ def test_an_interrupt_says_how_to_go_on(run: Run, tmp_path: Path, monkeypatch: p
     done = train(run, "--epochs", 3, "--batch-size", 64)
     assert done.returncode == 130
     assert done.stdout.splitlines()[-2:] == [
-        "stopped: 1 epoch and 3 steps of the next are saved in runs/tiny/last.safetensors",
-        "go on with: archbuilder train --resume runs/tiny",
+        "stopped: 1 epoch and 3 steps of the next saved in runs/tiny/last.safetensors",
+        "resume with: archbuilder train --resume runs/tiny",
     ]
     monkeypatch.setattr(station, "StepTaken", real)
     again = run("train", "--resume", "runs/tiny", "--threads", "1")
     assert again.returncode == 0
-    assert "going on after 1 epoch, 3 steps into the next" in again.stdout
+    assert "resuming after 1 epoch and 3 steps of the next" in again.stdout
     assert train(run, "--epochs", 3, "--batch-size", 64, "--run", "whole").returncode == 0
     check_equal(tmp_path / "runs" / "tiny", tmp_path / "whole")
 
@@ -256,8 +256,8 @@ def test_ctrl_c_of_a_real_process(tmp_path: Path) -> None:
             break
     output, errors = process.communicate()
     assert (process.returncode, errors) == (130, "")
-    assert re.search(r"stopped: \d+ epochs( and \d steps? of the next)? are saved in run/last\.safetensors\n", output)
-    assert output.endswith("go on with: archbuilder train --resume run\n")
+    assert re.search(r"stopped: \d+ epochs( and \d steps? of the next)? saved in run/last\.safetensors\n", output)
+    assert output.endswith("resume with: archbuilder train --resume run\n")
 
 
 def test_tensorboard_without_its_package(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,8 +346,8 @@ def test_ctrl_c_reaches_all_processes_that_read_files_and_stops_none_but_the_fir
     done = subprocess.run([*command, *first, *usual], start_new_session=True, env=environment, check=False, **how)
     assert (done.returncode, done.stderr) == (130, "")
     assert done.stdout.splitlines()[-2:] == [
-        "stopped: 0 epochs and 10 steps of the next are saved in run/last.safetensors",
-        "go on with: archbuilder train --resume run",
+        "stopped: 0 epochs and 10 steps of the next saved in run/last.safetensors",
+        "resume with: archbuilder train --resume run",
     ]
     assert read_checkpoint(tmp_path / "run" / "last.safetensors").state.data["progress"]["steps"] == 10
     again = subprocess.run([*command, "--resume", "run", *usual], check=False, **how)

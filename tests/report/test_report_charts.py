@@ -48,9 +48,9 @@ def test_the_same_study_gives_the_same_bytes_whatever_was_drawn_before(name: str
 def test_a_front_names_what_it_shows_and_on_which_images() -> None:
     found = texts(charts(kept("steps"))["front"])
     assert {"accuracy, %", "MACs of one image, thousand", "70%", "100%", "baseline (test)"} <= set(found)
-    assert "found: best of each budget (test)" in found
-    assert "baseline scaled uniformly (test)" in found
-    assert any(text.startswith("trials (validation accuracy") for text in found)
+    assert "best of each budget (test)" in found
+    assert "uniformly scaled baseline (test)" in found
+    assert any(text.startswith("finished trials (validation accuracy") for text in found)
     assert "Bars: one standard deviation over 2 seeds." in found
 
 
@@ -95,14 +95,14 @@ def test_lines_that_coincide_take_turns_in_the_terminal() -> None:
 
 def test_random_search_is_drawn_beside_it() -> None:
     pictures = charts(kept("whole"))
-    assert "random search of the same cost (test)" in texts(pictures["front"])
+    assert "random search at equal training cost (test)" in texts(pictures["front"])
     assert "random search" in texts(pictures["history"])
 
 
 def test_scores_are_no_percentages() -> None:
     pictures = charts(kept("scored"))
     assert "naswot score" in texts(pictures["front"])
-    assert "candidates rated" in texts(pictures["history"])
+    assert "candidates scored" in texts(pictures["history"])
     assert not any("%" in text for picture in pictures.values() for text in texts(picture))
 
 
@@ -168,13 +168,13 @@ def test_a_knob_that_decides_everything_matters_most() -> None:
 def test_importance_is_drawn_in_characters_the_most_important_first() -> None:
     shares = {f"layer{number}.out": share for number, share in enumerate([0.6, 0.2] + [0.02] * 10)}
     lines = shown(importance_plot(Importance({**shares, "a" * 60: 0.0, "last": 0.0}, 30)))
-    assert lines[0] == "share of what the sites explain one by one, over 30 trials"
+    assert lines[0] == "hyperparameter importance (fANOVA over 30 trials)"
     assert [line.split()[0] for line in lines[1:13]] == list(shares)
     assert [line.split()[-2:] for line in lines[1:4]] == [["60", "%"], ["20", "%"], ["2", "%"]]
     bars = [line.count("█") for line in lines[1:13]]
     assert bars[0] == max(bars)
     assert bars[1] == pytest.approx(bars[0] / 3, abs=1)
-    assert lines[13].strip() == "and 2 more with less"
+    assert lines[13].strip() == "and 2 less important ones"
     assert max(map(len, lines)) <= 78
 
 

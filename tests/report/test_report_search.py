@@ -1,4 +1,5 @@
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -90,15 +91,15 @@ def test_lines_say_what_became_of_each_trial_that_counts(study: Study, text: io.
         view(TrialEnded(FINISHED, TALLY, FINISHED, 26))
         view(SpaceExhausted(study, 0))
         view(FinalsBegun(9, 1))
-        view(FinalEnded("trial-19", 1, 0.9812))
+        view(FinalEnded("trial 19", 1, 0.9812))
     assert text.getvalue().splitlines() == [
-        "tiny-widths  6 sites · 46,656 candidates · budget 20.0 k MACs (baseline 11.6 k)",
-        "baseline  val 0.974  4.4 s",
-        "26/40  #19  val 0.500  1.12 M MACs  51,020 parameters  waits after 1 epoch  2.0 s",
-        "26/40  #19  val 0.981  1.12 M MACs  51,020 parameters  finished  4.0 s",
-        "no further candidate was found: 500 drawn at random are known, or cannot reach the budget",
-        "finals: 8 trainings with seeds that chose nothing",
-        "trial-19  seed 1  val 0.981",
+        "tiny-widths  6 searchable widths · 46,656 candidates · budget 20.0 k MACs (baseline 11.6 k)",
+        "baseline  validation 97.4 %  4.4 s",
+        "26/40  trial 19  validation 50.0 %  1.12 M MACs  51,020 parameters  paused after 1 epoch  2.0 s",
+        "26/40  trial 19  validation 98.1 %  1.12 M MACs  51,020 parameters  finished  4.0 s",
+        "no new candidate found: 500 random draws were duplicates or cannot be projected onto the budget",
+        "finals: 8 trainings with held-out seeds",
+        "trial 19  seed 1  validation 98.1 %",
     ]
 
 
@@ -108,7 +109,7 @@ def test_lines_of_a_ladder_name_the_budget(tmp_path: Path, text: io.StringIO) ->
         view(TrialEnded(replace(FINISHED, place=Place(step=1)), TALLY, FINISHED, 3))
     lines = text.getvalue().splitlines()
     assert lines[0].endswith("candidates · budgets 60%, 100% of the baseline's 11.6 k MACs")
-    assert lines[1].startswith("3/40   100%  #19  val 0.981")
+    assert lines[1].startswith("3/40   100%  trial 19  validation 98.1 %")
 
 
 def test_random_search_has_no_number_to_reach(study: Study, text: io.StringIO) -> None:
@@ -118,14 +119,14 @@ def test_random_search_has_no_number_to_reach(study: Study, text: io.StringIO) -
         view(StudyOpened(study.as_rival(), None, Tally({}), None, 0.9))
         view(TrialEnded(FINISHED, TALLY, FINISHED, 3))
     lines = text.getvalue().splitlines()
-    assert lines[1] == "random search of the same training cost"
-    assert lines[2].startswith("3  #19  val 0.981")
+    assert lines[1] == "random-search baseline: the same training cost"
+    assert lines[2].startswith("3  trial 19  validation 98.1 %")
     assert len(lines) == 3
 
 
 @pytest.mark.parametrize(
     ("trials", "line"),
-    [(40, "going on after 25 trials of 40"), (25, "complete: 25 trials"), (None, "going on after 25 trials")],
+    [(40, "resuming after 25 trials of 40"), (25, "complete: 25 trials"), (None, "resuming after 25 trials")],
 )
 def test_a_study_that_goes_on_says_from_where(study: Study, text: io.StringIO, trials: int | None, line: str) -> None:
     with LineView(plain(text)) as view:
@@ -138,20 +139,24 @@ def test_a_study_that_goes_on_says_from_where(study: Study, text: io.StringIO, t
     [
         (
             replace(WAITING, outcome=Outcome.PRUNED),
-            "#19  val 0.500  1.12 M MACs  51,020 parameters  pruned after 1 epoch",
+            "trial 19  validation 50.0 %  1.12 M MACs  51,020 parameters  pruned after 1 epoch",
         ),
         (
             TrialRecord(19, {}, COST, Outcome.FAILED, reason="diverged: the loss is nan\nin epoch 1"),
-            "#19  val —  1.12 M MACs  51,020 parameters  failed: diverged: the loss is nan",
-        ),
-        (
-            replace(FINISHED, accuracies=(523.4567,), stretches=(Stretch(1, 0, 0.25),)),
-            "#19  val 523.46  1.12 M MACs  51,020 parameters  finished  0.2 s",
+            "trial 19  validation —  1.12 M MACs  51,020 parameters  failed: diverged: the loss is nan",
         ),
     ],
 )
-def test_a_line_says_how_a_trial_stands(trial: TrialRecord, line: str) -> None:
-    assert trial_line(trial) == line
+def test_a_line_gives_the_state_of_a_trial(study: Study, trial: TrialRecord, line: str) -> None:
+    assert trial_line(study, trial) == line
+
+
+@pytest.mark.parametrize(("score", "written"), [(523.4567, "523.5"), (0.25, "0.25")])
+def test_a_score_is_not_written_as_a_percentage(tmp_path: Path, score: float, written: str) -> None:
+    text = f"{STUDY}objective: {{maximize: naswot}}\n"
+    trial = replace(FINISHED, accuracies=(score,), stretches=(Stretch(1, 0, 0.25),))
+    line = f"trial 19  score {written}  1.12 M MACs  51,020 parameters  finished  0.2 s"
+    assert trial_line(a_study(tmp_path, text), trial) == line
 
 
 @pytest.mark.parametrize(
@@ -172,15 +177,15 @@ def test_the_live_view_shows_how_the_study_stands(study: Study, text: io.StringI
     with LiveView(terminal(text)) as view:
         view(StudyOpened(study, 40, Tally({}), None, 0.974))
         view(TrialEnded(FINISHED, TALLY, FINISHED, 26))
-        view(EpochEnded("#26", 5, 8, 0.969))
-        view(EpochEnded("#27", 1, 8, 0.5))
+        view(EpochEnded("trial 26", 5, 8, 0.969))
+        view(EpochEnded("trial 27", 1, 8, 0.5))
     lines = [line.rstrip() for line in text.getvalue().split("tiny-widths")[-1].splitlines()]
     assert lines[1].startswith(" trials   ███████████████░░░░░░░░░  25/40   ≈ 0:0")
     assert lines[2:6] == [
-        " best     #19  val 0.981  1.12 M MACs  (baseline 0.974)",
-        " running  #26  epoch 5/8  val 0.969",
-        " running  #27  epoch 1/8  val 0.500",
-        " pruned 9 · moved onto the budget 31 · from record 1",
+        " best     trial 19  validation 98.1 %  1.12 M MACs  (baseline 97.4 %)",
+        " running  trial 26  epoch 5/8  validation 96.9 %",
+        " running  trial 27  epoch 1/8  validation 50.0 %",
+        " pruned 9 · projected onto the budget 31 · duplicates 1",
     ]
 
 
@@ -190,7 +195,7 @@ def test_the_live_view_before_there_is_anything(study: Study, text: io.StringIO)
         view(EpochEnded("baseline", 1, 8, 0.25))
     drawn = text.getvalue()
     assert "░░░  0/40" in drawn
-    assert " running  baseline  epoch 1/8  val 0.250" in drawn
+    assert " running  baseline  epoch 1/8  validation 25.0 %" in drawn
     assert "best" not in drawn
 
 
@@ -198,8 +203,8 @@ def test_the_live_view_goes_on_to_finals_and_to_random_search(study: Study, text
     with LiveView(terminal(text)) as view:
         view(StudyOpened(study, 40, TALLY, FINISHED, 0.974))
         view(FinalsBegun(4, 1))
-        view(EpochEnded("trial-19, seed 1", 3, 3, 0.9))
-        view(FinalEnded("trial-19", 1, 0.9))
+        view(EpochEnded("trial 19, seed 1", 3, 3, 0.9))
+        view(FinalEnded("trial 19", 1, 0.9))
     assert " finals   ████████████░░░░░░░░░░░░  2/4" in text.getvalue()
     assert "running" not in text.getvalue().split("tiny-widths")[-1]
     standing = view.standing
@@ -241,18 +246,19 @@ def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
     result = replace(kept("whole"), rival=None)
     lines = shown(result_table(result), 120)
     assert lines[0].split() == ["network", "MACs", "of", "base", "parameters", "retrained", "test", "difference"]
-    assert [line.split()[0] for line in lines[1:5]] == [row.finalist.name for row in result.rows]
+    assert [re.split("  | [*]", line)[0] for line in lines[1:5]] == [row.finalist.label for row in result.rows]
     assert lines[1].split()[:3] == ["baseline", "11.6", "k"]
     row = result.champions()[0]
     compared = result.compared(row, result.rows[0])
     assert compared is not None
-    shown_in = next(line for line in lines if line.startswith(row.finalist.name)).rstrip()
+    shown_in = next(line for line in lines if line.startswith(row.finalist.label)).rstrip()
     assert shown_in.endswith(("≈ " if compared.is_noise else "") + difference_text(compared))
     tally = result.tally
-    assert lines[5] == (
+    counts = (
         f"12 trials: finished {tally[Outcome.FINISHED]} · pruned {tally[Outcome.PRUNED]} · "
-        f"moved onto the budget {tally.repaired} · from record {tally[Outcome.FROM_RECORD]}"
+        f"projected onto the budget {tally.repaired} · duplicates {tally[Outcome.FROM_RECORD]}"
     )
+    assert counts in lines
     assert next_steps(result) == [
         f"saved: {result.folder / 'best.yaml'}",
         f"next: archbuilder evaluate {result.folder / 'finals' / row.finalist.name / 'seed-1'}",
@@ -272,8 +278,8 @@ def test_the_table_fits_80_columns(name: str) -> None:
 def test_a_rival_is_shown_below_and_fits_too() -> None:
     result = kept("whole")
     lines = shown(result_table(replace(result, rival=result)))
-    assert lines[5].split("  ")[0] == f"random {result.champions()[0].finalist.name}"
-    assert "It is the same network as what random search of the same cost found." in lines
+    assert lines[5].split("  ")[0] == f"random {result.champions()[0].finalist.label}"
+    assert "It is the same network as the best of random search at equal training cost." in lines
 
 
 def test_columns_are_left_out_where_long_names_leave_no_room() -> None:
@@ -294,12 +300,12 @@ def test_a_ladder_shows_what_failed_too() -> None:
     result = kept("steps")
     rows = (*result.rows[:-1], replace(result.rows[-1], failures=("seed 7: out of memory",)))
     lines = shown(result_table(replace(result, rows=rows)), 300)
-    name = result.rows[-1].finalist.name
-    assert f"{name} could not be trained with seed 7: out of memory. The same command tries it again." in lines
+    name = result.rows[-1].finalist.label
+    assert f"Training of {name} failed with seed 7: out of memory. Run the same command to retry." in lines
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_of_too_few_seeds_it_is_not_said_that_it_is_noise(seeds: int) -> None:
+def test_too_few_seeds_show_no_significance(seeds: int) -> None:
     result = kept("whole")
     few = [
         replace(row, seeds=row.seeds[:seeds], test=row.test[:seeds], validation=row.validation[:seeds])
@@ -308,7 +314,7 @@ def test_of_too_few_seeds_it_is_not_said_that_it_is_noise(seeds: int) -> None:
     lines = shown(result_table(replace(result, rows=tuple(few), rival=None)), 120)
     assert all(line.rstrip().endswith("±?") for line in lines[2:5])
     assert not any("≈" in line for line in lines[:5])
-    assert "too few seeds for a margin" in " ".join(lines)
+    assert "as a confidence interval needs 3 seeds" in " ".join(lines)
 
 
 def test_a_ladder_names_its_budgets_in_a_sentence_and_its_differences_in_the_table() -> None:
@@ -321,26 +327,26 @@ def test_a_ladder_names_its_budgets_in_a_sentence_and_its_differences_in_the_tab
         rows.append(Row(row.finalist, (1, 2, 3), test, test))
     result = replace(result, rows=tuple(rows), images={**result.images, "test": 10_000})
     table = shown(result_table(result), 120)
-    (scaled,) = [line for line in table if line.startswith("scaled-70%")]
+    (scaled,) = [line for line in table if line.startswith("scaled 70%")]
     assert scaled.endswith("85.0 ± 0.0 %")  # what the others of its budget are compared with
-    trials = [line for line in table if line.startswith("trial-")]
+    trials = [line for line in table if line.startswith("trial ")]
     assert [line.rpartition(" %  ")[2].strip() for line in trials] == ["+8.0 ± 1.2", "+3.0 ± 1.2"]
-    said = "What the search found against the baseline scaled uniformly: above at 70%, 100%."
+    said = "Best of the search compared with the uniformly scaled baseline: significantly better at 70%, 100%."
     assert said in table
-    assert "to the baseline scaled uniformly to the same budget in points of test accuracy" in " ".join(table)
-    assert sum(line.startswith(("What the search", "Budget")) for line in table) == 1
+    assert "test accuracy minus that of the baseline scaled to the same budget, in points" in " ".join(table)
+    assert sum(line.startswith(("Best of the search", "Budget")) for line in table) == 1
 
 
 def test_a_search_without_finals_says_so() -> None:
     lines = shown(result_table(kept("short")), 200)
     assert lines[0].split() == ["network", "MACs", "of", "base", "parameters", "search"]
-    assert any(line.startswith("Nothing has been measured on the test images.") for line in lines)
+    assert any(line.startswith("No test accuracy is known yet: ") for line in lines)
     assert next_steps(kept("short"))[-1].startswith("next: archbuilder build ")
 
 
 def test_an_exhausted_space_is_said() -> None:
     lines = shown(result_table(replace(kept("short"), exhausted=(0,))), 200)
-    said = "no further candidate was found: 500 drawn at random are known, or cannot reach the budget"
+    said = "no new candidate found: 500 random draws were duplicates or cannot be projected onto the budget"
     assert said in lines
 
 
@@ -348,12 +354,11 @@ def test_a_space_that_was_gone_through_is_said_to_be_exhausted(tmp_path: Path) -
     few = a_study(
         tmp_path, STUDY.replace('"mix.*"', '"mix.1x1"').replace("budget: {macs: 20k}", "budgets: [99%, 108%]")
     )
-    assert (
-        exhausted_text(few, 1) == "108%: every candidate of the space that can be moved onto the budget has been tried"
-    )
+    text = "every candidate of the space that can be projected onto the budget has been tried"
+    assert exhausted_text(few, 1) == f"108%: {text}"
 
 
-def test_a_test_split_that_was_opened_more_than_once_is_owned_up_to() -> None:
+def test_a_test_split_that_was_opened_more_than_once_is_reported() -> None:
     again = " ".join(shown(result_table(replace(kept("whole"), test_openings=2))))
-    assert "have been opened 2 times by now" in again
-    assert "times by now" not in " ".join(shown(result_table(kept("whole"))))
+    assert "has been opened 2 times" in again
+    assert "has been opened" not in " ".join(shown(result_table(kept("whole"))))

@@ -109,83 +109,84 @@ def test_what_a_study_says_is_text_and_no_markup() -> None:
     assert REASON in "".join(Reader(text).texts)
 
 
-def test_a_page_says_how_to_go_on() -> None:
+def test_a_page_gives_the_next_steps() -> None:
     result = kept("whole")
     text = "".join(Reader(page(result)).texts)
     assert f"archbuilder build {result.folder / 'best.yaml'}" in text
     champion = result.champions()[0]
     assert f"archbuilder evaluate {result.folder}/finals/{champion.finalist.name}/seed-1" in text
-    assert "every candidate is priced before a weight is made" in text
+    assert "costs are computed before a network is built" in text
 
 
 def test_too_few_trials_are_said_to_be_too_few() -> None:
-    assert "Too few trials to say: " in page(kept("short"))
-    assert "Too few trials to say: " not in page(kept("whole"))
+    assert "Too few trials: " in page(kept("short"))
+    assert "Too few trials: " not in page(kept("whole"))
 
 
 def test_scores_are_shown_as_they_are() -> None:
     text = "".join(Reader(page(kept("scored"))).texts)
-    assert "Candidates were scored by naswot and none was trained here: no accuracy is known." in text
+    assert "Candidates were scored by naswot, not trained: their accuracy is unknown." in text
     assert "validation accuracy" not in text
 
 
-def test_a_verdict_says_what_is_more_than_chance() -> None:
+def test_a_verdict_says_what_is_significant() -> None:
     result = kept("whole")
     tests = {"baseline": (0.9, 0.9, 0.9), "scaled": (0.85, 0.85, 0.85), "trial": (0.93, 0.92, 0.94)}
     assert len(result.rows) == 4  # two of them trials: luck is judged by all four
     found = verdicts(with_tests(result, tests))
     assert found[0].endswith("of the baseline's MACs.")
-    assert "93.0 ± 1.0 % of the test images right over 3 seeds" in found[0]
-    assert re.search(
-        r"is above the baseline \(90\.0 ± 0\.0 %\) by 3\.0 ± 1\.2 points, more than chance explains", found[1]
-    )
-    assert "above the baseline scaled uniformly onto the budget (85.0 ± 0.0 %) by 8.0" in found[2]
+    assert "test accuracy 93.0 ± 1.0 % (3 seeds) at " in found[0]
+    assert "is 3.0 ± 1.2 points above the baseline (90.0 ± 0.0 %): a significant difference." in found[1]
+    assert "is 8.0 ± 1.2 points above the baseline scaled uniformly to the budget (85.0 ± 0.0 %)" in found[2]
 
 
-def test_a_verdict_says_what_is_within_the_noise() -> None:
+def test_a_verdict_says_what_is_not_significant() -> None:
     result = kept("whole")
     tests = {"baseline": (0.92, 0.94, 0.93), "scaled": (0.93, 0.93, 0.93), "trial": (0.94, 0.92, 0.93)}
     found = verdicts(with_tests(result, tests))
-    said = "cannot be told from the baseline (93.0 ± 1.0 %): 0.0 ± 1.9 points is within the noise."
-    assert said in found[1]
+    assert re.fullmatch(
+        r"No significant difference between trial \d+ and the baseline \(93\.0 ± 1\.0 %\): 0\.0 ± 1\.9 points\.",
+        found[1],
+    )
 
 
 def test_two_seeds_are_too_few_for_a_margin() -> None:
     found = verdicts(with_tests(kept("whole"), {"baseline": (0.92, 0.94), "scaled": (0.9, 0.9), "trial": (0.94, 0.92)}))
-    assert "as accurate as the baseline (93.0 ± 1.4 %) with two seeds: too few seeds to tell it from chance" in found[1]
-    assert found[-1] == "Two seeds are too few seeds for a margin: set finals: {seeds: 3} or more."
+    assert "as accurate as the baseline (93.0 ± 1.4 %); with two seeds this may be noise." in found[1]
+    assert found[-1] == "Two seeds are too few for a confidence interval: set finals: {seeds: 3} or more."
 
 
-def test_few_test_images_are_noise_too() -> None:
+def test_few_test_images_show_no_significance() -> None:
     tests = {"baseline": (0.90, 0.91, 0.90), "scaled": (0.9, 0.9, 0.9), "trial": (0.91, 0.92, 0.91)}
     few, many = (verdicts(with_tests(kept("whole"), tests, images)) for images in (100, 100_000))
-    assert "+1.0 ± 5.8 points is within the noise." in few[1]
-    assert "more than chance explains" in many[1]
+    assert few[1].startswith("No significant difference")
+    assert few[1].endswith(": +1.0 ± 5.8 points.")
+    assert ": a significant difference." in many[1]
 
 
 def test_one_seed_is_no_proof() -> None:
     found = verdicts(with_tests(kept("whole"), {"baseline": (0.5,), "scaled": (0.5,), "trial": (0.9,)}))
-    assert "40.0 points above the baseline (50.0 %) with one seed: too few seeds to tell it from chance" in found[1]
-    assert found[-1].startswith("One seed says nothing")
+    assert "40.0 points above the baseline (50.0 %); with one seed this may be noise." in found[1]
+    assert found[-1].startswith("One seed gives no confidence interval")
 
 
 def test_a_ladder_takes_a_sentence_and_not_three_a_budget() -> None:
     found = verdicts(kept("steps"))
-    assert found[0].startswith("What the search found against the baseline scaled uniformly: ")
-    assert found[1:] == ["Two seeds are too few seeds for a margin: set finals: {seeds: 3} or more."]
+    assert found[0].startswith("Best of the search compared with the uniformly scaled baseline: ")
+    assert found[1:] == ["Two seeds are too few for a confidence interval: set finals: {seeds: 3} or more."]
 
 
-def test_without_finals_the_validation_images_are_said_to_flatter() -> None:
+def test_without_finals_the_validation_accuracy_is_said_to_be_biased() -> None:
     found = verdicts(kept("short"))
     assert found[0] == (
-        "Nothing has been measured on the test images. The study asks for no finals: finals: {candidates: 3, seeds: 3} "
-        "does."
+        "No test accuracy is known yet: the study has no finals. "
+        "Add finals: {candidates: 3, seeds: 3} to retrain and test the best trials."
     )
-    assert found[-1] == "The validation images chose the trials, and so flatter them."
-    assert verdicts(kept("stopped"))[0].endswith("The search is not over.")
+    assert found[-1] == "These trials were selected by validation accuracy, so it is biased upward."
+    assert verdicts(kept("stopped"))[0].endswith("the search has not finished.")
 
 
 def test_without_a_finished_trial_there_is_nothing_to_compare() -> None:
     result = replace(kept("stopped"), record=Record(), rows=())
-    assert verdicts(result) == ["No trial has been trained to the end: there is nothing to compare with the baseline."]
+    assert verdicts(result) == ["No trial has finished, so there is nothing to compare with the baseline."]
     assert Reader(page(result)).texts

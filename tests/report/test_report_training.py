@@ -109,7 +109,7 @@ def test_a_run_that_goes_on_starts_its_bar_where_it_is(tmp_path: Path) -> None:
     assert frames.frames[0].startswith("epoch 2/3")
     assert "192 of 206 images" in frames.frames[0]
     assert "64 of 206 images" in frames.frames[2]
-    assert "going on after 1 epoch, 2 steps into the next" in plain(output.getvalue())
+    assert "resuming after 1 epoch and 2 steps of the next" in plain(output.getvalue())
 
 
 def test_the_bar_goes_when_something_fails(tmp_path: Path) -> None:
@@ -175,19 +175,19 @@ def test_figures_have_their_units() -> None:
     assert not any(line.startswith("top 5") for line in rendered(evaluation_lines(found, 5)))
 
 
-def test_classes_and_what_they_are_taken_for() -> None:
+def test_classes_and_what_they_are_misclassified_as() -> None:
     found = an_evaluation(torch.tensor([[8, 2, 0], [0, 5, 0], [0, 0, 0]]))
     assert rendered(class_table(found, ("cat", "dog", "[red]"))) == [
-        "class  images  accuracy  most often taken for",
+        "class  images  accuracy  most often misclassified as",
         "cat        10    80.0 %  dog (2)",
         "dog         5   100.0 %",
         "[red]       0         —",
     ]
     assert rendered(confusion_matrix(found, ("cat", "dog", "[red]"))) == [
-        "is \\ taken for cat dog [red]",
-        "cat              8   2     ·",
-        "dog              ·   5     ·",
-        "[red]            ·   ·     ·",
+        "true \\ predicted cat dog [red]",
+        "cat                8   2     ·",
+        "dog                ·   5     ·",
+        "[red]              ·   ·     ·",
     ]
 
 
@@ -217,32 +217,32 @@ def test_of_many_classes_the_worst_and_the_most_frequent_mistakes_are_shown() ->
     names = tuple(f"class {number}" for number in range(100))
     found = an_evaluation(confusion)
     assert rendered(confusion_matrix(found, names)) == [
-        "most frequent mistakes",
-        "class 3 taken for class 7: 1,234",
-        "class 98 taken for class 0: 60",
+        "most frequent misclassifications",
+        "class 3 predicted as class 7: 1,234",
+        "class 98 predicted as class 0: 60",
     ]
     table = rendered(class_table(found, names))
     assert len(table) == 11
-    assert table[0].split() == ["worst", "classes", "images", "accuracy", "most", "often", "taken", "for"]
+    assert table[0].split() == ["worst", "classes", "images", "accuracy", "most", "often", "misclassified", "as"]
     assert [line.split()[1] for line in table[1:3]] == ["3", "98"]
     assert rendered(confusion_matrix(an_evaluation(torch.eye(30, dtype=torch.int64)), names[:30]))[1] == "none"
 
 
 def test_a_matrix_too_wide_for_a_screen_is_not_shown() -> None:
     names = tuple(str(number) for number in range(20))
-    assert rendered(confusion_matrix(an_evaluation(torch.full((20, 20), 9)), names))[0].startswith("is \\ taken for")
+    assert rendered(confusion_matrix(an_evaluation(torch.full((20, 20), 9)), names))[0].startswith("true \\ predicted")
     wide = rendered(confusion_matrix(an_evaluation(torch.full((20, 20), 1000)), names))
-    assert wide[0] == "most frequent mistakes"
+    assert wide[0] == "most frequent misclassifications"
     assert len(wide) == 11
 
 
 def test_the_end_of_a_run_that_ended_early(tmp_path: Path) -> None:
     poor = TrainSettings(epochs=9, batch_size=128, learning_rate=1e-9, patience=1)
     lines = rendered(ending(begin(tmp_path / "run", poor)), width=200)
-    assert lines[0] == "ended early: 1 epoch without a better one"
-    assert re.fullmatch(r"best epoch \d: [\d.]+ % of 47 validation images right", lines[1])
+    assert lines[0] == "stopped early: 1 epoch without a higher validation accuracy"
+    assert re.fullmatch(r"best epoch \d: validation accuracy [\d.]+ % \(47 images\)", lines[1])
     assert lines[2] == ""
     assert lines[-2:] == [
         f"saved: {tmp_path / 'run' / 'best.safetensors'}",
-        f"next: archbuilder evaluate {tmp_path / 'run'}   (the test split, for the first time)",
+        f"next: archbuilder evaluate {tmp_path / 'run'}   (on the test split, not used so far)",
     ]

@@ -74,7 +74,7 @@ def test_a_stop_is_agreed_and_one_process_goes_on(tmp_path: Path, number: signal
     output, errors = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "stopped: " in output, errors
-    assert "go on with: archbuilder train --resume pair" in output
+    assert "resume with: archbuilder train --resume pair" in output
     kept = read_checkpoint(tmp_path / "pair" / "last.safetensors")
     done = len(kept.history)
     assert 2 < done < 400
@@ -97,7 +97,7 @@ def check_one_goes_on(tmp_path: Path, done: int) -> None:
                 alone.send_signal(signal.SIGINT)  # there are 400 epochs to do
                 break
         rest = alone.stdout.read()
-    assert any(line.startswith(f"going on after {done} epochs") for line in heard)
+    assert any(line.startswith(f"resuming after {done} epochs") for line in heard)
     assert alone.returncode == 130
-    assert "go on with: archbuilder train --resume pair" in rest
+    assert "resume with: archbuilder train --resume pair" in rest
     assert len(read_checkpoint(tmp_path / "pair" / "last.safetensors").history) > done

@@ -13,7 +13,7 @@ from support.tiny_studies import STUDY, a_study, run
 from archbuilder import ArchbuilderError, SpecError
 from archbuilder.plan.plan import Plan
 from archbuilder.report.front_points import front_points
-from archbuilder.report.search import LineView, sites_texts, standing_panel
+from archbuilder.report.search import LineView, standing_panel, widths_texts
 from archbuilder.report.search_standing import Standing
 from archbuilder.report.search_table import result_table
 from archbuilder.report.space import space_as_data, space_report
@@ -122,7 +122,10 @@ def test_a_space_says_what_it_measured(tmp_path: Path) -> None:
     assert found.largest is not None
     assert found.smallest["latency"] < found.baseline["latency"] < found.largest["latency"]
     text = text_of(space_report(found))
-    assert f"of 20 that were measured; moved onto it: 100 % latency: the median, measured with {CONDITIONS}" in text
+    assert (
+        f"of 20 measured candidates; can be projected onto it: 100 % latency: median, measured with {CONDITIONS}"
+        in text
+    )
     assert "not measured" not in text
     assert space_as_data(found)["latency_measured_with"] == CONDITIONS
     assert len(events) < 120
@@ -149,8 +152,8 @@ def test_what_is_wrong_with_how_latencies_are_measured(tmp_path: Path, old: str,
 
 def test_sites_with_one_possible_value_are_not_counted_as_searched(tmp_path: Path) -> None:
     study = a_study(tmp_path, STUDY.replace('  "mix.*"', '  "stem.out": [4]\n  "mix.*"'))
-    assert sites_texts(study) == ["6 sites", "1 site with one value"]
+    assert widths_texts(study) == ["6 searchable widths", "1 width with a single value"]
     tied = a_study(
         tmp_path, STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.*": {choices: [4], tie: true}')
     )
-    assert sites_texts(tied) == ["6 sites with one value"]
+    assert widths_texts(tied) == ["6 widths with a single value"]
