@@ -183,7 +183,7 @@ layers:
     tall = text.replace("height: 1000, width: 1000", "height: 10000, width: 10000")
     large = tall.replace("out: 8, kernel: 1}\n  - {name: c,", "out: 8, kernel: 31, padding: 15}\n  - {name: c,")
     function = CostFunction(NetworkSpec.from_text(large).document)
-    with pytest.raises(ArchbuilderError, match=r"^candidate 300: a count of it is 2\*\*63 or more"):
+    with pytest.raises(ArchbuilderError, match=r"^candidate 300: one of its counts is 2\*\*63 or more"):
         function.price([[8, 8, 8]] * 300 + [[10_000, 10_000, 8]])
 
 

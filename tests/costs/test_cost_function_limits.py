@@ -88,7 +88,7 @@ def test_a_spec_that_64_bits_do_not_hold_itself() -> None:
     )
     costs = NetworkSpec.from_text(f"{head}layers:\n{layers}{TAIL}").costs()
     assert costs.price_one({"a.out": 8, "b.out": 8}) is not None
-    with pytest.raises(ArchbuilderError, match=r"^candidate 1: a count of it is 2\*\*63 or more"):
+    with pytest.raises(ArchbuilderError, match=r"^candidate 1: one of its counts is 2\*\*63 or more"):
         costs.price([[8, 8], [10_000, 10_000]])
 
 
@@ -105,4 +105,4 @@ def test_a_candidate_has_a_width_for_each_site() -> None:
         spec.costs().price_one({})
     with pytest.raises(ArchbuilderError, match=r"this one has an unknown width 'd'$"):
         spec.costs().price_one({"c.out": 8, "d": 8})
-    assert repr(spec.costs()) == "CostFunction('<text>': 1 sites)"
+    assert repr(spec.costs()) == "CostFunction('<text>': 1 widths)"

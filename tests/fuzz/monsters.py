@@ -75,18 +75,18 @@ TEXTS = [
     Monster("nulls", lambda: "\0" * LIMIT, "U+0000"),
     Monster("bytes that are no text", lambda: b"\xff" * LIMIT, "is not UTF-8 text"),
     Monster("one character too many", lambda: "#" * (LIMIT + 1), "is larger than 1,048,576 characters"),
-    Monster("exactly the limit", lambda: spec().ljust(LIMIT, "#"), "good: 3 layers", 0),
+    Monster("exactly the limit", lambda: spec().ljust(LIMIT, "#"), "valid: 3 layers", 0),
     Monster("tag directives", lambda: each("%TAG !#! x:\n", 60_000) + "---\na: 1\n", "a %TAG directive is not allowed"),
     Monster("exclamation marks", lambda: "!" * LIMIT, "is not allowed: a spec is plain data"),
-    Monster("duplicates", lambda: "{" + "a: ," * 49_000 + "}", "the key 'a' is given twice"),
-    Monster("more duplicates", lambda: "{" + "a: ," * 260_000 + "}", "too many errors to go on"),
+    Monster("duplicates", lambda: "{" + "a: ," * 49_000 + "}", "the key 'a' is already given"),
+    Monster("more duplicates", lambda: "{" + "a: ," * 260_000 + "}", "too many errors: "),
     Monster("the billion laughs", lambda: laughs(20), "more than 100,000 values"),
     Monster("an endless alias", lambda: "a: &a [*a]", "refers to the value that it is part of"),
     Monster("merge keys", lambda: "a: &a {x: 1}\nb: {" + "<<: *a, " * 20_000 + "}", "unknown key 'a' for a spec"),
 ]
 
 WORDS = [
-    Monster("unknown keys", lambda: HEADER + each("layer#: 1\n", 49_000), "too many errors to go on"),
+    Monster("unknown keys", lambda: HEADER + each("layer#: 1\n", 49_000), "too many errors: "),
     Monster("unknown layers", lambda: spec(*["type: inceptoin"] * 30_000), "did you mean inception?"),
     Monster("a long word", lambda: spec("type: " + "inception_" * 100_000), "unknown layer type"),
     Monster("unknown keys of a layer", lambda: spec("type: conv, " + each("kernel#: 1, ", 49_000)), "kernel0"),
@@ -106,13 +106,13 @@ WORDS = [
 ]
 
 NETWORKS = [
-    Monster("many layers", lambda: spec(*["type: conv, out: 8, kernel: 1"] * 14_000), "no machine holds this"),
+    Monster("many layers", lambda: spec(*["type: conv, out: 8, kernel: 1"] * 14_000), "no machine has that much memory"),
     Monster("many forks", lambda: spec(*["concat: [[]]"] * 19_000), "more than 10,000 operations"),
-    Monster("many branches", lambda: spec("concat: [" + f"[{IDENTITY}]," * 5000 + "]"), "good: 4 layers", 0),
+    Monster("many branches", lambda: spec("concat: [" + f"[{IDENTITY}]," * 5000 + "]"), "valid: 4 layers", 0),
     Monster(
         "many sources",
         lambda: spec("name: a, type: identity", "type: identity, from: [" + "a," * 90_000 + "]"),
-        "good: 5 layers",
+        "valid: 5 layers",
         0,
     ),
     Monster(
@@ -128,22 +128,22 @@ NETWORKS = [
     Monster(
         "repeats of nothing",
         lambda: spec("sequence: [" + nested("{repeat: 10000, sequence: [", NOTHING, "]}", 20) + "]"),
-        "unfolds to more than 1,500,000 values",
+        "expands to more than 1,500,000 values",
     ),
     Monster(
         "repeats of what is not there",
         lambda: spec("repeat: 10000, sequence: [" + "{type: identity, when: $classes > 100}," * 10_000 + "]"),
-        "unfolds to more than 1,500,000 values",
+        "expands to more than 1,500,000 values",
     ),
     Monster(
         "repeats of a branch without width",
         lambda: spec("repeat: 10000, concat: [[], [" + IDENTITY * 15_000 + "{type: conv, out: 0, kernel: 1}]]"),
-        "unfolds to more than 1,500,000 values",
+        "expands to more than 1,500,000 values",
     ),
     Monster(
         "repeats of a long list",
         lambda: spec("repeat: 10000, type: rescale, scale: [" + "$in, " * 90_000 + "]"),
-        "unfolds to more than 1,500,000 values",
+        "expands to more than 1,500,000 values",
     ),
     Monster(
         "repeats of one mistake",
@@ -153,7 +153,7 @@ NETWORKS = [
     Monster(
         "one layer overridden",
         lambda: spec(f"type: identity, repeat: 10000, {each('k#: 1,', 9000)} overrides: {{{each('#: {},', 20_000)}}}"),
-        "too many errors to go on",
+        "too many errors: ",
     ),
     Monster(
         "many overrides",
@@ -183,11 +183,11 @@ NETWORKS = [
 ]
 
 BLOCKS = [
-    Monster("blocks in blocks", lambda: spec("type: b0", before=chain("{type: @}", 200)), "more than 64 deep"),
+    Monster("blocks in blocks", lambda: spec("type: b0", before=chain("{type: @}", 200)), "more than 64 levels deep"),
     Monster(
         "blocks in forks in blocks",
         lambda: spec("type: b0", before=chain(nested("{concat: [[", "{type: @}", "]]}", 18), 30)),
-        "more than 64 deep",
+        "more than 64 levels deep",
     ),
     Monster(
         "blocks that double",
@@ -197,7 +197,7 @@ BLOCKS = [
     Monster(
         "blocks that stand in each other",
         lambda: spec(*["type: b0"] * 99, before=chain("{type: @}, {type: @}, {type: b0}", 12)),
-        "a block cannot stand in itself",
+        "a block cannot contain itself",
     ),
     Monster(
         "many blocks",
@@ -212,7 +212,7 @@ BLOCKS = [
     Monster(
         "a hundred parameters",
         lambda: spec(*["type: b"] * 19_000, before=block(NOTHING, each("p#: {type: width, default: 1}, ", 100))),
-        "unfolds to more than 1,500,000 values",
+        "expands to more than 1,500,000 values",
     ),
     Monster(
         "many choices",
@@ -256,7 +256,7 @@ BLOCKS = [
             before=f"variables: {{a: [{'1, ' * 320}], c: [{'1, ' * 320}]}}\n"
             + block(("{type: identity, when: $a != $c" + " or $a!=$c" * 18 + "}, ") * 100 + NOTHING),
         ),
-        "unfolds to more than 1,500,000 values",
+        "expands to more than 1,500,000 values",
     ),
 ]
 

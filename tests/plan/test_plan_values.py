@@ -385,7 +385,7 @@ def test_what_has_no_value_to_tell(path: str, message: str) -> None:
         ("c.kernel", 1.0, r"^c\.kernel: found 1\.0, expected an integer or a string"),
         ("c.kernel", [3, 1], r"^c\.kernel: found \[3, 1\], expected an integer or a string"),
         ("c.kernel", None, r"^c\.kernel: found nothing, expected an integer or a string"),
-        ("c.kernel", "$k", r"^c\.kernel: found the string '\$k', expected a plain value, not a $ expression"),
+        ("c.kernel", "$k", r"^c\.kernel: found the string '\$k', expected a plain value, not a \$ expression"),
         ("c.repeat", -1, r"layers\.c\.repeat\n(.*\n)*.*a number of repetitions: 0 to 10,000"),
         ("c.type", "convv", r"^c\.type: unknown layer type 'convv'; did you mean conv\?"),
         ("c.type", "zzz", r"^c\.type: unknown layer type 'zzz'\n  known are activation, "),

@@ -79,7 +79,7 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
             "spec: inception_digit",
             r"2:7  spec\n.*\n.*no such file beside the study; did you mean inc",
         ),
-        ("spec: tiny.yaml", "spec: [3]", r"found \[3\], expected a word"),
+        ("spec: tiny.yaml", "spec: [3]", r"found \[3\], expected a string"),
         ("spec: tiny.yaml\n", "", r"a study needs 'spec'"),
         ("data: digits", "data: digit", r"3:7  data\n.*\n.*unknown data set 'digit'; did you mean digits\?"),
         ("space:", "spaces:", r"unknown key 'spaces' for a study; did you mean space\?"),
