@@ -57,7 +57,7 @@ def test_the_keys_of_a_block_are_offered_first_with_what_they_mean(client: Langu
     assert labels[: len(INCEPTION)] == INCEPTION
     assert set(labels) <= {*INCEPTION, *LAYER_KEYS, "concat", "add", "multiply", "sequence"}  # and no other block's
     described = {item["label"]: item.get("documentation") for item in found}
-    assert described["3x3red"] == "Channels that the 1x1 reduction leaves for the 3x3 convolution."
+    assert described["3x3red"] == "Output channels of the 1x1 reduction before the 3x3 convolution."
     assert all(described.values())
 
 
@@ -73,7 +73,7 @@ def test_hovering_shows_the_block_and_the_key(client: LanguageClient) -> None:
     assert "* `inception`: Parallel 1x1, 3x3 and 5x5 convolutions" in client.hover("block.yaml", HEAD + line)
     line = line.replace("incep|tion", "inception").replace("3x3red", "3x3|red")
     shown = client.hover("key.yaml", HEAD + line)
-    assert "Channels that the 1x1 reduction leaves for the 3x3 convolution." in shown
+    assert "Output channels of the 1x1 reduction before the 3x3 convolution." in shown
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_every_branch_left_out() -> None:
 def test_an_inception_block_without_its_widths() -> None:
     error = problems_of(network("{name: b, type: inception, 1x1: 1, 3x3red: 2, 3x3: 3}"))
     assert [p.message for p in error.problems] == [f"inception needs {key!r}" for key in ("5x5red", "5x5", "pool_proj")]
-    assert "5x5red: Channels that the 1x1 reduction leaves for the 5x5 convolution." in str(error)
+    assert "5x5red: Output channels of the 1x1 reduction before the 5x5 convolution." in str(error)
 
 
 def test_the_last_layer_is_a_map() -> None:

@@ -16,7 +16,7 @@ from archbuilder.primitives import Merge
 INVENTED = """\
 blocks:
   view:                                              # a fork in a branch of a residual
-    description: Looks near and far in a bottleneck around which the input is carried.
+    description: Looks near and far in a bottleneck with a residual.
     parameters:
       out: {type: width, description: Output channels.}
       view: {type: width, description: Channels of each look.}
@@ -476,7 +476,7 @@ def test_a_key_that_is_no_parameter() -> None:
         ("{type: string, minimum: 3}", "p.minimum",
          "a string has no minimum; these have: width, integer, float, probability"),
         ("{type: size, maximum: 3}", "p.maximum",
-         "a size has no maximum; these have: width, integer, number, probability"),
+         "a size has no maximum; these have: width, integer, float, probability"),
         ("{type: width, maximum: 2.5}", "p.maximum", f"found 2.5, {WHOLE}"),
         ("{type: float, minimum: 1, maximum: 0}", "p.maximum", "no value is at least 1 and at most 0"),
     ],
