@@ -106,7 +106,9 @@ WORDS = [
 ]
 
 NETWORKS = [
-    Monster("many layers", lambda: spec(*["type: conv, out: 8, kernel: 1"] * 14_000), "no machine has that much memory"),
+    Monster(
+        "many layers", lambda: spec(*["type: conv, out: 8, kernel: 1"] * 14_000), "no machine has that much memory"
+    ),
     Monster("many forks", lambda: spec(*["concat: [[]]"] * 19_000), "more than 10,000 operations"),
     Monster("many branches", lambda: spec("concat: [" + f"[{IDENTITY}]," * 5000 + "]"), "valid: 4 layers", 0),
     Monster(
