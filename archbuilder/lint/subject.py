@@ -13,7 +13,7 @@ from archbuilder.plan.trace import Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.grammar import Member
-from archbuilder.spec.nodes import Mapping, location
+from archbuilder.spec.nodes import MappingNode, location
 from archbuilder.spec.validation import as_a_whole
 
 TRANSPARENT = (Activation, BatchNorm, GroupNorm, Dropout, Identity)
@@ -77,11 +77,11 @@ class Subject:
     # -- places ----------------------------------------------------------------------------------------------------
 
     @property
-    def nodes(self) -> dict[str, Mapping]:
+    def nodes(self) -> dict[str, MappingNode]:
         """The mapping of every member of the file, in sequences and branches too, by its full name."""
         return self._nodes
 
-    def node(self, layer: str) -> Mapping | None:
+    def node(self, layer: str) -> MappingNode | None:
         """Give the mapping of a member or head in the file; None for the network."""
         return self._nodes.get(layer)
 
@@ -90,7 +90,7 @@ class Subject:
         return self._around.get(op, [])
 
     @cached_property
-    def in_bodies(self) -> list[Mapping]:
+    def in_bodies(self) -> list[MappingNode]:
         """The mappings of the members of blocks' bodies that ops stand in, each once."""
         of_file = {id(node) for node in self._nodes.values()}
         nodes = {id(member.node): member.node for members in self._around.values() for member in members}

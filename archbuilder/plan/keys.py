@@ -12,7 +12,7 @@ from archbuilder.spec.edit import Plain
 from archbuilder.spec.expression import is_expression
 from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry
 from archbuilder.spec.heads import HEAD_KEYS
-from archbuilder.spec.nodes import Scalar, describe, location, plain
+from archbuilder.spec.nodes import ScalarNode, describe, location, plain
 
 _OF_MEMBERS: dict[str, Plain] = {"repeat": 1, "from": None}
 _OF_HEADS: dict[str, Plain] = {"after": None, "loss_weight": 0.3, "listed": "before_classifier"}
@@ -67,7 +67,7 @@ class Keys:
         value = plain(node)
         if is_expression(value):
             raise refused(f"{path} is computed, as {value} ({location(node)}): it cannot be set")
-        if not isinstance(node, Scalar):
+        if not isinstance(node, ScalarNode):
             found = value if len(str(value)) <= 40 else describe(node)
             raise refused(f"{path} is {found} ({location(node)}), not a single value: it cannot be set")
         if isinstance(member, LayerEntry) and key in self._widths(type_):

@@ -21,7 +21,7 @@ from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.expression import Expression, ExpressionError, names_in, parse_expression
 from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry, Member
 from archbuilder.spec.initialisation import OwnInit
-from archbuilder.spec.nodes import Scalar, plain
+from archbuilder.spec.nodes import ScalarNode, plain
 from archbuilder.spec.synonyms import type_here
 from archbuilder.spec.validation import Place, locator, validate
 
@@ -192,8 +192,8 @@ class LayerExpander:
         node = entry.node.get("in")
         if node is None or frame.again or not entry.checks_input:
             return flow
-        value = node.value if isinstance(node, Scalar) else None
-        if not isinstance(node, Scalar) or not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        value = node.value if isinstance(node, ScalarNode) else None
+        if not isinstance(node, ScalarNode) or not isinstance(value, int) or isinstance(value, bool) or value < 1:
             message = "expected the number of input channels; omit `in` to have it derived"
             self.problems.append(frame.problem(entry, "in", message))
             return flow

@@ -1,7 +1,6 @@
 """What a spec means: every name, shape, parameter and operation resolved."""
 
-from collections.abc import Iterator
-from collections.abc import Mapping as Values
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -9,7 +8,7 @@ from typing import NamedTuple
 
 from archbuilder.primitives import Convolution, Linear, Merge, Primitive, Shape, shape_text
 from archbuilder.spec.initialisation import Init
-from archbuilder.spec.nodes import Mapping
+from archbuilder.spec.nodes import MappingNode
 
 NETWORK_INPUT = -1
 
@@ -138,7 +137,7 @@ class PlannedLayer:
     parameters: int
     macs: int
     ops: tuple[PlannedOp, ...]
-    node: Mapping
+    node: MappingNode
 
     def __repr__(self) -> str:
         costs = f"{self.parameters:,} parameters, {self.macs:,} MACs, {len(self.ops)} ops"
@@ -194,14 +193,14 @@ class Site:
     default: int | None
     layer: str
     key: str
-    node: Mapping = field(repr=False)
+    node: MappingNode = field(repr=False)
 
 
 class DeclaredInput(NamedTuple):
     """An `in:` of the spec: the layer that has it, and the channels that arrive there."""
 
     layer: str
-    node: Mapping
+    node: MappingNode
     arriving: int
 
 
@@ -228,7 +227,7 @@ class Plan:
     layers: tuple[PlannedLayer, ...]
     heads: tuple[PlannedHead, ...]
     trees: tuple[TreeNode, ...]
-    sites: Values[str, Site]
+    sites: Mapping[str, Site]
     declared_inputs: tuple[DeclaredInput, ...]
 
     def __repr__(self) -> str:

@@ -1,7 +1,6 @@
 """A spec with other widths, as text: comments and layout stay, and every declared `in:` follows."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Mapping as Values
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from archbuilder.errors import ArchbuilderError, Source, raise_if_any
 from archbuilder.plan.claims import claims_as_written
@@ -13,7 +12,7 @@ from archbuilder.spec.edit import Value, set_values
 PASSES = 5  # a width that is anchored changes those that are its aliases, which the next pass then writes out
 
 
-def with_widths(document: SpecDocument, widths: Values[str, int]) -> SpecDocument:
+def with_widths(document: SpecDocument, widths: Mapping[str, int]) -> SpecDocument:
     """Give the spec with some sites set.
 
     What stands in a file that it extends is changed by name, under its own `layers:` or `aux:`. Where there is no such

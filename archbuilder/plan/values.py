@@ -1,7 +1,6 @@
 """A spec with other kernel sizes, repeats, types and the like, as text: comments and layout stay."""
 
-from collections.abc import Callable, Sequence
-from collections.abc import Mapping as Values
+from collections.abc import Callable, Mapping, Sequence
 from operator import index
 from typing import Any
 
@@ -13,7 +12,7 @@ from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.edit import Plain, Value, same
 from archbuilder.spec.expression import is_expression
 from archbuilder.spec.grammar import LayerEntry
-from archbuilder.spec.nodes import Scalar, describe_value, location
+from archbuilder.spec.nodes import ScalarNode, describe_value, location
 
 Asked = dict[tuple[int, str], Plain]
 """Values by the position of their layer in the order of the file, and their key."""
@@ -35,7 +34,7 @@ def value_at(keys: Keys, path: str) -> int | str:
     return value
 
 
-def with_values(keys: Keys, values: Values[str, Any]) -> SpecDocument:
+def with_values(keys: Keys, values: Mapping[str, Any]) -> SpecDocument:
     """Give the spec with some values set, each by its path; every `in` follows.
 
     Raises:
@@ -52,7 +51,7 @@ def with_values(keys: Keys, values: Values[str, Any]) -> SpecDocument:
         (position, key): entry.value.value
         for position, member in enumerate(keys.members)
         for key, entry in member.node.entries.items()
-        if isinstance(entry.value, Scalar) and key != "in"
+        if isinstance(entry.value, ScalarNode) and key != "in"
     }
     wanted = kept | asked
 
@@ -68,7 +67,7 @@ def with_values(keys: Keys, values: Values[str, Any]) -> SpecDocument:
     return _settled(_settled(document, values_of), with_inputs)
 
 
-def _asked(keys: Keys, values: Values[str, Any]) -> Asked:
+def _asked(keys: Keys, values: Mapping[str, Any]) -> Asked:
     """Find the places of values, and check that each layer can have them."""
     problems: list[Problem] = []
     asked: Asked = {}
@@ -154,7 +153,7 @@ def _followed_paddings(keys: Keys, asked: Asked) -> Asked:
             message = f"{path}: no padding keeps the map size with a kernel of {new['kernel']}, as with {old['kernel']}"
             raise refused(message, f"set {keys.path(position, 'padding')} too, or write padding: same in the spec")
         node = keys.members[position].node.get("padding")
-        if node is not None and not isinstance(node, Scalar):
+        if node is not None and not isinstance(node, ScalarNode):
             message = f"{path}: the padding beside it is a list ({location(node)}), and should be {around // 2}"
             raise refused(message, "write it as one number, or as padding: same")
         followed[position, "padding"] = around // 2

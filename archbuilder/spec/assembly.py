@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean
-from archbuilder.spec.nodes import Entry, Mapping, Node, Sequence, describe, location, plain
+from archbuilder.spec.nodes import Entry, MappingNode, Node, SequenceNode, describe, location, plain
 from archbuilder.spec.overriding import Change, lay_over, without
 from archbuilder.spec.reader import MAXIMUM_CHARACTERS, MAXIMUM_VALUES, read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_folder, shipped_names
@@ -29,8 +29,8 @@ class Assembled:
     """
 
     source: Source
-    root: Mapping
-    own: Mapping
+    root: MappingNode
+    own: MappingNode
     included: tuple[Source, ...] = ()
     changes: tuple[Change, ...] = ()
     base: "Assembled | None" = None
@@ -82,10 +82,10 @@ class _Files:
     characters: int = 0
     values: int = 0
 
-    def mapping(self, source: Source, reference: Node | None = None) -> Mapping:
+    def mapping(self, source: Source, reference: Node | None = None) -> MappingNode:
         """Read a file, which stands at a reference in another."""
         root = read_yaml(source, self.problems)
-        if not isinstance(root, Mapping):
+        if not isinstance(root, MappingNode):
             message = f"found {describe(root)}, expected a mapping with the keys input, classes and layers"
             raise SpecError([*self.problems, Problem(message, location(root))])
         self.count += 1
@@ -101,7 +101,7 @@ class _Files:
         return root
 
 
-def _assembled(root: Mapping, folder: Path | None, chain: list[Source], files: _Files) -> Assembled:
+def _assembled(root: MappingNode, folder: Path | None, chain: list[Source], files: _Files) -> Assembled:
     problems = files.problems
     reference = root.get("extends")
     base = None
@@ -158,7 +158,7 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
         raise refuse(str(error)) from None
 
 
-def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> tuple[Mapping, tuple[Source, ...]]:
+def _with_includes(root: MappingNode, folder: Path | None, files: _Files) -> tuple[MappingNode, tuple[Source, ...]]:
     """Give a file with the blocks that it includes as its own, and the files that they stand in."""
     problems = files.problems
     reference = root.get("include")
@@ -166,8 +166,8 @@ def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> tuple[M
         return root, ()
     sources = []
     blocks = root.get("blocks")
-    entries = dict(blocks.entries) if isinstance(blocks, Mapping) else {}
-    for file in reference.items if isinstance(reference, Sequence) else [reference]:
+    entries = dict(blocks.entries) if isinstance(blocks, MappingNode) else {}
+    for file in reference.items if isinstance(reference, SequenceNode) else [reference]:
         source, _ = _find(file, "include", folder, problems)
         included = files.mapping(source, file)
         sources.append(source)
@@ -176,7 +176,7 @@ def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> tuple[M
                 message = f"unknown key {key!r} for an included file: it may contain only blocks"
                 problems.append(Problem(message, included.key_location(key), key))
         theirs = included.get("blocks")
-        for key, entry in theirs.entries.items() if isinstance(theirs, Mapping) else ():
+        for key, entry in theirs.entries.items() if isinstance(theirs, MappingNode) else ():
             if key in entries:
                 message = f"the block {key!r} is defined twice"
                 problems.append(Problem(message, entry.key_location, f"blocks.{key}"))
@@ -184,7 +184,7 @@ def _with_includes(root: Mapping, folder: Path | None, files: _Files) -> tuple[M
     below = root.entries.get("blocks") or Entry(
         "blocks", root.entries["include"].key_span, reference, source=root.source
     )
-    merged = Mapping(entries, root.source, below.value.span)
+    merged = MappingNode(entries, root.source, below.value.span)
     kept = {key: entry for key, entry in root.entries.items() if key != "include"}
     blocks_entry = Entry("blocks", below.key_span, merged, source=below.source)
     return replace(root, entries=kept | {"blocks": blocks_entry}), tuple(sources)

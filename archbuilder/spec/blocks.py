@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from archbuilder.errors import Problem, did_you_mean, nearest, raise_if_any
 from archbuilder.spec.grammar import Member, read_members
-from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
+from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
 from archbuilder.spec.parameters import Parameter, arguments_model, read_parameters
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.validation import as_a_whole
@@ -89,7 +89,7 @@ def shipped_block(name: str) -> Block | None:
 
 def read_block(name: str, node: Node, path: str, problems: list[Problem], *, shipped: bool = False) -> Block:
     """Read a block's definition; what is wrong with it is added to `problems`."""
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         message = f"found {describe(node)}, expected a block: a mapping with parameters and a body"
         problems.append(Problem(message, location(node), path))
         return Block(name, "", {}, [], shipped, broken=True)
@@ -103,12 +103,12 @@ def read_block(name: str, node: Node, path: str, problems: list[Problem], *, shi
     parameters = read_parameters(node.get("parameters"), f"{path}.parameters", problems)
     broken = len(problems) > before
     body = node.get("body")
-    if not isinstance(body, Sequence) or not body.items:
+    if not isinstance(body, SequenceNode) or not body.items:
         if body is not None or "body" not in slips:
             problems.append(Problem("a block needs a body: a list of layers", as_a_whole(body or node), f"{path}.body"))
         return Block(name, "", parameters, [], shipped, broken=True)
     description = node.get("description")
-    if description is not None and not isinstance(description, Scalar):
+    if description is not None and not isinstance(description, ScalarNode):
         problems.append(
             Problem(f"found {describe(description)}, expected a string", location(description), f"{path}.description")
         )

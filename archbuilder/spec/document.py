@@ -23,7 +23,7 @@ from archbuilder.spec.emitter import to_yaml
 from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry, read_members
 from archbuilder.spec.header import Header, read_header
 from archbuilder.spec.heads import Head, read_heads
-from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
+from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
 from archbuilder.spec.reader import read_text
 from archbuilder.spec.references import check_references
 from archbuilder.spec.sources import find_shipped, shipped_names
@@ -56,7 +56,7 @@ class SpecDocument:
     guessed: frozenset[str] = field(default_factory=frozenset)
 
     @property
-    def root(self) -> Mapping:
+    def root(self) -> MappingNode:
         """All of it, with what it extends and includes."""
         return self.files.root
 
@@ -84,13 +84,13 @@ class SpecDocument:
 
     def _standing_alone(self, node: Node) -> Any:
         """Give plain data; an `in` of an extended file is left out, as it follows what this spec changes."""
-        if isinstance(node, Sequence):
+        if isinstance(node, SequenceNode):
             return [self._standing_alone(item) for item in node.items]
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             return node.value
         entries = {key: entry.value for key, entry in node.entries.items()}
         follows = entries.get("in")
-        if isinstance(follows, Scalar) and follows.value is not None and follows.source is not self.source:
+        if isinstance(follows, ScalarNode) and follows.value is not None and follows.source is not self.source:
             del entries["in"]
         return {key: self._standing_alone(value) for key, value in entries.items()}
 
@@ -154,7 +154,7 @@ def document_of(files: Assembled, problems: list[Problem]) -> SpecDocument:
         blocks[name] = replace(blocks[name], broken=True)
     layers = root.get("layers")
     members = read_members(layers, "layers", problems)
-    if not isinstance(layers, Sequence):
+    if not isinstance(layers, SequenceNode):
         guessed |= {"layers"}
     elif not layers.items:
         problems.append(Problem("a network needs at least one layer", root.key_location("layers"), "layers"))
@@ -208,9 +208,9 @@ def last_layers(members: list[Member]) -> Iterator[LayerEntry]:
 def _read_blocks(node: Node | None, problems: list[Problem]) -> dict[str, Block]:
     blocks: dict[str, Block] = {}
     declared = 0
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if node is None or (isinstance(node, ScalarNode) and node.value is None):
         return blocks
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         problems.append(Problem(f"found {describe(node)}, expected blocks by name", location(node), "blocks"))
         return blocks
     for name, entry in node.entries.items():

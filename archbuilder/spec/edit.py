@@ -1,15 +1,13 @@
 """Edits to a spec's text: values are replaced where they stand or written where they belong; the rest stays."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Mapping as Values
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archbuilder.errors import ArchbuilderError, Source, Span
 from archbuilder.spec.emitter import to_yaml
-from archbuilder.spec.nodes import Mapping, Node, Scalar, Use, location, plain, walk
-from archbuilder.spec.nodes import Sequence as SequenceNode
+from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Use, location, plain, walk
 from archbuilder.spec.reader import read_yaml
 
 _ANCHOR = re.compile(r"&\S+\s+")
@@ -34,7 +32,7 @@ class Value:
 
     section: str
     layer: str
-    node: Mapping
+    node: MappingNode
     key: str
     value: Plain
 
@@ -42,14 +40,14 @@ class Value:
     def written(self) -> Plain:
         """What stands at the key, or comes there through a merge key; None if that is nothing, a list or a mapping."""
         written = self.node.get(self.key)
-        return written.value if isinstance(written, Scalar) else None
+        return written.value if isinstance(written, ScalarNode) else None
 
     @property
     def use(self) -> Use | None:
         """The use of an anchor that the value is inside of; None for one that is an alias itself, or none."""
         entry = self.node.entries.get(self.key)
         use = self.node.use or (entry.value.use if entry else None)  # an override may be an alias, its layer not
-        return None if use is None or isinstance(use.node, Scalar) else use
+        return None if use is None or isinstance(use.node, ScalarNode) else use
 
     @property
     def is_so(self) -> bool:
@@ -102,7 +100,7 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
         aliases[span] = aliases.get(span, "") + text
     for value in elsewhere:
         entry = value.node.entries.get(value.key)
-        written = entry.value if entry and entry.own and isinstance(entry.value, Scalar) else None
+        written = entry.value if entry and entry.own and isinstance(entry.value, ScalarNode) else None
         if written is not None and written.source is source:
             earlier = replaced.setdefault(written.span, value)
             if not same(earlier.value, value.value):
@@ -135,7 +133,7 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
 def set_name(source: Source, name: str) -> Source:
     """Give the text with another name of the network."""
     root = read_yaml(source, [])
-    assert isinstance(root, Mapping)
+    assert isinstance(root, MappingNode)
     if "name" in root.entries or root.flow:
         return set_values(source, [Value("", "", root, "name", name)])
     start = min(entry.key_span.start for entry in root.entries.values())
@@ -164,7 +162,7 @@ def _written_out(source: Source, use: Use, values: Sequence[Value]) -> tuple[Spa
     if use.owner is not None:
         assert use.node is not None
         return _beside(source, use.owner, f"{use.key}: {_flow_text(_data(use.node, changed, added))}")
-    if not isinstance(use.node, Mapping):
+    if not isinstance(use.node, MappingNode):
         assert use.node is not None
         return use.span, _flow_text(_data(use.node, changed, added))
     data = _data(use.node, changed, added)
@@ -173,11 +171,11 @@ def _written_out(source: Source, use: Use, values: Sequence[Value]) -> tuple[Spa
     return use.span, f"{{<<: {alias}, {_flow_text(new)[1:]}"
 
 
-def _data(node: Node, changed: Values[int, Plain], added: Values[int, Values[str, Plain]]) -> Any:
+def _data(node: Node, changed: Mapping[int, Plain], added: Mapping[int, Mapping[str, Plain]]) -> Any:
     """Give a node as plain data, some scalars of it changed, and some keys added to its mappings."""
     if id(node) in changed:
         return changed[id(node)]
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return node.value
     if isinstance(node, SequenceNode):
         return [_data(item, changed, added) for item in node.items]
@@ -193,7 +191,7 @@ def _word(value: Value) -> str:
     return "number" if isinstance(value.value, int) else "value"
 
 
-def _in_place(written: Scalar, value: Plain) -> str:
+def _in_place(written: ScalarNode, value: Plain) -> str:
     """Write a value where another stands, behind the anchor of that."""
     before = written.source.text[written.span.start : written.span.end]
     anchor = _ANCHOR.match(before)
@@ -210,14 +208,14 @@ def _kept_aliases(source: Source, changes: dict[Span, str], wanted: set[Span]) -
         return {}
     kept = {}
     for node in walk(read_yaml(source, [])):
-        if isinstance(node, Scalar) and not node.literal and node.span not in wanted:
+        if isinstance(node, ScalarNode) and not node.literal and node.span not in wanted:
             written = source.text[node.span.start : node.span.end]
             if written.startswith("*") and written[1:] in anchors:
                 kept[node.span] = yaml_text(node.value)
     return kept
 
 
-def _beside(source: Source, node: Mapping, text: str) -> tuple[Span, str]:
+def _beside(source: Source, node: MappingNode, text: str) -> tuple[Span, str]:
     """Find where a further entry of a mapping goes, and how it is written there."""
     own = [entry for entry in node.entries.values() if entry.own and entry.value.source is source]
     if node.flow:
@@ -237,29 +235,29 @@ def _beside(source: Source, node: Mapping, text: str) -> tuple[Span, str]:
 
 
 def _on_one_line(node: Node) -> bool:
-    return isinstance(node, Scalar) or node.flow
+    return isinstance(node, ScalarNode) or node.flow
 
 
 def _as_overrides(source: Source, section: str, overrides: dict[str, list[Value]]) -> dict[Span, str]:
     """Write values of an extended file's layers under this file's own `layers:` or `aux:`."""
     root = read_yaml(source, [])
-    assert isinstance(root, Mapping)
+    assert isinstance(root, MappingNode)
     layers = root.get(section)
     changes: dict[Span, str] = {}
     new: list[str] = []
     for layer, values in overrides.items():
         text = ", ".join(value.text for value in values)
-        below = layers.get(layer) if isinstance(layers, Mapping) else None
-        if isinstance(below, Mapping):
+        below = layers.get(layer) if isinstance(layers, MappingNode) else None
+        if isinstance(below, MappingNode):
             place, written = _beside(source, below, text) if below.flow else _lines(source, below, values)
             changes[place] = changes.get(place, "") + written
         else:
             new.append(f"{layer}: {{{text}}}")
     if not new:
         return changes
-    if isinstance(layers, Mapping) and layers.flow:
+    if isinstance(layers, MappingNode) and layers.flow:
         place, written = _beside(source, layers, ", ".join(new))
-    elif isinstance(layers, Mapping):
+    elif isinstance(layers, MappingNode):
         first = next(iter(layers.entries.values()))
         column = source.line_and_column(first.key_span.start)[1] - 1
         place, written = Span(first.key_span.start, first.key_span.start), f"\n{' ' * column}".join([*new, ""])
@@ -272,6 +270,6 @@ def _as_overrides(source: Source, section: str, overrides: dict[str, list[Value]
     return changes
 
 
-def _lines(source: Source, node: Mapping, values: list[Value]) -> tuple[Span, str]:
+def _lines(source: Source, node: MappingNode, values: list[Value]) -> tuple[Span, str]:
     texts = [_beside(source, node, value.text) for value in values]
     return texts[0][0], "".join(text for _, text in texts)

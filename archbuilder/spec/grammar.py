@@ -10,7 +10,7 @@ from archbuilder.errors import Location, Problem, did_you_mean, nearest
 from archbuilder.primitives import MERGES
 from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression, size_of
 from archbuilder.spec.names import name_fault
-from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain
+from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
 from archbuilder.spec.silences import check_silences
 from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
@@ -36,7 +36,7 @@ class Member:
         lost_name: The name that it was meant to have and cannot, which is noted; empty if that cannot be read.
     """
 
-    node: Mapping
+    node: MappingNode
     path: str
     name: str | None
     when: Expression | None = None
@@ -143,14 +143,14 @@ def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[
         path: Its place by name.
         problems: Where what is wrong is added; for a member that cannot be read at all stands a layer without a type.
     """
-    if not isinstance(node, Sequence):
+    if not isinstance(node, SequenceNode):
         if node is not None:
             problems.append(Problem(f"found {describe(node)}, expected a list of layers", as_a_whole(node), path))
             return [_unread(node, path)]
         return []
     members: list[Member] = []
     for position, item in enumerate(node.items):
-        if isinstance(item, Mapping):
+        if isinstance(item, MappingNode):
             members.append(_read_member(item, path, position, problems))
         else:
             message = f"found {describe(item)}, expected a layer, such as {{type: max_pool, kernel: 3}}"
@@ -161,10 +161,10 @@ def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[
 
 def _unread(node: Node, path: str) -> LayerEntry:
     """Give what stands for members that cannot be read at all, which is noted: a layer without a type."""
-    return LayerEntry(Mapping({}, node.source, node.span, use=node.use), path, None, lost_name="")
+    return LayerEntry(MappingNode({}, node.source, node.span, use=node.use), path, None, lost_name="")
 
 
-def _read_member(node: Mapping, path: str, position: int, problems: list[Problem]) -> Member:
+def _read_member(node: MappingNode, path: str, position: int, problems: list[Problem]) -> Member:
     words = [word for word in (*MERGES, "sequence") if word in node.entries]
     if not words or "type" in node.entries:
         return read_layer(node, path, position, problems)
@@ -181,7 +181,7 @@ def _read_member(node: Mapping, path: str, position: int, problems: list[Problem
 
 
 def read_layer(
-    node: Mapping, path: str, position: int | str, problems: list[Problem], default_type: str = ""
+    node: MappingNode, path: str, position: int | str, problems: list[Problem], default_type: str = ""
 ) -> LayerEntry:
     """Read one layer; what is wrong with the keys that every layer has is added to `problems`."""
     common = _read_common(node, path, position, problems)
@@ -201,7 +201,7 @@ def read_layer(
     for key, entry in node.entries.items():
         before, opened = key, node.get(before)
         if key not in LAYER_KEYS and _closes(key, entry.value, opened):
-            assert isinstance(opened, Scalar)
+            assert isinstance(opened, ScalarNode)
             written = f"{str(opened.value)[1:]}, {key[:-1]}"
             message = f"a list has square brackets: write [{written}], not ({written})"
             problems.append(Problem(message, location(opened), path))
@@ -218,14 +218,14 @@ def read_layer(
 
 def _closes(key: str, value: Node, opened: Node | None) -> bool:
     """Tell whether a key is the end of a list in round brackets, which YAML parts at the comma: (3, 3)."""
-    begins = isinstance(opened, Scalar) and isinstance(opened.value, str) and opened.value.startswith("(")
-    return begins and key.endswith(")") and isinstance(value, Scalar) and value.value is None
+    begins = isinstance(opened, ScalarNode) and isinstance(opened.value, str) and opened.value.startswith("(")
+    return begins and key.endswith(")") and isinstance(value, ScalarNode) and value.value is None
 
 
-def _without_type(node: Mapping, path: str) -> Problem:
+def _without_type(node: MappingNode, path: str) -> Problem:
     """Say that a layer has no type; where the word for what it is is only misspelt, that."""
     for key, entry in node.entries.items():
-        words = ("type",) if isinstance(entry.value, Scalar) else (*MERGES, "sequence")
+        words = ("type",) if isinstance(entry.value, ScalarNode) else (*MERGES, "sequence")
         near = None if key in LAYER_KEYS else nearest(key, words)
         if near:
             message = f"unknown key {key!r}; did you mean {near}?"
@@ -238,7 +238,7 @@ _FAULTY = object()
 
 def _value(node: Node, path: str, problems: list[Problem]) -> Any:
     """Give a plain value, its `$` texts parsed; those in a list too."""
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         items = [_value(item, path, problems) for item in node.items]
         return _FAULTY if any(item is _FAULTY for item in items) else items
     value = plain(node)
@@ -251,7 +251,7 @@ def _value(node: Node, path: str, problems: list[Problem]) -> Any:
         return _FAULTY
 
 
-def _read_common(node: Mapping, path: str, position: int | str, problems: list[Problem]) -> dict[str, Any]:
+def _read_common(node: MappingNode, path: str, position: int | str, problems: list[Problem]) -> dict[str, Any]:
     name_node = node.get("name")
     name = plain(name_node) if name_node is not None else None
     fault = name_fault(name) if name_node is not None else None
@@ -278,7 +278,7 @@ def _text(name: object) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _misspelt_name(node: Mapping) -> str | None:
+def _misspelt_name(node: MappingNode) -> str | None:
     keys = [key for key in node.entries if key not in LAYER_KEYS and near_key(key, ("name",)) is not None]
     return _text(plain(node.entries[keys[0]].value)) if keys else None
 
@@ -288,7 +288,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class _Reader:
-    node: Mapping
+    node: MappingNode
     path: str
     problems: list[Problem]
 
@@ -326,12 +326,12 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
     node, path = layer.node.entries["overrides"].value, f"{layer.path}.overrides"
     overrides: dict[int, LayerEntry] = {}
     keys = len(layer.node.entries)
-    if isinstance(node, Mapping) and len(node.entries) * keys > MOST_OVERRIDDEN:
+    if isinstance(node, MappingNode) and len(node.entries) * keys > MOST_OVERRIDDEN:
         message = f"more than {MOST_OVERRIDDEN // keys} overrides of a layer with {keys} keys: write such layers out"
         problems.append(Problem(message, as_a_whole(node), path))
         return overrides
-    for key, entry in node.entries.items() if isinstance(node, Mapping) else ():
-        if not POSITION.fullmatch(key) or not isinstance(entry.value, Mapping):
+    for key, entry in node.entries.items() if isinstance(node, MappingNode) else ():
+        if not POSITION.fullmatch(key) or not isinstance(entry.value, MappingNode):
             message = f"expected a repetition and its values, such as {{0: {{stride: 2}}}}, not {key[:40]}"
             problems.append(Problem(message, entry.key_location, path))
             continue
@@ -344,7 +344,7 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
         overridden = replace(layer.node, entries=merged)
         parent, _, own = layer.path.rpartition(".")
         overrides[int(key)] = read_layer(overridden, parent, own, problems, layer.type)
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         message = "expected repetitions and their values, such as {0: {stride: 2}}, together with a repeat"
         problems.append(Problem(message, as_a_whole(node), path))
     elif not layer.repeat and "repeat" not in {nearest(key, LAYER_KEYS) for key in layer.node.entries}:
@@ -354,12 +354,12 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
 
 
 def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[Branch]:
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         named: list[tuple[str | None, Node]] = [(key, entry.value) for key, entry in node.entries.items()]
         for key, entry in node.entries.items():
             if fault := name_fault(key):
                 problems.append(Problem(fault, entry.key_location, f"{path}.{key}"))
-    elif isinstance(node, Sequence):
+    elif isinstance(node, SequenceNode):
         named = [(None, item) for item in node.items]
     else:
         message = f"found {describe(node)}, expected branches: names and their lists of layers, or a list of lists"
@@ -370,9 +370,9 @@ def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[Branc
     branches = []
     for position, (name, branch) in enumerate(named):
         branch_path = f"{path}.{name if name is not None else position}"
-        if isinstance(branch, Scalar) and branch.value is None:  # `skip:` with nothing behind it is the identity
-            branch = Sequence([], branch.source, branch.span)  # noqa: PLW2901
-        if isinstance(branch, Mapping):
+        if isinstance(branch, ScalarNode) and branch.value is None:  # `skip:` with nothing behind it is the identity
+            branch = SequenceNode([], branch.source, branch.span)  # noqa: PLW2901
+        if isinstance(branch, MappingNode):
             member = _read_member(branch, path, position, problems)
             branches.append(Branch(name, [replace(member, when=None)], member.when))
         else:

@@ -11,7 +11,7 @@ from archbuilder.errors import (
 )
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
 from archbuilder.spec.initialisation import Init, InitField
-from archbuilder.spec.nodes import Mapping, Node, plain
+from archbuilder.spec.nodes import MappingNode, Node, plain
 from archbuilder.spec.silences import check_silences
 from archbuilder.spec.validation import locator, validate
 
@@ -84,7 +84,7 @@ class Header(BaseModel):
     aux: Any = Field(None, description="Auxiliary classifiers, used only in training.")
 
 
-def read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Header, frozenset[str]]:
+def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[Header, frozenset[str]]:
     """Read the header; give it, and the keys at fault, for which there are stand-ins in it."""
     _bound_variables(root.get("variables"), problems)
     values: dict[str, Any] = {"name": name}
@@ -116,7 +116,7 @@ def read_header(root: Mapping, name: str, problems: list[Problem]) -> tuple[Head
 
 def _bound_variables(node: Node | None, problems: list[Problem]) -> None:
     """Refuse what would make every layer slow to plan, as each may use every variable."""
-    entries = list(node.entries.values()) if isinstance(node, Mapping) else []
+    entries = list(node.entries.values()) if isinstance(node, MappingNode) else []
     large = [entry for entry in entries if len(str(plain(entry.value))) > LONGEST_VARIABLE]
     if len(entries) > MOST_VARIABLES:
         problems.append(Problem(f"more than {MOST_VARIABLES} variables", entries[MOST_VARIABLES].key_location))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from archbuilder.errors import Problem
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.grammar import LayerEntry, SequenceEntry, read_layer, read_members
-from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location
+from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location
 from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
 
@@ -39,16 +39,16 @@ class Head:
 
 def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
     """Read the list of heads; what is wrong with it is added to `problems`."""
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if node is None or (isinstance(node, ScalarNode) and node.value is None):
         return []
-    if not isinstance(node, Sequence):
+    if not isinstance(node, SequenceNode):
         problems.append(Problem(f"found {describe(node)}, expected a list of heads", as_a_whole(node), "aux"))
         return []
     heads = []
     if len(node.items) > MOST_HEADS:
         problems.append(Problem(f"more than {MOST_HEADS} heads", location(node.items[MOST_HEADS]), "aux"))
     for position, item in enumerate(node.items[:MOST_HEADS]):
-        if not isinstance(item, Mapping):
+        if not isinstance(item, MappingNode):
             message = f"found {describe(item)}, expected a head, such as {{name: aux1, after: inception4a}}"
             problems.append(Problem(message, location(item), f"aux.{position}"))
             continue
@@ -58,7 +58,7 @@ def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
     return heads
 
 
-def _take_slips(node: Mapping, layer: LayerEntry, problems: list[Problem]) -> set[str]:
+def _take_slips(node: MappingNode, layer: LayerEntry, problems: list[Problem]) -> set[str]:
     """Take out the keys that are one of a head's but for a slip, and note them; give which were meant.
 
     Of a head whose block is the file's own, whose parameters are not known here, only what it needs is looked for.
@@ -75,7 +75,7 @@ def _take_slips(node: Mapping, layer: LayerEntry, problems: list[Problem]) -> se
     return meant
 
 
-def _read_head(node: Mapping, position: int, problems: list[Problem]) -> Head | None:
+def _read_head(node: MappingNode, position: int, problems: list[Problem]) -> Head | None:
     layer = read_layer(node, "aux", position, problems, default_type="aux_head")
     values = {key: layer.values.pop(key, None) for key in HEAD_KEYS}
     before = len(problems)

@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 
 from archbuilder.errors import ArchbuilderError, Source
-from archbuilder.spec.nodes import Mapping, Scalar, location, walk
+from archbuilder.spec.nodes import MappingNode, ScalarNode, location, walk
 
 _COMMENT = re.compile(r"(^|\s)#", re.MULTILINE)
 
 
-def replace_item(source: Source, node: Mapping, texts: Sequence[str]) -> str:
+def replace_item(source: Source, node: MappingNode, texts: Sequence[str]) -> str:
     """Give the text with an item of a list replaced by others, or taken away where there are none.
 
     Args:
@@ -37,9 +37,9 @@ def replace_item(source: Source, node: Mapping, texts: Sequence[str]) -> str:
     return text[:start] + f"{new_line}{lead}".join(texts) + text[end:]
 
 
-def _end(node: Mapping) -> int:
+def _end(node: MappingNode) -> int:
     """Find where the last value of a mapping in blocks ends: its own span may reach over what follows it."""
     return max(
-        [child.span.end for child in walk(node) if isinstance(child, Scalar) or child.flow],
+        [child.span.end for child in walk(node) if isinstance(child, ScalarNode) or child.flow],
         default=node.span.end,
     )

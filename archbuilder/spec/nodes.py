@@ -18,12 +18,12 @@ class Use:
 
     span: Span
     node: "Node | None" = None
-    owner: "Mapping | None" = None
+    owner: "MappingNode | None" = None
     key: str = ""
 
 
 @dataclass(slots=True, eq=False)
-class Scalar:
+class ScalarNode:
     """A single value and where it stands.
 
     Attributes:
@@ -43,7 +43,7 @@ class Scalar:
 
 
 @dataclass(slots=True, eq=False)
-class Sequence:
+class SequenceNode:
     """A list of nodes."""
 
     items: list["Node"]
@@ -76,7 +76,7 @@ class Entry:
 
 
 @dataclass(slots=True, eq=False)
-class Mapping:
+class MappingNode:
     """Keys and nodes, in the order of the file."""
 
     entries: dict[str, Entry]
@@ -96,7 +96,7 @@ class Mapping:
         return self.entries[key].key_location
 
 
-Node = Scalar | Sequence | Mapping
+Node = ScalarNode | SequenceNode | MappingNode
 
 
 def location(node: Node) -> Location:
@@ -107,9 +107,9 @@ def location(node: Node) -> Location:
 
 def used(node: "Node", use: Use) -> "Node":
     """Give what an anchor names as it stands at one use: every place has nodes, and so widths, of its own."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return replace(node, literal=False, use=use)
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         return replace(node, items=[used(item, use) for item in node.items], use=use)
     entries = {key: replace(entry, value=used(entry.value, use)) for key, entry in node.entries.items()}
     return replace(node, entries=entries, use=use)
@@ -117,18 +117,18 @@ def used(node: "Node", use: Use) -> "Node":
 
 def plain(node: Node) -> Any:
     """Give a node as ordinary Python data."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return node.value
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         return [plain(item) for item in node.items]
     return {key: plain(entry.value) for key, entry in node.entries.items()}
 
 
 def as_written(node: Node) -> Node:
     """Give what names something as strings: `1.10` is no number there; one scalar, or those of a list."""
-    if isinstance(node, Sequence):
-        return replace(node, items=[as_written(item) if isinstance(item, Scalar) else item for item in node.items])
-    if isinstance(node, Scalar) and node.value is not None:
+    if isinstance(node, SequenceNode):
+        return replace(node, items=[as_written(item) if isinstance(item, ScalarNode) else item for item in node.items])
+    if isinstance(node, ScalarNode) and node.value is not None:
         return replace(node, value=node.text)
     return node
 
@@ -139,17 +139,17 @@ def walk(node: Node) -> Iterator[Node]:
     while pending:
         node = pending.pop()
         yield node
-        if isinstance(node, Sequence):
+        if isinstance(node, SequenceNode):
             pending += reversed(node.items)
-        elif isinstance(node, Mapping):
+        elif isinstance(node, MappingNode):
             pending += [entry.value for entry in reversed(node.entries.values())]
 
 
 def describe(node: Node) -> str:
     """Say what a node is, for an error: `the string 'abc'`, `12`, `a list`, `a mapping`."""
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         return "a list"
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         return "a mapping"
     return describe_value(node.value)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from archbuilder.errors import Location, Problem, did_you_mean
 from archbuilder.primitives import MERGES
 from archbuilder.spec.grammar import LAYER_KEYS
-from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, describe, location, plain
+from archbuilder.spec.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
 from archbuilder.spec.replacing import LISTS, kept_entries, kind_of, known_keys, listing_key, names_in, ways_to
 
 _SECTIONS = ("layers", "aux")  # lists of the base whose members are changed by name
@@ -31,11 +31,11 @@ class Change:
     def where(self) -> Location:
         """Where it is pointed at: its value, or its key where that is nothing."""
         value = self.entry.value
-        nothing = isinstance(value, Scalar) and value.value is None
-        return location(value) if isinstance(value, Scalar) and not nothing else self.entry.key_location
+        nothing = isinstance(value, ScalarNode) and value.value is None
+        return location(value) if isinstance(value, ScalarNode) and not nothing else self.entry.key_location
 
 
-def lay_over(base: Mapping, own: Mapping, problems: list[Problem]) -> tuple[Mapping, list[Change]]:
+def lay_over(base: MappingNode, own: MappingNode, problems: list[Problem]) -> tuple[MappingNode, list[Change]]:
     """Lay a file's own keys over those of the file it extends.
 
     Returns:
@@ -46,11 +46,11 @@ def lay_over(base: Mapping, own: Mapping, problems: list[Problem]) -> tuple[Mapp
     return merged, sorted(laying.changes, key=lambda change: change.entry.key_span)
 
 
-def without(node: Mapping, changes: Collection[Path]) -> Mapping:
+def without(node: MappingNode, changes: Collection[Path]) -> MappingNode:
     """Give what a file says but for some changes."""
 
     def kept(node: Node, path: Path) -> Node:
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             return node
         entries = {
             key: replace(entry, value=kept(entry.value, (*path, key)))
@@ -60,7 +60,7 @@ def without(node: Mapping, changes: Collection[Path]) -> Mapping:
         return replace(node, entries=entries)
 
     result = kept(node, ())
-    assert isinstance(result, Mapping)
+    assert isinstance(result, MappingNode)
     return result
 
 
@@ -80,13 +80,13 @@ class _Names:
 
 
 class _Laying:
-    def __init__(self, base: Mapping, own: Mapping, problems: list[Problem]) -> None:
+    def __init__(self, base: MappingNode, own: MappingNode, problems: list[Problem]) -> None:
         self._base, self._own = base, own
         self._problems = problems
         self._blocks = [file.get("blocks") for file in (own, base)]
         self.changes: list[Change] = []
 
-    def whole(self) -> Mapping:
+    def whole(self) -> MappingNode:
         entries = dict(self._base.entries)
         for key, entry in self._own.entries.items():
             below = entries.get(key)
@@ -96,18 +96,18 @@ class _Laying:
 
     def _section(self, key: str, below: Node | None, entry: Entry) -> Node:
         above = entry.value
-        if key in _SECTIONS and isinstance(below, Sequence) and isinstance(above, Mapping):
+        if key in _SECTIONS and isinstance(below, SequenceNode) and isinstance(above, MappingNode):
             return self._members(below, above, (key,))
-        if isinstance(below, Mapping) and isinstance(above, Mapping):
+        if isinstance(below, MappingNode) and isinstance(above, MappingNode):
             self._note_each(key, above)
             return replace(below, entries=below.entries | above.entries, source=above.source, span=above.span)
-        if key in _OPEN and isinstance(above, Mapping):
+        if key in _OPEN and isinstance(above, MappingNode):
             self._note_each(key, above)
         else:
             self._note((key,), entry)
         return above
 
-    def _note_each(self, section: str, above: Mapping) -> None:
+    def _note_each(self, section: str, above: MappingNode) -> None:
         for key, entry in above.entries.items():
             self._note((section, key), entry)
 
@@ -119,18 +119,18 @@ class _Laying:
 
     # -- lists of members ------------------------------------------------------------------------------------------
 
-    def _members(self, below: Sequence, above: Mapping, path: Path) -> Sequence:
+    def _members(self, below: SequenceNode, above: MappingNode, path: Path) -> SequenceNode:
         """Change members of a list by name: their keys are laid over, and `name: null` takes a member out."""
         names = _Names(dict(above.entries))
         items = self._items(below, names, path)
         self._report_unknown(names, [below], path)
         return replace(below, items=items)
 
-    def _items(self, below: Sequence, names: _Names, path: Path) -> list[Node]:
+    def _items(self, below: SequenceNode, names: _Names, path: Path) -> list[Node]:
         items: list[Node] = []
         for item in below.items:
             changed: Node | None = item
-            if isinstance(item, Mapping):
+            if isinstance(item, MappingNode):
                 word = _fork_of(item)
                 change = names.take(_name(item))
                 if change is not None:
@@ -163,10 +163,10 @@ class _Laying:
         listed = self._base.get(section)
         return names_in(listed) if listed is not None else []
 
-    def _member(self, item: Mapping, change: Entry, path: Path) -> Mapping | None:
+    def _member(self, item: MappingNode, change: Entry, path: Path) -> MappingNode | None:
         """Change one member; give nothing where it is taken out."""
         above, path = change.value, (*path, change.key)
-        if not isinstance(above, Mapping):
+        if not isinstance(above, MappingNode):
             if _is_null(above):
                 self._note(path, change)
                 return None
@@ -178,30 +178,30 @@ class _Laying:
             self._refuse(message, above.key_location("name"), (*path, "name"))
         return self._keys(item, above, path)
 
-    def _keys(self, item: Mapping, above: Mapping, path: Path) -> Mapping:
+    def _keys(self, item: MappingNode, above: MappingNode, path: Path) -> MappingNode:
         """Lay the keys of a member over those that it has."""
         listed = listing_key(path)
         above = replace(above, entries=dict(self._that_fit(item, above, listed, path)))
         entries = kept_entries(item, above, listed, self._blocks)
         for key, entry in above.entries.items():
             below, value = entries.get(key), entry.value
-            if key in MERGES and below and isinstance(value, Mapping):
+            if key in MERGES and below and isinstance(value, MappingNode):
                 names = _Names(dict(value.entries))
                 changed = self._fork(below.value, names, (*path, key))
                 self._report_unknown(names, [below.value], (*path, key))
                 entries[key] = replace(below, value=changed)
-            elif key == listed and below and isinstance(below.value, Sequence) and isinstance(value, Mapping):
+            elif key == listed and below and isinstance(below.value, SequenceNode) and isinstance(value, MappingNode):
                 entries[key] = replace(below, value=self._members(below.value, value, (*path, key)))
             else:
                 self._note((*path, key), entry)
                 entries[key] = entry
         return replace(item, entries=entries)
 
-    def _that_fit(self, item: Mapping, above: Mapping, listed: str, path: Path) -> Iterator[tuple[str, Entry]]:
+    def _that_fit(self, item: MappingNode, above: MappingNode, listed: str, path: Path) -> Iterator[tuple[str, Entry]]:
         """Give the changes of a member's keys without those that are no such: members are changed in its list."""
         for key, entry in above.entries.items():
-            if isinstance(entry.value, Mapping):
-                if key == listed and not isinstance(item.get(key), Sequence):
+            if isinstance(entry.value, MappingNode):
+                if key == listed and not isinstance(item.get(key), SequenceNode):
                     self._refuse_list(item, entry, path)
                     continue
                 ways = ways_to([item], key) if key not in (*LAYER_KEYS, *MERGES, *LISTS) else []
@@ -211,7 +211,7 @@ class _Laying:
                     continue
             yield key, entry
 
-    def _refuse_list(self, item: Mapping, entry: Entry, path: Path) -> None:
+    def _refuse_list(self, item: MappingNode, entry: Entry, path: Path) -> None:
         kind = kind_of(item, entry.key)
         type_ = item.get("type")
         default = "aux_head" if entry.key == "layers" else "layer"
@@ -228,7 +228,7 @@ class _Laying:
 
     def _fork(self, below: Node, names: _Names, path: Path) -> Node:
         """Change what stands in the branches of a fork: named branches, and the members of those without a name."""
-        if isinstance(below, Mapping):
+        if isinstance(below, MappingNode):
             entries = {}
             for name, entry in below.entries.items():
                 change = names.take(name)
@@ -236,54 +236,54 @@ class _Laying:
                 if branch is not None:
                     entries[name] = replace(entry, value=branch)
             return replace(below, entries=entries)
-        if not isinstance(below, Sequence):
+        if not isinstance(below, SequenceNode):
             return below
         branches: list[Node] = []
         for branch in below.items:
-            one = replace(below, items=[branch]) if isinstance(branch, Mapping) else branch
-            if not isinstance(one, Sequence):
+            one = replace(below, items=[branch]) if isinstance(branch, MappingNode) else branch
+            if not isinstance(one, SequenceNode):
                 branches.append(branch)
                 continue
             items = self._items(one, names, path)
-            single = isinstance(branch, Mapping) and len(items) == 1
+            single = isinstance(branch, MappingNode) and len(items) == 1
             branches.append(items[0] if single else replace(one, items=items))
         return replace(below, items=branches)
 
     def _branch(self, below: Node, change: Entry, path: Path) -> Node | None:
         """Change a named branch: a list replaces it, null takes it out, a mapping changes what stands in it."""
         above, inner = change.value, (*path, change.key)
-        if isinstance(above, Mapping):
-            if isinstance(below, Sequence):
+        if isinstance(above, MappingNode):
+            if isinstance(below, SequenceNode):
                 single = below.items[0] if len(below.items) == 1 else None
-                if isinstance(single, Mapping) and "type" in single.entries and not single.get("name"):
+                if isinstance(single, MappingNode) and "type" in single.entries and not single.get("name"):
                     return replace(below, items=[self._keys(single, above, inner)])  # the branch's name is its own
                 return self._members(below, above, inner)
-            if isinstance(below, Mapping):
+            if isinstance(below, MappingNode):
                 return self._keys(below, above, inner)
             message = f"the branch {change.key} has no layers to change: a list of layers replaces it"
             self._refuse(message, change.key_location, inner)
             return below
-        if isinstance(above, Sequence) or _is_null(above):
+        if isinstance(above, SequenceNode) or _is_null(above):
             self._note(inner, change)
-            return above if isinstance(above, Sequence) else None
+            return above if isinstance(above, SequenceNode) else None
         message = f"found {describe(above)}, expected what to change in {change.key}, a list of layers, or null"
         self._refuse(message, location(above), inner)
         return below
 
 
-def _name(item: Mapping) -> str | None:
+def _name(item: MappingNode) -> str | None:
     name = item.get("name")
     return None if name is None else str(plain(name))
 
 
 def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None
+    return isinstance(node, ScalarNode) and node.value is None
 
 
-def _fork_of(item: Mapping) -> str | None:
+def _fork_of(item: MappingNode) -> str | None:
     kind = kind_of(item, "sequence")
     return kind if kind in MERGES else None
 
 
-def _with(item: Mapping, key: str, value: Node) -> Mapping:
+def _with(item: MappingNode, key: str, value: Node) -> MappingNode:
     return replace(item, entries={**item.entries, key: replace(item.entries[key], value=value)})

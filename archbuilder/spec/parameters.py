@@ -1,7 +1,7 @@
 """How a block declares its parameters, and the model that a layer's values are validated against."""
 
 import re
-from collections.abc import Mapping as Values
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from archbuilder.errors import Problem
 from archbuilder.primitives.fields import LARGEST_WIDTH, Padding, PositivePair, Probability
 from archbuilder.spec.grammar import LAYER_KEYS
-from archbuilder.spec.nodes import Mapping, Node, describe, location, plain
+from archbuilder.spec.nodes import MappingNode, Node, describe, location, plain
 from archbuilder.spec.validation import Locator, Place, locator, validate
 
 PARAMETER_TYPES: dict[str, Any] = {
@@ -59,7 +59,7 @@ class Parameter(BaseModel):
     optional: bool = Field(False, description="Whether it may be omitted without a default; it is then `nothing`.")
 
 
-def arguments_model(name: str, parameters: Values[str, Parameter]) -> type[BaseModel]:
+def arguments_model(name: str, parameters: Mapping[str, Parameter]) -> type[BaseModel]:
     """Make the model that the keys of a layer of a block are validated against, fields in the parameters' order."""
     fields: dict[str, Any] = {}
     for position, (key, parameter) in enumerate(parameters.items()):
@@ -82,7 +82,7 @@ def read_parameters(node: Node | None, path: str, problems: list[Problem]) -> di
     parameters: dict[str, Parameter] = {}
     if node is None:
         return parameters
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         message = f"found {describe(node)}, expected names and types, such as {{out: width, stride: size}}"
         problems.append(Problem(message, location(node), path))
         return parameters

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import yaml
 
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, Span, SpecError
-from archbuilder.spec.nodes import Entry, Mapping, Node, Scalar, Sequence, Use, as_written, used
+from archbuilder.spec.nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode, Use, as_written, used
 from archbuilder.spec.scalars import resolve_scalar
 
 MAXIMUM_CHARACTERS = 1 << 20
@@ -100,7 +100,7 @@ class _Composer:
                 if root is not None:
                     self._refuse(self._span(event), "a second document starts here; one file is one document")
                 root = self._node(next(self._events), 0)
-        if root is None or (isinstance(root, Scalar) and root.value is None):
+        if root is None or (isinstance(root, ScalarNode) and root.value is None):
             raise SpecError([Problem(f"{self._source.name}: the file is empty; a YAML mapping was expected")])
         return root
 
@@ -137,7 +137,7 @@ class _Composer:
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             value = resolve_scalar(event.value) if event.implicit[0] else event.value
-            node = Scalar(value, event.value, self._source, span)
+            node = ScalarNode(value, event.value, self._source, span)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._sequence(event, depth)
         else:
@@ -149,8 +149,8 @@ class _Composer:
         self._deepest = max(above, self._deepest)
         return node
 
-    def _sequence(self, event: Any, depth: int) -> Sequence:
-        node = Sequence([], self._source, self._span(event), flow=bool(event.flow_style))
+    def _sequence(self, event: Any, depth: int) -> SequenceNode:
+        node = SequenceNode([], self._source, self._span(event), flow=bool(event.flow_style))
         while not isinstance(inner := next(self._events), yaml.SequenceEndEvent):
             self._path.append(str(len(node.items)))
             item = self._node(inner, depth + 1)
@@ -160,8 +160,8 @@ class _Composer:
         node.span = Span(node.span.start, self._span(inner).end)
         return node
 
-    def _mapping(self, event: Any, depth: int) -> Mapping:
-        node = Mapping({}, self._source, self._span(event), flow=bool(event.flow_style))
+    def _mapping(self, event: Any, depth: int) -> MappingNode:
+        node = MappingNode({}, self._source, self._span(event), flow=bool(event.flow_style))
         merges: list[Node] = []
         while not isinstance(inner := next(self._events), yaml.MappingEndEvent):
             key_span = self._span(inner)
@@ -175,7 +175,7 @@ class _Composer:
             value = self._node(next(self._events), depth + 1)
             self._path.pop()
             node.size += value.size + 1
-            if self._is_of_a_name(key) and (isinstance(value, Scalar) or key in _LISTED):
+            if self._is_of_a_name(key) and (isinstance(value, ScalarNode) or key in _LISTED):
                 value = as_written(value)
             if key == "<<" and inner.implicit[0]:
                 merges.append(value)
@@ -198,10 +198,10 @@ class _Composer:
         at_top, in_head = not self._path, len(self._path) == 2 and self._path[0] == "aux"
         return key in _NAMES or (at_top and key in _FILES) or (in_head and key == "after")
 
-    def _merge(self, node: Mapping, merged: Node) -> None:
-        parts: list[Node] = merged.items if isinstance(merged, Sequence) else [merged]
+    def _merge(self, node: MappingNode, merged: Node) -> None:
+        parts: list[Node] = merged.items if isinstance(merged, SequenceNode) else [merged]
         for part in parts:
-            if not isinstance(part, Mapping):
+            if not isinstance(part, MappingNode):
                 message = "a merge key (<<) takes a mapping or a list of mappings"
                 self._refuse(merged.span, message, ".".join([*self._path, "<<"]))
             for key, entry in part.entries.items():
@@ -211,11 +211,11 @@ class _Composer:
                 use.node = used(entry.value, use)
                 node.entries[key] = replace(entry, value=use.node, own=False)
 
-    def _path_of(self, node: Mapping, key: str) -> str:
+    def _path_of(self, node: MappingNode, key: str) -> str:
         """Give the path of a key; a list's item goes by its name, if that has been read."""
         name = node.get("name")
         path = [*self._path, key]
-        if isinstance(name, Scalar) and isinstance(name.value, str) and self._path and self._path[-1].isdecimal():
+        if isinstance(name, ScalarNode) and isinstance(name.value, str) and self._path and self._path[-1].isdecimal():
             path[-2] = name.value
         return ".".join(path)
 

@@ -1,30 +1,29 @@
 """What a member of a list is, and what of it stays where an extending file makes it another."""
 
-from collections.abc import Collection, Iterator
-from collections.abc import Sequence as Several
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from archbuilder.primitives import MERGES, PRIMITIVES
 from archbuilder.spec.blocks import shipped_block
 from archbuilder.spec.grammar import LAYER_KEYS, MEMBER_KEYS
 from archbuilder.spec.heads import HEAD_KEYS
-from archbuilder.spec.nodes import Entry, Mapping, Node, Sequence, plain
+from archbuilder.spec.nodes import Entry, MappingNode, Node, SequenceNode, plain
 
 LISTS = ("sequence", "layers")
 """The keys of a member and of a head that hold a list of members."""
 
 
-def listing_key(path: Several[str]) -> str:
+def listing_key(path: Sequence[str]) -> str:
     """Give the key that holds the list of a member at a path: of a head `layers`, else `sequence`."""
     return "layers" if path[0] == "aux" and len(path) == len(("aux", "its name")) else "sequence"
 
 
-def kind_of(item: Mapping, listed: str) -> str | None:
+def kind_of(item: MappingNode, listed: str) -> str | None:
     """Give the key that says what a member is: `type`, a merge, or that of its list."""
     return next((key for key in ("type", *MERGES, listed) if key in item.entries), None)
 
 
-def kept_entries(item: Mapping, above: Mapping, listed: str, blocks: Several[Node | None]) -> dict[str, Entry]:
+def kept_entries(item: MappingNode, above: MappingNode, listed: str, blocks: Sequence[Node | None]) -> dict[str, Entry]:
     """Give the keys of a member that stay beside those that are laid over them.
 
     Where it becomes another kind of layer, those stay that the other knows too.
@@ -40,12 +39,12 @@ def kept_entries(item: Mapping, above: Mapping, listed: str, blocks: Several[Nod
         shared |= {*LAYER_KEYS, *known}
     entries = {key: entry for key, entry in item.entries.items() if key in shared}
     overrides = entries.get("overrides")
-    if overrides and isinstance(overrides.value, Mapping):
+    if overrides and isinstance(overrides.value, MappingNode):
         entries["overrides"] = replace(overrides, value=_filtered(overrides.value, shared))
     return entries
 
 
-def known_keys(type_: object, blocks: Several[Node | None]) -> list[str] | None:
+def known_keys(type_: object, blocks: Sequence[Node | None]) -> list[str] | None:
     """Give the keys of a type of layer, or None where there is no such type.
 
     Args:
@@ -57,24 +56,24 @@ def known_keys(type_: object, blocks: Several[Node | None]) -> list[str] | None:
     if type_ in PRIMITIVES:
         return [field.alias or name for name, field in PRIMITIVES[type_].model_fields.items()]
     for defined in blocks:
-        block = defined.get(type_) if isinstance(defined, Mapping) else None
+        block = defined.get(type_) if isinstance(defined, MappingNode) else None
         if block is not None:
-            parameters = block.get("parameters") if isinstance(block, Mapping) else None
-            return list(parameters.entries) if isinstance(parameters, Mapping) else []
+            parameters = block.get("parameters") if isinstance(block, MappingNode) else None
+            return list(parameters.entries) if isinstance(parameters, MappingNode) else []
     shipped = shipped_block(type_)
     return list(shipped.parameters) if shipped else None
 
 
-def _same_type(one: Mapping, other: Mapping) -> bool:
+def _same_type(one: MappingNode, other: MappingNode) -> bool:
     return bool(plain(one.entries["type"].value) == plain(other.entries["type"].value))
 
 
-def _filtered(overrides: Mapping, known: Collection[str]) -> Mapping:
+def _filtered(overrides: MappingNode, known: Collection[str]) -> MappingNode:
     """Give the values of single repetitions without those of keys that are not known."""
     entries = {}
     for position, entry in overrides.entries.items():
         value = entry.value
-        if isinstance(value, Mapping):
+        if isinstance(value, MappingNode):
             value = replace(value, entries={key: inner for key, inner in value.entries.items() if key in known})
         entries[position] = replace(entry, value=value)
     return replace(overrides, entries=entries)
@@ -86,30 +85,30 @@ def ways_to(nodes: list[Node], name: str) -> list[str]:
 
 
 def _ways(node: Node, name: str) -> Iterator[str]:
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         for item in node.items:
             for way in _ways(item, name):
-                own = item.get("name") if isinstance(item, Mapping) else None
+                own = item.get("name") if isinstance(item, MappingNode) else None
                 yield f"{plain(own)}: {way}" if own else way
-    elif isinstance(node, Mapping):
+    elif isinstance(node, MappingNode):
         for key in (*LISTS, *MERGES):
             below = node.get(key)
             if below is None:
                 continue
             if name in names_in(below):
                 yield f"{{{key}: {{{name}: …}}}}"
-            elif key in MERGES or isinstance(below, Sequence):
+            elif key in MERGES or isinstance(below, SequenceNode):
                 yield from (f"{{{key}: {{{way}}}}}" for way in _ways(below, name) if not way.startswith("{"))
 
 
 def names_in(below: Node) -> list[str]:
     """Give the names of a list of members, or of branches."""
-    if isinstance(below, Mapping):
+    if isinstance(below, MappingNode):
         return list(below.entries)
     names = []
-    for item in below.items if isinstance(below, Sequence) else ():
-        if isinstance(item, Sequence):
+    for item in below.items if isinstance(below, SequenceNode) else ():
+        if isinstance(item, SequenceNode):
             names += names_in(item)
-        elif isinstance(item, Mapping) and (name := item.get("name")) is not None:
+        elif isinstance(item, MappingNode) and (name := item.get("name")) is not None:
             names.append(str(plain(name)))
     return names

@@ -3,7 +3,7 @@
 import re
 
 from archbuilder.errors import Problem
-from archbuilder.spec.nodes import Mapping, Node, describe, location, plain
+from archbuilder.spec.nodes import MappingNode, Node, describe, location, plain
 
 CODE = re.compile("AB[0-9]{3}")
 
@@ -12,7 +12,7 @@ def check_silences(node: Node | None, path: str, problems: list[Problem]) -> Non
     """Check the form: codes such as AB104, each with a reason in words. Which rules there are is for the critic."""
     if node is None:
         return
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         message = f"found {describe(node)}, expected rule codes with reasons for suppression: {{AB104: why}}"
         problems.append(Problem(message, location(node), path))
         return

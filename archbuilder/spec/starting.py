@@ -3,17 +3,17 @@
 from archbuilder.errors import Source
 from archbuilder.spec.emitter import to_yaml
 from archbuilder.spec.header import LONGEST_NAME
-from archbuilder.spec.nodes import Mapping, Scalar
+from archbuilder.spec.nodes import MappingNode, ScalarNode
 from archbuilder.spec.reader import read_yaml
 
 
 def renamed(text: str, name: str) -> str:
     """Give a spec's text with another network name, cut to what one may be; everything else stays."""
     root = read_yaml(Source("<spec>", text), [])
-    assert isinstance(root, Mapping)
+    assert isinstance(root, MappingNode)
     node = root.get("name")
     written = to_yaml({"name": name[:LONGEST_NAME]}).removeprefix("name: ").rstrip("\n")
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return text[: node.span.start] + written + text[node.span.end :]
     first = next(iter(root.entries.values())).key_span.start
     return f"{text[:first]}name: {written}\n{text[first:]}"

@@ -7,8 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from archbuilder.errors import MOST_FOUND, Location, Problem, did_you_mean
-from archbuilder.spec.nodes import Mapping as MappingNode
-from archbuilder.spec.nodes import Node, Sequence, describe_value, location
+from archbuilder.spec.nodes import MappingNode, Node, SequenceNode, describe_value, location
 from archbuilder.spec.synonyms import near_key
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -161,7 +160,7 @@ def locator(node: Node) -> Locator:
                 if depth == len(place) - 1 and (at_key or empty):
                     return current.key_location(str(part))
                 current = entry.value
-            elif isinstance(current, Sequence) and isinstance(part, int) and part < len(current.items):
+            elif isinstance(current, SequenceNode) and isinstance(part, int) and part < len(current.items):
                 current = current.items[part]
             else:
                 break

@@ -10,7 +10,7 @@ import numpy as np
 
 from archbuilder.errors import ArchbuilderError, Location, Problem, did_you_mean, raise_if_any
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.spec.nodes import Mapping as MappingNode
+from archbuilder.spec.nodes import MappingNode
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.validation import locator
 from archbuilder.study.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob

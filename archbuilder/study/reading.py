@@ -6,7 +6,7 @@ from pathlib import Path
 from archbuilder.data import check_address
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean, raise_if_any
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.spec.nodes import Mapping, describe, location, plain
+from archbuilder.spec.nodes import MappingNode, describe, location, plain
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.validation import locator, validate
@@ -44,7 +44,7 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
     path = source.path
     problems: list[Problem] = []
     root = read_yaml(source, problems)
-    if not isinstance(root, Mapping):
+    if not isinstance(root, MappingNode):
         message = f"found {describe(root)}, expected a mapping with the keys name, spec, data, space and search"
         raise SpecError([*problems, Problem(message, location(root))])
     if "layers" in root.entries and "space" not in root.entries:
@@ -90,17 +90,17 @@ def _open(name_or_path: str | Path) -> Source:
     return read_text(path, str(name_or_path))
 
 
-def _check_epochs(settings: StudyFile, root: Mapping, problems: list[Problem]) -> None:
+def _check_epochs(settings: StudyFile, root: MappingNode, problems: list[Problem]) -> None:
     """Check that a training can be pruned after as few epochs as the search says."""
     least, epochs = settings.search.min_epochs, settings.train.epochs
     if settings.objective.is_trained_for and least > epochs:
         search = root.get("search")
-        assert isinstance(search, Mapping)
+        assert isinstance(search, MappingNode)
         message = f"found {least}, but a candidate is trained for {epochs} epochs (train: {{epochs: {epochs}}})"
         problems.append(Problem(message, location(search.entries["min_epochs"].value), "search.min_epochs"))
 
 
-def _check_data(root: Mapping, problems: list[Problem]) -> None:
+def _check_data(root: MappingNode, problems: list[Problem]) -> None:
     value = plain(root.entries["data"].value) if "data" in root.entries else None
     objective = plain(root.entries["objective"].value) if "objective" in root.entries else None
     if value is None and objective != {"maximize": PYTHON}:
@@ -113,7 +113,7 @@ def _check_data(root: Mapping, problems: list[Problem]) -> None:
             problems.append(Problem(str(error), _place(root, "data"), "data"))
 
 
-def _load_spec(root: Mapping, study: Path | None, problems: list[Problem]) -> NetworkSpec | None:
+def _load_spec(root: MappingNode, study: Path | None, problems: list[Problem]) -> NetworkSpec | None:
     """Load the study's spec; a spec that is wrong adds its own problems to those of the study."""
     value = plain(root.entries["spec"].value) if "spec" in root.entries else None
     if not isinstance(value, str):
@@ -138,7 +138,9 @@ def _load_spec(root: Mapping, study: Path | None, problems: list[Problem]) -> Ne
     return None
 
 
-def _checked_steps(settings: StudyFile, spec: NetworkSpec, root: Mapping, problems: list[Problem]) -> tuple[Step, ...]:
+def _checked_steps(
+    settings: StudyFile, spec: NetworkSpec, root: MappingNode, problems: list[Problem]
+) -> tuple[Step, ...]:
     """Make counts of the shares of a budget."""
     if "latency" in root.entries and "latency" not in settings.goals:
         message = "says how latencies are measured, but no budget bounds one"
@@ -158,7 +160,7 @@ def _checked_steps(settings: StudyFile, spec: NetworkSpec, root: Mapping, proble
 
 
 def _check_budgets(
-    space: Space, spec: NetworkSpec, steps: tuple[Step, ...], root: Mapping, problems: list[Problem]
+    space: Space, spec: NetworkSpec, steps: tuple[Step, ...], root: MappingNode, problems: list[Problem]
 ) -> None:
     """Check that no budget is below the cheapest candidate, and no target above the dearest."""
     for step in steps:
@@ -179,5 +181,5 @@ def _counts(step: Step, cost: Cost) -> str:
     return amounts_text(step.limits.of(cost))
 
 
-def _place(root: Mapping, key: str) -> Location:
+def _place(root: MappingNode, key: str) -> Location:
     return location(root.entries[key].value)

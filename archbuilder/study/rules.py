@@ -12,8 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from archbuilder.errors import Location, Problem
 from archbuilder.primitives.fields import LARGEST_WIDTH
-from archbuilder.spec.nodes import Mapping, Node, describe, location, plain
-from archbuilder.spec.nodes import Sequence as SequenceNode
+from archbuilder.spec.nodes import MappingNode, Node, SequenceNode, describe, location, plain
 from archbuilder.spec.validation import locator, validate
 
 Widths = range | tuple[int, ...]
@@ -118,7 +117,7 @@ class Line:
 
 def read_lines(space: Node, problems: list[Problem]) -> list[Line]:
     """Read the lines of a study's `space:` as far as they can be read; what is wrong is added to `problems`."""
-    if not isinstance(space, Mapping) or not space.entries:
+    if not isinstance(space, MappingNode) or not space.entries:
         message = (
             f'found {describe(space)}, expected lines such as "inception*.3x3": {{scale: [0.5, 2], multiple_of: 4}}'
         )
@@ -139,7 +138,7 @@ def _read_rule(node: Node, path: str, where: Location) -> Scale | Choices | list
     if isinstance(node, SequenceNode):
         # The short form: a list is its choices. Errors point into the list itself.
         return validate(Choices, {"choices": plain(node)}, "choices", path, lambda *_: location(node))
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         message = f"found {describe(node)}, expected {{scale: [low, high], multiple_of: n}} or a list of choices"
         return [Problem(message, where if node.span.start == node.span.end else location(node), path)]
     model: type[Scale | Choices] = Choices if "choices" in node.entries else Scale

@@ -14,7 +14,7 @@ from archbuilder import ArchbuilderError, NetworkSpec, SpecError, load
 from archbuilder.errors import Span
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
-from archbuilder.spec.nodes import Mapping, Scalar, Sequence
+from archbuilder.spec.nodes import MappingNode, ScalarNode, SequenceNode
 from archbuilder.spec.sources import shipped_names
 
 HEADER = "name: mine\ninput: {channels: 3, height: 8, width: 8}\nclasses: 10\nlayers:\n"
@@ -70,7 +70,7 @@ def check_edit(spec: NetworkSpec, widths: dict[str, int]) -> NetworkSpec:
     assert frame(without_new(edited, spec)) == frame(spec.text)
     for declared in edited.plan().declared_inputs:
         node = declared.node.entries["in"].value
-        assert isinstance(node, Scalar)
+        assert isinstance(node, ScalarNode)
         assert node.value == declared.arriving
         assert edited.text[slice(*node.span)] == str(declared.arriving)
     again = NetworkSpec.from_text(edited.text)
@@ -366,8 +366,8 @@ def test_the_spec_itself_never_changes() -> None:
     spec.with_widths({"conv1.out": 3})
     assert (spec.text, spec.widths) == (text, widths)
     root = spec.document.layers[0].node
-    assert isinstance(root, Mapping)
-    assert not isinstance(root, Sequence)
+    assert isinstance(root, MappingNode)
+    assert not isinstance(root, SequenceNode)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from archbuilder import ArchbuilderError, NetworkSpec, SpecError
 from archbuilder.errors import Problem, Source
 from archbuilder.spec import reader
-from archbuilder.spec.nodes import Mapping, Node, Scalar, Sequence, describe, location, plain, walk
+from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain, walk
 from archbuilder.spec.reader import MAXIMUM_CHARACTERS, MAXIMUM_DEPTH, read_text, read_yaml
 from archbuilder.spec.scalars import resolve_scalar
 from archbuilder.spec.sources import shipped_folder, shipped_names
@@ -125,14 +125,14 @@ def test_the_span_of_every_scalar_and_key_holds_its_text(
     writer.block(data, 0)
     node = read(writer.text)
     assert plain(node) == unwritten(data)
-    found = [item for item in walk(node) if isinstance(item, Scalar)]
+    found = [item for item in walk(node) if isinstance(item, ScalarNode)]
     assert [
         (item.value, item.span.start, writer.text[item.span.start : item.span.end]) for item in found
     ] == writer.scalars
-    keys = [entry for item in walk(node) if isinstance(item, Mapping) for entry in item.entries.values()]
+    keys = [entry for item in walk(node) if isinstance(item, MappingNode) for entry in item.entries.values()]
     assert sorted((k.key, k.key_span.start, writer.text[slice(*k.key_span)]) for k in keys) == sorted(writer.keys)
     for item in walk(node):
-        if isinstance(item, Mapping | Sequence) and item.flow:
+        if isinstance(item, MappingNode | SequenceNode) and item.flow:
             assert writer.text[item.span.start] + writer.text[item.span.end - 1] in ("{}", "[]")
 
 
@@ -152,7 +152,7 @@ def test_both_parsers_of_pyyaml_agree_on_places(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(reader, "_Loader", getattr(yaml, loader))
     text = start + "漢: 😀\r\nb: &x [1, 'é']\nc: *x\nd: {e: \"\\u00e9\", f: }\n"
     node = read(text)
-    spans = [text[slice(*item.span)] for item in walk(node) if isinstance(item, Scalar)]
+    spans = [text[slice(*item.span)] for item in walk(node) if isinstance(item, ScalarNode)]
     assert spans == ["😀", "1", "'é'", "1", "'é'", '"\\u00e9"', ""]
     bad = start + "漢: é\nb: a\x01\n"
     with pytest.raises(SpecError, match=r"test\.yaml:2:5\n.*a·\n.*characters are not allowed \(U\+0001\)"):
@@ -207,14 +207,14 @@ def test_aliases_and_merge_keys() -> None:
 def test_places_of_aliases_and_merged_entries() -> None:
     text = "a: &w 64\nb: *w\nc: &m {d: 3}\ne: {<<: *m}\n"
     node = read(text)
-    assert isinstance(node, Mapping)
+    assert isinstance(node, MappingNode)
     anchored, alias = node.get("a"), node.get("b")
-    assert isinstance(anchored, Scalar)
-    assert isinstance(alias, Scalar)
+    assert isinstance(anchored, ScalarNode)
+    assert isinstance(alias, ScalarNode)
     assert (text[slice(*anchored.span)], anchored.literal) == ("&w 64", True)
     assert (text[slice(*alias.span)], alias.literal, alias.value) == ("*w", False, 64)
     merged = node.get("e")
-    assert isinstance(merged, Mapping)
+    assert isinstance(merged, MappingNode)
     assert not merged.entries["d"].own
     assert str(location(merged.entries["d"].value)) == "test.yaml:3:11"
 
@@ -368,7 +368,7 @@ OTHERS += ["[1, 2]", "{a: 1}", "[[1], {b: 2}]", "$in", "$classes - 1", "$nothing
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_shipped_spec_with_other_values_never_raises_anything_else(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(shipped_texts()))
-    nodes = [node for node in walk(read(text)) if isinstance(node, Scalar)]
+    nodes = [node for node in walk(read(text)) if isinstance(node, ScalarNode)]
     chosen = data.draw(st.lists(st.sampled_from(range(len(nodes))), min_size=1, max_size=4, unique=True))
     for index in sorted(chosen, reverse=True):
         span = nodes[index].span

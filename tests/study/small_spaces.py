@@ -22,7 +22,7 @@ def read(space: str, spec: NetworkSpec = TINY) -> tuple[Space | None, list[Probl
     """Read the `space:` of a study; give it and what is wrong."""
     problems: list[Problem] = []
     node = read_yaml(Source("study.yaml", f"space: {space}"), problems)
-    assert isinstance(node, nodes.Mapping)
+    assert isinstance(node, nodes.MappingNode)
     lines = read_lines(node.entries["space"].value, problems)
     return make_space(lines, spec, problems), problems
 

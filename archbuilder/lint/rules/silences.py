@@ -6,8 +6,7 @@ from archbuilder.errors import did_you_mean
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
 from archbuilder.lint.subject import Subject
-from archbuilder.spec.nodes import Mapping as MappingNode
-from archbuilder.spec.nodes import Node, plain
+from archbuilder.spec.nodes import MappingNode, Node, plain
 
 
 def reasons(node: Node | None) -> dict[str, str]:
