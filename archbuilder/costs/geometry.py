@@ -53,7 +53,7 @@ def geometry(plan: Plan) -> tuple[Geometry, ...]:
     """
     known = {NETWORK_INPUT: _IMAGE}
     for op in chain(plan.ops, *(head.layer.ops for head in plan.heads)):
-        known[op.index] = _leaving(op, [known[index] for index in op.inputs])
+        known[op.index] = _output_geometry(op, [known[index] for index in op.inputs])
     return tuple(known.values())[1:]
 
 
@@ -71,9 +71,9 @@ def layer_geometry(plan: Plan, layers: Sequence[PlannedLayer] | None = None) -> 
     return tuple(found)
 
 
-def _leaving(op: PlannedOp, arriving: list[Geometry]) -> Geometry:
-    field = _largest([one.receptive_field for one in arriving])
-    stride = _largest([one.stride for one in arriving])
+def _output_geometry(op: PlannedOp, inputs: list[Geometry]) -> Geometry:
+    field = _largest([one.receptive_field for one in inputs])
+    stride = _largest([one.stride for one in inputs])
     window, steps = _window(op, op.input_shapes[0])
     return Geometry(
         (field[0] + (window[0] - 1) * stride[0], field[1] + (window[1] - 1) * stride[1]),
@@ -85,7 +85,7 @@ def _largest(pairs: list[Pair]) -> Pair:
     return max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
 
 
-def _window(op: PlannedOp, arriving: Shape) -> tuple[Pair, Pair]:
+def _window(op: PlannedOp, input_shape: Shape) -> tuple[Pair, Pair]:
     """Give the extent of an op's window and its stride, both in positions of the map that arrives."""
     match op.op:
         case Convolution(kernel_size=kernel, dilation=apart, stride=steps):
@@ -95,10 +95,10 @@ def _window(op: PlannedOp, arriving: Shape) -> tuple[Pair, Pair]:
         case AvgPool(kernel_size=kernel, steps=steps):
             return kernel, steps
         case AdaptiveAvgPool(output_size=size) | AdaptiveMaxPool(output_size=size) | GlobalAvgPool(output_size=size):
-            (height, down), (width, right) = _adaptive(arriving[1], size[0]), _adaptive(arriving[2], size[1])
+            (height, down), (width, right) = _adaptive(input_shape[1], size[0]), _adaptive(input_shape[2], size[1])
             return (height, width), (down, right)
-        case Flatten() if len(arriving) == 3:
-            return (arriving[1], arriving[2]), (1, 1)
+        case Flatten() if len(input_shape) == 3:
+            return (input_shape[1], input_shape[2]), (1, 1)
     return (1, 1), (1, 1)
 
 

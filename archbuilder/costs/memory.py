@@ -89,7 +89,7 @@ def training_memory(
     return TrainingMemory(weights, weights, optimizer.state * weights, sum(kept.values()))
 
 
-class _Leaving(NamedTuple):
+class _Output(NamedTuple):
     """What an op gives: the storage it lies in, its size, and whether a gradient flows back through it."""
 
     storage: tuple[int, str]
@@ -105,46 +105,46 @@ class _Autograd:
         self._batch = batch
         self._bytes = bytes_per_value
         image = prod(plan.input_shape) * batch * bytes_per_value
-        leaving = {NETWORK_INPUT: _Leaving((NETWORK_INPUT, ""), image, has_gradient=False)}
+        output = {NETWORK_INPUT: _Output((NETWORK_INPUT, ""), image, has_gradient=False)}
         for layer in plan.all_layers():
             for op in layer.ops:
-                arriving = [leaving[index] for index in op.inputs]
-                leaving[op.index] = self._merge(op, arriving) if isinstance(op.op, Merge) else self._run(op, *arriving)
+                inputs = [output[index] for index in op.inputs]
+                output[op.index] = self._merge(op, inputs) if isinstance(op.op, Merge) else self._run(op, *inputs)
 
-    def _run(self, op: PlannedOp, arriving: _Leaving) -> _Leaving:
+    def _run(self, op: PlannedOp, inputs: _Output) -> _Output:
         assert not isinstance(op.op, Merge)
         kept = op.op.kept(op.input_shapes[0], op.output_shape)
         if kept is None:
-            return arriving
+            return inputs
         size = prod(op.output_shape) * self._batch * self._bytes
-        leaving = _Leaving((op.index, ""), size, has_gradient=arriving.has_gradient or op.parameters > 0)
-        if leaving.has_gradient:
-            if kept.arriving:
-                self._keep(arriving)
-            if kept.leaving:
-                self._keep(leaving)
+        output = _Output((op.index, ""), size, has_gradient=inputs.has_gradient or op.parameters > 0)
+        if output.has_gradient:
+            if kept.input:
+                self._keep(inputs)
+            if kept.output:
+                self._keep(output)
             values = kept.values * self._batch + kept.per_batch
             own = values * self._bytes + kept.indices * self._batch * INDEX_BYTES
             self.kept[op.index, "own"] = own
-        return leaving
+        return output
 
-    def _merge(self, op: PlannedOp, arriving: list[_Leaving]) -> _Leaving:
+    def _merge(self, op: PlannedOp, inputs: list[_Output]) -> _Output:
         assert isinstance(op.op, Merge)
         made = allocations(op)
         if not made:
-            return arriving[0]
+            return inputs[0]
         size = prod(op.output_shape) * self._batch * self._bytes
         if not op.op.keeps_operands:
-            return _Leaving((op.index, ""), size, any(each.has_gradient for each in arriving))
-        joined = arriving[0]
-        for number, (other, tensor) in enumerate(zip(arriving[1:], made, strict=True)):
+            return _Output((op.index, ""), size, any(each.has_gradient for each in inputs))
+        joined = inputs[0]
+        for number, (other, tensor) in enumerate(zip(inputs[1:], made, strict=True)):
             for one, its_factor in ((joined, other), (other, joined)):
                 if its_factor.has_gradient:
                     self._keep(one)
             size = tensor.values * self._batch * self._bytes
             gradient = joined.has_gradient or other.has_gradient
-            joined = _Leaving((op.index, str(number)), size, gradient)
+            joined = _Output((op.index, str(number)), size, gradient)
         return joined
 
-    def _keep(self, tensor: _Leaving) -> None:
+    def _keep(self, tensor: _Output) -> None:
         self.kept[tensor.storage] = tensor.size

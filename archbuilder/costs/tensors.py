@@ -74,9 +74,9 @@ class Run:
         kept = {"input": _held(fed)} if recalled else {}
         x = _held(fed)
         for node in nodes:
-            leaving = self._node(node, x, kept)
+            output = self._node(node, x, kept)
             self._drop(x)
-            x = leaving
+            x = output
             if isinstance(node, OpNode | Chain) and node.name in recalled:
                 kept[node.name] = _held(x)
         for tensor in kept.values():
@@ -91,10 +91,10 @@ class Run:
                 return self.follow(node.members, x)
             case Fork():
                 joined = [self.follow(branch.members, x) for branch in node.branches]
-                leaving = self._op(node.merge, joined[0])
+                output = self._op(node.merge, joined[0])
                 for tensor in joined:
                     self._drop(tensor)
-                return leaving
+                return output
             case Take():
                 first = kept[node.names[0]]
                 return self._op(node.merge, first) if node.merge else _held(first)

@@ -28,23 +28,23 @@ class Parallel:
         fork: Its place in the tree of names.
         branches: The ops of each branch, those of forks inside it included.
         layer: The innermost member of the file that it stands in.
-        arriving: The shape that arrives.
+        input_shape: The shape of its input.
     """
 
     fork: Fork
     branches: tuple[tuple[PlannedOp, ...], ...]
     layer: str
-    arriving: Shape
+    input_shape: Shape
 
     @property
-    def leaving(self) -> Shape:
+    def output_shape(self) -> Shape:
         """The shape that leaves."""
         return self.fork.merge.output_shape
 
     @property
     def keeps_the_map(self) -> bool:
         """Whether what leaves is as high and wide as what arrives."""
-        return self.arriving[1:] == self.leaving[1:]
+        return self.input_shape[1:] == self.output_shape[1:]
 
     @property
     def channels(self) -> tuple[int, ...]:

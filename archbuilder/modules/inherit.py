@@ -61,7 +61,7 @@ def _alike(ours: OpOrigins, theirs: OpOrigins) -> bool:
 
 
 def _depthwise(layer: OpOrigins) -> bool:
-    return 1 < _groups(layer) == len(layer.arriving)
+    return 1 < _groups(layer) == len(layer.input_channels)
 
 
 def _groups(layer: OpOrigins) -> int:
@@ -80,25 +80,25 @@ def _take_over(tensor: Tensor, trained: Tensor, ours: OpOrigins, theirs: OpOrigi
     if tensor.ndim == 0:
         tensor.copy_(trained)
     elif tensor.ndim == 1 or _depthwise(ours):
-        own, other = _indexes(ours.leaving, theirs.leaving)
+        own, other = _indexes(ours.output_channels, theirs.output_channels)
         tensor[own] = trained[other]
     else:
         count = min(_groups(ours), _groups(theirs))
         for one, another in zip(_split(tensor, ours)[:count], _split(trained, theirs)[:count], strict=True):
-            (part, leaving, arriving), (trained_part, their_leaving, their_arriving) = one, another
-            rows, their_rows = _indexes(leaving, their_leaving)
-            columns, their_columns = _indexes(arriving, their_arriving)
+            (part, outputs, inputs), (trained_part, their_outputs, their_inputs) = one, another
+            rows, their_rows = _indexes(outputs, their_outputs)
+            columns, their_columns = _indexes(inputs, their_inputs)
             part[rows[:, None], columns] = trained_part[their_rows[:, None], their_columns]
 
 
 def _split(tensor: Tensor, layer: OpOrigins) -> list[tuple[Tensor, Layout, Layout]]:
     """Give each group's weights, a view, and the channels that leave it and arrive at it."""
     groups = _groups(layer)
-    rows, size = len(layer.leaving) // groups, len(layer.arriving) // groups
+    rows, size = len(layer.output_channels) // groups, len(layer.input_channels) // groups
     parts = []
     for group in range(groups):
         out, into = slice(group * rows, (group + 1) * rows), slice(group * size, (group + 1) * size)
-        parts.append((tensor[out], layer.leaving[out], layer.arriving[into]))
+        parts.append((tensor[out], layer.output_channels[out], layer.input_channels[into]))
     return parts
 
 

@@ -39,22 +39,22 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def _convolution(op: Convolution, arriving: Shape) -> nn.Module:
+def _convolution(op: Convolution, input_shape: Shape) -> nn.Module:
     if op.follows_size:
         return SameConv2d(
-            arriving[0], op.out_channels, op.kernel_size, stride=op.stride, dilation=op.dilation, groups=op.groups,
+            input_shape[0], op.out_channels, op.kernel_size, stride=op.stride, dilation=op.dilation, groups=op.groups,
             bias=op.bias,
         )  # fmt: skip
-    vertical, horizontal = op.sides(arriving)
+    vertical, horizontal = op.sides(input_shape)
     symmetric = vertical[0] == vertical[1] and horizontal[0] == horizontal[1]
     keys: dict[str, Any] = {"stride": op.stride, "dilation": op.dilation, "groups": op.groups, "bias": op.bias}
     if symmetric:
-        return nn.Conv2d(arriving[0], op.out_channels, op.kernel_size, padding=(vertical[0], horizontal[0]), **keys)
-    return PaddedConv2d(arriving[0], op.out_channels, op.kernel_size, sides=(*horizontal, *vertical), **keys)
+        return nn.Conv2d(input_shape[0], op.out_channels, op.kernel_size, padding=(vertical[0], horizontal[0]), **keys)
+    return PaddedConv2d(input_shape[0], op.out_channels, op.kernel_size, sides=(*horizontal, *vertical), **keys)
 
 
-def _batch_norm(op: BatchNorm, arriving: Shape) -> nn.Module:
-    module = nn.BatchNorm2d(arriving[0], eps=op.eps, momentum=op.momentum)
+def _batch_norm(op: BatchNorm, input_shape: Shape) -> nn.Module:
+    module = nn.BatchNorm2d(input_shape[0], eps=op.eps, momentum=op.momentum)
     if not op.scale:
         module.register_parameter("weight", None)
     if not op.shift:
@@ -62,56 +62,56 @@ def _batch_norm(op: BatchNorm, arriving: Shape) -> nn.Module:
     return module
 
 
-def _group_norm(op: GroupNorm, arriving: Shape) -> nn.Module:
-    return nn.GroupNorm(op.groups, arriving[0], eps=op.eps, affine=op.affine)
+def _group_norm(op: GroupNorm, input_shape: Shape) -> nn.Module:
+    return nn.GroupNorm(op.groups, input_shape[0], eps=op.eps, affine=op.affine)
 
 
-def _local_response_norm(op: LocalResponseNorm, arriving: Shape) -> nn.Module:
+def _local_response_norm(op: LocalResponseNorm, input_shape: Shape) -> nn.Module:
     return nn.LocalResponseNorm(op.size, alpha=op.alpha, beta=op.beta, k=op.k)
 
 
-def _activation(op: Activation, arriving: Shape) -> nn.Module:
+def _activation(op: Activation, input_shape: Shape) -> nn.Module:
     return ACTIVATIONS[op.function]()
 
 
-def _max_pool(op: MaxPool, arriving: Shape) -> nn.Module:
+def _max_pool(op: MaxPool, input_shape: Shape) -> nn.Module:
     return nn.MaxPool2d(op.kernel_size, op.steps, op.border, op.dilation, ceil_mode=op.ceil_mode)
 
 
-def _avg_pool(op: AvgPool, arriving: Shape) -> nn.Module:
+def _avg_pool(op: AvgPool, input_shape: Shape) -> nn.Module:
     return nn.AvgPool2d(op.kernel_size, op.steps, op.border, op.ceil_mode, op.count_include_pad)
 
 
-def _adaptive_avg_pool(op: AdaptiveAvgPool | GlobalAvgPool, arriving: Shape) -> nn.Module:
+def _adaptive_avg_pool(op: AdaptiveAvgPool | GlobalAvgPool, input_shape: Shape) -> nn.Module:
     return nn.AdaptiveAvgPool2d(op.output_size)
 
 
-def _adaptive_max_pool(op: AdaptiveMaxPool, arriving: Shape) -> nn.Module:
+def _adaptive_max_pool(op: AdaptiveMaxPool, input_shape: Shape) -> nn.Module:
     return nn.AdaptiveMaxPool2d(op.output_size)
 
 
-def _dropout(op: Dropout, arriving: Shape) -> nn.Module:
+def _dropout(op: Dropout, input_shape: Shape) -> nn.Module:
     return nn.Dropout(op.p)
 
 
-def _channel_shuffle(op: ChannelShuffle, arriving: Shape) -> nn.Module:
+def _channel_shuffle(op: ChannelShuffle, input_shape: Shape) -> nn.Module:
     return nn.ChannelShuffle(op.groups)
 
 
-def _identity(op: Identity, arriving: Shape) -> nn.Module:
+def _identity(op: Identity, input_shape: Shape) -> nn.Module:
     return nn.Identity()
 
 
-def _rescale(op: Rescale, arriving: Shape) -> nn.Module:
-    return FixedAffine(op.scale, op.shift, dimensions=len(arriving))
+def _rescale(op: Rescale, input_shape: Shape) -> nn.Module:
+    return FixedAffine(op.scale, op.shift, dimensions=len(input_shape))
 
 
-def _flatten(op: Flatten, arriving: Shape) -> nn.Module:
+def _flatten(op: Flatten, input_shape: Shape) -> nn.Module:
     return nn.Flatten()
 
 
-def _linear(op: Linear, arriving: Shape) -> nn.Module:
-    return nn.Linear(arriving[0], op.out_features, bias=op.bias)
+def _linear(op: Linear, input_shape: Shape) -> nn.Module:
+    return nn.Linear(input_shape[0], op.out_features, bias=op.bias)
 
 
 MODULES: dict[type[Primitive], Callable[[Any, Shape], nn.Module]] = {

@@ -40,7 +40,7 @@ class Expander(LayerExpander):
             name: The name of the list's one member, where a named branch has just that.
         """
         position = 0
-        leaving: dict[str, Flow] = {"input": flow}
+        outputs: dict[str, Flow] = {"input": flow}
         for member in members:
             self.ops.work(frame, member, WORK_OF_MEMBER + member.work)
             if frame.block is None:
@@ -55,7 +55,7 @@ class Expander(LayerExpander):
                 self.absent(member, frame, scope)
                 continue
             taking = frame if frame.layer else replace(frame, layer=member.name or str(position))
-            taken, flow = self._take(member, taking, flow, leaving, scope, members)
+            taken, flow = self._take(member, taking, flow, outputs, scope, members)
             for repetition, single in enumerate(self._repetitions(member, times, frame)):
                 chosen = name or single.name or (str(position) if numbered else scope.free(word_of(single)))
                 layer, again = frame.layer or chosen, _again(frame, single, repetition)
@@ -67,7 +67,7 @@ class Expander(LayerExpander):
                     nodes, flow = self.member(single, chosen, inside, flow, scope)
                 position += 1
                 if single.name or not isinstance(single, ForkEntry):  # a fork without a name is no module either
-                    leaving[chosen] = flow
+                    outputs[chosen] = flow
                 yield single, (chosen, [*taken, *nodes], flow)
                 taken = []
 
@@ -84,17 +84,17 @@ class Expander(LayerExpander):
         return tuple(nodes), flow
 
     def _take(
-        self, member: Member, frame: Frame, flow: Flow, leaving: Mapping[str, Flow], scope: Scope, before: list[Member]
+        self, member: Member, frame: Frame, flow: Flow, outputs: Mapping[str, Flow], scope: Scope, before: list[Member]
     ) -> tuple[list[TreeNode], Flow]:
         """Give what arrives at a member that says `from`, and the node that fetches it."""
         if not member.sources:
             return [], flow
-        unknown = [name for name in member.sources if name not in leaving]
+        unknown = [name for name in member.sources if name not in outputs]
         for name in dict.fromkeys(unknown):
-            message = f"no earlier member of this list is named {name!r}{did_you_mean(name, leaving)}"
+            message = f"no earlier member of this list is named {name!r}{did_you_mean(name, outputs)}"
             if not any(earlier.lost_name in ("", name) for earlier in before):  # it may be one that cannot be read
                 self.problems.append(frame.problem(member, "from", message))
-        flows = tuple(leaving[name] for name in member.sources if name in leaving)
+        flows = tuple(outputs[name] for name in member.sources if name in outputs)
         if unknown or not flows:
             return [], flow.at_most(Known.NOTHING)
         if len(flows) == 1:
@@ -207,7 +207,7 @@ class Expander(LayerExpander):
         present = [(branch, exists) for branch, exists in present if exists is not None]
         planned = [self._branch(entry, branch, frame, flow, inner, exists) for branch, exists in present]
         if unsure:
-            planned = [(chain, leaving.at_most(Known.NOTHING)) for chain, leaving in planned]
+            planned = [(chain, output.at_most(Known.NOTHING)) for chain, output in planned]
         if not planned and unsure:
             return None, flow.at_most(Known.NOTHING)
         if not planned:
@@ -216,7 +216,7 @@ class Expander(LayerExpander):
                 self.problems.append(frame.problem(entry, "", message))
             return None, flow.at_most(Known.NOTHING)
         names = tuple(branch.name for branch, _ in present if branch.name)
-        joined = self._merge(entry.merge, tuple(leaving for _, leaving in planned), entry, frame, inner, names)
+        joined = self._merge(entry.merge, tuple(output for _, output in planned), entry, frame, inner, names)
         if isinstance(joined.shape[0], Symbol):
             bool(joined.shape[0])  # of what is traced, one branch at least must be left
         fork = Fork(self.ops.all[joined.index], tuple(chain for chain, _ in planned))
@@ -232,19 +232,19 @@ class Expander(LayerExpander):
         names: tuple[str, ...] = (),
     ) -> Flow:
         merge = MERGES[word]()
-        known = min(leaving.known for leaving in flows)
+        known = min(each.known for each in flows)
         try:
-            shape = merge.output_shape([leaving.shape for leaving in flows], names)
+            shape = merge.output_shape([each.shape for each in flows], names)
         except ShapeError as error:
             if known is Known.ALL:
                 self.problems.append(frame.problem(member, "", str(error), self.widths.notes))
             known = min(known, Known.CHANNELS)
-            channels = sum(leaving.shape[0] for leaving in flows) if word == "concat" else flows[0].shape[0]
+            channels = sum(each.shape[0] for each in flows) if word == "concat" else flows[0].shape[0]
             shape = (channels, *flows[0].shape[1:])
         name = scope.free(f"({word})")  # in brackets, as no layer can be called so
         scope.claim(name)
         planned = self.ops.record(frame, scope.full(name), merge, flows, shape)
-        addends = tuple(leaving.shape[0] for leaving in flows) if word == "concat" else ()
+        addends = tuple(each.shape[0] for each in flows) if word == "concat" else ()
         made = Producer(f"the {word}", frame.blame(member, "")[1], addends)
         return Flow(shape, planned.index, made, known)
 
@@ -257,15 +257,15 @@ class Expander(LayerExpander):
             flow = replace(flow, shape=(flow.shape[0] * present, *flow.shape[1:]))
         members, name = branch.members, branch.name
         if name is None:
-            nodes, leaving = self._list(members, frame, flow, scope, numbered=False)
+            nodes, output = self._list(members, frame, flow, scope, numbered=False)
         elif len(members) == 1 and isinstance(members[0], LayerEntry) and not (members[0].name or members[0].repeat):
-            nodes, leaving = self._list(members, frame, flow, scope, name=name)
+            nodes, output = self._list(members, frame, flow, scope, name=name)
         else:
             self._claim(fork, name, frame, scope)
-            nodes, leaving = self._list(members, frame, flow, scope.inner(name))
-            self.taps[scope.full(name)] = leaving
-            return Chain(name, "", nodes), leaving
-        return Chain("", "", nodes), leaving
+            nodes, output = self._list(members, frame, flow, scope.inner(name))
+            self.taps[scope.full(name)] = output
+            return Chain(name, "", nodes), output
+        return Chain("", "", nodes), output
 
     def _presence(self, branch: Branch, frame: Frame) -> Any:
         """Tell whether a branch vanishes, as its condition does not hold or a width in it is 0: None if so, else 1.

@@ -76,9 +76,9 @@ class Flow:
         return replace(self, known=min(self.known, known))
 
 
-def guess_shape(op: Primitive, arriving: Shape) -> Shape:
+def guess_shape(op: Primitive, input_shape: Shape) -> Shape:
     """Guess what leaves an op that cannot take what arrives, so that the rest of the file can be checked."""
-    width = getattr(op, "out_channels", None) or arriving[0]
+    width = getattr(op, "out_channels", None) or input_shape[0]
     if op.type in ("linear", "flatten"):
-        return (getattr(op, "out_features", arriving[0]),)
-    return (width, *(arriving[1:] if len(arriving) == 3 else (1, 1)))
+        return (getattr(op, "out_features", input_shape[0]),)
+    return (width, *(input_shape[1:] if len(input_shape) == 3 else (1, 1)))

@@ -200,11 +200,11 @@ class LayerExpander:
         if flow.known is Known.NOTHING:  # what the file says is the best guess there is
             said = Producer(name, frame.blame(entry, "in")[1], verb="declares")
             return replace(flow, shape=(value, *flow.shape[1:]), producer=said, known=Known.CHANNELS)
-        arriving = flow.shape[0]
-        checked = self.widths.declare(name, entry, arriving)
-        if checked and value != arriving and (len(flow.shape) == 3 or flow.known is Known.ALL):
+        channels = flow.shape[0]
+        checked = self.widths.declare(name, entry, channels)
+        if checked and value != channels and (len(flow.shape) == 3 or flow.known is Known.ALL):
             what = "channels" if len(flow.shape) == 3 else "features"
-            message = f"declares {value} input {what}, but the input has {arriving}"
+            message = f"declares {value} input {what}, but the input has {channels}"
             note = flow.arithmetic(frame.blame(entry, "in")[1].source)
             self.wrong_inputs.append(frame.problem(entry, "in", message, (note,), flow.related))
             self.problems.append(self.wrong_inputs[-1])

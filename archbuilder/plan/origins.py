@@ -30,8 +30,8 @@ class OpOrigins(NamedTuple):
     """A primitive operation, and the origins of the channels that arrive and leave."""
 
     op: PlannedOp
-    arriving: Layout
-    leaving: Layout
+    input_channels: Layout
+    output_channels: Layout
 
 
 def origins(plan: Plan) -> dict[str, OpOrigins]:
@@ -45,19 +45,19 @@ def origins(plan: Plan) -> dict[str, OpOrigins]:
         By name, every op but the merges.
     """
     ties = _Ties()
-    leaving: dict[int, Sequence[int]] = {NETWORK_INPUT: ties.given("(input)", plan.input_shape[0])}
+    outputs: dict[int, Sequence[int]] = {NETWORK_INPUT: ties.given("(input)", plan.input_shape[0])}
     walked: list[tuple[PlannedOp, Sequence[int], Sequence[int]]] = []
     for op in chain.from_iterable(layer.ops for layer in plan.all_layers()):
         if isinstance(op.op, Merge):
-            leaving[op.index] = ties.merged(op.op, [leaving[index] for index in op.inputs])
+            outputs[op.index] = ties.merged(op.op, [outputs[index] for index in op.inputs])
         else:
-            arriving = leaving[op.inputs[0]]
-            leaving[op.index] = ties.through(op, arriving)
-            walked.append((op, arriving, leaving[op.index]))
+            inputs = outputs[op.inputs[0]]
+            outputs[op.index] = ties.through(op, inputs)
+            walked.append((op, inputs, outputs[op.index]))
     channels = ties.channels()
     return {
-        op.name: OpOrigins(op, tuple(channels[i] for i in arriving), tuple(channels[i] for i in left))
-        for op, arriving, left in walked
+        op.name: OpOrigins(op, tuple(channels[i] for i in inputs), tuple(channels[i] for i in output))
+        for op, inputs, output in walked
     }
 
 
@@ -76,42 +76,42 @@ class _Ties:
         """Give an op's own channels."""
         return self._new([(origin, None)] * count)
 
-    def merged(self, merge: Merge, arriving: Sequence[Sequence[int]]) -> Sequence[int]:
+    def merged(self, merge: Merge, inputs: Sequence[Sequence[int]]) -> Sequence[int]:
         """Give what leaves a merge."""
         if isinstance(merge, Concat):
-            return [*chain.from_iterable(arriving)]
-        for other in arriving[1:]:
-            self._tie(arriving[0], other)
-        return arriving[0]
+            return [*chain.from_iterable(inputs)]
+        for other in inputs[1:]:
+            self._tie(inputs[0], other)
+        return inputs[0]
 
-    def through(self, op: PlannedOp, arriving: Sequence[int]) -> Sequence[int]:
+    def through(self, op: PlannedOp, inputs: Sequence[int]) -> Sequence[int]:
         """Give what leaves a primitive."""
         match op.op:
             case Linear():
                 return self.given(op.name, op.output_shape[0])
             case Convolution(groups=groups) if groups > 1:
-                return self._grouped(op, groups, arriving)
+                return self._grouped(op, groups, inputs)
             case Convolution():
                 return self.given(op.name, op.output_shape[0])
             case Flatten() if len(op.input_shapes[0]) == 3 and op.input_shapes[0][1:] != (1, 1):
                 _, height, width = op.input_shapes[0]  # with the size: places of maps of other sizes are not alike
-                return self._spread(arriving, [f"place {i} of {height}x{width}" for i in range(height * width)])
+                return self._spread(inputs, [f"place {i} of {height}x{width}" for i in range(height * width)])
             case ChannelShuffle(groups=groups):
-                size = len(arriving) // groups
-                return [arriving[group * size + i] for i in range(size) for group in range(groups)]
-        return arriving
+                size = len(inputs) // groups
+                return [inputs[group * size + i] for i in range(size) for group in range(groups)]
+        return inputs
 
-    def _grouped(self, op: PlannedOp, groups: int, arriving: Sequence[int]) -> Sequence[int]:
-        size, own = len(arriving) // groups, op.output_shape[0] // groups
+    def _grouped(self, op: PlannedOp, groups: int, inputs: Sequence[int]) -> Sequence[int]:
+        size, own = len(inputs) // groups, op.output_shape[0] // groups
         if size == 1:  # depthwise: each channel goes on by itself
-            return arriving if own == 1 else self._spread(arriving, [f"part {i}" for i in range(own)])
+            return inputs if own == 1 else self._spread(inputs, [f"part {i}" for i in range(own)])
         for group in range(groups):  # weights stay in their group, so that channels must too
-            within = arriving[group * size : (group + 1) * size]
+            within = inputs[group * size : (group + 1) * size]
             self._tie(within, self.given(f"{op.name} in group {group}", size))
         return [*chain.from_iterable(self.given(f"{op.name} group {group}", own) for group in range(groups))]
 
-    def _spread(self, arriving: Sequence[int], parts: Sequence[str]) -> range:
-        return self._new([(part, of) for of in arriving for part in parts])
+    def _spread(self, inputs: Sequence[int], parts: Sequence[str]) -> range:
+        return self._new([(part, of) for of in inputs for part in parts])
 
     def _new(self, sources: Sequence[tuple[str, int | None]]) -> range:
         first = len(self._above)

@@ -201,7 +201,7 @@ class DeclaredInput(NamedTuple):
 
     layer: str
     node: MappingNode
-    arriving: int
+    channels: int
 
 
 @dataclass(frozen=True, eq=False)

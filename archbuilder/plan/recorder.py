@@ -43,7 +43,7 @@ class Recorder:
         frame: Frame,
         name: str,
         op: Primitive | Merge,
-        arriving: tuple[Flow, ...],
+        flows: tuple[Flow, ...],
         shape: Shape,
         parameters: int = 0,
         macs: int = 0,
@@ -53,7 +53,7 @@ class Recorder:
         Raises:
             TooLarge: The network is too large; the problem is noted.
         """
-        inputs, shapes = tuple(flow.index for flow in arriving), tuple(flow.shape for flow in arriving)
+        inputs, shapes = tuple(flow.index for flow in flows), tuple(flow.shape for flow in flows)
         planned = PlannedOp(len(self.all), name, op, inputs, shapes, shape, parameters, macs, frame.layer, frame.init)
         self.all.append(planned)
         self._parameters += traced_value(parameters)

@@ -50,9 +50,9 @@ def rewritten(document: SpecDocument, values: Sequence[Value]) -> SpecDocument:
 
 def declared_values(document: SpecDocument, declared: Iterable[DeclaredInput]) -> Iterator[Value]:
     """Give every declared input as it should be written."""
-    for layer, node, arriving in declared:
+    for layer, node, channels in declared:
         if document.claims(node.entries["in"].value):
-            yield Value(_section(document, layer), layer, node, "in", arriving)
+            yield Value(_section(document, layer), layer, node, "in", channels)
 
 
 def _values(document: SpecDocument, plan: Plan) -> Iterator[Value]:

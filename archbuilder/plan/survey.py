@@ -118,6 +118,6 @@ class _Surveyor(Expander):
 class _FollowedWidths(Widths):
     """Sites of a spec whose every `in:` follows what arrives."""
 
-    def declare(self, layer: str, entry: LayerEntry, arriving: int) -> bool:
-        super().declare(layer, entry, arriving)
+    def declare(self, layer: str, entry: LayerEntry, channels: int) -> bool:
+        super().declare(layer, entry, channels)
         return False

@@ -74,12 +74,12 @@ class Widths:
         block = self._document.block(entry.type)
         return block.widths if block else ()
 
-    def declare(self, layer: str, entry: LayerEntry, arriving: int) -> bool:
+    def declare(self, layer: str, entry: LayerEntry, channels: int) -> bool:
         """Note an `in:`; tell whether it must be what arrives, or follows it.
 
         It follows where widths are changed: by asking, by a multiplier, or by a spec that extends the one it is in.
         """
-        self.declared.append(DeclaredInput(layer, entry.node, arriving))
+        self.declared.append(DeclaredInput(layer, entry.node, channels))
         return not self._follow and self._document.claims(entry.node.entries["in"].value)
 
     @property

@@ -28,15 +28,15 @@ class Convolution(Primitive):
     groups: Width = Field(1, description="Groups that the channels are split into; must divide both counts.")
     bias: bool = Field(True, description="Whether a bias is added to each output channel.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """N x in x H x W -> N x out x H' x W'."""
-        channels, height, width = expect_map(arriving, "a convolution")
+        channels, height, width = expect_map(input_shape, "a convolution")
         if channels % self.groups or self.out_channels % self.groups:
             raise ShapeError(
                 f"{self.groups} groups do not divide {channels} input and {self.out_channels} output channels evenly",
                 key="groups",
             )
-        sides = self.sides(arriving)
+        sides = self.sides(input_shape)
         size = slide((height, width), self.kernel_size, self.stride, sides, dilation=self.dilation)
         return self.out_channels, *size
 
@@ -46,39 +46,41 @@ class Convolution(Primitive):
         directions = zip(self.kernel_size, self.stride, strict=True)
         return self.padding == "same" and any(kernel > 1 and stride > 1 for kernel, stride in directions)
 
-    def sides(self, arriving: Shape) -> Sides:
+    def sides(self, input_shape: Shape) -> Sides:
         """Give the zeros that are added to what arrives: ((top, bottom), (left, right))."""
         if self.padding == "same":
-            return same_padding((arriving[1], arriving[2]), self.kernel_size, self.stride, self.dilation)
+            return same_padding((input_shape[1], input_shape[2]), self.kernel_size, self.stride, self.dilation)
         if self.padding == "half":
             return both_sides(half(self.kernel_size, self.dilation))
         return self.padding
 
-    def parameters(self, arriving: Shape) -> int:
+    def parameters(self, input_shape: Shape) -> int:
         """Count out * in / groups * kh * kw weights, and out biases."""
-        weights = self.out_channels * (arriving[0] // self.groups) * self.kernel_size[0] * self.kernel_size[1]
+        weights = self.out_channels * (input_shape[0] // self.groups) * self.kernel_size[0] * self.kernel_size[1]
         return weights + self.out_channels * self.bias
 
-    def macs(self, arriving: Shape, leaving: Shape) -> int:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> int:
         """Count the weights once for each output position."""
-        weights = self.out_channels * (arriving[0] // self.groups) * self.kernel_size[0] * self.kernel_size[1]
-        return weights * leaving[1] * leaving[2]
+        weights = self.out_channels * (input_shape[0] // self.groups) * self.kernel_size[0] * self.kernel_size[1]
+        return weights * output_shape[1] * output_shape[2]
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """Where the sides differ, the padded map is made first and held meanwhile: torch pads evenly alone."""
-        padded = self._padded(arriving)
+        padded = self._padded(input_shape)
         return (
-            (Allocation(padded, outlived_by=1), Allocation(prod(leaving))) if padded else (Allocation(prod(leaving)),)
+            (Allocation(padded, outlived_by=1), Allocation(prod(output_shape)))
+            if padded
+            else (Allocation(prod(output_shape)),)
         )
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """What is convolved is kept for the gradient of the weights: the input, or the padded map."""
-        padded = self._padded(arriving)
-        return Kept(values=padded) if padded else Kept(arriving=True)
+        padded = self._padded(input_shape)
+        return Kept(values=padded) if padded else Kept(input=True)
 
-    def _padded(self, arriving: Shape) -> int:
+    def _padded(self, input_shape: Shape) -> int:
         """Count the values of the map that is padded in a step of its own; 0 where there is none."""
-        (top, bottom), (left, right) = self.sides(arriving)
+        (top, bottom), (left, right) = self.sides(input_shape)
         if top == bottom and left == right:
             return 0
-        return arriving[0] * (arriving[1] + top + bottom) * (arriving[2] + left + right)
+        return input_shape[0] * (input_shape[1] + top + bottom) * (input_shape[2] + left + right)

@@ -29,15 +29,15 @@ class Kept(NamedTuple):
     """What autograd keeps of an operation in training until its backward; the parameters are not counted.
 
     Attributes:
-        arriving: Whether it keeps what arrives.
-        leaving: Whether it keeps what leaves.
+        input: Whether it keeps its input.
+        output: Whether it keeps its output.
         values: How many further values it keeps for each sample.
         per_batch: How many further values it keeps, whatever the size of the batch.
         indices: How many indices it keeps for each sample.
     """
 
-    arriving: bool = False
-    leaving: bool = False
+    input: bool = False
+    output: bool = False
     values: int = 0
     per_batch: int = 0
     indices: int = 0

@@ -13,15 +13,15 @@ class Flatten(Primitive):
 
     type: ClassVar[str] = "flatten"
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Give the number of elements."""
-        return (prod(arriving),)
+        return (prod(input_shape),)
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """A view is handed on."""
         return ()
 
-    def kept(self, arriving: Shape, leaving: Shape) -> None:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> None:
         """A view is handed on."""
 
 
@@ -35,24 +35,24 @@ class Linear(Primitive):
     out_features: Width = Field(alias="out", description="Output features.")
     bias: bool = Field(True, description="Whether a bias is added to each output feature.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """N x in -> N x out."""
-        if len(arriving) != 1:
+        if len(input_shape) != 1:
             raise ShapeError(
-                f"a linear layer takes a vector, but its input is a map of {shape_text(arriving)}; "
+                f"a linear layer takes a vector, but its input is a map of {shape_text(input_shape)}; "
                 "put a flatten before it",
                 spatial=True,
             )
         return (self.out_features,)
 
-    def parameters(self, arriving: Shape) -> int:
+    def parameters(self, input_shape: Shape) -> int:
         """Count in * out weights, and out biases."""
-        return (arriving[0] + self.bias) * self.out_features
+        return (input_shape[0] + self.bias) * self.out_features
 
-    def macs(self, arriving: Shape, leaving: Shape) -> int:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> int:
         """Count in * out."""
-        return arriving[0] * leaving[0]
+        return input_shape[0] * output_shape[0]
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """What arrives is kept for the gradient of the weights."""
-        return Kept(arriving=True)
+        return Kept(input=True)

@@ -16,11 +16,11 @@ class Merge:
     keeps_operands: ClassVar[bool] = False
     """Whether autograd keeps what is joined, two by two."""
 
-    def output_shape(self, arriving: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
+    def output_shape(self, input_shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
         """Give the shape of what leaves, from the shapes that arrive.
 
         Args:
-            arriving: The shapes.
+            input_shapes: The shapes of the inputs.
             names: What the branches are called, for an error; empty where they have no names.
 
         Raises:
@@ -28,12 +28,12 @@ class Merge:
         """
         raise NotImplementedError
 
-    def allocations(self, arriving: Sequence[Shape]) -> tuple[Allocation, ...]:
+    def allocations(self, input_shapes: Sequence[Shape]) -> tuple[Allocation, ...]:
         """Give the tensors that are made, in order, the output last; none where the only branch is handed on.
 
         Branches are joined two by two, so that each result but the last is held until the next is made.
         """
-        largest = [max(map(prod, arriving[:count])) for count in range(2, len(arriving) + 1)]
+        largest = [max(map(prod, input_shapes[:count])) for count in range(2, len(input_shapes) + 1)]
         return tuple(Allocation(values, outlived_by=1) for values in largest)
 
 
@@ -42,19 +42,19 @@ class Concat(Merge):
 
     type: ClassVar[str] = "concat"
 
-    def output_shape(self, arriving: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
+    def output_shape(self, input_shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
         """N x C_i x H x W each -> N x sum(C_i) x H x W."""
-        for shape in arriving:
+        for shape in input_shapes:
             expect_map(shape, "concat")
-        if len({shape[1:] for shape in arriving}) > 1:
+        if len({shape[1:] for shape in input_shapes}) > 1:
             raise ShapeError(
-                f"branches of different sizes cannot be concatenated: {_list(arriving, names)}", spatial=True
+                f"branches of different sizes cannot be concatenated: {_list(input_shapes, names)}", spatial=True
             )
-        return sum(shape[0] for shape in arriving), *arriving[0][1:]
+        return sum(shape[0] for shape in input_shapes), *input_shapes[0][1:]
 
-    def allocations(self, arriving: Sequence[Shape]) -> tuple[Allocation, ...]:
+    def allocations(self, input_shapes: Sequence[Shape]) -> tuple[Allocation, ...]:
         """One tensor, of one branch too."""
-        return (Allocation(sum(map(prod, arriving))),)
+        return (Allocation(sum(map(prod, input_shapes))),)
 
 
 class Add(Merge):
@@ -62,11 +62,11 @@ class Add(Merge):
 
     type: ClassVar[str] = "add"
 
-    def output_shape(self, arriving: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
+    def output_shape(self, input_shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
         """Give the shape that all branches have."""
-        if len(set(arriving)) > 1:
-            raise ShapeError(f"branches of different shapes cannot be added: {_list(arriving, names)}")
-        return arriving[0]
+        if len(set(input_shapes)) > 1:
+            raise ShapeError(f"branches of different shapes cannot be added: {_list(input_shapes, names)}")
+        return input_shapes[0]
 
 
 class Multiply(Merge):
@@ -75,12 +75,12 @@ class Multiply(Merge):
     type: ClassVar[str] = "multiply"
     keeps_operands: ClassVar[bool] = True
 
-    def output_shape(self, arriving: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
+    def output_shape(self, input_shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
         """N x C x H x W, where every branch is that or N x C x 1 x 1."""
-        largest = max(arriving, key=prod)
-        for shape in arriving:
+        largest = max(input_shapes, key=prod)
+        for shape in input_shapes:
             if shape != largest and shape != (largest[0], 1, 1)[: len(largest)]:
-                raise ShapeError(f"branches of these shapes cannot be multiplied: {_list(arriving, names)}")
+                raise ShapeError(f"branches of these shapes cannot be multiplied: {_list(input_shapes, names)}")
         return largest
 
 

@@ -19,25 +19,25 @@ class BatchNorm(Primitive):
     scale: bool = Field(True, description="Whether each channel has a learned scale.")
     shift: bool = Field(True, description="Whether each channel has a learned shift.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Give the shape that arrives."""
-        return expect_map(arriving, "batch normalization")
+        return expect_map(input_shape, "batch normalization")
 
-    def parameters(self, arriving: Shape) -> int:
+    def parameters(self, input_shape: Shape) -> int:
         """Count a scale and a shift per channel; the running statistics are not trained."""
-        return (self.scale + self.shift) * arriving[0]
+        return (self.scale + self.shift) * input_shape[0]
 
-    def macs(self, arriving: Shape, leaving: Shape) -> int:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> int:
         """Count two per element in evaluation, one without a scale, as fvcore does."""
-        return (1 + self.scale) * prod(arriving)
+        return (1 + self.scale) * prod(input_shape)
 
-    def stored(self, arriving: Shape) -> int:
+    def stored(self, input_shape: Shape) -> int:
         """Count the running mean and variance too."""
-        return self.parameters(arriving) + 2 * arriving[0]
+        return self.parameters(input_shape) + 2 * input_shape[0]
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """What arrives is kept, and the mean and the deviation of each channel."""
-        return Kept(arriving=True, per_batch=2 * arriving[0])
+        return Kept(input=True, per_batch=2 * input_shape[0])
 
 
 class GroupNorm(Primitive):
@@ -50,28 +50,32 @@ class GroupNorm(Primitive):
     eps: float = Field(1e-5, gt=0, lt=1, description="Added to the variance before the root.")
     affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Give the shape that arrives."""
-        channels, *_ = expect_map(arriving, "group normalization")
+        channels, *_ = expect_map(input_shape, "group normalization")
         if channels % self.groups:
             raise ShapeError(f"{self.groups} groups do not divide the {channels} input channels", key="groups")
-        return arriving
+        return input_shape
 
-    def parameters(self, arriving: Shape) -> int:
+    def parameters(self, input_shape: Shape) -> int:
         """Count a scale and a shift per channel."""
-        return 2 * arriving[0] * self.affine
+        return 2 * input_shape[0] * self.affine
 
-    def macs(self, arriving: Shape, leaving: Shape) -> int:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> int:
         """Count five per element, four without scale and shift, as fvcore's rough estimate does."""
-        return (4 + self.affine) * prod(arriving)
+        return (4 + self.affine) * prod(input_shape)
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """The deviation and the mean of each group are made with the output, and are gone at once."""
-        return Allocation(self.groups, outlived_by=2), Allocation(self.groups, outlived_by=1), Allocation(prod(leaving))
+        return (
+            Allocation(self.groups, outlived_by=2),
+            Allocation(self.groups, outlived_by=1),
+            Allocation(prod(output_shape)),
+        )
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """What arrives is kept, and the mean and the deviation of each group."""
-        return Kept(arriving=True, values=2 * self.groups)
+        return Kept(input=True, values=2 * self.groups)
 
 
 class LocalResponseNorm(Primitive):
@@ -84,16 +88,16 @@ class LocalResponseNorm(Primitive):
     beta: float = Field(0.75, description="The exponent.")
     k: float = Field(1.0, gt=0, description="Added to the sum.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Give the shape that arrives."""
-        return expect_map(arriving, "local response normalization")
+        return expect_map(input_shape, "local response normalization")
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """torch.nn.functional.local_response_norm does it in steps; the third is held until the power is taken."""
-        map_ = prod(leaving)
+        map_ = prod(output_shape)
         return (
             Allocation(map_, outlived_by=1),  # squares
-            Allocation(self._padded(arriving), outlived_by=1),
+            Allocation(self._padded(input_shape), outlived_by=1),
             Allocation(map_, outlived_by=3),  # means of neighbours
             Allocation(map_, outlived_by=1),  # times alpha
             Allocation(map_, outlived_by=1),  # plus k
@@ -101,10 +105,10 @@ class LocalResponseNorm(Primitive):
             Allocation(map_),
         )
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """What arrives is kept, the padded squares, and what the power is taken of and gives."""
-        return Kept(arriving=True, values=self._padded(arriving) + 2 * prod(arriving))
+        return Kept(input=True, values=self._padded(input_shape) + 2 * prod(input_shape))
 
-    def _padded(self, arriving: Shape) -> int:
+    def _padded(self, input_shape: Shape) -> int:
         """Count the values with the channels of zeros that stand before the first and behind the last."""
-        return (arriving[0] + self.size - 1) * arriving[1] * arriving[2]
+        return (input_shape[0] + self.size - 1) * input_shape[1] * input_shape[2]

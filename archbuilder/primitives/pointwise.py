@@ -11,9 +11,9 @@ from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expec
 
 
 class _Pointwise(Primitive):
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Give the shape that arrives."""
-        return arriving
+        return input_shape
 
 
 class Activation(_Pointwise):
@@ -25,16 +25,16 @@ class Activation(_Pointwise):
         "relu", description="Which function."
     )
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """A new tensor, since torch runs it beside its input, not in its place; `none` hands on what arrives."""
-        return (Allocation(prod(leaving)),) if self.function != "none" else ()
+        return (Allocation(prod(output_shape)),) if self.function != "none" else ()
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept | None:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept | None:
         """The slopes of relu and sigmoid are told by what leaves, those of the others by what arrives."""
         if self.function == "none":
             return None
         by_output = self.function in ("relu", "sigmoid")
-        return Kept(arriving=not by_output, leaving=by_output)
+        return Kept(input=not by_output, output=by_output)
 
 
 class Dropout(_Pointwise):
@@ -44,13 +44,13 @@ class Dropout(_Pointwise):
 
     p: Probability = Field(0.5, description="The probability that an element is zeroed.")
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """Nothing happens in evaluation."""
         return ()
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept | None:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept | None:
         """A factor for each element is kept, as on the CPU; CUDA keeps a byte. Of `p: 0`, the input is handed on."""
-        return Kept(values=prod(arriving)) if self.p else None
+        return Kept(values=prod(input_shape)) if self.p else None
 
 
 class Identity(_Pointwise):
@@ -58,11 +58,11 @@ class Identity(_Pointwise):
 
     type: ClassVar[str] = "identity"
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """What arrives is handed on."""
         return ()
 
-    def kept(self, arriving: Shape, leaving: Shape) -> None:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> None:
         """What arrives is handed on."""
 
 
@@ -78,20 +78,22 @@ class Rescale(_Pointwise):
     scale: float | list[float] = Field(1.0, description="The factor: one number, or one for each channel.")
     shift: float | list[float] = Field(0.0, description="The offset: one number, or one for each channel.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Give the shape that arrives."""
         for key, value in (("scale", self.scale), ("shift", self.shift)):
-            if isinstance(value, list) and len(value) != arriving[0]:
-                raise ShapeError(f"{len(value)} numbers are given, but the input has {arriving[0]} channels", key=key)
-        return arriving
+            if isinstance(value, list) and len(value) != input_shape[0]:
+                raise ShapeError(
+                    f"{len(value)} numbers are given, but the input has {input_shape[0]} channels", key=key
+                )
+        return input_shape
 
-    def stored(self, arriving: Shape) -> int:
+    def stored(self, input_shape: Shape) -> int:
         """Count the fixed numbers."""
         return sum(len(numbers) if isinstance(numbers, list) else 1 for numbers in (self.scale, self.shift))
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """The product is made first, and is gone when the shift has been added."""
-        return Allocation(prod(leaving), outlived_by=1), Allocation(prod(leaving))
+        return Allocation(prod(output_shape), outlived_by=1), Allocation(prod(output_shape))
 
 
 class ChannelShuffle(Primitive):
@@ -101,9 +103,9 @@ class ChannelShuffle(Primitive):
 
     groups: Width = Field(description="Groups that are interleaved; must divide the channels.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Give the shape that arrives."""
-        channels, *_ = expect_map(arriving, "a channel shuffle")
+        channels, *_ = expect_map(input_shape, "a channel shuffle")
         if channels % self.groups:
             raise ShapeError(f"{self.groups} groups do not divide the {channels} input channels", key="groups")
-        return arriving
+        return input_shape

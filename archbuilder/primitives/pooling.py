@@ -12,13 +12,15 @@ from archbuilder.primitives.window import both_sides, half, slide
 class _Maximum(Primitive):
     """What gives the place of each maximum beside the maximum, asked for or not."""
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """The indices are made with the output, and are gone at once."""
-        return Allocation(prod(leaving), outlived_by=1, bytes_per_value=INDEX_BYTES), Allocation(prod(leaving))
+        return Allocation(prod(output_shape), outlived_by=1, bytes_per_value=INDEX_BYTES), Allocation(
+            prod(output_shape)
+        )
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """What arrives is kept, and the place of each maximum."""
-        return Kept(arriving=True, indices=prod(leaving))
+        return Kept(input=True, indices=prod(output_shape))
 
 
 class _Pool(Primitive):
@@ -37,8 +39,8 @@ class _Pool(Primitive):
         """The padding on each side, of the height and of the width."""
         return half(self.kernel_size) if self.padding == "half" else self.padding
 
-    def _slid(self, arriving: Shape, dilation: tuple[int, int] = (1, 1)) -> Shape:
-        channels, height, width = expect_map(arriving, "a pool")
+    def _slid(self, input_shape: Shape, dilation: tuple[int, int] = (1, 1)) -> Shape:
+        channels, height, width = expect_map(input_shape, "a pool")
         for padding, kernel in zip(self.border, self.kernel_size, strict=True):
             if 2 * padding > kernel:
                 raise ShapeError(
@@ -56,9 +58,9 @@ class MaxPool(_Maximum, _Pool):
 
     dilation: PositivePair = Field((1, 1), description="Spacing between window elements.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """N x C x H x W -> N x C x H' x W'."""
-        return self._slid(arriving, self.dilation)
+        return self._slid(input_shape, self.dilation)
 
 
 class AvgPool(_Pool):
@@ -68,13 +70,13 @@ class AvgPool(_Pool):
 
     count_include_pad: bool = Field(True, description="Whether the zeros of the padding count in the mean.")
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """N x C x H x W -> N x C x H' x W'."""
-        return self._slid(arriving)
+        return self._slid(input_shape)
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """What arrives is kept, though its shape alone is needed."""
-        return Kept(arriving=True)
+        return Kept(input=True)
 
 
 class _AdaptivePool(Primitive):
@@ -83,9 +85,9 @@ class _AdaptivePool(Primitive):
         """The height and width that leave."""
         raise NotImplementedError
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """N x C x H x W -> N x C x output size."""
-        channels, *_ = expect_map(arriving, "a pool")
+        channels, *_ = expect_map(input_shape, "a pool")
         return channels, *self.output_size
 
 
@@ -101,13 +103,13 @@ class _ToSize(_AdaptivePool):
 class _Mean(_AdaptivePool):
     operator: ClassVar[str | None] = "adaptive_avg_pool2d"
 
-    def macs(self, arriving: Shape, leaving: Shape) -> int:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> int:
         """Count one per input element, as fvcore does."""
-        return prod(arriving)
+        return prod(input_shape)
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """What arrives is kept; not for one output place, of which torch takes the plain mean."""
-        return Kept(arriving=self.output_size != (1, 1))
+        return Kept(input=self.output_size != (1, 1))
 
 
 class AdaptiveMaxPool(_Maximum, _ToSize):

@@ -42,7 +42,7 @@ class Primitive(BaseModel):
     widths: ClassVar[tuple[str, ...]] = ()
     """The keys that are searchable widths."""
 
-    def output_shape(self, arriving: Shape) -> Shape:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Give the shape of what leaves.
 
         Raises:
@@ -50,40 +50,40 @@ class Primitive(BaseModel):
         """
         raise NotImplementedError
 
-    def parameters(self, arriving: Shape) -> int:
+    def parameters(self, input_shape: Shape) -> int:
         """Count the trained numbers."""
         return 0
 
-    def macs(self, arriving: Shape, leaving: Shape) -> int:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> int:
         """Count the multiply-adds of one sample."""
         return 0
 
-    def stored(self, arriving: Shape) -> int:
+    def stored(self, input_shape: Shape) -> int:
         """Count the numbers that are read in evaluation beside what arrives, trained or not."""
-        return self.parameters(arriving)
+        return self.parameters(input_shape)
 
-    def allocations(self, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """Give the tensors that are made in evaluation, in order, the output last; none where the input is handed on.
 
         What one kernel gives beside its output comes before the output.
         """
-        return (Allocation(prod(leaving)),)
+        return (Allocation(prod(output_shape)),)
 
-    def kept(self, arriving: Shape, leaving: Shape) -> Kept | None:
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept | None:
         """Give what autograd keeps in training; None where the input is handed on in training too."""
         return Kept()
 
 
-def expect_map(arriving: Shape, what: str) -> tuple[int, int, int]:
+def expect_map(input_shape: Shape, what: str) -> tuple[int, int, int]:
     """Give the channels, height and width of what arrives.
 
     Raises:
         ShapeError: A vector arrives.
     """
-    if len(arriving) != 3:
-        message = f"{what} takes a map (channels x height x width), but its input is a vector of {arriving[0]}"
+    if len(input_shape) != 3:
+        message = f"{what} takes a map (channels x height x width), but its input is a vector of {input_shape[0]}"
         raise ShapeError(message, spatial=True)
-    return arriving[0], arriving[1], arriving[2]
+    return input_shape[0], input_shape[1], input_shape[2]
 
 
 def shape_text(shape: Shape) -> str:

@@ -51,11 +51,11 @@ def slide(
         if dilation != (1, 1):
             spacing = str(dilation[0]) if dilation[0] == dilation[1] else f"{dilation[0]} x {dilation[1]}"
             window += f" ({kernel[0]} x {kernel[1]} dilated by {spacing})"
-        arriving = f"{extent[0]} x {extent[1]}"
+        input_size = f"{extent[0]} x {extent[1]}"
         with_padding = f", {padded[0]} x {padded[1]} with its padding" if padded != extent else ""
         allowed = "; in ceil mode it may be larger by less than its stride" if ceil_mode else ""
         raise ShapeError(
-            f"a window of {window} does not fit the input map of {arriving}{with_padding}{allowed}",
+            f"a window of {window} does not fit the input map of {input_size}{with_padding}{allowed}",
             key="kernel",
             spatial=True,
         )

@@ -61,8 +61,8 @@ def wrong(kind: type[Any], monkeypatch: pytest.MonkeyPatch, extra: int) -> None:
     """Have a primitive count too much."""
     right = kind.macs
 
-    def macs(self: Any, arriving: Shape, leaving: Shape) -> int:
-        return int(right(self, arriving, leaving)) + extra
+    def macs(self: Any, input_shape: Shape, output_shape: Shape) -> int:
+        return int(right(self, input_shape, output_shape)) + extra
 
     monkeypatch.setattr(kind, "macs", macs)
 
@@ -80,7 +80,7 @@ def test_a_difference_is_shown_where_it_is_and_fails(run: Run, monkeypatch: pyte
 
 def test_an_operator_that_one_of_the_two_leaves_out_is_a_difference(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong(MaxPool, monkeypatch, 5)
-    monkeypatch.setattr(GlobalAvgPool, "macs", lambda self, arriving, leaving: 0)
+    monkeypatch.setattr(GlobalAvgPool, "macs", lambda self, input_shape, output_shape: 0)
     done = run("flops", "--json", "inception_digits")
     assert done.returncode == 1
     fvcore = json.loads(done.stdout)["fvcore"]

@@ -17,7 +17,7 @@ def test_a_wrong_count_is_named_by_module_and_operator(monkeypatch: pytest.Monke
     spec = archbuilder.load("inception_digits")
     count = count_with_fvcore(spec.build(aux=False), spec.plan().input_shape)
 
-    def wrong(self: Linear, arriving: Shape, leaving: Shape) -> int:
+    def wrong(self: Linear, input_shape: Shape, output_shape: Shape) -> int:
         return 7
 
     monkeypatch.setattr(Linear, "macs", wrong)

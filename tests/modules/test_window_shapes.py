@@ -19,9 +19,9 @@ from archbuilder.primitives import AvgPool, Convolution, MaxPool, Primitive, Sha
 MAPS = [torch.empty(1, 1, extent, 3, device="meta") for extent in range(1, 13)]  # N x C x H x W
 
 
-def planned(op: Primitive, arriving: Shape) -> Shape | None:
+def planned(op: Primitive, input_shape: Shape) -> Shape | None:
     try:
-        return op.output_shape(arriving)
+        return op.output_shape(input_shape)
     except ShapeError:
         return None
 

@@ -39,22 +39,22 @@ def test_behind_an_inception_block_stand_its_branches() -> None:
     found = origins(archbuilder.load("inception_digits").plan())
     branches = [("branch1", 8), ("branch2.1", 16), ("branch3.1", 8), ("branch4.1", 8)]
     expected = [(f"inception2a.{name}.conv", width) for name, width in branches]
-    assert segments(found["inception2b.branch1.conv"].arriving) == expected
-    assert segments(found["inception2b.branch4.0"].leaving) == expected  # a pool hands on
-    assert segments(found["conv1.conv"].arriving) == [("(input)", 1)]
+    assert segments(found["inception2b.branch1.conv"].input_channels) == expected
+    assert segments(found["inception2b.branch4.0"].output_channels) == expected  # a pool hands on
+    assert segments(found["conv1.conv"].input_channels) == [("(input)", 1)]
 
 
 def test_a_tap_hands_on_what_leaves_there_and_a_flattened_map_has_a_feature_for_each_place() -> None:
     spec = archbuilder.load("googlenet_torchvision").with_widths({"aux1.channels": 5})
     found = origins(spec.plan())
-    assert found["aux1.conv.conv"].arriving == found["inception4b.branch1.conv"].arriving
-    features = found["aux1.fc1"].arriving
+    assert found["aux1.conv.conv"].input_channels == found["inception4b.branch1.conv"].input_channels
+    features = found["aux1.fc1"].input_channels
     assert len(features) == len(set(features)) == 5 * 16
     assert features[17] == Channel(frozenset({"place 1 of 4x4 of aux1.conv.conv 1"}), 0)
 
 
 def test_a_map_of_one_place_is_flattened_to_its_channels() -> None:
-    assert segments(origins(plan_of(conv("c", 5)))["fc"].arriving) == [("c", 5)]
+    assert segments(origins(plan_of(conv("c", 5)))["fc"].input_channels) == [("c", 5)]
 
 
 def test_what_is_added_to_a_concatenation_is_laid_out_as_that() -> None:
@@ -62,55 +62,55 @@ def test_what_is_added_to_a_concatenation_is_laid_out_as_that() -> None:
     plan = plan_of(fork, {"add": [[conv("project", 10)], []]})
     found = origins(plan)
     expected = [("fork.a.x + project", 4), ("fork.b.y + project", 6)]
-    assert segments(found["project"].leaving) == segments(found["fc"].arriving) == expected
-    assert segments(found["fork.b.y"].leaving) == expected[1:]
+    assert segments(found["project"].output_channels) == segments(found["fc"].input_channels) == expected
+    assert segments(found["fork.b.y"].output_channels) == expected[1:]
 
 
 def test_a_gate_is_laid_out_as_what_it_scales() -> None:
     gate = [{"type": "global_avg_pool"}, conv("gate", 4)]
     plan = plan_of(conv("c", 4), {"multiply": [[], gate]})
-    assert segments(origins(plan)["gate"].leaving) == [("c + gate", 4)]
+    assert segments(origins(plan)["gate"].output_channels) == [("c + gate", 4)]
 
 
 def test_a_depthwise_convolution_hands_its_channels_on_or_spreads_them() -> None:
     found = origins(plan_of(conv("c", 4), conv("same", 4, groups=4), conv("twice", 8, groups=4)))
-    assert found["same"].leaving == found["c"].leaving
-    twice = found["twice"].leaving
+    assert found["same"].output_channels == found["c"].output_channels
+    twice = found["twice"].output_channels
     assert len(set(twice)) == 8
     assert twice[3] == Channel(frozenset({"part 1 of c 1"}), 0)
 
 
 def test_channels_keep_to_their_group() -> None:
     found = origins(plan_of(conv("c", 4), conv("grouped", 6, groups=2)))
-    assert segments(found["c"].leaving) == [("c + grouped in group 0", 2), ("c + grouped in group 1", 2)]
-    assert segments(found["fc"].arriving) == [("grouped group 0", 3), ("grouped group 1", 3)]
+    assert segments(found["c"].output_channels) == [("c + grouped in group 0", 2), ("c + grouped in group 1", 2)]
+    assert segments(found["fc"].input_channels) == [("grouped group 0", 3), ("grouped group 1", 3)]
 
 
 def test_a_shuffle_moves_channels() -> None:
     found = origins(plan_of(conv("c", 6), {"type": "channel_shuffle", "groups": 2}))
-    assert [channel.number for channel in found["fc"].arriving] == [0, 3, 1, 4, 2, 5]
+    assert [channel.number for channel in found["fc"].input_channels] == [0, 3, 1, 4, 2, 5]
 
 
 def test_what_is_concatenated_with_itself_is_told_by_its_occurrence() -> None:
     found = origins(plan_of(conv("c", 2), {"concat": [[], []]}))
     wider = origins(plan_of(conv("c", 3), {"concat": [[], []]}))
-    assert shared_channels(wider["fc"].arriving, found["fc"].arriving) == [(0, 0), (1, 1), (3, 2), (4, 3)]
+    assert shared_channels(wider["fc"].input_channels, found["fc"].input_channels) == [(0, 0), (1, 1), (3, 2), (4, 3)]
 
 
 def test_a_residual_branch_that_comes_or_goes_hides_no_channels() -> None:
     with_it = origins(plan_of(conv("c", 4), {"add": [[conv("more", 4)], []]}, conv("last", 2)))
     without = origins(plan_of(conv("c", 6), conv("last", 2)))
     same = [(i, i) for i in range(4)]
-    assert shared_channels(with_it["last"].arriving, without["last"].arriving) == same
-    assert shared_channels(without["last"].arriving, with_it["last"].arriving) == same
-    assert shared_channels(without["c"].leaving, with_it["c"].leaving) == same
+    assert shared_channels(with_it["last"].input_channels, without["last"].input_channels) == same
+    assert shared_channels(without["last"].input_channels, with_it["last"].input_channels) == same
+    assert shared_channels(without["c"].output_channels, with_it["c"].output_channels) == same
 
 
 def test_parts_of_parts_that_are_added_to_what_they_are_part_of_have_names() -> None:
     doubled = conv("twice", 8, groups=4)
     again = conv("again", 16, groups=8)
     plan = plan_of(conv("c", 4), doubled, {"add": [[again], [{"concat": [[], []]}]]})
-    assert len(origins(plan)["fc"].arriving) == 16
+    assert len(origins(plan)["fc"].input_channels) == 16
 
 
 @pytest.mark.parametrize("name", ["inception_resnet_v2_timm", "googlenet", "resnet18_torchvision"])
@@ -139,8 +139,8 @@ def check(plan: Plan) -> None:
     ops = [op for layer in plan.all_layers() for op in layer.ops if not isinstance(op.op, Merge)]
     assert list(found) == [op.name for op in ops]
     for op in ops:
-        arriving, leaving = found[op.name].arriving, found[op.name].leaving
-        assert sum(width for _, width in segments(arriving)) == len(arriving) == op.input_shapes[0][0], op.name
-        assert len(leaving) == op.output_shape[0], op.name
-        for layout in (arriving, leaving):
+        inputs, outputs = found[op.name].input_channels, found[op.name].output_channels
+        assert sum(width for _, width in segments(inputs)) == len(inputs) == op.input_shapes[0][0], op.name
+        assert len(outputs) == op.output_shape[0], op.name
+        for layout in (inputs, outputs):
             assert shared_channels(layout, layout) == [(i, i) for i in range(len(layout))]

@@ -71,8 +71,8 @@ def check_edit(spec: NetworkSpec, widths: dict[str, int]) -> NetworkSpec:
     for declared in edited.plan().declared_inputs:
         node = declared.node.entries["in"].value
         assert isinstance(node, ScalarNode)
-        assert node.value == declared.arriving
-        assert edited.text[slice(*node.span)] == str(declared.arriving)
+        assert node.value == declared.channels
+        assert edited.text[slice(*node.span)] == str(declared.channels)
     again = NetworkSpec.from_text(edited.text)
     assert again.widths == edited.widths
     assert (again.plan().macs, again.plan().parameters) == (edited.plan().macs, edited.plan().parameters)

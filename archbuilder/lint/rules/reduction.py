@@ -36,7 +36,7 @@ def _unreduced(subject: Subject) -> Iterator[Finding]:
             if first.macs < _SHARE_OF_LAYER * whole or first.macs < _SHARE_OF_NETWORK * subject.plan.macs:
                 continue
             reduced = channels // 2
-            cost = first.macs * reduced // channels + channels * reduced * fork.arriving[1] * fork.arriving[2]
+            cost = first.macs * reduced // channels + channels * reduced * fork.input_shape[1] * fork.input_shape[2]
             if cost >= first.macs:
                 continue
             message = (
@@ -63,17 +63,17 @@ def _reductions(subject: Subject) -> Iterator[Finding]:
         before = subject.before(op)
         if before is None or area(op) < _EXPENSIVE or op.op.groups > 1 or area(before) != 1:  # type: ignore[union-attr]
             continue
-        arriving, leaving = before.input_shapes[0][0], before.output_shape[0]
-        if leaving < arriving or arriving < _LEAST_REDUCED or op.macs < _SHARE_OF_NETWORK * subject.plan.macs:
+        inputs, outputs = before.input_shapes[0][0], before.output_shape[0]
+        if outputs < inputs or inputs < _LEAST_REDUCED or op.macs < _SHARE_OF_NETWORK * subject.plan.macs:
             continue
         site = subject.site(before)
         message = (
-            f"the 1x1 before its {kernel_text(op)} does not reduce ({leaving} of {arriving} channels): the "
+            f"the 1x1 before its {kernel_text(op)} does not reduce ({outputs} of {inputs} channels): the "
             f"{kernel_text(op)} costs {op.macs:,} MACs, {_percent(op.macs, subject.plan.macs)} of the network"
         )
-        change, owner, width = None, subject.owner(before), multiple_of_8(arriving / 2)
+        change, owner, width = None, subject.owner(before), multiple_of_8(inputs / 2)
         # A width that other convolutions share, as the one of a bottleneck, would change what the block gives.
-        if site and arriving >= 16 and subject.keeps_the_rest(site, width, op):
+        if site and inputs >= 16 and subject.keeps_the_rest(site, width, op):
             change = NewWidths({site.name: width})
         yield Finding(UNREDUCING.code, owner, message, subject.place(owner, site), change, op=before.name)
 
