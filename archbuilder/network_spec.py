@@ -194,17 +194,17 @@ class NetworkSpec:
 
         return CostFunction(self.document, sites)
 
-    def build(self, *, aux: bool = True, initialised: bool = True) -> Network:
+    def build(self, *, aux: bool = True, initialized: bool = True) -> Network:
         """Build the network as an ordinary `torch.nn.Module`.
 
         Args:
             aux: Whether the auxiliary heads are built. With them, training returns a named tuple
                 `(logits, aux2, aux1)`, deepest first; evaluation returns the logits alone.
-            initialised: Whether weights are initialised; leave it out when a state dict is loaded next.
+            initialized: Whether weights are initialized; leave it out when a state dict is loaded next.
         """
         from archbuilder.modules import build_network  # noqa: PLC0415 - torch is imported when it is needed
 
-        return build_network(self._plan, aux=aux, initialised=initialised)
+        return build_network(self._plan, aux=aux, initialized=initialized)
 
     def save(self, path: str | Path) -> None:
         """Write the spec as YAML, whole or not at all, comments and layout as they are.

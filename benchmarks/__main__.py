@@ -27,7 +27,7 @@ import archbuilder
 from archbuilder.crosscheck.fvcore_count import count_with_fvcore
 from archbuilder.modules import build_network
 from archbuilder.plan.planner import plan_network
-from archbuilder.spec.initialisation import Init
+from archbuilder.spec.initialization import Init
 from benchmarks.handwritten import GoogLeNet
 from benchmarks.searching import measure_overhead, measure_workers
 from benchmarks.training import compare_loops
@@ -98,7 +98,7 @@ def measure() -> list[Row]:
     deep = archbuilder.load("inception_v4_timm")
     costs = spec.costs()
     candidates = some_candidates(spec.widths, 1_000_000)
-    deep_traced = deep.build(initialised=False)
+    deep_traced = deep.build(initialized=False)
     return [
         compare(
             "build GoogLeNet from a parsed spec, PyTorch's initialisation",
@@ -110,7 +110,7 @@ def measure() -> list[Row]:
         ),
         compare(
             "build GoogLeNet from a parsed spec without initialisation",
-            lambda: build_network(plan, initialised=False),
+            lambda: build_network(plan, initialized=False),
             "the same network written by hand",
             GoogLeNet,
             "<= 0.5",

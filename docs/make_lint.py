@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from archbuilder import load
-from archbuilder.lint import RULES, criticise
+from archbuilder.lint import RULES, lint_document
 from archbuilder.report.lint import rule_page
 from archbuilder.spec.sources import shipped_names
 from archbuilder.spec.writing import write_text
@@ -30,7 +30,7 @@ def shipped() -> str:
     lines = ["| spec | findings |", "| --- | --- |"]
     for name in shipped_names("specs"):
         layers: dict[str, list[str]] = {}
-        for finding in criticise(load(name).document).findings:
+        for finding in lint_document(load(name).document).findings:
             layers.setdefault(finding.code, []).append(f"`{finding.layer}`")
         found = [f"{code} {', '.join(layers[code])}" for code in sorted(layers)]
         lines.append(f"| {name} | {'; '.join(found) or 'none'} |")

@@ -20,7 +20,7 @@ from archbuilder.spec.document import read_spec
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, LayerEntry
 from archbuilder.spec.header import ConvDefaults, Header, InputShape
 from archbuilder.spec.heads import HEAD_KEYS
-from archbuilder.spec.initialisation import Init
+from archbuilder.spec.initialization import Init
 from archbuilder.spec.parameters import PARAMETER_TYPES, Parameter
 from archbuilder.spec.writing import write_text
 

@@ -53,13 +53,13 @@ def lint(
 
 
 def _report(specs: list[NetworkSpec], as_json: bool) -> int:
-    from archbuilder.lint import Criticism, criticise  # noqa: PLC0415
+    from archbuilder.lint import LintReport, lint_document  # noqa: PLC0415
     from archbuilder.report.lint import finding_line, findings_as_data, summary  # noqa: PLC0415
 
-    criticisms = [criticise(spec.document) for spec in specs]
-    findings = tuple(finding for criticism in criticisms for finding in criticism.findings)
-    silenced = tuple(finding for criticism in criticisms for finding in criticism.silenced)
-    together = Criticism(findings, silenced)
+    reports = [lint_document(spec.document) for spec in specs]
+    findings = tuple(finding for report in reports for finding in report.findings)
+    suppressed = tuple(finding for report in reports for finding in report.suppressed)
+    together = LintReport(findings, suppressed)
     if as_json:
         print(json.dumps(findings_as_data(together), indent=2))
     else:
@@ -69,7 +69,7 @@ def _report(specs: list[NetworkSpec], as_json: bool) -> int:
 
 def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
     """Change a spec's file as rules offer, show what changed, and give the spec as it is then."""
-    from archbuilder.lint import criticise  # noqa: PLC0415
+    from archbuilder.lint import lint_document  # noqa: PLC0415
     from archbuilder.lint.change import apply  # noqa: PLC0415
     from archbuilder.report.lint import changes_text, finding_line, unfixable_text  # noqa: PLC0415
     from archbuilder.spec.writing import write_text  # noqa: PLC0415
@@ -80,7 +80,7 @@ def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
         raise ArchbuilderError(
             f"{document.source.name}: shipped specs are read-only; make a copy: archbuilder new mine.yaml --from {name}"
         )
-    findings = criticise(document).findings
+    findings = lint_document(document).findings
     for line in unfixable_text(findings, codes):
         print(line, file=sys.stderr)
     after = spec

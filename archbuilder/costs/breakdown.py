@@ -13,7 +13,7 @@ from archbuilder.primitives import Shape, shape_text
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CostRow:
     """A group of ops and what they cost together, for one image in evaluation.
 
     Attributes:
@@ -42,7 +42,7 @@ class Row:
         return 2 * self.macs
 
 
-def breakdown(plan: Plan, by: By | str, depth: int | None = None) -> list[Row]:
+def breakdown(plan: Plan, by: By | str, depth: int | None = None) -> list[CostRow]:
     """Break a network's costs down; every op of evaluation is in exactly one row.
 
     Args:
@@ -68,7 +68,7 @@ def breakdown(plan: Plan, by: By | str, depth: int | None = None) -> list[Row]:
     return rows
 
 
-def sort_rows(rows: list[Row], sort: Sort | None) -> list[Row]:
+def sort_rows(rows: list[CostRow], sort: Sort | None) -> list[CostRow]:
     """Sort rows, the largest numbers first or the names from A to Z; what is for training only stays last."""
     if sort is None:
         return rows
@@ -85,8 +85,8 @@ def _row(
     seen: Geometry | None = None,
     *,
     training_only: bool = False,
-) -> Row:
-    return Row(
+) -> CostRow:
+    return CostRow(
         name=name,
         what=what,
         parameters=sum(op.parameters for op in ops),
@@ -98,7 +98,7 @@ def _row(
     )
 
 
-def _layers(plan: Plan, depth: int | None) -> list[Row]:
+def _layers(plan: Plan, depth: int | None) -> list[CostRow]:
     layers = parts(plan, depth)
     return [
         _row(layer.name, layer.type, layer.ops, layer.output_shape, seen)
@@ -106,20 +106,20 @@ def _layers(plan: Plan, depth: int | None) -> list[Row]:
     ]
 
 
-def _ops(plan: Plan, _: int | None) -> list[Row]:
+def _ops(plan: Plan, _: int | None) -> list[CostRow]:
     by_op = geometry(plan)
     return [_row(op.name, op.op.type, [op], op.output_shape, by_op[op.index]) for op in plan.ops]
 
 
-def _operators(plan: Plan, _: int | None) -> list[Row]:
+def _operators(plan: Plan, _: int | None) -> list[CostRow]:
     found: dict[str, list[PlannedOp]] = {}
     for op in plan.ops:
         found.setdefault(op.op.type, []).append(op)
     return [_row(name, f"{len(ops):,} op" + "s" * (len(ops) != 1), ops) for name, ops in found.items()]
 
 
-def _stages(plan: Plan, _: int | None) -> list[Row]:
-    rows: list[Row] = []
+def _stages(plan: Plan, _: int | None) -> list[CostRow]:
+    rows: list[CostRow] = []
     names: set[str] = set()
     members = by_size(plan)
     layers = zip(members, layer_geometry(plan, members), strict=True)
@@ -137,12 +137,12 @@ def _stages(plan: Plan, _: int | None) -> list[Row]:
     return rows
 
 
-def _branches(plan: Plan, _: int | None) -> list[Row]:
+def _branches(plan: Plan, _: int | None) -> list[CostRow]:
     by_op = geometry(plan)
     branch_of: dict[int, Branch] = {}
     for found in branches(plan):
         branch_of |= dict.fromkeys((op.index for op in found.ops), found)
-    rows: list[Row] = []
+    rows: list[CostRow] = []
     layers = parts(plan)
     for layer, seen in zip(layers, layer_geometry(plan, layers), strict=True):
         own = [branch_of[op.index] for op in layer.ops if op.index in branch_of]

@@ -32,13 +32,13 @@ class Prices:
         macs: Multiply-adds of each candidate.
         parameters: Trained numbers of each candidate.
         activations: Values that convolutions and linear layers give.
-        is_network: Whether a candidate is a network at all; the counts of one that is not are 0.
+        is_valid: Whether a candidate is a network at all; the counts of one that is not are 0.
     """
 
     macs: NDArray[np.int64]
     parameters: NDArray[np.int64]
     activations: NDArray[np.int64]
-    is_network: NDArray[np.bool_]
+    is_valid: NDArray[np.bool_]
 
 
 class CostFunction:
@@ -90,17 +90,17 @@ class CostFunction:
         if too_wide.any():
             matrix = np.where(too_wide[:, None], 0, matrix)
         counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
-        is_network = np.zeros(len(matrix), dtype=bool)
+        is_valid = np.zeros(len(matrix), dtype=bool)
         for start in range(0, len(matrix), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             try:
-                counts[:, part], is_network[part] = self._price(matrix[part], start)
+                counts[:, part], is_valid[part] = self._price(matrix[part], start)
             except OverflowError:
                 for row in range(start, min(start + _AT_ONCE, len(matrix))):
-                    counts[:, row], is_network[row] = self._planned(matrix[row], row)
-        is_network &= ~too_wide
-        macs, parameters, activations = np.where(is_network, counts, 0)
-        return Prices(macs, parameters, activations, is_network)
+                    counts[:, row], is_valid[row] = self._planned(matrix[row], row)
+        is_valid &= ~too_wide
+        macs, parameters, activations = np.where(is_valid, counts, 0)
+        return Prices(macs, parameters, activations, is_valid)
 
     def price_one(self, widths: Mapping[str, int]) -> dict[str, int] | None:
         """Price one candidate; None if it is no network.
@@ -119,7 +119,7 @@ class CostFunction:
                 f"a candidate has a width for each of {len(self.sites)} searchable widths: this one {what}"
             )
         prices = self.price([[widths[name] for name in self.sites]])
-        return {name: int(getattr(prices, name)[0]) for name in QUANTITIES} if prices.is_network[0] else None
+        return {name: int(getattr(prices, name)[0]) for name in QUANTITIES} if prices.is_valid[0] else None
 
     def __repr__(self) -> str:
         return f"CostFunction({self._document.header.name!r}: {len(self.sites)} widths)"
@@ -151,22 +151,22 @@ class CostFunction:
 
     def _price(self, matrix: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
-        is_network, left = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
+        is_valid, left = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
         if self._variants:  # the first one has nearly all
-            counts, is_network, refused = self._variants[0].price(matrix)
-            left = ~(is_network | refused)
-            counts[:, ~is_network] = 0
+            counts, is_valid, refused = self._variants[0].price(matrix)
+            left = ~(is_valid | refused)
+            counts[:, ~is_valid] = 0
         for variant in self._variants[1:]:
-            self._fill(variant, matrix, left, counts, is_network)
+            self._fill(variant, matrix, left, counts, is_valid)
         while left.any():
             candidate = int(np.flatnonzero(left)[0])
             if len(self._variants) < _MOST_VARIANTS and self._add_variant(self._widths(matrix[candidate])):
                 for variant in self._variants[-2:]:
-                    self._fill(variant, matrix, left, counts, is_network)
+                    self._fill(variant, matrix, left, counts, is_valid)
             else:
-                counts[:, candidate], is_network[candidate] = self._planned(matrix[candidate], start + candidate)
+                counts[:, candidate], is_valid[candidate] = self._planned(matrix[candidate], start + candidate)
             left[candidate] = False
-        return counts, is_network
+        return counts, is_valid
 
     def _widths(self, row: NDArray[np.int64]) -> dict[str, int]:
         return dict(zip(self.sites, map(int, row), strict=True))
@@ -177,14 +177,14 @@ class CostFunction:
         matrix: NDArray[np.int64],
         left: NDArray[np.bool_],
         counts: NDArray[np.int64],
-        is_network: NDArray[np.bool_],
+        is_valid: NDArray[np.bool_],
     ) -> None:
         rows = np.flatnonzero(left)
         if not len(rows):
             return
         some, held, refused = variant.price(matrix[rows])
         counts[:, rows[held]] = some[:, held]
-        is_network[rows[held]] = True
+        is_valid[rows[held]] = True
         left[rows[held | refused]] = False
 
     def _add_variant(self, widths: Mapping[str, int]) -> bool:

@@ -35,7 +35,7 @@ class Geometry:
 
     Attributes:
         receptive_field: (height, width), in pixels, padding included.
-        stride: How many pixels neighbouring positions are apart: (vertically, horizontally).
+        stride: How many pixels neighboring positions are apart: (vertically, horizontally).
     """
 
     receptive_field: Pair

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from archbuilder.crosscheck.evaluating import evaluating, images_for
-from archbuilder.modules.blocks import Block, Series
+from archbuilder.modules.blocks import Composite, Series
 from archbuilder.modules.network import Network
 
 MERGES = "(merges)"
@@ -93,7 +93,7 @@ def running_leaf(network: nn.Module) -> Iterator[list[str]]:
     running = [MERGES]
     hooks = []
     for name, module in network.named_modules():
-        if any(module.children()) or isinstance(module, Network | Series | Block):  # of which one may be empty
+        if any(module.children()) or isinstance(module, Network | Series | Composite):  # of which one may be empty
             continue
 
         def enter(module: nn.Module, args: Any, name: str = name) -> None:

@@ -12,7 +12,7 @@ from archbuilder.costs.memory import inference_memory
 from archbuilder.crosscheck.allocations import MERGES, allocations
 from archbuilder.crosscheck.built_parameters import built_parameters
 from archbuilder.crosscheck.fvcore_activations import activations_with_fvcore
-from archbuilder.crosscheck.fvcore_count import Difference, FvcoreCount, compare, count_with_fvcore
+from archbuilder.crosscheck.fvcore_count import CountDifference, FvcoreCount, compare, count_with_fvcore
 from archbuilder.crosscheck.torch_flops import count_with_torch
 from archbuilder.modules.build import build_network
 from archbuilder.plan.plan import Plan
@@ -36,7 +36,7 @@ class Check:
     counts: str
     planned: int
     counted: int
-    differences: tuple[Difference, ...]
+    differences: tuple[CountDifference, ...]
     unsupported: Mapping[str, int]
 
     @property
@@ -73,9 +73,9 @@ def cross_check(plan: Plan, fvcore: FvcoreCount | None = None) -> CrossCheck:
         plan: The network.
         fvcore: fvcore's count of it, where it has been made already.
     """
-    network = build_network(plan, aux=False, initialised=False)
+    network = build_network(plan, aux=False, initialized=False)
     with torch.device("meta"):
-        shapes_alone = build_network(plan, initialised=False)
+        shapes_alone = build_network(plan, initialized=False)
     return CrossCheck(
         plan.name,
         (
@@ -129,11 +129,11 @@ def _allocations(plan: Plan, network: nn.Module) -> Check:
         module = expected[0] if expected else found.module
         size, live = expected[1:] if expected else (0, 0)
         if expected and found and found.module != (MERGES if module in merges else module):
-            differences.append(Difference(module, f"allocation, made by {found.module}", size, found.size))
+            differences.append(CountDifference(module, f"allocation, made by {found.module}", size, found.size))
         elif not found or size != found.size:
-            differences.append(Difference(module, "allocation", size, found.size if found else 0))
+            differences.append(CountDifference(module, "allocation", size, found.size if found else 0))
         elif live != found.live:
-            differences.append(Difference(module, "live", live, found.live))
+            differences.append(CountDifference(module, "live", live, found.live))
     image = 4 * prod(plan.input_shape)
     peak = max((made.live for made in counted), default=image)
     return Check("torch allocations", "bytes at the peak", memory.peak, peak, tuple(differences), {})
@@ -141,10 +141,10 @@ def _allocations(plan: Plan, network: nn.Module) -> Check:
 
 def _by_module(
     what: str, planned: Mapping[str, int], counted: Mapping[str, int], counted_in_all: int
-) -> tuple[Difference, ...]:
+) -> tuple[CountDifference, ...]:
     """Compare counts module by module; what was counted outside the leaves has a row of its own."""
     outside = counted_in_all - sum(counted.values())
     found = {**counted, MERGES: outside} if outside else counted
     names = [*planned, *(name for name in found if name not in planned)]
-    rows = (Difference(name, what, planned.get(name, 0), found.get(name, 0)) for name in names)
+    rows = (CountDifference(name, what, planned.get(name, 0), found.get(name, 0)) for name in names)
     return tuple(row for row in rows if row.planned != row.counted)

@@ -35,7 +35,7 @@ class FvcoreCount:
 
 
 @dataclass(frozen=True)
-class Difference:
+class CountDifference:
     """One operator of one module that the plan and a counter count differently.
 
     Attributes:
@@ -69,7 +69,7 @@ def count_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> Fvcor
     )
 
 
-def compare(plan: Plan, count: FvcoreCount) -> list[Difference]:
+def compare(plan: Plan, count: FvcoreCount) -> list[CountDifference]:
     """List where plan and fvcore disagree, module by module and operator by operator; an empty list is agreement."""
     planned: dict[tuple[str, str], int] = {}
     for op in plan.ops:
@@ -80,7 +80,7 @@ def compare(plan: Plan, count: FvcoreCount) -> list[Difference]:
     if inside != count.total:  # an operator outside any leaf, such as an addition that a merge makes
         counted["(merges)", "other"] = count.total - inside
     keys = sorted(planned.keys() | counted.keys())
-    differences = [Difference(*key, planned.get(key, 0), counted.get(key, 0)) for key in keys]
+    differences = [CountDifference(*key, planned.get(key, 0), counted.get(key, 0)) for key in keys]
     return [difference for difference in differences if difference.planned != difference.counted]
 
 

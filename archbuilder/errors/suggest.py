@@ -53,7 +53,7 @@ def _ratio(name: str, word: str) -> float:
 
 
 def _one_slip(word: str, name: str) -> bool:
-    """Tell whether one letter of a name is missing, doubled or another, or two neighbours are swapped."""
+    """Tell whether one letter of a name is missing, doubled or another, or two neighbors are swapped."""
     if abs(len(word) - len(name)) > 1 or min(len(word), len(name)) < 1 or len(name) < 2:
         return False
     at = next((i for i, (a, b) in enumerate(zip(word, name, strict=False)) if a != b), min(len(word), len(name)))

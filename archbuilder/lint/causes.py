@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from archbuilder.errors import ArchbuilderError, Problem
+from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rules import RULES
-from archbuilder.lint.subject import Subject
 from archbuilder.spec.assembly import Assembled
 from archbuilder.spec.document import SpecDocument, document_of
 from archbuilder.spec.overriding import Change
@@ -15,9 +15,9 @@ from archbuilder.spec.overriding import Change
 _Known = tuple[str, str]
 
 
-def look(subject: Subject) -> list[Finding]:
+def run_rules(context: LintContext) -> list[Finding]:
     """Look at a network by all rules."""
-    return [finding for rule in RULES.values() for finding in rule.look(subject)]
+    return [finding for rule in RULES.values() for finding in rule.check(context)]
 
 
 def located(document: SpecDocument, findings: Sequence[Finding]) -> list[Finding]:
@@ -25,11 +25,11 @@ def located(document: SpecDocument, findings: Sequence[Finding]) -> list[Finding
 
     What stands in an extended file and is not found in that by itself is due to a line of the file that extends it.
     """
-    trials = _Trials(document.files)
+    trials = _LintTrials(document.files)
     return [_located(trials, finding) for finding in findings]
 
 
-def _located(trials: "_Trials", finding: Finding) -> Finding:
+def _located(trials: "_LintTrials", finding: Finding) -> Finding:
     files = trials.files
     if files.base is None or files.is_own(finding.where.source):
         return finding
@@ -40,16 +40,16 @@ def _located(trials: "_Trials", finding: Finding) -> Finding:
 
 
 @dataclass(eq=False)
-class _Trials:
+class _LintTrials:
     """Looks at a spec with the first of its changes alone."""
 
     files: Assembled
     _found: dict[int, frozenset[_Known]] = field(default_factory=dict)
 
     @cached_property
-    def base(self) -> "_Trials":
+    def base(self) -> "_LintTrials":
         assert self.files.base is not None
-        return _Trials(self.files.base)
+        return _LintTrials(self.files.base)
 
     def cause(self, finding: Finding) -> Change | None:
         """Find the change with which a finding comes: the last of the shortest row of changes that bring it about."""
@@ -63,13 +63,17 @@ class _Trials:
     def has(self, finding: Finding, count: int) -> bool:
         """Tell whether something is found with so many of the changes; what is no network then has no findings."""
         if count not in self._found:
-            self._found[count] = self._look(count)
+            self._found[count] = self._check(count)
         return (finding.code, finding.layer) in self._found[count]
 
-    def _look(self, count: int) -> frozenset[_Known]:
+    def _check(self, count: int) -> frozenset[_Known]:
         problems: list[Problem] = []
         try:
             document = document_of(self.files.with_only(self.files.changes[:count]), problems)
-            return frozenset() if problems else frozenset((one.code, one.layer) for one in look(Subject(document)))
+            return (
+                frozenset()
+                if problems
+                else frozenset((one.code, one.layer) for one in run_rules(LintContext(document)))
+            )
         except ArchbuilderError:
             return frozenset()

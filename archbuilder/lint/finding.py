@@ -16,7 +16,7 @@ class Finding:
         change: What `--fix` would do; None where the rule offers nothing.
         op: The full name of the operation that it is about, if that is one.
         leads_to: The codes of what would be found instead, once the change is made.
-        silenced: The reason why it is not to be shown; None if it is.
+        suppression: The reason for its suppression; None if it is to be shown.
     """
 
     code: str
@@ -26,4 +26,4 @@ class Finding:
     change: Change | None = None
     op: str = ""
     leads_to: tuple[str, ...] = ()
-    silenced: str | None = None
+    suppression: str | None = None

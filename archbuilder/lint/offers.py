@@ -2,24 +2,24 @@
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.lint.change import Change, NewLayers, NewWidths, apply
+from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
-from archbuilder.lint.subject import Subject
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
 
 
-def offered(subject: Subject, finding: Finding) -> Change | None:
+def offered(context: LintContext, finding: Finding) -> Change | None:
     """Give a finding's change if the network can be with it: other layers keep their names, and what they take."""
     change = finding.change
-    if change is None or finding.silenced is not None:
+    if change is None or finding.suppression is not None:
         return None
-    if isinstance(change, NewWidths) and subject.document.header.width != 1:
+    if isinstance(change, NewWidths) and context.document.header.width != 1:
         return None  # what is written would be multiplied
     try:
-        after = plan_network(apply(subject.document, change))
+        after = plan_network(apply(context.document, change))
     except ArchbuilderError:  # what refers to the layer, or must be as wide as it, does not allow it
         return None
-    if isinstance(change, NewWidths) or _others(subject.plan, change) == _others(after, change):
+    if isinstance(change, NewWidths) or _others(context.plan, change) == _others(after, change):
         return change
     return None
 

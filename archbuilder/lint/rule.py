@@ -1,8 +1,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
-from archbuilder.lint.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Rule:
         argument: The paper's argument, the figures that decide, and where these are ours: Markdown.
         bad: A spec that triggers it.
         good: The spec mended.
-        look: Finds it in a network.
+        check: Yields its findings in a network.
         fix: What `--fix` does, in words; an empty text if nothing.
     """
 
@@ -26,7 +26,7 @@ class Rule:
     argument: str
     bad: str
     good: str
-    look: Callable[[Subject], Iterator[Finding]]
+    check: Callable[[LintContext], Iterator[Finding]]
     fix: str = ""
 
 

@@ -100,7 +100,11 @@ def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, p
 def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen) -> Tensor:
     """Run a child; where a place inside it is watched, go along its own path instead of calling it."""
     inside = any(place.startswith(f"{name}.") for place in seen)
-    x = follow(child, child._path, x, seen, f"{name}.") if inside and isinstance(child, Series | Block) else child(x)
+    x = (
+        follow(child, child._path, x, seen, f"{name}.")
+        if inside and isinstance(child, Series | Composite)
+        else child(x)
+    )
     if name in seen:
         seen[name] = x
     return x
@@ -128,7 +132,7 @@ class Series(nn.Sequential):
         return self._label or "Sequential"
 
 
-class Block(nn.Module):
+class Composite(nn.Module):
     """Children and the path that data takes through them, forks included."""
 
     def __init__(self, label: str, children: Mapping[str, nn.Module], path: Path) -> None:
@@ -143,7 +147,7 @@ class Block(nn.Module):
         return follow(self, self._path, x)
 
     def _get_name(self) -> str:
-        return self._label or "Block"
+        return self._label or "Composite"
 
     def extra_repr(self) -> str:
         """Show how the children are wired."""

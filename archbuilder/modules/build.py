@@ -8,30 +8,30 @@ from torch import nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from archbuilder.modules.blocks import Block, Join, Path, Recall, Series, Step
-from archbuilder.modules.initialise import initialise
+from archbuilder.modules.blocks import Composite, Join, Path, Recall, Series, Step
+from archbuilder.modules.initialize import initialize
 from archbuilder.modules.network import Network
 from archbuilder.modules.table import MODULES
 from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, Take, TreeNode
 from archbuilder.primitives import Primitive
 
 
-def build_network(plan: Plan, *, aux: bool = True, initialised: bool = True) -> Network:
+def build_network(plan: Plan, *, aux: bool = True, initialized: bool = True) -> Network:
     """Build the module of a plan.
 
     Args:
         plan: The plan.
         aux: Whether the auxiliary heads are built.
-        initialised: Whether weights are initialised. If not, their memory is whatever it was: for a state dict that
+        initialized: Whether weights are initialized. If not, their memory is whatever it was: for a state dict that
             is loaded next.
     """
     own = all(op.init is None for layer in plan.all_layers() for op in layer.ops)
-    if initialised and own and plan.init.type == "pytorch":  # what each layer does of itself
+    if initialized and own and plan.init.type == "pytorch":  # what each layer does of itself
         return _network(plan, aux)
     with _RandomSkipped():
         network = _network(plan, aux)
-    if initialised:
-        initialise(network, plan)
+    if initialized:
+        initialize(network, plan)
     return network
 
 
@@ -73,7 +73,7 @@ def _module(node: Chain | OpNode) -> nn.Module:
     methods = any(hasattr(nn.Sequential, name) for name in children)  # such as `append`: torch takes no such child
     if path.steps == tuple(children) and not methods:
         return Series(node.label, children)
-    return Block(node.label, children, path)
+    return Composite(node.label, children, path)
 
 
 def _path(nodes: tuple[TreeNode, ...], children: dict[str, nn.Module]) -> tuple[Step, ...]:

@@ -23,7 +23,7 @@ def inherited_weights(
 
     Args:
         plan: The plan of the network.
-        fresh: Its state dict as it is initialised.
+        fresh: Its state dict as it is initialized.
         donor: The plan of the trained network.
         trained: The state dict of that.
 

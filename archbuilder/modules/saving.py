@@ -82,7 +82,7 @@ def trained_network(plan: Plan, weights: Mapping[str, Tensor]) -> Network:
     Raises:
         ArchbuilderError: The weights are not those of the plan.
     """
-    network = build_network(plan, initialised=False)
+    network = build_network(plan, initialized=False)
     try:
         network.load_state_dict(dict(weights))
     except RuntimeError as error:

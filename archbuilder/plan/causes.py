@@ -38,7 +38,7 @@ def _explained(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
     foreign = [problem for problem in different if problem.where and not files.is_own(problem.where.source)]
     if files.base is None or files.reference is None or not foreign:
         return list(problems)
-    trials = _Trials(files)
+    trials = _PlanTrials(files)
     base: list[Problem] = []
     by_causes: dict[tuple[Change, ...], list[Problem]] = {}
     for problem in foreign:
@@ -56,7 +56,7 @@ def _explained(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
 
 
 @dataclass(eq=False)
-class _Trials:
+class _PlanTrials:
     """Plans a spec with some of its changes, to see what is wrong then."""
 
     files: Assembled

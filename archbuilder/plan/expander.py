@@ -14,7 +14,7 @@ from archbuilder.plan.recorder import WORK_OF_MEMBER
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.symbols import Symbol, fixed
 from archbuilder.primitives import MERGES, PRIMITIVES, ShapeError
-from archbuilder.spec.grammar import LARGEST_REPEAT, Branch, ForkEntry, LayerEntry, Member, SequenceEntry
+from archbuilder.spec.grammar import LARGEST_REPEAT, BranchEntry, ForkEntry, LayerEntry, Member, SequenceEntry
 from archbuilder.spec.nodes import describe_value
 
 Planned = tuple[str, list[TreeNode], Flow]
@@ -249,7 +249,7 @@ class Expander(LayerExpander):
         return Flow(shape, planned.index, made, known)
 
     def _branch(
-        self, fork: ForkEntry, branch: Branch, frame: Frame, flow: Flow, scope: Scope, present: Any
+        self, fork: ForkEntry, branch: BranchEntry, frame: Frame, flow: Flow, scope: Scope, present: Any
     ) -> tuple[Chain, Flow]:
         """Plan a branch: a named one of a single unnamed layer is that layer, of several a scope of its own."""
         if isinstance(present, Symbol):
@@ -267,7 +267,7 @@ class Expander(LayerExpander):
             return Chain(name, "", nodes), output
         return Chain("", "", nodes), output
 
-    def _presence(self, branch: Branch, frame: Frame) -> Any:
+    def _presence(self, branch: BranchEntry, frame: Frame) -> Any:
         """Tell whether a branch vanishes, as its condition does not hold or a width in it is 0: None if so, else 1.
 
         Of what is traced, give the symbol that is 1 where none of the widths is 0.

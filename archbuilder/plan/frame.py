@@ -8,7 +8,7 @@ from archbuilder.errors import Location, Problem
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.expression import Expression, ExpressionError, UnknownNameError, names_in
 from archbuilder.spec.grammar import LayerEntry, Member
-from archbuilder.spec.initialisation import Init
+from archbuilder.spec.initialization import Init
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 
 from archbuilder.errors import Problem, SpecError, did_you_mean
-from archbuilder.plan.survey import Survey, all_members, survey
+from archbuilder.plan.members import MemberIndex, all_members, index_members
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import shipped_blocks
 from archbuilder.spec.document import SpecDocument
@@ -27,8 +27,8 @@ class Keys:
         self._heads = {id(head.member) for head in document.heads}
 
     @cached_property
-    def _survey(self) -> Survey:
-        return survey(self.document)
+    def _index(self) -> MemberIndex:
+        return index_members(self.document)
 
     def find(self, path: str) -> tuple[int, str]:
         """Give the position of the layer that a path is about, and the key.
@@ -36,15 +36,15 @@ class Keys:
         Raises:
             SpecError: It is a width, or there is no such layer.
         """
-        if path in self._survey.sites:
+        if path in self._index.sites:
             raise refused(f"{path} is a width: set it by with_widths, read it from widths")
         layer, _, key = path.rpartition(".")
-        if layer not in self._survey.names:
+        if layer not in self._index.names:
             if not layer:
                 raise refused(f"found {path!r}, expected a layer and its key, such as stem.kernel")
-            near = did_you_mean(layer, self._survey.names)
+            near = did_you_mean(layer, self._index.names)
             raise refused(f"{self.document.header.name} has no layer {layer!r}, in {path!r}{near}")
-        return self._survey.names[layer], key
+        return self._index.names[layer], key
 
     def check(self, position: int, key: str, type_: str) -> None:
         """See that a layer of a type has a key that can be given another value, and no list or `$` value there.
@@ -118,7 +118,7 @@ class Keys:
 
     def path(self, position: int, key: str) -> str:
         """Give the path of a layer's key."""
-        names = [name for name, found in self._survey.names.items() if found == position]
+        names = [name for name, found in self._index.names.items() if found == position]
         return f"{names[0]}.{key}"
 
 

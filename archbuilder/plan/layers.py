@@ -20,7 +20,7 @@ from archbuilder.spec.blocks import Block, shipped_blocks
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.expression import Expression, ExpressionError, names_in, parse_expression
 from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry, Member
-from archbuilder.spec.initialisation import OwnInit
+from archbuilder.spec.initialization import OwnInit
 from archbuilder.spec.nodes import ScalarNode, plain
 from archbuilder.spec.synonyms import type_here
 from archbuilder.spec.validation import Place, locator, validate

@@ -7,7 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from archbuilder.primitives import Convolution, Linear, Merge, Primitive, Shape, shape_text
-from archbuilder.spec.initialisation import Init
+from archbuilder.spec.initialization import Init
 from archbuilder.spec.nodes import MappingNode
 
 NETWORK_INPUT = -1
@@ -212,7 +212,7 @@ class Plan:
         name: The network's name.
         input_shape: (channels, height, width) of an image.
         classes: How many logits leave.
-        init: How weights are initialised.
+        init: How weights are initialized.
         layers: The top-level layers in order.
         heads: The auxiliary classifiers in the order of the file.
         trees: The names of the top level.

@@ -6,8 +6,8 @@ from typing import Any
 
 from archbuilder.errors import ArchbuilderError, Problem, SpecError, did_you_mean, raise_if_any
 from archbuilder.plan.keys import Keys, refused, single
+from archbuilder.plan.members import all_members, index_members
 from archbuilder.plan.rewrite import PASSES, declared_values, rewritten
-from archbuilder.plan.survey import all_members, survey
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.edit import Plain, Value, same
 from archbuilder.spec.expression import is_expression
@@ -59,9 +59,9 @@ def with_values(keys: Keys, values: Mapping[str, Any]) -> SpecDocument:
         return _values_of(document, wanted, keys)
 
     def with_inputs(document: SpecDocument) -> list[Value]:
-        found = survey(document)
+        found = index_members(document)
         raise_if_any(found.problems)
-        written = survey(document.as_written) if document.is_multiplied else found
+        written = index_members(document.as_written) if document.is_multiplied else found
         return [*_values_of(document, wanted, keys), *declared_values(document, written.declared)]
 
     return _settled(_settled(document, values_of), with_inputs)

@@ -3,7 +3,7 @@
 from archbuilder.primitives.convolution import Convolution
 from archbuilder.primitives.linear import Flatten, Linear
 from archbuilder.primitives.merges import Add, Concat, Merge, Multiply
-from archbuilder.primitives.normalisation import BatchNorm, GroupNorm, LocalResponseNorm
+from archbuilder.primitives.normalization import BatchNorm, GroupNorm, LocalResponseNorm
 from archbuilder.primitives.pointwise import Activation, ChannelShuffle, Dropout, Identity, Rescale
 from archbuilder.primitives.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, MaxPool
 from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, shape_text

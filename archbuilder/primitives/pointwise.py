@@ -70,7 +70,7 @@ class Rescale(_Pointwise):
     """Fixed numbers, not trained: `scale` times what arrives, plus `shift`; one of each, or one for each channel.
 
     With it a residual branch is scaled (Szegedy et al., 2016, arXiv:1602.07261, section 3.3), and images are
-    normalised inside the network.
+    normalized inside the network.
     """
 
     type: ClassVar[str] = "rescale"

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from archbuilder.costs.breakdown import Row
+from archbuilder.costs.breakdown import CostRow
 from archbuilder.costs.options import By
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
@@ -43,7 +43,7 @@ class _Column:
         return max(map(cell_len, (self.title, *self.cells)))
 
 
-def print_breakdown(screen: Console, plan: Plan, by: By, rows: list[Row]) -> None:
+def print_breakdown(screen: Console, plan: Plan, by: By, rows: list[CostRow]) -> None:
     """Print the rows of evaluation with their share of the MACs; a narrow terminal gets fewer columns, never half."""
     counted = [row for row in rows if not row.training_only]
     columns = _columns(plan, by, counted)
@@ -71,7 +71,7 @@ def _width(columns: Sequence[_Column]) -> int:
     return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
 
 
-def _columns(plan: Plan, by: By, rows: list[Row]) -> list[_Column]:
+def _columns(plan: Plan, by: By, rows: list[CostRow]) -> list[_Column]:
     columns = [
         _Column(by.value, [row.name for row in rows], "left"),
         _Column("type" if by in {By.LAYER, By.OP} else "", [row.what for row in rows], "left", spared=3),
@@ -96,7 +96,7 @@ def _pair(pair: tuple[int, int]) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} x {pair[1]}"
 
 
-def rows_as_data(rows: list[Row]) -> list[dict[str, Any]]:
+def rows_as_data(rows: list[CostRow]) -> list[dict[str, Any]]:
     """Give rows as plain data for scripts."""
     return [
         {
@@ -115,7 +115,7 @@ def rows_as_data(rows: list[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def rows_as_csv(rows: list[Row]) -> str:
+def rows_as_csv(rows: list[CostRow]) -> str:
     """Write rows as CSV: a header, then exact whole numbers; shapes and pairs are written `64 x 112 x 112`."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.crosscheck.check import CrossCheck
-from archbuilder.crosscheck.fvcore_count import Difference
+from archbuilder.crosscheck.fvcore_count import CountDifference
 from archbuilder.report.bare_table import bare_table
 
 _SHOWN = 20  # differences of a counter that are listed; the rest are counted
@@ -51,7 +51,7 @@ def checks_as_data(check: CrossCheck) -> dict[str, Any]:
     }
 
 
-def differences_table(differences: Sequence[Difference], counter: str) -> Iterator[RenderableType]:
+def differences_table(differences: Sequence[CountDifference], counter: str) -> Iterator[RenderableType]:
     """List where a counter and the plan differ, the first of many."""
     table = _table("left", "module", "operator", plan="right", **{counter: "right"})
     for difference in differences[:_SHOWN]:

@@ -7,14 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.costs.geometry import layer_geometry
-from archbuilder.crosscheck.fvcore_count import Difference, FvcoreCount
+from archbuilder.crosscheck.fvcore_count import CountDifference, FvcoreCount
 from archbuilder.plan.plan import Plan
 from archbuilder.report.checks import differences_table, operators_text
 
 _WORDS = {"adaptive_avg_pool2d": "adaptive pool", "batch_norm": "batch norm"}
 
 
-def comparison(plan: Plan, count: FvcoreCount, differences: list[Difference]) -> RenderableType:
+def comparison(plan: Plan, count: FvcoreCount, differences: list[CountDifference]) -> RenderableType:
     """Say whether plan and fvcore agree; if not, list each operator of each module that differs."""
     parts = " · ".join(f"{_WORDS.get(name, name)} {macs:,}" for name, macs in plan.macs_by_operator.items())
     verdict = Text("equal, operator by operator", "green") if not differences else Text("DIFFERENT", "bold red")
@@ -33,7 +33,7 @@ def comparison(plan: Plan, count: FvcoreCount, differences: list[Difference]) ->
     return Group(*lines)
 
 
-def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[Difference]) -> dict[str, Any]:
+def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[CountDifference]) -> dict[str, Any]:
     """Give the counts as plain data for scripts: integers, of one image, in evaluation."""
     return {
         "name": plan.name,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import unified_diff
 from typing import Any
 
-from archbuilder.lint import RULES, Criticism, Finding, Rule
+from archbuilder.lint import RULES, Finding, LintReport, Rule
 from archbuilder.plan.plan import Plan
 from archbuilder.report.numbers import plural, relative
 from archbuilder.spec.document import SpecDocument
@@ -17,22 +17,22 @@ def finding_line(finding: Finding) -> str:
     return f"{finding.where} {finding.code} {about}{finding.message}{then}"
 
 
-def summary(criticism: Criticism) -> str:
-    """Count what was found and what is silenced, and say where to read on."""
-    count = len(criticism.findings)
+def summary(report: LintReport) -> str:
+    """Count what was found and what is suppressed, and say where to read on."""
+    count = len(report.findings)
     parts = [plural(count, "finding")]
-    if criticism.silenced:
-        parts.append(f"{len(criticism.silenced)} suppressed")
-    if criticism.findings:
-        parts.append(f"archbuilder lint --explain {criticism.findings[0].code}")
-    fixable = sorted({finding.code for finding in criticism.findings if finding.change})
+    if report.suppressed:
+        parts.append(f"{len(report.suppressed)} suppressed")
+    if report.findings:
+        parts.append(f"archbuilder lint --explain {report.findings[0].code}")
+    fixable = sorted({finding.code for finding in report.findings if finding.change})
     if fixable:
         parts.append(f"--fix {' --fix '.join(fixable)} would change the file")
     return " · ".join(parts)
 
 
-def findings_as_data(criticism: Criticism) -> list[dict[str, Any]]:
-    """Give what was found as plain data for scripts, what is silenced too."""
+def findings_as_data(report: LintReport) -> list[dict[str, Any]]:
+    """Give what was found as plain data for scripts, what is suppressed too."""
     return [
         {
             "code": finding.code,
@@ -44,9 +44,9 @@ def findings_as_data(criticism: Criticism) -> list[dict[str, Any]]:
             "column": finding.where.column,
             "fixable": finding.change is not None,
             "fix_leads_to": list(finding.leads_to),
-            "suppressed": finding.silenced,
+            "suppressed": finding.suppression,
         }
-        for finding in [*criticism.findings, *criticism.silenced]
+        for finding in [*report.findings, *report.suppressed]
     ]
 
 

@@ -68,7 +68,7 @@ class RunUnderWay:
 
     def _train(self, checkpoint: Checkpoint | None, stop: StopRequest) -> RunResult:
         setup, plan = self.setup, self.spec.plan()
-        trainer = self._trainer(initialised=checkpoint is None)
+        trainer = self._trainer(initialized=checkpoint is None)
         self.room = free_memory(self.machine.device)  # now that all libraries are loaded
         history: tuple[EpochResult, ...] = ()
         if checkpoint is not None:
@@ -123,10 +123,10 @@ class RunUnderWay:
         """Whether any of the processes was asked to stop; all of them get the same answer."""
         return bool(self.processes.total(torch.tensor(float(stop.asked), device=self.machine.device)))
 
-    def _trainer(self, *, initialised: bool) -> Trainer:
+    def _trainer(self, *, initialized: bool) -> Trainer:
         plan, setup = self.spec.plan(), self.setup
         return Trainer(
-            first_network(plan, setup.seed) if initialised else build_network(plan, initialised=False),
+            first_network(plan, setup.seed) if initialized else build_network(plan, initialized=False),
             self.data,
             setup.settings,
             head_weights=plan.head_weights,

@@ -98,7 +98,7 @@ class SpecDocument:
     def canonical_text(self) -> str:
         """What the spec says, without comments, layout, name, description and `lint`: equal texts, the same network."""
         said = {key: value for key, value in plain(self.root).items() if key not in ("name", "description")}
-        return to_yaml(_without_silences(said))
+        return to_yaml(_without_suppressions(said))
 
     def block(self, name: str) -> Block | None:
         """Give the block of a name: one of the spec's own, or a shipped one."""
@@ -181,11 +181,11 @@ def open_spec(name_or_path: str | Path) -> Source:
     return read_text(path, str(name_or_path))
 
 
-def _without_silences(values: Any) -> Any:
+def _without_suppressions(values: Any) -> Any:
     if isinstance(values, list):
-        return [_without_silences(value) for value in values]
+        return [_without_suppressions(value) for value in values]
     if isinstance(values, dict):
-        return {key: _without_silences(value) for key, value in values.items() if key != "lint"}
+        return {key: _without_suppressions(value) for key, value in values.items() if key != "lint"}
     return values
 
 

@@ -11,7 +11,7 @@ from archbuilder.primitives import MERGES
 from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression, size_of
 from archbuilder.spec.names import name_fault
 from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
-from archbuilder.spec.silences import check_silences
+from archbuilder.spec.suppressions import check_suppressions
 from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
 
@@ -92,7 +92,7 @@ class SequenceEntry(Member):
 
 
 @dataclass(frozen=True, eq=False)
-class Branch:
+class BranchEntry:
     """One of the parallel paths of a fork.
 
     Attributes:
@@ -111,7 +111,7 @@ class ForkEntry(Member):
     """Parallel branches and how they join."""
 
     merge: str = ""
-    branches: list[Branch] = field(default_factory=list)
+    branches: list[BranchEntry] = field(default_factory=list)
 
     @property
     def work(self) -> int:
@@ -262,7 +262,7 @@ def _read_common(node: MappingNode, path: str, position: int | str, problems: li
     lost = _text(plain(name_node)) if fault and name_node is not None else None
     path = f"{path}.{name if name is not None else position}"
     read = _Reader(node, path, problems)
-    check_silences(node.get("lint"), f"{path}.lint", problems)
+    check_suppressions(node.get("lint"), f"{path}.lint", problems)
     return {
         "node": node,
         "path": path,
@@ -353,7 +353,7 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
     return overrides
 
 
-def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[Branch]:
+def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[BranchEntry]:
     if isinstance(node, MappingNode):
         named: list[tuple[str | None, Node]] = [(key, entry.value) for key, entry in node.entries.items()]
         for key, entry in node.entries.items():
@@ -374,7 +374,7 @@ def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[Branc
             branch = SequenceNode([], branch.source, branch.span)  # noqa: PLW2901
         if isinstance(branch, MappingNode):
             member = _read_member(branch, path, position, problems)
-            branches.append(Branch(name, [replace(member, when=None)], member.when))
+            branches.append(BranchEntry(name, [replace(member, when=None)], member.when))
         else:
-            branches.append(Branch(name, read_members(branch, branch_path, problems)))
+            branches.append(BranchEntry(name, read_members(branch, branch_path, problems)))
     return branches

@@ -10,9 +10,9 @@ from archbuilder.errors import (
     raise_if_any,
 )
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
-from archbuilder.spec.initialisation import Init, InitField
+from archbuilder.spec.initialization import Init, InitField
 from archbuilder.spec.nodes import MappingNode, Node, plain
-from archbuilder.spec.silences import check_silences
+from archbuilder.spec.suppressions import check_suppressions
 from archbuilder.spec.validation import locator, validate
 
 LONGEST_NAME = 200  # of a network
@@ -90,7 +90,7 @@ def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[
     values: dict[str, Any] = {"name": name}
     for key, entry in root.entries.items():
         values[key] = None if key in ("layers", "aux", "blocks", "lint") else plain(entry.value)
-    check_silences(root.get("lint"), "lint", problems)
+    check_suppressions(root.get("lint"), "lint", problems)
     locate = locator(root)
     header = validate(Header, values, "a spec", "", locate)
     faults = [] if isinstance(header, Header) else header

@@ -7,7 +7,7 @@ from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_blocks
 from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.header import LONGEST_NAME, Header
 from archbuilder.spec.parameters import Parameter
-from archbuilder.spec.schema_members import MEMBERS, SILENCES, Schema, member_definitions, model_schema, reference
+from archbuilder.spec.schema_members import MEMBERS, SUPPRESSIONS, Schema, member_definitions, model_schema, reference
 
 _WORD = r"^\w+$"
 _TEXT = {"type": "string", "minLength": 1}
@@ -34,7 +34,7 @@ def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
         "propertyNames": {"not": {"enum": sorted({*PRIMITIVES, *shipped_blocks()})}},
         "additionalProperties": reference("block"),
     }
-    properties["lint"] |= SILENCES
+    properties["lint"] |= SUPPRESSIONS
     properties["variables"]["propertyNames"] = {"pattern": _WORD, "not": {"enum": ["in", "classes"]}}
     properties["extends"] |= _TEXT
     properties["include"] |= {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}

@@ -10,7 +10,7 @@ from archbuilder.spec.blocks import Block, shipped_block, shipped_blocks
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, POSITION
 from archbuilder.spec.heads import HEAD_KEYS, NOT_FIELDS
 from archbuilder.spec.names import NAME, TAKEN
-from archbuilder.spec.silences import CODE
+from archbuilder.spec.suppressions import CODE
 
 Schema = dict[str, Any]
 
@@ -25,7 +25,7 @@ _NAME = {
     "maxLength": 100,
     "not": {"enum": sorted(TAKEN)},
 }
-SILENCES: Schema = {
+SUPPRESSIONS: Schema = {
     "type": "object",
     "propertyNames": {"pattern": f"^{CODE.pattern}$"},
     "additionalProperties": {"type": "string", "pattern": r"\S"},
@@ -113,7 +113,7 @@ def _common_keys() -> Schema:
         "in": {"type": "integer", "minimum": 1},
         "overrides": {"type": "object", "propertyNames": {"pattern": f"^{POSITION.pattern}$"}},
         "init": {"allOf": [reference("init")]},
-        "lint": SILENCES,
+        "lint": SUPPRESSIONS,
     }
     return {f"key_{key}": {**schema, "description": LAYER_KEYS[key]} for key, schema in schemas.items()}
 

@@ -28,11 +28,11 @@ class Priced:
 
     Attributes:
         costs: By quantity, an element for each candidate; 0 for one that is no network.
-        is_network: Which candidates are networks.
+        is_valid: Which candidates are networks.
     """
 
     costs: Mapping[str, NDArray[np.int64]]
-    is_network: NDArray[np.bool_]
+    is_valid: NDArray[np.bool_]
 
     def within(self, limits: Limits) -> NDArray[np.bool_]:
         """Tell which are networks within limits, as far as these are counted."""
@@ -44,7 +44,7 @@ class Priced:
 
     def below(self, limits: Limits) -> NDArray[np.bool_]:
         """Tell which are networks that exceed no limit, as far as these are counted."""
-        found = self.is_network.copy()
+        found = self.is_valid.copy()
         for name, limit in limits.by_quantity.items():
             if name in self.costs:
                 found &= self.costs[name] <= limit.high
@@ -94,9 +94,9 @@ class Variant:
         widths = self.sites_of(positions)
         prices = self._costs.price(widths)
         costs = {name: getattr(prices, name) for name in QUANTITIES}
-        priced = Priced(costs, prices.is_network)
+        priced = Priced(costs, prices.is_valid)
         if self._counts_memory:
-            asked = prices.is_network if limits is None else priced.below(limits)
+            asked = prices.is_valid if limits is None else priced.below(limits)
             costs["memory"] = np.array(
                 [
                     self._memory(tuple(row)) if is_asked else 0
@@ -181,7 +181,7 @@ class Pricer:
         if variant is None:
             return None
         priced = variant.price(self.position(values)[None])
-        return priced.row(0) if priced.is_network[0] else None
+        return priced.row(0) if priced.is_valid[0] else None
 
     def key(self, values: Values) -> tuple[Any, ...]:
         """Give what two candidates share if and only if they are the same network."""

@@ -25,12 +25,12 @@ def repaired(variant: Variant, position: NDArray[np.int64], limits: Limits) -> N
         limits: What it may cost.
     """
     priced = variant.price(position[None])
-    if not priced.is_network[0]:
+    if not priced.is_valid[0]:
         position = filled(variant, position)
         priced = variant.price(position[None])
     if priced.within(limits)[0]:
         return position
-    return _Moves(variant, position, limits).found() if priced.is_network[0] else None
+    return _Moves(variant, position, limits).found() if priced.is_valid[0] else None
 
 
 def filled(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -43,7 +43,7 @@ def filled(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
     for columns in layers.values():
         without = filled.copy()
         without[columns] = position[columns]
-        if variant.price(without[None]).is_network[0]:
+        if variant.price(without[None]).is_valid[0]:
             filled = without
     return filled
 

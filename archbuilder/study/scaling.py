@@ -79,7 +79,7 @@ def scaled_in_time(
 def _last_within(spec: NetworkSpec, sites: Sequence[str], rows: NDArray[np.int64], limits: Limits) -> int | None:
     """Give the number of the last row that is a network within limits; None if none is."""
     prices = spec.costs(sites).price(rows)
-    fits = prices.is_network.copy()
+    fits = prices.is_valid.copy()
     for name in QUANTITIES:
         if name in limits.by_quantity:
             fits &= getattr(prices, name) <= limits.by_quantity[name].high

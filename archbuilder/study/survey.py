@@ -97,7 +97,7 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
         baseline=study.baseline_cost,
         largest=_end(study, -1, measure),
         priced=len(drawn),
-        networks=int(priced.is_network.sum()),
+        networks=int(priced.is_valid.sum()),
         inside=tuple(_inside(study, step, drawn, priced, generator, measure) for step in study.steps),
         is_complete=len(drawn) == space.candidates,
     )
@@ -202,10 +202,10 @@ def _network(pricer: Pricer, values: Values) -> tuple[Cost, Variant, NDArray[np.
         return None
     position = pricer.position(values)
     priced = variant.price(position[None])
-    if not priced.is_network[0]:
+    if not priced.is_valid[0]:
         position = _emptied(variant, filled(variant, position))
         priced = variant.price(position[None])
-    return (priced.row(0), variant, position) if priced.is_network[0] else None
+    return (priced.row(0), variant, position) if priced.is_valid[0] else None
 
 
 def _emptied(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -213,7 +213,7 @@ def _emptied(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]
     for column, knob in enumerate(variant.knobs):
         without = position.copy()
         without[column] = 0
-        if knob.sizes[0] == 0 and variant.price(without[None]).is_network[0]:
+        if knob.sizes[0] == 0 and variant.price(without[None]).is_valid[0]:
             position = without
     return position
 
@@ -224,7 +224,7 @@ def _priced(study: Study, drawn: list[dict[str, Value]]) -> Priced:
     for number, values in enumerate(drawn):
         groups.setdefault(tuple(study.space.structure(values).values()), []).append(number)
     costs: dict[str, Any] = {}
-    is_network = np.zeros(len(drawn), dtype=bool)
+    is_valid = np.zeros(len(drawn), dtype=bool)
     for numbers in groups.values():
         variant = study.pricer.variant(drawn[numbers[0]])
         if variant is None:
@@ -232,10 +232,10 @@ def _priced(study: Study, drawn: list[dict[str, Value]]) -> Priced:
         priced = variant.price(
             np.array([study.pricer.position(drawn[number]) for number in numbers]).reshape(len(numbers), -1)
         )
-        is_network[numbers] = priced.is_network
+        is_valid[numbers] = priced.is_valid
         for name, counts in priced.costs.items():
             costs.setdefault(name, np.zeros(len(drawn), dtype=np.int64))[numbers] = counts
-    return Priced(costs, is_network)
+    return Priced(costs, is_valid)
 
 
 def _inside(
@@ -272,7 +272,7 @@ def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     named = f" {inside.step.name}," if inside.step.name else " of"
     lines = [f"{found.study.source.name}: {what} is within the budget{named} {limits.text()}, nor can be moved onto it"]
     ends = {"smallest": found.smallest, "largest": found.largest}
-    costs: list[Cost] = [priced.row(int(row)) for row in np.flatnonzero(priced.is_network)]
+    costs: list[Cost] = [priced.row(int(row)) for row in np.flatnonzero(priced.is_valid)]
     costs += [cost for cost in ends.values() if cost is not None]
     if inside.measured:
         own = found.baseline.get("latency", 0)

@@ -71,7 +71,7 @@ def test_saved_weights_load(run: Run) -> None:
     assert "aux1.fc2.bias" in saved
     for key, tensor in network.state_dict().items():
         assert torch.equal(saved[key], tensor), key
-    fresh = spec.build(initialised=False)
+    fresh = spec.build(initialized=False)
     fresh.load_state_dict(saved)
     with safe_open("w.safetensors", "pt") as file:
         assert NetworkSpec.from_text(json.loads(file.metadata()["archbuilder"])["spec"]).widths == spec.widths
@@ -129,7 +129,7 @@ def test_a_bad_spec_is_not_built(run: Run) -> None:
 
 
 def test_a_forward_pass_that_differs_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(self: NetworkSpec, *, aux: bool = True, initialised: bool = True) -> nn.Module:
+    def build(self: NetworkSpec, *, aux: bool = True, initialized: bool = True) -> nn.Module:
         return Network("other", {"flat": nn.Flatten(), "fc": nn.Linear(64, 3)}, DataPath(("flat", "fc")), {})
 
     monkeypatch.setattr(NetworkSpec, "build", build)

@@ -8,7 +8,7 @@ from support.nested_specs import nested_specs
 from support.random_specs import specs
 
 from archbuilder import NetworkSpec, load
-from archbuilder.costs.breakdown import Row, breakdown, sort_rows
+from archbuilder.costs.breakdown import CostRow, breakdown, sort_rows
 from archbuilder.costs.options import By, Sort
 from archbuilder.plan.plan import Plan
 
@@ -215,9 +215,9 @@ def test_operators_that_cost_nothing_are_listed() -> None:
 
 def test_rows_sort_with_heads_last() -> None:
     rows = [
-        Row("b", "", parameters=1, macs=5, activations=0),
-        Row("head", "", parameters=9, macs=9, activations=9, training_only=True),
-        Row("a", "", parameters=2, macs=5, activations=7),
+        CostRow("b", "", parameters=1, macs=5, activations=0),
+        CostRow("head", "", parameters=9, macs=9, activations=9, training_only=True),
+        CostRow("a", "", parameters=2, macs=5, activations=7),
     ]
     assert sort_rows(rows, None) is rows
     found = {sort: [row.name for row in sort_rows(rows, sort)] for sort in Sort}

@@ -38,8 +38,8 @@ def compared(spec: NetworkSpec, function: CostFunction, matrix: np.ndarray[Any, 
         plan, _ = try_plan(spec.document, dict(zip(function.sites, map(int, widths), strict=True)))
         found = {name: int(getattr(prices, name)[row]) for name in QUANTITIES}
         expected = {name: count(plan) if plan else 0 for name, count in QUANTITIES.items()}
-        assert (found, bool(prices.is_network[row])) == (expected, plan is not None), widths
-    return int(prices.is_network.sum())
+        assert (found, bool(prices.is_valid[row])) == (expected, plan is not None), widths
+    return int(prices.is_valid.sum())
 
 
 def drawn(data: st.DataObject, least: int, sites: int) -> np.ndarray[Any, Any]:
@@ -138,7 +138,7 @@ def test_a_head_adds_nothing_and_must_still_be_one() -> None:
     spec = load("googlenet")
     function = CostFunction(spec.document, ["aux1.channels"])
     assert function.price([[1], [500]]).macs.tolist() == [spec.plan().macs] * 2
-    assert function.price([[0]]).is_network.tolist() == [False]
+    assert function.price([[0]]).is_valid.tolist() == [False]
 
 
 def test_nothing_is_left_of_a_block() -> None:

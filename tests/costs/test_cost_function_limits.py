@@ -45,10 +45,10 @@ def agree(spec: NetworkSpec, rows: list[list[int]]) -> int:
         plan, _ = try_plan(spec.document, widths)
         expected = {name: count(plan) for name, count in QUANTITIES.items()} if plan else None
         assert CostFunction(spec.document).price_one(widths) == expected, widths
-        assert bool(together.is_network[number]) is (plan is not None), widths
+        assert bool(together.is_valid[number]) is (plan is not None), widths
         for name in QUANTITIES:
             assert int(getattr(together, name)[number]) == (expected[name] if expected else 0), widths
-    return int(together.is_network.sum())
+    return int(together.is_valid.sum())
 
 
 @pytest.mark.parametrize("what", BODIES)

@@ -73,7 +73,7 @@ def test_rare_layers(first: list[Any], layer: dict[str, Any]) -> None:
 
 def check_training(spec: NetworkSpec) -> None:
     planned = training_memory(spec.plan(), batch=BATCH).activations
-    assert planned == saved_for_backward(spec.build(initialised=False), spec.plan().input_shape, batch=BATCH)
+    assert planned == saved_for_backward(spec.build(initialized=False), spec.plan().input_shape, batch=BATCH)
 
 
 @pytest.mark.parametrize(

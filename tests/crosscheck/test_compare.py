@@ -3,7 +3,7 @@
 import pytest
 
 import archbuilder
-from archbuilder.crosscheck.fvcore_count import Difference, compare, count_with_fvcore
+from archbuilder.crosscheck.fvcore_count import CountDifference, compare, count_with_fvcore
 from archbuilder.primitives import Linear, Shape
 
 
@@ -22,7 +22,7 @@ def test_a_wrong_count_is_named_by_module_and_operator(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Linear, "macs", wrong)
     plan = archbuilder.load("inception_digits").plan()
-    assert compare(plan, count) == [Difference("fc", "linear", 7, 1280)]
+    assert compare(plan, count) == [CountDifference("fc", "linear", 7, 1280)]
 
 
 def test_the_modules_mode_is_left_as_it_was() -> None:

@@ -5,7 +5,7 @@ from rich.console import Console
 
 import archbuilder
 from archbuilder.crosscheck.check import CrossCheck, cross_check
-from archbuilder.crosscheck.fvcore_count import Difference
+from archbuilder.crosscheck.fvcore_count import CountDifference
 from archbuilder.primitives import Activation, Linear, Shape
 from archbuilder.primitives.held import Allocation
 from archbuilder.report.checks import checks_as_data, checks_table
@@ -50,10 +50,10 @@ def test_wrong_counts_are_named_by_module(monkeypatch: pytest.MonkeyPatch) -> No
     check = cross_check(archbuilder.load("inception_digits").plan())
     macs, values, flops, parameters, peak = check.checks
     assert not check.equal
-    assert macs.differences == (Difference("fc", "linear", 7, 1280),)
-    assert flops.differences == (Difference("fc", "flops", 14, 2560),)
+    assert macs.differences == (CountDifference("fc", "linear", 7, 1280),)
+    assert flops.differences == (CountDifference("fc", "flops", 14, 2560),)
     wrong = {difference.module: difference for difference in parameters.differences}
-    assert wrong["fc"] == Difference("fc", "parameters", 7, 1290)
+    assert wrong["fc"] == CountDifference("fc", "parameters", 7, 1290)
     assert list(wrong) == ["fc", "aux1.fc1", "aux1.fc2"]
     assert values.equal
     assert peak.equal
@@ -73,6 +73,6 @@ def test_a_wrong_allocation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     check = cross_check(archbuilder.load("googlenet").plan())
     peak = check.checks[-1]
     assert not peak.equal
-    assert peak.differences[0] == Difference("conv1.activation", "allocation", 4, 4 * 64 * 112 * 112)
+    assert peak.differences[0] == CountDifference("conv1.activation", "allocation", 4, 4 * 64 * 112 * 112)
     assert len(peak.differences) > 20
     assert f"and {len(peak.differences) - 20:,} more" in shown(check)

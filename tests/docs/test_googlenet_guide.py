@@ -183,7 +183,7 @@ def test_the_block_is_a_line_of_the_spec() -> None:
 
 
 def test_fvcore_counts_the_same() -> None:
-    count = count_with_fvcore(archbuilder.load("googlenet").build(initialised=False), (3, 224, 224))
+    count = count_with_fvcore(archbuilder.load("googlenet").build(initialized=False), (3, 224, 224))
     assert compare(_plan(), count) == []
     assert count.total == _plan().macs
 

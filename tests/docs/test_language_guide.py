@@ -37,7 +37,7 @@ from archbuilder.spec.expression import parse_expression
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MOST_OVERRIDDEN
 from archbuilder.spec.header import LONGEST_VARIABLE, MOST_VARIABLES, Header
 from archbuilder.spec.heads import HEAD_KEYS, MOST_HEADS
-from archbuilder.spec.initialisation import Scheme
+from archbuilder.spec.initialization import Scheme
 from archbuilder.spec.nodes import plain
 from archbuilder.spec.parameters import MOST_PARAMETERS, PARAMETER_TYPES, Parameter
 from archbuilder.spec.reader import LONGEST_KEY, MAXIMUM_CHARACTERS, MAXIMUM_DEPTH, MAXIMUM_VALUES, read_yaml

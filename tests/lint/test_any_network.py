@@ -7,13 +7,13 @@ from support.nested_specs import nested_specs
 from support.random_specs import specs as random_specs
 
 from archbuilder import NetworkSpec
-from archbuilder.lint import RULES, criticise
+from archbuilder.lint import RULES, lint_document
 from archbuilder.lint.change import apply
 
 
-def look(values: dict[str, Any]) -> None:
+def lint(values: dict[str, Any]) -> None:
     spec = NetworkSpec.from_dict(values)
-    findings = criticise(spec.document).findings
+    findings = lint_document(spec.document).findings
     for finding in findings:
         assert finding.code in RULES
         assert finding.message
@@ -22,7 +22,7 @@ def look(values: dict[str, Any]) -> None:
             continue
         changed = NetworkSpec.from_source(apply(spec.document, finding.change).source)
         assert changed.plan().ops[-1].output_shape == spec.plan().ops[-1].output_shape
-        after = criticise(changed.document).findings
+        after = lint_document(changed.document).findings
         assert (finding.code, finding.layer, finding.message) not in {(f.code, f.layer, f.message) for f in after}
         new = {f.code for f in after} - {f.code for f in findings}
         assert new <= {*finding.leads_to, "AB001"}
@@ -31,17 +31,17 @@ def look(values: dict[str, Any]) -> None:
 @given(random_specs())
 @settings(max_examples=25)  # each is looked at once more for every change that is offered
 def test_random_networks(values: dict[str, Any]) -> None:
-    look(values)
+    lint(values)
 
 
 @given(nested_specs())
 @settings(max_examples=25)
 def test_nested_networks(values: dict[str, Any]) -> None:
-    look(values)
+    lint(values)
 
 
 def test_a_network_without_a_convolution() -> None:
-    look(
+    lint(
         {
             "input": {"channels": 3, "height": 1, "width": 1},
             "classes": 2,

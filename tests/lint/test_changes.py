@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archbuilder import ArchbuilderError, NetworkSpec, load
-from archbuilder.lint import Finding, criticise
+from archbuilder.lint import Finding, lint_document
 from archbuilder.lint.change import NewLayers, apply
 
 HEAD = "input: {channels: 3, height: 32, width: 32}\nclasses: 10\nlayers:\n"
@@ -22,7 +22,7 @@ LARGE = "  - {name: large, type: conv, out: 64, kernel: 5, padding: 2}\n"
 
 
 def found(text: str, code: str) -> list[Finding]:
-    return [finding for finding in criticise(NetworkSpec.from_text(text).document).findings if finding.code == code]
+    return [finding for finding in lint_document(NetworkSpec.from_text(text).document).findings if finding.code == code]
 
 
 def test_a_layer_in_block_style_keeps_what_stands_behind_it() -> None:
@@ -106,8 +106,8 @@ def test_group_norms_need_branches_apart() -> None:
 def test_a_finding_inside_a_member_is_silenced_there() -> None:
     branch = '[{type: conv, out: 12, kernel: 1, lint: {AB201: "meant"}}]'
     text = f"{HEAD}{CONV}  - {{name: mix, concat: [{branch}, []]}}\n{TAIL}"
-    criticism = criticise(NetworkSpec.from_text(text).document)
-    assert [(finding.code, finding.layer) for finding in criticism.silenced] == [("AB201", "mix.conv")]
+    report = lint_document(NetworkSpec.from_text(text).document)
+    assert [(finding.code, finding.layer) for finding in report.suppressed] == [("AB201", "mix.conv")]
     assert not found(text, "AB001")
     (finding,) = found(text.replace("out: 12", "out: 16"), "AB001")
     assert finding.message == "AB201 finds nothing here: remove the suppression"
@@ -126,9 +126,9 @@ def test_a_finding_in_a_sequence_names_the_inner_layer_at_its_line() -> None:
     (finding,) = found(text, "AB104")
     assert finding.layer == "features.0"
     assert finding.where.source.line(finding.where.line).strip() == "- {type: conv, out: 64, kernel: 1}"
-    silenced = text.replace("    sequence:", '    lint: {AB104: "as published"}\n    sequence:')
-    assert not found(silenced, "AB104")
-    assert not found(silenced, "AB001")
+    suppressed = text.replace("    sequence:", '    lint: {AB104: "as published"}\n    sequence:')
+    assert not found(suppressed, "AB104")
+    assert not found(suppressed, "AB001")
 
 
 BLOCK = """\
@@ -156,8 +156,8 @@ def test_a_silence_in_a_body_counts_for_its_member_alone() -> None:
 """
     start = HEAD.replace("layers:\n", BLOCK + second + "layers:\n") + CONV.replace("out: 32", "out: 64")
     meant = start.replace("kernel: 1}", 'kernel: 1, lint: {AB104: "meant"}}', 1)
-    criticism = criticise(NetworkSpec.from_text(meant + "  - {name: a, type: bottleneck, w: 64}\n" + TAIL).document)
-    of_pairs = [[f for f in shown if f.code == "AB104"] for shown in (criticism.findings, criticism.silenced)]
+    report = lint_document(NetworkSpec.from_text(meant + "  - {name: a, type: bottleneck, w: 64}\n" + TAIL).document)
+    of_pairs = [[f for f in shown if f.code == "AB104"] for shown in (report.findings, report.suppressed)]
     assert [[finding.op for finding in shown] for shown in of_pairs] == [["a.third.conv"], ["a.first.conv"]]
 
 
@@ -205,7 +205,7 @@ def test_an_identity_that_is_a_branch_is_a_shortcut(identity: str) -> None:
 def test_of_an_extended_file_the_finding_stands_at_the_users_line(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(HEAD + CONV + "  - {name: mix, type: conv, out: 64, kernel: 1}\n" + TAIL)
     (tmp_path / "mine.yaml").write_text("extends: base.yaml\nlayers:\n  mix: {out: 63}\n")
-    findings = criticise(NetworkSpec.load(tmp_path / "mine.yaml").document).findings
+    findings = lint_document(NetworkSpec.load(tmp_path / "mine.yaml").document).findings
     (finding,) = [finding for finding in findings if finding.code == "AB201"]
     assert (finding.where.source.path, finding.where.line) == (tmp_path / "mine.yaml", 3)
 
@@ -219,8 +219,8 @@ def test_repetitions_of_one_block_are_named_once() -> None:
 
 def test_a_layer_without_a_name_is_silenced_too() -> None:
     layer = '  - {type: conv, out: 12, kernel: 1, lint: {AB201: "meant"}}\n'
-    criticism = criticise(NetworkSpec.from_text(HEAD + CONV + layer + TAIL).document)
-    assert [(finding.code, finding.layer) for finding in criticism.silenced] == [("AB201", "1")]
+    report = lint_document(NetworkSpec.from_text(HEAD + CONV + layer + TAIL).document)
+    assert [(finding.code, finding.layer) for finding in report.suppressed] == [("AB201", "1")]
 
 
 def test_the_place_of_a_layer_behind_one_that_is_left_out() -> None:

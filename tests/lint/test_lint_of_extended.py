@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from archbuilder import NetworkSpec
-from archbuilder.lint import criticise
+from archbuilder.lint import lint_document
 
 BASE = """\
 input: {channels: 3, height: 11, width: 11}
@@ -25,7 +25,7 @@ def places(folder: Path, code: str, **files: str) -> list[str]:
     """Lint the last of some files; give where a code is found."""
     for name, text in {"base": BASE, **files}.items():
         (folder / f"{name}.yaml").write_text(text)
-    findings = criticise(NetworkSpec.load(folder / f"{[*files][-1]}.yaml").document).findings
+    findings = lint_document(NetworkSpec.load(folder / f"{[*files][-1]}.yaml").document).findings
     return [
         f"{Path(finding.where.source.name).name}:{finding.where.line} {finding.layer}"
         for finding in findings

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from archbuilder import NetworkSpec
-from archbuilder.lint import criticise
+from archbuilder.lint import lint_document
 
 FOLDER = Path(__file__).parent / "networks"
 FOUND = {
@@ -34,5 +34,5 @@ def test_every_network_is_looked_at() -> None:
 
 @pytest.mark.parametrize("name", FOUND)
 def test_what_is_found_can_be_defended(name: str) -> None:
-    findings = criticise(NetworkSpec.load(FOLDER / f"{name}.yaml").document).findings
+    findings = lint_document(NetworkSpec.load(FOLDER / f"{name}.yaml").document).findings
     assert " · ".join(f"{finding.code} {finding.layer}" for finding in findings) == FOUND[name]

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from archbuilder import NetworkSpec, load
-from archbuilder.lint import RULES, Finding, criticise
+from archbuilder.lint import RULES, Finding, lint_document
 from archbuilder.lint.change import apply
+from archbuilder.lint.context import LintContext
 from archbuilder.lint.rules.shape import width_of
-from archbuilder.lint.subject import Subject
 from archbuilder.spec.sources import shipped_names
 
 MESSAGES = {
@@ -40,7 +40,7 @@ MESSAGES = {
 
 
 def findings(text: str, code: str) -> list[Finding]:
-    return [finding for finding in criticise(NetworkSpec.from_text(text).document).findings if finding.code == code]
+    return [finding for finding in lint_document(NetworkSpec.from_text(text).document).findings if finding.code == code]
 
 
 def test_every_rule_is_tested() -> None:
@@ -64,7 +64,7 @@ def test_a_rule_is_silent_where_it_should_be(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fix])
 def test_what_a_rule_offers_mends_what_it_found(code: str) -> None:
     document = NetworkSpec.from_text(RULES[code].bad).document
-    (change,) = [found.change for found in criticise(document).findings if found.code == code]
+    (change,) = [found.change for found in lint_document(document).findings if found.code == code]
     assert change is not None
     assert findings(apply(document, change).source.text, code) == []
 
@@ -77,7 +77,7 @@ def test_the_place_is_that_of_the_width() -> None:
 
 @pytest.mark.parametrize("name", shipped_names("specs"))
 def test_shipped_networks_can_be_looked_at(name: str) -> None:
-    criticise(load(name).document)
+    lint_document(load(name).document)
 
 
 EARLY = (
@@ -135,14 +135,14 @@ def test_a_network_with_a_multiplier_is_told_the_widths_it_has_and_offered_none(
 
 
 def test_the_figures_of_the_papers_networks_are_those_that_the_pages_give() -> None:
-    subjects = {name: Subject(load(name).document) for name in shipped_names("specs") if "small" not in name}
-    del subjects["inception_digits"]
-    ratios = {name: width_of(subject) / subject.depth for name, subject in subjects.items()}
+    contexts = {name: LintContext(load(name).document) for name in shipped_names("specs") if "small" not in name}
+    del contexts["inception_digits"]
+    ratios = {name: width_of(context) / context.depth for name, context in contexts.items()}
     assert min(ratios, key=ratios.__getitem__) == "inception_resnet_v2_timm"
     assert max(ratios, key=ratios.__getitem__) == "resnet18_torchvision"
     lowest, highest = min(ratios.values()), max(ratios.values())
     assert f"between {lowest:.1f} (Inception-ResNet-v2) and {highest:.1f} (ResNet-18)" in RULES["AB109"].argument
-    googlenet = subjects["googlenet"]
+    googlenet = contexts["googlenet"]
     first, second = (googlenet.depths[head.tapped] / googlenet.depth for head in googlenet.plan.heads)
     text = " ".join(RULES["AB110"].argument.split())
     assert f"GoogLeNet's heads are at {100 * first:.0f} % and {100 * second:.0f} %" in text

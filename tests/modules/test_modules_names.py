@@ -11,11 +11,11 @@ from torch import nn
 
 import archbuilder
 from archbuilder.modules import Network, drop_heads, head_names
-from archbuilder.modules.blocks import Block, Series
+from archbuilder.modules.blocks import Composite, Series
 from archbuilder.spec.names import name_fault
 
 TORCH = (nn.Module(), nn.Sequential(), nn.ModuleDict(), nn.ModuleList(), nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1))
-OWN = (Network, Series, Block, ())  # the last is what a named tuple of outputs is
+OWN = (Network, Series, Composite, ())  # the last is what a named tuple of outputs is
 WORDS = {name for owner in (*TORCH, *OWN) for name in dir(owner)} | {*keyword.kwlist, *keyword.softkwlist}
 WORDS |= {"heads", "drop_heads", "path", "label", "logits", "module", "self", "x", "a-b", "a_b", "1x1", "0", "loss"}
 TAKEN = sorted(word for word in WORDS if name_fault(word))

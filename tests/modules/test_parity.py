@@ -20,7 +20,7 @@ NETWORKS = sorted(path.stem for path in FACTS.glob("*.json"))
 def case(request: pytest.FixtureRequest) -> tuple[archbuilder.NetworkSpec, Network, dict[str, Any]]:
     facts = json.loads((FACTS / f"{request.param}.json").read_text())
     spec = archbuilder.load(request.param)
-    network = spec.build(initialised=False)
+    network = spec.build(initialized=False)
     fill_(network)
     return spec, network.eval(), facts
 
@@ -85,7 +85,7 @@ def dropouts(network: torch.nn.Module) -> dict[str, float]:
 
 def test_dropout_of_the_notes() -> None:
     """0.4 before the last layer, and 0.5 before each of the two linear layers of a head."""
-    network: Any = archbuilder.load("googlenet").build(initialised=False)
+    network: Any = archbuilder.load("googlenet").build(initialized=False)
     expected = {f"{head}.dropout{n}": 0.5 for head in ("aux1", "aux2") for n in (1, 2)}
     assert dropouts(network) == expected | {"dropout": 0.4}
     order = [name for name, _ in network.aux1.named_children()]
@@ -95,7 +95,7 @@ def test_dropout_of_the_notes() -> None:
 
 def test_dropout_of_torchvision() -> None:
     """0.2 before the last layer, and 0.7 once in a head, after its first linear layer."""
-    network: Any = archbuilder.load("googlenet_torchvision").build(initialised=False)
+    network: Any = archbuilder.load("googlenet_torchvision").build(initialized=False)
     assert dropouts(network) == {"dropout": 0.2, "aux1.dropout2": 0.7, "aux2.dropout2": 0.7}
     order = [name for name, _ in network.aux1.named_children()]
     assert order.index("fc1") < order.index("dropout2") < order.index("fc2")

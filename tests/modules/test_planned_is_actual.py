@@ -10,7 +10,7 @@ from torch import nn
 
 from archbuilder import NetworkSpec
 from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore
-from archbuilder.modules.blocks import Block, Series
+from archbuilder.modules.blocks import Composite, Series
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import Merge
 
@@ -68,7 +68,7 @@ def check_planned_is_actual(values: dict[str, Any]) -> None:
     for layer in plan.all_layers():
         assert shapes[layer.name] == layer.output_shape
     assert sum(p.numel() for p in network.parameters()) == plan.parameters + plan.head_parameters
-    composite = Series | Block  # of which one may be empty: a fork of identities
+    composite = Series | Composite  # of which one may be empty: a fork of identities
     leaves = {name for name, module in network.named_modules() if name and not isinstance(module, composite)}
     assert leaves == {op.name for op in ops if not isinstance(op.op, Merge)}
 

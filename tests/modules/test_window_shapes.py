@@ -118,7 +118,7 @@ def test_torchvisions_googlenet_runs_from_15_pixels_up() -> None:
         spec = archbuilder.NetworkSpec.from_text(text)
         assert spec.plan().ops[-1].output_shape == (1000,)
         if size in (15, 24):
-            network = spec.build(initialised=False)
+            network = spec.build(initialized=False)
             images = torch.zeros(2, 3, size, size)
             assert network.eval()(images).shape == (2, 1000)
             assert [output.shape for output in network.train()(images)] == [(2, 1000)] * 3

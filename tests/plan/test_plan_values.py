@@ -13,7 +13,7 @@ from support.random_specs import specs
 
 from archbuilder import ArchbuilderError, NetworkSpec, SpecError, load
 from archbuilder.plan.keys import Keys
-from archbuilder.plan.survey import survey
+from archbuilder.plan.members import index_members
 from archbuilder.spec.sources import shipped_names
 
 HEADER = "name: mine\ninput: {channels: 3, height: 16, width: 16}\nclasses: 10\n"
@@ -42,7 +42,7 @@ def spec_of(*layers: str, start: str = "", end: str = "") -> NetworkSpec:
 def paths_of(spec: NetworkSpec) -> dict[str, int | str]:
     """Give everything that can be asked of a spec."""
     keys, found = Keys(spec.document), {}
-    for name, position in survey(spec.document).names.items():
+    for name, position in index_members(spec.document).names.items():
         for key in keys.defaults(position, keys.type(position)):
             try:
                 found[f"{name}.{key}"] = spec.value(f"{name}.{key}")
@@ -96,7 +96,7 @@ def test_a_random_spec_with_the_values_it_has_is_the_same_text(values: dict[str,
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_layers_are_called_as_their_sites_are(values: dict[str, Any]) -> None:
     spec = NetworkSpec.from_dict(values)
-    keys, found = Keys(spec.document), survey(spec.document)
+    keys, found = Keys(spec.document), index_members(spec.document)
     assert found.sites.keys() == spec.sites.keys()
     for site in spec.sites.values():
         position = found.names.get(site.layer)

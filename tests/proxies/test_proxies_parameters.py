@@ -16,7 +16,7 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize("name", ["inception_digits", "inception_small_28", "googlenet"])
 def test_it_is_the_plans(name: str) -> None:
     spec = archbuilder.load(name)
-    assert score("parameters", spec.build(initialised=False), []) == spec.plan().parameters
+    assert score("parameters", spec.build(initialized=False), []) == spec.plan().parameters
 
 
 def test_frozen_weights_count() -> None:

@@ -5,7 +5,7 @@ import pytest
 from spec.small_specs import spec_of, weights
 
 from archbuilder import SpecError, load
-from archbuilder.modules.blocks import Block, Series
+from archbuilder.modules.blocks import Composite, Series
 
 BN = "{type: batch_norm}"
 
@@ -91,7 +91,7 @@ def test_a_branch_of_several_and_a_sequence_are_the_same_module() -> None:
     assert isinstance(branch, Series)
     assert isinstance(sequence, Series)
     assert list(branch.state_dict()) == list(sequence.state_dict())
-    assert isinstance(network.get_submodule("m"), Block)
+    assert isinstance(network.get_submodule("m"), Composite)
 
 
 def test_heads_are_named_as_layers_are() -> None:

@@ -1,4 +1,4 @@
-"""How members are wired: repeat, overrides, from, when, variables, merges, paddings, initialisation, taps and heads."""
+"""How members are wired: repeat, overrides, from, when, variables, merges, paddings, initialization, taps and heads."""
 
 import math
 from typing import Any
@@ -549,12 +549,12 @@ def test_padding_is_that_of_pad_and_a_bare_convolution(
     assert list(convolution.state_dict()) == ["weight", "bias"]
 
 
-# -- initialisation ----------------------------------------------------------------------------------------------------
+# -- initialization ----------------------------------------------------------------------------------------------------
 
 WIDE = "type: convolution, out: 256, kernel: 3"
 
 
-def initialised(*layers: str, header: str = "", more: str = "") -> Any:
+def initialized(*layers: str, header: str = "", more: str = "") -> Any:
     torch.manual_seed(0)
     return spec_of(*layers, header=header, more=more).build()
 
@@ -566,7 +566,7 @@ def spread(module: Any) -> float:
 def test_each_scheme_has_its_spread() -> None:
     words = ["kaiming", "xavier", "normal", "{type: truncated_normal, std: 0.2}", "zeros", "pytorch"]
     layers = (f"{{name: c{i}, {WIDE}, padding: 1, init: {word}}}" for i, word in enumerate(words))
-    network = initialised(f"{{name: stem, {WIDE}, padding: 1}}", *layers)
+    network = initialized(f"{{name: stem, {WIDE}, padding: 1}}", *layers)
     fan = 256 * 9  # in and out
     kaiming, xavier, normal, truncated, zeros, default = (network.get_submodule(f"c{i}") for i in range(6))
     assert spread(kaiming) == pytest.approx(math.sqrt(2 / fan), rel=0.02)
@@ -585,7 +585,7 @@ def test_each_scheme_has_its_spread() -> None:
 
 
 def test_truncated_normal_is_cut_at_two() -> None:
-    network = initialised(f"{{name: c, {WIDE}, init: {{type: truncated_normal, std: 1.5}}}}")
+    network = initialized(f"{{name: c, {WIDE}, init: {{type: truncated_normal, std: 1.5}}}}")
     assert 1.9 < float(network.c.weight.detach().abs().max()) <= 2
 
 
@@ -600,7 +600,7 @@ blocks:
       - {name: conv, type: conv, out: 256, kernel: 3, padding: 1}
 """
     layers = ("{name: x, type: b}", "{name: y, type: b, init: {type: normal, std: 0.5}}", f"{{name: z, {WIDE}}}")
-    network = initialised(*layers, header=blocks)
+    network = initialized(*layers, header=blocks)
     for scope, std in (("x", 0.05), ("y", 0.5)):
         assert spread(network.get_submodule(f"{scope}.plain")) == pytest.approx(std, rel=0.02)
         assert spread(network.get_submodule(f"{scope}.conv.conv")) == pytest.approx(std, rel=0.02)
@@ -612,7 +612,7 @@ blocks:
 def test_each_repetition_may_start_in_its_own_way() -> None:
     overrides = "{1: {init: {type: normal, std: 0.3}}}"
     layer = f"{{name: r, {WIDE}, padding: 1, init: zeros, repeat: 3, overrides: {overrides}}}"
-    network = initialised(layer)
+    network = initialized(layer)
     spreads = [spread(network.get_submodule(f"r.{i}")) for i in range(3)]
     assert spreads == [0, pytest.approx(0.3, rel=0.02), 0]
 
@@ -626,7 +626,7 @@ def test_a_norm_starts_as_the_identity_unless_its_layer_says_zeros() -> None:
         "{name: g, type: group_norm, groups: 2, init: zeros}",
         "{name: n, type: batch_norm, scale: false, init: zeros}",
     )
-    network = initialised(*layers, header=header)
+    network = initialized(*layers, header=header)
     assert network.a.bn.weight.eq(1).all()
     assert network.b.bn.weight.eq(0).all()
     assert network.c.bn.weight.eq(1).all()
@@ -638,7 +638,7 @@ def test_a_norm_starts_as_the_identity_unless_its_layer_says_zeros() -> None:
 
 def test_a_residual_whose_last_norm_starts_at_zero_is_the_identity() -> None:
     main = "[{type: convolution, out: 4, kernel: 3, padding: 1}, {type: batch_norm, init: zeros}]"
-    network = initialised(f"{{name: u, add: {{main: {main}, skip: []}}}}")
+    network = initialized(f"{{name: u, add: {{main: {main}, skip: []}}}}")
     x = images()
     torch.testing.assert_close(network.eval().u(x), x, rtol=0, atol=0)
 
@@ -651,20 +651,20 @@ aux:
     after: c
     layers: [{type: global_avg_pool}, {type: flatten}, {name: fc, type: linear, out: 4, init: zeros}]
 """
-    network = initialised(f"{{name: c, {WIDE}}}", more=heads)
+    network = initialized(f"{{name: c, {WIDE}}}", more=heads)
     assert network.h.conv.conv.weight.eq(0).all()
     assert network.own.fc.weight.eq(0).all()
     assert spread(network.c) > 0
 
 
 def test_without_initialisation_norms_are_the_identity_all_the_same() -> None:
-    network: Any = spec_of("{name: n, type: batch_norm}").build(initialised=False)
+    network: Any = spec_of("{name: n, type: batch_norm}").build(initialized=False)
     assert network.n.weight.eq(1).all()
 
 
 def test_seeds_decide() -> None:
     layers = (f"{{name: a, {WIDE}, init: kaiming}}", f"{{name: b, {WIDE}}}")
-    first, second = initialised(*layers).state_dict(), initialised(*layers).state_dict()
+    first, second = initialized(*layers).state_dict(), initialized(*layers).state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 

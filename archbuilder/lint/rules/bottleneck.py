@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import pairwise, takewhile
 from math import prod
 
+from archbuilder.lint.context import LintContext, is_map
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject, is_map
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import shape_text
 
@@ -15,11 +15,11 @@ _LEAST_EARLY = 0.2
 _LEAST = 0.1
 
 
-def _bottlenecks(subject: Subject) -> Iterator[Finding]:
-    before, seen = subject.plan.input_shape, 0
-    for op in takewhile(is_map, subject.cuts):
+def _bottlenecks(context: LintContext) -> Iterator[Finding]:
+    before, seen = context.plan.input_shape, 0
+    for op in takewhile(is_map, context.cuts):
         kept = prod(op.output_shape) / prod(before)
-        position = subject.depths[op.index] / max(subject.depth, 1)
+        position = context.depths[op.index] / max(context.depth, 1)
         least = _LEAST_EARLY if position <= _EARLY else _LEAST
         if kept < least:
             message = (
@@ -27,16 +27,16 @@ def _bottlenecks(subject: Subject) -> Iterator[Finding]:
                 f"{100 * kept:.1f} % of the values, at {100 * position:.0f} % of the depth; the minimum "
                 f"there is {100 * least:.0f} %"
             )
-            owner = subject.owner(op)
-            yield Finding(BOTTLENECK.code, owner, message, subject.place(owner, subject.site(op)), op=op.name)
-        if any(passed.parameters for passed in subject.plan.ops[seen : op.index + 1]):
+            owner = context.owner(op)
+            yield Finding(BOTTLENECK.code, owner, message, context.place(owner, context.site(op)), op=op.name)
+        if any(passed.parameters for passed in context.plan.ops[seen : op.index + 1]):
             before = op.output_shape
         seen = op.index + 1
 
 
-def _growth(subject: Subject) -> Iterator[Finding]:
+def _growth(context: LintContext) -> Iterator[Finding]:
     ends: list[PlannedOp] = []  # the last op of each size of the map
-    for op in takewhile(is_map, subject.cuts):
+    for op in takewhile(is_map, context.cuts):
         if ends and ends[-1].output_shape[1:] == op.output_shape[1:]:
             ends.pop()
         ends.append(op)
@@ -47,8 +47,8 @@ def _growth(subject: Subject) -> Iterator[Finding]:
                 f"the map shrinks from {shape_text(larger[1:])} to {shape_text(smaller[1:])} and its channels do not "
                 f"grow: {larger[0]} before, {smaller[0]} at the end of the smaller map"
             )
-            owner = subject.owner(op)
-            yield Finding(GROWTH.code, owner, message, subject.place(owner), op=op.name)
+            owner = context.owner(op)
+            yield Finding(GROWTH.code, owner, message, context.place(owner), op=op.name)
 
 
 BOTTLENECK = Rule(
@@ -75,7 +75,7 @@ halves height and width and keeps the channels keeps 25 %. The global pool and t
         "{name: smaller, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}",
         "{name: wide, type: conv, out: 64, kernel: 3, padding: 1}",
     ),
-    look=_bottlenecks,
+    check=_bottlenecks,
 )
 
 GROWTH = Rule(
@@ -101,5 +101,5 @@ end of each stage with those at the end of the previous one.
         "{name: pool1, type: max_pool, kernel: 2}",
         "{name: conv2, type: conv, out: 64, kernel: 3, padding: 1}",
     ),
-    look=_growth,
+    check=_growth,
 )

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from archbuilder.lint.change import NewWidths
+from archbuilder.lint.context import LintContext, Parallel, area, multiple_of_8
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Parallel, Subject, area, multiple_of_8
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import AvgPool, Convolution, MaxPool
 
@@ -14,11 +14,11 @@ _REPETITION = re.compile(r"\.\d+$")
 _POINTS = 5  # of the share, by which it may fall
 
 
-def _blocks(subject: Subject) -> list[Parallel]:
+def _blocks(context: LintContext) -> list[Parallel]:
     """Give the outermost concatenations that keep the size of the map."""
     inside: set[int] = set()
     blocks = []
-    for fork in subject.forks:
+    for fork in context.forks:
         if fork.fork.merge.op.type == "concat" and fork.keeps_the_map and fork.fork.merge.index not in inside:
             blocks.append(fork)
             inside |= {op.index for ops in fork.branches for op in ops}
@@ -36,8 +36,8 @@ def _share(fork: Parallel) -> float:
     return 100 * sum(channels for large, channels in branches if large) / sum(channels for _, channels in branches)
 
 
-def _shares(subject: Subject) -> Iterator[Finding]:
-    blocks = [fork for fork in _blocks(subject) if _convolved(fork)]
+def _shares(context: LintContext) -> Iterator[Finding]:
+    blocks = [fork for fork in _blocks(context) if _convolved(fork)]
     third = len(blocks) // 3
     if not third:
         return
@@ -55,7 +55,7 @@ def _shares(subject: Subject) -> Iterator[Finding]:
     )
     if third > 1 and _span(first) != _span(last):
         message += f"; {least.layer} has {_share(least):.0f} %"
-    yield Finding(SHARE.code, least.layer, message, subject.place(least.layer), op=least.fork.merge.name)
+    yield Finding(SHARE.code, least.layer, message, context.place(least.layer), op=least.fork.merge.name)
 
 
 def _span(blocks: list[Parallel]) -> str:
@@ -67,8 +67,8 @@ def _pooled(ops: tuple[PlannedOp, ...]) -> bool:
     return any(isinstance(op.op, MaxPool | AvgPool) for op in ops) and not any(area(op) > 1 for op in ops)
 
 
-def _pools(subject: Subject) -> Iterator[Finding]:
-    for fork in subject.forks:
+def _pools(context: LintContext) -> Iterator[Finding]:
+    for fork in context.forks:
         others = [c for ops, c in zip(fork.branches, fork.channels, strict=True) if not _pooled(ops)]
         if fork.fork.merge.op.type != "concat" or not fork.keeps_the_map or not others:
             continue
@@ -76,13 +76,13 @@ def _pools(subject: Subject) -> Iterator[Finding]:
             if not _pooled(ops) or channels <= max(others):
                 continue
             projection = next((op for op in reversed(ops) if isinstance(op.op, Convolution)), None)
-            site = subject.site(projection) if projection else None
+            site = context.site(projection) if projection else None
             message = (
                 f"its pool branch outputs {channels} of {sum(fork.channels)} channels, more than any other branch "
                 f"({max(others)})"
             )
             change = NewWidths({site.name: multiple_of_8(max(others) / 2)}) if site else None
-            where = subject.place(fork.layer, site)
+            where = context.place(fork.layer, site)
             yield Finding(POOL.code, fork.layer, message, where, change, op=fork.fork.merge.name)
 
 
@@ -112,7 +112,7 @@ blocks.
 """,
     bad=example(_STEM, _mix("mix1", 16, 64), _mix("mix2", 32, 48), _mix("mix3", 64, 24)),
     good=example(_STEM, _mix("mix1", 64, 24), _mix("mix2", 32, 48), _mix("mix3", 16, 64)),
-    look=_shares,
+    check=_shares,
 )
 
 POOL = Rule(
@@ -132,6 +132,6 @@ outputs more channels than any other branch. Blocks that halve the map pass thei
     good=example(
         _STEM, "{name: mix, type: inception, 1x1: 16, 3x3red: 16, 3x3: 32, 5x5red: 8, 5x5: 16, pool_proj: 16}"
     ),
-    look=_pools,
+    check=_pools,
     fix="sets the projection to half the width of the widest other branch, rounded to a multiple of 8",
 )

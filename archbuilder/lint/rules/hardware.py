@@ -3,27 +3,27 @@
 from collections.abc import Iterator
 
 from archbuilder.lint.change import NewWidths
+from archbuilder.lint.context import LintContext, multiple_of_8
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject, multiple_of_8
 from archbuilder.plan.plan import Site
 
 _SHOWN = 6
 
 
-def _widths(subject: Subject) -> Iterator[Finding]:
+def _widths(context: LintContext) -> Iterator[Finding]:
     odd: dict[str, dict[str, Site]] = {}
-    for op in subject.convolutions:
-        site = subject.site(op)
+    for op in context.convolutions:
+        site = context.site(op)
         if site and site.scaled % 8:
-            odd.setdefault(subject.owner(op), {})[site.name] = site
+            odd.setdefault(context.owner(op), {})[site.name] = site
     for layer, sites in odd.items():
         texts = [f"{site.name.removeprefix(f'{layer}.')} {site.scaled}" for site in sites.values()]
         more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
         verb = "is not a multiple" if len(texts) == 1 else "are not multiples"
         message = f"{', '.join(texts[:_SHOWN])}{more} {verb} of 8"
         change = NewWidths({name: multiple_of_8(site.value) for name, site in sites.items()})
-        yield Finding(MULTIPLE.code, layer, message, subject.place(layer, next(iter(sites.values()))), change)
+        yield Finding(MULTIPLE.code, layer, message, context.place(layer, next(iter(sites.values()))), change)
 
 
 _MIX = "{name: mix, type: inception, 1x1: %d, 3x3red: 16, 3x3: %d, 5x5red: 8, 5x5: 16, pool_proj: 16}"
@@ -43,6 +43,6 @@ lose little.
 """,
     bad=example("{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}", _MIX % (30, 44)),
     good=example("{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}", _MIX % (32, 48)),
-    look=_widths,
+    check=_widths,
     fix="rounds each width to the nearest multiple of 8",
 )

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
+from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject
 from archbuilder.primitives import Shape, shape_text
 
 _NEAREST, _FARTHEST = 0.25, 0.9  # of the depth
 _SMALLEST = 4  # pixels on a side
 
 
-def _positions(subject: Subject) -> Iterator[Finding]:
-    for head in subject.plan.heads:
-        position = subject.depths[head.tapped] / max(subject.depth, 1)
+def _positions(context: LintContext) -> Iterator[Finding]:
+    for head in context.plan.heads:
+        position = context.depths[head.tapped] / max(context.depth, 1)
         if _NEAREST <= position <= _FARTHEST:
             continue
         near = "the image" if position < _NEAREST else "the end"
@@ -21,15 +21,15 @@ def _positions(subject: Subject) -> Iterator[Finding]:
             f"the head attaches at {100 * position:.0f} % of the depth, too near {near}: {100 * _NEAREST:.0f} to "
             f"{100 * _FARTHEST:.0f} % is expected"
         )
-        yield Finding(POSITION.code, head.name, message, subject.place(head.name))
+        yield Finding(POSITION.code, head.name, message, context.place(head.name))
 
 
-def _maps(subject: Subject) -> Iterator[Finding]:
-    for head in subject.plan.heads:
+def _maps(context: LintContext) -> Iterator[Finding]:
+    for head in context.plan.heads:
         shape: Shape = head.layer.ops[0].input_shapes[0]
         if len(shape) == 3 and min(shape[1:]) < _SMALLEST:
             message = f"the input of the head is a map of {shape_text(shape)}; the minimum is {_SMALLEST} x {_SMALLEST}"
-            yield Finding(SMALL.code, head.name, message, subject.place(head.name))
+            yield Finding(SMALL.code, head.name, message, context.place(head.name))
 
 
 _LAYERS = (
@@ -54,7 +54,7 @@ GoogLeNet's heads are at 41 % and 68 %. Our thresholds: below 25 % is too near t
 """,
     bad=example(*_LAYERS, aux="{name: aux1, after: conv1, pool_output: 2, channels: 16, hidden: 32}"),
     good=example(*_LAYERS, aux="{name: aux1, after: conv2, pool_output: 2, channels: 16, hidden: 32}"),
-    look=_positions,
+    check=_positions,
 )
 
 SMALL = Rule(
@@ -69,5 +69,5 @@ The rule reports a head whose input is less than 4 pixels high or wide (our thre
 """,
     bad=example(*_LAYERS, aux="{name: aux1, after: conv4, pool_output: 1, channels: 16, hidden: 32}"),
     good=example(*_LAYERS, aux="{name: aux1, after: conv3, pool_output: 2, channels: 16, hidden: 32}"),
-    look=_maps,
+    check=_maps,
 )

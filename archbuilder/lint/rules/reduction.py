@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from archbuilder.lint.change import NewWidths
+from archbuilder.lint.context import TRANSPARENT, LintContext, area, kernel_text, multiple_of_8
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import TRANSPARENT, Subject, area, kernel_text, multiple_of_8
 from archbuilder.plan.plan import NETWORK_INPUT, PlannedOp
 from archbuilder.primitives import Convolution
 
@@ -19,21 +19,21 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %"
 
 
-def _unreduced(subject: Subject) -> Iterator[Finding]:
-    layers = {layer.name: layer for layer in subject.plan.layers}
-    for fork in subject.forks:
+def _unreduced(context: LintContext) -> Iterator[Finding]:
+    layers = {layer.name: layer for layer in context.plan.layers}
+    for fork in context.forks:
         if fork.fork.merge.op.type != "concat":
             continue
         for ops in fork.branches:
             first = next((op for op in ops if isinstance(op.op, Convolution)), None)
-            if _reduced_before(subject, ops):
+            if _reduced_before(context, ops):
                 continue
             if first is None or area(first) < _EXPENSIVE or first.op.groups > 1 or first.layer not in layers:  # type: ignore[union-attr]
                 continue
             whole, channels = layers[first.layer].macs, first.input_shapes[0][0]
             if channels < _LEAST_REDUCED:
                 continue
-            if first.macs < _SHARE_OF_LAYER * whole or first.macs < _SHARE_OF_NETWORK * subject.plan.macs:
+            if first.macs < _SHARE_OF_LAYER * whole or first.macs < _SHARE_OF_NETWORK * context.plan.macs:
                 continue
             reduced = channels // 2
             cost = first.macs * reduced // channels + channels * reduced * fork.input_shape[1] * fork.input_shape[2]
@@ -43,39 +43,39 @@ def _unreduced(subject: Subject) -> Iterator[Finding]:
                 f"its {kernel_text(first)} takes all {channels} channels without a 1x1 reduction: {first.macs:,} MACs, "
                 f"{_percent(first.macs, whole)} of the layer; with a reduction to {reduced} it would cost {cost:,}"
             )
-            owner = subject.owner(first)
-            yield Finding(UNREDUCED.code, owner, message, subject.place(owner, subject.site(first)), op=first.name)
+            owner = context.owner(first)
+            yield Finding(UNREDUCED.code, owner, message, context.place(owner, context.site(first)), op=first.name)
 
 
-def _reduced_before(subject: Subject, ops: tuple[PlannedOp, ...]) -> bool:
+def _reduced_before(context: LintContext, ops: tuple[PlannedOp, ...]) -> bool:
     """Tell whether all branches take what one reduction before the fork gives."""
     number = ops[0].inputs[0] if ops else NETWORK_INPUT
     while number != NETWORK_INPUT:
-        op = subject.plan.ops[number]
+        op = context.plan.ops[number]
         if not isinstance(op.op, TRANSPARENT) or len(op.inputs) > 1:
             return area(op) == 1 and op.output_shape[0] < op.input_shapes[0][0]
         number = op.inputs[0]
     return False
 
 
-def _reductions(subject: Subject) -> Iterator[Finding]:
-    for op in subject.convolutions:
-        before = subject.before(op)
+def _reductions(context: LintContext) -> Iterator[Finding]:
+    for op in context.convolutions:
+        before = context.before(op)
         if before is None or area(op) < _EXPENSIVE or op.op.groups > 1 or area(before) != 1:  # type: ignore[union-attr]
             continue
         inputs, outputs = before.input_shapes[0][0], before.output_shape[0]
-        if outputs < inputs or inputs < _LEAST_REDUCED or op.macs < _SHARE_OF_NETWORK * subject.plan.macs:
+        if outputs < inputs or inputs < _LEAST_REDUCED or op.macs < _SHARE_OF_NETWORK * context.plan.macs:
             continue
-        site = subject.site(before)
+        site = context.site(before)
         message = (
             f"the 1x1 before its {kernel_text(op)} does not reduce ({outputs} of {inputs} channels): the "
-            f"{kernel_text(op)} costs {op.macs:,} MACs, {_percent(op.macs, subject.plan.macs)} of the network"
+            f"{kernel_text(op)} costs {op.macs:,} MACs, {_percent(op.macs, context.plan.macs)} of the network"
         )
-        change, owner, width = None, subject.owner(before), multiple_of_8(inputs / 2)
+        change, owner, width = None, context.owner(before), multiple_of_8(inputs / 2)
         # A width that other convolutions share, as the one of a bottleneck, would change what the block gives.
-        if site and inputs >= 16 and subject.keeps_the_rest(site, width, op):
+        if site and inputs >= 16 and context.keeps_the_rest(site, width, op):
             change = NewWidths({site.name: width})
-        yield Finding(UNREDUCING.code, owner, message, subject.place(owner, site), change, op=before.name)
+        yield Finding(UNREDUCING.code, owner, message, context.place(owner, site), change, op=before.name)
 
 
 _STEM = "{name: stem, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}"
@@ -102,7 +102,7 @@ and 1 % of the network's (both thresholds are ours), if a reduction to half the 
         _STEM,
         "{name: mix, type: inception, 1x1: 32, 3x3red: 24, 3x3: 32, 5x5red: 16, 5x5: 64, pool_proj: 16}",
     ),
-    look=_unreduced,
+    check=_unreduced,
 )
 
 UNREDUCING = Rule(
@@ -121,6 +121,6 @@ The rule considers convolutions with kernels of at least nine elements that take
     good=example(
         _STEM, "{name: mix, type: inception, 1x1: 32, 3x3red: 32, 3x3: 64, 5x5red: 8, 5x5: 16, pool_proj: 16}"
     ),
-    look=_reductions,
+    check=_reductions,
     fix="sets the reduction to half the input channels, rounded to a multiple of 8",
 )

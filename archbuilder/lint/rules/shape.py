@@ -4,40 +4,40 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from archbuilder.costs.geometry import geometry
+from archbuilder.lint.context import LintContext, is_map
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject, is_map
 
 _LEAST, _MOST = 1.0, 64.0  # channels of mean width for each layer of depth
 
 
-def width_of(subject: Subject) -> float:
+def width_of(context: LintContext) -> float:
     """Give the mean of the convolutions' output channels, weighted by their MACs."""
-    macs = sum(op.macs for op in subject.convolutions)
-    return sum(op.macs * op.output_shape[0] for op in subject.convolutions) / macs
+    macs = sum(op.macs for op in context.convolutions)
+    return sum(op.macs * op.output_shape[0] for op in context.convolutions) / macs
 
 
-def _balance(subject: Subject) -> Iterator[Finding]:
-    if not subject.convolutions:
+def _balance(context: LintContext) -> Iterator[Finding]:
+    if not context.convolutions:
         return
-    width = width_of(subject)
-    ratio = width / subject.depth
+    width = width_of(context)
+    ratio = width / context.depth
     if _LEAST <= ratio <= _MOST:
         return
     what = f"deep for its width: below {_LEAST:.0f}" if ratio < _LEAST else f"wide for its depth: above {_MOST:.0f}"
     message = (
-        f"{subject.depth} layers deep and {width:.0f} channels wide (mean over MACs): {ratio:.2f} channels per layer, "
+        f"{context.depth} layers deep and {width:.0f} channels wide (mean over MACs): {ratio:.2f} channels per layer, "
         f"{what}"
     )
-    largest = max(subject.convolutions, key=lambda op: op.macs)
-    layer = subject.owner(largest)
-    yield Finding(BALANCE.code, layer, message, subject.place(layer), op=largest.name)
+    largest = max(context.convolutions, key=lambda op: op.macs)
+    layer = context.owner(largest)
+    yield Finding(BALANCE.code, layer, message, context.place(layer), op=largest.name)
 
 
-def _field(subject: Subject) -> Iterator[Finding]:
-    fields = geometry(subject.plan)
-    size = subject.plan.input_shape[1:]
-    maps = list(takewhile(is_map, subject.cuts))  # a pool to one pixel inside of a branch ends nothing
+def _field(context: LintContext) -> Iterator[Finding]:
+    fields = geometry(context.plan)
+    size = context.plan.input_shape[1:]
+    maps = list(takewhile(is_map, context.cuts))  # a pool to one pixel inside of a branch ends nothing
     if not maps:
         return
     last = maps[-1]
@@ -48,8 +48,8 @@ def _field(subject: Subject) -> Iterator[Finding]:
         f"the receptive field of the last map is {high} x {wide} of {size[0]} x {size[1]} pixels: none of its values "
         "depends on the whole image"
     )
-    owner = subject.owner(last)
-    yield Finding(FIELD.code, owner, message, subject.place(owner), op=last.name)
+    owner = context.owner(last)
+    yield Finding(FIELD.code, owner, message, context.place(owner), op=last.name)
 
 
 BALANCE = Rule(
@@ -74,7 +74,7 @@ deep for its width, above 64 wide for its depth.
         "{name: stem, type: conv, out: 32, kernel: 3, stride: 2, padding: 1}",
         "{name: stage1, type: conv, out: 64, kernel: 3, padding: 1, repeat: 3}",
     ),
-    look=_balance,
+    check=_balance,
 )
 
 FIELD = Rule(
@@ -99,5 +99,5 @@ network, or more layers, increase it.
         "{name: conv2, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}",
         "{name: conv3, type: conv, out: 64, kernel: 3, padding: 1, repeat: 4}",
     ),
-    look=_field,
+    check=_field,
 )

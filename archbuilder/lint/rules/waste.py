@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from archbuilder.lint.change import Change, NewLayers, can_replace
+from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject
 from archbuilder.plan.plan import NETWORK_INPUT, PlannedOp
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, Flatten, Identity, MaxPool, Primitive
 
@@ -21,44 +21,44 @@ def _takes_nothing(op: PlannedOp) -> bool:
     return isinstance(op.op, Identity) or (isinstance(op.op, Activation) and op.op.function == "none")
 
 
-def _removal(subject: Subject, layer: str, ops: int) -> Change | None:
+def _removal(context: LintContext, layer: str, ops: int) -> Change | None:
     """Give the removal of a top-level layer, where the op at fault is all that it is."""
-    whole = next((found for found in subject.plan.layers if found.name == layer), None)
+    whole = next((found for found in context.plan.layers if found.name == layer), None)
     alone = whole is not None and len(whole.ops) == ops
-    member = subject.member(layer)
+    member = context.member(layer)
     once = member is not None and not member.sources and member.repeat is None and member.when is None
-    return NewLayers(layer, ()) if alone and once and can_replace(subject.document, layer) else None
+    return NewLayers(layer, ()) if alone and once and can_replace(context.document, layer) else None
 
 
-def _dead(subject: Subject) -> Iterator[Finding]:
-    tapped = {head.tapped for head in subject.plan.heads}
+def _dead(context: LintContext) -> Iterator[Finding]:
+    tapped = {head.tapped for head in context.plan.heads}
     # An identity that is a whole branch is the shortcut of a residual, often under a condition.
-    shortcuts = {ops[0].index for fork in subject.forks for ops in fork.branches if len(ops) == 1}
-    last = subject.plan.ops[-1]
+    shortcuts = {ops[0].index for fork in context.forks for ops in fork.branches if len(ops) == 1}
+    last = context.plan.ops[-1]
     unused: dict[str, list[PlannedOp]] = {}
     alive: set[int] = {last.index, *tapped}
-    for op in reversed(subject.plan.ops):
+    for op in reversed(context.plan.ops):
         if op.index in alive:
             alive |= set(op.inputs)
         else:
-            unused.setdefault(subject.owner(op), []).append(op)
+            unused.setdefault(context.owner(op), []).append(op)
     for layer, ops in unused.items():
         macs, parameters = sum(op.macs for op in ops), sum(op.parameters for op in ops)
         message = f"its output is not used: {parameters:,} parameters and {macs:,} MACs are wasted"
-        change = _removal(subject, layer, len(ops))
-        yield Finding(DEAD.code, layer, message, subject.place(layer), change, op=ops[0].name)
-    for op in subject.plan.ops:
+        change = _removal(context, layer, len(ops))
+        yield Finding(DEAD.code, layer, message, context.place(layer), change, op=ops[0].name)
+    for op in context.plan.ops:
         if op.index in alive and op.index not in shortcuts and len(op.inputs) == 1 and _takes_nothing(op):
-            message, owner = f"{op.name} does nothing", subject.owner(op)
-            change = None if op.index in tapped else _removal(subject, owner, 1)
-            yield Finding(DEAD.code, owner, message, subject.place(owner), change, op=op.name)
+            message, owner = f"{op.name} does nothing", context.owner(op)
+            change = None if op.index in tapped else _removal(context, owner, 1)
+            yield Finding(DEAD.code, owner, message, context.place(owner), change, op=op.name)
 
 
-def _duplicates(subject: Subject) -> Iterator[Finding]:
-    for op in subject.plan.ops:
+def _duplicates(context: LintContext) -> Iterator[Finding]:
+    for op in context.plan.ops:
         if op.inputs[0] == NETWORK_INPUT or len(op.inputs) > 1:
             continue
-        before = subject.plan.ops[op.inputs[0]]
+        before = context.plan.ops[op.inputs[0]]
         again = type(op.op) is type(before.op) and (
             isinstance(op.op, BatchNorm | Flatten)
             or (isinstance(op.op, Activation) and op.op == before.op and op.op.function in _SAME_AGAIN)
@@ -66,10 +66,10 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
         if again:
             message = f"{op.name} repeats {before.name} directly before it"
             # Without the second norm it would be another function, if one that can be folded into the first.
-            owner = subject.owner(op)
-            change = None if isinstance(op.op, BatchNorm) else _removal(subject, owner, 1)
-            yield Finding(DUPLICATE.code, owner, message, subject.place(owner), change, op=op.name)
-    for fork in subject.forks:
+            owner = context.owner(op)
+            change = None if isinstance(op.op, BatchNorm) else _removal(context, owner, 1)
+            yield Finding(DUPLICATE.code, owner, message, context.place(owner), change, op=op.name)
+    for fork in context.forks:
         if fork.fork.merge.op.type != "concat":
             continue
         seen: dict[tuple[object, ...], int] = {}
@@ -80,7 +80,7 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
                     f"branches {seen[what]} and {position} of {len(fork.branches)} are the same convolution of the "
                     "input: merge them into one with the sum of their widths"
                 )
-                where = subject.place(fork.layer)
+                where = context.place(fork.layer)
                 yield Finding(DUPLICATE.code, fork.layer, message, where, op=fork.fork.merge.name)
             elif what:
                 seen[what] = position
@@ -118,7 +118,7 @@ often left over from a change.
         "{name: conv2, type: conv, from: conv1, out: 64, kernel: 3, padding: 1}",
     ),
     good=example(_CONV, "{name: conv2, type: conv, from: conv1, out: 64, kernel: 3, padding: 1}"),
-    look=_dead,
+    check=_dead,
     fix="removes the layer from the list of the file",
 )
 
@@ -136,6 +136,6 @@ concatenation that consist of one convolution each, whatever its width.
 """,
     bad=example(_CONV, "{name: again, type: activation, function: relu}"),
     good=example(_CONV, "{name: conv2, type: conv, out: 64, kernel: 3, padding: 1}"),
-    look=_duplicates,
+    check=_duplicates,
     fix="removes the second layer from the list of the file",
 )

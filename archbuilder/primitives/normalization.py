@@ -9,7 +9,7 @@ from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expec
 
 
 class BatchNorm(Primitive):
-    """Batch normalisation (Ioffe and Szegedy, 2015, arXiv:1502.03167), as torch.nn.BatchNorm2d."""
+    """Batch normalization (Ioffe and Szegedy, 2015, arXiv:1502.03167), as torch.nn.BatchNorm2d."""
 
     type: ClassVar[str] = "batch_norm"
     operator: ClassVar[str | None] = "batch_norm"
@@ -41,7 +41,7 @@ class BatchNorm(Primitive):
 
 
 class GroupNorm(Primitive):
-    """Group normalisation (Wu and He, 2018, arXiv:1803.08494), as torch.nn.GroupNorm."""
+    """Group normalization (Wu and He, 2018, arXiv:1803.08494), as torch.nn.GroupNorm."""
 
     type: ClassVar[str] = "group_norm"
     operator: ClassVar[str | None] = "group_norm"
@@ -79,7 +79,7 @@ class GroupNorm(Primitive):
 
 
 class LocalResponseNorm(Primitive):
-    """Normalisation by neighbouring channels (Krizhevsky et al., 2012, section 3.3), as torch.nn.LocalResponseNorm."""
+    """Normalization by neighboring channels (Krizhevsky et al., 2012, section 3.3), as torch.nn.LocalResponseNorm."""
 
     type: ClassVar[str] = "local_response_norm"
 
@@ -98,7 +98,7 @@ class LocalResponseNorm(Primitive):
         return (
             Allocation(map_, outlived_by=1),  # squares
             Allocation(self._padded(input_shape), outlived_by=1),
-            Allocation(map_, outlived_by=3),  # means of neighbours
+            Allocation(map_, outlived_by=3),  # means of neighbors
             Allocation(map_, outlived_by=1),  # times alpha
             Allocation(map_, outlived_by=1),  # plus k
             Allocation(map_, outlived_by=1),  # to the power of beta

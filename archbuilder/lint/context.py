@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from archbuilder.errors import Location, SpecError
+from archbuilder.plan.members import all_members, index_members
 from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, Plan, PlannedOp, Site, TreeNode, ops_in
 from archbuilder.plan.planner import plan_network
-from archbuilder.plan.survey import all_members, survey
 from archbuilder.plan.symbols import Symbol
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
@@ -52,7 +52,7 @@ class Parallel:
         return tuple(shape[0] for shape in self.fork.merge.input_shapes)
 
 
-class Subject:
+class LintContext:
     """A network that is looked at.
 
     Attributes:
@@ -68,9 +68,9 @@ class Subject:
         """
         self.document = document
         self.plan: Plan = plan_network(document)
-        members, surveyed = list(all_members(document)), survey(document)
-        self._owners = {name: members[position] for name, position in surveyed.copies.items()}
-        self._around = surveyed.around
+        members, index = list(all_members(document)), index_members(document)
+        self._owners = {name: members[position] for name, position in index.copies.items()}
+        self._around = index.around
         self._nodes = {layer.name: layer.node for layer in self.plan.all_layers()}
         self._nodes |= {name: member.node for name, member in self._owners.items() if name not in self._nodes}
 

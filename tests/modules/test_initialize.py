@@ -1,4 +1,4 @@
-"""Weight initialisation by name, measured on a layer with many weights."""
+"""Weight initialization by name, measured on a layer with many weights."""
 
 import math
 from typing import Any
@@ -73,6 +73,6 @@ def test_norms_start_as_the_identity_and_a_seed_repeats(init: str) -> None:
 def test_building_without_initialisation_draws_no_random_number(init: str) -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    network = archbuilder.NetworkSpec.from_text(TEXT.format(init=init)).build(initialised=False)
+    network = archbuilder.NetworkSpec.from_text(TEXT.format(init=init)).build(initialized=False)
     assert torch.equal(torch.get_rng_state(), before)
     assert (network.get_submodule("conv1.bn").weight == 1).all()  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The `lint:` of a file or a layer: rules that are silenced there, each with a reason."""
+"""The `lint:` of a file or a layer: rules that are suppressed there, each with a reason."""
 
 import re
 
@@ -8,7 +8,7 @@ from archbuilder.spec.nodes import MappingNode, Node, describe, location, plain
 CODE = re.compile("AB[0-9]{3}")
 
 
-def check_silences(node: Node | None, path: str, problems: list[Problem]) -> None:
+def check_suppressions(node: Node | None, path: str, problems: list[Problem]) -> None:
     """Check the form: codes such as AB104, each with a reason in words. Which rules there are is for the critic."""
     if node is None:
         return

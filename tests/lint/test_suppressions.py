@@ -1,44 +1,44 @@
-"""Rules are silenced for a layer or a file, with a reason, and no further."""
+"""Rules are suppressed for a layer or a file, with a reason, and no further."""
 
 import re
 
 import pytest
 
 from archbuilder import NetworkSpec, SpecError
-from archbuilder.lint import RULES, criticise
+from archbuilder.lint import RULES, lint_document
 
 BAD = RULES["AB201"].bad
 REASON = '"the paper has these"'
 
 
 def codes(text: str) -> tuple[list[str], list[str | None]]:
-    found = criticise(NetworkSpec.from_text(text).document)
-    return [finding.code for finding in found.findings], [finding.silenced for finding in found.silenced]
+    found = lint_document(NetworkSpec.from_text(text).document)
+    return [finding.code for finding in found.findings], [finding.suppression for finding in found.suppressed]
 
 
 def test_a_layer() -> None:
     text = BAD.replace("pool_proj: 16", f"pool_proj: 16, lint: {{AB201: {REASON}}}")
-    shown, silenced = codes(text)
+    shown, suppressed = codes(text)
     assert "AB201" not in shown
-    assert silenced == ["the paper has these"]
+    assert suppressed == ["the paper has these"]
 
 
 def test_another_layer() -> None:
     text = BAD.replace("padding: 1}", f"padding: 1, lint: {{AB201: {REASON}}}}}", 1)
-    shown, silenced = codes(text)
+    shown, suppressed = codes(text)
     assert "AB201" in shown
     assert "AB001" in shown
-    assert silenced == []
+    assert suppressed == []
 
 
 def test_the_file() -> None:
-    shown, silenced = codes(f"lint: {{AB201: {REASON}}}\n{BAD}")
+    shown, suppressed = codes(f"lint: {{AB201: {REASON}}}\n{BAD}")
     assert "AB201" not in shown
-    assert silenced == ["the paper has these"]
+    assert suppressed == ["the paper has these"]
 
 
 def test_a_code_that_is_none() -> None:
-    found = criticise(NetworkSpec.from_text(f"lint: {{AB210: {REASON}}}\n{BAD}").document).findings
+    found = lint_document(NetworkSpec.from_text(f"lint: {{AB210: {REASON}}}\n{BAD}").document).findings
     assert found[0].message == "no rule has the code AB210; did you mean AB201?"
     assert (found[0].code, str(found[0].where)) == ("AB001", "<text>:1:8")
 

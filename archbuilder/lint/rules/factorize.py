@@ -5,9 +5,9 @@ from itertools import pairwise
 from math import sqrt
 
 from archbuilder.lint.change import NewLayers, can_replace
+from archbuilder.lint.context import LintContext, kernel_text, multiple_of_8
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject, kernel_text, multiple_of_8
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import Convolution
 from archbuilder.spec.emitter import to_yaml
@@ -19,9 +19,9 @@ _LEAST_SAVED = 0.005  # of the network's MACs
 _MEDIUM = range(12, 21)  # the maps on which the paper found n x 1 kernels to work well
 
 
-def _candidates(subject: Subject) -> Iterator[tuple[PlannedOp, int]]:
+def _candidates(context: LintContext) -> Iterator[tuple[PlannedOp, int]]:
     """Give square convolutions of 5x5 and more that keep the size of the map, and their kernel's side."""
-    for op in subject.convolutions:
+    for op in context.convolutions:
         assert isinstance(op.op, Convolution)
         high, wide = op.op.kernel_size
         plain_one = op.op.groups == 1 and op.op.stride == op.op.dilation == (1, 1)
@@ -34,50 +34,50 @@ def _between(op: PlannedOp) -> int:
     return multiple_of_8(sqrt(op.input_shapes[0][0] * op.output_shape[0]))
 
 
-def _stacked(subject: Subject) -> Iterator[Finding]:
-    for op, side in _candidates(subject):
+def _stacked(context: LintContext) -> Iterator[Finding]:
+    for op, side in _candidates(context):
         if op.output_shape[1] in _MEDIUM and op.output_shape[2] in _MEDIUM:
             continue  # AB108 saves more there
         between, count = _between(op), (side - 1) // 2
         widths = [op.input_shapes[0][0], *[between] * (count - 1), op.output_shape[0]]
         taps = sum(9 * a * b for a, b in pairwise(widths))
         yield from _finding(
-            STACKED.code, subject, op, taps, f"{_WORDS.get(count, count)} 3x3", [(3, 3)] * count, between
+            STACKED.code, context, op, taps, f"{_WORDS.get(count, count)} 3x3", [(3, 3)] * count, between
         )
 
 
-def _asymmetric(subject: Subject) -> Iterator[Finding]:
-    for op, side in _candidates(subject):
+def _asymmetric(context: LintContext) -> Iterator[Finding]:
+    for op, side in _candidates(context):
         if op.output_shape[1] not in _MEDIUM or op.output_shape[2] not in _MEDIUM:
             continue
         between = _between(op)
         taps = side * between * (op.input_shapes[0][0] + op.output_shape[0])
         kernels = [(1, side), (side, 1)]
-        yield from _finding(ASYMMETRIC.code, subject, op, taps, f"1x{side} and {side}x1", kernels, between)
+        yield from _finding(ASYMMETRIC.code, context, op, taps, f"1x{side} and {side}x1", kernels, between)
 
 
 def _finding(
-    code: str, subject: Subject, op: PlannedOp, taps: int, by: str, kernels: list[tuple[int, int]], between: int
+    code: str, context: LintContext, op: PlannedOp, taps: int, by: str, kernels: list[tuple[int, int]], between: int
 ) -> Iterator[Finding]:
     cost = taps * op.output_shape[1] * op.output_shape[2]
     saved = op.macs - cost
-    if saved < _LEAST_SAVED * subject.plan.macs:
+    if saved < _LEAST_SAVED * context.plan.macs:
         return
     message = (
         f"its {kernel_text(op)} costs {op.macs:,} MACs; {by} with {between} channels between would cost {cost:,} and "
-        f"save {100 * saved / subject.plan.macs:.1f} % of the network's MACs"
+        f"save {100 * saved / context.plan.macs:.1f} % of the network's MACs"
     )
-    change = _change(subject, op, kernels, between)
-    owner = subject.owner(op)
-    yield Finding(code, owner, message, subject.place(owner, subject.site(op)), change, op=op.name)
+    change = _change(context, op, kernels, between)
+    owner = context.owner(op)
+    yield Finding(code, owner, message, context.place(owner, context.site(op)), change, op=op.name)
 
 
-def _change(subject: Subject, op: PlannedOp, kernels: list[tuple[int, int]], between: int) -> NewLayers | None:
+def _change(context: LintContext, op: PlannedOp, kernels: list[tuple[int, int]], between: int) -> NewLayers | None:
     """Give the layers in the place of a plain `conv` of the file; nothing inside a block."""
-    member = subject.member(op.layer)
-    if subject.owner(op) != op.layer:
+    member = context.member(op.layer)
+    if context.owner(op) != op.layer:
         return None
-    if not isinstance(member, LayerEntry) or member.type != "conv" or not can_replace(subject.document, op.layer):
+    if not isinstance(member, LayerEntry) or member.type != "conv" or not can_replace(context.document, op.layer):
         return None
     if member.repeat is not None or member.sources or member.when is not None:
         return None
@@ -118,7 +118,7 @@ would be saved (our threshold): after a strong reduction, two 3x3 may cost more.
         "{name: small1, type: conv, out: 48, kernel: 3, padding: 1}",
         "{name: small2, type: conv, out: 64, kernel: 3, padding: 1}",
     ),
-    look=_stacked,
+    check=_stacked,
     fix="replaces a named `conv` in the list of the file by 3x3 convolutions",
 )
 
@@ -144,6 +144,6 @@ reports a kernel if at least 0.5 % of the network's MACs would be saved (our thr
         "{name: row, type: conv, out: 48, kernel: [1, 7], padding: [0, 3]}",
         "{name: column, type: conv, out: 64, kernel: [7, 1], padding: [3, 0]}",
     ),
-    look=_asymmetric,
+    check=_asymmetric,
     fix="replaces a named `conv` in the list of the file by a 1xn and an nx1 convolution",
 )

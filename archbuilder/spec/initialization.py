@@ -9,7 +9,7 @@ Scheme = Literal["pytorch", "kaiming", "xavier", "truncated_normal", "normal", "
 
 
 class Init(BaseModel):
-    """A weight initialisation."""
+    """A weight initialization."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
@@ -30,7 +30,7 @@ def _from_word(value: Any) -> Any:
 
 
 InitField = Annotated[Init, BeforeValidator(_from_word, json_schema_input_type=Init | Scheme)]
-"""An initialisation as a file has it: a word, or a mapping with a type."""
+"""An initialization as a file has it: a word, or a mapping with a type."""
 
 
 class OwnInit(BaseModel):

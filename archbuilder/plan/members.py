@@ -17,7 +17,7 @@ from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntr
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class MemberIndex:
     """What the members of a spec's file are called, and what arrives at them.
 
     Attributes:
@@ -39,14 +39,14 @@ class Survey:
     problems: list[Problem]
 
 
-def survey(document: SpecDocument) -> Survey:
+def index_members(document: SpecDocument) -> MemberIndex:
     """Plan a spec to learn what its members are called; every `in:` follows what arrives."""
-    expander = _Surveyor(document)
+    expander = _IndexingExpander(document)
     try:
         Planner(document, expander).network()
     except (TooLarge, SpecError):  # the problems are noted
         assert expander.problems
-    return Survey(
+    return MemberIndex(
         expander.names,
         expander.copies,
         expander.around,
@@ -72,7 +72,7 @@ def _below(members: Iterable[Member]) -> Iterator[Member]:
                 yield from _below(branch.members)
 
 
-class _Surveyor(Expander):
+class _IndexingExpander(Expander):
     """Unfolds a spec, and notes the name of each member the first time that it stands somewhere."""
 
     def __init__(self, document: SpecDocument) -> None:

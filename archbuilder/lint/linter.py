@@ -1,57 +1,59 @@
-"""All rules over one network, and what is silenced."""
+"""All rules over one network, and what is suppressed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from archbuilder.lint.causes import located, look
+from archbuilder.lint.causes import located, run_rules
 from archbuilder.lint.change import apply
+from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.offers import offered
 from archbuilder.lint.rules import RULES
-from archbuilder.lint.rules.silences import reasons, suppressed, unused
-from archbuilder.lint.subject import Subject
+from archbuilder.lint.rules.suppressions import reasons, suppression_of, unused_suppressions
 from archbuilder.spec.document import SpecDocument
 
 
 @dataclass(frozen=True)
-class Criticism:
+class LintReport:
     """What the rules say of a network.
 
     Attributes:
         findings: What is to be shown, in the order of the file.
-        silenced: What the file silences, with its reasons.
+        suppressed: What the file silences, with its reasons.
     """
 
     findings: tuple[Finding, ...]
-    silenced: tuple[Finding, ...]
+    suppressed: tuple[Finding, ...]
 
 
-def criticise(document: SpecDocument) -> Criticism:
+def lint_document(document: SpecDocument) -> LintReport:
     """Look at a network by all rules.
 
     Raises:
         SpecError: The spec is wrong.
     """
-    subject = Subject(document)
-    found = look(subject)
-    judged = _different([replace(finding, silenced=suppressed(subject, finding)) for finding in found])
-    judged = [replace(finding, change=offered(subject, finding)) for finding in judged]
-    judged = [_announced(subject, finding, found) for finding in judged]
+    context = LintContext(document)
+    found = run_rules(context)
+    judged = _different([replace(finding, suppression=suppression_of(context, finding)) for finding in found])
+    judged = [replace(finding, change=offered(context, finding)) for finding in judged]
+    judged = [_announced(context, finding, found) for finding in judged]
     judged = located(document, judged)
     file = reasons(document.root.get("lint"))
-    judged += [replace(finding, silenced=file.get(finding.code)) for finding in unused(subject, RULES, found)]
+    judged += [
+        replace(finding, suppression=file.get(finding.code)) for finding in unused_suppressions(context, RULES, found)
+    ]
     judged.sort(key=lambda finding: (finding.where.source.name, finding.where.span.start, finding.code))
-    return Criticism(
-        tuple(finding for finding in judged if finding.silenced is None),
-        tuple(finding for finding in judged if finding.silenced is not None),
+    return LintReport(
+        tuple(finding for finding in judged if finding.suppression is None),
+        tuple(finding for finding in judged if finding.suppression is not None),
     )
 
 
-def _announced(subject: Subject, finding: Finding, found: Sequence[Finding]) -> Finding:
+def _announced(context: LintContext, finding: Finding, found: Sequence[Finding]) -> Finding:
     """Note which findings a change would bring about."""
     if finding.change is None:
         return finding
-    after = look(Subject(apply(subject.document, finding.change)))
+    after = run_rules(LintContext(apply(context.document, finding.change)))
     known = {(one.code, one.layer) for one in found}
     new = sorted({one.code for one in after if (one.code, one.layer) not in known})
     return replace(finding, leads_to=tuple(new))
@@ -62,5 +64,5 @@ def _different(findings: Iterable[Finding]) -> list[Finding]:
     unique: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         where = finding.where.source.name, finding.where.span
-        unique.setdefault((finding.code, finding.message, finding.silenced, *where), finding)
+        unique.setdefault((finding.code, finding.message, finding.suppression, *where), finding)
     return list(unique.values())

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from archbuilder.errors import did_you_mean
+from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.lint.subject import Subject
 from archbuilder.spec.nodes import MappingNode, Node, plain
 
 
@@ -14,38 +14,38 @@ def reasons(node: Node | None) -> dict[str, str]:
     return {code: str(reason) for code, reason in plain(node).items()} if isinstance(node, MappingNode) else {}
 
 
-def suppressed(subject: Subject, finding: Finding) -> str | None:
+def suppression_of(context: LintContext, finding: Finding) -> str | None:
     """Give the reason for which a finding is suppressed; that of the innermost member counts, the file's last."""
-    nodes = [*(member.node for member in subject.around(finding.op)), *_named(subject, finding), subject.document.root]
+    nodes = [*(member.node for member in context.around(finding.op)), *_named(context, finding), context.document.root]
     return next((own[finding.code] for node in nodes if finding.code in (own := reasons(node.get("lint")))), None)
 
 
-def _named(subject: Subject, finding: Finding) -> Iterator[MappingNode]:
+def _named(context: LintContext, finding: Finding) -> Iterator[MappingNode]:
     """Give the members and heads that a finding's layer is, or is in."""
     name = finding.layer
     while name:
-        if node := subject.node(name):
+        if node := context.node(name):
             yield node
         name = name.rpartition(".")[0]
 
 
-def unused(subject: Subject, rules: Collection[str], found: Sequence[Finding]) -> Iterator[Finding]:
+def unused_suppressions(context: LintContext, rules: Collection[str], found: Sequence[Finding]) -> Iterator[Finding]:
     """Give the suppressions that suppress nothing: what they were for has gone, or the code is wrong.
 
     Args:
-        subject: The network.
+        context: The network.
         rules: The codes that there are.
         found: What all other rules have found, what is suppressed included.
     """
-    used = {(id(node), finding.code) for finding in found for node in _named(subject, finding)}
-    used |= {(id(member.node), finding.code) for finding in found for member in subject.around(finding.op)}
-    root = subject.document.root
+    used = {(id(node), finding.code) for finding in found for node in _named(context, finding)}
+    used |= {(id(member.node), finding.code) for finding in found for member in context.around(finding.op)}
+    root = context.document.root
     used |= {(id(root), finding.code) for finding in found}
     names: dict[int, tuple[str, MappingNode]] = {id(root): ("", root)}
-    for name, node in subject.nodes.items():  # the repetitions of a member share one
+    for name, node in context.nodes.items():  # the repetitions of a member share one
         names.setdefault(id(node), (name, node))
-    for node in subject.in_bodies:
-        if node.source is subject.document.source:  # one that is included or extended serves other networks too
+    for node in context.in_bodies:
+        if node.source is context.document.source:  # one that is included or extended serves other networks too
             names[id(node)] = ("", node)
     for key, (name, node) in names.items():
         lint = node.get("lint")
@@ -78,5 +78,5 @@ the block.
 """,
     bad=example(*_LAYERS, _DEEPER.replace("repeat: 4", 'repeat: 4, lint: {AB112: "patches are enough for textures"}')),
     good=example(*_LAYERS, _DEEPER),
-    look=lambda subject: iter(()),  # needs the findings of all other rules: see `unused`
+    check=lambda context: iter(()),  # needs the findings of all other rules: see `unused_suppressions`
 )

@@ -1,11 +1,11 @@
-"""Weight initialisation by name."""
+"""Weight initialization by name."""
 
 from collections.abc import Callable
 
 from torch import nn
 
 from archbuilder.plan.plan import Plan
-from archbuilder.spec.initialisation import Init, Scheme
+from archbuilder.spec.initialization import Init, Scheme
 
 Weighted = nn.Conv2d | nn.Linear
 
@@ -60,7 +60,7 @@ SCHEMES: dict[Scheme, Callable[[Weighted, float], None]] = {
 }
 
 
-def initialise(network: nn.Module, plan: Plan) -> None:
+def initialize(network: nn.Module, plan: Plan) -> None:
     """Fill every weight in place, in the order of the state dict.
 
     Norms start as the identity, but for those that their layer's own `init: zeros` says otherwise of (a residual
