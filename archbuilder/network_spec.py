@@ -1,4 +1,4 @@
-"""What `import archbuilder` gives: a spec, and everything that can be asked of it."""
+"""NetworkSpec: a spec with its plan, costs and network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NetworkSpec:
-    """A network as a YAML file says it: checked, immutable, and torch-free until it is built.
+    """A network that a YAML file describes: checked, immutable, and without torch until it is built.
 
     Attributes:
         document: The text and what it says.
@@ -46,7 +46,7 @@ class NetworkSpec:
 
     @classmethod
     def from_text(cls, text: str, name: str = "<text>") -> NetworkSpec:
-        """Read and check a spec that is a text; `name` is what errors call it.
+        """Read and check a spec given as a string; errors refer to it by `name`.
 
         Raises:
             SpecError: The spec is wrong.
@@ -80,7 +80,7 @@ class NetworkSpec:
 
     @property
     def description(self) -> str:
-        """What the network is, and whose."""
+        """What the network is, and its source."""
         return self.document.header.description
 
     @property
@@ -95,22 +95,22 @@ class NetworkSpec:
 
     @cached_property
     def widths(self) -> dict[str, int]:
-        """The value of every searchable width by its site's name."""
+        """The value of every searchable width by name."""
         return {name: site.value for name, site in self.sites.items()}
 
     def plan(self) -> Plan:
-        """Give the plan: every op's name, shapes, parameters and MACs. No torch is imported."""
+        """Return the plan: every op's name, shapes, parameters and MACs. No torch is imported."""
         return self._plan
 
     def with_widths(self, widths: Mapping[str, int]) -> NetworkSpec:
-        """Give a spec with some widths changed; every `in` after them follows, comments and layout stay.
+        """Return a spec with new widths; every `in` follows, comments and layout are kept.
 
         Args:
-            widths: New widths by site name, such as `{"inception4e.3x3": 256}`.
+            widths: New widths by name, such as `{"inception4e.3x3": 256}`.
 
         Raises:
-            SpecError: A site does not exist, or the network cannot be with these widths.
-            ArchbuilderError: A width is no whole number, or is shared through a YAML alias and cannot change alone.
+            SpecError: A width does not exist, or the network is invalid with these widths.
+            ArchbuilderError: A width is not an integer, or is shared through a YAML alias and cannot change alone.
         """
         from archbuilder.plan.rewrite import with_widths  # noqa: PLC0415 - checking a file writes nothing
 
@@ -121,50 +121,49 @@ class NetworkSpec:
         return NetworkSpec(document, plan)
 
     def renamed(self, name: str) -> NetworkSpec:
-        """Give the same network by another name; comments and layout stay.
+        """Return the same network with another name; comments and layout are kept.
 
         Raises:
-            SpecError: It cannot be a name.
+            SpecError: The name is invalid.
         """
         from archbuilder.spec.edit import set_name  # noqa: PLC0415 - checking a file writes nothing
 
         return NetworkSpec.from_source(set_name(self.document.source, name))
 
     def value(self, path: str) -> int | str:
-        """Give what a layer says, or means without saying it: `stem.kernel`, `stage2.repeat`, `inception4a.type`.
+        """Return the value of a layer's key, or its default: `stem.kernel`, `stage2.repeat`, `inception4a.type`.
 
         Args:
             path: The layer's full name and one of its keys, as `with_values` has them.
 
         Raises:
-            SpecError: There is no such layer or key; it is a width, a list, a `$` value or a number with a point; or
-                it is neither written nor has a default.
+            SpecError: There is no such layer or key; it is a width, a list, a `$` value or a float; or it has
+                neither a value nor a default.
         """
         from archbuilder.plan.values import value_at  # noqa: PLC0415 - checking a file asks for no values
 
         return value_at(self._keys, path)
 
     def with_values(self, values: Mapping[str, int | str]) -> NetworkSpec:
-        """Give a spec with other kernel sizes, repeats, types and the like; comments and layout stay.
+        """Return a spec with new kernel sizes, repeats, types and other values; comments and layout are kept.
 
         A path is a layer's full name and one of its keys: those of its primitive or block but the widths, and `type`,
         `repeat`, `from` and `init`; of a head also `after` and `listed`. What is a list or a `$` value in the file
         cannot be set, nor can the overrides of single repetitions.
 
-        Every `in` follows, and so does padding: where it keeps the map as it is, so that only the stride changes its
-        size, it goes on doing so. A `padding: 1` beside `kernel: 3` becomes 2 with `kernel: 5`, and a kernel of 1
-        without padding gets it. That is so for `2 * padding == dilation * (kernel - 1)`; other padding stays as it is,
-        as do `same` and `half`. Set the padding too to have it otherwise.
+        Every `in` follows. Padding that keeps the map size (`2 * padding == dilation * (kernel - 1)`) follows a new
+        kernel or dilation: `padding: 1` with `kernel: 3` becomes 2 with `kernel: 5`, also where a kernel of 1 had no
+        padding. Other padding does not change, nor do `same` and `half`. Set the padding too to override this.
 
-        A new `type` has to know all keys that the layer has; so widths that both types have stay as they are. What it
-        needs beside them can be set along with it, widths included.
+        A new `type` must have all keys of the layer; widths that both types have are kept. Other keys that it needs,
+        including widths, can be set in the same call.
 
         Args:
             values: New values by path, such as `{"stem.kernel": 5, "stage2.repeat": 3, "inception4a.type": "mine"}`.
 
         Raises:
             SpecError: There is no such layer or key, a path is a width, a new type does not know what is written, or
-                the network cannot be with these values.
+                the network is invalid with these values.
             ArchbuilderError: A value is shared through a YAML alias and cannot change alone.
         """
         from archbuilder.plan.values import with_values  # noqa: PLC0415 - checking a file writes nothing
@@ -182,13 +181,13 @@ class NetworkSpec:
         return Keys(self.document)
 
     def costs(self, sites: Sequence[str] | None = None) -> CostFunction:
-        """Compile what the network costs as a function of its widths: many candidates are priced at once by it.
+        """Compile the costs as a function of the widths, to price many candidates at once.
 
         Args:
-            sites: The sites that vary, all unless given; the others stay as they are.
+            sites: The names of the widths that vary, by default all; the others keep their values.
 
         Raises:
-            ArchbuilderError: There is no such site.
+            ArchbuilderError: There is no such width.
         """
         from archbuilder.costs.function import CostFunction  # noqa: PLC0415 - checking a file needs no NumPy
 
@@ -207,7 +206,7 @@ class NetworkSpec:
         return build_network(self._plan, aux=aux, initialized=initialized)
 
     def save(self, path: str | Path) -> None:
-        """Write the spec as YAML, whole or not at all, comments and layout as they are.
+        """Save the spec as YAML, atomically, with its comments and layout.
 
         A spec that extends or includes files of its own folder keeps doing so where it is saved beside them; elsewhere
         all of it is written out, without comments.
@@ -229,7 +228,7 @@ class NetworkSpec:
 
 
 def _whole(name: str, width: Any) -> int:
-    """Give a width as Python's own whole number; those of NumPy are whole numbers too."""
+    """Return a width as a Python int; NumPy integers are accepted."""
     try:
         if not isinstance(width, bool):
             return index(width)

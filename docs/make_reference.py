@@ -236,7 +236,7 @@ def _primitive(primitive: type[Primitive]) -> Iterator[str]:
     for word, method in {"Shape": "output_shape", "Parameters": "parameters", "MACs": "macs"}.items():
         rule, common = (_summary(getattr(of, method)) for of in (primitive, PRIMITIVES["identity"]))
         if rule != common:
-            rules.append(f"{word}: {rule.removeprefix('Count ').removeprefix('Give ')}")
+            rules.append(f"{word}: {rule.removeprefix('Count ').removeprefix('Give ').removeprefix('Return ')}")
     if rules:
         yield from ["", " ".join(rules)]
 

@@ -22,12 +22,12 @@ class Branch:
 
 
 def branches(plan: Plan) -> Iterator[Branch]:
-    """Give the branches that have any ops, in the order of the network."""
+    """Return the branches that have any ops, in the order of the network."""
     return _outermost(plan.trees, "", {})
 
 
 def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> Iterator[Branch]:
-    """Give the branches, with any ops, of the outermost forks.
+    """Return the branches, with any ops, of the outermost forks.
 
     A fork that adds or multiplies, as a residual does, is looked into where there is a concatenation in it.
 
@@ -59,7 +59,7 @@ def _has_concat(node: TreeNode) -> bool:
 
 
 def _own_name(branch: Chain) -> str:
-    """Give a branch's name: it stands at the branch, or at its one member; an empty text if it has none."""
+    """Return a branch's name: it stands at the branch, or at its one member; an empty string if it has none."""
     if not branch.name and len(branch.members) == 1 and isinstance(branch.members[0], OpNode | Chain):
         return branch.members[0].name
     return branch.name

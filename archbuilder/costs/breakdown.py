@@ -18,12 +18,12 @@ class CostRow:
 
     Attributes:
         name: The group's name.
-        what: A word for what it is: a layer's type, or what it is made of.
-        parameters: Its trained numbers.
+        what: A layer's type, or what the group consists of.
+        parameters: Its trainable parameters.
         macs: Its multiply-adds.
         activations: The values that its convolutions and linear layers give.
-        output_shape: The shape that leaves it; None where its ops lie all over the network.
-        geometry: What one position of what leaves it sees of the image; None where no shape leaves it.
+        output_shape: The output shape; None where its ops lie all over the network.
+        geometry: The receptive field and stride of its output; None if it has no single output.
         training_only: Whether it is a head: evaluation does without it, and no sum counts it.
     """
 

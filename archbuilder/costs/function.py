@@ -1,4 +1,4 @@
-"""The cost of a spec as a function of its sites: many candidates priced at once, without planning each."""
+"""The cost of a spec as a function of its searchable widths, for many candidates at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ _MOST_VARIANTS = 64
 
 @dataclass(frozen=True)
 class Prices:
-    """What candidates cost, for one image in evaluation; heads are no part of it.
+    """What candidates cost, for one image in evaluation, without heads.
 
     Attributes:
         macs: Multiply-adds of each candidate.
-        parameters: Trained numbers of each candidate.
+        parameters: Trainable parameters of each candidate.
         activations: Values that convolutions and linear layers give.
-        is_valid: Whether a candidate is a network at all; the counts of one that is not are 0.
+        is_valid: Whether a candidate is a valid network; the counts of invalid ones are 0.
     """
 
     macs: NDArray[np.int64]
@@ -42,14 +42,14 @@ class Prices:
 
 
 class CostFunction:
-    """The cost of a spec as a function of its sites, compiled from its plan.
+    """The cost of a spec as a function of its searchable widths, compiled from its plan.
 
     The spec is planned with symbols in the place of its widths, which gives its costs as polynomials. They hold as far
     as planning would go the same way: widths that lead another way, such as one that `when:` asks about, are planned
     once more, and their polynomials kept too.
 
     Attributes:
-        sites: The names of the sites, in the order of the columns.
+        sites: The names of the searchable widths, in the order of the columns.
     """
 
     def __init__(self, document: SpecDocument, sites: Sequence[str] | None = None) -> None:
@@ -79,10 +79,10 @@ class CostFunction:
         """Price candidates.
 
         Args:
-            widths: A row for each candidate, a column for each of `sites`: whole numbers, as NumPy takes them.
+            widths: A row for each candidate, a column for each of `sites`: integers, as NumPy takes them.
 
         Raises:
-            ArchbuilderError: The matrix has another shape, or a width is no whole number or negative; or a count is
+            ArchbuilderError: The matrix has another shape, or a width is no integer or negative; or a count is
                 more than 64 bits hold.
         """
         matrix = self._matrix(widths)
@@ -103,7 +103,7 @@ class CostFunction:
         return Prices(macs, parameters, activations, is_valid)
 
     def price_one(self, widths: Mapping[str, int]) -> dict[str, int] | None:
-        """Price one candidate; None if it is no network.
+        """Price one candidate; None if it is invalid.
 
         Args:
             widths: Its widths by site, all of `sites`.
@@ -188,7 +188,7 @@ class CostFunction:
         left[rows[held | refused]] = False
 
     def _add_variant(self, widths: Mapping[str, int]) -> bool:
-        """Compile the way that planning goes with these widths; tell whether they make a network."""
+        """Compile the way that planning goes with these widths; return whether the network is valid with them."""
         trace = Trace()
         plan = try_plan(self._document, widths, trace)[0]
         if plan is None:
@@ -235,7 +235,7 @@ class _Variant:
         self._polynomials = Polynomials([*totals, *self._guards.terms], len(trace.atoms))
 
     def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], Held, Held]:
-        """Give the counts, a row for each quantity, for which candidates they hold, and which are no network."""
+        """Return the counts, a row for each quantity, for which candidates they hold, and which are invalid."""
         columns = self._atoms(matrix)
         values = self._polynomials(columns)
         held, free = self._guards(columns, values[len(QUANTITIES) :])

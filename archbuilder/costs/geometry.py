@@ -46,7 +46,7 @@ _IMAGE = Geometry((1, 1), (1, 1))
 
 
 def geometry(plan: Plan) -> tuple[Geometry, ...]:
-    """Work out the geometry of every op.
+    """Compute the geometry of every op.
 
     Returns:
         Those of `plan.ops` in their order, then those of each head's ops: an op's index is its position.
@@ -58,7 +58,7 @@ def geometry(plan: Plan) -> tuple[Geometry, ...]:
 
 
 def layer_geometry(plan: Plan, layers: Sequence[PlannedLayer] | None = None) -> tuple[Geometry, ...]:
-    """Give the geometry of each layer's last op; a layer without ops has that of the layer before it.
+    """Return the geometry of each layer's last op; a layer without ops has that of the layer before it.
 
     Args:
         plan: The network.
@@ -86,7 +86,7 @@ def _largest(pairs: list[Pair]) -> Pair:
 
 
 def _window(op: PlannedOp, input_shape: Shape) -> tuple[Pair, Pair]:
-    """Give the extent of an op's window and its stride, both in positions of the map that arrives."""
+    """Return the extent of an op's window and its stride, both in positions of the input map."""
     match op.op:
         case Convolution(kernel_size=kernel, dilation=apart, stride=steps):
             return _dilated(kernel, apart), steps
@@ -107,7 +107,7 @@ def _dilated(kernel: Pair, apart: Pair) -> Pair:
 
 
 def _adaptive(extent: int, positions: int) -> tuple[int, int]:
-    """Give the largest window of an adaptive pool, and the largest step from one window to the next.
+    """Return the largest window of an adaptive pool, and the largest step from one window to the next.
 
     Window i reaches from floor(i * n / m) to ceil((i + 1) * n / m), as in torch. The remainders of i * n by m are the
     multiples of their greatest common divisor, so the longest window starts m - gcd behind a whole position.

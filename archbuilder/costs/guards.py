@@ -77,7 +77,7 @@ class _Bounds:
 
 
 def _bound(guard: Guard, trace: Trace) -> tuple[int | None, int]:
-    """Give the one atom that a guard bounds, and the last whole number that is within the bound.
+    """Return the one atom that a guard bounds, and the last integer that is within the bound.
 
     Where an atom is never below 0, that it is not 0 is a bound too. For others, `a * atom + b < 0` is true up to
     ceil(-b / a) - 1 where a > 0, and from floor(-b / a) + 1 on where a < 0.

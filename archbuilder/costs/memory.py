@@ -1,4 +1,4 @@
-"""How many bytes eager PyTorch holds: while a network runs in evaluation, and what its training needs."""
+"""The memory of eager PyTorch in bytes, in evaluation and in training."""
 
 from dataclasses import dataclass
 from math import prod
@@ -17,7 +17,7 @@ class InferenceMemory:
 
     Attributes:
         peak: The most bytes that are held at once; the weights come on top.
-        at: The name of the op at which that is; an empty text if no op makes a tensor.
+        at: The name of the op at which that is; an empty string if no op makes a tensor.
         steps: One for each op, in the order of `plan.ops`.
     """
 
@@ -31,7 +31,7 @@ class TrainingMemory:
     """What training holds when the forward pass is done, in bytes, the heads included.
 
     Attributes:
-        weights: Of the trained numbers.
+        weights: Of the trainable parameters.
         gradients: Of one gradient for each.
         optimizer: Of the optimizer's state.
         activations: Of what autograd keeps for the backward pass, the images among it where a layer needs them.

@@ -1,4 +1,4 @@
-"""What costs can be asked for: words that commands take, in a file that costs nothing to import."""
+"""The options of `archbuilder flops`, in a module that is cheap to import."""
 
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ class By(StrEnum):
 
 
 class Sort(StrEnum):
-    """What rows can be sorted by."""
+    """The columns by which rows can be sorted."""
 
     MACS = "macs"
     PARAMETERS = "parameters"
@@ -23,7 +23,7 @@ class Sort(StrEnum):
 
 
 class Dtype(StrEnum):
-    """The types of values, by torch's words."""
+    """Dtypes, by their names in torch."""
 
     FLOAT64 = "float64"
     FLOAT32 = "float32"
@@ -37,7 +37,7 @@ class Dtype(StrEnum):
 
 
 class Optimizer(StrEnum):
-    """The optimizers that memory is worked out for."""
+    """The optimizers that memory is computed for."""
 
     SGD = "sgd"
     SGD_MOMENTUM = "sgd_momentum"
@@ -45,5 +45,5 @@ class Optimizer(StrEnum):
 
     @property
     def state(self) -> int:
-        """How many numbers it keeps for each parameter."""
+        """The number of state values for each parameter."""
         return {"sgd": 0, "sgd_momentum": 1, "adam": 2}[self.value]

@@ -11,7 +11,7 @@ Opens = Callable[[Chain, PlannedLayer, int], bool]
 
 
 def parts(plan: Plan, depth: int | None = None) -> list[PlannedLayer]:
-    """Give the parts of a network in order; every op of evaluation is in exactly one.
+    """Return the parts of a network in order; every op of evaluation is in exactly one.
 
     Args:
         plan: The network.
@@ -29,7 +29,7 @@ def parts(plan: Plan, depth: int | None = None) -> list[PlannedLayer]:
 
 
 def by_size(plan: Plan) -> list[PlannedLayer]:
-    """Give the layers; of a sequence or a repeated layer in which maps have several sizes, its members instead."""
+    """Return the layers; of a sequence or a repeated layer in which maps have several sizes, its members instead."""
     return _parts(plan, lambda chain, layer, level: not chain.label and len(_sizes(chain)) > 1)
 
 
@@ -71,7 +71,7 @@ def _parts(plan: Plan, opens: Opens) -> list[PlannedLayer]:
 def _members(
     nodes: Iterable[TreeNode], path: str, layer: PlannedLayer, opens: Opens, level: int
 ) -> Iterator[PlannedLayer]:
-    """Give the parts that nodes make.
+    """Return the parts that nodes make.
 
     Args:
         nodes: Nodes of the tree of names.
@@ -98,7 +98,7 @@ def _members(
 
 
 def _fork(fork: Fork, path: str, layer: PlannedLayer, opens: Opens, level: int) -> Iterator[PlannedLayer]:
-    """Give a fork as one part, or where a chain in its place would be opened, its branches and what joins them."""
+    """Return a fork as one part, or where a chain in its place would be opened, its branches and what joins them."""
     if not opens(Chain("", fork.merge.op.type, ()), layer, level):
         yield _part(fork.merge.name, fork.merge.op.type, tuple(ops_in(fork)), layer)
         return
@@ -108,7 +108,7 @@ def _fork(fork: Fork, path: str, layer: PlannedLayer, opens: Opens, level: int) 
 
 
 def _type(chain: Chain) -> str:
-    """Give the word for what a chain is: its own, or where it repeats one member, that member's."""
+    """Return the word for what a chain is: its own, or where it repeats one member, that member's."""
     if chain.label:
         return chain.label
     labels = {member.label if isinstance(member, Chain) else "" for member in chain.members}

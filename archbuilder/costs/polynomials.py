@@ -1,4 +1,4 @@
-"""Polynomials over sites, worked out for many candidates at once."""
+"""Polynomials over sites, computed for many candidates at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from archbuilder.plan.trace import Atom, Terms, Trace
 
-_EXACT = 2.0**53  # whole numbers below it are exact as floats, in which matrices are multiplied faster
+_EXACT = 2.0**53  # integers below it are exact as floats, in which matrices are multiplied faster
 _LARGEST = 2.0**63
 _SLACK = 1 - 1e-9  # of an estimate in floats
 
@@ -69,7 +69,7 @@ class Polynomials:
         return values
 
     def _products(self, columns: Any) -> Any:
-        """Give the monomials, in arrays that are used again: fresh ones would take longer than the arithmetic."""
+        """Return the monomials, in arrays that are used again: fresh ones would take longer than the arithmetic."""
         key = (columns.dtype.str, columns.shape[1])
         if key not in self._room:
             shape = (len(self._factored[0]), columns.shape[1])
@@ -83,14 +83,14 @@ class Polynomials:
 
 
 class Atoms:
-    """The atoms of a trace, worked out from the widths of candidates."""
+    """The atoms of a trace, computed from the widths of candidates."""
 
     def __init__(self, trace: Trace, sites: Sequence[str]) -> None:
         """Compile them.
 
         Args:
             trace: The trace.
-            sites: The names of the sites whose widths will be given, in their order.
+            sites: The names of the searchable widths whose widths will be given, in their order.
         """
         self._atoms = list(enumerate(trace.atoms))
         columns = {name: column for column, name in enumerate(sites)}
@@ -131,7 +131,7 @@ class Atoms:
 
 
 def _alone(atom: Atom) -> int | None:
-    """Give the one atom that an atom is made of, if it is made of one alone."""
+    """Return the one atom that an atom is made of, if it is made of one alone."""
     terms = atom.operands[0]
     monomial = next(iter(terms))
     return monomial[0] if len(terms) == 1 and len(monomial) == 1 else None

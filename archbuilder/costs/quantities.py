@@ -1,4 +1,4 @@
-"""What is counted of a network, and may be bounded: whole numbers, of one image, in evaluation, without heads."""
+"""The costs that a budget can bound: integers for one image in evaluation, without heads."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,4 +9,4 @@ QUANTITIES: Mapping[str, Callable[[Plan], int]] = {
     "parameters": lambda plan: plan.parameters,
     "activations": lambda plan: plan.activations,
 }
-"""Every quantity by its word in a study."""
+"""Every quantity by its name in a study."""

@@ -22,7 +22,7 @@ class MemoryStep:
 
     Attributes:
         name: The op's name.
-        made: The tensors that it makes, in order; none where it hands on what arrives.
+        made: The tensors that it makes, in order; none where it passes its input through.
         before: The bytes that are held when it starts.
     """
 
@@ -131,7 +131,7 @@ def _held(tensor: Tensor) -> Tensor:
 
 
 def allocations(op: PlannedOp) -> tuple[Allocation, ...]:
-    """Give the tensors that an op makes in evaluation; none if it hands on what arrives."""
+    """Return the tensors that an op makes in evaluation; none if it passes its input through."""
     if isinstance(op.op, Merge):
         return op.op.allocations(op.input_shapes)
     return op.op.allocations(op.input_shapes[0], op.output_shape)

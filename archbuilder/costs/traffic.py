@@ -1,8 +1,8 @@
-"""How many bytes each op moves, and what that says of a network: is it arithmetic or memory that is slow?
+"""The bytes that each op moves, and whether arithmetic or memory limits a network.
 
-A machine with so many FLOP/s and so many bytes/s is kept busy by a network of at least their quotient in FLOPs a byte;
-below that, memory is what limits it (Williams, Waterman and Patterson, 2009, "Roofline: an insightful visual
-performance model for multicore architectures", Communications of the ACM 52(4), 65-76).
+A network with fewer FLOPs per byte than a machine's ratio of FLOP/s to bytes/s is limited by memory (Williams,
+Waterman and Patterson, 2009, "Roofline: an insightful visual performance model for multicore architectures",
+Communications of the ACM 52(4), 65-76).
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from archbuilder.primitives import Merge
 
 @dataclass(frozen=True)
 class OpTraffic:
-    """What one op moves, in evaluation: each of its inputs, its stored numbers and its output once.
+    """The bytes that an op moves in evaluation: its inputs, its parameters and buffers, and its output, once each.
 
-    An op that hands on what arrives moves nothing.
+    An op that passes its input through moves nothing.
 
     Attributes:
         name: The op's name.
-        read: The bytes of its inputs and of its stored numbers.
+        read: The bytes of its inputs and of its parameters and buffers.
         written: The bytes of its output.
         flops: Its floating-point operations, two for each MAC.
     """
@@ -83,7 +83,7 @@ def traffic(plan: Plan, batch: int = 1, bytes_per_value: int = 4) -> Traffic:
 
     Args:
         plan: The plan.
-        batch: How many images run at once; stored numbers are read once for all of them.
+        batch: How many images run at once; parameters and buffers are read once for all of them.
         bytes_per_value: The size of a value: 4 for float32.
     """
     return Traffic(tuple(_op_traffic(op, batch, bytes_per_value) for op in plan.ops))

@@ -1,4 +1,4 @@
-"""The trained numbers that a built module really has."""
+"""The trainable parameters that a built module really has."""
 
 from torch import nn
 

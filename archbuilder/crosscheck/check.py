@@ -1,4 +1,4 @@
-"""A plan beside every independent counter of the module that is built of it."""
+"""Compare a plan with independent counters of its module."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from archbuilder.primitives import Convolution, Linear, Merge
 
 @dataclass(frozen=True)
 class Check:
-    """One counter beside the plan.
+    """The comparison of the plan with one counter.
 
     Attributes:
         counter: The counter's name.
@@ -47,7 +47,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CrossCheck:
-    """A network's plan beside every counter.
+    """The comparison of a plan with all counters.
 
     Attributes:
         name: The network's name.

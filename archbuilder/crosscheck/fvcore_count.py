@@ -1,4 +1,4 @@
-"""What fvcore counts in a built module, and where that differs from the plan."""
+"""Count a module with fvcore, and compare with the plan."""
 
 import warnings
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ class CountDifference:
 
 
 def count_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> FvcoreCount:
-    """Trace a module with fvcore on one image of zeros, in evaluation mode; the module's mode is left as it was.
+    """Trace a module with fvcore on one image of zeros, in evaluation mode; the module's mode is restored.
 
     Args:
         network: The module.
@@ -86,7 +86,7 @@ def compare(plan: Plan, count: FvcoreCount) -> list[CountDifference]:
 
 @contextmanager
 def fvcore_analysis(kind: str, network: nn.Module, input_shape: tuple[int, ...]) -> Iterator[Any]:
-    """Give one of fvcore's analyses of a module in evaluation, on one image; it traces when it is first asked.
+    """Return one of fvcore's analyses of a module in evaluation, on one image; it traces when it is first asked.
 
     What importing fvcore and tracing with it warn of is hidden: torch.jit, which fvcore is built on, is deprecated.
 

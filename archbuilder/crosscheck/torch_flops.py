@@ -1,4 +1,4 @@
-"""What torch's own counter, `torch.utils.flop_counter`, counts in a built module.
+"""Count a module with torch's own counter, `torch.utils.flop_counter`.
 
 It counts two FLOPs for each multiply-add of convolutions and matrix products, and nothing else: its figure for a batch
 norm or a pool is 0, where fvcore's is not.

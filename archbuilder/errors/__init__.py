@@ -1,4 +1,4 @@
-"""What went wrong, where, what was found, what was expected, and what to do."""
+"""Errors with a location, what was found, what was expected, and what to do."""
 
 from archbuilder.errors.location import Location, Source, Span
 from archbuilder.errors.problem import MOST_FOUND, ArchbuilderError, Problem, Problems, SpecError, raise_if_any

@@ -21,9 +21,9 @@ class Source:
     """A text and the name by which the user knows it.
 
     Attributes:
-        name: A path as the user wrote it, or a word in angle brackets for a text without a file.
+        name: A path as the user wrote it, or a name in angle brackets for text without a file.
         text: The whole text.
-        path: The file, if it is one: what the paths in it are relative to.
+        path: The file, if there is one; paths in the text are relative to it.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Source:
         return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
-        """Give the one-based line and column of a character offset."""
+        """Return the one-based line and column of a character offset."""
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """Give the text of a one-based line without its line break."""
+        """Return the text of a one-based line without its line break."""
         start = self._line_starts[number - 1]
         end = self._line_starts[number] if number < len(self._line_starts) else len(self.text)
         return self.text[start:end].rstrip("\r\n\x85\u2028\u2029")

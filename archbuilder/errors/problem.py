@@ -6,7 +6,7 @@ from typing import Self
 from archbuilder.errors.location import Location
 from archbuilder.errors.snippet import printable, snippet
 
-MOST_SHOWN = 50  # problems of one file; whoever has more mends the first ones first
+MOST_SHOWN = 50  # problems of one file that are shown
 MOST_FOUND = 100  # different ones; then the checking ends
 MOST_NOTED = 10_000  # the same ones again included, as of a layer that is repeated
 _NUMBER = re.compile(r"(?<![\w'.])\d[\d,]*(?![\w'])")  # not those in names, such as 3x3
@@ -14,19 +14,19 @@ _LONGEST_TEXT = 1000  # of a message or a note, which may repeat what the file s
 
 
 class ArchbuilderError(ValueError):
-    """Something the user can mend. Its text is all that a command line shows of it."""
+    """An error that the user can fix. The command line shows only its text."""
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """One thing that is wrong with a file.
+    """One error in a file.
 
     Attributes:
         message: What was found and what was expected, short enough to stand under a caret.
         where: The place the caret points at; None when there is no text to point into (a missing file).
         path: The place by name, such as `layers.inception4b.in`.
         notes: Lines of explanation: the arithmetic, a suggestion, what to do.
-        related: Other places of the same file to show above or below, such as the layer whose output arrives.
+        related: Other places of the same file to show above or below, such as the layer before.
         consequence: What is wrong as it is said beside another line that brings it out, and the notes of that: `fc has
             1000 outputs`. Without it the message and its notes are said there too.
         mended_once: What is missing or wrong in one place and shows in several, such as a block that is not defined:
@@ -43,7 +43,7 @@ class Problem:
 
     @property
     def cause(self) -> tuple[object, ...]:
-        """What is wrong, and where: the same for every use of a line, whatever numbers arrive there."""
+        """What is wrong, and where: the same for every use of a line, whatever the numbers in the message."""
         if self.mended_once:
             return (self.mended_once,)
         if self.where is None:
@@ -69,7 +69,7 @@ def _shortened(text: str) -> str:
 
 
 class SpecError(ArchbuilderError):
-    """A file that cannot be used, with every problem found in it.
+    """An invalid file, with every problem found in it.
 
     Attributes:
         problems: The problems, in the order of the file.
@@ -114,7 +114,7 @@ def _with_uses(problem: Problem, count: int) -> Problem:
 
 
 class Problems(list[Problem]):
-    """Problems as they are found. Checking ends where there are more than anybody reads.
+    """A list of problems; checking stops when there are too many.
 
     Raises:
         SpecError: When a problem is added: there are more than 100 different ones, or far more in all.

@@ -34,7 +34,7 @@ def snippet(where: Location, message: str, related: tuple[Location, ...] = ()) -
 
 
 def _crop(text: str, column: int) -> tuple[str, int]:
-    """Cut a long line to a window around `column`; give the window and the column it starts at, ellipsis counted."""
+    """Cut a long line to a window around `column`; return the window and the column it starts at, ellipsis counted."""
     start = 0 if column < _WIDTH - 20 else column - _LEAD
     shown = text[start : start + _WIDTH]
     if start:
@@ -45,7 +45,7 @@ def _crop(text: str, column: int) -> tuple[str, int]:
 
 
 def printable(text: str) -> str:
-    """Replace what would move the cursor or say nothing, one character for one, so that columns stay true."""
+    """Replace unprintable characters one for one, so that columns are kept."""
     return "".join(character if character.isprintable() else " " if character == "\t" else "·" for character in text)
 
 

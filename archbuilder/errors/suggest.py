@@ -3,7 +3,7 @@ from functools import lru_cache
 from heapq import nlargest
 from itertools import islice
 
-# What is paid for a suggestion is bounded: a file may hold a hundred thousand names, and a hundred mistakes.
+# The time for suggestions is limited: a file may have a hundred thousand names and a hundred errors.
 _LONGEST_WORD = 64
 _MOST_KNOWN = 500
 _MOST_COMPARED = 20
@@ -11,7 +11,7 @@ _CUTOFF = 0.6
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Give the known word that is most like a word, in whatever case, or None when none is near.
+    """Return the known word that is most like a word, in whatever case, or None when none is near.
 
     Words of more than 64 characters are like no other, and only the first 500 known words count.
     """
@@ -53,7 +53,7 @@ def _ratio(name: str, word: str) -> float:
 
 
 def _one_slip(word: str, name: str) -> bool:
-    """Tell whether one letter of a name is missing, doubled or another, or two neighbors are swapped."""
+    """Return whether one letter of a name is missing, doubled or another, or two neighbors are swapped."""
     if abs(len(word) - len(name)) > 1 or min(len(word), len(name)) < 1 or len(name) < 2:
         return False
     at = next((i for i, (a, b) in enumerate(zip(word, name, strict=False)) if a != b), min(len(word), len(name)))
@@ -65,6 +65,6 @@ def _one_slip(word: str, name: str) -> bool:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Give `; did you mean …?` for the nearest known word, or an empty text when none is near."""
+    """Return `; did you mean …?` for the nearest known word, or an empty string when none is near."""
     found = nearest(word, known)
     return f"; did you mean {found}?" if found is not None else ""

@@ -10,6 +10,6 @@ _ADVICE = {
 
 
 def system_advice(error: OSError) -> str:
-    """Say what to do about a full disk and the like, on a line of its own; empty if that is not known."""
+    """Describe what to do about a full disk and the like, on a line of its own; empty if that is not known."""
     advice = _ADVICE.get(error.errno or 0)
     return f"\n  {advice}, then run the same command again; files that were saved before are complete" if advice else ""

@@ -1,4 +1,4 @@
-"""A critic of networks, as linters are of code: rules from the papers, each with a code, figures and a place."""
+"""A linter for networks: rules from the papers, each with a code; findings have figures and a location."""
 
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.linter import LintReport, lint_document

@@ -1,4 +1,4 @@
-"""Where a finding of an extended file belongs: at the line of the file that brings it about."""
+"""Locate findings in extended files at the change that causes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,14 +16,15 @@ _Known = tuple[str, str]
 
 
 def run_rules(context: LintContext) -> list[Finding]:
-    """Look at a network by all rules."""
+    """Run all rules on a network."""
     return [finding for rule in RULES.values() for finding in rule.check(context)]
 
 
 def located(document: SpecDocument, findings: Sequence[Finding]) -> list[Finding]:
-    """Give findings the places that bring them about.
+    """Return the findings, located at the changes that cause them.
 
-    What stands in an extended file and is not found in that by itself is due to a line of the file that extends it.
+    A finding in an extended file that the extended file does not have by itself is caused by a change of the extending
+    file.
     """
     trials = _LintTrials(document.files)
     return [_located(trials, finding) for finding in findings]
@@ -41,7 +42,7 @@ def _located(trials: "_LintTrials", finding: Finding) -> Finding:
 
 @dataclass(eq=False)
 class _LintTrials:
-    """Looks at a spec with the first of its changes alone."""
+    """Lints a spec with only the first of its changes."""
 
     files: Assembled
     _found: dict[int, frozenset[_Known]] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class _LintTrials:
         return _LintTrials(self.files.base)
 
     def cause(self, finding: Finding) -> Change | None:
-        """Find the change with which a finding comes: the last of the shortest row of changes that bring it about."""
+        """Find the change that causes a finding, by bisection over the first changes of the file."""
         changes = self.files.changes
         low, high = 0, len(changes)  # with the first `low` of them it is not found, with `high` of them it is
         while high - low > 1:
@@ -61,7 +62,7 @@ class _LintTrials:
         return changes[high - 1] if changes else None
 
     def has(self, finding: Finding, count: int) -> bool:
-        """Tell whether something is found with so many of the changes; what is no network then has no findings."""
+        """Return whether the finding exists with the first `count` changes; an invalid network has no findings."""
         if count not in self._found:
             self._found[count] = self._check(count)
         return (finding.code, finding.layer) in self._found[count]

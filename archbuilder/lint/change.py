@@ -1,4 +1,4 @@
-"""What `--fix` does to a file: other widths, a layer taken away, or layers in the place of one."""
+"""The changes that `--fix` makes to a file: new widths, or a layer removed or replaced."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from archbuilder.spec.items import replace_item
 
 @dataclass(frozen=True)
 class NewWidths:
-    """Other widths, by site."""
+    """New values of searchable widths, by name."""
 
     widths: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class NewLayers:
-    """Other layers in the place of a top-level one of the file.
+    """A replacement of a top-level layer of the file.
 
     Attributes:
         layer: The name of the layer.
-        layers: The layers as YAML, one text each; none takes the layer away.
+        layers: The layers as YAML, one string each; empty removes the layer.
     """
 
     layer: str
@@ -33,16 +33,16 @@ Change = NewWidths | NewLayers
 
 
 def apply(document: SpecDocument, change: Change) -> SpecDocument:
-    """Give the spec with a change made; comments and layout stay.
+    """Return the spec with a change applied; comments and layout are kept.
 
     Raises:
-        ArchbuilderError: The network cannot be with it, or the layer stands in another file or shares its lines.
+        ArchbuilderError: The network is invalid with it, or the layer is defined in another file or shares its lines.
     """
     return with_widths(document, change.widths) if isinstance(change, NewWidths) else _replaced(document, change)
 
 
 def can_replace(document: SpecDocument, layer: str) -> bool:
-    """Tell whether a top-level layer is written in the file itself, on an item of its list."""
+    """Return whether a top-level layer is an item of the list in the file itself."""
     return any(member.name == layer and member.node.source is document.source for member in document.layers)
 
 

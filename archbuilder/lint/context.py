@@ -1,4 +1,4 @@
-"""What the rules look at: a network, its places in the file, and a few measures that several of them need."""
+"""The input of the rules: a network, its locations in the file, and measures that several rules share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from archbuilder.spec.nodes import MappingNode, location
 from archbuilder.spec.validation import as_a_whole
 
 TRANSPARENT = (Activation, BatchNorm, GroupNorm, Dropout, Identity)
-"""What a reduction or a convolution is looked at through."""
+"""Ops between convolutions that the rules ignore."""
 
 
 @dataclass(frozen=True, eq=False)
 class Parallel:
-    """A fork: branches side by side.
+    """A fork with parallel branches.
 
     Attributes:
         fork: Its place in the tree of names.
@@ -38,22 +38,22 @@ class Parallel:
 
     @property
     def output_shape(self) -> Shape:
-        """The shape that leaves."""
+        """The shape of the output."""
         return self.fork.merge.output_shape
 
     @property
     def keeps_the_map(self) -> bool:
-        """Whether what leaves is as high and wide as what arrives."""
+        """Whether the output has the height and width of the input."""
         return self.input_shape[1:] == self.output_shape[1:]
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """The channels that each branch gives."""
+        """The output channels of each branch."""
         return tuple(shape[0] for shape in self.fork.merge.input_shapes)
 
 
 class LintContext:
-    """A network that is looked at.
+    """A network to lint.
 
     Attributes:
         document: The spec.
@@ -78,37 +78,37 @@ class LintContext:
 
     @property
     def nodes(self) -> dict[str, MappingNode]:
-        """The mapping of every member of the file, in sequences and branches too, by its full name."""
+        """The mapping of every member of the file, including sequences and branches, by full name."""
         return self._nodes
 
     def node(self, layer: str) -> MappingNode | None:
-        """Give the mapping of a member or head in the file; None for the network."""
+        """Return the mapping of a member or head in the file; None for the network."""
         return self._nodes.get(layer)
 
     def around(self, op: str) -> list[Member]:
-        """Give the members that an op stands in, the innermost first, those of blocks' bodies included."""
+        """Return the members that contain an op, innermost first, including those in bodies of blocks."""
         return self._around.get(op, [])
 
     @cached_property
     def in_bodies(self) -> list[MappingNode]:
-        """The mappings of the members of blocks' bodies that ops stand in, each once."""
+        """The mappings of the members in bodies of blocks that contain ops, each once."""
         of_file = {id(node) for node in self._nodes.values()}
         nodes = {id(member.node): member.node for members in self._around.values() for member in members}
         return [node for key, node in nodes.items() if key not in of_file]
 
     def owner(self, op: PlannedOp) -> str:
-        """Give the full name of the innermost member of the file that an op belongs to."""
+        """Return the full name of the innermost member of the file that an op belongs to."""
         name = op.name
         while name and name not in self._nodes:
             name = name.rpartition(".")[0]
         return name or op.layer
 
     def member(self, layer: str) -> Member | None:
-        """Give a top-level layer as the file's own list has it; None for a head."""
+        """Return a top-level layer as the file's own list has it; None for a head."""
         return next((member for member in self.document.layers if member.node is self.node(layer)), None)
 
     def place(self, layer: str, site: Site | None = None) -> Location:
-        """Give the place of a width, or else of a layer, or else of the layers as a whole."""
+        """Return the location of a width if given, else of the layer, else of `layers`."""
         if site is not None and site.key in site.node.entries:
             return location(site.node.entries[site.key].value)
         node = self.node(layer)
@@ -128,12 +128,12 @@ class LintContext:
         return sites
 
     def site(self, op: PlannedOp) -> Site | None:
-        """Give the site that is a convolution's width; None where its width is something else."""
+        """Return the searchable width of a convolution, or None if its width is not searchable."""
         name = self._traced.get(op.index)
         return self.plan.sites[name] if name else None
 
     def keeps_the_rest(self, site: Site, width: int, behind: PlannedOp) -> bool:
-        """Tell whether another width leaves what an op gives, and all that follows it, as it was."""
+        """Return whether a new width keeps the output shapes of an op and of all ops after it."""
         try:
             after = plan_network(self.document, {site.name: width})
         except SpecError:
@@ -150,7 +150,7 @@ class LintContext:
 
     @cached_property
     def depths(self) -> dict[int, int]:
-        """How many convolutions and linear layers lie on the longest way from the image up to each op, it included."""
+        """How many convolutions and linear layers are on the longest path from the image to each op, inclusive."""
         depths = {NETWORK_INPUT: 0}
         for op in self.plan.ops:
             before = max(depths[number] for number in op.inputs)
@@ -159,12 +159,12 @@ class LintContext:
 
     @property
     def depth(self) -> int:
-        """How many convolutions and linear layers lie on the longest way through the network."""
+        """How many convolutions and linear layers are on the longest path through the network."""
         return self.depths[self.plan.ops[-1].index]
 
     @cached_property
     def takers(self) -> dict[int, list[PlannedOp]]:
-        """Which ops of evaluation take what each op gives."""
+        """The ops that use the output of each op, in evaluation."""
         takers: dict[int, list[PlannedOp]] = {NETWORK_INPUT: [], **{op.index: [] for op in self.plan.ops}}
         for op in self.plan.ops:
             for number in op.inputs:
@@ -172,7 +172,7 @@ class LintContext:
         return takers
 
     def before(self, op: PlannedOp) -> PlannedOp | None:
-        """Give the op whose values an op takes, seen through norms and activations; None at the image or a merge."""
+        """Return the op before an op, ignoring norms and activations; None at the image or a merge."""
         number = op.inputs[0]
         while number != NETWORK_INPUT:
             found = self.plan.ops[number]
@@ -185,7 +185,7 @@ class LintContext:
 
     @cached_property
     def cuts(self) -> tuple[PlannedOp, ...]:
-        """The ops that everything passes through: without them nothing of the image reaches the end."""
+        """The ops on every path from the image to the output."""
         last_taken = {number: max((op.index for op in ops), default=-1) for number, ops in self.takers.items()}
         open_until, cuts = last_taken[NETWORK_INPUT], []
         for op in self.plan.ops:
@@ -196,7 +196,7 @@ class LintContext:
 
     @cached_property
     def forks(self) -> tuple[Parallel, ...]:
-        """The forks of evaluation, in order; one inside another too."""
+        """The forks in evaluation, in order, including nested ones."""
         return tuple(fork for node in self.plan.trees for fork in self._forks(node))
 
     def _forks(self, node: TreeNode) -> Iterator[Parallel]:
@@ -213,12 +213,12 @@ class LintContext:
 
 
 def is_map(op: PlannedOp) -> bool:
-    """Tell whether what leaves an op has more than one place: what a classifier ends with has not."""
+    """Return whether the output of an op is a map of more than 1 x 1."""
     return len(op.output_shape) == 3 and op.output_shape[1:] != (1, 1)
 
 
 def area(op: PlannedOp) -> int:
-    """Give the number of taps of a convolution's kernel; 0 for anything else."""
+    """Return the number of elements of a convolution's kernel; 0 for other ops."""
     return op.op.kernel_size[0] * op.op.kernel_size[1] if isinstance(op.op, Convolution) else 0
 
 

@@ -6,16 +6,16 @@ from archbuilder.lint.change import Change
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a rule has found.
+    """A finding of a rule.
 
     Attributes:
         code: The rule's code: `AB104`.
-        layer: The full name of the member or head that it is about; an empty text is the network.
-        message: What was found, with the figures that triggered the rule.
+        layer: The full name of the member or head; an empty string for the whole network.
+        message: The message, with the figures that triggered the rule.
         where: The place in the file.
-        change: What `--fix` would do; None where the rule offers nothing.
-        op: The full name of the operation that it is about, if that is one.
-        leads_to: The codes of what would be found instead, once the change is made.
+        change: The change that `--fix` would make; None if there is no fix.
+        op: The full name of the op, if the finding is about a single op.
+        leads_to: The codes of new findings that the change would cause.
         suppression: The reason for its suppression; None if it is to be shown.
     """
 

@@ -1,4 +1,4 @@
-"""All rules over one network, and what is suppressed."""
+"""Run all rules on a network and apply its suppressions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ from archbuilder.spec.document import SpecDocument
 
 @dataclass(frozen=True)
 class LintReport:
-    """What the rules say of a network.
+    """The findings in a network.
 
     Attributes:
-        findings: What is to be shown, in the order of the file.
-        suppressed: What the file silences, with its reasons.
+        findings: The findings to show, in the order of the file.
+        suppressed: The findings that the file suppresses, with reasons.
     """
 
     findings: tuple[Finding, ...]
@@ -27,7 +27,7 @@ class LintReport:
 
 
 def lint_document(document: SpecDocument) -> LintReport:
-    """Look at a network by all rules.
+    """Run all rules on a network.
 
     Raises:
         SpecError: The spec is wrong.
@@ -50,7 +50,7 @@ def lint_document(document: SpecDocument) -> LintReport:
 
 
 def _announced(context: LintContext, finding: Finding, found: Sequence[Finding]) -> Finding:
-    """Note which findings a change would bring about."""
+    """Return a finding with the codes of new findings that its change would cause."""
     if finding.change is None:
         return finding
     after = run_rules(LintContext(apply(context.document, finding.change)))
@@ -60,7 +60,7 @@ def _announced(context: LintContext, finding: Finding, found: Sequence[Finding])
 
 
 def _different(findings: Iterable[Finding]) -> list[Finding]:
-    """Give each finding once: a layer that is repeated has the same ones again."""
+    """Remove duplicate findings, which repeated layers cause."""
     unique: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         where = finding.where.source.name, finding.where.span

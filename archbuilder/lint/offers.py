@@ -1,4 +1,4 @@
-"""Whether a change that a rule offers would leave the rest of the network as it is."""
+"""Check that the fix of a rule keeps the rest of the network unchanged."""
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.lint.change import Change, NewLayers, NewWidths, apply
@@ -9,15 +9,15 @@ from archbuilder.plan.planner import plan_network
 
 
 def offered(context: LintContext, finding: Finding) -> Change | None:
-    """Give a finding's change if the network can be with it: other layers keep their names, and what they take."""
+    """Return the change of a finding if the network is valid with it and other layers keep their names and inputs."""
     change = finding.change
     if change is None or finding.suppression is not None:
         return None
     if isinstance(change, NewWidths) and context.document.header.width != 1:
-        return None  # what is written would be multiplied
+        return None  # the file's widths are multiplied
     try:
         after = plan_network(apply(context.document, change))
-    except ArchbuilderError:  # what refers to the layer, or must be as wide as it, does not allow it
+    except ArchbuilderError:  # another layer refers to the layer or depends on its width
         return None
     if isinstance(change, NewWidths) or _others(context.plan, change) == _others(after, change):
         return change

@@ -7,17 +7,17 @@ from archbuilder.lint.finding import Finding
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that a network is looked at for.
+    """A rule of the linter.
 
     Attributes:
         code: `AB` and three digits.
-        name: Its name in words, such as `representational bottleneck`.
+        name: Its name, such as `representational bottleneck`.
         reason: Why it matters, in one line.
-        argument: The paper's argument, the figures that decide, and where these are ours: Markdown.
+        argument: The paper's argument and the thresholds, with their source, as Markdown.
         bad: A spec that triggers it.
-        good: The spec mended.
+        good: The corrected spec.
         check: Yields its findings in a network.
-        fix: What `--fix` does, in words; an empty text if nothing.
+        fix: Describes what `--fix` does; an empty string if there is no fix.
     """
 
     code: str
@@ -31,7 +31,7 @@ class Rule:
 
 
 def example(*layers: str, channels: int = 3, size: int = 32, aux: str = "") -> str:
-    """Write a spec for an example: the header, and its layers one a line."""
+    """Return an example spec: a header, and one layer per line."""
     head = f"input: {{channels: {channels}, height: {size}, width: {size}}}\nclasses: 10\nlayers:\n"
     tail = ["{name: gap, type: global_avg_pool}", "{name: flatten, type: flatten}", "{name: fc, type: linear, out: 10}"]
     body = "".join(f"  - {layer}\n" for layer in [*layers, *tail])

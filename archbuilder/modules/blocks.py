@@ -14,16 +14,16 @@ MERGES: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
     "add": lambda tensors: reduce(torch.add, tensors),
     "multiply": lambda tensors: reduce(torch.mul, tensors),
 }
-"""What joins branches, by the word of the spec."""
+"""The functions of merges, by their keys in a spec."""
 
 
 @dataclass(frozen=True)
 class Join:
-    """Paths side by side, all fed the same.
+    """Parallel paths with the same input.
 
     Attributes:
         merge: How their outputs are joined: a key of `MERGES`.
-        paths: The paths; an empty one hands on what it is fed.
+        paths: The paths; an empty one is the identity.
     """
 
     merge: str
@@ -35,7 +35,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Recall:
-    """What left earlier steps, concatenated, instead of what left the last; `input` is what the path was fed."""
+    """Uses the concatenated outputs of earlier steps instead of the last output; `input` is the path's input."""
 
     names: tuple[str, ...]
 
@@ -49,18 +49,18 @@ Step = str | Join | Recall
 
 @dataclass(frozen=True)
 class Path:
-    """Steps one after the other.
+    """A sequence of steps.
 
     Attributes:
         steps: The steps.
-        recalled: The names whose outputs are needed later, worked out once for the sake of the forward pass.
+        recalled: The names whose outputs are needed later, computed once for the sake of the forward pass.
     """
 
     steps: tuple[Step, ...]
     recalled: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out what is recalled."""
+        """Compute what is recalled."""
         names = dict.fromkeys(name for step in self.steps if isinstance(step, Recall) for name in step.names)
         object.__setattr__(self, "recalled", tuple(names))
 
@@ -69,17 +69,17 @@ class Path:
 
 
 Seen = dict[str, Tensor | None]
-"""What left the places that are watched, by their full names; None until they have run."""
+"""The outputs of watched modules by full name; None until they have run."""
 
 
 def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, prefix: str = "") -> Tensor:
-    """Take data along a path through a module's children.
+    """Run a path through a module's children.
 
     Args:
         module: The module.
         path: The path.
-        x: What the path is fed.
-        seen: The places to watch, which are filled in; None watches nothing.
+        x: The input of the path.
+        seen: The outputs to record by full name; None records nothing.
         prefix: What stands before the children's names in the names that are watched.
     """
     kept = {"input": x} if path.recalled else {}
@@ -98,7 +98,7 @@ def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, p
 
 
 def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen) -> Tensor:
-    """Run a child; where a place inside it is watched, go along its own path instead of calling it."""
+    """Run a child and record its output; follow the child's path if a module inside it is recorded."""
     inside = any(place.startswith(f"{name}.") for place in seen)
     x = (
         follow(child, child._path, x, seen, f"{name}.")
@@ -115,7 +115,7 @@ def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen) -> Tensor:
 
 
 class Series(nn.Sequential):
-    """Children one after the other, printed by the word the spec has for them."""
+    """A sequence of children, printed with its type in the spec."""
 
     def __init__(self, label: str, children: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Series(nn.Sequential):
 
 
 class Composite(nn.Module):
-    """Children and the path that data takes through them, forks included."""
+    """A module with children and a path through them that contains forks."""
 
     def __init__(self, label: str, children: Mapping[str, nn.Module], path: Path) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""From plan to module."""
+"""Build the module of a plan."""
 
 from collections.abc import Callable
 from typing import Any
@@ -77,7 +77,7 @@ def _module(node: Chain | OpNode) -> nn.Module:
 
 
 def _path(nodes: tuple[TreeNode, ...], children: dict[str, nn.Module]) -> tuple[Step, ...]:
-    """Give the steps of a list of nodes; the modules they name are added to `children`."""
+    """Return the steps of a list of nodes; the modules they name are added to `children`."""
     steps: list[Step] = []
     for node in nodes:
         if isinstance(node, Fork):

@@ -1,4 +1,4 @@
-"""Weights taken over from a trained network of other widths."""
+"""Weights inherited from a trained network with other widths."""
 
 from collections.abc import Mapping
 from math import log
@@ -42,7 +42,7 @@ def inherited_weights(
 
 
 def distance(a: Mapping[str, int], b: Mapping[str, int]) -> float:
-    """Tell how far apart two candidates are: the sum of |log((1 + a) / (1 + b))| over the widths, of which some are 0.
+    """Return the distance of two candidates: the sum of |log((1 + a) / (1 + b))| over the widths, of which some are 0.
 
     Args:
         a: Widths by site.
@@ -53,7 +53,7 @@ def distance(a: Mapping[str, int], b: Mapping[str, int]) -> float:
 
 
 def _alike(ours: OpOrigins, theirs: OpOrigins) -> bool:
-    """Tell whether the weights of two layers mean the same: a kernel of another size does not."""
+    """Return whether two layers have compatible weights: the same kernel size."""
     one, other = ours.op.op, theirs.op.op
     if isinstance(one, Convolution) and isinstance(other, Convolution):
         return one.kernel_size == other.kernel_size and _depthwise(ours) == _depthwise(theirs)
@@ -92,7 +92,7 @@ def _take_over(tensor: Tensor, trained: Tensor, ours: OpOrigins, theirs: OpOrigi
 
 
 def _split(tensor: Tensor, layer: OpOrigins) -> list[tuple[Tensor, Layout, Layout]]:
-    """Give each group's weights, a view, and the channels that leave it and arrive at it."""
+    """Return each group's weights, a view, and its output and input channels."""
     groups = _groups(layer)
     rows, size = len(layer.output_channels) // groups, len(layer.input_channels) // groups
     parts = []

@@ -1,4 +1,4 @@
-"""The few layers that torch has no module for."""
+"""Layers that torch has no module for."""
 
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ class PaddedConv2d(nn.Conv2d):
         sides: tuple[int, int, int, int],
         **keys: Any,
     ) -> None:
-        """Make the layer.
+        """Create the layer.
 
         Args:
             in_channels: Channels that arrive.
@@ -41,7 +41,7 @@ class PaddedConv2d(nn.Conv2d):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution that gives ceil(n / stride) of any n positions: its padding follows the map that it is fed.
+    """A convolution that gives ceil(n / stride) of any n positions: its padding depends on the input size.
 
     The padding is TensorFlow's SAME, the odd zero at the bottom and the right. State-dict keys are Conv2d's.
     """
@@ -75,7 +75,7 @@ class FixedAffine(nn.Module):
     shift: Tensor
 
     def __init__(self, scale: float | list[float], shift: float | list[float], *, dimensions: int) -> None:
-        """Make the layer; `dimensions` is 3 for maps and 1 for vectors."""
+        """Create the layer; `dimensions` is 3 for maps and 1 for vectors."""
         super().__init__()
         trailing = (1,) * (dimensions - 1)
         for name, value in (("scale", scale), ("shift", shift)):
@@ -83,7 +83,7 @@ class FixedAffine(nn.Module):
             self.register_buffer(name, numbers.reshape(-1, *trailing) if numbers.ndim else numbers, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the shape that arrives."""
+        """Return the input shape."""
         return x * self.scale + self.shift
 
     def extra_repr(self) -> str:

@@ -12,7 +12,7 @@ from archbuilder.modules.blocks import Path, Seen, follow
 
 @cache
 def training_output(heads: tuple[str, ...]) -> Any:
-    """Give the named tuple type `(logits, <heads>)` that training returns; instances can be pickled."""
+    """Return the named tuple type `(logits, <heads>)` that training returns; instances can be pickled."""
     make: Any = namedtuple  # the fields are the spec's names, which no type checker knows
     output = make("TrainingOutput", ("logits", *heads))
     output.__reduce__ = lambda self: (_restore_output, (heads, tuple(self)))
@@ -24,7 +24,7 @@ def _restore_output(heads: tuple[str, ...], values: tuple[Tensor, ...]) -> Any:
 
 
 class Network(nn.Module):
-    """A network: layers in order, and auxiliary heads that speak in training alone.
+    """A network: layers in order, and auxiliary heads that are used only in training.
 
     In evaluation, or without heads, the module maps images of N x C x H x W to logits of N x classes. In training
     with heads it returns a named tuple `(logits, <heads>)`, the head of the deepest tap first: `(logits, aux2, aux1)`.
@@ -73,12 +73,12 @@ class Network(nn.Module):
 
 
 def head_names(network: Network) -> tuple[str, ...]:
-    """Give the names of the auxiliary heads, in the order of the output."""
+    """Return the names of the auxiliary heads, in the order of the output."""
     return tuple(network._heads)
 
 
 def drop_heads(network: Network) -> None:
-    """Take the auxiliary heads off, for good: in either mode the network then gives logits alone."""
+    """Remove the auxiliary heads: in both modes the network then returns only logits."""
     for head in network._heads:
         delattr(network, head)
     network._heads = {}

@@ -1,4 +1,4 @@
-"""Weights on disk and back, with a checksum that is verified whenever they are read."""
+"""Save and load weights, with a checksum that is verified on loading."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ _CHECKSUM = "sha256"  # processors compute it faster than disks deliver
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any] | None = None) -> None:
-    """Write tensors as safetensors with a checksum, whole or not at all; memory formats are not kept.
+    """Write tensors atomically as safetensors with a checksum; memory formats are not kept.
 
     Args:
         path: Where the file is to stand.
@@ -40,7 +40,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_tensors` wrote: the tensors and the header.
+    """Read a file of `save_tensors`: the tensors and the header.
 
     Raises:
         ArchbuilderError: The file cannot be read, is not a whole safetensors file, was not written by `save_tensors`,

@@ -1,4 +1,4 @@
-"""One row for each primitive: the torch module that runs it."""
+"""The torch module of each primitive."""
 
 from collections.abc import Callable
 from typing import Any
@@ -132,4 +132,4 @@ MODULES: dict[type[Primitive], Callable[[Any, Shape], nn.Module]] = {
     Flatten: _flatten,
     Linear: _linear,
 }
-"""What makes the module of each primitive, from the primitive and the shape that arrives."""
+"""The function that creates the module of each primitive from the primitive and its input shape."""

@@ -1,4 +1,4 @@
-"""Which changes of a file bring out an error in one that it extends: found by planning it with fewer of them."""
+"""Find the changes of a file that cause an error in the file that it extends, by planning it with fewer changes."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from archbuilder.spec.document import SpecDocument, document_of
 from archbuilder.spec.overriding import Change
 
 MOST_TRIED = 60  # plans of a spec to learn what is at fault
-MOST_WORK_TRIED = 6_000_000  # parts of values that are worked out for that
+MOST_WORK_TRIED = 6_000_000  # parts of values that are computed for that
 _OWN_LINE = re.compile(r"\bline ([0-9]+)\b")
 _MOST_LISTED = 5  # further consequences of one cause
 

@@ -1,4 +1,4 @@
-"""A spec that is read for the first time: all that can be wrong with it, and whose line brings it out."""
+"""Read and check a spec, and locate errors at the lines that cause them."""
 
 from archbuilder.errors import Source, raise_if_any
 from archbuilder.plan.causes import brought_out

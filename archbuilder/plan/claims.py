@@ -1,4 +1,4 @@
-"""Declared inputs as claims about a file as it is written: without its multipliers, and without what extends it."""
+"""Check each declared `in` against the file as written: without multipliers and without extending files."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,11 +26,11 @@ class Claims(NamedTuple):
 
 
 def claims_as_written(document: SpecDocument, widths: Mapping[str, int] | None = None) -> Claims:
-    """Work out what every `in` of a spec should say: what arrives where nothing is multiplied.
+    """Compute the value that every `in` of a spec should have, without multipliers.
 
     Args:
         document: The spec.
-        widths: Other widths by site name; then no claim is wrong.
+        widths: New widths by name; then no claim is wrong.
     """
     header = document.header
     multipliers = [f"{key}: {getattr(header, key):g}" for key in ("width", "depth") if getattr(header, key) != 1]

@@ -61,7 +61,7 @@ class _Inputs:
         self._common = {*self._names[0].values()} & {*self._names[1].values()}
 
     def change(self, old: PlannedOp, new: PlannedOp) -> tuple[str, str] | None:
-        """Give what two operations take where that differs, and not only as an operation has come or gone before."""
+        """Return what two operations take where that differs, and not only as an operation has come or gone before."""
         taken = [self._names[0][index] for index in old.inputs]
         takes = [self._names[1][index] for index in new.inputs]
         alike = len(taken) == len(takes) and all(
@@ -82,7 +82,7 @@ def _facts(op: PlannedOp) -> tuple[object, ...]:
 
 
 def _word_of(layer: PlannedLayer) -> tuple[str, ...]:
-    """Give what a layer is: of one operation that, whatever the type in the file is called."""
+    """Return what a layer is: of one operation that, whatever the type in the file is called."""
     return (layer.type,) if len(layer.ops) > 1 else tuple(op.op.type for op in layer.ops)
 
 
@@ -116,7 +116,7 @@ def _others(
 
 
 def _follows(key: str, old: PlannedOp, new: PlannedOp, widths: set[tuple[int | None, int | None]]) -> bool:
-    """Tell whether a number of channels, features or groups changed only because a width or the input did."""
+    """Return whether a number of channels, features or groups changed only because a width or the input did."""
     if key not in _CHANNELS:
         return False
     change = getattr(old.op, key), getattr(new.op, key)
@@ -124,7 +124,7 @@ def _follows(key: str, old: PlannedOp, new: PlannedOp, widths: set[tuple[int | N
 
 
 def _word(op: Primitive | Merge, key: str) -> str:
-    """Give what a spec calls a field of an operation."""
+    """Return what a spec calls a field of an operation."""
     field = type(op).model_fields.get(key) if isinstance(op, Primitive) else None
     return (field.alias if field is not None else None) or key
 

@@ -18,7 +18,7 @@ from archbuilder.spec.grammar import LARGEST_REPEAT, BranchEntry, ForkEntry, Lay
 from archbuilder.spec.nodes import describe_value
 
 Planned = tuple[str, list[TreeNode], Flow]
-"""A member planned: its name in the list, its nodes in the tree of names, and what leaves it."""
+"""A member planned: its name in the list, its nodes in the tree of names, and its output."""
 
 
 class Expander(LayerExpander):
@@ -34,7 +34,7 @@ class Expander(LayerExpander):
         Args:
             members: The list.
             frame: Its surroundings.
-            flow: What arrives.
+            flow: The input.
             scope: The nearest named scope.
             numbered: Whether unnamed members are named by their position; otherwise by their type.
             name: The name of the list's one member, where a named branch has just that.
@@ -46,7 +46,7 @@ class Expander(LayerExpander):
             if frame.block is None:
                 frame = replace(frame, values={**frame.values, "in": flow.shape[0]})
             exists = member.when is None or frame.holds(member, member.when, self.problems)
-            if exists is None:  # whether it stands there is not known, and so what arrives behind it is not either
+            if exists is None:  # whether it stands there is not known, and so the input behind it is not either
                 flow = flow.at_most(Known.NOTHING)
             if not exists:
                 continue
@@ -86,7 +86,7 @@ class Expander(LayerExpander):
     def _take(
         self, member: Member, frame: Frame, flow: Flow, outputs: Mapping[str, Flow], scope: Scope, before: list[Member]
     ) -> tuple[list[TreeNode], Flow]:
-        """Give what arrives at a member that says `from`, and the node that fetches it."""
+        """Return the input of a member that says `from`, and the node that fetches it."""
         if not member.sources:
             return [], flow
         unknown = [name for name in member.sources if name not in outputs]
@@ -129,7 +129,7 @@ class Expander(LayerExpander):
             self.problems.append(frame.problem(member, "overrides", message, notes))
 
     def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[Member]:
-        """Give an unnamed member as often as it stands in the list; a named one is a scope of its own."""
+        """Return an unnamed member as often as it stands in the list; a named one is a scope of its own."""
         if times is None or member.name:
             yield member
             return
@@ -157,7 +157,7 @@ class Expander(LayerExpander):
     # -- members -------------------------------------------------------------------------------------------------
 
     def member(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[list[TreeNode], Flow]:
-        """Plan one member once; give its nodes in the tree of names, and what leaves it."""
+        """Plan one member once; return its nodes in the tree of names, and its output."""
         self._depth += 1
         self.ops.work(frame, member, WORK_OF_MEMBER + member.work)
         self.ops.nest(frame, self._depth, scope.full(name))
@@ -203,7 +203,7 @@ class Expander(LayerExpander):
         inner = scope.inner(name) if entry.name else scope
         before = len(self.problems)
         present = [(branch, self._presence(branch, frame)) for branch in entry.branches]
-        unsure = len(self.problems) > before  # a condition that cannot be worked out
+        unsure = len(self.problems) > before  # a condition that cannot be computed
         present = [(branch, exists) for branch, exists in present if exists is not None]
         planned = [self._branch(entry, branch, frame, flow, inner, exists) for branch, exists in present]
         if unsure:
@@ -268,7 +268,7 @@ class Expander(LayerExpander):
         return Chain("", "", nodes), output
 
     def _presence(self, branch: BranchEntry, frame: Frame) -> Any:
-        """Tell whether a branch vanishes, as its condition does not hold or a width in it is 0: None if so, else 1.
+        """Return whether a branch vanishes, as its condition does not hold or a width in it is 0: None if so, else 1.
 
         Of what is traced, give the symbol that is 1 where none of the widths is 0.
         """
@@ -293,22 +293,22 @@ class Expander(LayerExpander):
 
 
 def word_of(member: Member) -> str:
-    """Give the word for what a member is: its type, its merge, or sequence."""
+    """Return the word for what a member is: its type, its merge, or sequence."""
     if isinstance(member, LayerEntry):
         return member.type or "layer"
     return member.merge if isinstance(member, ForkEntry) else "sequence"
 
 
 def _again(frame: Frame, member: Member, repetition: int) -> bool:
-    """Tell whether what is in a member stood there before; a layer knows that of itself."""
+    """Return whether what is in a member stood there before; a layer knows that of itself."""
     return frame.again or (repetition > 0 and not isinstance(member, LayerEntry))
 
 
 def _at(member: Member, position: int, times: int) -> Member:
-    """Give a repeated member as it is at one repetition."""
+    """Return a repeated member as it is at one repetition."""
     if not isinstance(member, LayerEntry):
         return member
     override = member.overrides.get(position) or member.overrides.get(position - times)
     chosen = override or member
     own = override is not None and override.node.get("in") is not member.node.get("in")
-    return chosen if position == 0 or own else replace(chosen, checks_input=False)  # `in` is what arrives at the first
+    return chosen if position == 0 or own else replace(chosen, checks_input=False)  # `in` is the input of the first

@@ -1,4 +1,4 @@
-"""What arrives at a layer while a network is planned, and how much of it is known after an error."""
+"""The shape between two layers while a network is planned, and how much of it is known after an error."""
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -8,7 +8,7 @@ from archbuilder.primitives import Primitive, Shape
 
 
 class Known(IntEnum):
-    """How much of a shape can be relied on: one error must not cause a dozen."""
+    """How much of a shape is known after an error, so that one error does not cause others."""
 
     NOTHING = 0
     CHANNELS = 1
@@ -17,11 +17,11 @@ class Known(IntEnum):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Producer:
-    """Who made what arrives, for the arithmetic in an error.
+    """The origin of an input, for the arithmetic in an error.
 
     Attributes:
-        name: The full name of the op, layer or merge that made it; an empty text is the input.
-        where: Where it stands: in a shipped block, where the layer of that block does.
+        name: The full name of the op, layer or merge that made it; an empty string is the input.
+        where: Its location; for an op in a shipped block, the location of the layer.
         addends: The channels of each branch, where branches were concatenated.
         verb: What it does with the channels: it declares them, where the actual input is not known.
     """
@@ -34,13 +34,13 @@ class Producer:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Flow:
-    """What arrives.
+    """The output of an op, the input of the next.
 
     Attributes:
         shape: Its shape.
         index: The index of the op that made it.
         producer: The innermost named place whose output it is.
-        known: How much of the shape can be relied on.
+        known: How much of the shape is known.
     """
 
     shape: Shape
@@ -49,10 +49,10 @@ class Flow:
     known: Known = Known.ALL
 
     def arithmetic(self, source: Source) -> str:
-        """Say how its channels came about: `inception4a (line 29) outputs 192 + 208 + 48 + 64 = 512`.
+        """Describe how its channels add up: `inception4a (line 29) outputs 192 + 208 + 48 + 64 = 512`.
 
         Args:
-            source: The file that the reader is pointed into; of another one, the name is said.
+            source: The file of the error; locations in other files include the name.
         """
         channels = self.shape[0]
         if self.producer.where is None:
@@ -77,7 +77,7 @@ class Flow:
 
 
 def guess_shape(op: Primitive, input_shape: Shape) -> Shape:
-    """Guess what leaves an op that cannot take what arrives, so that the rest of the file can be checked."""
+    """Guess the output of an op that cannot take the input, so that the rest of the file can be checked."""
     width = getattr(op, "out_channels", None) or input_shape[0]
     if op.type in ("linear", "flatten"):
         return (getattr(op, "out_features", input_shape[0]),)

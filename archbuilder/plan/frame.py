@@ -25,7 +25,7 @@ class Frame:
         init: How weights start, if the layer says so.
         hint: What to do about a shape that does not fit, if there is something to say.
         used: Which block of the user's own this stands in, and what uses that.
-        again: Whether this repeats what stood there before: an `in:` is what arrives the first time.
+        again: Whether this repeats what stood there before: an `in:` is the input the first time.
         blocks: The names of the blocks that are unfolded around this, the outermost first.
         present: Of what is traced, 1 where the branch that this stands in exists and 0 where it is left out.
     """
@@ -58,7 +58,7 @@ class Frame:
             return None
 
     def holds(self, member: Member, condition: Expression, problems: list[Problem]) -> bool | None:
-        """Tell whether a condition holds; None, with the reason added to `problems`, if that cannot be worked out."""
+        """Return whether a condition holds; None, with the reason added to `problems`, if that cannot be computed."""
         before = len(problems)
         value = self.evaluate(member, "when", condition, problems)
         return None if len(problems) > before else bool(value)
@@ -83,7 +83,7 @@ class Frame:
     def problem(
         self, member: Member, key: str, message: str, notes: tuple[str, ...] = (), related: tuple[Location, ...] = ()
     ) -> Problem:
-        """Say what is wrong with a member's key, where the user can mend it."""
+        """Describe what is wrong with a member's key, where the user can mend it."""
         path, where = self.blame(member, key)
         return Problem(message, where, path, (*notes, *self.notes(member, key)), related)
 

@@ -1,4 +1,4 @@
-"""The keys of a spec's layers that hold single values: which there are, and what each is."""
+"""The keys of the layers of a spec with single values, such as kernel sizes and types."""
 
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ _OF_HEADS: dict[str, Plain] = {"after": None, "loss_weight": 0.3, "listed": "bef
 
 
 class Keys:
-    """The keys of one spec's layers by path, such as `stem.kernel`; the paths of widths are sites, which are others."""
+    """The keys of one spec's layers by path, such as `stem.kernel`; widths are not among them."""
 
     def __init__(self, document: SpecDocument) -> None:
         self.document = document
@@ -31,7 +31,7 @@ class Keys:
         return index_members(self.document)
 
     def find(self, path: str) -> tuple[int, str]:
-        """Give the position of the layer that a path is about, and the key.
+        """Return the position of the layer that a path is about, and the key.
 
         Raises:
             SpecError: It is a width, or there is no such layer.
@@ -76,17 +76,17 @@ class Keys:
             raise refused(f"{path} is {why}: it cannot be set")
 
     def type(self, position: int) -> str:
-        """Give the type of a layer; an empty text for a sequence or a fork."""
+        """Return the type of a layer; an empty string for a sequence or a fork."""
         member = self.members[position]
         return member.type if isinstance(member, LayerEntry) else ""
 
     def value(self, position: int, key: str) -> Any:
-        """Give what is written at a key of a layer, or its default; None where there is neither."""
+        """Return what is written at a key of a layer, or its default; None where there is neither."""
         node = self.members[position].node.get(key)
         return self.defaults(position, self.type(position)).get(key) if node is None else plain(node)
 
     def defaults(self, position: int, type_: str) -> dict[str, Any]:
-        """Give the keys that a layer has if it is of a type, each with its default; None where there is none."""
+        """Return the keys that a layer has if it is of a type, each with its default; None where there is none."""
         member = self.members[position]
         keys: dict[str, Any] = dict(_OF_HEADS if id(member) in self._heads else _OF_MEMBERS)
         if isinstance(member, LayerEntry):
@@ -94,11 +94,11 @@ class Keys:
         return keys
 
     def knows(self, type_: str) -> bool:
-        """Tell whether there is a primitive or a block of a name."""
+        """Return whether there is a primitive or a block of a name."""
         return type_ in PRIMITIVES or self.document.block(type_) is not None
 
     def known_types(self) -> list[str]:
-        """Give the words for all primitives and blocks."""
+        """Return the words for all primitives and blocks."""
         return sorted({*PRIMITIVES, *shipped_blocks(), *self.document.blocks})
 
     def _of_type(self, type_: str) -> dict[str, Any]:
@@ -117,13 +117,13 @@ class Keys:
         return block.widths if block else PRIMITIVES[type_].widths
 
     def path(self, position: int, key: str) -> str:
-        """Give the path of a layer's key."""
+        """Return the path of a layer's key."""
         names = [name for name, found in self._index.names.items() if found == position]
         return f"{names[0]}.{key}"
 
 
 def single(value: Any) -> Any:
-    """Give what a value is in all directions: 1 for (1, 1); None where they differ, or there is no such number."""
+    """Return what a value is in all directions: 1 for (1, 1); None where they differ, or there is no such number."""
     while isinstance(value, list | tuple) and value and all(item == value[0] for item in value):
         value = value[0]
     return value if isinstance(value, int | float | str) else None

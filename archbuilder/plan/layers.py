@@ -32,7 +32,7 @@ class LayerExpander:
     Attributes:
         ops: The ops so far, and the limits on them.
         widths: The searchable widths, their values, and the declared inputs.
-        taps: What leaves each named place, by its full name.
+        taps: The output of each named place, by its full name.
         variables: What `$` names mean everywhere in the file.
         problems: What is wrong so far.
         wrong_inputs: Those of the problems that are an `in` which does not hold.
@@ -53,7 +53,7 @@ class LayerExpander:
     def _list(
         self, members: list[Member], frame: Frame, flow: Flow, scope: Scope, *, numbered: bool = True, name: str = ""
     ) -> tuple[tuple[TreeNode, ...], Flow]:
-        """Plan the members of a list; give their nodes in the tree of names, and what leaves the last."""
+        """Plan the members of a list; return their nodes in the tree of names, and the output of the last."""
         raise NotImplementedError
 
     def _layer(
@@ -106,7 +106,7 @@ class LayerExpander:
         return OpNode(name, planned), replace(flow, shape=shape, index=planned.index, known=known)
 
     def _is_news(self, error: ShapeError, flow: Flow) -> bool:
-        """Tell whether an op's fault is no consequence of one that is noted already."""
+        """Return whether an op's fault is no consequence of one that is noted already."""
         if error.spatial and len(flow.shape) == 1:  # one mistake, though every branch behind it takes a map
             known = flow.index in self._vectors
             self._vectors.add(flow.index)
@@ -151,7 +151,7 @@ class LayerExpander:
         block: Block | None,
         full_name: str,
     ) -> Any:
-        """Work out and validate the values of a layer's keys; None if they are at fault."""
+        """Compute and validate the values of a layer's keys; None if they are at fault."""
         before = len(self.problems)
         values = {key: frame.evaluate(entry, key, value, self.problems) for key, value in entry.values.items()}
         if len(self.problems) > before:
@@ -224,7 +224,7 @@ _ARITHMETIC = re.compile(r"[\d\s.()+*/%-]*\d\s*[+*/%-]\s*[\d(][\d\s.()+*/%-]*")
 
 
 def _hint(written: Any, value: Any, frame: Frame) -> tuple[str, ...]:
-    """Say what a value that does not fit was probably meant to be."""
+    """Describe what a value that does not fit was probably meant to be."""
     if isinstance(written, str) and written in frame.values:
         return (f"the parameter is ${written}",)
     if isinstance(written, str) and written.isdigit():

@@ -18,7 +18,7 @@ from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntr
 
 @dataclass(frozen=True, eq=False)
 class MemberIndex:
-    """What the members of a spec's file are called, and what arrives at them.
+    """The members of a spec's file by full name.
 
     Attributes:
         names: The position of each member, in the order of `all_members`, by its full name. One that is repeated has
@@ -27,7 +27,7 @@ class MemberIndex:
         around: By the name of each op, the members that it stands in, the innermost first, those of blocks' bodies
             included.
         sites: The searchable widths by name.
-        declared: Every `in:`, with the channels that arrive there, whatever it says.
+        declared: Every `in:`, with the actual input channels, whatever it says.
         problems: What is wrong with the spec but for its `in`.
     """
 
@@ -40,7 +40,7 @@ class MemberIndex:
 
 
 def index_members(document: SpecDocument) -> MemberIndex:
-    """Plan a spec to learn what its members are called; every `in:` follows what arrives."""
+    """Plan a spec to index its members by name; every `in:` follows the actual input."""
     expander = _IndexingExpander(document)
     try:
         Planner(document, expander).network()
@@ -57,7 +57,7 @@ def index_members(document: SpecDocument) -> MemberIndex:
 
 
 def all_members(document: SpecDocument) -> Iterator[Member]:
-    """Give every member that the spec's file has, heads and what is in branches included, blocks left out."""
+    """Return every member that the spec's file has, heads and what is in branches included, blocks left out."""
     yield from _below(document.layers)
     yield from _below(head.member for head in document.heads)
 
@@ -116,7 +116,7 @@ class _IndexingExpander(Expander):
 
 
 class _FollowedWidths(Widths):
-    """Sites of a spec whose every `in:` follows what arrives."""
+    """Sites of a spec whose every `in:` follows the actual input."""
 
     def declare(self, layer: str, entry: LayerEntry, channels: int) -> bool:
         super().declare(layer, entry, channels)

@@ -24,5 +24,5 @@ def multiplied_width(width: int, multiplier: float, divisor: int) -> int:
 
 
 def _decimal(number: float) -> Fraction:
-    """Give what was written, which is the shortest decimal that reads as the float."""
+    """Return what was written, which is the shortest decimal that reads as the float."""
     return Fraction(repr(float(number)))

@@ -1,4 +1,4 @@
-"""Where the channels of a plan come from: what tells a channel again in a plan of other widths."""
+"""The origins of the channels of a plan, which identify the same channel in a plan with other widths."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ Layout = tuple[Channel, ...]
 
 
 class OpOrigins(NamedTuple):
-    """A primitive operation, and the origins of the channels that arrive and leave."""
+    """A primitive operation, and the origins of the input and output channels."""
 
     op: PlannedOp
     input_channels: Layout
@@ -62,7 +62,7 @@ def origins(plan: Plan) -> dict[str, OpOrigins]:
 
 
 class _Ties:
-    """Channels by identity, each a whole number, and which of them are one: a union-find.
+    """Channels by identity, each an integer, and which of them are one: a union-find.
 
     A channel is given by an op, or is a part of an earlier channel: a position of a flattened map, or one of the
     channels that a depthwise convolution makes of it.
@@ -73,11 +73,11 @@ class _Ties:
         self._source: list[tuple[str, int | None]] = []  # what gave it; or which part it is, and of what
 
     def given(self, origin: str, count: int) -> range:
-        """Give an op's own channels."""
+        """Return an op's own channels."""
         return self._new([(origin, None)] * count)
 
     def merged(self, merge: Merge, inputs: Sequence[Sequence[int]]) -> Sequence[int]:
-        """Give what leaves a merge."""
+        """Return the output of a merge."""
         if isinstance(merge, Concat):
             return [*chain.from_iterable(inputs)]
         for other in inputs[1:]:
@@ -85,7 +85,7 @@ class _Ties:
         return inputs[0]
 
     def through(self, op: PlannedOp, inputs: Sequence[int]) -> Sequence[int]:
-        """Give what leaves a primitive."""
+        """Return the output of a primitive."""
         match op.op:
             case Linear():
                 return self.given(op.name, op.output_shape[0])
@@ -170,7 +170,7 @@ def shared_channels(own: Layout, other: Layout) -> list[tuple[int, int]]:
 
 
 def _counted(layout: Layout) -> Iterator[tuple[Channel, int]]:
-    """Give each channel and how often it stood there before."""
+    """Return each channel and how often it stood there before."""
     seen: Counter[Channel] = Counter()
     for channel in layout:
         yield channel, seen[channel]

@@ -24,9 +24,9 @@ class PlannedOp:
         name: Its dotted name, which is its module's path and the prefix of its state-dict keys.
         op: What it does.
         inputs: The indexes of the ops whose outputs it takes; `NETWORK_INPUT` is the image.
-        input_shapes: The shapes that arrive, in the order of `inputs`.
-        output_shape: The shape that leaves.
-        parameters: How many trained numbers it has.
+        input_shapes: The input shapes, in the order of `inputs`.
+        output_shape: The output shape.
+        parameters: How many trainable parameters it has.
         macs: How many multiply-adds it takes.
         layer: The name of the top-level layer, or of the head, that it belongs to.
         init: How its weights start; None is as the network's do.
@@ -66,8 +66,8 @@ class Chain:
     """Nodes one after the other.
 
     Attributes:
-        name: Its name under the nearest named chain, or an empty text: then its members stand there themselves.
-        label: The word for what it is: `inception`, `conv`, or an empty text.
+        name: Its name under the nearest named chain, or an empty string: then its members stand there themselves.
+        label: What it is: `inception`, `conv`, or an empty string.
         members: The nodes.
     """
 
@@ -86,10 +86,10 @@ class Fork:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Take:
-    """What arrives at the next node is what left earlier ones of the same list.
+    """The input of the next node is what left earlier ones of the same list.
 
     Attributes:
-        names: Their names; `input` is what arrives at the list.
+        names: Their names; `input` is the input of the list.
         merge: The op that concatenates them; None for one alone.
     """
 
@@ -101,7 +101,7 @@ TreeNode = OpNode | Chain | Fork | Take
 
 
 def ops_in(node: TreeNode) -> Iterator[PlannedOp]:
-    """Give the ops of a node and of all that is in it, in the order in which they run."""
+    """Return the ops of a node and of all that is in it, in the order in which they run."""
     match node:
         case OpNode():
             yield node.op
@@ -124,8 +124,8 @@ class PlannedLayer:
     Attributes:
         name: Its name.
         type: Its word in the spec.
-        output_shape: The shape that leaves.
-        parameters: Its trained numbers.
+        output_shape: The output shape.
+        parameters: Its trainable parameters.
         macs: Its multiply-adds.
         ops: Its operations.
         node: Its mapping in the file; a layer that is repeated under no name of its own shares it.
@@ -197,7 +197,7 @@ class Site:
 
 
 class DeclaredInput(NamedTuple):
-    """An `in:` of the spec: the layer that has it, and the channels that arrive there."""
+    """An `in:` of the spec: the layer that has it, and the actual input channels."""
 
     layer: str
     node: MappingNode
@@ -211,13 +211,13 @@ class Plan:
     Attributes:
         name: The network's name.
         input_shape: (channels, height, width) of an image.
-        classes: How many logits leave.
+        classes: The number of logits.
         init: How weights are initialized.
         layers: The top-level layers in order.
         heads: The auxiliary classifiers in the order of the file.
         trees: The names of the top level.
         sites: The searchable widths by name.
-        declared_inputs: Every `in:` of the spec with the channels that arrive there.
+        declared_inputs: Every `in:` of the spec with the actual input channels.
     """
 
     name: str
@@ -251,7 +251,7 @@ class Plan:
 
     @property
     def parameters(self) -> int:
-        """Trained numbers without those of the heads."""
+        """Trainable parameters without those of the heads."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
@@ -265,7 +265,7 @@ class Plan:
 
     @property
     def head_parameters(self) -> int:
-        """Trained numbers of the heads."""
+        """Trainable parameters of the heads."""
         return sum(head.layer.parameters for head in self.heads)
 
     @property
@@ -293,7 +293,7 @@ class Plan:
         return totals
 
     def all_layers(self) -> Iterator[PlannedLayer]:
-        """Give the layers, then the heads."""
+        """Return the layers, then the heads."""
         yield from self.layers
         for head in self.heads:
             yield head.layer

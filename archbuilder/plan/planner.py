@@ -27,12 +27,12 @@ def plan_network(document: SpecDocument, widths: Mapping[str, int] | None = None
 
     Args:
         document: The spec.
-        widths: Other widths by site name. Every declared `in:` then follows what arrives.
-        trace: Where it is noted how shapes and costs depend on sites: those that do are then symbols, whose values are
-            what they would be without.
+        widths: Other widths by name. Every declared `in:` then follows the actual input.
+        trace: Records how shapes and costs depend on searchable widths. These are then symbols, with the values that
+            they have without a trace.
 
     Raises:
-        SpecError: The network cannot be; with every problem found.
+        SpecError: The network is invalid; with every problem found.
     """
     plan, problems = try_plan(document, widths, trace)
     raise_if_any(problems)
@@ -43,7 +43,7 @@ def plan_network(document: SpecDocument, widths: Mapping[str, int] | None = None
 def try_plan(
     document: SpecDocument, widths: Mapping[str, int] | None = None, trace: Trace | None = None
 ) -> tuple[Plan | None, list[Problem]]:
-    """Plan a network as far as it goes; give the plan, if it can be, and every problem found."""
+    """Plan a network as far as it goes; return the plan, if it can be, and every problem found."""
     expander = Expander(document, widths or {}, trace)
     try:
         plan = Planner(document, expander).network()
@@ -103,7 +103,7 @@ class Planner:
         )
 
     def _variables(self) -> dict[str, Any]:
-        """Work out the file's variables, each from those before it."""
+        """Compute the file's variables, each from those before it."""
         header = self._document.header
         values: dict[str, Any] = {"classes": header.classes}
         for name, value in header.variables.items():
@@ -152,7 +152,7 @@ class Planner:
         return PlannedHead(head.after, tap.index, head.loss_weight, self._listed_before(head), layer, tree)
 
     def _is_noted(self, name: str) -> bool:
-        """Tell whether a name may be missing for what is noted already: a slip, or what cannot be read."""
+        """Return whether a name may be missing for what is noted already: a slip, or what cannot be read."""
         top = name.partition(".")[0]
         lost = {member.lost_name for member in self._document.layers}
         faulty = any(problem.path.startswith(f"layers.{top}.") for problem in self._expander.problems)

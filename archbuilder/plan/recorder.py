@@ -13,7 +13,7 @@ from archbuilder.spec.grammar import Member
 LARGEST_PARAMETERS = 10**12
 LARGEST_ACTIVATION = 10**12
 MOST_OPS = 10_000
-MOST_WORK = 1_500_000  # parts of values that are worked out, those of members without ops included
+MOST_WORK = 1_500_000  # parts of values that are computed, those of members without ops included
 WORK_OF_MEMBER = 20  # what there is to do beside its values
 WORK_OF_PARAMETER = 8  # of a block that is unfolded
 DEEPEST = 64
@@ -21,7 +21,7 @@ LONGEST_NAME = 500
 
 
 class TooLarge(Exception):  # noqa: N818 - it ends the planning; the problem is noted already
-    """The network has grown past what any machine holds."""
+    """The network is larger than the limits."""
 
 
 class Recorder:
@@ -29,7 +29,7 @@ class Recorder:
 
     Attributes:
         all: The ops in order.
-        worked: How much has been worked out, in parts of values.
+        worked: How much has been computed, in parts of values.
     """
 
     def __init__(self, problems: list[Problem]) -> None:
@@ -69,7 +69,7 @@ class Recorder:
         return self._refuse(frame, message)
 
     def work(self, frame: Frame, member: Member, amount: int) -> None:
-        """Count what there is to work out for a member.
+        """Count what there is to compute for a member.
 
         Raises:
             TooLarge: There is too much to do; the problem is noted.

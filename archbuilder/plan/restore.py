@@ -1,4 +1,4 @@
-"""Symbols through validation: values are checked as plain numbers and take their places again afterwards."""
+"""Validate symbols as plain numbers, then put them back."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -12,7 +12,7 @@ from archbuilder.plan.symbols import Symbol, fixed, traced_value
 
 
 def as_validated(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give values as a model takes them: a symbol as its value, and one in a list under the guard that it is that."""
+    """Return values as a model takes them: a symbol as its value, and one in a list under the guard that it is that."""
     return {
         key: [fixed(item) for item in value] if isinstance(value, list) else traced_value(value)
         for key, value in values.items()
@@ -22,7 +22,7 @@ def as_validated(values: Mapping[str, Any]) -> dict[str, Any]:
 def restored(model: BaseModel, values: Mapping[str, Any], present: Any) -> Any:
     """Put symbols into a model in the place of their values, the bounds of its keys as guards.
 
-    Where a key takes no plain whole number, the symbol is taken at its value, under the guard that it is that.
+    Where a key takes no plain integer, the symbol is taken at its value, under the guard that it is that.
 
     Args:
         model: The model, made of the symbols' values.

@@ -1,4 +1,4 @@
-"""A spec with other widths, as text: comments and layout stay, and every declared `in:` follows."""
+"""A spec with other widths, as text: comments and layout are kept, and every declared `in:` follows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -13,14 +13,14 @@ PASSES = 5  # a width that is anchored changes those that are its aliases, which
 
 
 def with_widths(document: SpecDocument, widths: Mapping[str, int]) -> SpecDocument:
-    """Give the spec with some sites set.
+    """Return the spec with some sites set.
 
     What stands in a file that it extends is changed by name, under its own `layers:` or `aux:`. Where there is no such
     name, as in a branch, all of the spec is written out.
 
     Args:
         document: The spec.
-        widths: The new widths by site name, such as `{"inception4e.3x3": 256}`.
+        widths: The new widths by name, such as `{"inception4e.3x3": 256}`.
 
     Raises:
         SpecError: A site does not exist, or the network cannot be with these widths.
@@ -38,7 +38,7 @@ def with_widths(document: SpecDocument, widths: Mapping[str, int]) -> SpecDocume
 
 
 def rewritten(document: SpecDocument, values: Sequence[Value]) -> SpecDocument:
-    """Give the spec with values set where they stand, or written out as a whole where they cannot be set."""
+    """Return the spec with values set where they stand, or written out as a whole where they cannot be set."""
     if all(_can_be_written(value, document) for value in values):
         source = set_values(document.source, values)
     else:
@@ -49,14 +49,14 @@ def rewritten(document: SpecDocument, values: Sequence[Value]) -> SpecDocument:
 
 
 def declared_values(document: SpecDocument, declared: Iterable[DeclaredInput]) -> Iterator[Value]:
-    """Give every declared input as it should be written."""
+    """Return every declared input as it should be written."""
     for layer, node, channels in declared:
         if document.claims(node.entries["in"].value):
             yield Value(_section(document, layer), layer, node, "in", channels)
 
 
 def _values(document: SpecDocument, plan: Plan) -> Iterator[Value]:
-    """Give every width and every declared input as it should be written."""
+    """Return every width and every declared input as it should be written."""
     for site in plan.sites.values():
         if site.key in site.node.entries or site.value != site.default:
             yield Value(_section(document, site.layer), site.layer, site.node, site.key, site.value)
@@ -71,7 +71,7 @@ def _section(document: SpecDocument, layer: str) -> str:
 
 
 def _can_be_written(value: Value, document: SpecDocument) -> bool:
-    """Tell whether a value can stand in the spec's own text: what it extends is changed by the names of its list."""
+    """Return whether a value can stand in the spec's own text: what it extends is changed by the names of its list."""
     members = [*document.layers, *(head.member for head in document.heads)]
     entry = value.node.entries.get(value.key)
     return (

@@ -7,21 +7,21 @@ class Scope:
         self._counts: dict[str, int] = {}
 
     def full(self, name: str) -> str:
-        """Give a name with its prefix."""
+        """Return a name with its prefix."""
         return f"{self.path}.{name}" if self.path else name
 
     def inner(self, name: str) -> "Scope":
-        """Give the scope of a member."""
+        """Return the scope of a member."""
         return Scope(self.full(name))
 
     def claim(self, name: str) -> bool:
-        """Take a name; tell whether it was free."""
+        """Take a name; return whether it was free."""
         free = name not in self._taken
         self._taken.add(name)
         return free
 
     def free(self, word: str) -> str:
-        """Give the first free one of `word`, `word_2`, `word_3` and so on."""
+        """Return the first free one of `word`, `word_2`, `word_3` and so on."""
         count = self._counts.get(word, 1)
         while (name := f"{word}_{count}" if count > 1 else word) in self._taken:
             count += 1

@@ -1,4 +1,4 @@
-"""Whole numbers that depend on sites: planned with them, a plan's costs are polynomials over its widths.
+"""Integers that depend on searchable widths; the costs of a plan with them are polynomials of the widths.
 
 A symbol is a polynomial over atoms. An atom is a site's width, or what cannot be written as a polynomial of widths: a
 quotient, a remainder, whether a width is there at all. Each symbol knows its value at the widths that are traced, so
@@ -19,7 +19,7 @@ _MOST_TERMS = 100_000  # of a product, before equal ones are added up
 
 
 class Symbol:
-    """A whole number that depends on sites.
+    """An integer that depends on searchable widths.
 
     Sums, differences and products are symbols again; a comparison gives a truth value and notes a guard. Whatever else
     is done with it takes its value at the traced widths, under the guard that it is that.
@@ -38,16 +38,16 @@ class Symbol:
         self.value = value
 
     def fixed(self) -> int:
-        """Give the value at the traced widths, under the guard that it is that."""
+        """Return the value at the traced widths, under the guard that it is that."""
         self.trace.guard(_plus(self.terms, {(): -self.value}, 1), "==", True)
         return self.value
 
     def present(self) -> Any:
-        """Give 1 where this is not zero, and 0 where it is."""
+        """Return 1 where this is not zero, and 0 where it is."""
         return Symbol(self.trace, {self.trace.presence(self.terms): 1}, int(self.value != 0))
 
     def mapped(self, function: Callable[[int], int]) -> Any:
-        """Give what a function makes of it."""
+        """Return what a function makes of it."""
         return _derived(self.trace, "function", (self.terms,), function(self.value), function)
 
     @property
@@ -91,7 +91,7 @@ class Symbol:
     __rmul__ = __mul__
 
     def _grows_too_far(self, terms: Terms) -> bool:
-        """Tell whether a product would be too long to be of use: a small file may multiply again and again."""
+        """Return whether a product would be too long to be of use: a small file may multiply again and again."""
         degree = max(map(len, self.terms)) + max(map(len, terms), default=0)
         return degree > _MOST_FACTORS or len(self.terms) * len(terms) > _MOST_TERMS
 
@@ -141,7 +141,7 @@ class Symbol:
     # -- conditions ------------------------------------------------------------------------------------------------
 
     def _compared(self, other: Any, relation: str) -> bool:
-        """Tell whether this is below another, or equal to it."""
+        """Return whether this is below another, or equal to it."""
         difference = self - other if terms_of(other) is not None else self.fixed() - other
         if isinstance(difference, Symbol):
             outcome = difference.value < 0 if relation == "<" else difference.value == 0
@@ -192,17 +192,17 @@ Integral.register(Symbol)
 
 
 def site(trace: Trace, name: str, width: int) -> Any:
-    """Give the symbol of a site's width."""
+    """Return the symbol of a site's width."""
     return _derived(trace, "site", (), width, name)
 
 
 def traced_value(number: Any) -> Any:
-    """Give a symbol's value at the traced widths, without a guard; anything else is what it is."""
+    """Return a symbol's value at the traced widths, without a guard; anything else is what it is."""
     return number.value if isinstance(number, Symbol) else number
 
 
 def fixed(number: Any) -> Any:
-    """Give a symbol's value under the guard that it is that; anything else is what it is."""
+    """Return a symbol's value under the guard that it is that; anything else is what it is."""
     return number.fixed() if isinstance(number, Symbol) else number
 
 
@@ -211,7 +211,7 @@ def _value(number: Any) -> int:
 
 
 def terms_of(number: Any) -> Any:
-    """Give a whole number, or a symbol, as a polynomial; None for anything else."""
+    """Return an integer, or a symbol, as a polynomial; None for anything else."""
     if isinstance(number, Symbol):
         return number.terms
     if isinstance(number, int):
@@ -229,7 +229,7 @@ def _plus(first: Terms, second: Terms, sign: int) -> dict[Monomial, int]:
 
 
 def _number(trace: Trace, terms: Terms) -> Any:
-    """Give a polynomial as a symbol, or as a plain number where no atom is in it."""
+    """Return a polynomial as a symbol, or as a plain number where no atom is in it."""
     if not terms:
         return 0
     if len(terms) == 1 and () in terms:
@@ -238,5 +238,5 @@ def _number(trace: Trace, terms: Terms) -> Any:
 
 
 def _derived(trace: Trace, kind: str, operands: tuple[Terms, ...], value: int, what: Any = None) -> Symbol:
-    """Give the symbol of an atom that is worked out from polynomials."""
+    """Return the symbol of an atom that is computed from polynomials."""
     return Symbol(trace, {(trace.atom(kind, operands, value, what),): 1}, value)

@@ -1,4 +1,4 @@
-"""What one planning depended on: the atoms that its numbers are polynomials over, and the conditions it went by."""
+"""The record of a planning: the atoms of its polynomials, and the conditions on which it depended."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Atom(NamedTuple):
 
     Attributes:
         kind: `site`, `present` (1 where its operand is not 0, else 0), `quotient`, `remainder` or `function`.
-        operands: The polynomials that it is worked out from.
-        what: The name of a site; a function of one whole number.
+        operands: The polynomials that it is computed from.
+        what: The name of a site; a function of one integer.
         value: Its value at the traced widths.
     """
 
@@ -37,7 +37,7 @@ class Guard(NamedTuple):
         terms: The polynomial.
         relation: `<` or `==`.
         outcome: Whether the condition held at the traced widths.
-        required: Whether there is no network where it is broken and all guards that are not required hold.
+        required: Whether the network is invalid where it is broken and all guards that are not required hold.
     """
 
     terms: Terms
@@ -66,7 +66,7 @@ class Trace:
         self._presence: dict[int, int] = {}  # the atom that is 1 where another is not 0
 
     def atom(self, kind: str, operands: tuple[Terms, ...], value: int, what: Any = None) -> int:
-        """Give the number of an atom; the same one has one number."""
+        """Return the number of an atom; the same one has one number."""
         key = (kind, *(tuple(sorted(terms.items())) for terms in operands), what)
         number = self._numbers.get(key)
         if number is None:
@@ -75,7 +75,7 @@ class Trace:
         return number
 
     def presence(self, terms: Terms) -> Monomial:
-        """Give what is 1 where a polynomial is not zero, and 0 where it is: a product of atoms."""
+        """Return what is 1 where a polynomial is not zero, and 0 where it is: a product of atoms."""
         if len(terms) > 1:
             return (self.atom("present", (terms,), int(self.value(terms) != 0)),)
         (monomial,) = terms
@@ -94,7 +94,7 @@ class Trace:
         return sum(factor * prod(self.atoms[number].value for number in monomial) for monomial, factor in terms.items())
 
     def site_of(self, terms: Terms) -> str | None:
-        """Give the name of the site whose width a polynomial is, multiplied or where it is there at all."""
+        """Return the name of the site whose width a polynomial is, multiplied or where it is there at all."""
         if list(terms.values()) != [1]:
             return None
         atoms = [self.atoms[number] for number in next(iter(terms))]
@@ -132,7 +132,7 @@ class Trace:
 
 
 def without(terms: Terms, atoms: Set[int]) -> dict[Monomial, int]:
-    """Give a polynomial with some atoms set to 1."""
+    """Return a polynomial with some atoms set to 1."""
     total: dict[Monomial, int] = {}
     for monomial, factor in terms.items():
         kept = tuple(number for number in monomial if number not in atoms)

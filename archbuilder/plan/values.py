@@ -1,4 +1,4 @@
-"""A spec with other kernel sizes, repeats, types and the like, as text: comments and layout stay."""
+"""A spec with other kernel sizes, repeats, types and the like, as text: comments and layout are kept."""
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import index
@@ -19,10 +19,10 @@ Asked = dict[tuple[int, str], Plain]
 
 
 def value_at(keys: Keys, path: str) -> int | str:
-    """Give the value at a path, or its default.
+    """Return the value at a path, or its default.
 
     Raises:
-        SpecError: There is no such layer or key, or no single whole number or word.
+        SpecError: There is no such layer or key, or no single integer or word.
     """
     position, key = keys.find(path)
     keys.check(position, key, keys.type(position))
@@ -35,7 +35,7 @@ def value_at(keys: Keys, path: str) -> int | str:
 
 
 def with_values(keys: Keys, values: Mapping[str, Any]) -> SpecDocument:
-    """Give the spec with some values set, each by its path; every `in` follows.
+    """Return the spec with some values set, each by its path; every `in` follows.
 
     Raises:
         SpecError: A path or a value cannot be; with every problem found.
@@ -94,7 +94,7 @@ def _asked(keys: Keys, values: Mapping[str, Any]) -> Asked:
 
 
 def _plain(path: str, value: Any) -> int | str:
-    """Give a value as Python's own; the whole numbers of NumPy are whole numbers too."""
+    """Return a value as Python's own; the integers of NumPy are integers too."""
     if isinstance(value, str):
         if is_expression(value):
             raise refused(f"{path}: found {describe_value(value)}, expected a plain value, not a $ expression")
@@ -165,7 +165,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _values_of(document: SpecDocument, wanted: Asked, keys: Keys) -> list[Value]:
-    """Give the values of all layers as they should be written.
+    """Return the values of all layers as they should be written.
 
     What a layer did not say it may say now, as it takes over keys from another: it should say what was meant before.
     """

@@ -17,11 +17,11 @@ _P = TypeVar("_P", bound=Primitive)
 
 
 class Widths:
-    """Notes the sites of a spec, sets those that are asked for, and multiplies them by the spec's width.
+    """Collects the searchable widths of a spec, sets new values, and applies the width multiplier.
 
     Attributes:
         sites: The sites so far.
-        declared: Every `in:` so far, with the channels that arrive there.
+        declared: Every `in:` so far, with the actual input channels.
     """
 
     def __init__(self, document: SpecDocument, asked: Mapping[str, int], trace: Trace | None = None) -> None:
@@ -75,7 +75,7 @@ class Widths:
         return block.widths if block else ()
 
     def declare(self, layer: str, entry: LayerEntry, channels: int) -> bool:
-        """Note an `in:`; tell whether it must be what arrives, or follows it.
+        """Note an `in:`; return whether it must match the actual input, or follows it.
 
         It follows where widths are changed: by asking, by a multiplier, or by a spec that extends the one it is in.
         """
@@ -98,7 +98,7 @@ class Widths:
         return multiplied_width(width, header.width, header.divisor)
 
     def multiplied(self, op: _P, entry: LayerEntry, keys: tuple[str, ...]) -> _P:
-        """Give a primitive with its widths multiplied; the classes of a last layer, and $ values, stay."""
+        """Return a primitive with its widths multiplied; the classes of a last layer, and $ values, stay."""
         if self._document.header.width == 1 or not keys or self._document.gives_classes(entry):
             return op
         keys = tuple(key for key in keys if not isinstance(entry.values.get(key), Expression))

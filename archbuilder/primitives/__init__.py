@@ -1,4 +1,4 @@
-"""The primitives: every operation a network can be made of, each with its shape rule and its costs in one place."""
+"""The primitives: the operations of networks, each with its shape rule and its costs."""
 
 from archbuilder.primitives.convolution import Convolution
 from archbuilder.primitives.linear import Flatten, Linear
@@ -29,10 +29,10 @@ PRIMITIVES: dict[str, type[Primitive]] = {
         Linear,
     )
 }
-"""Every primitive by its word in a spec."""
+"""Every primitive by its `type` in a spec."""
 
 MERGES: dict[str, type[Merge]] = {merge.type: merge for merge in (Concat, Add, Multiply)}
-"""Every merge by its word in a spec."""
+"""Every merge by its key in a spec."""
 
 __all__ = [
     "MERGES",

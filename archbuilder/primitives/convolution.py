@@ -10,7 +10,7 @@ from archbuilder.primitives.window import both_sides, half, same_padding, slide
 
 
 class Convolution(Primitive):
-    """A bare two-dimensional convolution, as torch.nn.Conv2d."""
+    """A two-dimensional convolution, as torch.nn.Conv2d."""
 
     type: ClassVar[str] = "convolution"
     operator: ClassVar[str | None] = "conv"
@@ -42,12 +42,12 @@ class Convolution(Primitive):
 
     @property
     def follows_size(self) -> bool:
-        """Whether the padding depends on the size of what arrives: that of `same` where the kernel moves by steps."""
+        """Whether the padding depends on the input size: `same` padding with a stride above 1."""
         directions = zip(self.kernel_size, self.stride, strict=True)
         return self.padding == "same" and any(kernel > 1 and stride > 1 for kernel, stride in directions)
 
     def sides(self, input_shape: Shape) -> Sides:
-        """Give the zeros that are added to what arrives: ((top, bottom), (left, right))."""
+        """Return the zero padding of the input: ((top, bottom), (left, right))."""
         if self.padding == "same":
             return same_padding((input_shape[1], input_shape[2]), self.kernel_size, self.stride, self.dilation)
         if self.padding == "half":
@@ -65,7 +65,7 @@ class Convolution(Primitive):
         return weights * output_shape[1] * output_shape[2]
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """Where the sides differ, the padded map is made first and held meanwhile: torch pads evenly alone."""
+        """Return the padded input too if the padding is asymmetric, since torch pads it in a separate step."""
         padded = self._padded(input_shape)
         return (
             (Allocation(padded, outlived_by=1), Allocation(prod(output_shape)))
@@ -74,12 +74,12 @@ class Convolution(Primitive):
         )
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """What is convolved is kept for the gradient of the weights: the input, or the padded map."""
+        """Keep the input, or the padded input, for the gradient of the weights."""
         padded = self._padded(input_shape)
         return Kept(values=padded) if padded else Kept(input=True)
 
     def _padded(self, input_shape: Shape) -> int:
-        """Count the values of the map that is padded in a step of its own; 0 where there is none."""
+        """Count the values of the input if it is padded in a separate step; else 0."""
         (top, bottom), (left, right) = self.sides(input_shape)
         if top == bottom and left == right:
             return 0

@@ -1,4 +1,4 @@
-"""The types of the values that a primitive's keys take, each with its bounds."""
+"""The types of the keys of primitives, with their bounds."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ _TWO = Field(min_length=2, max_length=2)
 
 
 def _pair(minimum: int) -> BeforeValidator:
-    """Accept one whole number for both directions, or [height, width]."""
+    """Accept an integer for both directions, or [height, width]."""
     extent = Annotated[int, Field(ge=minimum, le=LARGEST_EXTENT)]
     return BeforeValidator(
         lambda value: _checked_pair(minimum, value), json_schema_input_type=extent | Annotated[list[extent], _TWO]
@@ -39,7 +39,7 @@ PositivePair = Annotated[tuple[int, int], _pair(1)]
 
 
 def _padding(value: Any) -> Any:
-    """Accept `same`, `half`, one number, [height, width], or [[top, bottom], [left, right]]."""
+    """Accept `same`, `half`, an integer, [height, width], or [[top, bottom], [left, right]]."""
     if value in ("same", "half"):
         return value
     pair = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -65,11 +65,11 @@ _PaddingAsWritten = Literal["same", "half"] | _Zeros | Annotated[list[_Zeros | A
 Padding = Annotated[
     Literal["same", "half"] | Sides, BeforeValidator(_padding, json_schema_input_type=_PaddingAsWritten)
 ]
-"""`same`, `half`, or what is added as ((top, bottom), (left, right))."""
+"""`same`, `half`, or the padding as ((top, bottom), (left, right))."""
 
 
 def _pool_padding(value: Any) -> Any:
-    """Accept `half`, one number for both directions, or [height, width]."""
+    """Accept `half`, an integer for both directions, or [height, width]."""
     try:
         return value if value == "half" else _checked_pair(0, value)
     except PydanticCustomError:
@@ -82,4 +82,4 @@ PoolPadding = Annotated[
     Literal["half"] | tuple[int, int],
     BeforeValidator(_pool_padding, json_schema_input_type=Literal["half"] | _Zeros | Annotated[list[_Zeros], _TWO]),
 ]
-"""`half`, or what is added on each side in each direction."""
+"""`half`, or the padding on each side in each direction."""

@@ -1,17 +1,17 @@
-"""What eager PyTorch holds in memory for an operation: facts that each primitive tells of itself.
+"""Memory that eager PyTorch holds for an operation; each primitive declares it.
 
 They were measured with torch 2.13 on the CPU; `archbuilder.crosscheck` compares them with the torch that is installed.
-What a kernel needs for itself while it runs (its workspace) is no part of them.
+The workspace of kernels is not included.
 """
 
 from typing import NamedTuple
 
 INDEX_BYTES = 8
-"""The size of the indices that max pooling gives beside its output, int64 whatever the type of the values."""
+"""The size of the indices of max pooling: int64 for any dtype."""
 
 
 class Allocation(NamedTuple):
-    """A tensor that an operation makes in evaluation.
+    """A tensor that an operation allocates in evaluation.
 
     Attributes:
         values: How many values it has for one sample.
@@ -26,7 +26,7 @@ class Allocation(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What autograd keeps of an operation in training until its backward; the parameters are not counted.
+    """What autograd saves for the backward pass of an operation; parameters are not counted.
 
     Attributes:
         input: Whether it keeps its input.

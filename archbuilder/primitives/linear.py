@@ -9,20 +9,20 @@ from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, shape
 
 
 class Flatten(Primitive):
-    """A map laid out as a vector: N x C x H x W -> N x CHW."""
+    """Flattens a map to a vector: N x C x H x W -> N x CHW."""
 
     type: ClassVar[str] = "flatten"
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Give the number of elements."""
+        """Return the number of elements."""
         return (prod(input_shape),)
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """A view is handed on."""
+        """Return nothing: the output is a view."""
         return ()
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> None:
-        """A view is handed on."""
+        """Return nothing: the output is a view."""
 
 
 class Linear(Primitive):
@@ -54,5 +54,5 @@ class Linear(Primitive):
         return input_shape[0] * output_shape[0]
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """What arrives is kept for the gradient of the weights."""
+        """Keep the input for the gradient of the weights."""
         return Kept(input=True)

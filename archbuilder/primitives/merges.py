@@ -1,4 +1,4 @@
-"""How parallel branches join. A merge has no parameters and costs nothing by fvcore's conventions."""
+"""The merges of parallel branches. A merge has no parameters and no MACs by fvcore's conventions."""
 
 from collections.abc import Sequence
 from math import prod
@@ -9,19 +9,19 @@ from archbuilder.primitives.primitive import Shape, ShapeError, expect_map, shap
 
 
 class Merge:
-    """One way of joining branches."""
+    """An operation that merges branches."""
 
     type: ClassVar[str]
 
     keeps_operands: ClassVar[bool] = False
-    """Whether autograd keeps what is joined, two by two."""
+    """Whether autograd saves the operands of each pairwise merge."""
 
     def output_shape(self, input_shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
-        """Give the shape of what leaves, from the shapes that arrive.
+        """Return the output shape for the input shapes.
 
         Args:
             input_shapes: The shapes of the inputs.
-            names: What the branches are called, for an error; empty where they have no names.
+            names: The names of the branches for an error; empty if they have none.
 
         Raises:
             ShapeError: The branches do not fit each other.
@@ -29,16 +29,16 @@ class Merge:
         raise NotImplementedError
 
     def allocations(self, input_shapes: Sequence[Shape]) -> tuple[Allocation, ...]:
-        """Give the tensors that are made, in order, the output last; none where the only branch is handed on.
+        """Return the allocations in order, the output last; none for a single branch that is passed through.
 
-        Branches are joined two by two, so that each result but the last is held until the next is made.
+        Branches are merged pairwise: each result but the last is held until the next is allocated.
         """
         largest = [max(map(prod, input_shapes[:count])) for count in range(2, len(input_shapes) + 1)]
         return tuple(Allocation(values, outlived_by=1) for values in largest)
 
 
 class Concat(Merge):
-    """Branches side by side, along the channels."""
+    """Concatenates branches along the channels."""
 
     type: ClassVar[str] = "concat"
 
@@ -53,30 +53,30 @@ class Concat(Merge):
         return sum(shape[0] for shape in input_shapes), *input_shapes[0][1:]
 
     def allocations(self, input_shapes: Sequence[Shape]) -> tuple[Allocation, ...]:
-        """One tensor, of one branch too."""
+        """Return one tensor, even for a single branch."""
         return (Allocation(sum(map(prod, input_shapes))),)
 
 
 class Add(Merge):
-    """Branches added, element by element."""
+    """Adds branches elementwise."""
 
     type: ClassVar[str] = "add"
 
     def output_shape(self, input_shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
-        """Give the shape that all branches have."""
+        """Return the common shape of the branches."""
         if len(set(input_shapes)) > 1:
             raise ShapeError(f"branches of different shapes cannot be added: {_list(input_shapes, names)}")
         return input_shapes[0]
 
 
 class Multiply(Merge):
-    """Branches multiplied, element by element; one of 1 x 1 counts for every place, as in squeeze-and-excitation."""
+    """Multiplies branches elementwise; a 1 x 1 map is broadcast, as in squeeze-and-excitation."""
 
     type: ClassVar[str] = "multiply"
     keeps_operands: ClassVar[bool] = True
 
     def output_shape(self, input_shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
-        """N x C x H x W, where every branch is that or N x C x 1 x 1."""
+        """N x C x H x W, where each branch is N x C x H x W or N x C x 1 x 1."""
         largest = max(input_shapes, key=prod)
         for shape in input_shapes:
             if shape != largest and shape != (largest[0], 1, 1)[: len(largest)]:

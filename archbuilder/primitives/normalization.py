@@ -20,7 +20,7 @@ class BatchNorm(Primitive):
     shift: bool = Field(True, description="Whether each channel has a learned shift.")
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Give the shape that arrives."""
+        """Return the input shape."""
         return expect_map(input_shape, "batch normalization")
 
     def parameters(self, input_shape: Shape) -> int:
@@ -36,7 +36,7 @@ class BatchNorm(Primitive):
         return self.parameters(input_shape) + 2 * input_shape[0]
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """What arrives is kept, and the mean and the deviation of each channel."""
+        """Keep the input, and the mean and standard deviation of each channel."""
         return Kept(input=True, per_batch=2 * input_shape[0])
 
 
@@ -51,7 +51,7 @@ class GroupNorm(Primitive):
     affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Give the shape that arrives."""
+        """Return the input shape."""
         channels, *_ = expect_map(input_shape, "group normalization")
         if channels % self.groups:
             raise ShapeError(f"{self.groups} groups do not divide the {channels} input channels", key="groups")
@@ -66,7 +66,7 @@ class GroupNorm(Primitive):
         return (4 + self.affine) * prod(input_shape)
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """The deviation and the mean of each group are made with the output, and are gone at once."""
+        """Return the mean and standard deviation of each group too, which are freed at once."""
         return (
             Allocation(self.groups, outlived_by=2),
             Allocation(self.groups, outlived_by=1),
@@ -74,7 +74,7 @@ class GroupNorm(Primitive):
         )
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """What arrives is kept, and the mean and the deviation of each group."""
+        """Keep the input, and the mean and standard deviation of each group."""
         return Kept(input=True, values=2 * self.groups)
 
 
@@ -89,11 +89,11 @@ class LocalResponseNorm(Primitive):
     k: float = Field(1.0, gt=0, description="Added to the sum.")
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Give the shape that arrives."""
+        """Return the input shape."""
         return expect_map(input_shape, "local response normalization")
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """torch.nn.functional.local_response_norm does it in steps; the third is held until the power is taken."""
+        """Return the intermediate tensors of torch.nn.functional.local_response_norm too."""
         map_ = prod(output_shape)
         return (
             Allocation(map_, outlived_by=1),  # squares
@@ -106,9 +106,9 @@ class LocalResponseNorm(Primitive):
         )
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """What arrives is kept, the padded squares, and what the power is taken of and gives."""
+        """Keep the input, the padded squares, and the base and result of the power."""
         return Kept(input=True, values=self._padded(input_shape) + 2 * prod(input_shape))
 
     def _padded(self, input_shape: Shape) -> int:
-        """Count the values with the channels of zeros that stand before the first and behind the last."""
+        """Count the values including the zero channels before the first and after the last."""
         return (input_shape[0] + self.size - 1) * input_shape[1] * input_shape[2]

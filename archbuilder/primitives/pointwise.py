@@ -1,4 +1,4 @@
-"""Operations that give the shape they take and cost nothing by fvcore's conventions."""
+"""Operations that keep the shape of their input and have no MACs by fvcore's conventions."""
 
 from math import prod
 from typing import ClassVar, Literal
@@ -12,12 +12,12 @@ from archbuilder.primitives.primitive import Primitive, Shape, ShapeError, expec
 
 class _Pointwise(Primitive):
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Give the shape that arrives."""
+        """Return the input shape."""
         return input_shape
 
 
 class Activation(_Pointwise):
-    """A nonlinearity, element by element."""
+    """An elementwise nonlinearity."""
 
     type: ClassVar[str] = "activation"
 
@@ -26,11 +26,11 @@ class Activation(_Pointwise):
     )
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """A new tensor, since torch runs it beside its input, not in its place; `none` hands on what arrives."""
+        """Return a new tensor, as torch does not run it in place; `none` passes its input through."""
         return (Allocation(prod(output_shape)),) if self.function != "none" else ()
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept | None:
-        """The slopes of relu and sigmoid are told by what leaves, those of the others by what arrives."""
+        """Keep the output for relu and sigmoid, and the input for the others."""
         if self.function == "none":
             return None
         by_output = self.function in ("relu", "sigmoid")
@@ -45,29 +45,29 @@ class Dropout(_Pointwise):
     p: Probability = Field(0.5, description="The probability that an element is zeroed.")
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """Nothing happens in evaluation."""
+        """Return nothing: dropout does nothing in evaluation."""
         return ()
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept | None:
-        """A factor for each element is kept, as on the CPU; CUDA keeps a byte. Of `p: 0`, the input is handed on."""
+        """Keep a factor for each element, as on the CPU; CUDA keeps a byte. `p: 0` passes its input through."""
         return Kept(values=prod(input_shape)) if self.p else None
 
 
 class Identity(_Pointwise):
-    """What arrives."""
+    """Passes its input through, as torch.nn.Identity."""
 
     type: ClassVar[str] = "identity"
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """What arrives is handed on."""
+        """Return nothing: the input is passed through."""
         return ()
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> None:
-        """What arrives is handed on."""
+        """Return nothing: the input is passed through."""
 
 
 class Rescale(_Pointwise):
-    """Fixed numbers, not trained: `scale` times what arrives, plus `shift`; one of each, or one for each channel.
+    """`scale` times the input plus `shift`: fixed numbers, not trained, one of each or one for each channel.
 
     With it a residual branch is scaled (Szegedy et al., 2016, arXiv:1602.07261, section 3.3), and images are
     normalized inside the network.
@@ -79,7 +79,7 @@ class Rescale(_Pointwise):
     shift: float | list[float] = Field(0.0, description="The offset: one number, or one for each channel.")
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Give the shape that arrives."""
+        """Return the input shape."""
         for key, value in (("scale", self.scale), ("shift", self.shift)):
             if isinstance(value, list) and len(value) != input_shape[0]:
                 raise ShapeError(
@@ -92,19 +92,19 @@ class Rescale(_Pointwise):
         return sum(len(numbers) if isinstance(numbers, list) else 1 for numbers in (self.scale, self.shift))
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """The product is made first, and is gone when the shift has been added."""
+        """Return the product too, which is freed after the shift is added."""
         return Allocation(prod(output_shape), outlived_by=1), Allocation(prod(output_shape))
 
 
 class ChannelShuffle(Primitive):
-    """Channels of the groups interleaved (Zhang et al., 2017, arXiv:1707.01083), as torch.nn.ChannelShuffle."""
+    """Interleaves the channels of groups (Zhang et al., 2017, arXiv:1707.01083), as torch.nn.ChannelShuffle."""
 
     type: ClassVar[str] = "channel_shuffle"
 
     groups: Width = Field(description="Groups that are interleaved; must divide the channels.")
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Give the shape that arrives."""
+        """Return the input shape."""
         channels, *_ = expect_map(input_shape, "a channel shuffle")
         if channels % self.groups:
             raise ShapeError(f"{self.groups} groups do not divide the {channels} input channels", key="groups")

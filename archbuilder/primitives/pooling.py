@@ -10,16 +10,16 @@ from archbuilder.primitives.window import both_sides, half, slide
 
 
 class _Maximum(Primitive):
-    """What gives the place of each maximum beside the maximum, asked for or not."""
+    """A pool that always computes the indices of the maxima, too."""
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """The indices are made with the output, and are gone at once."""
+        """Return the indices too, which are freed at once."""
         return Allocation(prod(output_shape), outlived_by=1, bytes_per_value=INDEX_BYTES), Allocation(
             prod(output_shape)
         )
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """What arrives is kept, and the place of each maximum."""
+        """Keep the input, and the index of each maximum."""
         return Kept(input=True, indices=prod(output_shape))
 
 
@@ -75,14 +75,14 @@ class AvgPool(_Pool):
         return self._slid(input_shape)
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """What arrives is kept, though its shape alone is needed."""
+        """Keep the input, although only its shape is needed."""
         return Kept(input=True)
 
 
 class _AdaptivePool(Primitive):
     @property
     def output_size(self) -> tuple[int, int]:
-        """The height and width that leave."""
+        """The height and width of the output."""
         raise NotImplementedError
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -96,7 +96,7 @@ class _ToSize(_AdaptivePool):
 
     @property
     def output_size(self) -> tuple[int, int]:
-        """The height and width that leave."""
+        """The height and width of the output."""
         return self.output
 
 
@@ -108,18 +108,18 @@ class _Mean(_AdaptivePool):
         return prod(input_shape)
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """What arrives is kept; not for one output place, of which torch takes the plain mean."""
+        """Keep the input, except for an output of 1 x 1, for which torch takes the plain mean."""
         return Kept(input=self.output_size != (1, 1))
 
 
 class AdaptiveMaxPool(_Maximum, _ToSize):
-    """The maximum over windows chosen to give one output size, as torch.nn.AdaptiveMaxPool2d."""
+    """The maximum over windows that are chosen to give a fixed output size, as torch.nn.AdaptiveMaxPool2d."""
 
     type: ClassVar[str] = "adaptive_max_pool"
 
 
 class AdaptiveAvgPool(_ToSize, _Mean):
-    """The mean over windows chosen to give one output size, as torch.nn.AdaptiveAvgPool2d."""
+    """The mean over windows that are chosen to give a fixed output size, as torch.nn.AdaptiveAvgPool2d."""
 
     type: ClassVar[str] = "adaptive_avg_pool"
 
@@ -131,5 +131,5 @@ class GlobalAvgPool(_Mean):
 
     @property
     def output_size(self) -> tuple[int, int]:
-        """The height and width that leave."""
+        """The height and width of the output."""
         return 1, 1

@@ -11,11 +11,11 @@ Shape = tuple[int, ...]
 
 
 class ShapeError(ArchbuilderError):
-    """A primitive cannot take what arrives.
+    """The input of a primitive has the wrong shape.
 
     Attributes:
-        key: The key of the spec that is at fault, or an empty text for the layer as a whole.
-        spatial: Whether the extent is at fault, so that the channels of what follows are still known.
+        key: The key of the spec with the error, or an empty string for the whole layer.
+        spatial: Whether only the height and width are wrong, so that the channels of later layers are still known.
     """
 
     def __init__(self, message: str, *, key: str = "", spatial: bool = False) -> None:
@@ -25,33 +25,33 @@ class ShapeError(ArchbuilderError):
 
 
 class Primitive(BaseModel):
-    """One operation with what it costs: its keys, its shape rule, its parameters and its MACs side by side.
+    """An operation: its keys, its shape rule, its parameters and its MACs.
 
-    Costs are of one sample, in evaluation mode, by fvcore's conventions: a multiply-add is one MAC, a bias costs
+    Costs are for one sample in evaluation mode, by fvcore's conventions: a multiply-add is one MAC, a bias costs
     nothing (fvcore, `fvcore/nn/jit_handles.py`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     type: ClassVar[str]
-    """The word by which a spec names it."""
+    """Its `type` in a spec."""
 
     operator: ClassVar[str | None] = None
-    """The name under which fvcore counts it; None for what costs nothing by its conventions."""
+    """The name under which fvcore counts it; None if it has no MACs by fvcore's conventions."""
 
     widths: ClassVar[tuple[str, ...]] = ()
     """The keys that are searchable widths."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Give the shape of what leaves.
+        """Return the shape of the output.
 
         Raises:
-            ShapeError: The operation cannot take what arrives.
+            ShapeError: The input has the wrong shape.
         """
         raise NotImplementedError
 
     def parameters(self, input_shape: Shape) -> int:
-        """Count the trained numbers."""
+        """Count the trainable parameters."""
         return 0
 
     def macs(self, input_shape: Shape, output_shape: Shape) -> int:
@@ -59,26 +59,26 @@ class Primitive(BaseModel):
         return 0
 
     def stored(self, input_shape: Shape) -> int:
-        """Count the numbers that are read in evaluation beside what arrives, trained or not."""
+        """Count the parameters and buffers that are read in evaluation."""
         return self.parameters(input_shape)
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
-        """Give the tensors that are made in evaluation, in order, the output last; none where the input is handed on.
+        """Return the allocations in evaluation, in order, the output last; none if the input is passed through.
 
-        What one kernel gives beside its output comes before the output.
+        Other results of a kernel come before its output.
         """
         return (Allocation(prod(output_shape)),)
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept | None:
-        """Give what autograd keeps in training; None where the input is handed on in training too."""
+        """Return what autograd saves in training; None if the input is passed through in training, too."""
         return Kept()
 
 
 def expect_map(input_shape: Shape, what: str) -> tuple[int, int, int]:
-    """Give the channels, height and width of what arrives.
+    """Return the channels, height and width of the input.
 
     Raises:
-        ShapeError: A vector arrives.
+        ShapeError: The input is a vector.
     """
     if len(input_shape) != 3:
         message = f"{what} takes a map (channels x height x width), but its input is a vector of {input_shape[0]}"
@@ -87,5 +87,5 @@ def expect_map(input_shape: Shape, what: str) -> tuple[int, int, int]:
 
 
 def shape_text(shape: Shape) -> str:
-    """Write a shape as people do: `64 x 112 x 112`."""
+    """Format a shape: `64 x 112 x 112`."""
     return " x ".join(str(extent) for extent in shape)

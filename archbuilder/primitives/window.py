@@ -7,7 +7,7 @@ Sides = tuple[Pair, Pair]
 
 
 def same_padding(extent: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Sides:
-    """Give the zeros that keep ceil(n / stride) positions, the odd one at the bottom and the right.
+    """Return the zeros that keep ceil(n / stride) positions, the odd one at the bottom and the right.
 
     For a stride of 1 this is PyTorch's `padding="same"`; for others TensorFlow's SAME.
     """
@@ -19,12 +19,12 @@ def same_padding(extent: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Si
 
 
 def half(kernel: Pair, dilation: Pair = (1, 1)) -> Pair:
-    """Give half of a window, as torch models pad: kernel // 2, times the dilation."""
+    """Return half of a window, as torch models pad: kernel // 2, times the dilation."""
     return dilation[0] * (kernel[0] // 2), dilation[1] * (kernel[1] // 2)
 
 
 def both_sides(padding: Pair) -> Sides:
-    """Give a padding that is the same on both sides."""
+    """Return a padding that is the same on both sides."""
     return (padding[0], padding[0]), (padding[1], padding[1])
 
 

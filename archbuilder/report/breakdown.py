@@ -44,7 +44,7 @@ class _Column:
 
 
 def print_breakdown(screen: Console, plan: Plan, by: By, rows: list[CostRow]) -> None:
-    """Print the rows of evaluation with their share of the MACs; a narrow terminal gets fewer columns, never half."""
+    """Print the rows of evaluation with their share of the MACs; a narrow terminal gets fewer columns."""
     counted = [row for row in rows if not row.training_only]
     columns = _columns(plan, by, counted)
     if not screen.is_terminal:
@@ -97,7 +97,7 @@ def _pair(pair: tuple[int, int]) -> str:
 
 
 def rows_as_data(rows: list[CostRow]) -> list[dict[str, Any]]:
-    """Give rows as plain data for scripts."""
+    """Return rows as JSON data."""
     return [
         {
             "name": row.name,
@@ -116,7 +116,7 @@ def rows_as_data(rows: list[CostRow]) -> list[dict[str, Any]]:
 
 
 def rows_as_csv(rows: list[CostRow]) -> str:
-    """Write rows as CSV: a header, then exact whole numbers; shapes and pairs are written `64 x 112 x 112`."""
+    """Write rows as CSV: a header, then exact integers; shapes and pairs are written `64 x 112 x 112`."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     data = rows_as_data(rows)

@@ -1,4 +1,4 @@
-"""A plan beside every counter."""
+"""Tables of the comparison of a plan with independent counters."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _SHOWN = 20  # differences of a counter that are listed; the rest are counted
 
 
 def checks_table(check: CrossCheck) -> RenderableType:
-    """Give a row for each counter; then where it differs from the plan, and what it has no rule for."""
+    """Return a row for each counter, then its differences from the plan and the operators that it does not count."""
     table = _table("left", "counter", "counts", plan="right", counted="right", verdict="left")
     for row in check.checks:
         verdict = Text("equal", "green") if row.equal else Text("DIFFERENT", "bold red")
@@ -32,7 +32,7 @@ def checks_table(check: CrossCheck) -> RenderableType:
 
 
 def checks_as_data(check: CrossCheck) -> dict[str, Any]:
-    """Give the checks as plain data for scripts; all differences, not only those that are shown."""
+    """Return the checks as JSON data, with all differences."""
     return {
         "name": check.name,
         "equal": check.equal,
@@ -52,7 +52,7 @@ def checks_as_data(check: CrossCheck) -> dict[str, Any]:
 
 
 def differences_table(differences: Sequence[CountDifference], counter: str) -> Iterator[RenderableType]:
-    """List where a counter and the plan differ, the first of many."""
+    """List the first differences between a counter and the plan."""
     table = _table("left", "module", "operator", plan="right", **{counter: "right"})
     for difference in differences[:_SHOWN]:
         table.add_row(difference.module, difference.operator, f"{difference.planned:,}", f"{difference.counted:,}")

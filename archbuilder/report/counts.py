@@ -1,4 +1,4 @@
-"""The plan's count and fvcore's, side by side."""
+"""Compare the counts of the plan with those of fvcore."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def comparison(plan: Plan, count: FvcoreCount, differences: list[CountDifference
 
 
 def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[CountDifference]) -> dict[str, Any]:
-    """Give the counts as plain data for scripts: integers, of one image, in evaluation."""
+    """Return the counts as JSON data: integers for one image in evaluation."""
     return {
         "name": plan.name,
         "input": list(plan.input_shape),

@@ -1,4 +1,4 @@
-"""What differs between two networks, as a table and as data."""
+"""Differences between two networks as a table and as JSON data."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> 
 
 
 def difference_as_data(first: Plan, second: Plan, rows: list[LayerDifference]) -> dict[str, Any]:
-    """Give the difference as plain data for scripts."""
+    """Return the differences as JSON data."""
     return {
         "parameters": [first.parameters, second.parameters],
         "macs": [first.macs, second.macs],

@@ -14,7 +14,7 @@ _BAR = 24  # cells of a bar that is the whole network
 
 
 def heading(plan: Plan, source: str) -> Text:
-    """Name the network, what goes in, what comes out, and the file."""
+    """Return the heading: network, input shape, classes and file."""
     text = Text.assemble(
         (plan.name, "bold"), f"  {shape_text(plan.input_shape)} -> {plural(plan.classes, 'class', 'classes')}"
     )
@@ -51,7 +51,7 @@ def layer_table(plan: Plan, depth: int | None = None) -> Table:
 
 
 def totals(plan: Plan) -> RenderableType:
-    """Say what the heads add and what the network costs in all."""
+    """Return the cost of the heads and the total cost of the network."""
     lines = []
     if plan.heads:
         taps = ", ".join(f"{head.name} after {head.after}" for head in plan.heads)
@@ -69,13 +69,13 @@ def totals(plan: Plan) -> RenderableType:
 
 
 def console() -> Console:
-    """Give a console that never breaks a table's rows: piped output is as wide as it needs to be."""
+    """Return a console that does not wrap table rows: piped output is 120 columns wide."""
     plain = Console()
     return plain if plain.is_terminal else Console(width=120)
 
 
 def _describe(layer: PlannedLayer) -> str:
-    """Say a layer's type, and the window and stride where it is one op with a window: `conv 7/2`."""
+    """Return a layer's type, with window and stride if it is a single op with a window: `conv 7/2`."""
     for op in layer.ops[:1] if len(layer.ops) <= 3 else ():
         kernel = getattr(op.op, "kernel_size", None)
         if kernel is None or not isinstance(op.op, Primitive):

@@ -11,14 +11,14 @@ from archbuilder.spec.document import SpecDocument
 
 
 def finding_line(finding: Finding) -> str:
-    """Write a finding as compilers do: place, code, what."""
+    """Format a finding as compilers do: location, code, message."""
     about = f"{finding.layer}: " if finding.layer else ""
     then = f" (its fix leads to {', '.join(finding.leads_to)})" if finding.leads_to else ""
     return f"{finding.where} {finding.code} {about}{finding.message}{then}"
 
 
 def summary(report: LintReport) -> str:
-    """Count what was found and what is suppressed, and say where to read on."""
+    """Count findings and suppressions, and suggest the next commands."""
     count = len(report.findings)
     parts = [plural(count, "finding")]
     if report.suppressed:
@@ -32,7 +32,7 @@ def summary(report: LintReport) -> str:
 
 
 def findings_as_data(report: LintReport) -> list[dict[str, Any]]:
-    """Give what was found as plain data for scripts, what is suppressed too."""
+    """Return all findings, including suppressed ones, as JSON data."""
     return [
         {
             "code": finding.code,
@@ -83,7 +83,7 @@ def changes_text(before: SpecDocument, after: SpecDocument, plans: tuple[Plan, P
 
 
 def unfixable_text(findings: Sequence[Finding], codes: Sequence[str]) -> list[str]:
-    """Say of which findings nothing is offered."""
+    """List the findings that have no automatic fix."""
     return [
         f"{finding_line(finding)}: no automatic fix, edit the file by hand"
         for finding in findings

@@ -1,4 +1,4 @@
-"""What a network holds and moves, as a table and as data."""
+"""Memory and memory traffic of a network, as a table and as JSON data."""
 
 from typing import Any, NamedTuple
 
@@ -16,10 +16,10 @@ from archbuilder.report.numbers import plural, short
 
 
 class Setting(NamedTuple):
-    """For what memory is worked out.
+    """The setting for which memory is computed.
 
     Attributes:
-        batch: Images at once.
+        batch: The batch size.
         dtype: The type of the values.
         optimizer: Which optimizer trains.
     """
@@ -30,7 +30,7 @@ class Setting(NamedTuple):
 
 
 def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
-    """Give what is held and moved as plain data for scripts, in bytes."""
+    """Return memory and traffic in bytes as JSON data."""
     size = setting.dtype.bytes
     inference = inference_memory(plan, batch=setting.batch, bytes_per_value=size)
     training = training_memory(plan, batch=setting.batch, bytes_per_value=size, optimizer=setting.optimizer)

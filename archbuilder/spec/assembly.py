@@ -1,4 +1,4 @@
-"""One spec out of several files: `extends` and `include`."""
+"""Assemble a spec from several files: `extends` and `include`."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ MOST_FILES = 32
 
 @dataclass(frozen=True, eq=False)
 class Assembled:
-    """A spec put together out of its files; each node knows the file it stands in.
+    """A spec assembled from its files; each node knows its file.
 
     Attributes:
         source: The spec's own text.
@@ -37,7 +37,7 @@ class Assembled:
     reference: Location | None = None
 
     def is_own(self, source: Source) -> bool:
-        """Tell whether a text is the spec's own, or one that it includes: not one that it extends."""
+        """Return whether a source is the spec's own file or an included one, not an extended one."""
         return source is self.source or source in self.included
 
     @property
@@ -48,13 +48,13 @@ class Assembled:
 
     @property
     def depends(self) -> bool:
-        """Whether files take part that come neither with the text nor with the package."""
+        """Whether the spec needs files other than its own and shipped ones."""
         if self.included:
             return True
         return self.base is not None and (not self.base.is_shipped or self.base.depends)
 
     def with_only(self, changes: Collection[Change]) -> "Assembled":
-        """Give what it would be with only some of its changes; the problems of laying them over are left out."""
+        """Return the spec with only some of its changes; problems of the merge are ignored."""
         assert self.base is not None
         kept = {change.path for change in changes}
         own = without(self.own, {change.path for change in self.changes} - kept)
@@ -75,7 +75,7 @@ def assemble(source: Source, problems: list[Problem]) -> Assembled:
 
 @dataclass
 class _Files:
-    """Reads the files of one spec, which together may hold no more than one file may."""
+    """Reads the files of a spec; the limits of a file hold for all of them together."""
 
     problems: list[Problem]
     count: int = 0
@@ -83,7 +83,7 @@ class _Files:
     values: int = 0
 
     def mapping(self, source: Source, reference: Node | None = None) -> MappingNode:
-        """Read a file, which stands at a reference in another."""
+        """Read a file that another file refers to."""
         root = read_yaml(source, self.problems)
         if not isinstance(root, MappingNode):
             message = f"found {describe(root)}, expected a mapping with the keys input, classes and layers"
@@ -122,7 +122,7 @@ def _assembled(root: MappingNode, folder: Path | None, chain: list[Source], file
 
 
 def _find(reference: Node, path: str, folder: Path | None, problems: list[Problem]) -> tuple[Source, Path | None]:
-    """Find the file that a reference names: a shipped spec by name, or a path in the folder of the file it stands in.
+    """Find the file that a reference names: a shipped spec by name, or a path in the folder of the referring file.
 
     Returns:
         The file's text, and its folder.
@@ -159,7 +159,7 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
 
 
 def _with_includes(root: MappingNode, folder: Path | None, files: _Files) -> tuple[MappingNode, tuple[Source, ...]]:
-    """Give a file with the blocks that it includes as its own, and the files that they stand in."""
+    """Return a file with its included blocks merged, and the sources of the included files."""
     problems = files.problems
     reference = root.get("include")
     if reference is None:

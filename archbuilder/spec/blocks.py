@@ -28,8 +28,8 @@ class Block:
     """A template.
 
     Attributes:
-        name: The word by which a spec uses it.
-        description: What it is, and whose.
+        name: The `type` of its layers in a spec.
+        description: What it is, and its source.
         parameters: Its declared parameters by name.
         body: The members it stands for.
         broken: Whether parameters or body are at fault, so that nothing can be said of the layers that use it.
@@ -45,7 +45,7 @@ class Block:
 
     @cached_property
     def widths(self) -> tuple[str, ...]:
-        """The parameters that are sites."""
+        """The parameters that are searchable widths."""
         return tuple(name for name, parameter in self.parameters.items() if parameter.type == "width")
 
     @cached_property
@@ -54,10 +54,9 @@ class Block:
         return arguments_model(self.name, self.parameters)
 
     def values(self, arguments: BaseModel) -> dict[str, Any]:
-        """Give validated arguments by the parameters' own names.
+        """Return validated arguments by the parameters' own names.
 
-        A size that is the same in both directions is one number, so that `$stride != 1` and `$kernel // 2` mean what
-        they say.
+        A size that is equal in both directions is one number, so that `$stride != 1` and `$kernel // 2` work.
         """
         return {key: _simplest(value) for key, value in zip(self.parameters, arguments.__dict__.values(), strict=True)}
 
@@ -77,7 +76,7 @@ def shipped_blocks() -> tuple[str, ...]:
 
 @cache
 def shipped_block(name: str) -> Block | None:
-    """Give a block that comes with the package, or None if there is none of that name."""
+    """Return a block that comes with the package, or None if there is none of that name."""
     if name not in shipped_blocks():
         return None
     problems: list[Problem] = []

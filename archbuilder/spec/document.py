@@ -34,7 +34,7 @@ MOST_DECLARED = 1000
 
 @dataclass(frozen=True, eq=False)
 class SpecDocument:
-    """A spec: a text, what it says, and where it says it.
+    """A spec: its source and its content, with locations.
 
     Attributes:
         source: The text.
@@ -57,7 +57,7 @@ class SpecDocument:
 
     @property
     def root(self) -> MappingNode:
-        """All of it, with what it extends and includes."""
+        """The whole spec, including extended and included files."""
         return self.files.root
 
     @property
@@ -67,23 +67,23 @@ class SpecDocument:
 
     @property
     def as_written(self) -> "SpecDocument":
-        """The spec without its multipliers: what a declared `in` is about."""
+        """The spec without its multipliers, to which a declared `in` refers."""
         if not self.is_multiplied:
             return self
         return replace(self, header=self.header.model_copy(update={"width": 1, "depth": 1}))
 
     @property
     def standalone_text(self) -> str:
-        """The spec as a text that needs no other file: its own, or all of it written out."""
+        """The spec as text that needs no other file: its own text, or everything written out."""
         return self.written_out if self.files.depends else self.source.text
 
     @property
     def written_out(self) -> str:
-        """All of the spec, with what it extends and includes, as one text; comments are lost."""
+        """The whole spec as one text, including extended and included files; comments are lost."""
         return to_yaml(self._standing_alone(self.root))
 
     def _standing_alone(self, node: Node) -> Any:
-        """Give plain data; an `in` of an extended file is left out, as it follows what this spec changes."""
+        """Return plain data, without the `in` of extended files, which follow the changes of this spec."""
         if isinstance(node, SequenceNode):
             return [self._standing_alone(item) for item in node.items]
         if not isinstance(node, MappingNode):
@@ -96,27 +96,27 @@ class SpecDocument:
 
     @property
     def canonical_text(self) -> str:
-        """What the spec says, without comments, layout, name, description and `lint`: equal texts, the same network."""
+        """The spec without comments, layout, name, description and `lint`: equal texts mean equal networks."""
         said = {key: value for key, value in plain(self.root).items() if key not in ("name", "description")}
         return to_yaml(_without_suppressions(said))
 
     def block(self, name: str) -> Block | None:
-        """Give the block of a name: one of the spec's own, or a shipped one."""
+        """Return the block of a name: one of the spec's own, or a shipped one."""
         return self.blocks.get(name) or shipped_block(name)
 
     def claims(self, node: Node) -> bool:
-        """Tell whether a declared `in` is a claim about this spec, and not about one that it extends."""
+        """Return whether a declared `in` is a claim about this spec, and not about one that it extends."""
         return self.files.base is None or self.files.is_own(node.source)
 
     @cached_property
     def given_twice(self) -> frozenset[str]:
-        """The names that several layers and heads have; each is noted already."""
+        """The names of more than one layer or head; they are already reported."""
         members = [*self.layers, *(head.member for head in self.heads)]
         counts = Counter(member.name for member in members if member.name)
         return frozenset(name for name, count in counts.items() if count > 1)
 
     def gives_classes(self, entry: LayerEntry) -> bool:
-        """Tell whether a layer's width is the number of classes: the last with a width, of the file or of a head."""
+        """Return whether a layer outputs the classes: the last layer with a width, of the file or of a head."""
         return id(entry.node) in self._classifiers
 
     @cached_property
@@ -144,7 +144,7 @@ def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
 
 
 def document_of(files: Assembled, problems: list[Problem]) -> SpecDocument:
-    """Read what files say; what is wrong with them is added to `problems`."""
+    """Read the content of files; problems are appended to `problems`."""
     root, source = files.root, files.source
     header, guessed = read_header(root, Path(source.name).stem, problems)
     absent = [word for word in ("layers", "blocks") if word not in root.entries]
@@ -190,7 +190,7 @@ def _without_suppressions(values: Any) -> Any:
 
 
 def last_layers(members: list[Member]) -> Iterator[LayerEntry]:
-    """Give the layers whose width is that of what leaves a list: behind them stands what has no width itself."""
+    """Return the layers that determine the width of a list's output: those after them have no width."""
     for member in reversed(members):
         if isinstance(member, SequenceEntry):
             found = list(last_layers(member.members))

@@ -1,4 +1,4 @@
-"""Edits to a spec's text: values are replaced where they stand or written where they belong; the rest stays."""
+"""Edit the text of a spec: replace or add values, and keep everything else."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ _LINE_END = re.compile("[\r\n\x85\u2028\u2029]|$")
 
 
 Plain = str | int | float | bool | None
-"""What a single value of a spec can be."""
+"""The type of a single value of a spec."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Value:
 
     @property
     def written(self) -> Plain:
-        """What stands at the key, or comes there through a merge key; None if that is nothing, a list or a mapping."""
+        """The value at the key, also through a merge key; None if there is none, or a list or mapping."""
         written = self.node.get(self.key)
         return written.value if isinstance(written, ScalarNode) else None
 
@@ -61,19 +61,19 @@ class Value:
 
 
 def same(one: Plain, other: Plain) -> bool:
-    """Tell whether two values are the same, of one type too: `true` is not 1, and 3.0 no whole number."""
+    """Return whether two values are the same, of one type too: `true` is not 1, and 3.0 no integer."""
     return type(one) is type(other) and one == other
 
 
 def yaml_text(value: Plain) -> str:
-    """Write a single value so that it may stand anywhere in a file: in quotes where it would be read as another."""
+    """Format a single value as YAML, in quotes if it would be read as another type."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return to_yaml({"value": [value]}).removeprefix("value: [").removesuffix("]\n")
 
 
 def set_values(source: Source, wanted: Iterable[Value]) -> Source:
-    """Give the text with single values set.
+    """Return the text with single values set.
 
     A value that is written is replaced; one that is a default, or comes through a merge key, is written beside its
     layer's other keys; one of a layer in another file, which this one extends, is written as an override. An alias or
@@ -131,7 +131,7 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
 
 
 def set_name(source: Source, name: str) -> Source:
-    """Give the text with another name of the network."""
+    """Return the text with another name of the network."""
     root = read_yaml(source, [])
     assert isinstance(root, MappingNode)
     if "name" in root.entries or root.flow:
@@ -141,7 +141,7 @@ def set_name(source: Source, name: str) -> Source:
 
 
 def _uses_written_out(source: Source, values: Iterable[Value]) -> Iterator[tuple[Span, str]]:
-    """Give each use of an anchor that should differ from what is anchored, as it should be written."""
+    """Return the new text of each use of an anchor that should differ from the anchored value."""
     uses: dict[int, tuple[Use, list[Value]]] = {}
     for value in values:
         if value.use is not None and not value.is_so:
@@ -172,7 +172,7 @@ def _written_out(source: Source, use: Use, values: Sequence[Value]) -> tuple[Spa
 
 
 def _data(node: Node, changed: Mapping[int, Plain], added: Mapping[int, Mapping[str, Plain]]) -> Any:
-    """Give a node as plain data, some scalars of it changed, and some keys added to its mappings."""
+    """Return a node as plain data, some scalars of it changed, and some keys added to its mappings."""
     if id(node) in changed:
         return changed[id(node)]
     if isinstance(node, ScalarNode):

@@ -1,4 +1,4 @@
-"""Python data written as YAML in the layout of the shipped specs: a layer a line."""
+"""Write Python data as YAML in the layout of the shipped specs: a layer per line."""
 
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -14,7 +14,7 @@ _LARGEST = 10**60  # a longer run of digits is read as text
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text in quotes where reading it back would give something else."""
+    """Quotes a string if it would be read back as another value."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
@@ -50,7 +50,7 @@ def _flow(value: Any) -> str:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Give a value as the types that YAML has; numbers of other libraries are numbers too."""
+    """Return a value as the types that YAML has; numbers of other libraries are numbers too."""
     if depth > MAXIMUM_DEPTH:
         raise ArchbuilderError(f"a value nests more than {MAXIMUM_DEPTH} levels deep")
     if value is None or isinstance(value, bool):

@@ -35,11 +35,11 @@ _ANY_VALUE = {"==", "!="}  # the rest take numbers alone
 
 
 class ExpressionError(ArchbuilderError):
-    """A `$` value that cannot be read or worked out."""
+    """A `$` value that cannot be read or computed."""
 
 
 class UnknownNameError(ExpressionError):
-    """A `$` name that means nothing here.
+    """An unknown `$` name.
 
     Attributes:
         known: The names that do, without their `$`.
@@ -51,7 +51,7 @@ class UnknownNameError(ExpressionError):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Say what is known."""
+        """List the known names."""
         names = ", ".join(f"${name}" for name in self.known[:_MOST_NAMED])
         return (f"known here: {names}",) if names else ()
 
@@ -72,7 +72,7 @@ class Expression:
     _tree: Any
 
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
-        """Work the value out.
+        """Evaluate the expression.
 
         Raises:
             ExpressionError: A name is unknown, or an operation does not fit its values.
@@ -81,7 +81,7 @@ class Expression:
 
 
 def names_in(value: Any) -> tuple[str, ...]:
-    """Give the parameters that a value of a layer refers to: one `$` value, or a list with such."""
+    """Return the parameters that a value of a layer refers to: one `$` value, or a list with such."""
     if isinstance(value, list):
         return tuple(name for item in value for name in names_in(item))
     return value.names if isinstance(value, Expression) else ()
@@ -95,7 +95,7 @@ def size_of(value: Any) -> int:
 
 
 def is_expression(value: object) -> bool:
-    """Tell whether a plain value of a file is a `$` value: a text with a `$` in it."""
+    """Return whether a plain value of a file is a `$` value: a string with a `$` in it."""
     return isinstance(value, str) and "$" in value
 
 

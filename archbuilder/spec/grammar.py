@@ -1,4 +1,4 @@
-"""Lists of members: what may stand in `layers:`, in a branch, in a sequence and in a block's body."""
+"""Lists of members: the items of `layers:`, of a branch, of a sequence and of a block's body."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ POSITION = re.compile("-?[0-9]{1,5}")  # of a repetition
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """What every member of a list has.
+    """The common fields of members.
 
     Attributes:
         node: The mapping of the file.
@@ -46,26 +46,26 @@ class Member:
 
     @property
     def work(self) -> int:
-        """How much there is to work out each time that it is planned, in parts of values."""
+        """The work of planning it once, in parts of values."""
         return len(self.sources) + size_of(self.when) + size_of(self.repeat)
 
     @property
     def where(self) -> Location:
-        """Where the member as a whole is pointed at."""
+        """The location of the member as a whole."""
         return as_a_whole(self.node)
 
     def place(self, key: str) -> Location:
-        """Where a key's value stands, or the member as a whole if it is not written."""
+        """The location of a key's value, or of the whole member if the key is not given."""
         entry = self.node.entries.get(key)
         return location(entry.value) if entry else self.where
 
 
 @dataclass(frozen=True, eq=False)
 class LayerEntry(Member):
-    """A layer as a file has it.
+    """A layer of a file.
 
     Attributes:
-        type: The word for its primitive or block; an empty text if the file has none.
+        type: The word for its primitive or block; an empty string if the file has none.
         values: The values of its keys, without those that every layer has.
         overrides: The layer as it is at some of its repetitions; negative positions count from the end.
         checks_input: Whether its `in:` is meant for this repetition.
@@ -78,7 +78,7 @@ class LayerEntry(Member):
 
     @cached_property
     def work(self) -> int:
-        """How much there is to work out each time that it is planned, in parts of values."""
+        """The work of planning it once, in parts of values."""
         values = size_of(list(self.values.values()))
         init = self.node.get("init")
         return super().work + values + len(self.overrides) + (init.size if init else 0)
@@ -86,7 +86,7 @@ class LayerEntry(Member):
 
 @dataclass(frozen=True, eq=False)
 class SequenceEntry(Member):
-    """Members one after the other under one name."""
+    """A sequence of members with one name."""
 
     members: list[Member] = field(default_factory=list)
 
@@ -108,14 +108,14 @@ class BranchEntry:
 
 @dataclass(frozen=True, eq=False)
 class ForkEntry(Member):
-    """Parallel branches and how they join."""
+    """Parallel branches and their merge."""
 
     merge: str = ""
     branches: list[BranchEntry] = field(default_factory=list)
 
     @property
     def work(self) -> int:
-        """How much there is to work out each time that it is planned, in parts of values."""
+        """The work of planning it once, in parts of values."""
         return super().work + 10 * len(self.branches)
 
 
@@ -132,7 +132,7 @@ LAYER_KEYS = MEMBER_KEYS | {
     "overrides": "Other values for some repetitions: {0: {stride: 2}, -1: {activation: none}}.",
     "init": "Weight initialization of this layer: a name, or {type: truncated_normal, std: 0.1}.",
 }
-"""The keys that every layer has, whatever its type, with what they mean."""
+"""The keys of layers of every type, with their descriptions."""
 
 
 def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[Member]:
@@ -160,7 +160,7 @@ def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[
 
 
 def _unread(node: Node, path: str) -> LayerEntry:
-    """Give what stands for members that cannot be read at all, which is noted: a layer without a type."""
+    """Return a placeholder for a member that cannot be read: a layer without a type."""
     return LayerEntry(MappingNode({}, node.source, node.span, use=node.use), path, None, lost_name="")
 
 
@@ -217,13 +217,13 @@ def read_layer(
 
 
 def _closes(key: str, value: Node, opened: Node | None) -> bool:
-    """Tell whether a key is the end of a list in round brackets, which YAML parts at the comma: (3, 3)."""
+    """Return whether a key is the end of a list in round brackets, which YAML splits at the comma: (3, 3)."""
     begins = isinstance(opened, ScalarNode) and isinstance(opened.value, str) and opened.value.startswith("(")
     return begins and key.endswith(")") and isinstance(value, ScalarNode) and value.value is None
 
 
 def _without_type(node: MappingNode, path: str) -> Problem:
-    """Say that a layer has no type; where the word for what it is is only misspelt, that."""
+    """Report a layer without a type, or a misspelled key that stands for it."""
     for key, entry in node.entries.items():
         words = ("type",) if isinstance(entry.value, ScalarNode) else (*MERGES, "sequence")
         near = None if key in LAYER_KEYS else nearest(key, words)
@@ -237,7 +237,7 @@ _FAULTY = object()
 
 
 def _value(node: Node, path: str, problems: list[Problem]) -> Any:
-    """Give a plain value, its `$` texts parsed; those in a list too."""
+    """Return a plain value with its `$` strings parsed, also in lists."""
     if isinstance(node, SequenceNode):
         items = [_value(item, path, problems) for item in node.items]
         return _FAULTY if any(item is _FAULTY for item in items) else items

@@ -1,4 +1,4 @@
-"""What a spec says beside its layers: input, classes, defaults, multipliers and variables."""
+"""The keys of a spec other than its layers: input, classes, defaults, multipliers and variables."""
 
 import re
 from typing import Any, Literal
@@ -25,7 +25,7 @@ _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class InputShape(BaseModel):
-    """The images that the network takes."""
+    """The input images of the network."""
 
     model_config = _CONFIG
 
@@ -53,7 +53,7 @@ class ConvDefaults(BaseModel):
 
 
 class Header(BaseModel):
-    """What a spec says beside its layers."""
+    """The keys of a spec other than its layers."""
 
     model_config = _CONFIG
 
@@ -85,7 +85,7 @@ class Header(BaseModel):
 
 
 def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[Header, frozenset[str]]:
-    """Read the header; give it, and the keys at fault, for which there are stand-ins in it."""
+    """Read the header; return it, and the keys with errors, which have placeholders in it."""
     _bound_variables(root.get("variables"), problems)
     values: dict[str, Any] = {"name": name}
     for key, entry in root.entries.items():
@@ -115,7 +115,7 @@ def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[
 
 
 def _bound_variables(node: Node | None, problems: list[Problem]) -> None:
-    """Refuse what would make every layer slow to plan, as each may use every variable."""
+    """Limit variables, as each layer may use every variable."""
     entries = list(node.entries.values()) if isinstance(node, MappingNode) else []
     large = [entry for entry in entries if len(str(plain(entry.value))) > LONGEST_VARIABLE]
     if len(entries) > MOST_VARIABLES:
@@ -128,7 +128,7 @@ def _bound_variables(node: Node | None, problems: list[Problem]) -> None:
 
 
 def _variable_fault(word: str) -> str:
-    """Say why a word cannot name a variable, or nothing."""
+    """Return why a string is not a valid variable name, or an empty string."""
     if word in ("in", "classes"):
         return "it is reserved"
     return "" if re.fullmatch(r"\w+", word) else "use only letters, digits and _"

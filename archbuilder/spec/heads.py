@@ -1,4 +1,4 @@
-"""Auxiliary classifiers as a file has them."""
+"""The auxiliary classifiers of a file."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ HEAD_KEYS = {
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """An auxiliary classifier as a file has it.
+    """An auxiliary classifier of a file.
 
     Attributes:
         member: Its block and values, or its layers.
@@ -59,7 +59,7 @@ def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
 
 
 def _take_slips(node: MappingNode, layer: LayerEntry, problems: list[Problem]) -> set[str]:
-    """Take out the keys that are one of a head's but for a slip, and note them; give which were meant.
+    """Take out the keys that are one of a head's but for a slip, and note them; return which were meant.
 
     Of a head whose block is the file's own, whose parameters are not known here, only what it needs is looked for.
     """

@@ -1,4 +1,4 @@
-"""How weights start, by name."""
+"""Weight initialization schemes by name."""
 
 from typing import Annotated, Any, Literal, get_args
 
@@ -30,7 +30,7 @@ def _from_word(value: Any) -> Any:
 
 
 InitField = Annotated[Init, BeforeValidator(_from_word, json_schema_input_type=Init | Scheme)]
-"""An initialization as a file has it: a word, or a mapping with a type."""
+"""An initialization in a file: a name, or a mapping with a type."""
 
 
 class OwnInit(BaseModel):

@@ -1,4 +1,4 @@
-"""Items of a list in a spec's text: taken away, or others put in their place."""
+"""Remove or replace items of a list in the text of a spec."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ _COMMENT = re.compile(r"(^|\s)#", re.MULTILINE)
 
 
 def replace_item(source: Source, node: MappingNode, texts: Sequence[str]) -> str:
-    """Give the text with an item of a list replaced by others, or taken away where there are none.
+    """Return the text with an item of a list replaced by others, or removed if there are none.
 
     Args:
         source: The text.

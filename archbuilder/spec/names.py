@@ -27,11 +27,11 @@ EXPORTED = frozenset(
 )  # fmt: skip
 
 TAKEN = frozenset({*RESERVED, *EXPORTED, *kwlist, "input"})
-"""The words that no layer can be called."""
+"""The reserved names of layers."""
 
 
 def name_fault(name: object) -> str | None:
-    """Say what is wrong with a layer's name, or None: names become state-dict keys and attributes of modules."""
+    """Describe what is wrong with a layer's name, or None: names become state-dict keys and attributes of modules."""
     if not isinstance(name, str):
         return "a name must be a string"
     if not NAME.fullmatch(name) or len(name) > 100:

@@ -7,11 +7,11 @@ from archbuilder.errors import Location, Source, Span
 
 @dataclass(slots=True, eq=False)
 class Use:
-    """One use of what is written elsewhere: an alias, or an entry that a merge key takes over. Its nodes are its own.
+    """One use of an anchor: an alias, or an entry from a merge key. Its nodes are copies.
 
     Attributes:
-        span: Where the alias stands, or the value of the merge key.
-        node: What stands there.
+        span: The alias, or the value of the merge key.
+        node: The copied node.
         owner: The mapping that the entry is merged into; None for an alias.
         key: The key of the entry.
     """
@@ -24,10 +24,10 @@ class Use:
 
 @dataclass(slots=True, eq=False)
 class ScalarNode:
-    """A single value and where it stands.
+    """A single value and its location.
 
     Attributes:
-        value: The value by YAML 1.2's core rules: a word, a number, a truth value or None.
+        value: The value by YAML 1.2's core schema: a string, a number, a boolean or None.
         text: The value as it is written, without quotes.
         literal: Whether the value is written at `span` itself (a merged or aliased value is written elsewhere).
         use: The use of an anchor that it is part of, if it is; so for lists and mappings.
@@ -71,7 +71,7 @@ class Entry:
 
     @property
     def key_location(self) -> Location:
-        """Where the key stands."""
+        """The location of the key."""
         return Location(self.source or self.value.source, self.key_span, location(self.value).used)
 
 
@@ -87,12 +87,12 @@ class MappingNode:
     use: Use | None = None
 
     def get(self, key: str) -> "Node | None":
-        """Give the value of a key, or None."""
+        """Return the value of a key, or None."""
         entry = self.entries.get(key)
         return entry.value if entry else None
 
     def key_location(self, key: str) -> Location:
-        """Where a key of this mapping stands."""
+        """The location of a key of this mapping."""
         return self.entries[key].key_location
 
 
@@ -100,13 +100,13 @@ Node = ScalarNode | SequenceNode | MappingNode
 
 
 def location(node: Node) -> Location:
-    """Where a node stands; of what an anchor names, where that is used too."""
+    """Return the location of a node, and the location of its use for an anchored node."""
     used = node.use.span if node.use and node.use.span != node.span else None
     return Location(node.source, node.span, used)
 
 
 def used(node: "Node", use: Use) -> "Node":
-    """Give what an anchor names as it stands at one use: every place has nodes, and so widths, of its own."""
+    """Return a copy of an anchored node for one use, so that each use has its own widths."""
     if isinstance(node, ScalarNode):
         return replace(node, literal=False, use=use)
     if isinstance(node, SequenceNode):
@@ -116,7 +116,7 @@ def used(node: "Node", use: Use) -> "Node":
 
 
 def plain(node: Node) -> Any:
-    """Give a node as ordinary Python data."""
+    """Return a node as ordinary Python data."""
     if isinstance(node, ScalarNode):
         return node.value
     if isinstance(node, SequenceNode):
@@ -125,7 +125,7 @@ def plain(node: Node) -> Any:
 
 
 def as_written(node: Node) -> Node:
-    """Give what names something as strings: `1.10` is no number there; one scalar, or those of a list."""
+    """Return names as strings, for a scalar or the scalars of a list: `1.10` is not a number there."""
     if isinstance(node, SequenceNode):
         return replace(node, items=[as_written(item) if isinstance(item, ScalarNode) else item for item in node.items])
     if isinstance(node, ScalarNode) and node.value is not None:
@@ -134,7 +134,7 @@ def as_written(node: Node) -> Node:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Give a node and all below it."""
+    """Yield a node and all nodes below it."""
     pending = [node]
     while pending:
         node = pending.pop()
@@ -146,7 +146,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def describe(node: Node) -> str:
-    """Say what a node is, for an error: `the string 'abc'`, `12`, `a list`, `a mapping`."""
+    """Describe what a node is, for an error: `the string 'abc'`, `12`, `a list`, `a mapping`."""
     if isinstance(node, SequenceNode):
         return "a list"
     if isinstance(node, MappingNode):
@@ -160,7 +160,7 @@ def _item(item: Any) -> str:
 
 
 def describe_value(value: Any) -> str:
-    """Say what a plain value is, shortened to fit a line."""
+    """Describe what a plain value is, shortened to fit a line."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""One spec laid over another: sections key by key, members of lists by name, wherever they stand in each other."""
+"""Merge a spec into the one it extends: sections by key, members of lists by name, at any depth."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,14 +29,14 @@ class Change:
 
     @property
     def where(self) -> Location:
-        """Where it is pointed at: its value, or its key where that is nothing."""
+        """The location of its value, or of its key if the value is null."""
         value = self.entry.value
         nothing = isinstance(value, ScalarNode) and value.value is None
         return location(value) if isinstance(value, ScalarNode) and not nothing else self.entry.key_location
 
 
 def lay_over(base: MappingNode, own: MappingNode, problems: list[Problem]) -> tuple[MappingNode, list[Change]]:
-    """Lay a file's own keys over those of the file it extends.
+    """Merge the keys of a file into those of the file it extends.
 
     Returns:
         Both as one mapping, and what was changed, in the order of the file.
@@ -47,7 +47,7 @@ def lay_over(base: MappingNode, own: MappingNode, problems: list[Problem]) -> tu
 
 
 def without(node: MappingNode, changes: Collection[Path]) -> MappingNode:
-    """Give what a file says but for some changes."""
+    """Return a file without some of its changes."""
 
     def kept(node: Node, path: Path) -> Node:
         if not isinstance(node, MappingNode):
@@ -72,7 +72,7 @@ class _Names:
     known: list[str] = field(default_factory=list)
 
     def take(self, name: str | None) -> Entry | None:
-        """Give the change to a name, once."""
+        """Return the change to a name, once."""
         if name is None:
             return None
         self.known.append(name)
@@ -120,7 +120,7 @@ class _Laying:
     # -- lists of members ------------------------------------------------------------------------------------------
 
     def _members(self, below: SequenceNode, above: MappingNode, path: Path) -> SequenceNode:
-        """Change members of a list by name: their keys are laid over, and `name: null` takes a member out."""
+        """Change members of a list by name: their keys are merged, and `name: null` removes a member."""
         names = _Names(dict(above.entries))
         items = self._items(below, names, path)
         self._report_unknown(names, [below], path)
@@ -164,7 +164,7 @@ class _Laying:
         return names_in(listed) if listed is not None else []
 
     def _member(self, item: MappingNode, change: Entry, path: Path) -> MappingNode | None:
-        """Change one member; give nothing where it is taken out."""
+        """Change one member; return None if it is removed."""
         above, path = change.value, (*path, change.key)
         if not isinstance(above, MappingNode):
             if _is_null(above):
@@ -179,7 +179,7 @@ class _Laying:
         return self._keys(item, above, path)
 
     def _keys(self, item: MappingNode, above: MappingNode, path: Path) -> MappingNode:
-        """Lay the keys of a member over those that it has."""
+        """Merge new keys into those of a member."""
         listed = listing_key(path)
         above = replace(above, entries=dict(self._that_fit(item, above, listed, path)))
         entries = kept_entries(item, above, listed, self._blocks)
@@ -198,7 +198,7 @@ class _Laying:
         return replace(item, entries=entries)
 
     def _that_fit(self, item: MappingNode, above: MappingNode, listed: str, path: Path) -> Iterator[tuple[str, Entry]]:
-        """Give the changes of a member's keys without those that are no such: members are changed in its list."""
+        """Return the changes of a member's keys without those that are no such: members are changed in its list."""
         for key, entry in above.entries.items():
             if isinstance(entry.value, MappingNode):
                 if key == listed and not isinstance(item.get(key), SequenceNode):
@@ -227,7 +227,7 @@ class _Laying:
     # -- branches --------------------------------------------------------------------------------------------------
 
     def _fork(self, below: Node, names: _Names, path: Path) -> Node:
-        """Change what stands in the branches of a fork: named branches, and the members of those without a name."""
+        """Change the branches of a fork: named branches, and the members of unnamed ones."""
         if isinstance(below, MappingNode):
             entries = {}
             for name, entry in below.entries.items():
@@ -250,7 +250,7 @@ class _Laying:
         return replace(below, items=branches)
 
     def _branch(self, below: Node, change: Entry, path: Path) -> Node | None:
-        """Change a named branch: a list replaces it, null takes it out, a mapping changes what stands in it."""
+        """Change a named branch: a list replaces it, null removes it, a mapping changes its members."""
         above, inner = change.value, (*path, change.key)
         if isinstance(above, MappingNode):
             if isinstance(below, SequenceNode):

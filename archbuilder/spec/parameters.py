@@ -1,4 +1,4 @@
-"""How a block declares its parameters, and the model that a layer's values are validated against."""
+"""Declared parameters of blocks, and the model that validates the values of a layer."""
 
 import re
 from collections.abc import Mapping

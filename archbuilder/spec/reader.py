@@ -62,7 +62,7 @@ def read_text(path: Path, name: str | None = None) -> Source:
 
 
 def read_yaml(source: Source, problems: list[Problem]) -> Node:
-    """Read one YAML document into nodes that know their places.
+    """Read one YAML document into nodes with locations.
 
     Nothing of the file runs: tags are refused. Duplicate keys are noted and the first one is kept.
 
@@ -192,7 +192,7 @@ class _Composer:
         return node
 
     def _is_of_a_name(self, key: str) -> bool:
-        """Tell whether the value of a key of the mapping that is read is a name: of a layer, a type, a file, ..."""
+        """Return whether the value of a key of the mapping that is read is a name: of a layer, a type, a file, ..."""
         if self._path[:1] == ["variables"]:
             return False
         at_top, in_head = not self._path, len(self._path) == 2 and self._path[0] == "aux"
@@ -212,7 +212,7 @@ class _Composer:
                 node.entries[key] = replace(entry, value=use.node, own=False)
 
     def _path_of(self, node: MappingNode, key: str) -> str:
-        """Give the path of a key; a list's item goes by its name, if that has been read."""
+        """Return the path of a key; a list's item goes by its name, if that has been read."""
         name = node.get("name")
         path = [*self._path, key]
         if isinstance(name, ScalarNode) and isinstance(name.value, str) and self._path and self._path[-1].isdecimal():
@@ -267,7 +267,7 @@ class _Composer:
 
 
 def _hints(text: str, offset: int, problem: str) -> tuple[str, ...]:
-    """Say in plain words what libyaml's most common complaints come from."""
+    """Explain the most common errors of libyaml."""
     line = text[text.rfind("\n", 0, offset) + 1 :].partition("\n")[0]
     if text[offset : offset + 1] == "\t":
         return ("YAML is indented with spaces, but this is a tab",)

@@ -14,17 +14,17 @@ LISTS = ("sequence", "layers")
 
 
 def listing_key(path: Sequence[str]) -> str:
-    """Give the key that holds the list of a member at a path: of a head `layers`, else `sequence`."""
+    """Return the key that holds the list of a member at a path: of a head `layers`, else `sequence`."""
     return "layers" if path[0] == "aux" and len(path) == len(("aux", "its name")) else "sequence"
 
 
 def kind_of(item: MappingNode, listed: str) -> str | None:
-    """Give the key that says what a member is: `type`, a merge, or that of its list."""
+    """Return the key that says what a member is: `type`, a merge, or that of its list."""
     return next((key for key in ("type", *MERGES, listed) if key in item.entries), None)
 
 
 def kept_entries(item: MappingNode, above: MappingNode, listed: str, blocks: Sequence[Node | None]) -> dict[str, Entry]:
-    """Give the keys of a member that stay beside those that are laid over them.
+    """Return the keys of a member that stay beside those that are laid over them.
 
     Where it becomes another kind of layer, those stay that the other knows too.
     """
@@ -45,7 +45,7 @@ def kept_entries(item: MappingNode, above: MappingNode, listed: str, blocks: Seq
 
 
 def known_keys(type_: object, blocks: Sequence[Node | None]) -> list[str] | None:
-    """Give the keys of a type of layer, or None where there is no such type.
+    """Return the keys of a type of layer, or None where there is no such type.
 
     Args:
         type_: The word for it.
@@ -69,7 +69,7 @@ def _same_type(one: MappingNode, other: MappingNode) -> bool:
 
 
 def _filtered(overrides: MappingNode, known: Collection[str]) -> MappingNode:
-    """Give the values of single repetitions without those of keys that are not known."""
+    """Return the values of single repetitions without those of keys that are not known."""
     entries = {}
     for position, entry in overrides.entries.items():
         value = entry.value
@@ -102,7 +102,7 @@ def _ways(node: Node, name: str) -> Iterator[str]:
 
 
 def names_in(below: Node) -> list[str]:
-    """Give the names of a list of members, or of branches."""
+    """Return the names of a list of members, or of branches."""
     if isinstance(below, MappingNode):
         return list(below.entries)
     names = []

@@ -14,7 +14,7 @@ _TEXT = {"type": "string", "minLength": 1}
 
 
 def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
-    """Give the schema of spec files.
+    """Return the schema of spec files.
 
     Args:
         own: Blocks of the files that it is for, by name: their keys are checked too, and layers of other types are
@@ -79,7 +79,7 @@ def _layers(kind: str) -> Schema:
 
 
 def _list_or(listed: Schema, otherwise: Schema, change: str) -> Schema:
-    """Give the schema of a list, or, beside `extends`, of changes to one by name; errors are of the one that it is."""
+    """Return the schema of a list, or with `extends` of changes by name; errors refer to the one that is used."""
     by_name = {
         "description": "With extends: members of the extended file by name with the keys to change; null removes one.",
         "additionalProperties": {"anyOf": [reference(change), {"type": "null"}]},

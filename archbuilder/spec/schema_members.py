@@ -42,7 +42,7 @@ MEMBERS: Schema = {"type": "array", "items": reference("member")}
 
 
 def member_definitions(own: Mapping[str, Block]) -> Schema:
-    """Give the definitions of members and heads, and of all that they refer to but `init`.
+    """Return the definitions of members and heads, and of all that they refer to but `init`.
 
     Args:
         own: Blocks that are known beside the shipped ones.
@@ -65,7 +65,7 @@ def member_definitions(own: Mapping[str, Block]) -> Schema:
 
 
 def model_schema(model: type[BaseModel], definitions: Schema) -> Schema:
-    """Give a model's schema; the models in it are added to the definitions, and their own titles dropped."""
+    """Return a model's schema; the models in it are added to the definitions, and their own titles dropped."""
     schema: Schema = model.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
     definitions |= {name: _tidy(inner) for name, inner in schema.pop("$defs", {}).items()}
     tidy: Schema = _tidy(schema)

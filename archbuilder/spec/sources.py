@@ -17,7 +17,7 @@ def shipped_folder(kind: Kind) -> Path:
 
 
 def find_shipped(kind: Kind, name: str) -> Path | None:
-    """Give the shipped file of a name without folder or ending, or None."""
+    """Return the shipped file of a name without folder or ending, or None."""
     return shipped_folder(kind) / f"{name}.yaml" if name in shipped_names(kind) else None
 
 

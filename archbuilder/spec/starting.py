@@ -1,4 +1,4 @@
-"""A spec of one's own from a shipped one."""
+"""Create a spec as a copy of a shipped one."""
 
 from archbuilder.errors import Source
 from archbuilder.spec.emitter import to_yaml
@@ -8,7 +8,7 @@ from archbuilder.spec.reader import read_yaml
 
 
 def renamed(text: str, name: str) -> str:
-    """Give a spec's text with another network name, cut to what one may be; everything else stays."""
+    """Return a spec's text with another network name, cut to what one may be; everything else stays."""
     root = read_yaml(Source("<spec>", text), [])
     assert isinstance(root, MappingNode)
     node = root.get("name")

@@ -9,7 +9,7 @@ CODE = re.compile("AB[0-9]{3}")
 
 
 def check_suppressions(node: Node | None, path: str, problems: list[Problem]) -> None:
-    """Check the form: codes such as AB104, each with a reason in words. Which rules there are is for the critic."""
+    """Check the form: codes such as AB104, each with a reason. The linter checks whether the rules exist."""
     if node is None:
         return
     if not isinstance(node, MappingNode):

@@ -1,4 +1,4 @@
-"""What other frameworks call layers and keys, so that an error can say what they are called here."""
+"""Names of layers and keys in other frameworks, for suggestions in errors."""
 
 import re
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ _KEYS = {
 
 
 def type_here(word: str, known: Iterable[str]) -> str | None:
-    """Give what to write for a layer type of another framework, or None."""
+    """Return what to write for a layer type of another framework, or None."""
     plain = re.sub(r"[_\- ]", "", word.casefold())
     bare = re.sub(r"[123]d$", "", plain)
     for form in (plain, bare):
@@ -62,7 +62,7 @@ def type_here(word: str, known: Iterable[str]) -> str | None:
 
 
 def near_key(key: str, known: Iterable[str]) -> str | None:
-    """Give the known key that is meant by one that is not: another framework's, or one with a slip; else None."""
+    """Return the known key for a key of another framework or a misspelled one; else None."""
     keys = list(known)
     here = _KEYS.get(key.casefold())
     return here if here in keys else nearest(key, keys)

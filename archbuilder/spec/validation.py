@@ -1,4 +1,4 @@
-"""pydantic's errors, said as archbuilder says them: what was found, what was expected, and where."""
+"""Convert errors of pydantic to problems: what was found, what was expected, and where."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -66,7 +66,7 @@ def validate(
 
 
 def _place(detail: ErrorDetails) -> Place:
-    """Give the path of keys, without the validators that pydantic names in it; the user's own key is the last."""
+    """Return the path of keys, without the validators that pydantic names in it; the user's own key is the last."""
     *outer, last = detail["loc"] or ("",)
     last_is_key = detail["type"] == "extra_forbidden"
     place = tuple(part for part in outer if not (isinstance(part, str) and "[" in part))
@@ -74,7 +74,7 @@ def _place(detail: ErrorDetails) -> Place:
 
 
 def _mistyped(details: list[ErrorDetails], model: type[BaseModel]) -> set[Place]:
-    """Find the missing keys that are there but for a slip: to point at the slip is enough."""
+    """Find the missing keys that are misspelled, which are reported already."""
     slips = set()
     for detail in details:
         if detail["type"] == "extra_forbidden":
@@ -149,7 +149,7 @@ def _describe(model: type[BaseModel], key: str) -> tuple[str, ...]:
 
 
 def locator(node: Node) -> Locator:
-    """Give a function that finds places below a node: of a key itself, or of its value."""
+    """Return a function that finds places below a node: of a key itself, or of its value."""
 
     def locate(place: Place, at_key: bool) -> Location:
         current: Node = node
@@ -170,7 +170,7 @@ def locator(node: Node) -> Locator:
 
 
 def as_a_whole(node: Node) -> Location:
-    """Where a node as a whole is pointed at: a mapping at its `type`, its `name`, else its first key."""
+    """Return the location of a node as a whole: a mapping's `type`, `name` or first key."""
     if isinstance(node, MappingNode):
         for key in ("type", "name"):
             if key in node.entries:

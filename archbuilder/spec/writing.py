@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Write files atomically."""
 
 import os
 import tempfile
@@ -9,10 +9,10 @@ from archbuilder.errors import ArchbuilderError, system_advice
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file beside its place and move it there once it is complete.
+    """Write a temporary file and rename it when it is complete.
 
     Args:
-        path: Where the file is to stand.
+        path: The path of the file.
         write: Writes the file to the path it is given.
 
     Raises:
@@ -37,12 +37,12 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all, as UTF-8, its line ends as they are."""
+    """Write a text file atomically, as UTF-8, without converting line ends."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file of bytes whole or not at all."""
+    """Write a binary file atomically."""
 
     def write(place: Path) -> None:
         place.write_bytes(data)

@@ -15,7 +15,7 @@ _POINTS = 5  # of the share, by which it may fall
 
 
 def _blocks(context: LintContext) -> list[Parallel]:
-    """Give the outermost concatenations that keep the size of the map."""
+    """Return the outermost concatenations that keep the size of the map."""
     inside: set[int] = set()
     blocks = []
     for fork in context.forks:
@@ -26,7 +26,7 @@ def _blocks(context: LintContext) -> list[Parallel]:
 
 
 def _convolved(fork: Parallel) -> list[tuple[bool, int]]:
-    """Give the channels of each branch with a convolution, and whether that is a large one."""
+    """Return the channels of each branch with a convolution, and whether that is a large one."""
     branches = zip(fork.branches, fork.channels, strict=True)
     return [(any(area(op) > 1 for op in ops), channels) for ops, channels in branches if any(map(area, ops))]
 

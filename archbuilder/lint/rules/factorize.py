@@ -20,7 +20,7 @@ _MEDIUM = range(12, 21)  # the maps on which the paper found n x 1 kernels to wo
 
 
 def _candidates(context: LintContext) -> Iterator[tuple[PlannedOp, int]]:
-    """Give square convolutions of 5x5 and more that keep the size of the map, and their kernel's side."""
+    """Return square convolutions of 5x5 and more that keep the size of the map, and their kernel's side."""
     for op in context.convolutions:
         assert isinstance(op.op, Convolution)
         high, wide = op.op.kernel_size
@@ -30,7 +30,7 @@ def _candidates(context: LintContext) -> Iterator[tuple[PlannedOp, int]]:
 
 
 def _between(op: PlannedOp) -> int:
-    """Give the channels between two convolutions: the geometric mean, as the paper's section 3.1 has them grow."""
+    """Return the channels between two convolutions: the geometric mean, as the paper's section 3.1 has them grow."""
     return multiple_of_8(sqrt(op.input_shapes[0][0] * op.output_shape[0]))
 
 
@@ -73,7 +73,7 @@ def _finding(
 
 
 def _change(context: LintContext, op: PlannedOp, kernels: list[tuple[int, int]], between: int) -> NewLayers | None:
-    """Give the layers in the place of a plain `conv` of the file; nothing inside a block."""
+    """Return the layers in the place of a plain `conv` of the file; nothing inside a block."""
     member = context.member(op.layer)
     if context.owner(op) != op.layer:
         return None

@@ -48,7 +48,7 @@ def _unreduced(context: LintContext) -> Iterator[Finding]:
 
 
 def _reduced_before(context: LintContext, ops: tuple[PlannedOp, ...]) -> bool:
-    """Tell whether all branches take what one reduction before the fork gives."""
+    """Return whether all branches take what one reduction before the fork gives."""
     number = ops[0].inputs[0] if ops else NETWORK_INPUT
     while number != NETWORK_INPUT:
         op = context.plan.ops[number]

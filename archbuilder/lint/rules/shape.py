@@ -12,7 +12,7 @@ _LEAST, _MOST = 1.0, 64.0  # channels of mean width for each layer of depth
 
 
 def width_of(context: LintContext) -> float:
-    """Give the mean of the convolutions' output channels, weighted by their MACs."""
+    """Return the mean of the convolutions' output channels, weighted by their MACs."""
     macs = sum(op.macs for op in context.convolutions)
     return sum(op.macs * op.output_shape[0] for op in context.convolutions) / macs
 

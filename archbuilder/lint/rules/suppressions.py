@@ -10,18 +10,18 @@ from archbuilder.spec.nodes import MappingNode, Node, plain
 
 
 def reasons(node: Node | None) -> dict[str, str]:
-    """Give the codes that a `lint:` suppresses, each with its reason."""
+    """Return the codes that a `lint:` suppresses, with their reasons."""
     return {code: str(reason) for code, reason in plain(node).items()} if isinstance(node, MappingNode) else {}
 
 
 def suppression_of(context: LintContext, finding: Finding) -> str | None:
-    """Give the reason for which a finding is suppressed; that of the innermost member counts, the file's last."""
+    """Return the reason for which a finding is suppressed, of the innermost member, or of the file; else None."""
     nodes = [*(member.node for member in context.around(finding.op)), *_named(context, finding), context.document.root]
     return next((own[finding.code] for node in nodes if finding.code in (own := reasons(node.get("lint")))), None)
 
 
 def _named(context: LintContext, finding: Finding) -> Iterator[MappingNode]:
-    """Give the members and heads that a finding's layer is, or is in."""
+    """Yield the mappings of a finding's layer and of the members that contain it."""
     name = finding.layer
     while name:
         if node := context.node(name):
@@ -30,22 +30,22 @@ def _named(context: LintContext, finding: Finding) -> Iterator[MappingNode]:
 
 
 def unused_suppressions(context: LintContext, rules: Collection[str], found: Sequence[Finding]) -> Iterator[Finding]:
-    """Give the suppressions that suppress nothing: what they were for has gone, or the code is wrong.
+    """Find the suppressions that suppress nothing: the finding is gone, or the code is wrong.
 
     Args:
         context: The network.
-        rules: The codes that there are.
-        found: What all other rules have found, what is suppressed included.
+        rules: All codes.
+        found: The findings of all other rules, including suppressed ones.
     """
     used = {(id(node), finding.code) for finding in found for node in _named(context, finding)}
     used |= {(id(member.node), finding.code) for finding in found for member in context.around(finding.op)}
     root = context.document.root
     used |= {(id(root), finding.code) for finding in found}
     names: dict[int, tuple[str, MappingNode]] = {id(root): ("", root)}
-    for name, node in context.nodes.items():  # the repetitions of a member share one
+    for name, node in context.nodes.items():  # repetitions of a member share a node
         names.setdefault(id(node), (name, node))
     for node in context.in_bodies:
-        if node.source is context.document.source:  # one that is included or extended serves other networks too
+        if node.source is context.document.source:  # an included or extended file may serve other networks
             names[id(node)] = ("", node)
     for key, (name, node) in names.items():
         lint = node.get("lint")

@@ -22,7 +22,7 @@ def _takes_nothing(op: PlannedOp) -> bool:
 
 
 def _removal(context: LintContext, layer: str, ops: int) -> Change | None:
-    """Give the removal of a top-level layer, where the op at fault is all that it is."""
+    """Return the removal of a top-level layer, where the op at fault is all that it is."""
     whole = next((found for found in context.plan.layers if found.name == layer), None)
     alone = whole is not None and len(whole.ops) == ops
     member = context.member(layer)
@@ -87,7 +87,7 @@ def _duplicates(context: LintContext) -> Iterator[Finding]:
 
 
 def _what(ops: tuple[PlannedOp, ...]) -> tuple[object, ...]:
-    """Say what a branch of one convolution does, its width aside; nothing for any other branch."""
+    """Describe what a branch of one convolution does, its width aside; nothing for any other branch."""
     if sum(isinstance(op.op, Convolution) for op in ops) != 1 or not isinstance(ops[0].op, Convolution):
         return ()
     if ops[0].op.groups != 1 or not all(isinstance(op.op, _BY_CHANNEL) for op in ops[1:]):
