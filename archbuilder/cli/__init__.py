@@ -5,7 +5,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 good, 1 something the user can mend, 2 bad usage, 130 interrupted."""
+    """Run the command line. Exit status: 0 good, 1 an error that the user can fix, 2 bad usage, 130 interrupted."""
     # Looking for pydantic's plugins reads the metadata of every installed package; this program needs none of them.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:

@@ -29,7 +29,7 @@ class Problem:
         related: Other places of the same file to show above or below, such as the layer before.
         consequence: What is wrong as it is said beside another line that brings it out, and the notes of that: `fc has
             1000 outputs`. Without it the message and its notes are said there too.
-        mended_once: What is missing or wrong in one place and shows in several, such as a block that is not defined:
+        root_cause: A single cause of problems in several places, such as an undefined block:
             problems with the same text are one.
     """
 
@@ -39,13 +39,13 @@ class Problem:
     notes: tuple[str, ...] = ()
     related: tuple[Location, ...] = ()
     consequence: tuple[str, ...] = ()
-    mended_once: str = ""
+    root_cause: str = ""
 
     @property
     def cause(self) -> tuple[object, ...]:
         """What is wrong, and where: the same for every use of a line, whatever the numbers in the message."""
-        if self.mended_once:
-            return (self.mended_once,)
+        if self.root_cause:
+            return (self.root_cause,)
         if self.where is None:
             return None, self.path, self.message
         return self.where.source.name, self.where.span, _NUMBER.sub("#", self.message)

@@ -54,7 +54,7 @@ class Frame:
         except ExpressionError as error:
             problem = self.problem(member, key, str(error), error.notes if isinstance(error, UnknownNameError) else ())
             once = f"{self.block.name if self.block else ''}: {error}" if isinstance(error, UnknownNameError) else ""
-            problems.append(replace(problem, mended_once=once))
+            problems.append(replace(problem, root_cause=once))
             return None
 
     def holds(self, member: Member, condition: Expression, problems: list[Problem]) -> bool | None:
@@ -83,7 +83,7 @@ class Frame:
     def problem(
         self, member: Member, key: str, message: str, notes: tuple[str, ...] = (), related: tuple[Location, ...] = ()
     ) -> Problem:
-        """Describe what is wrong with a member's key, where the user can mend it."""
+        """Describe what is wrong with a member's key, at the place where the user can fix it."""
         path, where = self.blame(member, key)
         return Problem(message, where, path, (*notes, *self.notes(member, key)), related)
 

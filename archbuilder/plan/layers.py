@@ -75,7 +75,7 @@ class LayerExpander:
             near = f"; did you mean {here}?" if here else did_you_mean(entry.type, known)
             notes = () if near else (f"known types are {', '.join(known)}",)
             message = f"unknown layer type {entry.type!r}{near}"
-            self.problems.append(replace(frame.problem(entry, "type", message, notes), mended_once=message))
+            self.problems.append(replace(frame.problem(entry, "type", message, notes), root_cause=message))
         return None, flow.at_most(Known.NOTHING)
 
     def _primitive(
@@ -98,7 +98,7 @@ class LayerExpander:
                 notes = () if error.spatial else (flow.arithmetic(source), *self.widths.notes)
                 notes += (frame.hint,) if frame.hint and error.spatial else ()
                 problem = frame.problem(entry, error.key, str(error), notes, flow.related)
-                self.problems.append(replace(problem, mended_once=_of_defaults(entry, error.key, frame)))
+                self.problems.append(replace(problem, root_cause=_of_defaults(entry, error.key, frame)))
             shape, known = guess_shape(op, flow.shape), min(known, Known.CHANNELS)
         else:
             parameters, macs = op.parameters(flow.shape), op.macs(flow.shape, shape)
