@@ -12,7 +12,7 @@ class Branch:
 
     Attributes:
         name: Its full name; of one without a name, that of its one layer, or its number.
-        merge: The word for how it is joined with the others.
+        merge: The merge that joins it with the others: `concat`, `add` or `multiply`.
         ops: Its ops, those of forks in it too.
     """
 
@@ -59,7 +59,7 @@ def _has_concat(node: TreeNode) -> bool:
 
 
 def _own_name(branch: Chain) -> str:
-    """Return a branch's name: it stands at the branch, or at its one member; an empty string if it has none."""
+    """Return the name of a branch, or of its only member; an empty string if there is none."""
     if not branch.name and len(branch.members) == 1 and isinstance(branch.members[0], OpNode | Chain):
         return branch.members[0].name
     return branch.name

@@ -31,7 +31,7 @@ class Prices:
     Attributes:
         macs: Multiply-adds of each candidate.
         parameters: Trainable parameters of each candidate.
-        activations: Values that convolutions and linear layers give.
+        activations: Output elements of convolutions and linear layers.
         is_valid: Whether a candidate is a valid network; the counts of invalid ones are 0.
     """
 
@@ -44,9 +44,9 @@ class Prices:
 class CostFunction:
     """The cost of a spec as a function of its searchable widths, compiled from its plan.
 
-    The spec is planned with symbols in the place of its widths, which gives its costs as polynomials. They hold as far
-    as planning would go the same way: widths that lead another way, such as one that `when:` asks about, are planned
-    once more, and their polynomials kept too.
+    The spec is planned with symbols instead of its widths, so that its costs are polynomials. They are valid as long as
+    planning takes the same course. Widths that change the course, such as one in a `when:`, are planned once more, and
+    their polynomials are kept too.
 
     Attributes:
         sites: The names of the searchable widths, in the order of the columns.
@@ -57,11 +57,11 @@ class CostFunction:
 
         Args:
             document: The spec.
-            sites: The sites that vary, all unless given; the others stay as the spec has them.
+            sites: The names of the widths that vary, by default all; the others keep their values.
 
         Raises:
             SpecError: The spec is wrong.
-            ArchbuilderError: There is no such site.
+            ArchbuilderError: There is no such width.
         """
         plan = plan_network(document)
         self._document = document
@@ -82,8 +82,8 @@ class CostFunction:
             widths: A row for each candidate, a column for each of `sites`: integers, as NumPy takes them.
 
         Raises:
-            ArchbuilderError: The matrix has another shape, or a width is no integer or negative; or a count is
-                more than 64 bits hold.
+            ArchbuilderError: The matrix has the wrong shape, a width is not an integer of at least 0, or a count
+                exceeds 64 bits.
         """
         matrix = self._matrix(widths)
         too_wide: Held = np.any(matrix > LARGEST_WIDTH, axis=1)  # no width is: such a row need not fit 64 bits
@@ -103,13 +103,13 @@ class CostFunction:
         return Prices(macs, parameters, activations, is_valid)
 
     def price_one(self, widths: Mapping[str, int]) -> dict[str, int] | None:
-        """Price one candidate; None if it is invalid.
+        """Return the costs of one candidate; None if it is invalid.
 
         Args:
-            widths: Its widths by site, all of `sites`.
+            widths: Its widths by name, all of `sites`.
 
         Raises:
-            ArchbuilderError: A width is missing, or none of `sites`; or as `price` does.
+            ArchbuilderError: A width is missing or unknown; or as in `price`.
         """
         if widths.keys() != self._names:
             missing = [name for name in self.sites if name not in widths]
@@ -125,7 +125,7 @@ class CostFunction:
         return f"CostFunction({self._document.header.name!r}: {len(self.sites)} widths)"
 
     def _planned(self, row: NDArray[np.int64], candidate: int) -> tuple[list[int], bool]:
-        """Plan a candidate: what is on the way to its counts may be larger than they are.
+        """Plan a candidate whose intermediate results exceed 64 bits, although its counts may not.
 
         Raises:
             ArchbuilderError: A count does not fit 64 bits; `candidate` is its position.
@@ -188,7 +188,7 @@ class CostFunction:
         left[rows[held | refused]] = False
 
     def _add_variant(self, widths: Mapping[str, int]) -> bool:
-        """Compile the way that planning goes with these widths; return whether the network is valid with them."""
+        """Compile the course of planning for these widths; return whether the network is valid with them."""
         trace = Trace()
         plan = try_plan(self._document, widths, trace)[0]
         if plan is None:
@@ -205,7 +205,7 @@ class CostFunction:
         return True
 
     def _compiled(self, plan: Plan, trace: Trace) -> "list[_Variant]":
-        """Compile a traced plan; where branches may be left out, twice, that of none left out first."""
+        """Compile a traced plan; if branches can be removed, twice, first without removed branches."""
         totals, guards = [terms_of(count(plan)) for count in QUANTITIES.values()], list(trace.guards.values())
         variants = [_Variant(trace, self.sites, totals, guards)]
         present = {number for number, atom in enumerate(trace.atoms) if atom.kind == "present"}
@@ -219,7 +219,7 @@ class CostFunction:
 
 
 def _guard_limits(plan: Plan, trace: Trace) -> None:
-    """Note the limits at which planning ends, heads included; the second more strictly than it is."""
+    """Add guards for the limits of planning, including heads; the second is stricter than the limit."""
     with trace.requiring():
         bool(plan.parameters + plan.head_parameters <= LARGEST_PARAMETERS)
     ops = [op for layer in plan.all_layers() for op in layer.ops]
@@ -227,7 +227,7 @@ def _guard_limits(plan: Plan, trace: Trace) -> None:
 
 
 class _Variant:
-    """One way that planning goes."""
+    """One course of planning."""
 
     def __init__(self, trace: Trace, sites: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:
         self._guards = Guards(guards, trace)

@@ -110,7 +110,7 @@ def _adaptive(extent: int, positions: int) -> tuple[int, int]:
     """Return the largest window of an adaptive pool, and the largest step from one window to the next.
 
     Window i reaches from floor(i * n / m) to ceil((i + 1) * n / m), as in torch. The remainders of i * n by m are the
-    multiples of their greatest common divisor, so the longest window starts m - gcd behind a whole position.
+    multiples of their greatest common divisor, so the longest window starts m - gcd after a whole position.
     """
     longest = -(-(positions - gcd(extent, positions) + extent) // positions)
     return longest, 1 if positions == 1 else -(-extent // positions)

@@ -13,11 +13,11 @@ from archbuilder.primitives.held import INDEX_BYTES
 
 @dataclass(frozen=True)
 class InferenceMemory:
-    """What is held while a network runs in evaluation: the images and all that comes of them.
+    """The memory of tensors in evaluation: the images and everything computed from them.
 
     Attributes:
-        peak: The most bytes that are held at once; the weights come on top.
-        at: The name of the op at which that is; an empty string if no op makes a tensor.
+        peak: The maximum number of bytes that are live at once, without weights.
+        at: The name of the op at the peak; an empty string if no op allocates a tensor.
         steps: One for each op, in the order of `plan.ops`.
     """
 

@@ -75,7 +75,7 @@ def _members(
 
     Args:
         nodes: Nodes of the tree of names.
-        path: The dotted name that they stand under.
+        path: The dotted name of their parent.
         layer: The layer that they belong to.
         opens: Which chains are opened.
         level: How many names lead to them.
@@ -108,7 +108,7 @@ def _fork(fork: Fork, path: str, layer: PlannedLayer, opens: Opens, level: int) 
 
 
 def _type(chain: Chain) -> str:
-    """Return the word for what a chain is: its own, or where it repeats one member, that member's."""
+    """Return the label of a chain, or if it repeats one member, that of the member."""
     if chain.label:
         return chain.label
     labels = {member.label if isinstance(member, Chain) else "" for member in chain.members}

@@ -15,7 +15,7 @@ from archbuilder.modules.blocks import Composite, Series
 from archbuilder.modules.network import Network
 
 MERGES = "(merges)"
-"""What the counts of operators outside any leaf module stand under."""
+"""The name for operators outside of any leaf module."""
 
 
 class Allocated(NamedTuple):
@@ -35,7 +35,7 @@ class Allocated(NamedTuple):
 def allocations(network: nn.Module, input_shape: tuple[int, ...], *, batch: int = 1) -> list[Allocated]:
     """Run a module on images of zeros in evaluation under `no_grad`, and list what it allocates, in order.
 
-    What one operator gives beside its output stands before the output. The module's mode is left as it was.
+    Other results of an operator come before its output. The module's mode is restored.
 
     Args:
         network: The module.

@@ -142,7 +142,7 @@ def _allocations(plan: Plan, network: nn.Module) -> Check:
 def _by_module(
     what: str, planned: Mapping[str, int], counted: Mapping[str, int], counted_in_all: int
 ) -> tuple[CountDifference, ...]:
-    """Compare counts module by module; what was counted outside the leaves has a row of its own."""
+    """Compare counts module by module; counts outside of leaf modules have their own row."""
     outside = counted_in_all - sum(counted.values())
     found = {**counted, MERGES: outside} if outside else counted
     names = [*planned, *(name for name in found if name not in planned)]

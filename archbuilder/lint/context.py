@@ -27,7 +27,7 @@ class Parallel:
     Attributes:
         fork: Its place in the tree of names.
         branches: The ops of each branch, those of forks inside it included.
-        layer: The innermost member of the file that it stands in.
+        layer: The innermost member of the file that contains it.
         input_shape: The shape of its input.
     """
 

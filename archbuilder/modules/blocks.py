@@ -80,7 +80,7 @@ def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, p
         path: The path.
         x: The input of the path.
         seen: The outputs to record by full name; None records nothing.
-        prefix: What stands before the children's names in the names that are watched.
+        prefix: The prefix of the children's names in `seen`.
     """
     kept = {"input": x} if path.recalled else {}
     for step in path.steps:

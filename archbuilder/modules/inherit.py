@@ -14,9 +14,9 @@ from archbuilder.primitives import Convolution
 def inherited_weights(
     plan: Plan, fresh: Mapping[str, Tensor], donor: Plan, trained: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Take over what a network shares with a trained one of the same spec at other widths.
+    """Inherit the weights that a network shares with a trained one of the same spec with other widths.
 
-    Channels are told by their origin, not by their position: behind a concatenation of which the first branch has
+    Channels are identified by their origin, not by their position: after a concatenation of which the first branch has
     grown, the weights of the second branch's channels move up. A network that has only grown, and whose fresh weights
     of new input channels are 0, computes what the donor does (Chen et al., 2015, Net2Net, arXiv:1511.05641, has the
     idea of starting from a smaller network's function); group and local response norms, which mix channels, excepted.

@@ -22,7 +22,7 @@ class PaddedConv2d(nn.Conv2d):
         """Create the layer.
 
         Args:
-            in_channels: Channels that arrive.
+            in_channels: Input channels.
             out_channels: Channels that leave.
             kernel_size: (height, width).
             sides: Zeros added (left, right, top, bottom).

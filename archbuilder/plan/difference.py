@@ -1,4 +1,4 @@
-"""What differs between two networks, layer by layer."""
+"""Differences between two networks, layer by layer."""
 
 from dataclasses import dataclass
 

@@ -72,7 +72,7 @@ class Expander(LayerExpander):
                 taken = []
 
     def absent(self, member: Member, frame: Frame, scope: Scope) -> None:
-        """Pass over a member that a repeat of 0 leaves out."""
+        """Skip a member that a repeat of 0 removes."""
 
     def _list(
         self, members: list[Member], frame: Frame, flow: Flow, scope: Scope, *, numbered: bool = True, name: str = ""
@@ -129,7 +129,7 @@ class Expander(LayerExpander):
             self.problems.append(frame.problem(member, "overrides", message, notes))
 
     def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[Member]:
-        """Return an unnamed member as often as it stands in the list; a named one is a scope of its own."""
+        """Yield the repetitions of an unnamed member; a named one is a scope of its own."""
         if times is None or member.name:
             yield member
             return

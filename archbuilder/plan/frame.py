@@ -1,4 +1,4 @@
-"""One level of a template's expansion: what its `$` names mean, and whom to blame."""
+"""One level of the expansion of blocks: the values of `$` names, and the location for errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,10 +24,10 @@ class Frame:
         block: The block whose body this is; None for the file's own layers.
         init: How weights start, if the layer says so.
         hint: What to do about a shape that does not fit, if there is something to say.
-        used: Which block of the user's own this stands in, and what uses that.
+        used: The user's block that contains this, and what uses that block.
         again: Whether this repeats what stood there before: an `in:` is the input the first time.
         blocks: The names of the blocks that are unfolded around this, the outermost first.
-        present: Of what is traced, 1 where the branch that this stands in exists and 0 where it is left out.
+        present: Of what is traced, 1 where the branch that contains this exists, and 0 where it is removed.
     """
 
     layer: str
@@ -44,7 +44,7 @@ class Frame:
     present: Any = 1
 
     def evaluate(self, member: Member, key: str, value: Any, problems: list[Problem]) -> Any:
-        """Work a value out; what is wrong with it is added to `problems` and gives None."""
+        """Evaluate a value; on an error, append a problem and return None."""
         if isinstance(value, list):
             return [self.evaluate(member, key, item, problems) for item in value]
         if not isinstance(value, Expression):

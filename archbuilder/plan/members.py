@@ -24,7 +24,7 @@ class MemberIndex:
         names: The position of each member, in the order of `all_members`, by its full name. One that is repeated has
             the name of its first copy, or the name that a copy would have; one that a condition takes out has none.
         copies: The same by every full name that a member has, those of all its repetitions included.
-        around: By the name of each op, the members that it stands in, the innermost first, those of blocks' bodies
+        around: By the name of each op, the members that contain it, innermost first, those of blocks' bodies
             included.
         sites: The searchable widths by name.
         declared: Every `in:`, with the actual input channels, whatever it says.
@@ -73,7 +73,7 @@ def _below(members: Iterable[Member]) -> Iterator[Member]:
 
 
 class _IndexingExpander(Expander):
-    """Unfolds a spec, and notes the name of each member the first time that it stands somewhere."""
+    """Expands a spec, and records the name of each member on its first occurrence."""
 
     def __init__(self, document: SpecDocument) -> None:
         super().__init__(document, {})

@@ -13,9 +13,9 @@ class Channel(NamedTuple):
     """One channel, or feature, by its origin.
 
     Attributes:
-        origin: What gave it: the name of a convolution or linear layer, or `(input)`. Where branches are added or
-            multiplied, channel by channel, all that give to it together.
-        number: Its place among the channels of the same origin.
+        origin: The name of the convolution or linear layer that outputs it, or `(input)`; after an addition or
+            multiplication of branches, all of their names.
+        number: Its position among the channels of the same origin.
     """
 
     origin: frozenset[str]
@@ -37,12 +37,12 @@ class OpOrigins(NamedTuple):
 def origins(plan: Plan) -> dict[str, OpOrigins]:
     """Follow channels through a plan, heads included.
 
-    A convolution or a linear layer gives channels of its own; everything else hands on, joins or spreads those that
-    arrive. Channels that are added or multiplied are one from then on, and were before: a projection that is added to
-    a concatenation has its output channels laid out as that has its own.
+    Convolutions and linear layers output new channels; other ops pass through, join or spread their input channels.
+    Channels that are added or multiplied are identified, also in earlier layers: the output channels of a projection
+    that is added to a concatenation have the layout of the concatenation.
 
     Returns:
-        By name, every op but the merges.
+        Every op except the merges, by name.
     """
     ties = _Ties()
     outputs: dict[int, Sequence[int]] = {NETWORK_INPUT: ties.given("(input)", plan.input_shape[0])}
@@ -62,10 +62,10 @@ def origins(plan: Plan) -> dict[str, OpOrigins]:
 
 
 class _Ties:
-    """Channels by identity, each an integer, and which of them are one: a union-find.
+    """A union-find of channels, each an integer.
 
-    A channel is given by an op, or is a part of an earlier channel: a position of a flattened map, or one of the
-    channels that a depthwise convolution makes of it.
+    A channel is the output of an op, or a part of an earlier channel: a position of a flattened map, or one of the
+    output channels of a depthwise convolution for it.
     """
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class _Ties:
         return channel
 
     def channels(self) -> list[Channel]:
-        """Name every channel, after all are tied."""
+        """Name every channel, after all unions."""
         tied: dict[int, list[int]] = {}
         for channel in range(len(self._above)):
             tied.setdefault(self._root(channel), []).append(channel)
@@ -150,13 +150,13 @@ class _Ties:
 
 
 def shared_channels(own: Layout, other: Layout) -> list[tuple[int, int]]:
-    """Find the channels of one layout again in another.
+    """Match the channels of two layouts.
 
-    A channel that stands there several times is told by which of these it is. An origin that the other layout lacks
-    stands for the one with most in common, as where a residual branch has come or gone.
+    A channel that occurs several times is identified by its count. An origin that the other layout lacks is matched to
+    the one with most in common, for example where a residual branch was added or removed.
 
     Returns:
-        The positions of each such channel, in the one layout and in the other.
+        Pairs of positions in the two layouts.
     """
     partners = _partners([channel.origin for channel in own], [channel.origin for channel in other])
     places = {key: position for position, key in enumerate(_counted(other))}
@@ -170,7 +170,7 @@ def shared_channels(own: Layout, other: Layout) -> list[tuple[int, int]]:
 
 
 def _counted(layout: Layout) -> Iterator[tuple[Channel, int]]:
-    """Return each channel and how often it stood there before."""
+    """Yield each channel and the number of its earlier occurrences."""
     seen: Counter[Channel] = Counter()
     for channel in layout:
         yield channel, seen[channel]
@@ -178,7 +178,7 @@ def _counted(layout: Layout) -> Iterator[tuple[Channel, int]]:
 
 
 def _partners(own: Iterable[frozenset[str]], other: Iterable[frozenset[str]]) -> dict[frozenset[str], frozenset[str]]:
-    """Pair origins: those that are equal, and then those with most in common, in order."""
+    """Pair origins: first equal ones, then those with most in common, in order."""
     mine, theirs = dict.fromkeys(own), dict.fromkeys(other)
     partners = {origin: origin for origin in mine if origin in theirs}
     holders: dict[str, list[frozenset[str]]] = {}

@@ -66,7 +66,7 @@ class Chain:
     """Nodes one after the other.
 
     Attributes:
-        name: Its name under the nearest named chain, or an empty string: then its members stand there themselves.
+        name: Its name under the nearest named chain, or an empty string if its members have no common name.
         label: What it is: `inception`, `conv`, or an empty string.
         members: The nodes.
     """
@@ -152,7 +152,7 @@ class PlannedHead:
         after: The full name of the place it attaches to.
         tapped: The index of the op whose output it takes.
         loss_weight: What its loss is multiplied by.
-        listed_before: How many top-level nodes stand before it in the state dict.
+        listed_before: The number of top-level nodes before it in the state dict.
         layer: Its costs and operations.
         tree: Its names.
     """

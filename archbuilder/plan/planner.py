@@ -159,7 +159,7 @@ class Planner:
         return bool({"layers", f"layers.{top}"} & self._document.guessed or {"", top} & lost) or faulty
 
     def _listed_before(self, head: Head) -> int:
-        """Count the top-level nodes that stand before a head in the state dict."""
+        """Count the top-level nodes before a head in the state dict."""
         if head.listed_at_tap:
             place = list(self._expander.taps).index(head.after)
             following = bisect_right(self._taps_by, place) + 1  # the layer behind the one in which the place is named

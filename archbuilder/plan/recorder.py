@@ -81,7 +81,7 @@ class Recorder:
             self._refuse(replace(frame, path=path, where=where), message)
 
     def nest(self, frame: Frame, depth: int, name: str) -> None:
-        """Bound how deep members stand in each other, through blocks too, and how long their names grow.
+        """Limit the nesting of members, including blocks, and the length of their names.
 
         Raises:
             TooLarge: It is too much; the problem is noted.

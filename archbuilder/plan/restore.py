@@ -63,7 +63,7 @@ def _guard_bounds(symbol: Symbol, field: FieldInfo, present: Any) -> None:
 
 
 def masked(model: Any, keys: tuple[str, ...], present: Any) -> Any:
-    """Multiply the widths of a primitive by whether the branch that it stands in exists."""
+    """Multiply the widths of a primitive by 1 if its branch exists, else by 0."""
     if not isinstance(present, Symbol) or not keys:
         return model
     fields = [name for name, field in type(model).model_fields.items() if field.alias in keys]

@@ -1,4 +1,4 @@
-"""A spec with other widths, as text: comments and layout are kept, and every declared `in:` follows."""
+"""Set widths in the text of a spec; comments and layout are kept, and every declared `in:` follows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -13,7 +13,7 @@ PASSES = 5  # a width that is anchored changes those that are its aliases, which
 
 
 def with_widths(document: SpecDocument, widths: Mapping[str, int]) -> SpecDocument:
-    """Return the spec with some sites set.
+    """Return the spec with new widths.
 
     What stands in a file that it extends is changed by name, under its own `layers:` or `aux:`. Where there is no such
     name, as in a branch, all of the spec is written out.
@@ -38,7 +38,7 @@ def with_widths(document: SpecDocument, widths: Mapping[str, int]) -> SpecDocume
 
 
 def rewritten(document: SpecDocument, values: Sequence[Value]) -> SpecDocument:
-    """Return the spec with values set where they stand, or written out as a whole where they cannot be set."""
+    """Return the spec with values set in place, or written out as a whole if that is impossible."""
     if all(_can_be_written(value, document) for value in values):
         source = set_values(document.source, values)
     else:
@@ -71,7 +71,7 @@ def _section(document: SpecDocument, layer: str) -> str:
 
 
 def _can_be_written(value: Value, document: SpecDocument) -> bool:
-    """Return whether a value can stand in the spec's own text: what it extends is changed by the names of its list."""
+    """Return whether a value can be written in the spec's own text: extended files are changed by name."""
     members = [*document.layers, *(head.member for head in document.heads)]
     entry = value.node.entries.get(value.key)
     return (

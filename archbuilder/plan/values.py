@@ -1,4 +1,4 @@
-"""A spec with other kernel sizes, repeats, types and the like, as text: comments and layout are kept."""
+"""Set kernel sizes, repeats, types and other values in the text of a spec; comments and layout are kept."""
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import index
@@ -38,7 +38,7 @@ def with_values(keys: Keys, values: Mapping[str, Any]) -> SpecDocument:
     """Return the spec with some values set, each by its path; every `in` follows.
 
     Raises:
-        SpecError: A path or a value cannot be; with every problem found.
+        SpecError: A path or a value is invalid; with every problem found.
         ArchbuilderError: A value is shared through a YAML alias or merge key and cannot change alone.
     """
     document = keys.document
@@ -94,7 +94,7 @@ def _asked(keys: Keys, values: Mapping[str, Any]) -> Asked:
 
 
 def _plain(path: str, value: Any) -> int | str:
-    """Return a value as Python's own; the integers of NumPy are integers too."""
+    """Return a value as a Python int or str; NumPy integers are accepted."""
     if isinstance(value, str):
         if is_expression(value):
             raise refused(f"{path}: found {describe_value(value)}, expected a plain value, not a $ expression")
@@ -129,7 +129,7 @@ def _lost(layer: str, key: str, before: str, after: str) -> str:
 
 
 def _followed_paddings(keys: Keys, asked: Asked) -> Asked:
-    """Let a padding that keeps the map as it is follow a new kernel or dilation.
+    """Adapt padding that keeps the map size to a new kernel or dilation.
 
     A window of k with dilation d reaches over d (k - 1) + 1 values. A padding of half of d (k - 1) makes the size of
     the map depend on the stride alone.
@@ -165,7 +165,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _values_of(document: SpecDocument, wanted: Asked, keys: Keys) -> list[Value]:
-    """Return the values of all layers as they should be written.
+    """Return the values to write for all layers.
 
     What a layer did not say it may say now, as it takes over keys from another: it should say what was meant before.
     """
@@ -190,7 +190,7 @@ def _values_of(document: SpecDocument, wanted: Asked, keys: Keys) -> list[Value]
 
 
 def _settled(document: SpecDocument, wanted: Callable[[SpecDocument], Sequence[Value]]) -> SpecDocument:
-    """Write values until all of them are there: what is an alias, or merged, may have followed another."""
+    """Write values repeatedly until all are set, as an alias or merged value may change with another."""
     for _ in range(PASSES):
         values = wanted(document)
         if all(value.is_so for value in values):

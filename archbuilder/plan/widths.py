@@ -30,9 +30,7 @@ class Widths:
         self._asked = asked
         self._trace = trace
         self._document = document
-        self._names: dict[
-            tuple[int, str], tuple[str, str]
-        ] = {}  # a layer that stands there several times has its sites once
+        self._names: dict[tuple[int, str], tuple[str, str]] = {}  # the widths of a repeated layer are listed once
         self._follow = bool(asked) or trace is not None or document.is_multiplied
 
     def note_sites(self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any]) -> None:

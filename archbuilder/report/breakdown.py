@@ -27,7 +27,7 @@ class _Column:
     """A column of text.
 
     Attributes:
-        title: What stands above it.
+        title: Its heading.
         cells: Its cells.
         justify: The side that they keep to.
         spared: When a narrow terminal does without it: the least goes first; None stays.

@@ -31,7 +31,7 @@ class Block:
         name: The `type` of its layers in a spec.
         description: What it is, and its source.
         parameters: Its declared parameters by name.
-        body: The members it stands for.
+        body: Its members.
         broken: Whether parameters or body are at fault, so that nothing can be said of the layers that use it.
         shipped: Whether it comes with the package: errors in it then point at the layer that uses it.
     """

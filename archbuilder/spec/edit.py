@@ -23,7 +23,7 @@ class Value:
     """A single value that a spec should have at a key of a layer.
 
     Attributes:
-        section: The list that the layer stands in: `layers` or `aux`.
+        section: The list that contains the layer: `layers` or `aux`.
         layer: The layer's name.
         node: The layer's mapping.
         key: The key.
@@ -192,7 +192,7 @@ def _word(value: Value) -> str:
 
 
 def _in_place(written: ScalarNode, value: Plain) -> str:
-    """Write a value where another stands, behind the anchor of that."""
+    """Replace a value, keeping its anchor."""
     before = written.source.text[written.span.start : written.span.end]
     anchor = _ANCHOR.match(before)
     if len(before.rstrip().splitlines()) > 1:

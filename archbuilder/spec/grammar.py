@@ -32,7 +32,7 @@ class Member:
         name: Its name, if it has one.
         when: The condition under which it exists.
         sources: The earlier members of the list whose outputs, concatenated, it takes; empty is the one before.
-        repeat: How many times it stands there; None is once, without a scope of its own.
+        repeat: The number of repetitions; None is once, without a scope of its own.
         lost_name: The name that it was meant to have and cannot, which is noted; empty if that cannot be read.
     """
 
@@ -141,7 +141,7 @@ def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[
     Args:
         node: The list in the file.
         path: Its place by name.
-        problems: Where what is wrong is added; for a member that cannot be read at all stands a layer without a type.
+        problems: The list of problems to extend; an unreadable member becomes a layer without a type.
     """
     if not isinstance(node, SequenceNode):
         if node is not None:

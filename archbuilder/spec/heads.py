@@ -16,7 +16,7 @@ HEAD_KEYS = {
     "after": "The named place that the head attaches to: a layer, or a place inside one, such as mixed.branch2.",
     "loss_weight": "Factor of the head's loss, which is added to the loss of the logits.",
     "layers": "The head's own layers, instead of a type; the last one outputs the classes.",
-    "listed": "Where its keys stand in the state dict: before_classifier, or at_tap.",
+    "listed": "The position of its keys in the state dict: before_classifier, or at_tap.",
 }
 
 
@@ -28,7 +28,7 @@ class Head:
         member: Its block and values, or its layers.
         after: The name of the place it attaches to.
         loss_weight: What its loss is multiplied by before it is added to that of the logits.
-        listed_at_tap: Whether its state-dict keys stand behind those of the layer it attaches to.
+        listed_at_tap: Whether its state-dict keys follow those of the layer it attaches to.
     """
 
     member: LayerEntry | SequenceEntry

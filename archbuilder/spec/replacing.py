@@ -80,7 +80,7 @@ def _filtered(overrides: MappingNode, known: Collection[str]) -> MappingNode:
 
 
 def ways_to(nodes: list[Node], name: str) -> list[str]:
-    """Say how members of a name are reached that stand deeper in some nodes: `{sequence: {conv1: {…}}}`."""
+    """Return how to reach nested members of a name: `{sequence: {conv1: {…}}}`."""
     return [way for node in nodes for way in _ways(node, name)]
 
 

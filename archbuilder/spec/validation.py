@@ -52,7 +52,7 @@ def validate(
         what: What the keys belong to, for messages: `max_pool`.
         path: The place of the values in the file: `layers.maxpool1`.
         locate: Finds the places of keys and values in the text.
-        also: Other keys that may stand beside them, and may be meant by one that is not known.
+        also: Other allowed keys, suggested for unknown keys.
 
     Returns:
         The model, or every problem found (at least the first hundred, where there are more).
