@@ -57,7 +57,7 @@ def compare_loops(epochs: int = EPOCHS) -> Compared:
     mine = archbuilder.load("inception_small_28").build()
     theirs = copy.deepcopy(mine)
     trainer = Trainer(mine, data, settings, head_weights={}, seed=0)
-    loop = TutorialLoop(theirs, data.train, data.normaliser, settings)
+    loop = TutorialLoop(theirs, data.train, data.normalizer, settings)
     my_seconds, their_seconds = [], []
     for _ in range(epochs):
         result = trainer.run_epoch()
@@ -72,8 +72,8 @@ def compare_loops(epochs: int = EPOCHS) -> Compared:
         mine=median(my_seconds) / count,
         theirs=median(their_seconds) / count,
         ratio=median(b / a for a, b in zip(my_seconds, their_seconds, strict=True)),
-        my_accuracy=evaluate(mine, test, data.normaliser, 500).accuracy,
-        their_accuracy=evaluate(theirs, test, data.normaliser, 500).accuracy,
+        my_accuracy=evaluate(mine, test, data.normalizer, 500).accuracy,
+        their_accuracy=evaluate(theirs, test, data.normalizer, 500).accuracy,
     )
 
 

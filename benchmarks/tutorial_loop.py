@@ -13,18 +13,18 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, Dataset
 
-from archbuilder.data import ImageSet, Normaliser
+from archbuilder.data import ImageSet, Normalizer
 from archbuilder.recipe import TrainSettings
 
 
 class Images(Dataset[tuple[Tensor, int]]):
     """Grey images, one at a time."""
 
-    def __init__(self, images: ImageSet, normaliser: Normaliser) -> None:
+    def __init__(self, images: ImageSet, normalizer: Normalizer) -> None:
         self.data = images.images[:, 0]  # N x H x W, uint8
         self.targets = images.labels
         # ToTensor divides by 255 first.
-        self.mean, self.std = normaliser.mean[0] / 255, normaliser.std[0] / 255
+        self.mean, self.std = normalizer.mean[0] / 255, normalizer.std[0] / 255
 
     def __len__(self) -> int:
         return len(self.data)
@@ -39,9 +39,9 @@ class Images(Dataset[tuple[Tensor, int]]):
 class TutorialLoop:
     """Trains a network epoch by epoch."""
 
-    def __init__(self, network: nn.Module, images: ImageSet, normaliser: Normaliser, settings: TrainSettings) -> None:
+    def __init__(self, network: nn.Module, images: ImageSet, normalizer: Normalizer, settings: TrainSettings) -> None:
         self.network = network
-        self.loader = DataLoader(Images(images, normaliser), batch_size=settings.batch_size, shuffle=True)
+        self.loader = DataLoader(Images(images, normalizer), batch_size=settings.batch_size, shuffle=True)
         self.loss = nn.CrossEntropyLoss()
         self.optimizer = AdamW(network.parameters(), lr=settings.peak_rate, weight_decay=settings.decay)
         steps = settings.epochs * len(self.loader)

@@ -22,14 +22,14 @@ class Split(StrEnum):
     UNSEEN = "unseen"
 
 
-_NAMED = {"all": "all images", "unseen": "images it has not seen"} | {
+_NAMED = {"all": "all images", "unseen": "unseen images"} | {
     split: f"{split} split" for split in ("test", "validation", "train")
 }
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(short_help="Measure a trained network on test images.")(evaluate)
+    app.command(short_help="Evaluate a trained network on test images.")(evaluate)
 
 
 def evaluate(
@@ -40,14 +40,14 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="The data set; that of the training if left out.")
+        str | None, typer.Option(metavar="DATA", help="The data set; by default that of the training.")
     ] = None,
     split: Annotated[
         Split | None,
-        typer.Option(help="Which of its images: test, or all of another set without splits; unseen: not trained on."),
+        typer.Option(help="By default test, or all images of a set without splits; unseen: not used in the training."),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, max=65_536, help="Images at once; as in the training if left out.")
+        int | None, typer.Option(min=1, max=65_536, help="Images per batch; by default as in the training.")
     ] = None,
     device: Device = "auto",
     precision: Precisions = Precision.AUTO,
@@ -58,9 +58,9 @@ def evaluate(
     skip_broken: SkipBroken = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
 ) -> None:
-    """Measure a trained network: accuracy, loss, calibration and throughput on images it has not met.
+    """Evaluate a trained network: accuracy, loss, calibration and throughput on unseen images.
 
-    The split follows the training's seed. What is chosen by the test split is no longer measured by it: open it once.
+    The split is that of the training. Use the test split once, at the end: a result that it selected is biased upward.
     """
     import torch  # noqa: PLC0415
 

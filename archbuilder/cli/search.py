@@ -33,31 +33,31 @@ def search(
         ),
     ],
     trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Try N candidates in place of the study's own number.")
+        int | None, typer.Option(min=1, metavar="N", help="Number of trials; the study's own if left out.")
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=256, metavar="N", help="Train N candidates at a time, each in its own process.")
+        int, typer.Option(min=1, max=256, metavar="N", help="Train N candidates in parallel, each in its own process.")
     ] = 1,
     hours: Annotated[
         float | None,
-        typer.Option(min=0, max=100_000, metavar="H", help="Begin no training of a candidate after so many hours."),
+        typer.Option(min=0, max=100_000, metavar="H", help="Start no new trial after H hours."),
     ] = None,
     gpus: Annotated[
-        str | None, typer.Option(metavar="N,N", help="Train one candidate at a time on each of these GPUs: 0,1.")
+        str | None, typer.Option(metavar="N,N", help="GPUs to train on, one candidate at a time each: 0,1.")
     ] = None,
     versus: Annotated[
-        str | None, typer.Option(metavar="random", help="Run random search of the same training cost too, and compare.")
+        str | None, typer.Option(metavar="random", help="Also run random search at the same training cost.")
     ] = None,
     runs: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where studies keep their journals, each in a folder of its name.")
+        Path, typer.Option(metavar="DIR", help="Folder of all studies; each has a subfolder of its name.")
     ] = Path("runs"),
     device: Device = "auto",
     precision: Precisions = Precision.AUTO,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show the final table alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only the final table.")] = False,
 ) -> None:
-    """Search the widths of a study within its budget; run again, it goes on where it stopped.
+    """Search the space of a study within its budget; the same command resumes an interrupted search.
 
-    Exit status 130 if it is interrupted: what is finished is saved.
+    Exit status 130 on Ctrl-C; finished trials are saved.
     """
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.numbers import plural  # noqa: PLC0415
@@ -68,7 +68,7 @@ def search(
     from archbuilder.study import load_study  # noqa: PLC0415
 
     if versus not in {None, "random"}:
-        raise typer.BadParameter(f"found {versus}, expected random, the only rival there is", param_hint="--versus")
+        raise typer.BadParameter(f"found {versus}, expected random", param_hint="--versus")
     devices = _devices(gpus, workers, device)
     loaded = load_study(study)
     screen = console()
@@ -90,8 +90,8 @@ def search(
     wanted = loaded.settings.search.trials if trials is None else trials
     if hours is not None and result.tally.counted < wanted:
         done = f"{result.tally.counted} of {plural(wanted, 'trial')}"
-        again = "run the same command again to resume"
-        screen.print(f"--hours {hours:g} is over after {done}; {again}", highlight=False)
+        again = "run the same command to resume"
+        screen.print(f"stopped by --hours {hours:g} after {done}; {again}", highlight=False)
     page = write_page(result)
     screen.print(result_table(result), highlight=False)
     for line in [*next_steps(result), f"report: {page}"]:
@@ -106,18 +106,18 @@ def _machines(devices: list[str], precision: Precision, *, by_number: bool) -> "
     except ArchbuilderError as error:
         if not by_number:
             raise
-        raise ArchbuilderError(f"--gpus: {str(error).splitlines()[0]}\n  without --gpus the processor trains") from None
+        raise ArchbuilderError(f"--gpus: {str(error).splitlines()[0]}\n  without --gpus the CPU is used") from None
 
 
 def _devices(gpus: str | None, workers: int, device: str) -> list[str]:
-    """Give the device of each process that trains."""
+    """Give the device of each worker."""
     if gpus is None:
         return [device] * workers
     names = [name.strip() for name in gpus.split(",")]
     if not all(name.isdecimal() for name in names) or len(set(names)) < len(names):
         raise typer.BadParameter(f"found {gpus!r}, expected the numbers of GPUs, each once: 0,1", param_hint="--gpus")
     if device not in {"auto", "cuda"} or workers not in {1, len(names)}:
-        message = "it says how many processes there are and where; leave out --workers and --device"
+        message = "--gpus sets workers and devices; leave out --workers and --device"
         raise typer.BadParameter(message, param_hint="--gpus")
     return [f"cuda:{name}" for name in names]
 

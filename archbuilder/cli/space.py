@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(short_help="Look over the space of a study.")(space)
+    app.command(short_help="Show the search space of a study.")(space)
 
 
 def space(
@@ -29,10 +29,9 @@ def space(
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
 ) -> None:
-    """Show the sites that a study searches, what its candidates cost, and how many are within the budget.
+    """Show the search space of a study, the costs of its candidates, and the share within the budget.
 
-    Nothing is trained; latencies are measured if the budget bounds one. Exit status 1 if no candidate is within the
-    budget.
+    Nothing is trained; latency is measured if the budget bounds it. Exit status 1 if no candidate is within the budget.
     """
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.space import space_as_data, space_report  # noqa: PLC0415
@@ -47,7 +46,7 @@ def space(
 
 
 def _timed_survey(study: "Study", device: str) -> "Survey":
-    """Look over a space whose latencies have to be measured, and show how far that is."""
+    """Survey a space whose latencies are measured, and show the progress."""
     from rich.console import Console  # noqa: PLC0415
 
     from archbuilder.report.search import amount  # noqa: PLC0415

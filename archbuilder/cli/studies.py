@@ -1,4 +1,4 @@
-"""`archbuilder studies`: what was searched, and what it came to."""
+"""`archbuilder studies`: list, show, compare and export studies."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from archbuilder.errors import ArchbuilderError
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", autocompletion=complete_kept_study, help="A study by its name, or the path of its folder."
+        metavar="NAME", autocompletion=complete_kept_study, help="The name of a study, or the path of its folder."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")]
@@ -24,23 +24,23 @@ def register(app: typer.Typer) -> None:
     group.callback(invoke_without_command=True)(studies)
     for command in (list_studies, show, compare, export):
         group.command("list" if command is list_studies else None)(command)
-    app.add_typer(group, name="studies", short_help="Look over the studies that are kept, and what they came to.")
+    app.add_typer(group, name="studies", short_help="List, show, compare and export studies.")
 
 
 def studies(
     context: typer.Context,
     runs: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where studies keep their journals, each in a folder of its name.")
+        Path, typer.Option(metavar="DIR", help="Folder of all studies; each has a subfolder of its name.")
     ] = Path("runs"),
 ) -> None:
-    """List the studies that are kept, show one, compare several, or export one."""
+    """List all studies, show one, compare several, or export one."""
     context.obj = {**(context.obj or {}), "runs": runs}
     if context.invoked_subcommand is None:
         list_studies(context)
 
 
 def list_studies(context: typer.Context, as_json: AsJson = False) -> None:
-    """List every study: how far it is, its best trial, and whether it is running."""
+    """List every study: its progress, its best trial, and whether it is running."""
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.studies import studies_as_data, studies_table  # noqa: PLC0415
     from archbuilder.searching.kept import kept_studies, nothing_kept  # noqa: PLC0415
@@ -55,7 +55,7 @@ def list_studies(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
-    """Show what a study came to: in words, as a table and as plots; its page is brought up to date."""
+    """Show the results of a study: sentences, a table and plots; report.html is updated."""
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.studies import study_as_data, study_report  # noqa: PLC0415
     from archbuilder.report.study_page import write_page  # noqa: PLC0415
@@ -83,12 +83,12 @@ def compare(
         typer.Argument(
             metavar="NAME NAME [NAME]...",
             autocompletion=complete_kept_study,
-            help="Studies; the others are compared with the first.",
+            help="Two or more studies; the others are compared with the first.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show studies side by side: their baselines, the best of each, and how far apart these are."""
+    """Show studies side by side: their baselines, the best of each, and the differences."""
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.studies import comparison_as_data, comparison_report  # noqa: PLC0415
     from archbuilder.searching import read_result  # noqa: PLC0415
@@ -107,11 +107,11 @@ def export(
     context: typer.Context,
     name: Name,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to; NAME-export if left out.")
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to; NAME-export if left out.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there and differ.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files that differ.")] = False,
 ) -> None:
-    """Write a study's trials, its page with its pictures, and its best specs with their weights into a folder."""
+    """Write a study's trials, report.html with its charts, and the best specs with their weights into a folder."""
     from archbuilder.report.study_export import export_study  # noqa: PLC0415
     from archbuilder.searching import read_result  # noqa: PLC0415
     from archbuilder.searching.kept import find_study  # noqa: PLC0415

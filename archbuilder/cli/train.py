@@ -45,22 +45,18 @@ def train(
         typer.Option(
             "--run",
             metavar="FOLDER",
-            help="Where to keep it; runs/<name of the spec> if left out, with a number if that is taken.",
+            help="Folder of the run; runs/<name of the spec> if left out, with a number if that exists.",
         ),
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(
-            "--resume", metavar="FOLDER", autocompletion=complete_run, help="Go on with the run that is kept there."
-        ),
+        typer.Option("--resume", metavar="FOLDER", autocompletion=complete_run, help="Resume the run in this folder."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Decides all that is random in the training.")] = 0,
-    split_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Decides which image is for what.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random in the training.")] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the split.")] = 0,
     split_by: Annotated[
         SplitBy,
-        typer.Option(
-            help="seed: the same share of every class; hash: an image stays in its split if others are added."
-        ),
+        typer.Option(help="seed: stratified by class; hash: an image stays in its split when others are added."),
     ] = SplitBy.SEED,
     skip_broken: SkipBroken = False,
     device: Device = "auto",
@@ -68,14 +64,14 @@ def train(
     compiled: Compiled = False,
     workers: Workers = None,
     threads: Threads = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write metrics for TensorBoard too.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write metrics for TensorBoard.")] = False,
     download: Download = False,
     settings: dict[str, Any],
 ) -> None:
-    """Train a network on a data set, and keep its best epoch, its metrics and all that it needs to go on.
+    """Train a network on a data set; save its best epoch, its metrics and a checkpoint to resume from.
 
-    Ctrl-C stops after the step under way; --resume goes on there. Exit status 130 if it is interrupted. Several
-    processes: torchrun --nproc-per-node 2 --no-python -- archbuilder train SPEC --data DATA
+    Ctrl-C stops after the current step; --resume continues from there. Exit status 130 on Ctrl-C. Several processes:
+    torchrun --nproc-per-node 2 --no-python -- archbuilder train SPEC --data DATA
     """
     others = {"--run": run, "--seed": seed, "--split-seed": split_seed, "--download": download}
     others |= {"--split-by": split_by is not SplitBy.SEED, "--skip-broken": skip_broken}
@@ -134,9 +130,9 @@ def _check_usage(spec: str | None, data: str | None, resume: Path | None, given:
     if resume is not None and (spec is not None or given):
         what = ", ".join([*(["a spec"] if spec is not None else []), *given])
         raise typer.BadParameter(
-            f"found {what}, but --resume goes on with a run as it began, and takes --data (where the images lie now), "
-            "--epochs (how many there are to be in all), --device, --precision, --compile, --workers, --threads and "
-            "--tensorboard; begin another with --run FOLDER"
+            f"found {what}, but --resume continues a run with its own settings; it takes --data (the new place of the "
+            "images), --epochs (the total number), --device, --precision, --compile, --workers, --threads and "
+            "--tensorboard; start another with --run FOLDER"
         )
     if resume is None and (spec is None or data is None):
         raise typer.BadParameter("a spec and --data are needed, or --resume with the folder of a run")

@@ -1,4 +1,4 @@
-"""What a data set is called: `digits`, `idx:PATH`, `folder:PATH@224`, `folder:PATH@224@grey`."""
+"""What a data set is called: `digits`, `idx:PATH`, `folder:PATH@224`, `folder:PATH@224@gray`."""
 
 import re
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError, did_you_mean
 
 _SIZE = re.compile(r"@(\d{1,9})(?:x(\d{1,9}))?$", re.ASCII)
-_COLOURS = re.compile(r"@(grey|gray|rgb)$", re.ASCII)
+_COLORS = re.compile(r"@(grey|gray|rgb)$", re.ASCII)
 _BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # what starts like a path has no kind before it
 _LARGEST = 4096
 
@@ -20,7 +20,7 @@ FORMS = {
     "idx": "idx:PATH",
     "cifar10": "cifar10:PATH",
     "cifar100": "cifar100:PATH",
-    "folder": "folder:PATH[@SIZE][@grey|@rgb]",
+    "folder": "folder:PATH[@SIZE][@gray|@rgb]",
     "npz": "npz:PATH",
     "torchvision": "torchvision:NAME[:ROOT]",
 }
@@ -36,7 +36,7 @@ class Address:
         kind: Its format, a key of `SOURCES`.
         path: What stands after the colon: a file or a folder, or the name that a library gives it; or nothing.
         size: The height and width that its images are brought to, if it says one.
-        channels: 1 for grey or 3 for colour, if it says so.
+        channels: 1 for gray or 3 for color, if it says so.
         download: Whether a library may fetch what is not there.
         measured: Whether its images are only measured: then it may lack a training split, and classes.
         skip_broken: Whether image files that cannot be read are left out; else they are errors.
@@ -79,17 +79,17 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
         ArchbuilderError: It is none; the message says what forms there are.
     """
     if not text.isprintable():
-        raise ArchbuilderError(f"the data set {text!r} holds a character that cannot be printed")
+        raise ArchbuilderError(f"the data set {text!r} contains an unprintable character")
     kind, colon, path = text.partition(":")
     if kind not in known:
         raise ArchbuilderError(_unknown(text, kind, known))
     form = FORMS.get(kind, kind)
     if kind == "digits" and colon:
-        raise ArchbuilderError(f"{text!r}: nothing stands after digits: they come with scikit-learn")
+        raise ArchbuilderError(f"{text!r}: digits takes no path: it comes with scikit-learn")
     address = Address(text, kind, path)
-    if kind == "folder" and (colours := _COLOURS.search(path)):
-        path = path[: colours.start()]
-        address = Address(text, kind, path, channels=3 if colours[1] == "rgb" else 1)
+    if kind == "folder" and (colors := _COLORS.search(path)):
+        path = path[: colors.start()]
+        address = Address(text, kind, path, channels=3 if colors[1] == "rgb" else 1)
     if kind != "torchvision" and (said := _SIZE.search(path)):
         size = _size(text, said, form)
         address = Address(text, kind, path[: said.start()], size, address.channels)
@@ -126,7 +126,7 @@ def _holds_idx(folder: Path) -> bool:
 
 def _size(text: str, said: re.Match[str], form: str) -> tuple[int, int]:
     if "@SIZE" not in form:
-        message = f"{text!r}: {form} takes no size, found {said[0]}; if the path itself ends in it, end it with a slash"
+        message = f"{text!r}: {form} takes no size, found {said[0]}; if the path itself ends in it, append a slash"
         raise ArchbuilderError(message)
     height = int(said[1])
     width = int(said[2]) if said[2] else height
@@ -144,9 +144,9 @@ def _from(base: Path, address: Address) -> Address:
     if not root:
         return address
     whole = str((base / expanded(root)).absolute())
-    if _SIZE.search(whole) or _COLOURS.search(whole):
+    if _SIZE.search(whole) or _COLORS.search(whole):
         whole += "/"  # lest the end of the path be taken for a size
     size = "@{}x{}".format(*address.size) if address.size else ""
-    size += {None: "", 1: "@grey", 3: "@rgb"}[address.channels]
+    size += {None: "", 1: "@gray", 3: "@rgb"}[address.channels]
     path = f"{name}{colon}{whole}"
     return Address(f"{address.kind}:{path}{size}", address.kind, path, address.size, address.channels)

@@ -108,7 +108,7 @@ def _from_archive(path: Path, version: _Version) -> dict[str, bytes]:
             while file.read(1 << 20):
                 pass  # to the end, where gzip compares its checksum
     except tarfile.TarError as error:
-        reason = "is no archive of the binary version (.tar.gz), or it is damaged or cut off"
+        reason = "is not an archive of the binary version (.tar.gz), or it is damaged or cut off"
         raise ArchbuilderError(f"{shown(path)}: {reason}") from error
     _check_complete(path, [name for name in names if name in found or name not in version.files], version)
     return found

@@ -21,9 +21,9 @@ Pixels = npt.NDArray[np.uint8]
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm"}
 )
-_DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})  # grey in 16 bits
+_DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})  # gray in 16 bits
 _GREY = frozenset({"1", "L", "LA", "La", "F", *_DEEP})
-_SIXTEEN = frozenset({"PNG", "PPM"})  # formats in which a grey image of Pillow's mode I has 16 bits
+_SIXTEEN = frozenset({"PNG", "PPM"})  # formats in which a gray image of Pillow's mode I has 16 bits
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 exchange height and width
 
 
@@ -32,11 +32,11 @@ class Target:
     """What every image of a data set is brought to.
 
     Attributes:
-        channels: 1 for grey, 3 for red, green and blue.
+        channels: 1 for gray, 3 for red, green and blue.
         height: In pixels.
         width: In pixels.
         scaled: Whether images of other sizes are scaled and cropped; else they are errors.
-        converted: Whether colour images may be made grey, because the user asked for it; else they are errors.
+        converted: Whether color images may be made gray, because the user asked for it; else they are errors.
     """
 
     channels: int
@@ -52,12 +52,12 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a file says of its image before it is decoded: its height and width when upright, and whether it is grey."""
+class ImageHeader:
+    """What a file says of its image before it is decoded: its height and width when upright, and whether it is gray."""
 
     height: int
     width: int
-    grey: bool
+    gray: bool
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def read_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> ImageHeader:
     """Read the beginning of an image file.
 
     Raises:
@@ -112,7 +112,7 @@ def read_header(path: Path) -> Header:
             has_tags = "exif" in image.info or image.format in {"JPEG", "MPO", "TIFF", "WEBP"}
             if has_tags and image.getexif().get(_ORIENTATION, 1) >= 5:
                 width, height = height, width
-            return Header(height, width, _is_grey(image))
+            return ImageHeader(height, width, _is_gray(image))
     except Exception as error:  # a decoder may raise anything
         raise _unreadable(path, error) from error
 
@@ -122,7 +122,7 @@ def read_image(path: Path, target: Target) -> Pixels:
 
     Args:
         path: The file.
-        target: What to bring it to. Transparency is dropped; grey of 16 bits is brought to 8; of several frames or
+        target: What to bring it to. Transparency is dropped; gray of 16 bits is brought to 8; of several frames or
             pages the first is read.
 
     Raises:
@@ -169,8 +169,8 @@ def _prepared(opened: "Image.Image", target: Target) -> "Image.Image":
     """Turn an image upright, convert it to the target's channels and, where that is asked for, scale and crop it."""
     from PIL import Image, ImageOps  # noqa: PLC0415
 
-    if target.channels == 1 and not target.converted and not _is_grey(opened):
-        raise ValueError("it is in colour, and the images looked at first are grey; add @rgb or @grey")
+    if target.channels == 1 and not target.converted and not _is_gray(opened):
+        raise ValueError("it is a color image, but the first images are gray; add @rgb or @gray")
     upright = ImageOps.exif_transpose(opened)
     upright.format = opened.format
     image = _converted(upright, "L" if target.channels == 1 else "RGB")
@@ -180,7 +180,7 @@ def _prepared(opened: "Image.Image", target: Target) -> "Image.Image":
 
 
 def as_pixels(image: "Image.Image") -> Pixels:
-    """Give the pixels of a grey or RGB image: C x H x W, uint8."""
+    """Give the pixels of a gray or RGB image: C x H x W, uint8."""
     pixels: Pixels = np.asarray(image, dtype=np.uint8)
     return pixels[np.newaxis] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
@@ -189,28 +189,28 @@ def _converted(image: "Image.Image", mode: str) -> "Image.Image":
     from PIL import Image  # noqa: PLC0415
 
     if image.mode == "I" and image.format not in _SIXTEEN:
-        raise ValueError("its pixels are 32-bit integers, of which nobody says what is white; save it in 8 or 16 bits")
+        raise ValueError("its pixels are 32-bit integers, whose white level is unknown; save it in 8 or 16 bits")
     if image.mode in _DEEP:
         # Pillow's own conversion would cut off what is above 255.
         image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
     if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, of which nobody says what is white")
+        raise ValueError("its pixels are floats, whose white level is unknown")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert(mode)
 
 
-def _is_grey(image: "Image.Image") -> bool:
+def _is_gray(image: "Image.Image") -> bool:
     if image.mode not in {"P", "PA"}:
         return image.mode in _GREY
-    colours = image.getpalette("RGB") or []
-    return colours[0::3] == colours[1::3] == colours[2::3]
+    colors = image.getpalette("RGB") or []
+    return colors[0::3] == colors[1::3] == colors[2::3]
 
 
 def _unreadable(path: Path, error: Exception) -> ArchbuilderError:
     from PIL import UnidentifiedImageError  # noqa: PLC0415
 
-    reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
+    reason = "it is not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:  # the system's reason: there is nothing wrong with the file
         return ArchbuilderError(f"{shown(path)}: the image cannot be read: {error.strerror}")
-    return ArchbuilderError(f"{shown(path)}: the image cannot be read: {reason}; mend or remove the file")
+    return ArchbuilderError(f"{shown(path)}: the image cannot be read: {reason}; fix or remove the file")

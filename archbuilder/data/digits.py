@@ -8,7 +8,7 @@ from archbuilder.data.raw import RawData
 
 
 def load_digits(address: Address) -> RawData:
-    """Load the 1,797 handwritten digits inside scikit-learn: 1 x 8 x 8, grey from 0 to 16."""
+    """Load the 1,797 handwritten digits inside scikit-learn: 1 x 8 x 8, gray from 0 to 16."""
     from sklearn import datasets  # noqa: PLC0415 - slow to import, and no other data set needs it
 
     digits = datasets.load_digits()

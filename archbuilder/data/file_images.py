@@ -139,7 +139,7 @@ class FileImages:
         return Scan(images.take(whole) if broken else images, broken_files, sum(several))
 
     def _read(self, order: Sequence[Tensor], workers: int) -> Iterator["Pixels | str"]:
-        files = _Files(self.paths, self.target)
+        files = _ImageFiles(self.paths, self.target)
         if not workers or not order:
             yield from (files.__getitems__(indices.tolist(), threads=_THREADS) for indices in order)
             return
@@ -160,8 +160,8 @@ class FileImages:
                 batches = iter(loader)
             yield from batches
         except RuntimeError as error:
-            reason = "a process that reads images ended unexpectedly, perhaps for want of memory"
-            raise ArchbuilderError(f"{reason}; ask for fewer of them (there are {workers}): {error}") from error
+            reason = "a process that reads images ended unexpectedly, perhaps out of memory"
+            raise ArchbuilderError(f"{reason}; use fewer --workers (there are {workers}): {error}") from error
 
 
 def broken_files(broken: Mapping[Path, str]) -> str:
@@ -172,11 +172,11 @@ def broken_files(broken: Mapping[Path, str]) -> str:
     """
     reasons = list(broken.values())
     if len(reasons) == 1:
-        return f"{reasons[0]}, or leave it out: --skip-broken"
+        return f"{reasons[0]}, or skip it with --skip-broken"
     more = [f"and {len(reasons) - _MOST_BROKEN:,} more"] if len(reasons) > _MOST_BROKEN else []
-    first = f"{len(reasons):,} images cannot be read; mend or remove them, or leave them out: --skip-broken"
+    first = f"{len(reasons):,} images cannot be read; fix or remove them, or skip them with --skip-broken"
     return "\n  ".join(
-        [first, *(reason.replace("; mend or remove the file", "") for reason in reasons[:_MOST_BROKEN]), *more]
+        [first, *(reason.replace("; fix or remove the file", "") for reason in reasons[:_MOST_BROKEN]), *more]
     )
 
 
@@ -208,7 +208,7 @@ def _signals_wait() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Files(Dataset["Pixels | str"]):
+class _ImageFiles(Dataset["Pixels | str"]):
     """What a worker is given: it reads a batch, or gives the text of the error for the main process to raise."""
 
     def __init__(self, paths: tuple[Path, ...], target: Target) -> None:

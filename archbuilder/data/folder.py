@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from archbuilder.data.address import Address
-from archbuilder.data.decode import SUFFIXES, Header, Target, read_header
+from archbuilder.data.decode import SUFFIXES, ImageHeader, Target, read_header
 from archbuilder.data.file_images import FileImages, broken_files
 from archbuilder.data.files import folder_of, listed, names_in, reading, shown
 from archbuilder.data.images import MOST_HELD, Images
@@ -18,7 +18,7 @@ from archbuilder.data.split_folders import find_splits
 from archbuilder.errors import ArchbuilderError
 
 _HEADERS_READ = 5_000
-_COLOURS_READ = 1_000
+_COLORS_READ = 1_000
 _LAYOUT = "expected one subfolder a class with its images inside, such as cats/1.jpg and dogs/2.jpg"
 
 
@@ -61,10 +61,10 @@ def load_folder(address: Address, *, most_held: int = MOST_HELD) -> RawData:
     skipped = tuple(sorted(shown(path.relative_to(folder)) for path in broken))
     notes = _notes(ignored)
     if several:
-        said = "several frames, of which the first is read"
+        said = "several frames; only the first is read"
         notes.append(_files(several, f"holds {said}", f"hold {said}"))
     if skipped:
-        notes.append(_files(len(skipped), "is broken and left out", "are broken and left out"))
+        notes.append(_files(len(skipped), "that cannot be read is skipped", "that cannot be read are skipped"))
     train = parts.get("train", FileImages((), torch.empty(0, dtype=torch.int64), target))
     return RawData(train, names, parts.get("test"), parts.get("validation"), tuple(notes), skipped)
 
@@ -76,13 +76,13 @@ def _files(count: int, one: str, more: str) -> str:
 def _notes(ignored: Counter[str]) -> list[str]:
     notes = []
     if count := ignored.pop("", 0):
-        notes.append(_files(count, "has no ending and is not read", "have no ending and are not read"))
+        notes.append(_files(count, "without an extension is skipped", "without an extension are skipped"))
     folders = sorted(name for name in ignored if name.endswith("/"))
     if folders:
-        notes.append(f"{listed(folders)} {'is' if len(folders) == 1 else 'are'} beside the splits and not read")
+        notes.append(f"{listed(folders)} {'is' if len(folders) == 1 else 'are'} beside the splits and skipped")
     files = {name: count for name, count in sorted(ignored.items()) if not name.endswith("/")}
     if files:
-        said = _files(sum(files.values()), "is no image and not read", "are no images and not read")
+        said = _files(sum(files.values()), "that is not an image is skipped", "that are not images are skipped")
         notes.append(f"{said} ({listed(list(files))})")
     return notes
 
@@ -100,7 +100,7 @@ def _classes(
             found = f"found {len(loose):,} images and no subfolders" if loose else "found no subfolders"
             raise ArchbuilderError(f"{shown(folder)}: {found}, {_LAYOUT}")
         if loose:
-            raise ArchbuilderError(f"{shown(folder)}: {listed(loose)} lie beside the subfolders, {_LAYOUT}")
+            raise ArchbuilderError(f"{shown(folder)}: {listed(loose)} are beside the subfolders, {_LAYOUT}")
     if "train" in folders and same:
         for part, there in classes.items():
             _check_same(folders, part, classes["train"], there)
@@ -156,7 +156,7 @@ def _images(folder: Path, ignored: Counter[str], *, needed: bool) -> list[Path]:
         ignored.update(Path(n).suffix.lower() for n in names if not n.startswith(".") and not _is_image(n))
     if needed and not found:
         known = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
-        raise ArchbuilderError(f"{shown(folder)}: no images of this class; files that count end in {known}")
+        raise ArchbuilderError(f"{shown(folder)}: no images of this class; the extensions of images are {known}")
     return sorted(found)
 
 
@@ -172,22 +172,22 @@ def _refuse(error: OSError) -> None:
 
 def _target(files: Sequence[Path], address: Address) -> tuple[Target, dict[Path, str]]:
     """Look at files, spread evenly, for what all images are brought to; give those that cannot be read too."""
-    headers, broken = dict[Path, Header](), dict[Path, str]()
-    for path in _spread(files, _COLOURS_READ if address.size else _HEADERS_READ):
+    headers, broken = dict[Path, ImageHeader](), dict[Path, str]()
+    for path in _spread(files, _COLORS_READ if address.size else _HEADERS_READ):
         try:
             headers[path] = read_header(path)
         except ArchbuilderError as error:
             broken[path] = str(error)
     if not headers:
-        raise ArchbuilderError(broken_files(broken) if broken else f"{address.text}: there are no images")
-    grey = all(headers[path].grey for path in _spread(list(headers), _COLOURS_READ))
-    channels = address.channels or (1 if grey else 3)
+        raise ArchbuilderError(broken_files(broken) if broken else f"{address.text}: no images")
+    gray = all(headers[path].gray for path in _spread(list(headers), _COLORS_READ))
+    channels = address.channels or (1 if gray else 3)
     scaled = address.size is not None
     height, width = address.size or _only_size(headers, address)
     return Target(channels, height, width, scaled, converted=address.channels is not None), broken
 
 
-def _only_size(headers: dict[Path, Header], address: Address) -> tuple[int, int]:
+def _only_size(headers: dict[Path, ImageHeader], address: Address) -> tuple[int, int]:
     sizes = Counter((header.height, header.width) for header in headers.values())
     (common, _), *_ = sizes.most_common(1)
     for path, header in headers.items():
@@ -207,5 +207,5 @@ def _spread(files: Sequence[Path], most: int) -> list[Path]:
 
 
 def _with_size(address: Address, size: int) -> str:
-    path, at, colours = address.text.rpartition("@") if address.channels else (address.text, "", "")
-    return f"{path}@{size}{at}{colours}"
+    path, at, colors = address.text.rpartition("@") if address.channels else (address.text, "", "")
+    return f"{path}@{size}{at}{colors}"

@@ -92,7 +92,7 @@ def _parse(path: Path, what: str, file: IO[bytes]) -> tuple[tuple[int, ...], byt
         raise ArchbuilderError(f"{shown(path)}: found {len(header)} bytes, expected a header of {length}")
     shape = struct.unpack(f">{dimensions}I", header[4:])
     if 0 in shape:
-        raise ArchbuilderError(f"{shown(path)}: holds no {what}: its header says {' x '.join(map(str, shape))}")
+        raise ArchbuilderError(f"{shown(path)}: has no {what}: its header says {' x '.join(map(str, shape))}")
     size = 1
     for count in shape:
         size *= count

@@ -25,7 +25,7 @@ _FORMS: tuple[Mapping[str, tuple[str, str]], ...] = (
         "test": ("test_images", "test_labels"),
     },  # MedMNIST
 )
-_LARGEST = 2**24  # the largest n such that float32 holds every whole number up to n
+_LARGEST = 2**24  # the largest n such that float32 holds every integer up to n
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -38,7 +38,7 @@ def load_npz(address: Address) -> RawData:
         raise ArchbuilderError(f"{address.text}: {found}: {shown(path)}")
     with reading(path):
         if not zipfile.is_zipfile(path):
-            raise ArchbuilderError(f"{shown(path)}: is no .npz file (a zip of numpy arrays), or it is cut off")
+            raise ArchbuilderError(f"{shown(path)}: is not an .npz file (a zip of numpy arrays), or it is cut off")
         arrays = _arrays(path)
     form = next(form for form in _FORMS if _keys(form) <= arrays.keys())
     images = {part: _images(f"{shown(path)}: {key}", arrays[key]) for part, (key, _) in form.items()}
@@ -83,7 +83,7 @@ def _read(where: str, file: Mapping[str, Any], key: str) -> Array:
             raise ArchbuilderError(f"{where}: {reason}; save it as an array of numbers") from error
         raise
     if not isinstance(array, np.ndarray):
-        raise ArchbuilderError(f"{where}: is no array of numpy")
+        raise ArchbuilderError(f"{where}: is not a NumPy array")
     return array
 
 
@@ -110,7 +110,7 @@ def _numbers(where: str, array: Array) -> Array:
             array = array.astype(np.float32)
         wrong = np.argwhere(~np.isfinite(array).all(axis=(1, 2, 3)))
         if len(wrong):
-            raise ArchbuilderError(f"{where}: image {int(wrong[0, 0]):,} holds a value that is no finite float32")
+            raise ArchbuilderError(f"{where}: image {int(wrong[0, 0]):,} has a value that is not a finite float32")
         return array
     if array.dtype.kind in "iu":
         low, high = int(array.min()), int(array.max())
@@ -126,11 +126,11 @@ def _labels(where: str, array: Array) -> Tensor:
     if not (array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)):
         shape = " x ".join(map(str, array.shape)) or "a single number"
         hint = "; for one column a class, save labels.argmax(axis=1)" if array.ndim == 2 else ""
-        raise ArchbuilderError(f"{where}: found {shape}, expected N or N x 1 whole numbers{hint}")
+        raise ArchbuilderError(f"{where}: found {shape}, expected N or N x 1 integers{hint}")
     values = array.reshape(-1)
     if values.dtype.kind not in "iuf" or not np.array_equal(values, np.floor(values)):
         found = f"of the type {values.dtype}" if values.dtype.kind not in "iuf" else "with fractions"
-        raise ArchbuilderError(f"{where}: found labels {found}, expected whole numbers")
+        raise ArchbuilderError(f"{where}: found labels {found}, expected integers")
     if len(values) and not -_LARGEST <= float(values.min()) <= float(values.max()) <= _LARGEST:
         raise ArchbuilderError(f"{where}: found labels from {values.min()} to {values.max()}, expected small numbers")
     return torch.from_numpy(values.astype(np.int64))

@@ -17,7 +17,7 @@ _FOLDER = "use folder:PATH@SIZE on its files instead"
 
 
 def gather(name: str, parts: Mapping[str, Sized], classes: Any) -> RawData:
-    """Read samples, each an image (of Pillow's, or a tensor) and a whole number, into memory.
+    """Read samples, each an image (of Pillow's, or a tensor) and an integer, into memory.
 
     Args:
         name: What errors call the data set.
@@ -25,10 +25,10 @@ def gather(name: str, parts: Mapping[str, Sized], classes: Any) -> RawData:
         classes: The names of its classes, if it has any.
 
     Raises:
-        ArchbuilderError: Images differ in size, there are too many, or labels are no whole numbers.
+        ArchbuilderError: Images differ in size, there are too many, or labels are not integers.
     """
-    grey = _is_grey(_sample(name, parts["train"], 0)[0]) if len(parts["train"]) else False
-    read = {part: _read(f"{name} ({part})", samples, grey=grey) for part, samples in parts.items()}
+    gray = _is_gray(_sample(name, parts["train"], 0)[0]) if len(parts["train"]) else False
+    read = {part: _read(f"{name} ({part})", samples, gray=gray) for part, samples in parts.items()}
     labels = {f"{name} ({part})": some.labels for part, some in read.items()}
     names = tuple(_word(entry) for entry in classes) if isinstance(classes, list | tuple) else ()
     if names and all(int(some.min()) >= 0 and int(some.max()) < len(names) for some in labels.values()):
@@ -49,19 +49,19 @@ def _sample(name: str, samples: Any, index: int) -> tuple[Any, Any]:
     except Exception as error:  # it is another library's code, and may raise anything
         raise ArchbuilderError(f"{name}: sample {index:,} cannot be read: {error}") from error
     if not isinstance(sample, tuple) or len(sample) != 2:
-        raise ArchbuilderError(f"{name}: sample {index:,} is no pair of an image and a label, which is all we can use")
+        raise ArchbuilderError(f"{name}: sample {index:,} is not a pair of an image and a label")
     return sample
 
 
-def _read(name: str, samples: Any, *, grey: bool) -> ImageSet:
+def _read(name: str, samples: Any, *, gray: bool) -> ImageSet:
     count = len(samples)
     if not count:
-        raise ArchbuilderError(f"{name}: holds no images")
+        raise ArchbuilderError(f"{name}: has no images")
     labels = torch.empty(count, dtype=torch.int64)
     images = torch.empty(0)
     for index in range(count):
         image, label = _sample(name, samples, index)
-        pixels = _pixels(f"{name}: image {index:,}", image, grey=grey)
+        pixels = _pixels(f"{name}: image {index:,}", image, gray=gray)
         if not index:
             if count * pixels.numel() * pixels.element_size() > MOST_HELD:
                 raise ArchbuilderError(f"{name}: {count:,} images are too many to hold in memory; {_FOLDER}")
@@ -79,20 +79,20 @@ def _label(where: str, label: Any) -> int:
     one = label.numel() == 1 if isinstance(label, Tensor) else isinstance(label, np.generic)
     whole = label.item() if one else label
     if not isinstance(whole, int):
-        raise ArchbuilderError(f"{where}: found the label {str(label)[:40]}, expected one whole number")
+        raise ArchbuilderError(f"{where}: found the label {str(label)[:40]}, expected an integer")
     return whole
 
 
-def _is_grey(image: Any) -> bool:
+def _is_gray(image: Any) -> bool:
     return getattr(image, "mode", "RGB") in ("1", "L")
 
 
-def _pixels(where: str, image: Any, *, grey: bool) -> Tensor:
+def _pixels(where: str, image: Any, *, gray: bool) -> Tensor:
     """Give an image as C x H x W: uint8, or float32 where a tensor of floats is given."""
     from PIL import Image  # noqa: PLC0415 - only such libraries need it
 
     if isinstance(image, Image.Image):
-        return torch.from_numpy(as_pixels(image.convert("L" if grey else "RGB")).copy())
+        return torch.from_numpy(as_pixels(image.convert("L" if gray else "RGB")).copy())
     if isinstance(image, Tensor) and image.ndim == 3 and len(image) in (1, 3):
         return image if image.dtype == torch.uint8 else image.to(torch.float32)
     raise ArchbuilderError(f"{where}: found {type(image).__name__}, expected an image of 1 or 3 channels")

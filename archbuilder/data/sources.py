@@ -6,11 +6,11 @@ from pathlib import Path
 
 from archbuilder.data.address import Address, parse_address
 from archbuilder.data.cifar import load_cifar10, load_cifar100
-from archbuilder.data.cutting import SplitBy
 from archbuilder.data.digits import load_digits
 from archbuilder.data.folder import load_folder
 from archbuilder.data.idx import load_idx
 from archbuilder.data.npz import load_npz
+from archbuilder.data.partition import SplitBy
 from archbuilder.data.raw import RawData
 from archbuilder.data.splits import DataSplits, split
 from archbuilder.data.vision import load_torchvision

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from archbuilder.data.cutting import Parts, SplitBy, cut
 from archbuilder.data.images import Images
-from archbuilder.data.normaliser import Normaliser, measure
+from archbuilder.data.normalizer import Normalizer, measure
+from archbuilder.data.partition import Partition, SplitBy, partition
 from archbuilder.data.raw import RawData
 from archbuilder.errors import ArchbuilderError
 
@@ -22,7 +22,7 @@ class DataSplits:
         image_shape: Channels, height and width of every image.
         train: The images that weights are fitted to.
         validation: The images by which epochs, candidates and settings are compared.
-        normaliser: What images pass before a network sees them, measured on `train` alone.
+        normalizer: What images pass before a network sees them, measured on `train` alone.
         statement: How many images each split has and where they are from, and what was not read.
         split_by: Whether the seed or each image's content decided the split.
         skipped: The files that were left out because they cannot be read.
@@ -33,7 +33,7 @@ class DataSplits:
     image_shape: tuple[int, int, int]
     train: Images
     validation: Images
-    normaliser: Normaliser
+    normalizer: Normalizer
     _test: Images = field(repr=False)
     statement: str = ""
     split_by: SplitBy = "seed"
@@ -50,19 +50,19 @@ class DataSplits:
         return len(self._test)
 
     def to(self, device: torch.device) -> "DataSplits":
-        """Give the same splits, those to train and to validate held on a device if they are small."""
+        """Give the same splits, the training and validation images held on a device if they are small."""
         return replace(self, train=self.train.to(device), validation=self.validation.to(device))
 
     def fingerprints(self) -> dict[str, str]:
         """Say of each split how many images it has, and which; the images are compared by it, and not looked at."""
-        return Parts(self.train, self.validation, self._test, self.statement).fingerprints()
+        return Partition(self.train, self.validation, self._test, self.statement).fingerprints()
 
     def copies(self) -> dict[str, int]:
-        """Count the images to validate and to test of which a copy is among those to train; the test stays unseen."""
+        """Count the validation and the test images that duplicate a training image, by split."""
         known = self.train.digests()
-        parts = {"validate": self.validation, "test": self._test}
-        counts = {purpose: int(torch.isin(images.digests(), known).sum()) for purpose, images in parts.items()}
-        return {purpose: count for purpose, count in counts.items() if count}
+        parts = {"validation": self.validation, "test": self._test}
+        counts = {split: int(torch.isin(images.digests(), known).sum()) for split, images in parts.items()}
+        return {split: count for split, count in counts.items() if count}
 
     def open_test(self) -> Images:
         """Give the images kept back for the final table.
@@ -80,20 +80,20 @@ def split(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> DataS
         name: What to call it.
         data: The set as it was loaded, labels from 0 to classes - 1.
         seed: Decides which image falls into which split.
-        by: How: see `cut`.
+        by: How: see `partition`.
 
     Raises:
         ArchbuilderError: There are too few images for that, fewer than two classes to tell apart, a class without
             an image to learn it from, or splits whose images differ in shape.
     """
-    parts = cut(name, data, seed=seed, by=by)
+    parts = partition(name, data, seed=seed, by=by)
     return DataSplits(
         name=name,
         class_names=data.class_names,
         image_shape=parts.train.shape,
         train=parts.train,
         validation=parts.validation,
-        normaliser=measure(parts.train),
+        normalizer=measure(parts.train),
         _test=parts.test,
         statement="; ".join([parts.statement, *data.notes]),
         split_by=by,

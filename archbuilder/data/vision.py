@@ -61,7 +61,7 @@ def _check_needs(address: Address, parameters: Any) -> None:
     ]
     if needed:
         wanted = ", ".join(needed)
-        raise ArchbuilderError(f"{address.text}: it must be told {wanted}, which an address cannot; use folder:PATH")
+        raise ArchbuilderError(f"{address.text}: it needs {wanted}, which an address cannot give; use folder:PATH")
 
 
 def _choice(parameters: Any, word: str) -> dict[str, Any]:
@@ -83,8 +83,8 @@ def _make(address: Address, maker: Any, arguments: dict[str, Any], *, needed: bo
         raise ArchbuilderError(f"{address.text}: it needs another package: {error}") from error
     except (RuntimeError, OSError, TypeError) as error:  # the last where it takes no `download`
         if address.download:
-            raise ArchbuilderError(f"{address.text}: it could not be fetched: {error}") from error
+            raise ArchbuilderError(f"{address.text}: it could not be downloaded: {error}") from error
         root = f" in {arguments['root']}" if "root" in arguments else ""
         first = str(error).partition("\n")[0]
-        message = f"not found{root}, or damaged; --download fetches it (torchvision says: {first})"
+        message = f"not found{root}, or damaged; --download downloads it (torchvision says: {first})"
         raise ArchbuilderError(f"{address.text}: {message}") from error

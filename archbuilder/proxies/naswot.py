@@ -65,4 +65,4 @@ def _none_found(network: Network) -> str:
     kinds = {type(module) for module in network.modules()}
     names = [name for name, make in ACTIVATIONS.items() if make in kinds and make is not nn.Identity]
     found = f"no other activation than {' and '.join(names)}" if names else "no activation"
-    return f"naswot: found {found} in the network, expected relu, relu6 or leaky_relu: it reads their signs"
+    return f"naswot: found {found} in the network, expected relu, relu6 or leaky_relu: it needs their signs"

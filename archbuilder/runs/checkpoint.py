@@ -73,7 +73,7 @@ class Checkpoint:
         ]
         if not pixels:
             raise ArchbuilderError(f"no image to read: found {images if single else 'an empty list'}")
-        return self.setup.normaliser(torch.stack([torch.from_numpy(each.copy()) for each in pixels]))
+        return self.setup.normalizer(torch.stack([torch.from_numpy(each.copy()) for each in pixels]))
 
     def network_alone(self) -> "Checkpoint":
         """Leave out what is needed to go on."""
@@ -113,19 +113,19 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     if not path.is_file():
         raise ArchbuilderError(f"{path}: no such checkpoint; archbuilder train writes {BEST} and {LAST} into its run")
     if path.suffix in {".yaml", ".yml"}:
-        raise ArchbuilderError(f"{path}: is a spec, not trained yet: archbuilder train {path} --data DATA trains it")
+        raise ArchbuilderError(f"{path}: is a spec, not a checkpoint; train it: archbuilder train {path} --data DATA")
     try:
         tensors, header = read_tensors(path)
     except ArchbuilderError as error:
         raise ArchbuilderError(f"{error}{_other_checkpoint(path)}") from None
     if "setup" not in header:
-        raise ArchbuilderError(f"{path}: holds weights alone; expected a checkpoint that archbuilder train wrote")
+        raise ArchbuilderError(f"{path}: has only weights; expected a checkpoint of archbuilder train")
     try:
         history = tuple(EpochResult(**result) for result in header["history"])
         return Checkpoint(RunSetup.model_validate(header["setup"]), history, TrainerState(tensors, header["state"]))
     except (ValidationError, ValueError, TypeError, KeyError) as error:
         first = str(error).splitlines()[0]
-        raise ArchbuilderError(f"{path}: its header is not what this version of archbuilder writes: {first}") from None
+        raise ArchbuilderError(f"{path}: its header is of another version of archbuilder: {first}") from None
 
 
 def _files_of(picture: Picture) -> Sequence[Picture]:

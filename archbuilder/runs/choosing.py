@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from archbuilder.data import Images, RawData, cut, find_data, load_raw
+from archbuilder.data import Images, RawData, find_data, load_raw, partition
 from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.class_names import places_by_name
 from archbuilder.runs.seen import SeenImages
@@ -80,21 +80,22 @@ def choose_images(
         return Chosen(text, split, parts[split], names, (*notes, *_check_own(text, parts, split, seen)))
     split, images = _choose(text, raw, setup, split)
     if not len(images):
-        raise ArchbuilderError(f"{text}: there are no images in the {split} split")
+        raise ArchbuilderError(f"{text}: the {split} split has no images")
     if seen is None:
         if split == UNSEEN:
-            raise ArchbuilderError(f"{text}: which images the run has seen is not known: seen.safetensors is missing")
-        notes.append("whether it was trained on some of them is not known: seen.safetensors is missing")
+            raise ArchbuilderError(f"{text}: the images that the run has seen are unknown: seen.safetensors is missing")
+        notes.append("the network may have been trained on some of these images: seen.safetensors is missing")
         return Chosen(text, split, images, names, tuple(notes))
     digests = images.digests()
     trained = torch.isin(digests, seen.train)
-    picked = torch.isin(digests, seen.validate) & ~trained
+    picked = torch.isin(digests, seen.validation) & ~trained
     if split == UNSEEN:
         fresh = (~trained & ~picked).nonzero().squeeze(1)
         if not len(fresh):
             raise ArchbuilderError(f"{text}: the run has seen all of its {len(images):,} images")
         notes.append(
-            f"left out: {int(trained.sum()):,} images it was trained on, {int(picked.sum()):,} that chose its epoch"
+            f"skipped: {int(trained.sum()):,} images that it was trained on, "
+            f"{int(picked.sum()):,} that selected its best epoch"
         )
         return Chosen(text, split, images.take(fresh), names, tuple(notes))
     if split != "train" and (bool(trained.any()) or (split != "validation" and bool(picked.any()))):
@@ -113,19 +114,20 @@ def _check_own(text: str, own: dict[str, Images], split: str, seen: SeenImages |
     digests = own[split].digests()
     copies = torch.isin(digests, own["train"].digests())
     trained = torch.isin(digests, seen.train) & ~copies
-    picked = torch.isin(digests, seen.validate) & ~torch.isin(digests, own["validation"].digests()) & ~copies & ~trained
+    validated = torch.isin(digests, seen.validation) & ~torch.isin(digests, own["validation"].digests())
+    picked = validated & ~copies & ~trained
     if bool(trained.any()) or (split == "test" and bool(picked.any())):
         raise ArchbuilderError(_not_a_test(text, len(digests), int(trained.sum()), int(picked.sum())))
     count = int(copies.sum())
-    return (f"copies of images it was trained on among these: {count:,}",) if count else ()
+    return (f"duplicates of its training images among these: {count:,}",) if count else ()
 
 
 def _not_a_test(text: str, images: int, trained: int, picked: int) -> str:
     seen = [f"it was trained on {trained:,}"] if trained else []
-    seen += [f"its best epoch was chosen by {picked:,}"] if picked else []
+    seen += [f"its best epoch was selected by {picked:,}"] if picked else []
     rest = images - trained - picked
-    advice = f"--split unseen measures the other {rest:,}" if rest else "none is left to measure it on"
-    return f"{text}: not a test: of these {images:,} images {' and '.join(seen)}\n  {advice}"
+    advice = f"--split unseen evaluates the other {rest:,}" if rest else "no unseen image is left"
+    return f"{text}: not a test set: of these {images:,} images, {' and '.join(seen)}\n  {advice}"
 
 
 def _labelled(data: RawData, places: Tensor, names: tuple[str, ...]) -> RawData:
@@ -143,7 +145,7 @@ def _own_splits(text: str, data: RawData, setup: RunSetup, split: str | None) ->
     if split in {WHOLE, UNSEEN}:
         return None
     try:
-        parts = cut(text, data, seed=setup.split_seed, by=setup.split_by)
+        parts = partition(text, data, seed=setup.split_seed, by=setup.split_by)
     except ArchbuilderError:  # too few to part, so they are others
         return None
     same = parts.fingerprints() == setup.fingerprints
@@ -159,12 +161,12 @@ def _choose(text: str, data: RawData, setup: RunSetup, split: str | None) -> tup
     cuts = chosen == "train" and (data.test is None or data.validation is None)
     if images is not None and not cuts:
         return chosen, images
-    parts = cut(text, data, seed=setup.split_seed, by=setup.split_by)
+    parts = partition(text, data, seed=setup.split_seed, by=setup.split_by)
     return chosen, {"train": parts.train, "validation": parts.validation, "test": parts.test}[chosen]
 
 
 def _together(parts: Sequence[Images], text: str) -> Images:
     first, *others = parts
     if any(type(other) is not type(first) or other.shape != first.shape for other in others):
-        raise ArchbuilderError(f"{text}: its splits differ in shape, so they cannot be measured together; use --split")
+        raise ArchbuilderError(f"{text}: its splits differ in image shape: choose one with --split")
     return first.joined(others) if others else first

@@ -34,15 +34,19 @@ def places_by_name(data: str, found: Sequence[str], own: Sequence[str]) -> tuple
     known = [place for place in places if place is not None]
     if len(known) == len(places) and len(set(known)) == len(known):
         lacking = [name for label, name in enumerate(own) if label not in known]
-        return known, tuple(own), [f"it has no images of {_some(lacking)}"] if lacking else []
+        return known, tuple(own), [f"no images of {_some(lacking)}"] if lacking else []
     if not known and len(found) == len(own) and (_are_numbers(found) or _are_numbers(own)):
-        note = f"the classes of the training have other names: {_some(own, 5)}; they are matched by place"
+        note = f"the training had other class names: {_some(own, 5)}; matched by position"
         return list(range(len(found))), tuple(found), [note]
     unknown = [name for name, place in zip(found, places, strict=True) if place is None]
-    what = f"classes that the training had not: {_some(unknown)}" if unknown else "two classes for one of the training"
+    what = (
+        f"classes unknown to the training: {_some(unknown)}"
+        if unknown
+        else "two classes that match one of the training"
+    )
     raise ArchbuilderError(
-        f"{data}: found {what}; expected classes of the training, or some of them: {_some(own)}\n"
-        "  rename them if they mean the same, or leave them out"
+        f"{data}: found {what}; expected some or all classes of the training: {_some(own)}\n"
+        "  rename them if they mean the same, or remove them"
     )
 
 

@@ -83,8 +83,8 @@ def evaluate_checkpoint(
             network.compile()
         images = images.to(machine.device)
         first = images.take(torch.arange(min(at_once, len(images))))
-        evaluate(network, first, setup.normaliser, at_once, machine=machine)  # slow the first time, wherever it runs
-        found = evaluate(network, images, setup.normaliser, at_once, machine=machine)
+        evaluate(network, first, setup.normalizer, at_once, machine=machine)  # slow the first time, wherever it runs
+        found = evaluate(network, images, setup.normalizer, at_once, machine=machine)
     except Exception as error:
         if is_out_of_memory(error):
             raise advice_to_measure(plan, min(at_once, len(images)), machine, room) from error

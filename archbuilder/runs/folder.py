@@ -73,7 +73,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ArchbuilderError(f"{self.path}: cannot be made: {error.strerror}") from None
+            raise ArchbuilderError(f"{self.path}: cannot be created: {error.strerror}") from None
         with held(self.path / _LOCK, f"the run {self.path}"):
             for left in [path for pattern in _LEFT for path in self.path.glob(pattern)]:
                 left.unlink()
@@ -87,13 +87,13 @@ class RunFolder:
         """
         if self.last.exists():
             raise ArchbuilderError(
-                f"{self.path}: holds a run already\n"
-                f"  archbuilder train --resume {self.path} goes on with it; --run FOLDER keeps another one elsewhere"
+                f"{self.path}: already has a run\n"
+                f"  archbuilder train --resume {self.path} resumes it; --run FOLDER writes another one elsewhere"
             )
         others = [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
         if others and _LOCK not in others:
             raise ArchbuilderError(
-                f"{self.path}: holds {min(others)}, which is no run's; a run has a folder of its own: --run FOLDER"
+                f"{self.path}: has {min(others)}, which is not a run's; choose an empty folder with --run FOLDER"
             )
 
     def read(self) -> Checkpoint:
@@ -103,10 +103,10 @@ class RunFolder:
             ArchbuilderError: No run has begun here, or its checkpoint is damaged.
         """
         if not self.last.exists():
-            raise ArchbuilderError(f"{self.path}: no run to go on with: {self._missing()}")
+            raise ArchbuilderError(f"{self.path}: no run to resume: {self._missing()}")
         checkpoint = read_checkpoint(self.last)
         if not checkpoint.state.data:
-            raise ArchbuilderError(f"{self.last}: holds a network alone, as {BEST} does, and nothing to go on with")
+            raise ArchbuilderError(f"{self.last}: has only a network, like {BEST}, so it cannot be resumed")
         return checkpoint
 
     def _missing(self) -> str:
@@ -117,10 +117,10 @@ class RunFolder:
         if not self.path.is_dir():
             return "it is a file; expected the folder of a run"
         if (self.path / _LOCK).exists():
-            return f"no epoch was finished and nothing saved; delete {self.path} and begin again"
+            return f"no epoch was finished, so nothing was saved; delete {self.path} and start again"
         if (self.path / "journal.log").exists():
-            return "a search is kept there: archbuilder search goes on with it"
-        return f"{LAST} is not there"
+            return "it is the folder of a search: archbuilder search resumes it"
+        return f"{LAST} is missing"
 
     def write_metrics(self, history: Sequence[EpochResult]) -> None:
         """Write a line for every epoch."""

@@ -31,7 +31,7 @@ def held(path: Path, what: str) -> Iterator[None]:
         if not locked:
             file.seek(0)
             owner = file.read(20).strip() or "unknown"
-            raise ArchbuilderError(f"{what} is running already, in process {owner}; wait for it or stop it") from None
+            raise ArchbuilderError(f"{what} is already running, in process {owner}; wait for it or stop it") from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

@@ -52,12 +52,10 @@ def advice(
         head += f", and {_size(room)} were free"
     size = _halved(settings.batch_size, 2, needed, machine, room)
     if size < 2:
-        return OutOfMemory(
-            f"{head}\n  not even batches of 2 fit: take a smaller network, or a machine with more memory"
-        )
+        return OutOfMemory(f"{head}\n  not even batches of 2 fit: use a smaller network or a machine with more memory")
     if goes_on:
         again = f"or begin another with --batch-size {size} ({_size(needed(size))})"
-        return OutOfMemory(f"{head}\n  go on with this run where there is more memory, {again}")
+        return OutOfMemory(f"{head}\n  resume this run where there is more memory, {again}")
     return OutOfMemory(f"{head}\n  try --batch-size {size} ({_size(needed(size))})")
 
 
@@ -77,7 +75,7 @@ def advice_to_measure(plan: Plan, batch: int, machine: Machine, room: int | None
     head = f"out of memory with {batch} images at once: their tensors alone take {_size(needed(batch))} by the plan"
     size = _halved(batch, 1, needed, machine, room)
     if size < 1:
-        return OutOfMemory(f"{head}\n  not even one image fits: take a machine with more memory")
+        return OutOfMemory(f"{head}\n  not even one image fits: use a machine with more memory")
     return OutOfMemory(f"{head}\n  try --batch-size {size} ({_size(needed(size))})")
 
 
@@ -98,7 +96,7 @@ def built_in_memory(plan: Plan) -> Iterator[None]:
         head = f"out of memory: the weights of {plan.name} take {_size(weights)} by the plan"
         head += f", the tensors of one image {_size(inference_memory(plan).peak)}"
         head += f"; {_size(room)} were free" if room is not None else ""
-        advice = "take a smaller network or a machine with more memory; check, diff and flops --csv need none"
+        advice = "use a smaller network or a machine with more memory; check, diff and flops --csv need none"
         raise OutOfMemory(f"{head}\n  {advice}") from error
 
 

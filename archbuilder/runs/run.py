@@ -54,7 +54,7 @@ def train_spec(
         TrainingDiverged: A loss is infinite or not a number.
     """
     if download and launched().count > 1:
-        raise ArchbuilderError(f"{data}: fetch it before, in one process, and start torchrun without --download")
+        raise ArchbuilderError(f"{data}: download it first, in one process, and start torchrun without --download")
     spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
     place = RunFolder.unused(Path("runs") / spec.name) if folder is None else RunFolder(Path(folder))
     place.check_unused()
@@ -104,8 +104,8 @@ def resume_run(
         setup.check_data(loaded)
     else:
         setup.check_classes(loaded)
-    # The run's own normaliser, as its network knows it.
-    loaded = replace(loaded, normaliser=setup.normaliser)
+    # The run's own normalizer, as its network knows it.
+    loaded = replace(loaded, normalizer=setup.normalizer)
     found = {"data": loaded.name, "class_names": loaded.class_names, "fingerprints": loaded.fingerprints()}
     found["skipped"] = loaded.skipped
     setup = setup.model_copy(update=found)
@@ -139,7 +139,7 @@ def train_loaded(
     if checkpoint is not None and checkpoint.setup.model_dump(exclude={"spec_name"}) != setup.model_dump(
         exclude={"spec_name"}
     ):
-        raise ArchbuilderError(f"{place.path}: holds another run; delete it to begin this one")
+        raise ArchbuilderError(f"{place.path}: has another run; delete it to begin this one")
     return RunUnderWay(setup, spec, data, place, machine, ALONE, observe).go_on(checkpoint)
 
 

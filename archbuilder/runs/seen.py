@@ -20,11 +20,11 @@ class SeenImages:
 
     Attributes:
         train: Of those it was trained on: N, int64.
-        validate: Of those by which its best epoch was chosen: N, int64.
+        validation: Of those by which its best epoch was chosen: N, int64.
     """
 
     train: Tensor
-    validate: Tensor
+    validation: Tensor
 
     @classmethod
     def of(cls, data: DataSplits) -> "SeenImages":
@@ -36,8 +36,8 @@ class SeenImages:
         before = read_seen(folder)
         if before is None:
             return self
-        train, validate = torch.cat([before.train, self.train]), torch.cat([before.validate, self.validate])
-        return SeenImages(torch.unique(train), torch.unique(validate))
+        train, validation = torch.cat([before.train, self.train]), torch.cat([before.validation, self.validation])
+        return SeenImages(torch.unique(train), torch.unique(validation))
 
     def save(self, folder: Path) -> None:
         """Write them beside the checkpoints.
@@ -45,7 +45,7 @@ class SeenImages:
         Raises:
             ArchbuilderError: The file cannot be written.
         """
-        save_tensors(folder / SEEN, {"train": self.train, "validate": self.validate})
+        save_tensors(folder / SEEN, {"train": self.train, "validation": self.validation})
 
 
 def read_seen(folder: Path) -> SeenImages | None:
@@ -59,6 +59,6 @@ def read_seen(folder: Path) -> SeenImages | None:
         return None
     try:
         found, _ = read_tensors(path)
-        return SeenImages(found["train"], found["validate"])
+        return SeenImages(found["train"], found["validation"])
     except (ArchbuilderError, KeyError) as error:
-        raise ArchbuilderError(f"{error}\n  delete {path} to go on without it") from None
+        raise ArchbuilderError(f"{error}\n  delete {path} to continue without it") from None

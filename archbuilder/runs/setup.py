@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from archbuilder import __version__
-from archbuilder.data import DataSplits, Normaliser, SplitBy, load_data
+from archbuilder.data import DataSplits, Normalizer, SplitBy, images_of, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
@@ -61,17 +61,17 @@ class RunSetup(BaseModel):
             split_by=data.split_by,
             skipped=data.skipped,
             class_names=data.class_names,
-            mean=data.normaliser.mean,
-            std=data.normaliser.std,
+            mean=data.normalizer.mean,
+            std=data.normalizer.std,
             fingerprints=data.fingerprints(),
             settings=settings.for_images(len(data.train)),
             seed=seed,
         )
 
     @property
-    def normaliser(self) -> Normaliser:
+    def normalizer(self) -> Normalizer:
         """What images pass before the network sees them."""
-        return Normaliser(self.mean, self.std)
+        return Normalizer(self.mean, self.std)
 
     def with_epochs(self, epochs: int, history: Sequence[EpochResult], folder: Path) -> "RunSetup":
         """Give the same run with another number of epochs in all.
@@ -86,18 +86,18 @@ class RunSetup(BaseModel):
         """
         if epochs <= len(history):
             raise ArchbuilderError(
-                f"{folder}: has {len(history)} epochs already; --epochs is how many there are to be in all: "
+                f"{folder}: has {len(history)} epochs already; --epochs is the total number: "
                 f"expected more than {len(history)}, found {epochs}"
             )
         if is_enough(history, self.settings):
             raise ArchbuilderError(
-                f"{folder}: was ended by its patience of {self.settings.patience} epochs without a better validation "
-                f"accuracy; begin another run without it: archbuilder train {self.spec_name} --data {self.data}"
+                f"{folder}: was stopped early by its patience of {self.settings.patience} epochs; "
+                f"start another run without it: archbuilder train {self.spec_name} --data {self.data}"
             )
         return self.model_copy(update={"settings": self.settings.model_copy(update={"epochs": epochs})})
 
     def load_data(self, data: str | None, *, download: bool = False, base: Path | None = None) -> DataSplits:
-        """Load the data set of the run, or another one as that was: in the same way, and parted by the same rule.
+        """Load the data set of the run, or another one as that was: in the same way, and split by the same rule.
 
         Raises:
             ArchbuilderError: It is not there, or it is damaged.
@@ -118,13 +118,13 @@ class RunSetup(BaseModel):
         if data.class_names != self.class_names:
             gone = ", ".join(name for name in self.class_names if name not in data.class_names)
             new = ", ".join(name for name in data.class_names if name not in self.class_names)
-            found = [f"classes that were there: {gone}", f"classes that are there now: {new}"]
+            found = [f"classes before: {gone}", f"classes now: {new}"]
         now = data.fingerprints()
         found += [_difference(part, was, now[part]) for part, was in self.fingerprints.items() if was != now[part]]
         if found:
-            lines = [f"{data.name}: the images are no longer those that the run began with", *found]
-            lines.append(f"put them back, or take them all the same: train --resume takes --data {data.name},")
-            lines.append(f"evaluate takes --data {data.name} --split unseen, for the images that it was not trained on")
+            lines = [f"{data.name}: the images have changed since the run began", *found]
+            lines.append(f"restore them, or accept the change: train --resume takes --data {data.name};")
+            lines.append(f"evaluate takes --data {data.name} --split unseen, for the images that the run has not seen")
             raise ArchbuilderError("\n  ".join(lines))
 
     def check_classes(self, data: DataSplits) -> None:
@@ -137,7 +137,7 @@ class RunSetup(BaseModel):
         if found != own and sorted(found) == sorted(own):
             place = next(index for index, pair in enumerate(zip(found, own, strict=True)) if pair[0] != pair[1])
             raise ArchbuilderError(
-                f"{data.name}: its classes are those of the training in another order: label {place} is "
+                f"{data.name}: its classes are in a different order than in the training: label {place} is "
                 f"{found[place]!r}, and was {own[place]!r}"
             )
 
@@ -150,8 +150,8 @@ class RunSetup(BaseModel):
         return NetworkSpec.from_text(self.spec, self.spec_name)
 
 
-def _difference(purpose: str, was: str, now: str) -> str:
+def _difference(split: str, was: str, now: str) -> str:
     before, after = was.partition(" ")[0], now.partition(" ")[0]
     if before != after:
-        return f"{before} images to {purpose} were there, and {after} are now"
-    return f"the {after} images to {purpose} are others, or are in another order"
+        return f"there were {before} {images_of(split)}, and now there are {after}"
+    return f"the {after} {images_of(split)} have changed: some images or their order"

@@ -28,7 +28,7 @@ from archbuilder.training import (
     Watcher,
     best_epoch,
     evaluate,
-    first_network,
+    initial_network,
     is_enough,
 )
 
@@ -112,7 +112,7 @@ class RunUnderWay:
         except TrainingDiverged as error:
             if not history:
                 raise
-            kept = f"epoch {best_epoch(history).epoch}, the best of {len(history)} before, is kept in"
+            kept = f"epoch {best_epoch(history).epoch}, the best of {len(history)} before, is saved in"
             raise TrainingDiverged(f"{error}\n  {kept} {self.folder.best}") from None
 
     def _is_complete(self, history: tuple[EpochResult, ...]) -> bool:
@@ -126,7 +126,7 @@ class RunUnderWay:
     def _trainer(self, *, initialized: bool) -> Trainer:
         plan, setup = self.spec.plan(), self.setup
         return Trainer(
-            first_network(plan, setup.seed) if initialized else build_network(plan, initialized=False),
+            initial_network(plan, setup.seed) if initialized else build_network(plan, initialized=False),
             self.data,
             setup.settings,
             head_weights=plan.head_weights,
@@ -145,7 +145,7 @@ class RunUnderWay:
         return evaluate(
             network,
             self.data.validation.to(self.machine.device),
-            self.data.normaliser,
+            self.data.normalizer,
             self.setup.settings.batch_size,
             machine=self.machine,
             processes=self.processes,
@@ -159,4 +159,4 @@ def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: RunFolder) -> Non
         if is_out_of_memory(error):
             raise
         first = str(error).splitlines()[0]
-        raise ArchbuilderError(f"{folder.last}: this version of archbuilder cannot go on with it: {first}") from None
+        raise ArchbuilderError(f"{folder.last}: this version of archbuilder cannot resume it: {first}") from None

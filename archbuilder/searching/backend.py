@@ -51,12 +51,12 @@ def check_lines(path: Path) -> None:
         try:
             found = json.loads(line)
         except ValueError:
-            raise ArchbuilderError(damaged(path, f"line {number} is no JSON")) from None
+            raise ArchbuilderError(damaged(path, f"line {number} is not JSON")) from None
         if not isinstance(found, dict) or not isinstance(found.get("op_code"), int):
-            raise ArchbuilderError(damaged(path, f"line {number} is no entry of a journal"))
+            raise ArchbuilderError(damaged(path, f"line {number} is not an entry of a journal"))
 
 
 def damaged(path: Path, reason: object) -> str:
     """Say that a journal is damaged, and what to do."""
-    what_to_do = f"put back a copy of it, or delete {path.parent} to start over"
+    what_to_do = f"restore a copy of it, or delete {path.parent} to start over"
     return f"{path}: is damaged and cannot be read: {reason}\n  {what_to_do}"

@@ -165,5 +165,5 @@ def _library() -> Any:  # cmaes need not be installed, so its types may be unkno
     try:
         return importlib.import_module("cmaes")
     except ModuleNotFoundError as error:
-        message = "sampler cmaes needs the package cmaes: pip install 'archbuilder[cmaes]'"
+        message = "the sampler cmaes needs the package cmaes: pip install 'archbuilder[cmaes]'"
         raise ArchbuilderError(message) from error

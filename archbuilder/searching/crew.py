@@ -32,7 +32,7 @@ CONTEXT: ForkServerContext | SpawnContext = (
 )
 _NAME, _READY = "archbuilder-worker", "ready"
 _LAST_WORDS = 10.0  # seconds for a process whose pipe is closed to end by itself
-_GUARD = 'a script must search with several machines below `if __name__ == "__main__":`, as each process imports it'
+_GUARD = 'a script must search with several workers below `if __name__ == "__main__":`, as each process imports it'
 
 
 def check_in_no_worker() -> None:
@@ -187,7 +187,7 @@ class Workers:
                 reason = worker.end(_LAST_WORDS)
                 if worker.has_failed_to_start:
                     raise ArchbuilderError(
-                        f"{reason} before it could begin to train: what it said is above\n"
+                        f"{reason} before it could train: its output is above\n"
                         f"  if a script of yours runs this search: {_GUARD}"
                     ) from None
                 tell(WorkLost(work, reason))

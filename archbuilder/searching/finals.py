@@ -233,7 +233,7 @@ class Finals:
         for final in self.unmeasured:
             network = self._checkpoint(final).network().to(machine.device)
             size = self._journal.study.settings.train.batch_size
-            found = evaluate(network, images, fitter.data.normaliser, size, machine=machine)
+            found = evaluate(network, images, fitter.data.normalizer, size, machine=machine)
             measured[_key(final)] = {**known[_key(final)], _TEST: found.accuracy}
         self._put(measured)
 

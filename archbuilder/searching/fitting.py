@@ -23,7 +23,7 @@ from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone, WorkError
 from archbuilder.study.knobs import Values
 from archbuilder.study.study import Study
-from archbuilder.training import Machine, Trainer, TrainerState, first_network
+from archbuilder.training import Machine, Trainer, TrainerState, initial_network
 
 Tell = Callable[[Report], None]
 SPEC = "spec.yaml"
@@ -100,7 +100,7 @@ class Fitter:
             started, proxy = time.perf_counter(), self._settings.objective.maximize
             found = self._score(proxy, work.values)
             if not math.isfinite(found):
-                raise WorkError("no score", f"its {proxy} is {found}, which ranks nothing")
+                raise WorkError("no score", f"its {proxy} is {found}, not a finite number")
             tell(EpochDone(work, 1, found, time.perf_counter() - started))
         tell(WorkDone(work))
 
@@ -175,7 +175,7 @@ class Fitter:
         return self._study.spec.plan() if values is None else self._study.pricer.plan(values)
 
     def _first(self, plan: Plan) -> Network:
-        return first_network(plan, self._settings.search.seed)
+        return initial_network(plan, self._settings.search.seed)
 
     def _inherit(self, network: Network, plan: Plan, donor: Donor) -> None:
         trained = self._state(donor.number, donor.epochs).weights
@@ -194,10 +194,10 @@ class Fitter:
             if len(images) < count * size:
                 need = "batch" if count == 1 else f"{count} batches"
                 raise ArchbuilderError(
-                    f"{self._settings.data}: {len(images)} images are not the {need} of {size} of a score"
+                    f"{self._settings.data}: {len(images)} images are too few: the proxy needs {need} of {size}"
                 )
             order = torch.arange(count * size).reshape(count, size)
             self._first_batches = [
-                (self.data.normaliser(batch.images), batch.labels) for batch in images.batches(list(order))
+                (self.data.normalizer(batch.images), batch.labels) for batch in images.batches(list(order))
             ]
         return self._first_batches[:count]

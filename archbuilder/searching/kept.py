@@ -101,14 +101,14 @@ def find_study(runs: Path, name: str) -> Path:
     if not names:
         raise ArchbuilderError(nothing_kept(runs))
     raise ArchbuilderError(
-        f"{runs}: no study is named {name!r}{did_you_mean(name, names)}\n  studies here: {', '.join(names)}"
+        f"{runs}: no study named {name!r}{did_you_mean(name, names)}\n  studies here: {', '.join(names)}"
     )
 
 
 def nothing_kept(runs: Path) -> str:
     """Say that a folder has no studies, and what to do."""
     return (
-        f"{runs}: no study is kept here\n"
+        f"{runs}: no studies here\n"
         f"  start one with archbuilder search digits_widths, or name another folder with --runs"
     )
 

@@ -72,9 +72,9 @@ def search(
     """
     twice = {"trials", "sampler", "seed"} & set(search or {})
     if twice:
-        raise ArchbuilderError(f"search: {min(twice)} is an argument of its own: leave it out of search={{...}}")
+        raise ArchbuilderError(f"search: {min(twice)} is an argument of its own: remove it from search={{...}}")
     if (objective is None) == (data is None):
-        raise ArchbuilderError("search: expected either data, to train candidates on, or an objective to rate them by")
+        raise ArchbuilderError("search: expected either data, to train candidates on, or an objective to score them")
     spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
     values = {
         "name": name,
@@ -91,7 +91,7 @@ def search(
     text = to_yaml({key: value for key, value in values.items() if value is not None})
     study = read_study(Source("<python>", text), spec)
     if objective is not None and "latency" in study.bounded:
-        raise ArchbuilderError("search: a budget on latency is for networks that are trained; bound macs instead")
+        raise ArchbuilderError("search: a budget on latency needs trained candidates; bound macs instead")
     if objective is None:
         return run_study(study, runs=Path("runs" if runs is None else runs), observe=observe, machines=machines)
     asked = _Asked(study, objective)

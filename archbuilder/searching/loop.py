@@ -178,8 +178,8 @@ class SearchLoop:
         if len(self._failures) == most and len(set(self._failures)) == 1:
             count = "a trial" if most == 1 else f"{most} trials in a row"
             raise ArchbuilderError(
-                f"{self._study.source.name}: {count} failed alike ({kind}), the last, trial {trial.number}: {reason}\n"
-                "  mend the cause, or allow more by search: {failures: N}, and run the same again to resume"
+                f"{self._study.source.name}: {count} failed alike ({kind}); trial {trial.number}: {reason}\n"
+                "  fix the cause, or raise search: {failures: N}, and run the same command to resume"
             )
 
     def _lost(self, work: Stretch, reason: str) -> None:

@@ -68,13 +68,13 @@ def read_journal(folder: Path) -> Journal:
     """
     path = folder / JOURNAL
     if not path.is_file():
-        raise ArchbuilderError(f"{folder}: no study is kept here; archbuilder search keeps one in a folder of its name")
+        raise ArchbuilderError(f"{folder}: no study here; archbuilder search writes one into a folder of its name")
     with quiet_optuna(), _explained(path):
         check_lines(path)
         storage = JournalStorage(JournalFile(path))
         begun = [kept for kept in storage.get_all_studies() if {_SOURCES, _SETUP} <= kept.user_attrs.keys()]
         if not begun:
-            raise ArchbuilderError(f"{folder}: its study has only just begun, or was ended before it had")
+            raise ArchbuilderError(f"{folder}: its study has no entries yet")
         (kept,) = begun
         study = Parcel(**kept.user_attrs[_SOURCES]).unpacked(f"{kept.study_name}.yaml")
         return Journal(folder, storage, kept._study_id, study)

@@ -162,7 +162,7 @@ def result_of(journal: Journal) -> StudyResult:
     """
     study, folder, baseline = journal.study, journal.folder, read_baseline(journal)
     if baseline is None:
-        raise ArchbuilderError(f"{folder}: nothing is finished yet, not even the baseline")
+        raise ArchbuilderError(f"{folder}: no training has finished yet, not even that of the baseline")
     paths = {number: folder / best_name(step) for number, step in enumerate(study.steps)}
     return StudyResult(
         study=study,

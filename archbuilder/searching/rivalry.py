@@ -12,13 +12,13 @@ def why_not_paired(one: StudyResult, other: StudyResult) -> str | None:
         if not result.champions():
             return f"{result.study.name} has no test accuracies"
     if one.study.settings.data != other.study.settings.data:
-        return f"their data are {one.study.settings.data} and {other.study.settings.data}"
+        return f"their data sets are {one.study.settings.data} and {other.study.settings.data}"
     if _images(one) != _images(other):
         return "their test images differ"
     if one.compared(list(one.champions().values())[-1], list(other.champions().values())[-1]) is None:
-        return "no seed is in both"
+        return "they share no seed"
     if one.study.settings.train != other.study.settings.train:
-        return "their networks are trained in other ways"
+        return "their training settings differ"
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
+from archbuilder.data import images_of
 from archbuilder.errors import ArchbuilderError
 from archbuilder.searching.baseline import Baseline, keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
@@ -75,12 +76,12 @@ def run_study(
     """
     check_in_no_worker()
     if study.settings.objective.maximize == PYTHON:
-        raise ArchbuilderError(f"{study.name}: its objective is a Python function; go on with it by archbuilder.search")
+        raise ArchbuilderError(f"{study.name}: its objective is a Python function; resume it with archbuilder.search")
     if versus_random and not study.settings.objective.is_trained_for:
-        raise ArchbuilderError(f"{study.name}: nothing is trained, so random search has no cost to be equal in")
+        raise ArchbuilderError(f"{study.name}: candidates are not trained, so random search has no cost to match")
     if versus_random and not study.settings.finals.candidates:
         raise ArchbuilderError(
-            f"{study.name}: finals: {{candidates: 0}} compares nothing, so random search would not be shown; "
+            f"{study.name}: finals: {{candidates: 0}} retrains no trial to compare with random search; "
             "set finals: {candidates: 1} or more, or leave out --versus"
         )
     until = None if hours is None else time.monotonic() + 3600 * hours
@@ -120,7 +121,7 @@ def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: 
         ArchbuilderError: As `run_study` does.
     """
     if "latency" in study.bounded:
-        raise ArchbuilderError(f"{study.name}: a latency is measured where candidates are trained: leave it out")
+        raise ArchbuilderError(f"{study.name}: a budget on latency needs trained candidates")
     with open_journal(study, folder) as journal:
         journal.enqueue(folder.parent)
         search = _Search(journal, doer, (CPU,), observe)
@@ -209,7 +210,7 @@ class _Search:
 
     def train_finals(self) -> Finals:
         """Train the finalists."""
-        keep_scaled(self.journal, self._measuring("the baseline scaled uniformly"))
+        keep_scaled(self.journal, self._measuring("the uniformly scaled baseline"))
         who = finalists(self.journal)
         if self.journal.study.is_rival:  # what it shares with the search that it rivals is trained there
             who = [finalist for finalist in who if finalist.number is not None]
@@ -259,9 +260,9 @@ def _check_images(journal: Journal, fitter: Fitter) -> None:
         raise ArchbuilderError(
             "\n  ".join(
                 [
-                    f"{study.source.name}: {journal.folder} holds trials on other images of {study.settings.data}",
+                    f"{study.source.name}: {journal.folder} holds trials on different images of {study.settings.data}",
                     *what,
-                    f"put them back, change the name in {study.source.name}, or delete {journal.folder} to start over",
+                    f"restore them, change the name in {study.source.name}, or delete {journal.folder} to start over",
                 ]
             )
         )
@@ -271,5 +272,5 @@ def _image_difference(part: str, was: str, now: str) -> str:
     """Say how images differ, of which there are so many, and whose contents are known by a long number."""
     (count, _), (count_now, _) = was.split(), now.split()
     if count == count_now:
-        return f"of the {count} images to {part}, some are others now, or have other labels or another order"
-    return f"the images to {part} were {count} and are {count_now} now"
+        return f"the {count} {images_of(part)} have changed: some images, their labels or their order"
+    return f"there were {count} {images_of(part)}, and now there are {count_now}"

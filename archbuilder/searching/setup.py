@@ -56,9 +56,9 @@ def check_setup(recorded: Mapping[str, Any], study: Study, folder: Path) -> None
     raise ArchbuilderError(
         "\n  ".join(
             [
-                f"{study.source.name}: {folder} holds trials of a study of this name that was another",
+                f"{study.source.name}: {folder} holds trials of a different study of this name",
                 *shown,
-                f"its trials cannot be compared with new ones: change the name in {study.source.name}, or delete "
+                f"old and new trials cannot be compared: change the name in {study.source.name}, or delete "
                 f"{folder} to start over",
             ]
         )

@@ -100,7 +100,7 @@ def keep_latency(journal: Journal, stopwatch: Stopwatch, known: int | None) -> N
     elif study.conditions not in {"", stopwatch.conditions}:
         raise ArchbuilderError(
             f"{study.source.name}: the latencies in {journal.folder} were measured with {study.conditions}\n"
-            f"  this would measure with {stopwatch.conditions}, which cannot be compared\n"
-            f"  resume it where it began, change the name in {study.source.name}, or delete {journal.folder} to start "
+            f"  this would measure with {stopwatch.conditions}, which is not comparable\n"
+            f"  resume it there, change the name in {study.source.name}, or delete {journal.folder} to start "
             "over"
         )

@@ -12,7 +12,7 @@ UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
 DURATIONS = {"us": 1, "ms": 10**3, "s": 10**6}
 
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(.*)")
-_EXPECTED = "expected a whole number, or one with a unit: 300k, 1.5M or 2G"
+_EXPECTED = "expected an integer, or a number with a unit: 300k, 1.5M or 2G"
 _EXPECTED_DURATION = "expected a time with its unit: 800us, 3ms or 0.5s"
 _SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
 _MOST_PERCENT = 100_000
@@ -53,7 +53,7 @@ def parse_duration(value: Any) -> int:
 def _at_least_one(number: str, unit: int) -> int:
     amount = int(Decimal(number) * unit)
     if amount < 1:
-        raise PydanticCustomError("amount", "expected at least 1; a share of what the baseline has is written as 50%")
+        raise PydanticCustomError("amount", "expected at least 1; write a share of the baseline's as 50%")
     return amount
 
 

@@ -118,17 +118,17 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
     macs: _Count | None = Field(
-        None, description="The most multiply-adds of one image in evaluation, such as 1.5M, or 60% of the baseline's."
+        None, description="The most MACs of one image in evaluation, such as 1.5M, or 60% of the baseline's."
     )
-    parameters: _Count | None = Field(None, description="The most trained numbers, heads not counted, such as 60k.")
+    parameters: _Count | None = Field(None, description="The most trainable parameters without heads, such as 60k.")
     activations: _Count | None = Field(
-        None, description="The most values that convolutions and linear layers give for one image, such as 200k."
+        None, description="The most activations (outputs of convolutions and linear layers) of one image, such as 200k."
     )
     memory: _Count | None = Field(
-        None, description="The most bytes held while one image runs, weights included, in float32, such as 2M."
+        None, description="The most bytes held for one image in evaluation, weights included, in float32, such as 2M."
     )
     latency: _Duration | None = Field(
-        None, description="The longest that a batch may take, of one image unless latency says otherwise, such as 3ms."
+        None, description="The longest latency of a batch (one image unless latency: changes that), such as 3ms."
     )
 
     @model_validator(mode="before")

@@ -105,9 +105,9 @@ def _said(study: Study, entry: _Entry, problems: list[Problem]) -> list[dict[str
         if name in names:
             continue
         own = study.spec.widths.get(name)
-        reason = f"is no searched width of this study{did_you_mean(name, names)}"
+        reason = f"is not a searchable width of this study{did_you_mean(name, names)}"
         if own is not None:
-            reason = f"is not searched: it stays {own}; leave it out, or add it to space"
+            reason = f"is not in the search space: it stays {own}; remove it, or add it to space"
         problems.append(entry.problem(reason, name, at_key=True))
     values: dict[str, Value] = {}
     for knob in space.knobs:
@@ -132,7 +132,7 @@ def _wrong(knob: Knob, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"found {value}, expected {widths_text(shown)}, as space says"
     if not (len(set(wanted.values())) <= 1 if isinstance(knob, ChoiceKnob) else _rows(knob, wanted).any()):
         name = list(wanted)[-1]
-        yield name, f"found {wanted[name]}: it is tied to {next(iter(wanted))}, which has no such value beside this one"
+        yield name, f"found {wanted[name]}: it is tied to {next(iter(wanted))}, and space has no such pair of values"
 
 
 def _nearest(study: Study, knob: Knob, said: Mapping[str, Any], other: Mapping[str, Value] | None = None) -> Value:
@@ -162,7 +162,7 @@ def _fits(study: Study, entry: _Entry, values: Values, problems: list[Problem]) 
     """Check that a candidate is a network, and can be projected onto a budget as far as that is counted."""
     variant = study.pricer.variant(values)
     if variant is None:
-        problems.append(entry.problem("these choices make no valid network"))
+        problems.append(entry.problem("this combination is not a valid network"))
         return False
     position = study.pricer.position(values)
     if any(repaired(variant, position, step.limits.counted) is not None for step in study.steps):
@@ -180,11 +180,11 @@ def _read(study: Study, entry: _Entry, runs: Path, problems: list[Problem]) -> l
         try:
             spec = NetworkSpec.from_source(read_text(path, os.path.normpath(path)))
         except ArchbuilderError as error:
-            problems.append(entry.problem(f"{path} cannot be taken: {error}"))
+            problems.append(entry.problem(f"{path} cannot be used: {error}"))
             continue
         other = _taken(study, spec)
         if not other:
-            problems.append(entry.problem(f"{path} has none of the widths that this study searches"))
+            problems.append(entry.problem(f"{path} has none of the widths in this search space"))
             continue
         values = {knob.name: _nearest(study, knob, {}, other) for knob in study.space.knobs}
         if _fits(study, entry, values, problems):
@@ -212,7 +212,7 @@ def _files(entry: _Entry, base: Path, runs: Path, problems: list[Problem]) -> li
         if folder.is_dir():
             files = sorted(folder.glob("best*.yaml"))
             if not files:
-                problems.append(entry.problem(f"{folder} has no best.yaml: its study has not found anything yet"))
+                problems.append(entry.problem(f"{folder} has no best.yaml: no trial of its study has finished"))
             return files
     known = sorted(path.parent.name for path in runs.glob("*/best*.yaml"))
     notes = (f"looked for {beside} and for a study in {runs}",)

@@ -54,9 +54,9 @@ def expand(glob: str) -> list[Alternative]:
     """
     literals, braces = _BRACES.split(glob)[::2], [members.split(",") for members in _BRACES.findall(glob)]
     if any("{" in literal or "}" in literal for literal in literals):
-        raise GlobError("a { without its }, or braces within braces")
+        raise GlobError("a { without its }, or nested braces")
     if prod(len(brace) for brace in braces) > MAXIMUM_ALTERNATIVES:
-        raise GlobError(f"the braces unfold to more than {MAXIMUM_ALTERNATIVES:,} patterns")
+        raise GlobError(f"the braces expand to more than {MAXIMUM_ALTERNATIVES:,} patterns")
     alternatives = []
     for choice in itertools.product(*braces):
         members = tuple(member.strip() for member in choice)
@@ -114,7 +114,7 @@ def near_miss(pattern: str, sites: Collection[str], *, is_member: bool = False) 
         return did_you_mean(layer.strip("*?"), layers) or ("" if is_member else f"; its layers are {some}")
     keys = dict.fromkeys(site.partition(".")[2] for site in sites if site.partition(".")[0] in matching)
     if not key:
-        return f"; did you mean {layer}.*? A site is a layer and its width, such as {matching[0]}.{next(iter(keys))}"
+        return f"; did you mean {layer}.*? A width is written as LAYER.KEY, such as {matching[0]}.{next(iter(keys))}"
     near = nearest(key.strip("*?"), keys)
     return "" if near is None else f"; did you mean {near if is_member else f'{layer}.{near}'}?"
 

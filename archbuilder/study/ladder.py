@@ -71,5 +71,5 @@ def parse_ladder(value: Any) -> Ladder:
         raise PydanticCustomError("share", "expected within below 100%")
     amounts = [parse_goal(item).amount for item in value[quantities[0]]]
     if len(amounts) < 2 or len({str(amount) for amount in amounts}) < len(amounts):
-        raise PydanticCustomError("budgets", "expected at least two budgets, each once")
+        raise PydanticCustomError("budgets", "expected at least two different budgets")
     return Ladder(quantities[0], tuple(Goal(amount, within) for amount in amounts))

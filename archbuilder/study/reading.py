@@ -48,7 +48,7 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
         message = f"found {describe(root)}, expected a mapping with the keys name, spec, data, space and search"
         raise SpecError([*problems, Problem(message, location(root))])
     if "layers" in root.entries and "space" not in root.entries:
-        message = "this is a spec, not a study: a study names one by its key spec"
+        message = "this is a spec, not a study: the key spec of a study names a spec"
         raise SpecError([*problems, Problem(message, root.key_location("layers"))])
     values = {key: None if key == "space" else plain(entry.value) for key, entry in root.entries.items()}
     name = path.stem if name is None and path is not None else name
@@ -96,7 +96,7 @@ def _check_epochs(settings: StudyFile, root: MappingNode, problems: list[Problem
     if settings.objective.is_trained_for and least > epochs:
         search = root.get("search")
         assert isinstance(search, MappingNode)
-        message = f"found {least}, but a candidate is trained for {epochs} epochs (train: {{epochs: {epochs}}})"
+        message = f"found {least}, but candidates are trained for {epochs} epochs (train: {{epochs: {epochs}}})"
         problems.append(Problem(message, location(search.entries["min_epochs"].value), "search.min_epochs"))
 
 
@@ -104,7 +104,7 @@ def _check_data(root: MappingNode, problems: list[Problem]) -> None:
     value = plain(root.entries["data"].value) if "data" in root.entries else None
     objective = plain(root.entries["objective"].value) if "objective" in root.entries else None
     if value is None and objective != {"maximize": PYTHON}:
-        message = "missing: the data set that candidates are trained on, or scored by, such as digits"
+        message = "missing: the data set to train or score candidates on, such as digits"
         problems.append(Problem(message, location(root), "data"))
     if isinstance(value, str):
         try:
@@ -143,13 +143,13 @@ def _checked_steps(
 ) -> tuple[Step, ...]:
     """Make counts of the shares of a budget."""
     if "latency" in root.entries and "latency" not in settings.goals:
-        message = "says how latencies are measured, but no budget bounds one"
-        note = "add it, such as budget: {latency: 60%}, or leave this out"
+        message = "sets how latency is measured, but no budget bounds it"
+        note = "add one, such as budget: {latency: 60%}, or remove this key"
         problems.append(Problem(message, _place(root, "latency"), "latency", (note,)))
     key = "budget" if settings.budgets is None else "budgets"
     ladder = settings.budgets
     if ladder is not None and ladder.quantity in settings.budget.goals:
-        message = f"budget bounds {ladder.quantity} too: leave it to one of them"
+        message = f"budget bounds {ladder.quantity} too: remove it from one of them"
         problems.append(Problem(message, _place(root, "budgets"), "budgets"))
         return ()
     try:
@@ -168,12 +168,12 @@ def _check_budgets(
         least, most = (space.end(spec, end, quantities) for end in (0, -1))
         own, found = cost_of(spec.plan(), quantities), ""
         if least is not None and step.limits.excess(least) > 0:
-            found = f"no candidate is within it: the smallest of this space has {_counts(step, least)}"
+            found = f"no candidate is within it: the smallest one has {_counts(step, least)}"
         elif most is not None and step.limits.lack(most) > 0:
-            found = f"no candidate reaches it: the largest of this space has {_counts(step, most)}"
+            found = f"no candidate reaches it: the largest one has {_counts(step, most)}"
         if found:
             key, name = ("budgets", f"{step.name}: ") if step.name else ("budget", "")
-            note = f"the spec as it is has {_counts(step, own)}"
+            note = f"the baseline has {_counts(step, own)}"
             problems.append(Problem(f"{name}{found}", _place(root, key), key, (note,)))
 
 

@@ -36,15 +36,13 @@ def _choices(value: Any) -> tuple[int, ...] | tuple[str, ...]:
     words = tuple(item for item in items if isinstance(item, str))
     numbers = tuple(item for item in items if isinstance(item, int) and not isinstance(item, bool))
     if not items or len(items) not in {len(words), len(numbers)}:
-        message = (
-            "expected a list of whole numbers, such as [8, 16, 32], or of types, such as [inception, inception_bn]"
-        )
+        message = "expected a list of integers, such as [8, 16, 32], or of types, such as [inception, inception_bn]"
         raise PydanticCustomError("choices", message)
     if not all(0 <= item <= LARGEST_WIDTH for item in numbers):
-        raise PydanticCustomError("choices", f"expected widths from 0, which leaves a branch out, to {LARGEST_WIDTH:,}")
+        raise PydanticCustomError("choices", f"expected widths from 0, which removes a branch, to {LARGEST_WIDTH:,}")
     if len(set(items)) < len(items):
         twice = next(item for item in items if list(items).count(item) > 1)
-        raise PydanticCustomError("choices", f"expected each choice once; {twice} is there twice")
+        raise PydanticCustomError("choices", f"expected each choice once; {twice} occurs twice")
     return words or tuple(sorted(numbers))
 
 
@@ -54,10 +52,10 @@ class Scale(BaseModel):
     model_config = _CONFIG
 
     scale: Annotated[tuple[float, float], BeforeValidator(_scale)] = Field(
-        description="The least and the most, as multiples of the spec's own width: [0.25, 2.0]."
+        description="The range of the width, as multiples of the baseline's: [0.25, 2.0]."
     )
-    multiple_of: int = Field(1, ge=1, le=LARGEST_WIDTH, description="What every width is a multiple of.")
-    tie: bool = Field(False, description="Whether all sites of the line move together, by a common factor.")
+    multiple_of: int = Field(1, ge=1, le=LARGEST_WIDTH, description="Every width is a multiple of this.")
+    tie: bool = Field(False, description="Whether all widths of the line scale by a common factor.")
 
     def widths(self, width: int) -> Widths:
         """Give the multiples of `multiple_of` from `scale[0] * width` to `scale[1] * width`; 0 is none of them."""
@@ -77,9 +75,9 @@ class Choices(BaseModel):
     model_config = _CONFIG
 
     choices: Annotated[tuple[int, ...] | tuple[str, ...], BeforeValidator(_choices)] = Field(
-        description="The widths, such as [0, 8, 16], where 0 leaves the branch out; or kernel sizes, repeats or types."
+        description="Widths, such as [0, 8, 16], where 0 removes the branch; or kernel sizes, repeats or types."
     )
-    tie: bool = Field(False, description="Whether all that the line matches has the same choice.")
+    tie: bool = Field(False, description="Whether all that the line matches take the same choice.")
 
     @property
     def are_numbers(self) -> bool:

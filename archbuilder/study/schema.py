@@ -61,7 +61,7 @@ def study_schema() -> Schema:
         "amount": _AMOUNT,
         "duration": _DURATION,
         "rule": {
-            "description": "What the matched widths may be: a range around their own width, or a list of choices.",
+            "description": "The values of the matched widths: a range around the baseline, or a list of choices.",
             "anyOf": [scale, choices, _CHOICES],
         },
     }
@@ -74,7 +74,7 @@ def study_schema() -> Schema:
         "$schema": "http://json-schema.org/draft-07/schema#",
         **study,
         "title": "archbuilder study",
-        "description": "A search: a spec, the space around it, a budget, and how candidates are trained.",
+        "description": "A search: a baseline spec, its search space, a budget, and how candidates are trained.",
         "required": [*required, "data"],
         "definitions": definitions,
     }
@@ -85,8 +85,8 @@ def _bound(name: str) -> list[Schema]:
     target = {
         "type": "object",
         "properties": {
-            "target": {"allOf": [reference(name)], "description": "What every candidate reaches."},
-            "within": {"anyOf": [_SHARE, _NULL], "description": "How far below it may be, such as 1%."},
+            "target": {"allOf": [reference(name)], "description": "The target of every candidate."},
+            "within": {"anyOf": [_SHARE, _NULL], "description": "The tolerance below the target, such as 1%."},
         },
         "required": ["target"],
         "additionalProperties": False,
@@ -100,7 +100,7 @@ def _ladder() -> Schema:
     named = {
         "type": "object",
         "properties": {name: amounts | {"description": f"The budgets on {WORDS[name]}."} for name in quantities}
-        | {"within": _SHARE | {"description": "How far below its budget a candidate may be, such as 2%."}},
+        | {"within": _SHARE | {"description": "The tolerance below the budget, such as 2%."}},
         "additionalProperties": False,
         "anyOf": [{"required": [name]} for name in quantities],
     }

@@ -38,13 +38,13 @@ def _entries(value: Any) -> tuple[str | dict[str, int | str], ...]:
 
 
 class Objective(BaseModel):
-    """What is best."""
+    """What the search maximizes."""
 
     model_config = _CONFIG
 
     maximize: Literal["val_accuracy", "naswot", "parameters", "synflow", "zico", "python"] = Field(
         "val_accuracy",
-        description="The share of validation images told right; or a score of networks that are not trained.",
+        description="val_accuracy, or a zero-cost proxy that scores untrained networks.",
     )
 
     @property
@@ -54,57 +54,66 @@ class Objective(BaseModel):
 
 
 class ProxyFilter(BaseModel):
-    """Of several proposals the one is trained that scores highest before its training."""
+    """Train only the proposal with the highest zero-cost score of several."""
 
     model_config = _CONFIG
 
-    score: Literal["naswot", "parameters", "synflow", "zico"] = Field(description="What is computed of each.")
-    of: int = Field(8, ge=2, le=1000, description="Of how many proposals one is trained.")
+    score: Literal["naswot", "parameters", "synflow", "zico"] = Field(description="The zero-cost proxy.")
+    of: int = Field(8, ge=2, le=1000, description="Number of proposals per trained candidate.")
 
 
 class SearchSettings(BaseModel):
-    """How candidates are proposed and for how long."""
+    """Sampler, pruner and number of trials."""
 
     model_config = _CONFIG
 
-    trials: int = Field(ge=1, le=1_000_000, description="How many candidates are tried.")
+    trials: int = Field(ge=1, le=1_000_000, description="Number of trials.")
     sampler: Literal["tpe", "gp", "cmaes", "nsga2", "random"] = Field(
-        "tpe", description="Who proposes: all but random learn from the record."
+        "tpe", description="The sampler; all but random learn from earlier trials."
     )
     pruner: Literal["hyperband", "halving", "none"] = Field(
-        "hyperband", description="How trainings are cut short; those that promise most go on from where they were."
+        "hyperband", description="How trials are pruned; promising ones continue from their checkpoint."
     )
-    factor: int = Field(3, ge=2, le=100, description="One of so many candidates goes on, for so many times the epochs.")
-    min_epochs: int = Field(1, ge=1, description="After how many epochs a training is cut short at the earliest.")
+    factor: int = Field(
+        3,
+        ge=2,
+        le=100,
+        description="Reduction factor: one of so many trials reaches the next rung, of so many times the epochs.",
+    )
+    min_epochs: int = Field(1, ge=1, description="The fewest epochs before a trial can be pruned.")
     failures: int = Field(
-        3, ge=1, le=1_000_000, description="How many trials may fail alike in a row before the search ends."
+        3, ge=1, le=1_000_000, description="The search stops after so many consecutive trials with the same failure."
     )
     enqueue: Annotated[tuple[Any, ...], BeforeValidator(_entries)] = Field(
-        (), description="Candidates that are tried first: widths by site, spec files, or studies whose best is taken."
+        (), description="Candidates to try first: widths by name, spec files, or studies, whose best is taken."
     )
     patience: int | None = Field(
-        None, ge=1, description="Stop after so many trials without a better one; only after all trials if left out."
+        None, ge=1, description="Stop after so many trials without improvement; by default all trials run."
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="Decides proposals, initial weights and the order of images.")
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of the sampler, the initial weights and the order of images."
+    )
     threads: int | None = Field(
         None,
         ge=1,
         le=1024,
-        description="On how many processor threads a candidate is trained; what there is, shared out, unless given.",
+        description="CPU threads per trial; by default the available ones shared among the workers.",
     )
     proxy: ProxyFilter | None = Field(
-        None, description="Train the best of several by a score before training: {score: zico, of: 8}."
+        None, description="Train only the best of several proposals by a zero-cost proxy: {score: zico, of: 8}."
     )
-    inherit: bool = Field(False, description="Whether a candidate starts from the weights of the nearest trained one.")
+    inherit: bool = Field(False, description="Whether a candidate inherits the weights of the nearest trained one.")
 
 
 class FinalsSettings(BaseModel):
-    """How the best candidates are trained once more, to be believed."""
+    """How the best candidates are retrained and tested."""
 
     model_config = _CONFIG
 
-    candidates: int = Field(3, ge=0, le=100, description="How many of the best, of each budget; 0 for no finals.")
-    seeds: int = Field(3, ge=1, le=100, description="With how many held-out seeds each is retrained, the baseline too.")
+    candidates: int = Field(
+        3, ge=0, le=100, description="Number of best trials per budget to retrain; 0 for no finals."
+    )
+    seeds: int = Field(3, ge=1, le=100, description="Number of held-out seeds to retrain each and the baseline with.")
 
 
 def _device(value: Any) -> str:
@@ -118,50 +127,50 @@ class LatencySettings(BaseModel):
 
     model_config = _CONFIG
 
-    batch_size: int = Field(1, ge=1, le=65_536, description="How many images a network is given at once.")
+    batch_size: int = Field(1, ge=1, le=65_536, description="Images per batch.")
     device: Annotated[str, BeforeValidator(_device)] = Field(
-        "auto", description="Where: auto is where candidates are trained; cpu, cuda, cuda:1 or mps is there."
+        "auto", description="The device: auto (the one that trains), cpu, cuda, cuda:1 or mps."
     )
     threads: int | None = Field(
         None,
         ge=1,
         le=1024,
-        description="On how many processor threads; those of a training if left out.",
+        description="CPU threads; by default those of a trial.",
     )
 
 
 def _without_patience(settings: TrainSettings) -> TrainSettings:
     if settings.patience is not None:
-        message = "patience is for archbuilder train: candidates are compared after the same number of epochs"
+        message = "expected no patience: candidates are compared after the same number of epochs"
         raise PydanticCustomError("patience", message)
     return settings
 
 
 class StudyFile(BaseModel):
-    """What a study's file says, its space apart."""
+    """The keys of a study's file, without its space."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
-    name: Annotated[str, BeforeValidator(_folder_name)] = Field(description="The study's name and its folder's.")
-    spec: str = Field(description="The spec: a path from the study's file, or the name of a shipped spec.")
-    data: str | None = Field(
-        None, description="The data set to train on: digits, or its format and its path from the study's file."
-    )
-    space: Any = Field(description="The widths to search, by patterns over the spec's sites.")
+    name: Annotated[str, BeforeValidator(_folder_name)] = Field(description="The name of the study and of its folder.")
+    spec: str = Field(description="The baseline: a path relative to the study's file, or the name of a shipped spec.")
+    data: str | None = Field(None, description="The data set: digits, or format:PATH, relative to the study's file.")
+    space: Any = Field(description="The search space: patterns over the spec's widths, and the values of each.")
     budget: Budget = Field(Budget(), description="Hard bounds on every candidate, such as {macs: 1.5M} or {macs: 60%}.")
     budgets: Annotated[Ladder, BeforeValidator(parse_ladder)] | None = Field(
-        None, description="Several budgets on MACs, for accuracy against cost: [25%, 50%, 75%, 100%]."
+        None, description="Several budgets on MACs, each searched: [25%, 50%, 75%, 100%]."
     )
     latency: LatencySettings = Field(
-        LatencySettings(), description="How latencies are measured, if bounded: {batch_size: 1, device: auto}."
+        LatencySettings(), description="How latency is measured, if a budget bounds it: {batch_size: 1, device: auto}."
     )
-    objective: Objective = Field(Objective(), description="What is best.")
+    objective: Objective = Field(Objective(), description="What the search maximizes: {maximize: val_accuracy}.")
     train: Annotated[TrainSettings, AfterValidator(_without_patience)] = Field(
         TrainSettings(), description="How each candidate is trained."
     )
-    search: SearchSettings = Field(description="How candidates are proposed: {trials: 40, sampler: tpe, seed: 0}.")
+    search: SearchSettings = Field(
+        description="Sampler, pruner, number of trials: {trials: 40, sampler: tpe, seed: 0}."
+    )
     finals: FinalsSettings = Field(
-        FinalsSettings(), description="How the best are trained once more: {candidates: 3, seeds: 3}."
+        FinalsSettings(), description="How the best trials are retrained and tested: {candidates: 3, seeds: 3}."
     )
 
     @property

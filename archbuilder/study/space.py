@@ -101,12 +101,12 @@ class Space:
         return values
 
     def describe(self) -> dict[str, str]:
-        """Say each knob's values in short: `4 to 32 by 4`, `8, 12 or 32`, `22 steps of 2 sites, 2 + 4 to 16 + 32`."""
+        """Say each knob's values in short: `4 to 32 by 4`, `8, 12 or 32`, `22 steps of 2 widths, 2 + 4 to 16 + 32`."""
         found = {}
         for knob in self.knobs:
             if isinstance(knob, WidthKnob) and len(knob.sites) > 1:
                 first, last = (" + ".join(map(str, knob.table[row])) for row in (0, -1))
-                found[knob.name] = f"{len(knob.values)} steps of {len(knob.sites)} sites, {first} to {last}"
+                found[knob.name] = f"{len(knob.values)} steps of {len(knob.sites)} widths, {first} to {last}"
             else:
                 found[knob.name] = widths_text(knob.values)
         return found
@@ -227,7 +227,7 @@ def _integers(spec: NetworkSpec, layer: str) -> list[str]:
 def _width_knobs(line: Line, sites: Mapping[str, int], problems: list[Problem]) -> list[WidthKnob]:
     rule = line.rule
     if isinstance(rule, Choices) and not rule.are_numbers:
-        message = f"found types, but {next(iter(sites))} is a width: expected whole numbers, such as [8, 16, 32]"
+        message = f"found types, but {next(iter(sites))} is a width: expected integers, such as [8, 16, 32]"
         problems.append(Problem(message, line.where, line.path))
         return []
     widths = {name: rule.widths(own) for name, own in sites.items()}
@@ -235,7 +235,7 @@ def _width_knobs(line: Line, sites: Mapping[str, int], problems: list[Problem]) 
     if empty:
         more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
         message = f"leaves no width for {', '.join(empty[:_SHOWN])}{more}"
-        problems.append(Problem(message, line.where, line.path, ("widths are whole multiples within the range",)))
+        problems.append(Problem(message, line.where, line.path, ("widths are multiples within the range",)))
         return []
     if rule.tie and len(sites) > 1:
         return [_tied(line, sites, widths)]
@@ -258,7 +258,7 @@ def _multiple_of(line: Line) -> int:
 def _choice_knobs(line: Line, paths: list[str], spec: NetworkSpec, problems: list[Problem]) -> list[ChoiceKnob]:
     rule = line.rule
     if isinstance(rule, Scale):
-        message = f"found a scale, but {paths[0]} is no width: expected choices, such as [1, 2, 3]"
+        message = f"found a scale, but {paths[0]} is not a width: expected choices, such as [1, 2, 3]"
         problems.append(Problem(message, line.where, line.path))
         return []
     wrong: dict[str, None] = {}
@@ -267,7 +267,7 @@ def _choice_knobs(line: Line, paths: list[str], spec: NetworkSpec, problems: lis
             try:
                 spec.value(path)
                 if isinstance(choice, str) != path.endswith(".type"):
-                    expected = "types" if path.endswith(".type") else "whole numbers"
+                    expected = "types" if path.endswith(".type") else "integers"
                     wrong[f"{path} takes {expected}; found {choice}"] = None
                 elif choice == 0 and path.endswith(".kernel"):
                     wrong[f"{path} is at least 1; found 0"] = None
@@ -290,9 +290,9 @@ def _impossible(paths: tuple[str, ...], rule: Choices, spec: NetworkSpec) -> Ite
             spec.with_values(dict.fromkeys(paths, choice))
         except SpecError as error:
             reason = error.problems[0].message
-            yield reason if paths[0] in reason else f"{paths[0]}: {choice} makes no network: {reason}"
+            yield reason if paths[0] in reason else f"{paths[0]}: {choice} is not a valid network: {reason}"
         except ArchbuilderError as error:
-            yield f"{paths[0]}: {choice} makes no network: {error}"
+            yield f"{paths[0]}: {choice} is not a valid network: {error}"
 
 
 def _owners(lines: list[Line], spec: NetworkSpec, structure: Sequence[str], problems: list[Problem]) -> dict[str, Line]:
@@ -310,7 +310,7 @@ def _owners(lines: list[Line], spec: NetworkSpec, structure: Sequence[str], prob
             problems.append(Problem(f"cannot be read: {error}", line.where, line.path))
             continue
         for word, hint in match.idle:
-            problems.append(Problem(f"{word!r} matches no site of {plan.name}{hint}", line.where, line.path))
+            problems.append(Problem(f"{word!r} matches no width of {plan.name}{hint}", line.where, line.path))
         owners.update(dict.fromkeys(match.sites, line))
         claims.append((line, match.sites))
     for line, sites in claims:
@@ -320,6 +320,6 @@ def _owners(lines: list[Line], spec: NetworkSpec, structure: Sequence[str], prob
 
 
 def _overruled(line: Line, by: Line, site: str) -> Problem:
-    message = f"decides about no site: line {by.where.line} matches {site} too, and the later line counts"
-    note = "put the line for many sites first and its exceptions after it"
+    message = f"has no effect: line {by.where.line} matches {site} too, and the later line counts"
+    note = "put general lines first and their exceptions after them"
     return Problem(message, line.where, line.path, (note,), related=(by.where,))

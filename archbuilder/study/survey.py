@@ -80,7 +80,7 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
         measure: Measures the latency of a few of them, if one is bounded; without it that is left out.
 
     Raises:
-        ArchbuilderError: None of them is within a budget, nor can be moved onto it; the message names the
+        ArchbuilderError: None of them is within a budget, and none can be projected onto it; the message names the
             nearest cost.
     """
     space = study.space
@@ -146,13 +146,13 @@ def _check_latency(study: Study, step: Step, variant: Variant, position: NDArray
     measured = " to ".join(f"{time:,}" for time in sorted(set(times))) or "no"
     own = study.latency or 0
     lines = [
-        f"{study.source.name}: no candidate could be moved onto {about}{step.limits.text()}",
-        f"from the narrowest to the widest of this space, {measured} {WORDS['latency']} were measured just now; "
-        f"the spec as it is has {own:,}",
+        f"{study.source.name}: no candidate can be projected onto {about}{step.limits.text()}",
+        f"from the narrowest to the widest candidate, {measured} {WORDS['latency']} were measured just now; "
+        f"the baseline has {own:,}",
     ]
     now = median_latency(measure, study.spec.plan())
     if now > _BUSY * own:
-        lines.append(f"which now takes {now:,}: the machine is busier than it was, so try again when it is idle")
+        lines.append(f"it now takes {now:,}: the machine is busier than before; try again when it is idle")
     else:
         lines += _overhead({"latency": min(times)} if times else None, own)
     raise ArchbuilderError("\n  ".join(lines))
@@ -164,7 +164,7 @@ def _overhead(least: Cost | None, own: int) -> list[str]:
         return []
     return [
         "narrower networks are hardly faster here: most of the time is the overhead of each layer; bound macs, or "
-        "measure larger batches by latency: {batch_size: 64}"
+        "measure larger batches with latency: {batch_size: 64}"
     ]
 
 
@@ -270,19 +270,20 @@ def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     ending = "" if found.priced == 1 else "s"
     what = f"none of {found.priced:,} candidate{ending}{'' if found.is_complete else ' drawn at random'}"
     named = f" {inside.step.name}," if inside.step.name else " of"
-    lines = [f"{found.study.source.name}: {what} is within the budget{named} {limits.text()}, nor can be moved onto it"]
+    budget = f"the budget{named} {limits.text()}"
+    lines = [f"{found.study.source.name}: {what} is within {budget}, and none can be projected onto it"]
     ends = {"smallest": found.smallest, "largest": found.largest}
     costs: list[Cost] = [priced.row(int(row)) for row in np.flatnonzero(priced.is_valid)]
     costs += [cost for cost in ends.values() if cost is not None]
     if inside.measured:
         own = found.baseline.get("latency", 0)
-        lines.append(f"the spec as it is has {amounts_text({'latency': own})}")
+        lines.append(f"the baseline has {amounts_text({'latency': own})}")
         lines += [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items() if cost is not None]
         lines += _overhead(found.smallest, own)
     elif costs:
         nearest = min(costs, key=lambda cost: max(limits.excess(cost), limits.lack(cost)))
-        lines.append(f"the nearest of them has {amounts_text(limits.of(nearest))}")
+        lines.append(f"the nearest has {amounts_text(limits.of(nearest))}")
         lines += [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items() if cost is not None]
     else:
-        lines.append("none of them is a network")
+        lines.append("none of them is a valid network")
     raise ArchbuilderError("\n  ".join(lines))

@@ -1,7 +1,7 @@
 """The loop that fits a network to images, and measures it."""
 
 from archbuilder.training.evaluation import Evaluation, evaluate
-from archbuilder.training.first_weights import first_network
+from archbuilder.training.initial_weights import initial_network
 from archbuilder.training.latency import Timer, conditions_text, latency_of
 from archbuilder.training.loop import best_epoch, is_enough, train
 from archbuilder.training.machine import CPU, Machine, choose_machine, threads_of_torch
@@ -32,7 +32,7 @@ __all__ = [
     "conditions_text",
     "derived_seed",
     "evaluate",
-    "first_network",
+    "initial_network",
     "is_enough",
     "joined",
     "latency_of",

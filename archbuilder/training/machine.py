@@ -80,7 +80,7 @@ def choose_machine(
             native = torch.cuda.get_device_capability(chosen) >= (8, 0)
             precision = Precision.BFLOAT16 if native else Precision.FLOAT16
     if precision is Precision.FLOAT16 and chosen.type == "cpu":
-        raise ArchbuilderError("precision float16 is for GPUs; on a CPU choose float32 or bfloat16")
+        raise ArchbuilderError("precision float16 needs a GPU; on a CPU choose float32 or bfloat16")
     workers = _usual_workers() if workers is None else workers
     return Machine(chosen, precision, compiled, workers)
 
@@ -99,7 +99,7 @@ def _device(name: str) -> torch.device:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ArchbuilderError(f"device {name!r} is not to be had: {reason}\n  --device cpu always is") from None
+        raise ArchbuilderError(f"device {name!r} is not available: {reason}\n  --device cpu always is") from None
     return device
 
 

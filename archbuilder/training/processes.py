@@ -64,12 +64,12 @@ def launched() -> Processes:
         there = ", ".join(name for name in _SET if name in os.environ)
         raise ArchbuilderError(
             f"the environment sets {there}, but not {', '.join(missing)}: torchrun sets all of them\n"
-            "  start it by torchrun, or unset them to train in one process"
+            "  start it with torchrun, or unset them to train in one process"
         )
     numbers = [os.environ[name] for name in _SET[:4]]
     if not all(number.isdecimal() for number in numbers):
         found = ", ".join(f"{name}={os.environ[name]!r}" for name in _SET[:4])
-        raise ArchbuilderError(f"the environment sets {found}, expected whole numbers, as torchrun sets them")
+        raise ArchbuilderError(f"the environment sets {found}, expected integers, as torchrun sets them")
     return Processes(*map(int, numbers))
 
 

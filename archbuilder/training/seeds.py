@@ -2,7 +2,7 @@
 
 from numpy.random import SeedSequence
 
-FIRST_WEIGHTS, ORDER, STEP, PROPOSAL = range(4)
+INITIAL_WEIGHTS, ORDER, STEP, PROPOSAL = range(4)
 """What is drawn for: a network's first weights, an epoch's order of images, what dropout and augmentation do in a step,
 and the candidate of a search."""
 

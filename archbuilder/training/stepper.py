@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from archbuilder.data import Batch, Normaliser
+from archbuilder.data import Batch, Normalizer
 from archbuilder.recipe import Precision, TrainSettings
 from archbuilder.training.augment import cut_out, shifted_and_flipped
 from archbuilder.training.average import averaged
+from archbuilder.training.distributed import Shard, convert_layers, data_parallel
 from archbuilder.training.loss import training_loss
 from archbuilder.training.machine import Machine
 from archbuilder.training.optimizer import make_optimizer
 from archbuilder.training.processes import Processes
 from archbuilder.training.schedule import learning_rate, set_rates
 from archbuilder.training.state import OWN, TrainerState, below, optimizer_state, restore_optimizer
-from archbuilder.training.together import Portion, in_parallel, made_together
 
 _RAW, _OPTIMIZER = f"{OWN}network/", f"{OWN}optimizer/"
 
@@ -37,24 +37,24 @@ class Stepper:
         settings: TrainSettings,
         *,
         steps: int,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         head_weights: Mapping[str, float],
         machine: Machine,
         processes: Processes,
     ) -> None:
         """Get ready for the first of so many steps."""
         self._settings, self._machine, self._processes = settings, machine, processes
-        self._normaliser, self._head_weights, self._portion = normaliser, head_weights, Portion()
+        self._normalizer, self._head_weights, self._shard = normalizer, head_weights, Shard()
         # channels_last ran small inception networks 1.3 to 1.9 times faster on a CPU.
         network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = averaged(network, settings.ema_decay) if settings.ema_decay else None
         if processes.count > 1:
-            network = made_together(network, self._portion, machine.device)
+            network = convert_layers(network, self._shard, machine.device)
         self.network = network
         self.measured: nn.Module = self._average.module if self._average else network
         if machine.compiled:
             network.compile()
-        self._runs = in_parallel(network) if processes.count > 1 else network
+        self._runs = data_parallel(network) if processes.count > 1 else network
         scaled = machine.precision is Precision.FLOAT16
         self._optimizer = make_optimizer(network, settings, fused=not scaled)
         self._steps = steps
@@ -76,7 +76,7 @@ class Stepper:
         Returns:
             The sum of the losses of this process's images, in nats: a scalar.
         """
-        self._portion.start, self._portion.images = self._processes.start(images), images
+        self._shard.start, self._shard.images = self._processes.start(images), images
         _reseed(seed, self._machine.device)
         set_rates(self._optimizer, number, self._steps, self._settings)
         labels = batch.labels.to(self._machine.device, non_blocking=True)
@@ -105,10 +105,10 @@ class Stepper:
         """Give images as the network is shown them: N x C x H x W, float32, channels_last."""
         images = images.to(self._machine.device, non_blocking=True)
         return cut_out(
-            self._normaliser(shifted_and_flipped(images, self._settings, self._portion)), self._settings, self._portion
+            self._normalizer(shifted_and_flipped(images, self._settings, self._shard)), self._settings, self._shard
         )
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         """Give the network the weights that are measured."""
         if self._average:
             self.network.load_state_dict(self._average.module.state_dict())

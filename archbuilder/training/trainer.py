@@ -66,18 +66,18 @@ class Trainer:
             ArchbuilderError: There are fewer images than processes, or augmentation leaves nothing of an image.
         """
         if min(len(data.train), len(data.validation), settings.batch_size) < processes.count:
-            found = f"found {len(data.train)} images to train and {len(data.validation)} to validate, batches of "
-            need = f"{processes.count} processes need at least an image each of every split and every batch"
+            found = f"found {len(data.train)} training images, {len(data.validation)} validation images and batches of "
+            need = f"{processes.count} processes need at least one image each of every split and batch"
             raise ArchbuilderError(f"{need}: {found}{settings.batch_size}; start fewer processes")
         _check_augmentation(settings, data.train.shape)
         self._settings, self._seed, self._machine, self._processes = settings, seed, machine, processes
         self._train, self._validation = data.train.to(machine.device), data.validation.to(machine.device)
-        self._normaliser = data.normaliser
+        self._normalizer = data.normalizer
         self._stepper = Stepper(
             network,
             settings,
             steps=settings.epochs * len(self._batches(torch.arange(len(data.train)))),
-            normaliser=data.normaliser,
+            normalizer=data.normalizer,
             head_weights=head_weights,
             machine=machine,
             processes=processes,
@@ -124,15 +124,15 @@ class Trainer:
         return evaluate(
             self.measured,
             self._validation,
-            self._normaliser,
+            self._normalizer,
             self._settings.batch_size,
             machine=self._machine,
             processes=self._processes,
         )
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         """Give the network the weights that are measured, and leave it in evaluation mode."""
-        self._stepper.settle()
+        self._stepper.synchronize()
         self.network.eval()
 
     def state(self) -> TrainerState:

@@ -138,24 +138,22 @@ def test_data_that_is_unknown_or_changed(run: Run, folder: str, monkeypatch: pyt
     done = run("evaluate", folder)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "digits: the images are no longer those that the run began with",
-        "  206 images to train were there, and 1,259 are now",
-        "  47 images to validate were there, and 269 are now",
-        "  47 images to test were there, and 269 are now",
-        "  put them back, or take them all the same: train --resume takes --data digits,",
-        "  evaluate takes --data digits --split unseen, for the images that it was not trained on",
+        "digits: the images have changed since the run began",
+        "  there were 206 training images, and now there are 1,259",
+        "  there were 47 validation images, and now there are 269",
+        "  there were 47 test images, and now there are 269",
+        "  restore them, or accept the change: train --resume takes --data digits;",
+        "  evaluate takes --data digits --split unseen, for the images that the run has not seen",
     ]
     done = run("evaluate", folder, "--data", "digits")
     assert done.returncode == 1
     assert done.stderr == (
-        "digits: not a test: of these 1,797 images it was trained on 206 and its best epoch was chosen by 47\n"
-        "  --split unseen measures the other 1,544\n"
+        "digits: not a test set: of these 1,797 images, it was trained on 206 and its best epoch was selected by 47\n"
+        "  --split unseen evaluates the other 1,544\n"
     )
     done = run("evaluate", folder, "--data", "digits", "--split", "unseen")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(
-        f"{folder} on digits, images it has not seen\nleft out: 206 images it was trained on, 47"
-    )
+    assert done.stdout.startswith(f"{folder} on digits, unseen images\nskipped: 206 images that it was trained on, 47")
     assert "of 1,544 images" in done.stdout
 
 
@@ -216,7 +214,9 @@ def test_class_names_that_overlap_but_differ_are_refused(
     for more in ((), ("--json",)):
         done = run("evaluate", folder, "--data", "digits", *more)
         assert done.returncode == 1
-        assert done.stderr.startswith("digits: found classes that the training had not: ten; expected classes of")
+        assert done.stderr.startswith(
+            "digits: found classes unknown to the training: ten; expected some or all classes of"
+        )
 
 
 def test_classes_of_other_names_are_shown_by_them_and_it_is_said(
@@ -226,11 +226,11 @@ def test_classes_of_other_names_are_shown_by_them_and_it_is_said(
     monkeypatch.setitem(SOURCES, "digits", renamed(words))
     done = run("evaluate", folder, "--data", "digits")
     assert done.returncode == 0, done.stderr
-    assert "have other names" in done.stdout
+    assert "had other class names" in done.stdout
     assert "0, 1, 2, 3, 4, …" in done.stdout
     for word in words:
         assert f"\n{word} " in done.stdout
     found = json.loads(run("evaluate", folder, "--data", "digits", "--json").stdout)
     assert tuple(found["class_accuracies"]) == words
     monkeypatch.setitem(SOURCES, "digits", few)
-    assert "have other names" not in run("evaluate", folder, "--data", "digits").stdout
+    assert "had other class names" not in run("evaluate", folder, "--data", "digits").stdout

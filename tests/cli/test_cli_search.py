@@ -166,14 +166,14 @@ def test_the_machine_is_the_one_that_was_asked_for(
     ]
     done = run("search", str(study), "--device", "nonsense")
     assert done.returncode == 1
-    assert done.stderr.startswith("device 'nonsense' is not to be had: ")
+    assert done.stderr.startswith("device 'nonsense' is not available: ")
 
 
 def test_a_search_whose_time_is_over_says_so_and_goes_on(run: Run, study: Path, tmp_path: Path) -> None:
     command = ["search", str(study), "--trials", "2", "--runs", str(tmp_path / "runs")]
     done = run(*command, "--hours", "0")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "--hours 0 is over after 0 of 2 trials; run the same command again to resume" in done.stdout
+    assert "stopped by --hours 0 after 0 of 2 trials; run the same command to resume" in done.stdout
     again = run(*command)
     assert "2/2 " in again.stdout
-    assert "is over" not in again.stdout
+    assert "stopped by" not in again.stdout

@@ -35,7 +35,7 @@ def test_a_list_is_had_as_json(run: Run, runs: str) -> None:
 def test_an_empty_folder_says_what_to_do(run: Run, tmp_path: Path) -> None:
     done = run("studies", "--runs", str(tmp_path))
     assert done.returncode == 0
-    assert done.stdout.startswith(f"{tmp_path}: no study is kept here\n  start one with archbuilder search")
+    assert done.stdout.startswith(f"{tmp_path}: no studies here\n  start one with archbuilder search")
     assert json.loads(run("studies", "--runs", str(tmp_path), "list", "--json").stdout) == []
     assert run("studies", "--runs", str(tmp_path), "show", "any").returncode == 1
 
@@ -54,7 +54,7 @@ def test_a_study_is_shown_and_its_page_written(run: Run, runs: str, name: str) -
 def test_a_wrong_name_is_answered_with_the_nearest(run: Run, runs: str) -> None:
     done = run("studies", "--runs", runs, "show", "wohle")
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{runs}: no study is named 'wohle'; did you mean whole?\n")
+    assert done.stderr.startswith(f"{runs}: no study named 'wohle'; did you mean whole?\n")
 
 
 def test_studies_are_compared(run: Run, runs: str) -> None:

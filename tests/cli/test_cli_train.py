@@ -47,7 +47,7 @@ def test_a_run_says_what_it_does_and_how_to_go_on(run: Run) -> None:
     lines = [line.rstrip() for line in done.stdout.splitlines()]
     assert lines[0] == "tiny  1 x 8 x 8 -> 10 classes · 870 parameters · 11.6 k MACs"
     assert lines[1].startswith(
-        "data  digits: 206 images to train, 47 to validate (14 to 17 % of every class by seed 0), "
+        "data  digits: 206 training images, 47 validation images (14 to 17 % of every class by seed 0), "
     )
     how = next(line for line in lines if line.startswith("how   "))
     assert how == "how   2 epochs · batches of 64 · adamw at 0.0106 · one_cycle · seed 0 · cpu · float32"
@@ -70,7 +70,10 @@ def test_a_run_says_what_it_does_and_how_to_go_on(run: Run) -> None:
 def test_the_figure_of_the_end_is_that_of_the_best_epoch(run: Run, tmp_path: Path) -> None:
     done = train(run, "--epochs", 3)
     best = read_checkpoint(tmp_path / "runs" / "tiny").history[-1]
-    assert f"best epoch {best.epoch}: {100 * best.validation_accuracy:.2f} % of 47" in done.stdout
+    assert (
+        f"best epoch {best.epoch}: validation accuracy {100 * best.validation_accuracy:.2f} % (47 images)"
+        in done.stdout
+    )
 
 
 def test_a_run_is_kept_where_it_is_told_and_is_not_written_over(run: Run) -> None:
@@ -78,8 +81,8 @@ def test_a_run_is_kept_where_it_is_told_and_is_not_written_over(run: Run) -> Non
     again = train(run, "--epochs", 1, "--run", "mine")
     assert again.returncode == 1
     assert again.stderr.splitlines() == [
-        "mine: holds a run already",
-        "  archbuilder train --resume mine goes on with it; --run FOLDER keeps another one elsewhere",
+        "mine: already has a run",
+        "  archbuilder train --resume mine resumes it; --run FOLDER writes another one elsewhere",
     ]
     resumed = run("train", "--resume", "mine", "--threads", "1")
     assert resumed.returncode == 0
@@ -105,7 +108,7 @@ def test_a_complete_run_is_trained_for_more_epochs(run: Run, tmp_path: Path) -> 
     few = run("train", "--resume", "runs/tiny", "--epochs", "3")
     assert few.returncode == 1
     assert few.stderr.splitlines() == [
-        "runs/tiny: has 3 epochs already; --epochs is how many there are to be in all: expected more than 3, found 3"
+        "runs/tiny: has 3 epochs already; --epochs is the total number: expected more than 3, found 3"
     ]
 
 
@@ -153,10 +156,13 @@ def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: py
         (("tiny.yaml",), "a spec and --data are needed, or --resume with the folder of a run"),
         (("--data", "digits"), "a spec and --data are needed"),
         ((), "a spec and --data are needed"),
-        (("--resume", "run", "--lr", "0.1"), "found --learning-rate, but --resume goes on with a run as it began"),
-        (("--resume", "run", "--flip"), "--resume goes on with a run as it began"),
-        (("--resume", "run", "--seed", "1"), "--resume goes on with a run as it began"),
-        (("tiny.yaml", "--resume", "run"), "--resume goes on with a run as it began"),
+        (
+            ("--resume", "run", "--lr", "0.1"),
+            "found --learning-rate, but --resume continues a run with its own settings",
+        ),
+        (("--resume", "run", "--flip"), "--resume continues a run with its own settings"),
+        (("--resume", "run", "--seed", "1"), "--resume continues a run with its own settings"),
+        (("tiny.yaml", "--resume", "run"), "--resume continues a run with its own settings"),
         (("tiny.yaml", "--data", "digits", "--epochs", "0"), "--epochs: Input should be greater than or equal to 1"),
         (("tiny.yaml", "--data", "digits", "--batch-size", "1"), "--batch-size: Input should be greater than or eq"),
         (("tiny.yaml", "--data", "digits", "--learning-rate", "nan"), "--learning-rate: Input should be a finite"),
@@ -179,8 +185,8 @@ def test_bad_usage_names_what_is_wrong(run: Run, tmp_path: Path, arguments: tupl
         (("--data", "digit"), "unknown data set 'digit'; did you mean digits?"),
         (("--data", "npz:gone.npz"), "gone.npz: no such file"),
         (("--data", "digits", "--resume", "x"), ""),
-        (("--data", "digits", "--device", "nonsense"), "device 'nonsense' is not to be had: "),
-        (("--data", "digits", "--device", "cpu", "--precision", "float16"), "precision float16 is for GPUs"),
+        (("--data", "digits", "--device", "nonsense"), "device 'nonsense' is not available: "),
+        (("--data", "digits", "--device", "cpu", "--precision", "float16"), "precision float16 needs a GPU"),
     ],
 )
 def test_what_a_user_can_mend_is_told_in_a_line(run: Run, arguments: tuple[str, ...], message: str) -> None:
@@ -194,7 +200,7 @@ def test_what_a_user_can_mend_is_told_in_a_line(run: Run, arguments: tuple[str, 
 def test_a_gpu_that_is_not_there(run: Run) -> None:
     done = run("train", "tiny.yaml", "--data", "digits", "--device", "cuda")
     assert done.returncode == 1
-    assert done.stderr.startswith("device 'cuda:0' is not to be had: ")
+    assert done.stderr.startswith("device 'cuda:0' is not available: ")
     assert done.stderr.endswith("\n  --device cpu always is\n")
 
 
@@ -202,7 +208,7 @@ def test_nothing_to_go_on_with(run: Run) -> None:
     done = run("train", "--resume", "nowhere")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "nowhere: no run to go on with: no such folder",
+        "nowhere: no run to resume: no such folder",
     ]
 
 
@@ -213,7 +219,7 @@ def test_divergence_is_told_without_a_traceback(run: Run, tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "try a lower learning_rate, or batch norm" in done.stderr
-    assert "before, is kept in runs/tiny/best.safetensors" in done.stderr
+    assert "before, is saved in runs/tiny/best.safetensors" in done.stderr
     last = read_checkpoint(tmp_path / "runs" / "tiny" / "last.safetensors")
     assert f"{len(last.history)}/20  " in done.stdout
 
@@ -287,7 +293,7 @@ def test_an_environment_that_is_not_whole_is_told_in_a_line(run: Run, monkeypatc
     done = train(run, "--epochs", 1)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("the environment sets RANK, but not WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER")
-    assert done.stderr.endswith("\n  start it by torchrun, or unset them to train in one process\n")
+    assert done.stderr.endswith("\n  start it with torchrun, or unset them to train in one process\n")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +302,7 @@ def test_an_environment_that_is_not_whole_is_told_in_a_line(run: Run, monkeypatc
         (("--device", "cuda:1"), "device cuda:1: each of 2 processes needs a GPU: --device cuda\n"),
         (
             ("--device", "cpu", "--download"),
-            "digits: fetch it before, in one process, and start torchrun without --dow",
+            "digits: download it first, in one process, and start torchrun without --dow",
         ),
     ],
 )

@@ -101,19 +101,19 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         (r"C:\photos", r"did you mean folder:C:\\photos\?"),
         ("sets/blood.npz", r"did you mean npz:sets/blood\.npz\?"),
         ("idx", r"^'idx': no path is given, expected idx:PATH$"),
-        ("folder:", r"^'folder:': no path is given, expected folder:PATH\[@SIZE\]\[@grey\|@rgb\]$"),
+        ("folder:", r"^'folder:': no path is given, expected folder:PATH\[@SIZE\]\[@gray\|@rgb\]$"),
         ("folder:@224", r"^'folder:@224': no path is given"),
         ("folder@224", r"^'folder@224': folder needs a path: folder:PATH@224"),
         ("torchvision:", r"no name is given, expected torchvision:NAME\[:ROOT\], such as torchvision:MNIST$"),
-        ("digits:/data", r"^'digits:/data': nothing stands after digits"),
+        ("digits:/data", r"^'digits:/data': digits takes no path"),
         ("digits@16", r"^'digits@16': digits takes no size, found @16"),
         (
             "idx:/data/mnist@32",
-            r"idx:PATH takes no size, found @32; if the path itself ends in it, end it with a slash",
+            r"idx:PATH takes no size, found @32; if the path itself ends in it, append a slash",
         ),
         ("folder:/data@0", r"found the size @0, expected 1 to 4,096 pixels a side"),
         ("folder:/data@32x9999", r"found the size @32x9999, expected 1 to 4,096"),
-        ("folder:/data\x1b[31m", r"^the data set 'folder:/data\\x1b\[31m' holds a character that cannot be printed$"),
+        ("folder:/data\x1b[31m", r"^the data set 'folder:/data\\x1b\[31m' contains an unprintable character$"),
     ],
 )
 def test_what_is_no_address(text: str, message: str) -> None:

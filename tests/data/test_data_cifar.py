@@ -160,7 +160,7 @@ def test_a_damaged_archive(ten: Path, share: float) -> None:
 def test_a_file_that_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "cifar.tar").write_bytes(b"<html>not found</html>" * 100)
     with pytest.raises(
-        ArchbuilderError, match=r"cifar\.tar: is no archive of the binary version \(\.tar\.gz\), or it is da"
+        ArchbuilderError, match=r"cifar\.tar: is not an archive of the binary version \(\.tar\.gz\), or it is da"
     ):
         load_data(f"cifar10:{tmp_path / 'cifar.tar'}")
 

@@ -14,7 +14,7 @@ from archbuilder.data import Batch, ImageSet, parse_address
 from archbuilder.data.file_images import FileImages
 from archbuilder.data.folder import load_folder
 from archbuilder.data.images import Images
-from archbuilder.data.normaliser import measure
+from archbuilder.data.normalizer import measure
 from archbuilder.data.splits import split
 from archbuilder.errors import ArchbuilderError
 
@@ -91,7 +91,7 @@ def test_streams_are_split_and_measured_as_what_is_held(folder: Path) -> None:
     assert isinstance(one.train, FileImages)
     assert isinstance(other.train, ImageSet)
     assert torch.equal(held_images(one.train), other.train.images)
-    assert (one.normaliser, one.statement) == (other.normaliser, other.statement)
+    assert (one.normalizer, one.statement) == (other.normalizer, other.statement)
 
 
 def test_nothing_to_read_starts_no_process(streamed: FileImages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_a_file_that_is_damaged_later_is_named_and_no_traceback_is_shown(
     next(iter(batches))  # the first one is whole
     with pytest.raises(
         ArchbuilderError,
-        match=r"^\S+bad\.png: the image cannot be read: [^\n]*; mend or [^\n]* it out: --skip-broken$",
+        match=r"^\S+bad\.png: the image cannot be read: [^\n]*; fix or [^\n]* it with --skip-broken$",
     ):
         next(iter(batches))
     assert list(images.scan(kept=True).broken) == [tmp_path / "bad.png"]
@@ -135,7 +135,7 @@ def test_a_process_that_ends_unexpectedly_is_explained(streamed: FileImages) -> 
     for process in multiprocessing.active_children():
         process.kill()
     message = (
-        r"a process that reads images ended unexpectedly.*; ask for fewer of them \(there are 1\): DataLoader worker"
+        r"a process that reads images ended unexpectedly.*; use fewer --workers \(there are 1\): DataLoader worker"
     )
     with pytest.raises(ArchbuilderError, match=message):
         list(batches)

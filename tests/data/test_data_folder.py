@@ -124,8 +124,8 @@ def test_splits_of_its_own(tmp_path: Path, word: str) -> None:
     data = load_data(f"folder:{tmp_path}")
     assert (len(data.train), len(data.validation), len(data.open_test())) == (40, 6, 8)
     assert data.statement == (
-        "40 images to train, 6 to validate (the set's own), 8 to test (the set's own); "
-        "extra/ is beside the splits and not read"
+        "40 training images, 6 validation images (provided), 8 test images (provided); "
+        "extra/ is beside the splits and skipped"
     )
 
 
@@ -134,7 +134,7 @@ def test_what_lacks_is_cut_from_train(tmp_path: Path) -> None:
     fill(tmp_path / "val", "a", "b", count=3)
     data = load_data(f"folder:{tmp_path}")
     assert data.statement == (
-        "36 images to train, 6 to validate (the set's own), 4 to test (10 % of every class by seed 0)"
+        "36 training images, 6 validation images (provided), 4 test images (10 % of every class by seed 0)"
     )
 
 
@@ -160,16 +160,16 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 def test_images_beside_the_subfolders(tmp_path: Path) -> None:
     picture(0).save(fill(tmp_path, "a", "b") / "loose.png")
-    error(tmp_path, r": loose\.png lie beside the subfolders, expected one subfolder a class")
+    error(tmp_path, r": loose\.png are beside the subfolders, expected one subfolder a class")
 
 
 def test_a_class_without_images(tmp_path: Path) -> None:
     (fill(tmp_path, "a", "b") / "empty").mkdir()
-    error(tmp_path, r"empty: no images of this class; files that count end in bmp, gif, jfif, jpe, jpeg, jpg, ")
+    error(tmp_path, r"empty: no images of this class; the extensions of images are bmp, gif, jfif, jpe, jpeg, jpg, ")
 
 
 def test_a_single_class(tmp_path: Path) -> None:
-    error(fill(tmp_path, "a"), r"every image to train is of the class 'a', expected two classes or more$")
+    error(fill(tmp_path, "a"), r"every training image is of the class 'a', expected two classes or more$")
 
 
 def test_other_classes_in_another_split(tmp_path: Path) -> None:
@@ -208,23 +208,23 @@ def test_images_that_cannot_be_read(tmp_path: Path, size: str) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     error(
         tmp_path,
-        r"b/05\.png: the image cannot be read: .*; mend or .* it out: --skip-broken$",
+        r"b/05\.png: the image cannot be read: .*; fix or .* it with --skip-broken$",
         size,
     )
     path.write_bytes(b"<html>not found</html>")
     error(
         tmp_path,
-        r"b/05\.png: the image cannot be read: it is no image; mend or .* it out: --skip-broken$",
+        r"b/05\.png: the image cannot be read: it is not an image; fix or .* it with --skip-broken$",
         size,
     )
     path.write_bytes(b"")
-    error(tmp_path, r"b/05\.png: the image cannot be read: it is no image;", size)
+    error(tmp_path, r"b/05\.png: the image cannot be read: it is not an image;", size)
 
 
 def test_pixels_that_are_floating_point_numbers(tmp_path: Path) -> None:
     fill(tmp_path, "a", "b")
     Image.fromarray(np.ones((6, 4), dtype=np.float32)).save(tmp_path / "a" / "x.tif")
-    error(tmp_path, r"x\.tif: the image cannot be read: its pixels are floating-point numbers")
+    error(tmp_path, r"x\.tif: the image cannot be read: its pixels are floats")
 
 
 def test_a_name_that_cannot_be_printed(tmp_path: Path) -> None:

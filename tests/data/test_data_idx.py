@@ -31,7 +31,7 @@ def images_of(count: int, height: int = 4, width: int = 5) -> Tensor:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Write 30 images to train and 6 to test, of 3 classes."""
+    """Write 30 training images and 6 to test, of 3 classes."""
     for name, values in zip(
         NAMES, (images_of(30), torch.arange(30) % 3, images_of(6) + 1, torch.arange(6) % 3), strict=True
     ):
@@ -45,11 +45,11 @@ def test_fashion_mnist() -> None:
     data = load_data(f"idx:{FASHION}")
     assert (data.classes, data.image_shape) == (10, (1, 28, 28))
     assert data.statement.startswith(
-        "54,000 images to train, 6,000 to validate (10 % of every class by seed 0), 10,000"
+        "54,000 training images, 6,000 validation images (10 % of every class by seed 0), 10,000"
     )
     assert data.train.labels.bincount().tolist() == [5400] * 10
     assert data.open_test().labels[:5].tolist() == [9, 2, 1, 1, 6]  # as published
-    assert (data.normaliser.mean[0] / 255, data.normaliser.std[0] / 255) == pytest.approx((0.2860, 0.3530), abs=0.003)
+    assert (data.normalizer.mean[0] / 255, data.normalizer.std[0] / 255) == pytest.approx((0.2860, 0.3530), abs=0.003)
 
 
 def read(folder: Path) -> tuple[ImageSet, ImageSet]:
@@ -123,7 +123,7 @@ def change(folder: Path, which: int, content: bytes) -> str:
             struct.pack(">4I", 0x803, 2**32 - 1, 2**32 - 1, 9),
             r"found 16 bytes, expected 166,\d\d\d,\d\d\d,\d\d\d,\d\d\d,\d\d\d,\d\d\d \(",
         ),
-        (0, idx(torch.zeros(0, 4, 5)), r"train-images-idx3-ubyte: holds no images: its header says 0 x 4 x 5$"),
+        (0, idx(torch.zeros(0, 4, 5)), r"train-images-idx3-ubyte: has no images: its header says 0 x 4 x 5$"),
         (1, idx(torch.arange(29) % 3), r"train-labels.*: found 30 images and 29 labels, expected one label an image$"),
         (
             2,

@@ -59,11 +59,11 @@ def test_every_mode_in_every_format(tmp_path: Path, mode: str, form: str) -> Non
         colour = np.dstack([grey] * 3) if deep else np.asarray(opaque.convert("RGB"))
     target = Target(1, 6, 4, scaled=False, converted=False)
     if (colour == colour[:, :, :1]).all() and mode not in {"RGB", "RGBA"}:
-        assert read_header(path).grey
+        assert read_header(path).gray
         assert np.array_equal(read_image(path, target)[0], grey)
     else:
-        assert not read_header(path).grey
-        with pytest.raises(ArchbuilderError, match="it is in colour"):
+        assert not read_header(path).gray
+        with pytest.raises(ArchbuilderError, match="it is a color image"):
             read_image(path, target)
     found = read_image(path, Target(3, 6, 4, scaled=False))
     assert np.array_equal(found, colour.transpose(2, 0, 1))
@@ -73,7 +73,7 @@ def test_every_mode_in_every_format(tmp_path: Path, mode: str, form: str) -> Non
 def test_pixels_of_which_nobody_says_what_is_white(tmp_path: Path, kind: type) -> None:
     Image.fromarray(GREY.astype(kind)).save(tmp_path / "x.tif")
     for channels in (1, 3):
-        with pytest.raises(ArchbuilderError, match=r"x\.tif: the image cannot be read: .*nobody says what is white"):
+        with pytest.raises(ArchbuilderError, match=r"x\.tif: the image cannot be read: .*white level is unknown"):
             read_image(tmp_path / "x.tif", Target(channels, 6, 4, scaled=False))
 
 
@@ -106,9 +106,9 @@ def test_what_is_not_read_is_counted(tmp_path: Path) -> None:
     data = load_folder(parse_address(f"folder:{tmp_path}/x"))
     assert (len(data.train), data.train.shape) == (23, (1, 6, 4))
     assert data.notes == (
-        "1 file has no ending and is not read",
-        "3 files are no images and not read (.heic, .txt)",
-        "1 file holds several frames, of which the first is read",
+        "1 file without an extension is skipped",
+        "3 files that are not images are skipped (.heic, .txt)",
+        "1 file holds several frames; only the first is read",
     )
 
 
@@ -145,12 +145,12 @@ def test_all_broken_files_are_listed_or_left_out(
     address = parse_address(f"folder:{tmp_path}/x")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow
-        with pytest.raises(ArchbuilderError, match="5 images cannot be read; mend or remove them, or leave") as caught:
+        with pytest.raises(ArchbuilderError, match="5 images cannot be read; fix or remove them, or skip") as caught:
             load_folder(address, most_held=most_held)
         data = load_data(address.text, skip_broken=True)
     assert all(f"{tmp_path}/x/{name}: the image cannot be read: " in str(caught.value) for name in names)
     assert list(data.skipped) == names
-    assert data.statement.endswith("; 5 files are broken and left out")
+    assert data.statement.endswith("; 5 files that cannot be read are skipped")
     assert isinstance(data.train, ImageSet)
 
 
@@ -180,5 +180,5 @@ def test_a_name_that_may_mean_two_splits(tmp_path: Path) -> None:
 
 def test_a_test_split_alone_is_nothing_to_train_on(tmp_path: Path) -> None:
     fill(tmp_path / "test", count=2)
-    with pytest.raises(ArchbuilderError, match="there are no images to train; there is only test, which evaluate"):
+    with pytest.raises(ArchbuilderError, match="no training images; there is only test, which evaluate"):
         load_data(f"folder:{tmp_path}")

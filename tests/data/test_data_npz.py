@@ -64,7 +64,7 @@ def test_the_names_of_medmnist(tmp_path: Path) -> None:
         test_labels=TEST_LABELS[:, None].astype(np.uint8),
     )
     data = load_data(f"npz:{tmp_path / 'bloodmnist.npz'}")
-    assert data.statement == "24 images to train, 9 to validate (the set's own), 6 to test (the set's own)"
+    assert data.statement == "24 training images, 9 validation images (provided), 6 test images (provided)"
     assert isinstance(data.train, ImageSet)
     assert torch.equal(data.train.images, first_channels(IMAGES))  # nothing is cut from it
 
@@ -112,9 +112,9 @@ def spoiled(value: float, dtype: str = "float64") -> Any:
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (spoiled(np.nan), LABELS, r"set\.npz: images: image 7 holds a value that is no finite float32$"),
-        (spoiled(-np.inf), LABELS, r"images: image 7 holds a value that is no finite float32$"),
-        (spoiled(1e300), LABELS, r"images: image 7 holds a value that is no finite float32$"),
+        (spoiled(np.nan), LABELS, r"set\.npz: images: image 7 has a value that is not a finite float32$"),
+        (spoiled(-np.inf), LABELS, r"images: image 7 has a value that is not a finite float32$"),
+        (spoiled(1e300), LABELS, r"images: image 7 has a value that is not a finite float32$"),
         (
             spoiled(2**24 + 1, "int64"),
             LABELS,
@@ -134,18 +134,18 @@ def spoiled(value: float, dtype: str = "float64") -> Any:
         (IMAGES[..., :2], LABELS, r"images: found an array of 24 x 6 x 5 x 2, expected .* with 1 or 3 channels$"),
         (IMAGES[:0], LABELS[:0], r"images: holds no images: 0 x 6 x 5 x 3$"),
         (IMAGES, LABELS[:-1], r"set\.npz: labels: found 23 labels for 24 images of images, expected one an image$"),
-        (IMAGES, np.eye(3)[LABELS], r"labels: found 24 x 3, expected N or N x 1 whole numbers; for one column a class"),
-        (IMAGES, np.int64(3), r"labels: found a single number, expected N or N x 1 whole numbers$"),
-        (IMAGES, LABELS + 0.5, r"labels: found labels with fractions, expected whole numbers$"),
+        (IMAGES, np.eye(3)[LABELS], r"labels: found 24 x 3, expected N or N x 1 integers; for one column a class"),
+        (IMAGES, np.int64(3), r"labels: found a single number, expected N or N x 1 integers$"),
+        (IMAGES, LABELS + 0.5, r"labels: found labels with fractions, expected integers$"),
         (IMAGES, LABELS * np.nan, r"labels: found labels with fractions"),
-        (IMAGES, LABELS.astype(str), r"labels: found labels of the type <U21, expected whole numbers$"),
+        (IMAGES, LABELS.astype(str), r"labels: found labels of the type <U21, expected integers$"),
         (IMAGES, LABELS * 2**40, r"labels: found labels from 0 to 2199023255552, expected small numbers$"),
         (
             IMAGES,
             LABELS * 1000,
             r"labels: labels run from 0 to 2000, but these never occur: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10$",
         ),
-        (IMAGES, LABELS * 0, r"every image to train is of the class '0', expected two classes or more$"),
+        (IMAGES, LABELS * 0, r"every training image is of the class '0', expected two classes or more$"),
         (
             np.array([IMAGES, None], dtype=object),
             LABELS,
@@ -166,7 +166,8 @@ def test_arrays_that_are_no_data_set(tmp_path: Path, images: Any, labels: Any, m
 def test_images_and_labels_of_the_test_must_be_like_those_to_train(tmp_path: Path) -> None:
     keys = {"x_train": IMAGES, "y_train": LABELS, "x_test": TEST_IMAGES[:, 1:], "y_test": TEST_LABELS}
     with pytest.raises(
-        ArchbuilderError, match=r"the test images are 3 x 5 x 5, expected 3 x 6 x 5 \(channels x height x"
+        ArchbuilderError,
+        match=r"the test images are 3 x 5 x 5, but the training images are 3 x 6 x 5 \(channels x height x",
     ):
         load_data(save(tmp_path, **keys))
     with pytest.raises(
@@ -193,7 +194,7 @@ def test_files_that_are_no_npz(tmp_path: Path) -> None:
     for content in (whole[:-100], b"", b"<html>"):
         path.write_bytes(content)
         with pytest.raises(
-            ArchbuilderError, match=r"set\.npz: is no \.npz file \(a zip of numpy arrays\), or it is cut off$"
+            ArchbuilderError, match=r"set\.npz: is not an \.npz file \(a zip of numpy arrays\), or it is cut off$"
         ):
             load_data(address)
     path.write_bytes(whole[:500] + b"\xff\x00" * 50 + whole[600:])

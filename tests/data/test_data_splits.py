@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from archbuilder.data import SOURCES, Batch, DataSplits, Images, ImageSet, RawData, check_fits, load_data
-from archbuilder.data.cutting import PERCENT_OF_ONE, PERCENT_OF_TWO, cut
-from archbuilder.data.normaliser import measure
+from archbuilder.data.normalizer import measure
+from archbuilder.data.partition import PERCENT_OF_ONE, PERCENT_OF_TWO, partition
 from archbuilder.data.splits import split
 from archbuilder.errors import ArchbuilderError
 
@@ -70,8 +70,8 @@ def test_every_class_is_split_in_the_same_shares(digits: DataSplits) -> None:
 
 def test_the_splits_are_stated(digits: DataSplits) -> None:
     assert digits.statement == (
-        "1,259 images to train, 269 to validate (15 % of every class by seed 0), "
-        "269 to test (15 % of every class by seed 0)"
+        "1,259 training images, 269 validation images (15 % of every class by seed 0), "
+        "269 test images (15 % of every class by seed 0)"
     )
 
 
@@ -131,7 +131,7 @@ def test_shares_are_rounded_and_what_was_done_is_said(images: int, counts: tuple
     labels = torch.arange(2 * images) % 2
     done = split("x", RawData(numbered_set(labels), ("a", "b")), seed=0)
     assert tuple(len(part) // 2 for part in parts(done)) == counts
-    said = f"{2 * counts[1]:,} to validate ({100 * counts[1] / images:.0f} % of every class by seed 0)"
+    said = f"{2 * counts[1]:,} validation images ({100 * counts[1] / images:.0f} % of every class by seed 0)"
     assert said in done.statement
 
 
@@ -151,7 +151,7 @@ def test_by_hash_images_stay_where_they_are_when_others_are_added(
     some = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(order))[:kept]
     fewer = replace(data, train=data.train.take(some))
     try:
-        before, after = (cut("x", each, seed=seed, by="hash") for each in (fewer, data))
+        before, after = (partition("x", each, seed=seed, by="hash") for each in (fewer, data))
     except ArchbuilderError:
         assume(False)
         raise
@@ -165,7 +165,7 @@ def test_by_hash_images_stay_where_they_are_when_others_are_added(
 def test_shares_by_hash_are_about_right_and_copies_stay_together() -> None:
     labels = torch.arange(2000) % 2
     images = numbered_set(labels)
-    done = cut("x", RawData(images.joined([images]), ("a", "b")), seed=0, by="hash")
+    done = partition("x", RawData(images.joined([images]), ("a", "b")), seed=0, by="hash")
     assert [len(part) / 4000 for part in done[:3]] == pytest.approx([0.7, 0.15, 0.15], abs=0.03)
     found = [set(numbers(part).tolist()) for part in done[:3]]
     assert sum(map(len, found)) == 2000
@@ -194,7 +194,7 @@ def test_the_seed_alone_decides(data: RawData, seed: int, elsewhere: int) -> Non
     torch.manual_seed(elsewhere % 2**32)
     again = parted(data, seed)
     assert all(torch.equal(numbers(a), numbers(b)) for a, b in zip(parts(once), parts(again), strict=True))
-    assert (once.statement, once.normaliser) == (again.statement, again.normaliser)
+    assert (once.statement, once.normalizer) == (again.statement, again.normalizer)
 
 
 def test_another_seed_parts_otherwise(numbered: str) -> None:
@@ -208,11 +208,11 @@ def test_only_the_training_split_decides_the_normalisation(numbered: str) -> Non
     data = load_data(numbered)
     train = numbers(data.train).double()
     mean, std = float(train.mean()), float(train.std(correction=0))
-    assert data.normaliser.mean == pytest.approx((mean, 1000 - 3 * mean))
-    assert data.normaliser.std == pytest.approx((std, 3 * std))  # each channel by its own
+    assert data.normalizer.mean == pytest.approx((mean, 1000 - 3 * mean))
+    assert data.normalizer.std == pytest.approx((std, 3 * std))  # each channel by its own
     for part in parts(data):
         assert isinstance(part, ImageSet)
-        normal = data.normaliser(part.images)
+        normal = data.normalizer(part.images)
         expected = ((numbers(part) - mean) / std).float()
         torch.testing.assert_close(normal[:, 0, 0, 0], expected, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(normal[:, 1, 0, 0], -expected, atol=1e-4, rtol=1e-4)
@@ -220,16 +220,16 @@ def test_only_the_training_split_decides_the_normalisation(numbered: str) -> Non
 
 def test_normalised_images_have_mean_0_and_standard_deviation_1(digits: DataSplits) -> None:
     assert isinstance(digits.train, ImageSet)
-    normal = digits.normaliser(digits.train.images)
+    normal = digits.normalizer(digits.train.images)
     assert (normal.dtype, normal.is_contiguous(memory_format=torch.channels_last)) == (torch.float32, True)
     assert (float(normal.mean()), float(normal.std())) == pytest.approx((0, 1), abs=1e-3)
 
 
 def test_a_channel_without_contrast_is_only_shifted() -> None:
     images = torch.stack([torch.full((50, 2, 2), 7.0), torch.rand(50, 2, 2)], dim=1)
-    normaliser = measure(ImageSet(images, torch.zeros(50, dtype=torch.int64)))
-    assert (normaliser.mean[0], normaliser.std[0]) == (7, 1)
-    assert not normaliser(images)[:, 0].any()
+    normalizer = measure(ImageSet(images, torch.zeros(50, dtype=torch.int64)))
+    assert (normalizer.mean[0], normalizer.std[0]) == (7, 1)
+    assert not normalizer(images)[:, 0].any()
 
 
 def test_measuring_looks_at_some_thousand_images_from_all_over_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +249,7 @@ def test_measuring_looks_at_some_thousand_images_from_all_over_a_large_set(monke
 
 def test_the_test_split_is_not_printed(digits: DataSplits) -> None:
     assert "_test" not in repr(digits)
-    assert f"train={digits.train!r}, validation={digits.validation!r}, normaliser" in repr(digits)
+    assert f"train={digits.train!r}, validation={digits.validation!r}, normalizer" in repr(digits)
 
 
 ONE, TWO = torch.tensor([0] * 20), torch.arange(20) % 2
@@ -260,27 +260,27 @@ ONE, TWO = torch.tensor([0] * 20), torch.arange(20) % 2
     [
         (
             RawData(numbered_set(ONE), ("cat",)),
-            r"^x: every image to train is of the class 'cat', expected two classes or",
+            r"^x: every training image is of the class 'cat', expected two classes or",
         ),
         (
             RawData(numbered_set(TWO[:4]), ("a", "b")),
-            r"^x: 4 images, at most 2 a class, are too few: none is left to validate$",
+            r"^x: 4 images, at most 2 a class, are too few: no validation images are left$",
         ),
         (
             RawData(numbered_set(TWO[:0]), ("a", "b")),
-            r"^x: there are no images to train$",
+            r"^x: no training images$",
         ),
         (
             RawData(numbered_set(TWO), ("a", "b", "c", "d"), test=numbered_set(torch.arange(4))),
-            r"^x: the test images show classes that no training image shows: c, d$",
+            r"^x: the test images have classes without training images: c, d$",
         ),
         (
             RawData(numbered_set(TWO), ("a", "b"), validation=ImageSet(torch.zeros(2, 2, 3, 1), TWO[:2])),
-            r"^x: the validation images are 2 x 3 x 1, expected 2 x 1 x 1 \(channels x height x width\) as those to",
+            r"^x: the validation images are 2 x 3 x 1, but the training images are 2 x 1 x 1 \(channels x",
         ),
         (
             RawData(numbered_set(TWO), ("a", "b"), validation=numbered_set(TWO[:0])),
-            r"too few: none is left to validate$",
+            r"too few: no validation images are left$",
         ),
     ],
 )

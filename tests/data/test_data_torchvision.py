@@ -198,7 +198,7 @@ def held(images: Any) -> ImageSet:
 def test_a_set_without_splits_is_parted() -> None:
     data = load_data("torchvision:FakeData")
     assert data.statement.startswith(
-        "24 images to train, 8 to validate (20 % of every class by seed 0), 8 to test (20 %"
+        "24 training images, 8 validation images (20 % of every class by seed 0), 8 test images (20 %"
     )
     assert (data.image_shape, data.class_names) == ((3, 6, 5), ("0", "1", "2", "3"))
     everything = torch.cat([held(part).images for part in (data.train, data.validation, data.open_test())])
@@ -220,10 +220,10 @@ def test_train_chooses_the_split(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("library")
 def test_split_chooses_the_split_and_the_network_is_not_asked(tmp_path: Path) -> None:
     data = load_data(f"torchvision:Flowers:{tmp_path}")
-    assert data.statement == "40 images to train, 8 to validate (the set's own), 12 to test (the set's own)"
+    assert data.statement == "40 training images, 8 validation images (provided), 12 test images (provided)"
     assert data.class_names == ("1", "2", "3", "4")
     assert load_data(f"torchvision:Houses:{tmp_path}").statement == (
-        "36 images to train, 4 to validate (10 % of every class by seed 0), 12 to test (the set's own)"
+        "36 training images, 4 validation images (10 % of every class by seed 0), 12 test images (provided)"
     )
 
 
@@ -237,13 +237,15 @@ def test_tensors_are_taken_as_they_are() -> None:
 
 @pytest.mark.usefixtures("library")
 def test_only_the_user_asks_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    message = r"MNIST.*: not found in .*sets, or damaged; --download fetches it \(torchvision says: Dataset not found\."
+    message = (
+        r"MNIST.*: not found in .*sets, or damaged; --download downloads it \(torchvision says: Dataset not found\."
+    )
     with pytest.raises(ArchbuilderError, match=message):
         load_data(f"torchvision:MNIST:{tmp_path / 'sets'}")
     assert not (tmp_path / "sets").exists()
-    with pytest.raises(ArchbuilderError, match=r"could not be fetched: the network was asked for$"):
+    with pytest.raises(ArchbuilderError, match=r"could not be downloaded: the network was asked for$"):
         load_data("torchvision:Flowers", download=True)
-    with pytest.raises(ArchbuilderError, match=r"could not be fetched: .*unexpected keyword argument 'download'"):
+    with pytest.raises(ArchbuilderError, match=r"could not be downloaded: .*unexpected keyword argument 'download'"):
         load_data("torchvision:NoDownload", download=True)
     (tmp_path / "sets").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -263,12 +265,12 @@ def test_only_the_user_asks_the_network(tmp_path: Path, monkeypatch: pytest.Monk
             "Sizes",
             r"images differ in size: image 1 is 1 x 7 x 5, the first is 1 x 6 x 5 .*; use folder:PATH@SIZE on its",
         ),
-        ("Boxes", r"image 0: found the label \{'boxes': \[1, 2\]\}, expected one whole number$"),
-        ("Triples", r"sample 0 is no pair of an image and a label"),
+        ("Boxes", r"image 0: found the label \{'boxes': \[1, 2\]\}, expected an integer$"),
+        ("Triples", r"sample 0 is not a pair of an image and a label"),
         ("Arrays", r"image 0: found list, expected an image of 1 or 3 channels$"),
         ("Damaged", r"sample 0 cannot be read: 'image 0 is missing'$"),
-        ("Nothing", r"torchvision:Nothing \(train\): holds no images$"),
-        ("DatasetFolder", r"it must be told loader, which an address cannot; use folder:PATH$"),
+        ("Nothing", r"torchvision:Nothing \(train\): has no images$"),
+        ("DatasetFolder", r"it needs loader, which an address cannot give; use folder:PATH$"),
         ("NeedsPackage", r"it needs another package: No module named 'h5py'$"),
     ],
 )

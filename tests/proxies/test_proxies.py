@@ -188,7 +188,7 @@ layers:
     [
         (
             "naswot",
-            "^naswot: found no activation in the network, expected relu, relu6 or leaky_relu: it reads their signs$",
+            "^naswot: found no activation in the network, expected relu, relu6 or leaky_relu: it needs their signs$",
         ),
         ("synflow", "^synflow: found no parameters in the network, expected some: it sums over them$"),
         (

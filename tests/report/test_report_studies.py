@@ -69,9 +69,9 @@ def test_a_damaged_study_is_named_and_the_others_are_listed(tmp_path: Path) -> N
 def test_a_name_that_is_nearly_right_is_suggested(tmp_path: Path) -> None:
     assert find_study(kept_runs(), "whole") == kept_runs() / "whole"
     assert find_study(tmp_path, str(kept_runs() / "whole")) == kept_runs() / "whole"
-    with pytest.raises(ArchbuilderError, match=r"no study is named 'hole'; did you mean whole\?\n  studies here"):
+    with pytest.raises(ArchbuilderError, match=r"no study named 'hole'; did you mean whole\?\n  studies here"):
         find_study(kept_runs(), "hole")
-    with pytest.raises(ArchbuilderError, match="no study is kept here\n  start one with archbuilder search"):
+    with pytest.raises(ArchbuilderError, match="no studies here\n  start one with archbuilder search"):
         find_study(tmp_path, "whole")
 
 
@@ -103,13 +103,13 @@ def test_why_studies_are_not_compared_seed_by_seed_is_said() -> None:
     assert why_not_paired(whole, steps) is None
     assert why_not_paired(whole, kept("short")) == "short has no test accuracies"
     other = [replace(row, seeds=tuple(seed + 10 for seed in row.seeds)) for row in steps.rows]
-    assert why_not_paired(whole, replace(steps, rows=tuple(other))) == "no seed is in both"
+    assert why_not_paired(whole, replace(steps, rows=tuple(other))) == "they share no seed"
     settings = whole.study.settings
     longer = settings.model_copy(update={"train": settings.train.model_copy(update={"epochs": 3})})
     trained = replace(whole, study=replace(whole.study, settings=longer))
-    assert why_not_paired(trained, steps) == "their networks are trained in other ways"
+    assert why_not_paired(trained, steps) == "their training settings differ"
     elsewhere = replace(whole, study=replace(whole.study, settings=settings.model_copy(update={"data": "npz:a.npz"})))
-    assert why_not_paired(elsewhere, steps) == "their data are npz:a.npz and digits"
+    assert why_not_paired(elsewhere, steps) == "their data sets are npz:a.npz and digits"
 
 
 def test_an_export_holds_all_there_is_and_writes_over_nothing_unasked(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_elsewhere_there_are_lines_alone(tmp_path: Path) -> None:
         begin(tmp_path / "run", every, observe=view)
     lines = output.getvalue().splitlines()
     assert lines[0] == "tiny  1 x 8 x 8 -> 10 classes · 870 parameters · 11.6 k MACs"
-    assert lines[1].startswith("data  digits: 206 images to train, 47 to validate (14 to 17 %")
+    assert lines[1].startswith("data  digits: 206 training images, 47 validation images (14 to 17 %")
     assert lines[2].startswith("      ")  # it hangs below what it goes on with
     assert lines[3].startswith("how   1 epoch · batches of 8 · adamw at 0.00375 · one_cycle · flip · crop 2 ·")
     words = " ".join(" ".join(lines[3:6]).split())

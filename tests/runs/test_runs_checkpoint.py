@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import archbuilder
-from archbuilder.data import Normaliser, load_data
+from archbuilder.data import Normalizer, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules.saving import read_tensors, save_tensors
 from archbuilder.runs import Checkpoint, RunFolder, RunResult, evaluate_checkpoint, read_checkpoint
@@ -143,7 +143,7 @@ def test_a_checkpoint_of_something_else(folder: Path) -> None:
     with pytest.raises(ArchbuilderError, match="holds weights alone; expected a file that archbuilder wrote"):
         go_on(folder)
     save_tensors(folder / "last.safetensors", {"weight": torch.zeros(3)})
-    message = r"last\.safetensors: holds weights alone; expected a checkpoint that archbuilder train wrote"
+    message = r"last\.safetensors: has only weights; expected a checkpoint of archbuilder train"
     with pytest.raises(ArchbuilderError, match=message):
         go_on(folder)
 
@@ -160,7 +160,7 @@ def test_a_checkpoint_of_something_else(folder: Path) -> None:
 )
 def test_a_header_of_another_version(folder: Path, change: Any, reason: str) -> None:
     rewritten(folder / "last.safetensors", change)
-    message = f"last.safetensors: its header is not what this version of archbuilder writes: .*{reason}"
+    message = f"last.safetensors: its header is of another version of archbuilder: .*{reason}"
     with pytest.raises(ArchbuilderError, match=message):
         go_on(folder)
 
@@ -174,7 +174,7 @@ def test_a_header_that_is_not_json(folder: Path) -> None:
 @pytest.mark.parametrize("missing", ["optimizer", "progress", "scaler"])
 def test_a_state_that_lacks_something(folder: Path, missing: str) -> None:
     rewritten(folder / "last.safetensors", lambda values: values["state"].pop(missing))
-    with pytest.raises(ArchbuilderError, match=f"this version of archbuilder cannot go on with it: '{missing}'"):
+    with pytest.raises(ArchbuilderError, match=f"this version of archbuilder cannot resume it: '{missing}'"):
         go_on(folder)
 
 
@@ -183,13 +183,13 @@ def test_tensors_that_lack_one(folder: Path) -> None:
     kept, header = read_tensors(path)
     del kept["fc.bias"]
     save_tensors(path, kept, header)
-    with pytest.raises(ArchbuilderError, match="this version of archbuilder cannot go on with it: Error"):
+    with pytest.raises(ArchbuilderError, match="this version of archbuilder cannot resume it: Error"):
         go_on(folder)
 
 
 def test_the_best_checkpoint_in_the_place_of_the_last(folder: Path) -> None:
     shutil.copy(folder / "best.safetensors", folder / "last.safetensors")
-    message = r"holds a network alone, as best\.safetensors does, and nothing to go on with"
+    message = r"has only a network, like best\.safetensors, so it cannot be resumed"
     with pytest.raises(ArchbuilderError, match=message):
         go_on(folder)
 
@@ -202,22 +202,20 @@ def test_weights_of_another_network(folder: Path) -> None:
 
 
 def test_nothing_to_go_on_with(tmp_path: Path) -> None:
-    with pytest.raises(ArchbuilderError, match=r"nowhere: no run to go on with: no such folder$"):
+    with pytest.raises(ArchbuilderError, match=r"nowhere: no run to resume: no such folder$"):
         go_on(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ArchbuilderError, match=r"empty: no run to go on with: last\.safetensors is not there"):
+    with pytest.raises(ArchbuilderError, match=r"empty: no run to resume: last\.safetensors is missing"):
         go_on(tmp_path / "empty")
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        ArchbuilderError, match=r"file: no run to go on with: it is a file; expected the folder of a run"
-    ):
+    with pytest.raises(ArchbuilderError, match=r"file: no run to resume: it is a file; expected the folder of a run"):
         go_on(tmp_path / "file")
 
 
 def test_a_folder_with_something_else_in_it_takes_no_run(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".tmpabcdef").write_text("mine")
-    with pytest.raises(ArchbuilderError, match=r"run: holds \.tmpabcdef, which is no run's; a run has a folder of its"):
+    with pytest.raises(ArchbuilderError, match=r"run: has \.tmpabcdef, which is not a run's; choose an empty folder"):
         begin(tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".tmpabcdef"]
 
@@ -299,10 +297,10 @@ def test_the_parts_of_a_checkpoint(done: RunResult) -> None:
     assert isinstance(alone, Checkpoint)
     assert alone.state.data == {}
     assert set(alone.state.tensors) == set(whole.weights)
-    assert whole.setup.normaliser == Normaliser(whole.setup.mean, whole.setup.std)
+    assert whole.setup.normalizer == Normalizer(whole.setup.mean, whole.setup.std)
     assert len(whole.setup.class_names) == 10
     assert whole.state.data["progress"]["epochs"] == 3
-    assert load_data("digits").normaliser != whole.setup.normaliser  # which was measured on some of them
+    assert load_data("digits").normalizer != whole.setup.normalizer  # which was measured on some of them
 
 
 def test_images_are_read_by_file_by_folder_and_open(done: RunResult, tmp_path: Path) -> None:

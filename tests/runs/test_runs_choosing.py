@@ -68,17 +68,17 @@ def test_its_own_images_are_parted_as_in_training_wherever_they_lie(run: Run, tm
 
 def test_images_it_has_seen_are_no_test_and_the_others_can_be_measured(run: Run, tmp_path: Path) -> None:
     grown = fill(tmp_path / "own", start=10, count=2)
-    with pytest.raises(ArchbuilderError, match="the images are no longer those that the run") as caught:
+    with pytest.raises(ArchbuilderError, match="the images have changed since the run") as caught:
         run.choose()
     assert f"evaluate takes --data folder:{grown} --split unseen" in str(caught.value)
-    message = r"not a test: of these 36 images it was trained on 18 and its best epoch was chosen by 6\n"
+    message = r"not a test set: of these 36 images, it was trained on 18 and its best epoch was selected by 6\n"
     with pytest.raises(ArchbuilderError, match=message):
         run.choose(grown)
-    with pytest.raises(ArchbuilderError, match=r"not a test: of these \d+ images"):
+    with pytest.raises(ArchbuilderError, match=r"not a test set: of these \d+ images"):
         run.choose(grown, "test")
     unseen = run.choose(grown, "unseen")  # as is advised
     assert (unseen.split, len(unseen.images)) == ("unseen", 12)
-    assert unseen.notes == ("left out: 18 images it was trained on, 6 that chose its epoch",)
+    assert unseen.notes == ("skipped: 18 images that it was trained on, 6 that selected its best epoch",)
     assert len(run.choose(grown, "train").images) == 3 * 8  # who asks for them gets them
 
 
@@ -87,7 +87,7 @@ def test_all_of_another_set_or_its_test_split(run: Run, tmp_path: Path) -> None:
     assert (other.split, len(other.images), other.notes) == ("all", 30, ())
     fill(tmp_path / "parted" / "test", ("dog", "Cat"), count=3, start=70)
     alone = run.choose(tmp_path / "parted")
-    assert (alone.split, alone.class_names, alone.notes) == ("test", CLASSES, ("it has no images of bird",))
+    assert (alone.split, alone.class_names, alone.notes) == ("test", CLASSES, ("no images of bird",))
     assert sorted(alone.images.labels.tolist()) == [1, 1, 1, 2, 2, 2]
     fill(tmp_path / "parted" / "train", ("bird",), count=4, start=90)
     assert len(run.choose(tmp_path / "parted").images) == 6
@@ -101,16 +101,18 @@ def test_copies_in_its_own_test_split_are_noted(tmp_path: Path) -> None:
     chosen = run.choose()
     copies = int(torch.isin(chosen.images.digests(), run.seen.train).sum())
     assert copies > 0
-    assert chosen.notes == (f"copies of images it was trained on among these: {copies}",)
+    assert chosen.notes == (f"duplicates of its training images among these: {copies}",)
 
 
 def test_what_a_run_has_seen_is_kept_and_grows(run: Run, tmp_path: Path) -> None:
     assert read_seen(tmp_path) is None
     run.seen.save(tmp_path)
     other = SeenImages(torch.tensor([1]), torch.tensor([2])).and_those_in(tmp_path)
-    assert (len(other.train), len(other.validate)) == (19, 7)
+    assert (len(other.train), len(other.validation)) == (19, 7)
     (tmp_path / "seen.safetensors").write_bytes(b"x")
-    with pytest.raises(ArchbuilderError, match=r"seen\.safetensors: not a whole .*\n  delete .* to go on without it$"):
+    with pytest.raises(
+        ArchbuilderError, match=r"seen\.safetensors: not a whole .*\n  delete .* to continue without it$"
+    ):
         read_seen(tmp_path)
 
 
@@ -118,7 +120,7 @@ def test_a_run_that_went_on_with_other_images_has_seen_the_first_ones_too(run: R
     run.seen.save(tmp_path)
     now = Run(fill(tmp_path / "own", start=10, count=20))
     now.seen = now.seen.and_those_in(tmp_path)
-    with pytest.raises(ArchbuilderError, match=r"own: not a test: of these 15 images it was trained on \d"):
+    with pytest.raises(ArchbuilderError, match=r"own: not a test set: of these 15 images, it was trained on \d"):
         now.choose()
     assert 0 < len(now.choose(split="unseen").images) < 15
 
@@ -126,8 +128,8 @@ def test_a_run_that_went_on_with_other_images_has_seen_the_first_ones_too(run: R
 def test_what_is_not_known_is_said(run: Run, tmp_path: Path) -> None:
     other = fill(tmp_path / "other", start=50)
     chosen = choose_images(run.setup, None, f"folder:{other}", None, channels=1)
-    assert chosen.notes == ("whether it was trained on some of them is not known: seen.safetensors is missing",)
-    with pytest.raises(ArchbuilderError, match="which images the run has seen is not known"):
+    assert chosen.notes == ("the network may have been trained on some of these images: seen.safetensors is missing",)
+    with pytest.raises(ArchbuilderError, match="the images that the run has seen are unknown"):
         choose_images(run.setup, None, f"folder:{other}", "unseen", channels=1)
 
 
@@ -146,10 +148,10 @@ def test_classes_that_are_matched(found: tuple[str, ...], places: list[int]) -> 
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (("bird", "cat", "wolf"), "^x: found classes that the training had not: wolf; expected classes of"),
-        (("fish", "fox", "hare"), "the training had not: fish, fox, hare;"),
-        (("0", "1"), "the training had not: 0, 1;"),
-        (("Dog", "dog"), "found two classes for one of the training"),
+        (("bird", "cat", "wolf"), "^x: found classes unknown to the training: wolf; expected some or all classes of"),
+        (("fish", "fox", "hare"), "classes unknown to the training: fish, fox, hare;"),
+        (("0", "1"), "classes unknown to the training: 0, 1;"),
+        (("Dog", "dog"), "found two classes that match one of the training"),
     ],
 )
 def test_classes_that_are_not_guessed(found: tuple[str, ...], message: str) -> None:

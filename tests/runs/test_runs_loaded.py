@@ -33,7 +33,7 @@ def test_another_run_in_the_folder_is_left_alone(tmp_path: Path) -> None:
     spec, data = load("inception_digits"), load_data("digits")
     train_loaded(spec, data, tmp_path, settings=SETTINGS, seed=3)
     kept = weights(tmp_path)
-    with pytest.raises(ArchbuilderError, match=r"holds another run; delete it to begin this one"):
+    with pytest.raises(ArchbuilderError, match=r"has another run; delete it to begin this one"):
         train_loaded(spec, data, tmp_path, settings=SETTINGS, seed=4)
     assert all(torch.equal(kept[name], tensor) for name, tensor in weights(tmp_path).items())
 

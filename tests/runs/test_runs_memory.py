@@ -86,14 +86,14 @@ def test_half_is_tried_even_where_the_plan_says_that_all_fits() -> None:
 
 
 def test_where_nothing_fits() -> None:
-    message = "not even batches of 2 fit: take a smaller network, or a machine with more memory"
+    message = "not even batches of 2 fit: use a smaller network or a machine with more memory"
     assert message in str(advice(PLAN, TrainSettings(batch_size=128), CPU, 0))
     assert message in str(advice(PLAN, TrainSettings(batch_size=2), CPU, None))
 
 
 def test_a_run_that_goes_on_keeps_its_batches() -> None:
     message = str(advice(PLAN, TrainSettings(batch_size=128), CPU, None, goes_on=True))
-    assert "go on with this run where there is more memory, or begin another with --batch-size 64 (" in message
+    assert "resume this run where there is more memory, or begin another with --batch-size 64 (" in message
 
 
 def test_processes_share_a_batch() -> None:

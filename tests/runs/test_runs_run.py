@@ -12,7 +12,7 @@ import pytest
 import torch
 from support.training import torchrun_environment
 
-from archbuilder.data import SOURCES, Normaliser
+from archbuilder.data import SOURCES, Normalizer
 from archbuilder.data.splits import split
 from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import OptimizerName, TrainSettings
@@ -72,7 +72,7 @@ def test_another_seed_gives_another_network_on_the_same_splits(done: RunResult, 
     assert other.setup.mean == done.setup.mean
 
 
-def test_the_first_weights_follow_from_the_seed(tmp_path: Path) -> None:
+def test_the_initial_weights_follow_from_the_seed(tmp_path: Path) -> None:
     slow = TrainSettings(epochs=1, batch_size=128, learning_rate=1e-30)
     first, same_seed, other = (begin(tmp_path / str(n), slow, seed=seed) for n, seed in enumerate((5, 5, 6)))
     weight = [tensors(run.folder.last)["stem.conv.weight"] for run in (first, same_seed, other)]
@@ -233,7 +233,9 @@ def test_a_run_goes_on_to_more_epochs_as_one_that_was_to_have_them(tmp_path: Pat
 def test_a_run_that_its_patience_ended_takes_no_more_epochs(tmp_path: Path) -> None:
     ended = begin(tmp_path / "run", TrainSettings(epochs=9, batch_size=64, learning_rate=1e-9, patience=1))
     assert len(ended.history) < 9
-    with pytest.raises(ArchbuilderError, match=r"run: was ended by its patience of 1 epochs without a better valid"):
+    with pytest.raises(
+        ArchbuilderError, match=r"run: was stopped early by its patience of 1 epochs; start another run without it"
+    ):
         resume_run(tmp_path / "run", epochs=20)
 
 
@@ -250,7 +252,7 @@ def test_a_run_in_use_or_begun_is_left_alone_by_the_next(tmp_path: Path, monkeyp
 
 
 def test_a_folder_that_holds_a_run_takes_no_other(done: RunResult) -> None:
-    with pytest.raises(ArchbuilderError, match=r"(?s)run: holds a run already.*archbuilder train --resume .*run goes"):
+    with pytest.raises(ArchbuilderError, match=r"(?s)run: already has a run.*archbuilder train --resume .*run resumes"):
         begin(done.folder.path)
 
 
@@ -309,7 +311,7 @@ def test_the_metrics_are_whole_after_every_epoch_whatever_happened_to_them(tmp_p
 def test_processes_do_not_all_fetch_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in torchrun_environment(1, 2).items():
         monkeypatch.setenv(name, value)
-    message = r"^torchvision:MNIST: fetch it before, in one process, and start torchrun without --download$"
+    message = r"^torchvision:MNIST: download it first, in one process, and start torchrun without --download$"
     with pytest.raises(ArchbuilderError, match=message):
         begin(tmp_path / "run", data="torchvision:MNIST", download=True)
     assert not (tmp_path / "run").exists()
@@ -323,7 +325,7 @@ def test_a_run_that_began_meanwhile_is_not_written_over(tmp_path: Path, monkeypa
         return few(address)
 
     monkeypatch.setitem(SOURCES, "digits", slow)
-    with pytest.raises(ArchbuilderError, match="holds a run already"):
+    with pytest.raises(ArchbuilderError, match="already has a run"):
         train_spec(a_spec(), "digits", tmp_path / "run", settings=SETTINGS, seed=9)
     assert read_checkpoint(tmp_path / "run").setup.seed == 0
 
@@ -333,14 +335,14 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
         if isinstance(event, RunOpened):
             begin(tmp_path / "run")
 
-    message = f"the run .*run is running already, in process {os.getpid()}; wait for it or stop it"
+    message = f"the run .*run is already running, in process {os.getpid()}; wait for it or stop it"
     with pytest.raises(ArchbuilderError, match=message):
         begin(tmp_path / "run", observe=second)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ArchbuilderError, match=r"file/run: cannot be made: Not a directory"):
+    with pytest.raises(ArchbuilderError, match=r"file/run: cannot be created: Not a directory"):
         begin(tmp_path / "file" / "run")
 
 
@@ -371,7 +373,7 @@ def test_divergence_stops_with_advice_and_leaves_the_last_good_epoch(tmp_path: P
     assert "(the peak is 100); try a lower learning_rate, or batch norm" in first
     kept = read_checkpoint(folder / "last.safetensors")
     assert second.strip() == (
-        f"epoch {read_checkpoint(folder).history[-1].epoch}, the best of {len(kept.history)} before, is kept in "
+        f"epoch {read_checkpoint(folder).history[-1].epoch}, the best of {len(kept.history)} before, is saved in "
         f"{folder / 'best.safetensors'}"
     )
     assert all(tensor.isfinite().all() for tensor in kept.weights.values())
@@ -394,15 +396,15 @@ def test_data_that_changed_is_noticed(tmp_path: Path, change: dict[str, Any]) ->
     assert begin(tmp_path / "run", data=address, observe=Stopper(2, 1)).interrupted
     save(tmp_path / "data.npz", **change)
     message = (
-        r"(?s)data\.npz: the images are no longer those that the run began with\n"
-        r".*206 images to train .*\n  put them back, or take them all the same: train --resume takes --data npz:"
+        r"(?s)data\.npz: the images have changed since the run began\n"
+        r".*206 training images.*\n  restore them, or accept the change: train --resume takes --data npz:"
     )
     with pytest.raises(ArchbuilderError, match=message):
         go_on(tmp_path / "run")
     with pytest.raises(ArchbuilderError, match=message):
         evaluate_checkpoint(tmp_path / "run")
     with (
-        pytest.raises(ArchbuilderError, match=r"data\.npz: not a test: of these \d+ images it was trained on 206")
+        pytest.raises(ArchbuilderError, match=r"data\.npz: not a test set: of these \d+ images, it was trained on 206")
         if ("shift" not in change)
         else nullcontext()
     ):  # where every pixel is another, so is every image
@@ -421,7 +423,7 @@ def test_a_label_that_changed_is_noticed_where_no_pixel_did(tmp_path: Path) -> N
     save_parts(labels[200:250])
     begin(tmp_path / "run", data=f"npz:{tmp_path / 'data.npz'}", observe=Stopper(1, 1))
     save_parts(labels[200:250][::-1].copy())
-    with pytest.raises(ArchbuilderError, match="the images are no longer those that"):
+    with pytest.raises(ArchbuilderError, match="the images have changed since the run began"):
         go_on(tmp_path / "run")
 
 
@@ -434,9 +436,9 @@ def test_rounding_of_the_mean_is_no_change_and_does_not_matter(tmp_path: Path, m
     station: Any = import_module("archbuilder.data.splits")
     real = station.measure
 
-    def nudged(images: Any) -> Normaliser:
+    def nudged(images: Any) -> Normalizer:
         found = real(images)
-        return Normaliser(tuple(value * (1 + 1e-6) for value in found.mean), found.std)
+        return Normalizer(tuple(value * (1 + 1e-6) for value in found.mean), found.std)
 
     monkeypatch.setattr(station, "measure", nudged)
     go_on(tmp_path / "run")
@@ -475,10 +477,12 @@ def test_classes_are_told_apart_by_name_when_a_run_goes_on(tmp_path: Path) -> No
 
     swapped = (*names[:8], "9", "8")
     for data in (None, "digits"):  # nobody may take one class for another, not even who names the data
-        with pytest.raises(ArchbuilderError, match="in another order: label 8 is '9', and was '8'"):
+        with pytest.raises(
+            ArchbuilderError, match="in a different order than in the training: label 8 is '9', and was '8'"
+        ):
             go_on_with(*swapped, data=data)
     renamed = (*names[:9], "nine")
-    with pytest.raises(ArchbuilderError, match="classes that were there: 9\n  classes that are there now: nine\n  put"):
+    with pytest.raises(ArchbuilderError, match="classes before: 9\n  classes now: nine\n  restore"):
         go_on_with(*renamed)
     assert go_on_with(*renamed, data="digits").setup.class_names == renamed
 
@@ -513,7 +517,7 @@ def test_a_run_outside_the_main_thread_is_no_different(tmp_path: Path, done: Run
 
 def test_resuming_without_the_data_of_the_test_says_so(done: RunResult) -> None:
     # All the digits instead of some of them.
-    with pytest.raises(ArchbuilderError, match="digits: the images are no longer those that"):
+    with pytest.raises(ArchbuilderError, match="digits: the images have changed since the run began"):
         resume_run(done.folder.path)
 
 

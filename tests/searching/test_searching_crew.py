@@ -120,10 +120,10 @@ def test_a_script_that_every_process_would_run_again_is_told(tmp_path: Path, bef
     command = [sys.executable, str(tmp_path / "script.py"), str(path), str(tmp_path / "runs")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 1
-    guard = 'a script must search with several machines below `if __name__ == "__main__":`, as'
+    guard = 'a script must search with several workers below `if __name__ == "__main__":`, as'
     in_process = "AssertionError: another error" if before else f"ArchbuilderError: {guard}"
     assert in_process in done.stderr
-    last = "its process ended with status 1 before it could begin to train: what it said is above\n"
+    last = "its process ended with status 1 before it could train: its output is above\n"
     assert f"ArchbuilderError: {last}  if a script of yours runs this search: {guard}" in done.stderr
     left = read_journal(tmp_path / "runs" / "tiny-widths").record.trials.values()
     assert all(trial.outcome is Outcome.OPEN for trial in left)

@@ -124,8 +124,8 @@ def test_the_best_of_an_earlier_study_is_taken_by_its_file_its_folder_or_its_nam
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{mix.1x2: 4}", r"search\.enqueue\[1\]\.mix\.1x2\n(.|\n)*no searched width.*did you mean mix\.1x1\?"),
-        ("{stem.out: 4}", r"stem\.out\n(.|\n)*is not searched: it stays 4"),
+        ("{mix.1x2: 4}", r"search\.enqueue\[1\]\.mix\.1x2\n(.|\n)*not a searchable width.*did you mean mix\.1x1\?"),
+        ("{stem.out: 4}", r"stem\.out\n(.|\n)*is not in the search space: it stays 4"),
         ("{mix.1x1: 14}", r"found 14, expected 2 to 12 by 2, as space says"),
         ("{mix.1x1: 5}", r"found 5, expected 2 to 12 by 2"),
         ("{mix.1x1: wide}", r"found wide, expected 2 to 12 by 2"),
@@ -165,9 +165,9 @@ def test_tied_widths_are_checked_together(tmp_path: Path) -> None:
     ("named", "message"),
     [
         ("earlyer", r"search\.enqueue\[0\]\n(.|\n)*no study of this name; did you mean earlier\?(.|\n)*looked for"),
-        ("nothing", r"has no best\.yaml: its study has not found anything yet"),
-        ("broken.yaml", r"broken\.yaml cannot be taken: "),
-        ("other.yaml", r"has none of the widths that this study searches"),
+        ("nothing", r"has no best\.yaml: no trial of its study has finished"),
+        ("broken.yaml", r"broken\.yaml cannot be used: "),
+        ("other.yaml", r"has none of the widths in this search space"),
     ],
 )
 def test_a_file_or_study_that_cannot_be_taken_is_an_error_before_anything_is_trained(

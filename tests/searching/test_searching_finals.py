@@ -110,9 +110,10 @@ def test_a_final_that_failed_is_said_and_tried_again(tmp_path: Path, monkeypatch
     assert row is not None
     assert (row.seeds, row.failures) == ((5,), ("seed 4: out of memory",))
     assert [(event.name, event.seed, event.reason) for event in seen if isinstance(event, FinalFailed)] == [
-        (best, 4, "out of memory")
+        (best.replace("-", " "), 4, "out of memory")
     ]
-    said = f"{best} could not be trained with seed 4: out of memory. The same command tries it again."
+    name = best.replace("-", " ")
+    said = f"Training of {name} failed with seed 4: out of memory. Run the same command to retry."
     assert said in verdicts(result)
     again, _ = run(study, tmp_path, trials=3)
     row = again.row(best)

@@ -58,7 +58,7 @@ def test_a_line_cut_short_and_what_was_left_behind_are_mended(tmp_path: Path) ->
 @pytest.mark.parametrize("line", [1, 4, -1])
 @pytest.mark.parametrize(
     ("written", "reason"),
-    [(b"not json", "is no JSON"), (b'{"op_code":5,"wor', "is no JSON"), (b"[]", "is no entry of a journal")],
+    [(b"not json", "is not JSON"), (b'{"op_code":5,"wor', "is not JSON"), (b"[]", "is not an entry of a journal")],
 )
 def test_a_damaged_journal_is_an_error_with_its_line(
     tmp_path: Path, line: int, written: bytes, reason: str, begun_journal: bytes
@@ -124,7 +124,7 @@ def test_a_full_disk_during_a_search_is_no_fault_of_the_program(tmp_path: Path, 
     def full(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    advice = "" if number == errno.EIO else "\n  free some .*, and run the same command again"
+    advice = "" if number == errno.EIO else "\n  free some .*, then run the same command again"
     message = f"journal\\.log: cannot be written: {os.strerror(number)}{advice}"
     with patch("optuna.storages.journal._file.os.fsync", full), pytest.raises(ArchbuilderError, match=message):
         run(study, tmp_path)
@@ -134,7 +134,7 @@ def test_an_open_journal_is_nobody_elses(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT)
     with (
         open_journal(study, tmp_path / study.name),
-        pytest.raises(ArchbuilderError, match=r"^tiny-widths in .* is running already, in process \d+; wait for it"),
+        pytest.raises(ArchbuilderError, match=r"^tiny-widths in .* is already running, in process \d+; wait for it"),
     ):
         run(study, tmp_path)
 
@@ -155,7 +155,7 @@ def test_other_images_under_an_old_study_are_refused(tmp_path: Path) -> None:
 
     with (
         patch.dict(SOURCES, {"digits": other}),
-        pytest.raises(ArchbuilderError, match=r"holds trials on other images of digits\n  the images to train were 2"),
+        pytest.raises(ArchbuilderError, match=r"holds trials on different images of digits\n  there were 2"),
     ):
         run_study(study, runs=tmp_path, trials=2)
 
@@ -170,7 +170,7 @@ def test_another_study_of_the_same_name_is_refused(tmp_path: Path) -> None:
     begun(a_study(tmp_path, TEXT), tmp_path / "tiny-widths")
     with pytest.raises(ArchbuilderError, match=r"budget\.macs was 20,000 and is 21,000 now") as caught:
         run(a_study(tmp_path, TEXT.replace("20k", "21k")), tmp_path)
-    assert "holds trials of a study of this name that was another" in str(caught.value)
+    assert "holds trials of a different study of this name" in str(caught.value)
     assert f"or delete {tmp_path / 'tiny-widths'} to start over" in str(caught.value)
 
 
@@ -186,7 +186,7 @@ def test_steps_of_a_tie_that_changed_between_its_ends_are_refused(tmp_path: Path
 
 def test_a_study_that_nothing_was_trained_of_may_be_mended(tmp_path: Path) -> None:
     wrong = a_study(tmp_path, TEXT.replace("macs: 20k", "latency: 2us"))
-    with pytest.raises(ArchbuilderError, match="no candidate could be moved onto 2 µs of latency"):
+    with pytest.raises(ArchbuilderError, match="no candidate can be projected onto 2 µs of latency"):
         run(wrong, tmp_path, timer=lambda plan, machine, batch_size: plan.macs)
     result, _ = run(a_study(tmp_path, TEXT.replace("epochs: 1", "epochs: 2")), tmp_path, trials=1)
     assert result.tally.counted == 1
@@ -280,7 +280,7 @@ def test_a_study_that_was_ended_at_once_is_no_damage(tmp_path: Path) -> None:
     for count in range(len(lines)):
         (folder / "journal.log").write_text("".join(lines[:count]))
         if count < 3:
-            with pytest.raises(ArchbuilderError, match=r"run: its study has only just begun, or was ended before it"):
+            with pytest.raises(ArchbuilderError, match=r"run: its study has no entries yet"):
                 read_journal(folder)
         with open_journal(study, folder) as journal:
             assert not journal.record.trials
@@ -291,7 +291,7 @@ def test_a_sampler_that_is_not_installed_is_missed_before_anything_is_trained(
 ) -> None:
     monkeypatch.setitem(sys.modules, "cmaes", None)
     monkeypatch.setattr(Fitter, "do", lambda *given: pytest.fail("nothing is to be trained"))
-    with pytest.raises(ArchbuilderError, match=r"^sampler cmaes needs the package cmaes: pip install"):
+    with pytest.raises(ArchbuilderError, match=r"^the sampler cmaes needs the package cmaes: pip install"):
         run(a_study(tmp_path, TEXT.replace("seed: 3", "seed: 3, sampler: cmaes")), tmp_path)
 
 

@@ -270,6 +270,6 @@ def test_two_processes_cannot_run_one_study(tmp_path: Path) -> None:
     with started(path, tmp_path, 1) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        with pytest.raises(ArchbuilderError, match=rf"is running already, in process {child.pid}; wait for it"):
+        with pytest.raises(ArchbuilderError, match=rf"is already running, in process {child.pid}; wait for it"):
             run_study(load_study(path), runs=tmp_path)
         assert is_alive(child.pid)

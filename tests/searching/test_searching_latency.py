@@ -81,7 +81,7 @@ def test_a_latency_is_shown_wherever_macs_are_and_all_that_is_compared_is_within
         view(event)
     assert isinstance(view.console.file, io.StringIO)
     told = view.console.file.getvalue()
-    for what in ("the baseline", "networks near the budget", "the baseline scaled uniformly"):
+    for what in ("the baseline", "networks near the budget", "the uniformly scaled baseline"):
         assert f"measuring the latency of {what}: {CONDITIONS}" in told
     assert " ms" in next(line for line in told.splitlines() if line.startswith("1/"))
     first = next(number for number, event in enumerate(events) if isinstance(event, StudyOpened))
@@ -131,7 +131,7 @@ def test_a_space_says_what_it_measured(tmp_path: Path) -> None:
     assert len(events) < 120
     slow = replace(stopwatch, timer=lambda plan, machine, batch_size: 5000 + plan.macs // 10_000)
     with pytest.raises(
-        ArchbuilderError, match=r"the spec as it is has 5,0.*\n.*\n.*\n  narrower networks are hardly faster"
+        ArchbuilderError, match=r"the baseline has 5,0.*\n.*\n.*\n  narrower networks are hardly faster"
     ):
         survey(slow.timed(study), measure=slow.measuring("candidates"), draws=500)
 
@@ -139,7 +139,7 @@ def test_a_space_says_what_it_measured(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("{latency: 80%}", "{macs: 80%}", "says how latencies are measured, but no budget bounds one"),
+        ("{latency: 80%}", "{macs: 80%}", "sets how latency is measured, but no budget bounds it"),
         ("{batch_size: 16}", "{batch_size: 0}", "latency.batch_size"),
         ("{batch_size: 16}", "{device: gpu}", "expected auto, cpu, cuda, cuda:1 or mps"),
         ("{batch_size: 16}", "{batch: 16}", "did you mean batch_size"),

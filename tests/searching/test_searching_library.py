@@ -44,7 +44,7 @@ def test_a_search_goes_on_where_it_is_kept(tmp_path: Path) -> None:
     for trials in (3, 7):
         result = search(spec(), SPACE, objective=rate, trials=trials, runs=tmp_path)
     assert len(asked) == 1 + result.tally.counted == 8
-    with pytest.raises(ArchbuilderError, match=r"its objective is a Python function; go on with it by archbuilder"):
+    with pytest.raises(ArchbuilderError, match=r"its objective is a Python function; resume it with archbuilder"):
         run_study(read_journal(tmp_path / "search").study, runs=tmp_path)
 
 
@@ -102,7 +102,7 @@ def test_an_objective_that_raises_an_error_of_ours_fails_a_candidate_alone() -> 
 
 @pytest.mark.parametrize("key", ["trials", "sampler", "seed"])
 def test_an_argument_is_given_once(key: str) -> None:
-    with pytest.raises(ArchbuilderError, match=rf"^search: {key} is an argument of its own: leave it out of search="):
+    with pytest.raises(ArchbuilderError, match=rf"^search: {key} is an argument of its own: remove it from search="):
         search(spec(), SPACE, objective=few_parameters, search={key: 3})
 
 

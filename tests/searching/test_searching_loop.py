@@ -22,7 +22,7 @@ from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.run import run_objective, run_study
 from archbuilder.searching.work import Stretch, Work
 from archbuilder.study.budget import Limit
-from archbuilder.training import Machine, Timer, Trainer, TrainingDiverged, first_network
+from archbuilder.training import Machine, Timer, Trainer, TrainingDiverged, initial_network
 
 TEXT = STUDY.replace("seed: 3", "seed: 3, factor: 2, sampler: random")
 
@@ -59,12 +59,12 @@ def test_a_network_that_diverges_in_training_is_recorded(tmp_path: Path, monkeyp
 
     def spoilt(plan: Plan, seed: int) -> object:
         seen.append(plan)
-        network = first_network(plan, seed)
+        network = initial_network(plan, seed)
         if len(seen) in {3, 5}:
             next(iter(network.parameters())).data.fill_(float("nan"))
         return network
 
-    monkeypatch.setattr("archbuilder.searching.fitting.first_network", spoilt)
+    monkeypatch.setattr("archbuilder.searching.fitting.initial_network", spoilt)
     result, _ = run(a_study(tmp_path, TEXT + NO_FINALS), tmp_path, trials=5)
     failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
     assert len(failed) == 2
@@ -146,9 +146,9 @@ def test_finals_and_random_search_do_without_a_baseline_that_is_too_large(
     def limited(plan: Plan, seed: int) -> Network:
         if plan.parameters == own:
             raise MemoryError
-        return first_network(plan, seed)
+        return initial_network(plan, seed)
 
-    monkeypatch.setattr("archbuilder.searching.fitting.first_network", limited)
+    monkeypatch.setattr("archbuilder.searching.fitting.initial_network", limited)
     result, _ = run(study, tmp_path, trials=2, versus_random=True)
     assert result.champions()
     assert result.row("baseline") is None
@@ -207,7 +207,7 @@ def test_promoted_candidates_go_on_from_their_state(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(SOURCES, "digits", few_digits)
     for stretch in trial.stretches:
         trainer = Trainer(
-            first_network(plan, study.settings.search.seed),
+            initial_network(plan, study.settings.search.seed),
             study.load_data(),
             settings.model_copy(update={"epochs": stretch.epochs}),
             head_weights=plan.head_weights,
@@ -327,8 +327,8 @@ def test_a_latency_that_no_candidate_keeps_is_an_error_before_anything_is_traine
 ) -> None:
     monkeypatch.setattr(Fitter, "do", lambda *given: pytest.fail("nothing is to be trained"))
     message = (
-        rf"no candidate could be moved onto {limit}\n  from the narrowest to the widest of this space, {times} µs of "
-        "latency were measured just now; the spec as it is has 1,161"
+        rf"no candidate can be projected onto {limit}\n  from the narrowest to the widest candidate, {times} µs of "
+        "latency were measured just now; the baseline has 1,161"
     )
     with pytest.raises(ArchbuilderError, match=message):
         run(a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", budget)), tmp_path, timer=in_tenths())
@@ -378,8 +378,8 @@ def test_a_score_that_is_no_number_fails_a_candidate_and_not_the_study(
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=6)
     failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
     assert [(trial.kind, trial.reason) for trial in failed] == [
-        ("no score", "its naswot is nan, which ranks nothing"),
-        ("no score", "its naswot is -inf, which ranks nothing"),
+        ("no score", "its naswot is nan, not a finite number"),
+        ("no score", "its naswot is -inf, not a finite number"),
     ]
     again, _ = run(a_study(tmp_path, text), tmp_path, trials=8)
     assert again.tally.counted == 8
@@ -413,7 +413,7 @@ def test_of_several_proposals_one_that_cannot_be_scored_comes_last(
 
 
 def test_a_filter_by_parameters_needs_no_images(tmp_path: Path) -> None:
-    # 210 images to train on are not two batches of 256.
+    # 210 training images on are not two batches of 256.
     text = TEXT.replace("seed: 3", "seed: 3, proxy: {score: parameters, of: 2}")
     result, _ = run(a_study(tmp_path, text + NO_FINALS), tmp_path, trials=2)
     assert result.tally.counted == 2

@@ -37,7 +37,7 @@ def test_the_table_of_trials_says_what_the_journal_does(tmp_path: Path) -> None:
         assert line["outcome"] == trial.outcome
         assert line["epochs"] == str(len(trial.accuracies))
         assert float(line["accuracy"]) == pytest.approx(trial.accuracy, rel=1e-5)
-        assert line["moved"] == ("yes" if trial.place.repaired else "no")
+        assert line["projected"] == ("yes" if trial.place.repaired else "no")
         assert {name: line[name] for name in trial.cost} == {name: str(count) for name, count in trial.cost.items()}
         assert {name: line[name] for name in trial.values} == {name: str(w) for name, w in trial.values.items()}
 

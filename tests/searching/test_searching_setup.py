@@ -75,8 +75,8 @@ def test_another_study_of_the_same_name_is_refused(tmp_path: Path, old: str, new
         check_setup(before, a_study(tmp_path, BASE.replace(old, new)), tmp_path / "tiny-widths")
     message = str(caught.value)
     assert "study.yaml: " in message
-    assert f"{tmp_path / 'tiny-widths'} holds trials of a study of this name that was another" in message
-    assert "its trials cannot be compared with new ones: change the name in" in message
+    assert f"{tmp_path / 'tiny-widths'} holds trials of a different study of this name" in message
+    assert "old and new trials cannot be compared: change the name in" in message
     assert f"or delete {tmp_path / 'tiny-widths'} to start over" in message
 
 

@@ -31,12 +31,12 @@ def test_braces_unfold_to_every_combination(first: list[str], second: list[str],
 
 @pytest.mark.parametrize("glob", ["{a", "a}", "{a,{b,c}}", "}{"])
 def test_braces_that_cannot_be_read_are_refused(glob: str) -> None:
-    with pytest.raises(GlobError, match=r"a \{ without its \}, or braces within braces"):
+    with pytest.raises(GlobError, match=r"a \{ without its \}, or nested braces"):
         expand(glob)
 
 
 def test_a_small_pattern_cannot_unfold_into_a_huge_one() -> None:
-    with pytest.raises(GlobError, match=f"unfold to more than {MAXIMUM_ALTERNATIVES:,} patterns"):
+    with pytest.raises(GlobError, match=f"expand to more than {MAXIMUM_ALTERNATIVES:,} patterns"):
         expand("{a,b}" * 40)
 
 
@@ -91,7 +91,7 @@ def test_what_matches_nothing_is_named_with_what_it_is_near(glob: str, idle: lis
 def test_a_layer_without_its_width_is_explained() -> None:
     ((word, hint),) = match_sites("conv1", SITES).idle
     assert word == "conv1"
-    assert hint == "; did you mean conv1.*? A site is a layer and its width, such as conv1.out"
+    assert hint == "; did you mean conv1.*? A width is written as LAYER.KEY, such as conv1.out"
 
 
 def test_a_member_that_matches_with_some_of_the_others_is_not_idle() -> None:

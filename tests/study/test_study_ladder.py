@@ -53,11 +53,11 @@ def test_steps_ascend(percents: list[int]) -> None:
         ({"macs": ["50%", "60%"], "parameters": ["50%", "60%"]}, "quantities are macs"),
         ({"latency": ["50%", "60%"]}, "quantities are macs, parameters, activations, memory$"),
         ({"flops": ["50%", "60%"]}, "quantities are macs"),
-        (["50%"], "^expected at least two budgets, each once$"),
-        ([], "^expected at least two budgets, each once$"),
-        (["50%", "50.0%"], "^expected at least two budgets, each once$"),
-        (["1k", 1000], "^expected at least two budgets, each once$"),
-        (["50%", "half"], "^expected a whole number, or one with a unit"),
+        (["50%"], "^expected at least two different budgets$"),
+        ([], "^expected at least two different budgets$"),
+        (["50%", "50.0%"], "^expected at least two different budgets$"),
+        (["1k", 1000], "^expected at least two different budgets$"),
+        (["50%", "half"], "^expected an integer, or a number with a unit"),
         (["50%", "0%"], "^expected a share above 0%"),
         ({"macs": ["50%", "60%"], "within": "100%"}, "^expected within below 100%$"),
         ({"macs": ["50%", "60%"], "within": 2}, "^expected a share such as 2%$"),
@@ -87,10 +87,13 @@ def test_one_budget_is_one_step_without_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("study", "message"),
     [
-        (changed("[50%, 100%]", "\nbudget: {macs: 20k}"), r"6:\d+  budgets\n.*\n.*budget bounds macs too: leave it to"),
+        (
+            changed("[50%, 100%]", "\nbudget: {macs: 20k}"),
+            r"6:\d+  budgets\n.*\n.*budget bounds macs too: remove it from",
+        ),
         (changed("[0.001%, 100%]"), r"6:\d+  budgets\n.*\n.*0\.001% of 11,616 MACs is less than 1"),
         (changed("[20%, 100%]"), r"6:\d+  budgets\n.*\n.*20%: no candidate is within it: the smallest .* 3,984 MACs"),
-        (changed("[50%]"), r"6:\d+  budgets\n.*\n.*found .*, expected at least two budgets, each once"),
+        (changed("[50%]"), r"6:\d+  budgets\n.*\n.*found .*, expected at least two different budgets"),
         (changed("{latency: [50%, 60%]}"), r"6:\d+  budgets\n.*\n.*quantities are macs, parameters"),
     ],
 )

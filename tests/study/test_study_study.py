@@ -90,7 +90,7 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
         (
             "epochs: 3",
             "epochs: 3, patience: 2",
-            r"7:\d+  train\n.*\n.*patience is for archbuilder train: candidates are compared after the same number of",
+            r"7:\d+  train\n.*\n.*expected no patience: candidates are compared after the same number of",
         ),
         ("epochs: 3", "epoch: 3", r"unknown key 'epoch' for train; did you mean epochs\?"),
         ("trials: 8, ", "", r"search needs 'trials'"),
@@ -127,8 +127,8 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, old: str, new: str
 
 
 def test_a_budget_that_nothing_can_meet_is_an_error_before_anything_else(tmp_path: Path) -> None:
-    expected = r"6:9  budget\n.*\n.*no candidate is within it: the smallest of this space has 3,984 MACs\n"
-    with pytest.raises(SpecError, match=expected + r"  the spec as it is has 11,616 MACs"):
+    expected = r"6:9  budget\n.*\n.*no candidate is within it: the smallest one has 3,984 MACs\n"
+    with pytest.raises(SpecError, match=expected + r"  the baseline has 11,616 MACs"):
         a_study(tmp_path, changed("20k", "3983"))
     assert a_study(tmp_path, changed("20k", "3984")).steps[0].limits.by_quantity == {"macs": Limit(3984)}
 
@@ -138,14 +138,14 @@ def test_a_share_of_the_baseline_bounds_too(tmp_path: Path) -> None:
     own = study.spec.plan()
     assert (own.macs, own.parameters) == (11_616, 870)
     assert study.steps[0].limits.by_quantity == {"macs": Limit(6_969), "parameters": Limit(1_309)}
-    with pytest.raises(SpecError, match=r"no candidate is within it: the smallest of this space has 3,984 MACs"):
+    with pytest.raises(SpecError, match=r"no candidate is within it: the smallest one has 3,984 MACs"):
         a_study(tmp_path, changed("20k", "20%"))
     with pytest.raises(SpecError, match=r"6:9  budget\n.*\n.*0\.001% of 11,616 MACs is less than 1"):
         a_study(tmp_path, changed("20k", "0.001%"))
 
 
 def test_both_quantities_bound(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"the smallest of this space has 3,984 MACs and 326 parameters"):
+    with pytest.raises(SpecError, match=r"the smallest one has 3,984 MACs and 326 parameters"):
         a_study(tmp_path, changed("macs: 20k", "macs: 20k, parameters: 100"))
 
 
@@ -179,5 +179,5 @@ def test_the_tables_name_what_a_study_may_name() -> None:
 
 
 def test_a_training_cannot_be_pruned_after_more_epochs_than_it_has(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"search\.min_epochs[\s\S]*found 4, but a candidate is trained for 3 epochs"):
+    with pytest.raises(SpecError, match=r"search\.min_epochs[\s\S]*found 4, but candidates are trained for 3 epochs"):
         a_study(tmp_path, changed("seed: 3", "seed: 3, min_epochs: 4"))

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
-from archbuilder.data import DataSplits, Images, ImageSet, Normaliser
+from archbuilder.data import DataSplits, Images, ImageSet, Normalizer
 from archbuilder.recipe import TrainSettings
 from archbuilder.training import CPU, Machine, Processes, Trainer, TrainerState, joined
 
-IDENTITY = Normaliser((0.0,), (1.0,))
+IDENTITY = Normalizer((0.0,), (1.0,))
 
 
 def noise(count: int, size: int = 6) -> ImageSet:
@@ -33,7 +33,7 @@ def noise_splits(train: int = 35, validation: int = 21) -> DataSplits:
         image_shape=(3, 6, 6),
         train=noise(train),
         validation=noise(validation),
-        normaliser=Normaliser((0.1, 0.0, -0.1), (0.9, 1.0, 1.1)),
+        normalizer=Normalizer((0.1, 0.0, -0.1), (0.9, 1.0, 1.1)),
         _test=noise(10),
     )
 

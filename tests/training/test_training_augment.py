@@ -9,7 +9,7 @@ from torch import Tensor
 
 from archbuilder.recipe import TrainSettings
 from archbuilder.training.augment import cut_out, shifted_and_flipped
-from archbuilder.training.together import Portion
+from archbuilder.training.distributed import Shard
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -20,8 +20,8 @@ def distinct(count: int, height: int, width: int, dtype: torch.dtype = torch.flo
     return pixels.to(dtype)
 
 
-def whole(images: Tensor) -> Portion:
-    return Portion(0, len(images))
+def whole(images: Tensor) -> Shard:
+    return Shard(0, len(images))
 
 
 def slowly_shifted_and_flipped(image: Tensor, crop: int, down: int, right: int, *, mirrored: bool) -> Tensor:
@@ -102,13 +102,13 @@ def test_a_part_of_a_batch_gets_what_the_whole_batch_would_give_it(seed: int, co
     end = data.draw(st.integers(start + 1, count))
     recipe = TrainSettings(flip=True, crop=2, cutout=3)
 
-    def augmented(images: Tensor, portion: Portion) -> Tensor:
+    def augmented(images: Tensor, shard: Shard) -> Tensor:
         torch.manual_seed(seed)
-        return cut_out(shifted_and_flipped(images, recipe, portion), recipe, portion)
+        return cut_out(shifted_and_flipped(images, recipe, shard), recipe, shard)
 
     images = distinct(count, 5, 6)
-    expected = augmented(images, Portion(0, count))[start:end]
-    assert torch.equal(augmented(images[start:end], Portion(start, count)), expected)
+    expected = augmented(images, Shard(0, count))[start:end]
+    assert torch.equal(augmented(images[start:end], Shard(start, count)), expected)
 
 
 @given(seed=SEEDS, height=st.integers(1, 9), width=st.integers(1, 9), side=st.integers(1, 12))

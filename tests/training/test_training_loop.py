@@ -120,7 +120,7 @@ class NetworkWithHead(nn.Module):
 
 def test_the_training_loss_is_the_logits_plus_the_weighted_head() -> None:
     network, data = NetworkWithHead(), noise_splits(33)
-    logits, aux1 = network(data.normaliser(all_of(data.train)))
+    logits, aux1 = network(data.normalizer(all_of(data.train)))
     labels = data.train.labels
     expected = (cross_entropy(logits, labels) + 0.3 * cross_entropy(aux1, labels)).item()
     one_step = TrainSettings(epochs=1, batch_size=64)

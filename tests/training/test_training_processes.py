@@ -68,7 +68,7 @@ def test_an_environment_that_is_not_whole_is_an_error(environment: pytest.Monkey
     there = ", ".join(name for name in SET if name != missing)
     message = (
         rf"^the environment sets {there}, but not {missing}: torchrun sets all of them\n"
-        r"  start it by torchrun, or unset them to train in one process$"
+        r"  start it with torchrun, or unset them to train in one process$"
     )
     with pytest.raises(ArchbuilderError, match=message):
         launched()

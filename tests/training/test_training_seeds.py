@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from support.training import assert_equal
 
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.training import derived_seed, first_network
-from archbuilder.training.seeds import FIRST_WEIGHTS, ORDER, PROPOSAL, STEP
+from archbuilder.training import derived_seed, initial_network
+from archbuilder.training.seeds import INITIAL_WEIGHTS, ORDER, PROPOSAL, STEP
 
 NUMBERS = st.integers(0, 2**32)
 
@@ -27,7 +27,7 @@ def test_it_stays_what_it_was() -> None:
 
 
 def test_what_is_drawn_for_has_a_stream_of_its_own() -> None:
-    assert (FIRST_WEIGHTS, ORDER, STEP, PROPOSAL) == (0, 1, 2, 3)
+    assert (INITIAL_WEIGHTS, ORDER, STEP, PROPOSAL) == (0, 1, 2, 3)
 
 
 SPEC = """\
@@ -41,14 +41,14 @@ layers:
 """
 
 
-def test_first_weights_follow_from_the_seed_alone_and_leave_the_callers_random_state() -> None:
+def test_initial_weights_follow_from_the_seed_alone_and_leave_the_callers_random_state() -> None:
     plan = NetworkSpec.from_text(SPEC, "tiny.yaml").plan()
     with torch.random.fork_rng():
         torch.manual_seed(1)
         before = torch.get_rng_state()
-        one = first_network(plan, 5)
+        one = initial_network(plan, 5)
         assert torch.equal(torch.get_rng_state(), before)
         torch.manual_seed(2)
-        same, other = first_network(plan, 5), first_network(plan, 6)
+        same, other = initial_network(plan, 5), initial_network(plan, 6)
     assert_equal(one.state_dict(), same.state_dict())
     assert not torch.equal(one.state_dict()["fc.weight"], other.state_dict()["fc.weight"])

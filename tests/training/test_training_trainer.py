@@ -83,7 +83,7 @@ def test_what_was_stopped_becomes_what_it_would_have_become_bit_for_bit(recipe: 
     results, trainer = interrupted(recipe, stops)
     assert results == expected
     assert_equal(trainer.state().tensors, whole.state().tensors)
-    trainer.settle()
+    trainer.synchronize()
     assert_equal(trainer.network.state_dict(), whole.measured.state_dict())
     assert trainer.measure() == whole.evaluation
 
@@ -214,7 +214,7 @@ def test_every_epoch_shows_every_image_once_in_a_new_order_normalised_and_channe
     assert all(batch.is_contiguous(memory_format=torch.channels_last) for batch in spy.seen)
     first, second = (torch.cat(spy.seen[i : i + 2]) for i in (0, 2))
     assert not torch.equal(first, second)
-    expected = data.normaliser(all_of(data.train))
+    expected = data.normalizer(all_of(data.train))
     expected = expected[expected[:, 0, 0, 0].argsort()]
     for epoch in (first, second):
         assert torch.equal(epoch[epoch[:, 0, 0, 0].argsort()], expected)
@@ -232,7 +232,7 @@ def test_every_step_of_every_epoch_draws_other_numbers() -> None:
 def test_the_training_loss_is_the_mean_over_images_smoothed() -> None:
     network, data = Spy(), noise_splits(33)
     nn.init.normal_(network.linear.weight, generator=torch.Generator().manual_seed(0))
-    logits = network(data.normaliser(all_of(data.train))).detach()
+    logits = network(data.normalizer(all_of(data.train))).detach()
     expected = cross_entropy(logits, data.train.labels, label_smoothing=0.2).item()
     still = TrainSettings(epochs=1, batch_size=10, label_smoothing=0.2, learning_rate=1e-12, weight_decay=0.0)
     result = a_trainer(still, network=network, data=data).run_epoch()
@@ -265,12 +265,12 @@ def test_the_average_is_what_is_measured_and_what_the_network_becomes() -> None:
     assert trainer.network is network
     assert trainer.measured is not network
     data = noise_splits()
-    found, raw = (evaluate(one, data.validation, data.normaliser, 8) for one in (trainer.measured, network))
+    found, raw = (evaluate(one, data.validation, data.normalizer, 8) for one in (trainer.measured, network))
     assert trainer.evaluation == found == trainer.measure() != raw
     assert (result.validation_loss, result.validation_accuracy) == (found.loss, found.accuracy)
-    trainer.settle()
+    trainer.synchronize()
     assert_equal(network.state_dict(), trainer.measured.state_dict())
-    assert evaluate(network, data.validation, data.normaliser, 8) == found
+    assert evaluate(network, data.validation, data.normalizer, 8) == found
     assert not any(module.training for module in network.modules())
 
 
@@ -278,7 +278,7 @@ def test_without_an_average_the_network_itself_is_measured() -> None:
     trainer = a_trainer(TrainSettings(batch_size=8))
     assert trainer.measured is trainer.network
     before = trainer.network.state_dict()
-    trainer.settle()
+    trainer.synchronize()
     assert_equal(trainer.network.state_dict(), before)
 
 
@@ -425,8 +425,9 @@ def test_a_validation_loss_that_is_not_a_number_is_divergence_too() -> None:
 def test_every_process_needs_an_image(train: int, validation: int, batch_size: int) -> None:
     data = noise_splits(train, validation)
     message = (
-        r"^3 processes need at least an image each of every split and every batch: "
-        rf"found {train} images to train and {validation} to validate, batches of {batch_size}; start fewer processes$"
+        r"^3 processes need at least one image each of every split and batch: "
+        rf"found {train} training images, {validation} validation images and batches of {batch_size}; "
+        r"start fewer processes$"
     )
     with pytest.raises(ArchbuilderError, match=message):
         a_trainer(TrainSettings(batch_size=batch_size), data=data, processes=Processes(0, 3))

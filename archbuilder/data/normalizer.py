@@ -12,7 +12,7 @@ _AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Normaliser:
+class Normalizer:
     """Shifts and scales each channel; to mean 0 and standard deviation 1, if it is of the images it was measured on.
 
     Attributes:
@@ -30,7 +30,7 @@ class Normaliser:
         return copy.sub_(mean).div_(std)
 
 
-def measure(images: Images) -> Normaliser:
+def measure(images: Images) -> Normalizer:
     """Measure images, at most 10,000 of them, spread evenly over the set. A channel without contrast is only shifted.
 
     Args:
@@ -47,4 +47,4 @@ def measure(images: Images) -> Normaliser:
     mean = total / count
     variance = (squares / count - mean.square()).clamp_min(0)
     std = torch.where(variance > 1e-12 * (1 + mean.square()), variance, torch.ones_like(variance)).sqrt()
-    return Normaliser(tuple(mean.tolist()), tuple(std.tolist()))
+    return Normalizer(tuple(mean.tolist()), tuple(std.tolist()))

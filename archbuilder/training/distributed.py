@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass
-class Portion:
+class Shard:
     """Which part of the batch under way this process has.
 
     Attributes:
@@ -23,7 +23,7 @@ class Portion:
     images: int = 0
 
 
-def made_together(network: nn.Module, portion: Portion, device: torch.device) -> nn.Module:
+def convert_layers(network: nn.Module, shard: Shard, device: torch.device) -> nn.Module:
     """Replace batch norm and dropout, in place, by ones that do what they would do in one process.
 
     The names of parameters and buffers stay. On a GPU batch norm is torch's SyncBatchNorm, which runs nowhere else,
@@ -31,7 +31,7 @@ def made_together(network: nn.Module, portion: Portion, device: torch.device) ->
 
     Args:
         network: The network; its parameters become those of the new layers.
-        portion: Says, step by step, which part of the batch this process has.
+        shard: Says, step by step, which part of the batch this process has.
         device: Where the network runs.
     """
     for parent in list(network.modules()):
@@ -39,7 +39,7 @@ def made_together(network: nn.Module, portion: Portion, device: torch.device) ->
             if type(child) is nn.BatchNorm2d:
                 parent.add_module(name, _synced(child, device))
             elif type(child) is nn.Dropout:
-                parent.add_module(name, _SharedDropout(child.p, portion).train(child.training))
+                parent.add_module(name, _SharedDropout(child.p, shard).train(child.training))
     return network
 
 
@@ -51,7 +51,7 @@ def _synced(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
     return norm
 
 
-def in_parallel(network: nn.Module) -> nn.Module:
+def data_parallel(network: nn.Module) -> nn.Module:
     """Wrap a network so that its gradients are the mean over the processes.
 
     Its buffers need not be sent around: they are the same in all processes, which see the whole batch's statistics.
@@ -122,10 +122,10 @@ class _SharedDropout(nn.Module):
     Every process draws for the whole batch, from the same random state, and uses its own part.
     """
 
-    def __init__(self, p: float, portion: Portion) -> None:
+    def __init__(self, p: float, shard: Shard) -> None:
         super().__init__()
         self.p = p
-        self._portion = portion
+        self._shard = shard
 
     def forward(self, x: Tensor) -> Tensor:
         """N x ... -> the same."""
@@ -134,7 +134,7 @@ class _SharedDropout(nn.Module):
         # Numbers are drawn in the order of memory, so that the layout decides which of them a place gets.
         last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
         layout = torch.channels_last if last else torch.contiguous_format
-        shape = (self._portion.images, *x.shape[1:])
+        shape = (self._shard.images, *x.shape[1:])
         whole = torch.empty(shape, device=x.device, dtype=x.dtype, memory_format=layout).fill_(1)
         mask = functional.dropout(whole, self.p)
-        return x * mask[self._portion.start : self._portion.start + len(x)]
+        return x * mask[self._shard.start : self._shard.start + len(x)]

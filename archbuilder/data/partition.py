@@ -16,7 +16,7 @@ PERCENT_OF_TWO = 15  # of the images, for validation and for the test each, wher
 PERCENT_OF_ONE = 10  # of the training images, where a set comes with one of them
 
 
-class Parts(NamedTuple):
+class Partition(NamedTuple):
     """A data set in three parts, and what was done."""
 
     train: Images
@@ -26,11 +26,16 @@ class Parts(NamedTuple):
 
     def fingerprints(self) -> dict[str, str]:
         """Say of each split how many images it has, and which."""
-        parts = {"train": self.train, "validate": self.validation, "test": self.test}
-        return {purpose: f"{len(images):,} {images.fingerprint()}" for purpose, images in parts.items()}
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: f"{len(images):,} {images.fingerprint()}" for split, images in parts.items()}
 
 
-def cut(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> Parts:
+def images_of(split: str) -> str:
+    """Name the images of a split in messages: `training images`, `validation images`, `test images`."""
+    return "training images" if split == "train" else f"{split} images"
+
+
+def partition(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> Partition:
     """Part a data set.
 
     What a set does not come with is cut from its training images: 15 % for validation and 15 % for the test where it
@@ -52,7 +57,7 @@ def cut(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> Parts:
     missing = [part for part in ("validation", "test") if getattr(data, part) is None]
     percent = PERCENT_OF_TWO if len(missing) == 2 else PERCENT_OF_ONE
     train = data.train
-    sources = dict.fromkeys(("validation", "test"), "the set's own")
+    sources = dict.fromkeys(("validation", "test"), "provided")
     found = {"validation": data.validation, "test": data.test}
     if missing:
         if by == "hash":
@@ -69,22 +74,22 @@ def cut(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> Parts:
     validation, test = found["validation"], found["test"]
     assert validation is not None
     assert test is not None
-    for what, images in (("train", train), ("validate", validation), ("test", test)):
+    for what, images in (("train", train), ("validation", validation), ("test", test)):
         if not len(images):
             most = int(data.train.labels.bincount().max())
             few = f"{len(data.train):,} images, at most {most:,} a class, are too few"
-            raise ArchbuilderError(f"{name}: {few}: none is left to {what}")
+            raise ArchbuilderError(f"{name}: {few}: no {images_of(what)} are left")
     unlearned = sorted(set(data.train.labels.tolist()) - set(train.labels.tolist()))
     if unlearned:
         some = ", ".join(data.class_names[label] for label in unlearned[:10])
         raise ArchbuilderError(
-            f"{name}: by their hashes no image is left to train of: {some}; try another --split-seed"
+            f"{name}: the split by hash leaves no training image of: {some}; try another --split-seed"
         )
     statement = (
-        f"{len(train):,} images to train, {len(validation):,} to validate ({sources['validation']}), "
-        f"{len(test):,} to test ({sources['test']})"
+        f"{len(train):,} training images, {len(validation):,} validation images ({sources['validation']}), "
+        f"{len(test):,} test images ({sources['test']})"
     )
-    return Parts(train, validation, test, statement)
+    return Partition(train, validation, test, statement)
 
 
 def _by_seed(labels: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:

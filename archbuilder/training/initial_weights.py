@@ -4,11 +4,11 @@ import torch
 
 from archbuilder.modules import Network, build_network
 from archbuilder.plan.plan import Plan
-from archbuilder.training.seeds import FIRST_WEIGHTS, derived_seed
+from archbuilder.training.seeds import INITIAL_WEIGHTS, derived_seed
 
 
-def first_network(plan: Plan, seed: int) -> Network:
+def initial_network(plan: Plan, seed: int) -> Network:
     """Build a network with the first weights that follow from a seed; the caller's random state is left alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(seed, FIRST_WEIGHTS))
+        torch.manual_seed(derived_seed(seed, INITIAL_WEIGHTS))
         return build_network(plan)
