@@ -8,7 +8,6 @@ project_copyright = "The archbuilder authors"
 release = archbuilder.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["lint"]
 html_theme = "furo"
 html_title = f"archbuilder {release}"
 html_copy_source = False
