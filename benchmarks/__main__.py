@@ -162,8 +162,8 @@ def measure() -> list[Row]:
 def search_overhead() -> Row:
     found = measure_overhead()
     return Row(
-        "a trial of a search beside its training: propose, move onto the budget, price and record; "
-        f"{found.sites} sites, after {found.before:,} trials",
+        "a trial of a search without its training: propose, project onto the budget, count and record; "
+        f"{found.sites} widths, after {found.before:,} trials",
         found.ours,
         "Optuna alone, the same sampler and storage",
         found.bare,

@@ -21,7 +21,7 @@ VALIDATION = 4000
 _SOURCE = Path("/usr/share/datasets/fashion-mnist")
 _RESULTS = Path(__file__).parent / "SEARCH.md"
 _Protocol = TypeVar("_Protocol", bound=Any)
-_SAID = "\n### What this says\n"
+_CONCLUSIONS = "\n### Conclusions\n"
 
 
 def changed_study(folder: Path, images: int, changes: Mapping[str, str]) -> Study:
@@ -98,15 +98,15 @@ def asked(description: str | None, protocol: _Protocol) -> tuple[Path, _Protocol
 
 
 def publish(section: str, text: str) -> None:
-    """Put what came out into benchmarks/SEARCH.md, in place of what the section had; what is said of it there stays.
+    """Replace the results of a section of benchmarks/SEARCH.md; its conclusions stay.
 
     Args:
         section: Its heading.
-        text: What came out.
+        text: The results.
     """
     before, mark, rest = _RESULTS.read_text().partition(f"\n## {section}\n")
     own, following, after = rest.partition("\n## ")
-    _, said, comment = own.partition(_SAID)
+    _, heading, comment = own.partition(_CONCLUSIONS)
     assert mark, f"{_RESULTS.name} has no section {section}"
-    assert said, f"the section {section} of {_RESULTS.name} says nothing of what came out"
-    _RESULTS.write_text(f"{before}{mark}\n{text}\n{said}{comment}{following}{after}")
+    assert heading, f"the section {section} of {_RESULTS.name} has no conclusions"
+    _RESULTS.write_text(f"{before}{mark}\n{text}\n{heading}{comment}{following}{after}")

@@ -1,12 +1,12 @@
-"""What a ladder of searches gains on Fashion-MNIST, beside random search of the same cost and beside scaling uniformly.
+"""A ladder of searches on Fashion-MNIST, compared with random search of the same cost and with uniform scaling.
 
     python -m benchmarks.search_fronts FOLDER [--images 8000] [--epochs 5] [--trials 36] [--seeds 3] [--write]
 
-FOLDER keeps the studies: stopped, the same command goes on. Every seed is sized to half an hour on two cores: a ladder
+FOLDER holds the studies; the same command resumes them. Every seed is sized to half an hour on two cores: a ladder
 by `studies/fashion_ladder.yaml`'s space, random search of the same training cost that trains to the end, and the ladder
-once more, every candidate of it starting from the weights of the nearest trained one. What each found best of each
-budget, and the spec scaled uniformly onto it, are trained anew and measured on 10,000 test images.
-`--write` puts the tables into benchmarks/SEARCH.md; what is said of them there stays, to be written anew by hand.
+with weights inherited from the nearest trained candidate. The best of each budget and the baseline scaled to it are
+retrained from scratch and tested on 10,000 images.
+`--write` replaces the tables of benchmarks/SEARCH.md; rewrite the conclusions there by hand.
 """
 
 import os
@@ -28,9 +28,9 @@ _MOST, _LEAST = 1.25, 0.5
 
 @dataclass(frozen=True)
 class Found:
-    """What one seed of the search came to."""
+    """The results of one search seed."""
 
-    ladder: StudyResult  # with random search as its rival
+    ladder: StudyResult  # with its random-search baseline
     inheriting: StudyResult
 
 
@@ -82,9 +82,9 @@ def _ends(result: StudyResult, step: int) -> list[Moment]:
 
 
 def tables(found: Sequence[Found]) -> str:
-    """Write what came out, with the spread over the seeds of the search beside every mean."""
+    """Write the results, each mean with its standard deviation over the search seeds."""
     columns = {
-        "scaled uniformly": _scaled,
+        "scaled baseline": _scaled,
         "ladder": _ladder,
         "inheriting ladder": _inheriting,
         "random search": _random,
@@ -106,23 +106,23 @@ def tables(found: Sequence[Found]) -> str:
 
 def _sentences(found: Sequence[Found]) -> list[str]:
     lines = [
-        f"Hypervolumes are shares of the rectangle from {100 * _LEAST:.0f} % to a perfect accuracy and up to "
-        f"{100 * _MOST:.0f} % of the baseline's MACs: one step beyond the last budget.",
+        f"Hypervolume: share of the rectangle from {100 * _LEAST:.0f} % to 100 % test accuracy and from 0 % to "
+        f"{100 * _MOST:.0f} % of the baseline's MACs.",
         "",
-        "MACs of what was found at the baseline's accuracy, against the uniformly scaled, both between budgets as a "
-        "straight line has it. Asked for: 25 % fewer.",
+        "MACs needed for the baseline's accuracy, compared with the scaled baseline; interpolated linearly between "
+        "budgets. Goal: 25 % fewer.",
         "",
     ]
     ways = {"ladder": _ladder, "inheriting ladder": _inheriting, "random search": _random}
     for name, accuracies in ways.items():
         by_seed = ", ".join(_fewer(_saved([one], accuracies)) for one in found)
-        lines.append(f"- {name}: {_fewer(_saved(found, accuracies))} by the means over all seeds; by seed: {by_seed}.")
+        lines.append(f"- {name}: {_fewer(_saved(found, accuracies))} by the mean over all seeds; by seed: {by_seed}.")
     lines += [
         "",
-        "Share of the computation of random search, which trains all from the start to the end, after which a ladder "
-        "was as accurate on the validation images: of each seed the median over the budgets and, in brackets, when all "
-        "budgets were; with inheritance the baseline's training is counted. Asked for: at most 33 %, as median over "
-        "the seeds.",
+        "Training cost until a ladder reaches the best validation accuracy of random search, as a share of the cost "
+        "of random search, which trains every candidate to the end: by seed, the median over the budgets and, in "
+        "brackets, the maximum. With inheritance the cost includes the baseline's training. Goal: at most 33 %, as the "
+        "median over the seeds.",
         "",
     ]
     for name, shares in (
@@ -136,7 +136,7 @@ def _sentences(found: Sequence[Found]) -> list[str]:
 
 def _fewer(share: float | None) -> str:
     if share is None:
-        return "never as accurate"
+        return "never reached"
     return f"{100 * share:.0f} % fewer" if share >= 0 else f"{-100 * share:.0f} % more"
 
 
@@ -165,15 +165,15 @@ def _scaled(found: Found, step: int) -> Sequence[float]:
 
 
 def _ladder(found: Found, step: int) -> Sequence[float]:
-    return _champion(found.ladder, step)
+    return _best(found.ladder, step)
 
 
 def _inheriting(found: Found, step: int) -> Sequence[float]:
-    return _champion(found.inheriting, step)
+    return _best(found.inheriting, step)
 
 
 def _random(found: Found, step: int) -> Sequence[float]:
-    return _champion(_rival(found), step)
+    return _best(_rival(found), step)
 
 
 def _rival(found: Found) -> StudyResult:
@@ -181,7 +181,7 @@ def _rival(found: Found) -> StudyResult:
     return found.ladder.rival
 
 
-def _champion(result: StudyResult, step: int) -> Sequence[float]:
+def _best(result: StudyResult, step: int) -> Sequence[float]:
     row = result.champions().get(step)
     return () if row is None else row.test
 
@@ -193,16 +193,16 @@ def _spread(values: Sequence[float], scale: float = 100, sign: str = "") -> str:
 
 
 def _setting(found: Sequence[Found], protocol: Protocol) -> str:
-    """Say what was done, and how long it took."""
+    """Describe the protocol, and how long it took."""
     seconds = [_seconds(one) for one in found]
     return (
         f"Made by `python -m benchmarks.search_fronts` on {date.today().isoformat()}, {os.cpu_count()} cores: "
-        f"{protocol.images:,} images of Fashion-MNIST to train, {VALIDATION:,} to validate, 10,000 to test; "
-        f"{protocol.epochs} epochs, {protocol.trials} trials a ladder, {protocol.seeds} seeds of the search, every "
-        f"final trained with {protocol.finals} seeds more; {protocol.workers} processes of one thread. Training took "
-        f"{', '.join(f'{one / 60 / protocol.workers:.0f}' for one in seconds)} minutes a seed, finals not counted. "
-        "Accuracies are test accuracies in percent, mean and standard deviation over the seeds of the search; what "
-        "is compared was trained with the same seeds.\n"
+        f"{protocol.images:,} training, {VALIDATION:,} validation and 10,000 test images of Fashion-MNIST; "
+        f"{protocol.epochs} epochs, {protocol.trials} trials per ladder, {protocol.seeds} search seeds, finals "
+        f"retrained with {protocol.finals} held-out seeds; {protocol.workers} workers with one thread each. Training "
+        f"took {', '.join(f'{one / 60 / protocol.workers:.0f}' for one in seconds)} minutes per seed, without finals. "
+        "Test accuracy in percent: mean and standard deviation over the search seeds; differences are paired by "
+        "seed.\n"
     )
 
 
@@ -229,7 +229,7 @@ def main() -> None:
     text = f"{_setting(found, protocol)}\n{tables(found)}"
     print(text)
     if is_published:
-        publish("Fronts", text)
+        publish("Accuracy against MACs", text)
 
 
 if __name__ == "__main__":

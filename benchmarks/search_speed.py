@@ -1,14 +1,14 @@
-"""How soon a search is as accurate as random search that trains all it draws to the end, on Fashion-MNIST.
+"""The training cost until a search matches random search that trains every candidate to the end, on Fashion-MNIST.
 
     python -m benchmarks.search_speed FOLDER [--images 8000] [--epochs 5] [--drawn 27] [--trials 17] [--write]
 
-FOLDER keeps the studies: stopped, the same command goes on. On half of the MACs, in the space of
+FOLDER holds the studies; the same command resumes them. On half of the MACs, in the space of
 `studies/fashion_ladder.yaml`, random search draws 27 networks and trains each for five epochs. The search, by the
 sampler and the pruner that are the defaults, gets a third of that: the brackets of Hyperband, nine candidates for one
 epoch, five for two and three for five, are 43 epochs in place of 135. It runs twice, the second time with every
 candidate starting from the weights of the nearest trained one, or of the baseline, whose training is counted then.
 Five seeds, each sized to ten minutes on two cores.
-`--write` puts the table into benchmarks/SEARCH.md; what is said of it there stays, to be written anew by hand.
+`--write` replaces the table of benchmarks/SEARCH.md; rewrite the conclusions there by hand.
 """
 
 import os
@@ -89,9 +89,9 @@ def a_study(folder: Path, protocol: Protocol, seed: int, way: str) -> Study:
 
 
 def table(found: Sequence[Found]) -> str:
-    """Write what came out."""
+    """Write the results."""
     lines = [
-        "| seed | random search: best, median | search: best, as accurate | inheriting: best, as accurate |",
+        "| seed | random search: best, median | search: best, cost to match | inheriting: best, cost to match |",
         "| ---: | ---: | ---: | ---: |",
     ]
     for seed, one in enumerate(found):
@@ -99,24 +99,24 @@ def table(found: Sequence[Found]) -> str:
         lines.append(f"| {seed} | {100 * one.drawn[0]:.2f}, {100 * median(one.drawn):.2f} | {' | '.join(cells)} |")
     lines += [
         "",
-        "As accurate is the share of random search's training computation, in MACs, after which a search had trained a "
-        "network to the end that equals random search's best. With inheritance the baseline's training is part of it. "
-        "Asked for: at most 33 %, as median over the seeds.",
+        "Cost to match: training cost in MACs until a finished trial equals the best of random search, as a share of "
+        "the cost of random search. With inheritance it includes the baseline's training. Goal: at most 33 %, as the "
+        "median over the seeds.",
         "",
     ]
     for way in _SEARCHES:
         soon, whole = median(one.until_equal(way) for one in found), fmean(one.cost(way) for one in found)
-        lines.append(f"- {way}: {share(soon)}; all of it cost {share(whole)}.")
+        lines.append(f"- {way}: {share(soon)}; total cost {share(whole)}.")
     return "\n".join(lines)
 
 
 def _setting(protocol: Protocol) -> str:
     return (
         f"Made by `python -m benchmarks.search_speed` on {date.today().isoformat()}, {os.cpu_count()} cores: "
-        f"{protocol.images:,} images of Fashion-MNIST to train, {VALIDATION:,} to validate; half of the baseline's "
-        f"MACs, to within 2 %; {protocol.drawn} networks drawn and trained for {protocol.epochs} epochs each, against "
-        f"{protocol.trials} trials by `sampler: tpe, pruner: hyperband`. Accuracies are of validation, in percent, "
-        "after the last epoch of one training: what a search sees.\n"
+        f"{protocol.images:,} training and {VALIDATION:,} validation images of Fashion-MNIST; budget 50 % of the "
+        f"baseline's MACs, within 2 %. Random search: {protocol.drawn} networks, {protocol.epochs} epochs each. "
+        f"Search: {protocol.trials} trials of `sampler: tpe, pruner: hyperband`. Validation accuracy in percent after "
+        "the last epoch of one training.\n"
     )
 
 
@@ -133,7 +133,7 @@ def main() -> None:
     text = f"{_setting(protocol)}\n{table(found)}"
     print(text)
     if is_published:
-        publish("How soon", text)
+        publish("Search efficiency", text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a trial costs beside its training: proposed, moved onto the budget, priced and written down."""
+"""The overhead of a trial besides its training: propose, project onto the budget, count and record."""
 
 import tempfile
 import time

@@ -41,7 +41,7 @@ class Compared(NamedTuple):
             f"Training `inception_small_28` on Fashion-MNIST for {EPOCHS} epochs of {self.images:,} images in batches "
             f"of 128, by AdamW and one cycle: {self.mine * 1e6:.0f} us an image, and {self.theirs * 1e6:.0f} us by the "
             "plain loop of PyTorch's tutorials (a DataLoader over a data set object, the default memory layout) with "
-            f"the same first weights, epoch by epoch in turn. The median ratio is {self.ratio:.2f} (bound: at least "
+            f"the same initial weights, epoch by epoch in turn. The median ratio is {self.ratio:.2f} (bound: at least "
             f"1.8){faster}; test accuracy {100 * self.my_accuracy:.2f} and {100 * self.their_accuracy:.2f} %, "
             f"{apart:.2f} points apart (bound: 0.5){as_good}.",
             *(["", _WHY] if faster else []),
