@@ -180,18 +180,18 @@ class NetworkSpec:
 
         return Keys(self.document)
 
-    def costs(self, sites: Sequence[str] | None = None) -> CostFunction:
+    def costs(self, widths: Sequence[str] | None = None) -> CostFunction:
         """Compile the costs as a function of the widths, to price many candidates at once.
 
         Args:
-            sites: The names of the widths that vary, by default all; the others keep their values.
+            widths: The names of the widths that vary, by default all; the others keep their values.
 
         Raises:
             ArchbuilderError: There is no such width.
         """
         from archbuilder.costs.function import CostFunction  # noqa: PLC0415 - checking a file needs no NumPy
 
-        return CostFunction(self.document, sites)
+        return CostFunction(self.document, widths)
 
     def build(self, *, aux: bool = True, initialized: bool = True) -> Network:
         """Build the network as an ordinary `torch.nn.Module`.
