@@ -1,23 +1,23 @@
-"""How a network is trained: what a study's file and a command line say, in a file that imports no torch."""
+"""The settings of a training, for studies and the command line; this file does not import torch."""
 
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
 USUAL_BATCH = 128
-"""Images a step where there are enough of them."""
+"""The default batch size, if there are enough images."""
 
-_LEAST_STEPS, _SMALLEST_BATCH = 32, 8  # of an epoch, where the size of a batch is not given
+_LEAST_STEPS, _SMALLEST_BATCH = 32, 8  # per epoch, if the batch size is not given
 
 
 class OptimizerName(StrEnum):
-    """Who takes the steps."""
+    """The optimizer."""
 
     ADAMW = "adamw"
     SGD = "sgd"
 
     def usual_rate(self, batch_size: int) -> float:
-        """Give the peak learning rate where none is given: of smaller batches a smaller one.
+        """Give the default peak learning rate, smaller for smaller batches.
 
         It falls in proportion to the batch for SGD (Goyal et al. 2017, arXiv:1706.02677) and with its square root for
         AdamW (Malladi et al. 2022, arXiv:2205.10287), as a step of fewer images is noisier. It never rises above that
@@ -28,12 +28,12 @@ class OptimizerName(StrEnum):
 
     @property
     def usual_decay(self) -> float:
-        """The weight decay where none is given."""
+        """The default weight decay."""
         return {"adamw": 0.01, "sgd": 0.0005}[self.value]
 
 
 class Precision(StrEnum):
-    """The numbers that convolutions and linear layers are computed in; weights stay float32."""
+    """The precision of convolutions and linear layers; weights stay float32."""
 
     AUTO = "auto"
     FLOAT32 = "float32"
@@ -42,7 +42,7 @@ class Precision(StrEnum):
 
 
 class Schedule(StrEnum):
-    """How the learning rate goes from the first step to the last."""
+    """The learning rate schedule."""
 
     ONE_CYCLE = "one_cycle"
     COSINE = "cosine"
@@ -56,16 +56,16 @@ class TrainSettings(BaseModel):
     the table.
     """
 
-    # Strict, so that `epochs: true` and `batch_size: "128"` are mistakes and not numbers.
+    # Strict, so that `epochs: true` and `batch_size: "128"` are errors.
     # Built when it is first used: commands that train nothing read the names of its fields alone.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
-    epochs: int = Field(default=8, ge=1, le=10_000, description="How many times every training image is seen.")
+    epochs: int = Field(default=8, ge=1, le=10_000, description="Number of epochs.")
     batch_size: int = Field(
         default=USUAL_BATCH,
         ge=2,
         le=65_536,
-        description="Images a step, at least 2; if left out 128, or fewer so that an epoch has 32 steps.",
+        description="Images per batch, at least 2; by default 128, or fewer so that an epoch has 32 steps.",
     )
     optimizer: OptimizerName = Field(
         default=OptimizerName.ADAMW, strict=False, description="adamw, or sgd with Nesterov momentum."
@@ -74,55 +74,51 @@ class TrainSettings(BaseModel):
         default=None,
         gt=0,
         le=100,
-        description="The highest learning rate; 0.015 (adamw) or 0.2 (sgd) if left out, less below 128 images a step.",
+        description="Peak learning rate; by default 0.015 (adamw) or 0.2 (sgd), less for batches below 128.",
     )
     schedule: Schedule = Field(
         default=Schedule.ONE_CYCLE,
         strict=False,
-        description="one_cycle, cosine or constant: how the rate falls after it has risen.",
+        description="Learning rate schedule: one_cycle, cosine or constant, after the warmup.",
     )
     warmup: float | None = Field(
         default=None,
         ge=0,
         le=0.9,
-        description="The share of the steps in which the rate rises; 0.3 for one_cycle and 0.05 else if left out.",
+        description="Share of the steps for warmup; by default 0.3 for one_cycle, 0.05 otherwise.",
     )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="SGD's Nesterov momentum; adamw has its own.")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum of sgd.")
     weight_decay: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="Decay of weights, not of biases or norms; 0.01 for adamw and 0.0005 for sgd if left out.",
+        description="Weight decay, except of biases and norms; by default 0.01 (adamw) or 0.0005 (sgd).",
     )
-    label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="The share of every label that is spread evenly over all classes."
-    )
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Label smoothing, from 0 to 1.")
     clip_norm: float = Field(
         default=1.0,
         ge=0,
-        description="The maximum gradient norm, over all parameters; larger gradients are clipped. 0 clips none.",
+        description="Maximum gradient norm over all parameters; larger gradients are clipped. 0 disables clipping.",
     )
-    flip: bool = Field(
-        default=False, description="Whether images are mirrored left to right, each with probability 1/2."
-    )
+    flip: bool = Field(default=False, description="Whether to flip images horizontally, each with probability 1/2.")
     crop: int = Field(
-        default=0, ge=0, le=1024, description="How many pixels images are shifted at most, their edges mirrored."
+        default=0, ge=0, le=1024, description="Random crop: maximum shift in pixels, with reflection padding."
     )
-    cutout: int = Field(default=0, ge=0, le=4096, description="The side of a square of every image that is blanked.")
+    cutout: int = Field(default=0, ge=0, le=4096, description="Cutout: side in pixels of the erased square.")
     ema_decay: float | None = Field(
         default=None,
         gt=0,
         lt=1,
-        description="The decay of an exponential moving average of the weights, such as 0.999; it is what is measured.",
+        description="Decay of an exponential moving average of the weights, such as 0.999; the average is evaluated.",
     )
     patience: int | None = Field(
-        default=None, ge=1, description="Epochs without a better validation accuracy after which training stops."
+        default=None, ge=1, description="Early stopping: epochs without a higher validation accuracy."
     )
 
     def for_images(self, count: int) -> "TrainSettings":
-        """Give the settings for so many training images: with fewer a step, unless their number was given.
+        """Give the settings for so many training images: with smaller batches, unless their size was given.
 
-        An epoch of few steps leaves batch norm's running statistics, and so what is measured, far behind the weights.
+        After an epoch of few steps, batch norm's running statistics, and so the accuracy, are far behind the weights.
         """
         if "batch_size" in self.model_fields_set:
             return self
@@ -143,6 +139,6 @@ class TrainSettings(BaseModel):
 
     @property
     def warmup_share(self) -> float:
-        """The share of the steps in which the learning rate rises."""
+        """The share of the steps for warmup."""
         usual = 0.3 if self.schedule is Schedule.ONE_CYCLE else 0.05
         return usual if self.warmup is None else self.warmup

@@ -1,4 +1,4 @@
-"""The settings of a training as options of a command, their words taken from where they are defined."""
+"""The settings of a training as options of a command, with the descriptions of their definitions."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from archbuilder.recipe import TrainSettings
 
 _SHORT = {"learning_rate": ("--lr",)}
-"""What else an option may be called."""
+"""Short forms of options."""
 
 
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -40,7 +40,7 @@ def studies(
 
 
 def list_studies(context: typer.Context, as_json: AsJson = False) -> None:
-    """List every study: its progress, its best trial, and whether it is running."""
+    """List all studies with their state and best trial."""
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.studies import studies_as_data, studies_table  # noqa: PLC0415
     from archbuilder.searching.kept import kept_studies, nothing_kept  # noqa: PLC0415
@@ -55,7 +55,7 @@ def list_studies(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
-    """Show the results of a study: sentences, a table and plots; report.html is updated."""
+    """Show the results of a study, and update its report.html."""
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.studies import study_as_data, study_report  # noqa: PLC0415
     from archbuilder.report.study_page import write_page  # noqa: PLC0415
@@ -88,7 +88,7 @@ def compare(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show studies side by side: their baselines, the best of each, and the differences."""
+    """Compare the baselines and the best networks of studies."""
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.studies import comparison_as_data, comparison_report  # noqa: PLC0415
     from archbuilder.searching import read_result  # noqa: PLC0415
@@ -111,7 +111,10 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files that differ.")] = False,
 ) -> None:
-    """Write a study's trials, report.html with its charts, and the best specs with their weights into a folder."""
+    """Write the results of a study into a folder.
+
+    These are its trials, report.html with its charts, and the best specs with their weights.
+    """
     from archbuilder.report.study_export import export_study  # noqa: PLC0415
     from archbuilder.searching import read_result  # noqa: PLC0415
     from archbuilder.searching.kept import find_study  # noqa: PLC0415

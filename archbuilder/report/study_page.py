@@ -172,9 +172,8 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
     if settings.objective.is_trained_for:
         facts.append(("training", ", ".join(f"{key} {value}" for key, value in train.items())))
         seeds = sorted({seed for row in result.rows for seed in row.seeds})
-        who = (
-            f"the best {finals.candidates} of each budget" if len(study.steps) > 1 else f"the best {finals.candidates}"
-        )
+        best = "the best trial" if finals.candidates == 1 else f"the best {finals.candidates} trials"
+        who = f"{best} of each budget" if len(study.steps) > 1 else best
         used = f", with seeds {', '.join(map(str, seeds))}" if seeds else f", with {plural(finals.seeds, 'seed')}"
         facts.append(("finals", f"{who} and the baseline{used}" if finals.candidates else "none"))
     return facts
