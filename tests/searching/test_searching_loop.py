@@ -459,5 +459,5 @@ def test_after_so_many_hours_no_training_begins_and_the_study_goes_on_when_it_is
 
 
 def test_random_search_that_nothing_compares_is_not_paid_for(tmp_path: Path) -> None:
-    with pytest.raises(ArchbuilderError, match=r"finals: {candidates: 0} compares nothing"):
+    with pytest.raises(ArchbuilderError, match=r"finals: {candidates: 0} retrains no trial"):
         run_study(a_study(tmp_path, TEXT + NO_FINALS), runs=tmp_path, versus_random=True)
