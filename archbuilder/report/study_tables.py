@@ -74,7 +74,7 @@ def final_table(result: StudyResult) -> PageTable:
         interval = f"±?, as a confidence interval needs {FEWEST_SEEDS} seeds"
     meanings = _latency(result) | {
         "search": "validation accuracy in the search",
-        "retrained": f"mean validation accuracy after retraining from scratch with {many}; * marks the best",
+        "retrained": f"mean validation accuracy after retraining from scratch with {many}; * marks best.yaml",
         "test": f"mean and standard deviation of the test accuracy with these seeds ({plural(images, 'image')})",
         "difference": f"test accuracy minus {against}, in points, {interval}",
     }

@@ -15,18 +15,18 @@ from archbuilder.runs.setup import RunSetup
 from archbuilder.training import CPU, Evaluation, Machine, evaluate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Measured:
-    """How a checkpoint did.
+    """The evaluation of a checkpoint.
 
     Attributes:
-        setup: The run that it is from.
-        epochs: After how many epochs it was saved.
-        data: The address of the data set.
-        split: Which split of it.
-        class_names: What its labels mean.
-        evaluation: How it did.
-        notes: What must be known of the images.
+        setup: Spec, data, settings and seeds of its run.
+        epochs: Number of epochs after which it was saved.
+        data: Address of the data set.
+        split: The split that was evaluated.
+        class_names: Names of the classes, by label.
+        evaluation: Accuracy, loss, calibration error, throughput and confusion matrix.
+        notes: Remarks on the images.
     """
 
     setup: RunSetup
@@ -36,6 +36,11 @@ class Measured:
     class_names: tuple[str, ...]
     evaluation: Evaluation
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        found = self.evaluation
+        accuracy = f"accuracy {100 * found.accuracy:.2f} % of {found.images:,} images"
+        return f"<Measured {self.setup.spec_name}: {self.split} {accuracy} of {self.data}>"
 
 
 def evaluate_checkpoint(
@@ -48,7 +53,7 @@ def evaluate_checkpoint(
     download: bool = False,
     skip_broken: bool = False,
 ) -> Measured:
-    """Measure a checkpoint on a split of a data set.
+    """Evaluate a checkpoint on a split of a data set.
 
     The images pass what those of the training passed, and the set is parted by the training's own seed, so that no
     image of the training split is taken for one of the others.
@@ -58,10 +63,13 @@ def evaluate_checkpoint(
         data: The address of a data set; that of the training if left out, whose images must then be the same.
         split: `test`, `validation` or `train`; `all` images of the set; or those that were `unseen` in the training. If
             left out `test`, or `all` where another data set comes with no test split.
-        batch_size: How many images run at once; as in the training if left out.
-        machine: Where it runs.
-        download: Whether a library may fetch the data set from the network.
-        skip_broken: Whether image files that cannot be read are left out; else they are errors.
+        batch_size: Images per batch; that of the training by default.
+        machine: Device and precision.
+        download: Whether torchvision may download the data set.
+        skip_broken: Whether to leave out image files that cannot be read; otherwise they are errors.
+
+    Returns:
+        The evaluation.
 
     Raises:
         ArchbuilderError: The checkpoint or the data set is not there or is damaged, they do not fit each other, the

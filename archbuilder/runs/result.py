@@ -1,4 +1,4 @@
-"""What a training run came to."""
+"""The result of a run."""
 
 from dataclasses import dataclass, field
 
@@ -11,16 +11,16 @@ from archbuilder.training import EpochResult, Evaluation, best_epoch
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
-        setup: What it was.
-        folder: Where its checkpoints are.
-        history: What its epochs came to.
-        interrupted: Whether it was asked to stop before its end, and can go on.
-        steps_done: How many steps of the next epoch are saved.
-        validation: How the network of the best epoch does on the validation images; None if it was interrupted.
-        stop_asked: Whether it was asked to stop at all, be it too late for that.
+        setup: Spec, data, settings and seeds.
+        folder: Folder of its checkpoints.
+        history: The result of each epoch.
+        interrupted: Whether it was stopped before its end, and can be resumed.
+        steps_done: Number of saved steps of the next epoch.
+        validation: Evaluation of the best epoch on the validation images; None if interrupted.
+        stop_asked: Whether a stop was requested, even if too late.
     """
 
     setup: RunSetup

@@ -29,28 +29,31 @@ def train_spec(
     download: bool = False,
     skip_broken: bool = False,
 ) -> RunResult:
-    """Train a network on a data set; everything is kept in a folder, from where it can go on.
+    """Train a network on a data set, in a folder from which it can be resumed.
 
-    The same arguments give the same network on one machine, bit for bit on a CPU. Ctrl-C and SIGTERM stop it after the
-    step under way, and that step is saved; whatever else stops it loses the epoch under way and no more.
+    Equal arguments give equal networks on one machine, bit for bit on a CPU. Ctrl-C and SIGTERM stop the training after
+    the current step and save it; anything else loses the current epoch at most.
 
     Args:
         spec: The network: a spec, or what `archbuilder.load` takes.
         data: The address of the data set, such as `digits`.
-        folder: Where the run is kept; no other may have begun there. If left out, `runs/` and the network's name, with
-            a number behind it where that is taken: `runs/googlenet-2`.
-        settings: How it is trained.
-        seed: Decides the first weights, the order of the images, dropout and augmentation.
-        split_seed: Decides which image falls into which split.
+        folder: Folder of the run, without another run. By default `runs/` and the network's name, with a number if that
+            exists: `runs/googlenet-2`.
+        settings: Epochs, optimizer, schedule, augmentation and so on.
+        seed: Seed of initial weights, order of images, dropout and augmentation.
+        split_seed: Seed of the splits.
         split_by: `seed` gives the same share of every class; `hash` keeps an image where it is when others are added.
-        machine: Where it is trained and in which numbers.
-        observe: Is told what happens as it happens.
-        download: Whether a library may fetch the data set from the network.
-        skip_broken: Whether image files that cannot be read are left out, and noted; else they are errors.
+        machine: Device and precision.
+        observe: Callback for progress events.
+        download: Whether torchvision may download the data set.
+        skip_broken: Whether to leave out, and record, image files that cannot be read; otherwise they are errors.
+
+    Returns:
+        The epochs, and the best checkpoint.
 
     Raises:
-        ArchbuilderError: The data set is not there, is damaged or does not fit the network; the folder holds a run;
-            memory does not suffice.
+        ArchbuilderError: The data set is missing, damaged or does not fit the network; the folder contains a run;
+            out of memory.
         TrainingDiverged: A loss is infinite or not a number.
     """
     if download and launched().count > 1:
@@ -76,21 +79,21 @@ def resume_run(
     machine: Machine = CPU,
     observe: Observer = ignore,
 ) -> RunResult:
-    """Go on with a run where it was stopped; a complete one is measured again, or trained for more epochs.
+    """Resume a run; a complete one is evaluated again, or trained for more epochs.
 
-    On one machine it becomes what it would have become without the stop, bit for bit on a CPU. With more epochs the
-    learning rate is from there on that of a training which was to be so long from its beginning.
+    On one machine the result is that of an uninterrupted run, bit for bit on a CPU. With more epochs the learning
+    rate is from then on that of a training of that length.
 
     Args:
-        folder: Where the run is kept.
-        data: Where the data set lies now, if it is not where it was. Whatever its images are, they are taken.
-        epochs: How many epochs it is to have in all; as many as it began with if left out.
-        machine: Where it is trained; it may be another one than before.
-        observe: Is told what happens as it happens.
+        folder: Folder of the run.
+        data: New address of the data set, if it was moved; its images may differ.
+        epochs: Total number of epochs; unchanged by default.
+        machine: Device and precision; they may differ from before.
+        observe: Callback for progress events.
 
     Raises:
-        ArchbuilderError: No run is there to go on with, it has as many epochs already, its data set is no longer what
-            it was, or memory does not suffice.
+        ArchbuilderError: The folder contains no run, the run has so many epochs already, its data set has changed, or
+            out of memory.
         TrainingDiverged: A loss is infinite or not a number.
     """
     place = RunFolder(Path(folder))

@@ -46,28 +46,28 @@ def search(
     Args:
         spec: The network: a spec, or what `archbuilder.load` takes.
         space: What is searched, as in a study's file: `{"inception*.3x3": {"scale": [0.5, 2], "multiple_of": 8}}`.
-        objective: Says how good a candidate is, the more the better. Without one, candidates are trained on `data`, and
-            what counts is the share of validation images told right.
+        objective: Function of a candidate's spec that is maximized. Without one, candidates are trained on `data`, and
+            their validation accuracy is maximized.
         data: The address of the data set, such as `digits`.
         budget: Hard bounds on every candidate, such as `{"macs": "60%"}`.
         budgets: Several budgets, such as `["25%", "50%"]`.
-        trials: How many candidates are tried.
-        sampler: Who proposes: tpe, gp, cmaes, nsga2 or random.
-        seed: Decides proposals, initial weights and the order of images.
+        trials: Number of candidates.
+        sampler: Optuna's sampler: tpe, gp, cmaes, nsga2 or random.
+        seed: Seed of proposals, initial weights and the order of images.
         train: How candidates are trained, as in a study's file.
-        search: More of how candidates are proposed, as in a study's file: `{"pruner": "halving"}`.
-        finals: How the best are trained once more, as in a study's file.
-        name: The study's name, and its folder's.
-        runs: The folder of all studies, from where the same call goes on. Unless given, trainings are kept in `runs`,
-            and nothing is kept of a search by an objective: `result.spec(trial)` gives its networks.
-        observe: Is told what happens as it happens.
-        machines: Where candidates are trained, as for `run_study`; an objective is asked in this process.
+        search: Other keys of a study file's `search`: `{"pruner": "halving"}`.
+        finals: A study file's `finals`: how the best are retrained.
+        name: Name of the study and of its folder.
+        runs: Folder of all studies; the same call resumes from there. By default, trainings are saved in `runs`, and
+            nothing is saved of a search by an objective: `result.spec(trial)` returns its networks.
+        observe: Callback for progress events.
+        machines: Where candidates are trained, as for `run_study`; an objective is called in this process.
 
     Returns:
-        What it came to: `result.best(1)[0]` is the best trial, `result.spec(trial)` its network.
+        The result: `result.best(1)[0]` is the best trial, `result.spec(trial)` its network.
 
     Raises:
-        SpecError: Something of it is wrong; places are those of the YAML text that it becomes.
+        SpecError: An argument is invalid; places refer to the equivalent YAML text.
         ArchbuilderError: As `archbuilder.searching.run_study` does; or there is neither an objective nor data.
     """
     twice = {"trials", "sampler", "seed"} & set(search or {})

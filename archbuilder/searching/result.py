@@ -1,4 +1,4 @@
-"""What a study came to."""
+"""The result of a study."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,20 +25,20 @@ COMPLETE = "complete"  # what the journal calls how many trials there were when 
 
 @dataclass(frozen=True, repr=False)
 class StudyResult:
-    """What a study came to.
+    """The result of a study.
 
     Attributes:
         study: The study.
-        folder: Where it is kept.
-        record: All of its trials.
-        baseline: How the spec as it is did in the search.
+        folder: Folder of the study.
+        record: All trials.
+        baseline: The baseline's result in the search.
         rows: The finalists: the baseline first, then of each budget the spec scaled onto it and the best trials, the
             best by the search first. Empty without finals.
         best_specs: By budget, the best trial as a spec of its own; budgets of which no trial finished are missing.
         images: How many images the splits have: `train`, `validation`, `test`; empty if there are none.
         test_openings: How often the test split was opened: once, unless the study went on after its first table.
         exhausted: The numbers of the budgets within which no further candidate was found.
-        rival: What random search of the same cost came to, if it was asked for.
+        rival: The result of random search of equal cost, if it was run.
     """
 
     study: Study
@@ -71,14 +71,14 @@ class StudyResult:
         return self.best_specs[max(self.best_specs)] if self.best_specs else None
 
     def spec(self, trial: TrialRecord) -> NetworkSpec:
-        """Give a trial's network."""
+        """Return a trial's network."""
         return self.study.pricer.spec(trial.values)
 
     def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
-        """Give the best trials, the best first, of one budget or of all.
+        """Return the best trials, the best first, of one budget or of all.
 
-        First comes the one that `best.yaml` holds: the best of those that were retrained, if any were. The others
-        follow by what the search saw of them.
+        The first is that of `best.yaml`: the best retrained one, if there are finals. The others follow by their
+        accuracy in the search, `trial.accuracy`, on validation images; test accuracies are in `rows`.
 
         Args:
             count: How many, all unless given.

@@ -46,32 +46,30 @@ def run_study(
     hours: float | None = None,
     timer: Timer = latency_of,
 ) -> StudyResult:
-    """Run a study, or go on with it, in `runs/<its name>`.
+    """Run or resume a study in `runs/<its name>`.
 
-    Everything that happens is in that folder's journal before the next thing happens. The process may be stopped at
-    any moment, by Ctrl-C or worse: called again, the study goes on after its last finished stretch of training and, on
-    one machine, proposes what it would have proposed without the interruption.
+    Every event is written to that folder's journal before the next. The process may be stopped at any moment, by Ctrl-C
+    or SIGKILL: called again, the study resumes after its last finished rung and, on one machine, proposes what it would
+    have proposed without the interruption.
 
     Args:
         study: The study, from `load_study`.
         runs: The folder of all studies.
-        trials: How many candidates are tried in place of the study's own number.
-        observe: Is told what happens as it happens.
-        machines: Where candidates are trained and in which numbers: with several, each in a process of its own. These
-            import the script that calls this, as those of `multiprocessing` do: the call belongs below
-            `if __name__ == "__main__":`.
-        versus_random: Whether random search of the same cost is run too, to be compared with.
-        hours: After how long no further training of a candidate begins; what has been trained is retrained and compared
-            then. Called again, the study goes on.
-        timer: Measures latencies, if these are bounded.
+        trials: Number of trials; that of the study by default.
+        observe: Callback for progress events.
+        machines: Device and precision of each worker. Several workers are processes, which import the calling script:
+            guard the call by `if __name__ == "__main__":`.
+        versus_random: Whether to run and compare random search of equal cost.
+        hours: No training of a candidate starts after so long; finals follow. Called again, the study resumes.
+        timer: Measures latencies, if they are bounded.
 
     Returns:
         The best candidates beside the baseline. The best one is saved as `best.yaml`.
 
     Raises:
         ArchbuilderError: The folder holds trials of another study of this name, another process is running it, the
-            spec or the images do not fit, no candidate can be moved onto a budget, three trials in a row fail alike, or
-            a process of its own calls this anew.
+            spec or the images do not fit, no candidate can be projected onto a budget, three trials in a row fail
+            alike, or a worker process calls this again.
         TrainingDiverged: The baseline's loss is infinite or not a number.
     """
     check_in_no_worker()
@@ -115,7 +113,7 @@ def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: 
         folder: Where it is kept.
         trials: How many candidates are tried.
         doer: Rates them.
-        observe: Is told what happens as it happens.
+        observe: Callback for progress events.
 
     Raises:
         ArchbuilderError: As `run_study` does.

@@ -28,7 +28,10 @@ class Parcel:
     @classmethod
     def of(cls, study: Study) -> "Parcel":
         """Pack a study."""
-        return cls(study.name, study.source.text, study.spec.document.standalone_text, study.is_rival)
+        spec = study.spec
+        if "name" not in spec.document.root.entries:  # it has its file's, which is not sent along
+            spec = spec.renamed(spec.name)
+        return cls(study.name, study.source.text, spec.document.standalone_text, study.is_rival)
 
     def unpacked(self, file: str, path: Path | None = None) -> Study:
         """Read the study again.

@@ -263,6 +263,9 @@ def _inside(
     return Inside(step, found, sum(moved) / len(moved), len(looked), fast)
 
 
+_MOST_PERCENT = 100  # a smaller budget was probably meant as a share
+
+
 def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     limits = inside.step.limits
     if (inside.fast if inside.measured else inside.drawn) or inside.reached:
@@ -272,6 +275,8 @@ def _check(found: Survey, inside: Inside, priced: Priced) -> None:
     named = f" {inside.step.name}," if inside.step.name else " of"
     budget = f"the budget{named} {limits.text()}"
     lines = [f"{found.study.source.name}: {what} is within {budget}, and none can be projected onto it"]
+    likely = [limit.high for limit in limits.by_quantity.values() if limit.high <= _MOST_PERCENT]
+    lines += [f"did you mean {percent}%, a share of the baseline?" for percent in likely]
     ends = {"smallest": found.smallest, "largest": found.largest}
     costs: list[Cost] = [priced.row(int(row)) for row in np.flatnonzero(priced.is_valid)]
     costs += [cost for cost in ends.values() if cost is not None]

@@ -16,19 +16,19 @@ import pytest
 import torch
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, run
+from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, run, write_study
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address
 from archbuilder.runs.lock import is_held
-from archbuilder.searching import Outcome, TrialRecord, run_study
+from archbuilder.searching import Outcome, TrialRecord, read_result, run_study
 from archbuilder.searching.fitting import Fitter
 from archbuilder.searching.journal import BASELINE
 from archbuilder.searching.opening import open_journal, read_journal
 from archbuilder.searching.record import OWN
 from archbuilder.searching.states import StatesFolder
-from archbuilder.study import Study
+from archbuilder.study import Study, load_study
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
 
@@ -322,3 +322,11 @@ def test_candidates_inherit_from_the_baseline_and_start_afresh_where_no_weights_
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=5)
     assert [trial.outcome for trial in result.record.counted] == [Outcome.FINISHED] * 5
     assert [trial.place.donor for trial in result.record.counted][3:] == [None, 3 + result.record.counted[0].number]
+
+
+def test_a_spec_without_a_name_keeps_its_files_name(tmp_path: Path) -> None:
+    text = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
+    study = load_study(write_study(tmp_path, text, SPEC.replace("name: tiny\n", "")))
+    assert study.spec.name == "tiny"
+    result = run_study(study, runs=tmp_path, trials=1)
+    assert result.study.spec.name == read_result(result.folder).study.spec.name == "tiny"
