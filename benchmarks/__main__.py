@@ -101,7 +101,7 @@ def measure() -> list[Row]:
     deep_traced = deep.build(initialized=False)
     return [
         compare(
-            "build GoogLeNet from a parsed spec, PyTorch's initialisation",
+            "build GoogLeNet from a parsed spec, PyTorch's initialization",
             lambda: build_network(plan),
             "the same network written by hand",
             GoogLeNet,
@@ -109,7 +109,7 @@ def measure() -> list[Row]:
             40,
         ),
         compare(
-            "build GoogLeNet from a parsed spec without initialisation",
+            "build GoogLeNet from a parsed spec without initialization",
             lambda: build_network(plan, initialized=False),
             "the same network written by hand",
             GoogLeNet,

@@ -1,6 +1,6 @@
 """GoogLeNet written by hand, as a person without archbuilder would: what `build` is measured against.
 
-The network of `specs/googlenet.yaml` (Szegedy et al., 2015, table 1), with PyTorch's default initialisation.
+The network of `specs/googlenet.yaml` (Szegedy et al., 2015, table 1), with PyTorch's default initialization.
 """
 
 import torch

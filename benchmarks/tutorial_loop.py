@@ -18,7 +18,7 @@ from archbuilder.recipe import TrainSettings
 
 
 class Images(Dataset[tuple[Tensor, int]]):
-    """Grey images, one at a time."""
+    """Gray images, one at a time."""
 
     def __init__(self, images: ImageSet, normalizer: Normalizer) -> None:
         self.data = images.images[:, 0]  # N x H x W, uint8

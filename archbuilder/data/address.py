@@ -8,7 +8,7 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError, did_you_mean
 
 _SIZE = re.compile(r"@(\d{1,9})(?:x(\d{1,9}))?$", re.ASCII)
-_COLORS = re.compile(r"@(grey|gray|rgb)$", re.ASCII)
+_COLORS = re.compile(r"@(gray|rgb)$", re.ASCII)
 _BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # what starts like a path has no kind before it
 _LARGEST = 4096
 

@@ -53,7 +53,7 @@ class FileImages:
         """Give the images at `indices`, in that order."""
         return FileImages(tuple(self.paths[i] for i in indices.tolist()), self.labels[indices], self.target)
 
-    def labelled(self, labels: Tensor) -> "FileImages":
+    def labeled(self, labels: Tensor) -> "FileImages":
         """Give the same images with other labels."""
         return replace(self, labels=labels)
 

@@ -43,7 +43,7 @@ class Images(Protocol):
     def take(self, indices: Tensor) -> Self:
         """Give the images at `indices`, in that order."""
 
-    def labelled(self, labels: Tensor) -> Self:
+    def labeled(self, labels: Tensor) -> Self:
         """Give the same images with other labels."""
 
     def joined(self, others: Sequence[Self]) -> Self:
@@ -98,7 +98,7 @@ class ImageSet:
         known = None if self.known_digests is None else self.known_digests[indices]
         return ImageSet(self.images[indices.to(self.images.device)], self.labels[indices], known)
 
-    def labelled(self, labels: Tensor) -> "ImageSet":
+    def labeled(self, labels: Tensor) -> "ImageSet":
         """Give the same images with other labels."""
         return replace(self, labels=labels)
 

@@ -10,7 +10,7 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
 from archbuilder.modules.table import ACTIVATIONS
 from archbuilder.proxies.proxy import Batch, expect_batches
-from archbuilder.proxies.scratch import normalise_by_batch, scratch_copy
+from archbuilder.proxies.scratch import normalize_by_batch, scratch_copy
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU)
 """The activations that are read. Each has a corner at 0, and a bit of the code says on which side of it a value is."""
@@ -43,7 +43,7 @@ def naswot(network: Network, batches: Sequence[Batch]) -> float:
     rectifiers = [module for module in scratch.modules() if isinstance(module, RECTIFIERS)]
     if not rectifiers:
         raise ArchbuilderError(_none_found(scratch))
-    normalise_by_batch(scratch)
+    normalize_by_batch(scratch)
     images = batches[0][0]
     agreeing = torch.zeros(len(images), len(images), dtype=torch.float64)  # N x N
 

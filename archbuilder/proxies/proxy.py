@@ -9,7 +9,7 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
 
 Batch = tuple[Tensor, Tensor]
-"""Images, N x C x H x W, normalised as training would have them; and their labels, N."""
+"""Images, N x C x H x W, normalized as training would have them; and their labels, N."""
 
 
 class Proxy(Protocol):

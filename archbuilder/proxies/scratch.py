@@ -20,7 +20,7 @@ def scratch_copy(network: Network) -> Network:
     return copy
 
 
-def normalise_by_batch(network: Network) -> None:
+def normalize_by_batch(network: Network) -> None:
     """Have batch norms use the statistics of the batch, as in training; dropout stays off, so that nothing is random.
 
     An untrained network has no other statistics: its running mean is 0 and its running variance 1, whatever arrives.

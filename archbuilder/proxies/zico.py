@@ -9,7 +9,7 @@ from torch.nn import functional
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
 from archbuilder.proxies.proxy import Batch, expect_batches
-from archbuilder.proxies.scratch import normalise_by_batch, scratch_copy
+from archbuilder.proxies.scratch import normalize_by_batch, scratch_copy
 
 
 def zico(network: Network, batches: Sequence[Batch]) -> float:
@@ -46,7 +46,7 @@ def zico(network: Network, batches: Sequence[Batch]) -> float:
         raise ArchbuilderError(
             "zico: found neither a convolution nor a linear layer in the network, expected some: it reads gradients"
         )
-    normalise_by_batch(scratch)
+    normalize_by_batch(scratch)
     gradients = [_gradients(scratch, weights, batch) for batch in batches]
     layers = [_steadiness(torch.stack(layer)) for layer in zip(*gradients, strict=True)]
     varying = [value for value in layers if value is not None]

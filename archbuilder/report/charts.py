@@ -19,7 +19,7 @@ from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance, importance
 
 # The palette of Okabe and Ito, safe for color-blind readers; each series has its own marker too.
-COLOURS = {
+COLORS = {
     "paper": "#ffffff",
     "ink": "#222222",
     "soft": "#6b6b6b",
@@ -29,8 +29,8 @@ COLOURS = {
     "scaled": "#d55e00",
     "rival": "#008f68",
 }
-# One for each budget of a ladder: neighbours differ in hue and in lightness; each has a dash of its own too.
-STEP_COLOURS = ("#1f4e9e", "#e69f00", "#00806a", "#cc79a7", "#5a3a1a", "#56b4e9", "#a01c3c", "#7fd13b")
+# One for each budget of a ladder: neighbors differ in hue and in lightness; each has a dash of its own too.
+STEP_COLORS = ("#1f4e9e", "#e69f00", "#00806a", "#cc79a7", "#5a3a1a", "#56b4e9", "#a01c3c", "#7fd13b")
 STEP_DASHES = ((0, ()), (0, (6, 1.5)), (0, (2.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 _SHOWN = 12  # hyperparameters
 _ACROSS, _LINE = 480, 11  # points: the width of an axis, and the height of a line of small text
@@ -95,7 +95,7 @@ def front_chart(result: StudyResult) -> Figure:
     def draw(dots: Sequence[Dot], **style: Any) -> None:
         axes.plot([dot.cost / size for dot in dots], [scale * dot.value for dot in dots], **style)
 
-    faint: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 6, "color": COLOURS["faint"]}
+    faint: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 6, "color": COLORS["faint"]}
     pruned = [dot for dot in points.pruned if dot.value >= least]
     if pruned:
         label = f"pruned trials ({what})"
@@ -103,29 +103,29 @@ def front_chart(result: StudyResult) -> Figure:
     if points.finished:
         draw(points.finished, **faint, label=f"finished trials ({what}{below})")
     if not points.tested and points.baseline is not None:
-        draw([points.baseline], linestyle="", marker="s", markersize=7, color=COLOURS["scaled"], label="baseline")
+        draw([points.baseline], linestyle="", marker="s", markersize=7, color=COLORS["scaled"], label="baseline")
     series = [
         (points.rival, "rival", "^", "random search at equal training cost", "--"),
         (points.scaled, "scaled", "s", "uniformly scaled baseline", "-"),
         (points.found, "found", "o", "best of each budget" if len(points.found) > 1 else "best of the search", ""),
     ]
-    draw(points.front, color=COLOURS["found"], linewidth=1.6)
+    draw(points.front, color=COLORS["found"], linewidth=1.6)
     for dots, name, marker, label, line in series:
         if dots:
             axes.errorbar(
                 [dot.cost / size for dot in dots],
                 [scale * dot.value for dot in dots],
                 [scale * dot.deviation for dot in dots],
-                color=COLOURS[name], marker=marker, markersize=7, linewidth=1.6, linestyle=line, capsize=3,
+                color=COLORS[name], marker=marker, markersize=7, linewidth=1.6, linestyle=line, capsize=3,
                 elinewidth=1.1, label=f"{label} (test)",
             )  # fmt: skip
     if points.others:
         style: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 6, "markerfacecolor": "none"}
-        draw(points.others, **style, color=COLOURS["found"], label="other finalists (test)")
-    style = {"linestyle": "", "marker": "D", "markersize": 9, "color": COLOURS["scaled"]}
+        draw(points.others, **style, color=COLORS["found"], label="other finalists (test)")
+    style = {"linestyle": "", "marker": "D", "markersize": 9, "color": COLORS["scaled"]}
     for dot in points.scaled if points.tested else ():
         if dot.name == "baseline":  # of a shape of its own: its name would stand upon what is near it
-            draw([dot], **style, markeredgecolor=COLOURS["ink"], label="baseline (test)")
+            draw([dot], **style, markeredgecolor=COLORS["ink"], label="baseline (test)")
     rows = _across(result, axes, points.quantity, [dot.cost for dot in shown], size)
     word = f"latency ({result.study.conditions})" if is_time else f"{word_of(points.quantity)} of one image"
     axes.set_xlabel(word + (f", {unit}" if unit else ""))
@@ -152,13 +152,13 @@ def _across(result: StudyResult, axes: Axes, quantity: str, costs: Sequence[floa
     across = (max(held) - min(held) + 2 * room) / _ACROSS  # of the axis, in a point
     ends: list[float] = []  # of the last name in each row
     for name, high in sorted(known, key=lambda budget: budget[1]):
-        axes.axvline(high / size, color=COLOURS["line"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        axes.axvline(high / size, color=COLORS["line"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
         half = across * (3 * len(name) + 3)
         row = next((number for number, end in enumerate(ends) if high - half > end), len(ends))
         ends[row : row + 1] = [high + half]
         place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
         axes.annotate(
-            name, (high / size, 1), (0, 4 + _LINE * row), **place, ha="center", color=COLOURS["soft"], fontsize=8.5
+            name, (high / size, 1), (0, 4 + _LINE * row), **place, ha="center", color=COLORS["soft"], fontsize=8.5
         )
     return len(ends)
 
@@ -173,14 +173,14 @@ def history_chart(result: StudyResult) -> Figure:
     in_macs = is_in_macs(result)
     size, unit = _unit(max(last_spent(moments), last_spent(rival))) if in_macs else (1, "")
     ladder = len(steps) > 1
-    for cut, marker, face in ((True, "x", None), (False, "o", COLOURS["paper"])):
+    for cut, marker, face in ((True, "x", None), (False, "o", COLORS["paper"])):
         dots = [moment for moment in moments if moment.is_end != cut]
         if dots:
             label = "pruned or paused" if cut else "finished" if percent else "scored"
             axes.plot(
                 [moment.spent / size for moment in dots],
                 [scale * moment.accuracy for moment in dots],
-                linestyle="", marker=marker, markersize=4, color=COLOURS["faint"], markeredgewidth=0.9,
+                linestyle="", marker=marker, markersize=4, color=COLORS["faint"], markeredgewidth=0.9,
                 markerfacecolor=face, label=label,
             )  # fmt: skip
     for source, style, whose in ((rival, "--", "random search"), (moments, "-", "best so far")):
@@ -189,21 +189,19 @@ def history_chart(result: StudyResult) -> Figure:
             if not own:
                 continue
             end = last_spent(source)
-            plain = COLOURS["rival" if source is rival else "found"]
-            colour = STEP_COLOURS[step % len(STEP_COLOURS)] if ladder else plain
+            plain = COLORS["rival" if source is rival else "found"]
+            color = STEP_COLORS[step % len(STEP_COLORS)] if ladder else plain
             label = f"{whose}, {steps[step].name}" if ladder else whose
             axes.step(
                 [*(moment.spent / size for moment in own), end / size],
                 [scale * moment.best for moment in own if moment.best is not None] + [scale * (own[-1].best or 0)],
-                where="post", linestyle=STEP_DASHES[step % 4] if ladder and source is moments else style, color=colour,
+                where="post", linestyle=STEP_DASHES[step % 4] if ladder and source is moments else style, color=color,
                 # What comes later is narrower, so that a line stays to be seen below one that it coincides with.
                 linewidth=1.6 + 2.0 * (len(steps) - 1 - step) / len(steps), label=label, solid_capstyle="butt",
             )  # fmt: skip
     baselines = [] if result.baseline.accuracy is None else [result.baseline.accuracy]
     for baseline in baselines:
-        axes.axhline(
-            scale * baseline, color=COLOURS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline"
-        )
+        axes.axhline(scale * baseline, color=COLORS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline")
     least, most = bounds(
         [*baselines, *(m.best for m in (*moments, *rival) if m.best is not None)],
         [m.accuracy for m in moments if m.is_end],
@@ -227,7 +225,7 @@ def importance_chart(judged: Importance) -> Figure:
     figure, axes = _figure(1.45 + 0.29 * len(shown))
     names = [name if len(name) <= 44 else f"{name[:43]}…" for name, _ in shown]
     places = range(len(shown))
-    axes.barh(places, [100 * share for _, share in shown], height=0.62, color=COLOURS["found"])
+    axes.barh(places, [100 * share for _, share in shown], height=0.62, color=COLORS["found"])
     axes.set_yticks(places, names, fontsize=9)
     for place, (_, share) in zip(places, shown, strict=True):
         text = f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"
@@ -238,7 +236,7 @@ def importance_chart(judged: Importance) -> Figure:
             textcoords="offset points",
             va="center",
             fontsize=8.5,
-            color=COLOURS["ink"],
+            color=COLORS["ink"],
         )
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
@@ -254,16 +252,16 @@ def importance_chart(judged: Importance) -> Figure:
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8.0, height), facecolor=COLOURS["paper"])
+    figure = Figure(figsize=(8.0, height), facecolor=COLORS["paper"])
     figure.set_layout_engine("constrained", h_pad=0.09, w_pad=0.09)
     axes = figure.add_subplot()
-    axes.set_facecolor(COLOURS["paper"])
+    axes.set_facecolor(COLORS["paper"])
     axes.spines[["top", "right"]].set_visible(False)
     for spine in axes.spines.values():
-        spine.set_color(COLOURS["soft"])
-    axes.grid(color=COLOURS["line"], linewidth=0.6)
+        spine.set_color(COLORS["soft"])
+    axes.grid(color=COLORS["line"], linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=COLOURS["soft"], labelcolor=COLOURS["ink"], labelsize=9.5)
+    axes.tick_params(colors=COLORS["soft"], labelcolor=COLORS["ink"], labelsize=9.5)
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
@@ -272,18 +270,18 @@ def _figure(height: float) -> tuple[Figure, Axes]:
 
 def _finish(figure: Figure, axes: Axes, title: str, note: str, *, legend: bool = True, rows: int = 1) -> None:
     axes.set_title(
-        title, loc="left", fontsize=12.5, fontweight="bold", color=COLOURS["ink"], pad=20 + _LINE * (max(rows, 1) - 1)
+        title, loc="left", fontsize=12.5, fontweight="bold", color=COLORS["ink"], pad=20 + _LINE * (max(rows, 1) - 1)
     )
     for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_color(COLOURS["ink"])
+        label.set_color(COLORS["ink"])
         label.set_fontsize(10)
     if legend:
         # Outside, where nothing is in its way.
         style: dict[str, Any] = {"loc": "outside lower center", "ncols": 2, "frameon": False, "fontsize": 9}
-        figure.legend(**style, labelcolor=COLOURS["ink"])
+        figure.legend(**style, labelcolor=COLORS["ink"])
     if note:
         place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
-        axes.annotate(note, (1, 1), (0, 20 + _LINE * (max(rows, 1) - 1)), **place, color=COLOURS["soft"], fontsize=8.5)
+        axes.annotate(note, (1, 1), (0, 20 + _LINE * (max(rows, 1) - 1)), **place, color=COLORS["soft"], fontsize=8.5)
 
 
 def _unit(most: float) -> tuple[float, str]:

@@ -250,15 +250,15 @@ def _commands(result: StudyResult) -> list[tuple[str, str]]:
 
 def _inline(svg: str, name: str) -> Markup:
     """Embed a chart: use the page's colors, make its identifiers unique, drop the file header."""
-    from archbuilder.report.charts import COLOURS, STEP_COLOURS  # noqa: PLC0415
+    from archbuilder.report.charts import COLORS, STEP_COLORS  # noqa: PLC0415
 
     text = svg[svg.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = text.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
-    steps = {f"step{number}": colour for number, colour in enumerate(STEP_COLOURS)}
-    by_colour = {colour: key for key, colour in {**steps, **COLOURS}.items()}
-    for colour, key in by_colour.items():
-        text = text.replace(colour, f"var(--{key})")
+    steps = {f"step{number}": color for number, color in enumerate(STEP_COLORS)}
+    by_color = {color: key for key, color in {**steps, **COLORS}.items()}
+    for color, key in by_color.items():
+        text = text.replace(color, f"var(--{key})")
     label = _TITLES[name]
     return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))

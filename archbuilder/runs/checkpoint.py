@@ -50,7 +50,7 @@ class Checkpoint:
         return self.state.weights
 
     def read_images(self, images: Picture | Iterable[Picture]) -> Tensor:
-        """Read images as the network is to be shown them: scaled, cropped and normalised as in its training.
+        """Read images as the network is to be shown them: scaled, cropped and normalized as in its training.
 
         Args:
             images: A file that Pillow reads, a folder of such files (in the order of their names, without those of

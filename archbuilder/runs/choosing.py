@@ -23,7 +23,7 @@ class Chosen:
     Attributes:
         address: Of their data set.
         split: Which of them: `test`, `validation`, `train`, `all` or `unseen`.
-        images: The images, labelled by the classes of the training.
+        images: The images, labeled by the classes of the training.
         class_names: What the labels mean.
         notes: What must be known of them.
     """
@@ -73,7 +73,7 @@ def choose_images(
         address = replace(address, channels=address.channels or channels)
     raw = load_raw(address)
     places, names, notes = places_by_name(text, raw.class_names, setup.class_names)
-    raw = _labelled(raw, torch.tensor(places), names)
+    raw = _labeled(raw, torch.tensor(places), names)
     notes = [*raw.notes, *notes]
     if parts := _own_splits(text, raw, setup, split):
         split = split or "test"
@@ -130,13 +130,13 @@ def _not_a_test(text: str, images: int, trained: int, picked: int) -> str:
     return f"{text}: not a test set: of these {images:,} images, {' and '.join(seen)}\n  {advice}"
 
 
-def _labelled(data: RawData, places: Tensor, names: tuple[str, ...]) -> RawData:
-    def labelled(images: Images | None) -> Images | None:
-        return None if images is None else images.labelled(places[images.labels] if len(images) else images.labels)
+def _labeled(data: RawData, places: Tensor, names: tuple[str, ...]) -> RawData:
+    def labeled(images: Images | None) -> Images | None:
+        return None if images is None else images.labeled(places[images.labels] if len(images) else images.labels)
 
-    train = labelled(data.train)
+    train = labeled(data.train)
     assert train is not None
-    test, validation = labelled(data.test), labelled(data.validation)
+    test, validation = labeled(data.test), labeled(data.validation)
     return replace(data, train=train, class_names=names, test=test, validation=validation)
 
 

@@ -1,4 +1,4 @@
-"""CMA-ES that stores nothing: what it has learnt follows from the trials of the study, in their order.
+"""CMA-ES that stores nothing: what it has learned follows from the trials of the study, in their order.
 
 Optuna's own sampler keeps its optimizer as a pickle in the attributes of trials, and unpickles what it finds there.
 This one tells the trials to the package cmaes again instead.
@@ -42,7 +42,7 @@ class Replay:
         Args:
             space: What is searched, at least two dimensions.
             trials: The complete trials of the study, in order.
-            sign: 1 if values are minimised, -1 if they are maximised.
+            sign: 1 if values are minimized, -1 if they are maximized.
 
         Returns:
             A `cmaes.CMA` to ask.

@@ -154,7 +154,7 @@ def final_rows(journal: Journal) -> list[Row]:
 def champions(rows: Sequence[Row]) -> dict[int, Row]:
     """Give of each budget, in order, the finalist that is best by the validation images, over all seeds of the finals.
 
-    One training chose the finalists, and favours whichever had most luck; several choose among them. The one that tests
+    One training chose the finalists, and favors whichever had most luck; several choose among them. The one that tests
     best would flatter. Of equals the first is taken. The spec as it is is one of them if it is within the budget. One
     whose training failed with some seed is none while there are others: its other seeds may be the lucky ones.
     """

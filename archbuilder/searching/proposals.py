@@ -61,7 +61,7 @@ Only `cmaes` keeps what it has learned from one proposal to the next."""
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Give the space as Optuna has it: evenly spaced widths as a range, so that neighbours are known to be near."""
+    """Give the space as Optuna has it: evenly spaced widths as a range, so that neighbors are known to be near."""
     return {knob.name: _distribution(knob) for knob in space.knobs}
 
 

@@ -138,7 +138,7 @@ class _Moves:
         return _row(rows, within[0]) if len(within) else None
 
     def _steps(self, position: NDArray[np.int64], by: int) -> Positions:
-        """Give the neighbours that have one width more, or one less; none appears or disappears."""
+        """Give the neighbors that have one width more, or one less; none appears or disappears."""
         rows = []
         for column in np.flatnonzero(self._free):
             number = int(position[column]) + by

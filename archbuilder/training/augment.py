@@ -38,7 +38,7 @@ def cut_out(images: Tensor, settings: TrainSettings, shard: Shard) -> Tensor:
     Improved Regularization of Convolutional Neural Networks with Cutout (DeVries and Taylor 2017).
 
     Args:
-        images: N x C x H x W, normalised, so that 0 is the mean of the training images.
+        images: N x C x H x W, normalized, so that 0 is the mean of the training images.
         settings: `cutout`, the side of the square in pixels; 0 for none.
         shard: Which part of the batch they are: numbers are drawn for all of it.
     """

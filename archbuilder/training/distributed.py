@@ -81,8 +81,8 @@ class _SyncedBatchNorm(nn.BatchNorm2d):
         count = torch.tensor(float(x[:, 0].numel()), device=x.device)
         distributed.all_reduce(count)
         mean = _total(x.sum(dim=(0, 2, 3))) / count
-        centred = x - mean.view(1, -1, 1, 1)
-        variance = _total(centred.square().sum(dim=(0, 2, 3))) / count
+        centered = x - mean.view(1, -1, 1, 1)
+        variance = _total(centered.square().sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             momentum = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
@@ -91,7 +91,7 @@ class _SyncedBatchNorm(nn.BatchNorm2d):
         scale = torch.rsqrt(variance + self.eps)
         if self.weight is not None:
             scale = scale * self.weight
-        y = centred * scale.view(1, -1, 1, 1)
+        y = centered * scale.view(1, -1, 1, 1)
         return (y if self.bias is None else y + self.bias.view(1, -1, 1, 1)).to(given)
 
 

@@ -50,7 +50,7 @@ class Evaluation:
 def evaluate(
     network: nn.Module,
     images: Images,
-    normalise: Callable[[Tensor], Tensor],
+    normalize: Callable[[Tensor], Tensor],
     batch_size: int,
     *,
     machine: Machine = CPU,
@@ -61,7 +61,7 @@ def evaluate(
     Args:
         network: Takes N x C x H x W and gives logits, N x classes, in evaluation mode.
         images: At least one image.
-        normalise: What the images pass before the network sees them.
+        normalize: What the images pass before the network sees them.
         batch_size: How many images run at once, in all processes together; it decides memory and speed, and of the
             outcome only rounding.
         machine: Where the network is.
@@ -75,7 +75,7 @@ def evaluate(
         order = torch.split(processes.share(torch.arange(len(images))), max(1, batch_size // processes.count))
         for batch in images.batches(order, workers=machine.workers):
             with machine.autocast():
-                logits = network(normalise(batch.images.to(machine.device)))  # N x classes
+                logits = network(normalize(batch.images.to(machine.device)))  # N x classes
             tally = tally or _Tally(logits.shape[1], machine.device)
             tally.add(logits.float(), batch.labels.to(machine.device))
     finally:

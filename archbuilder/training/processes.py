@@ -33,7 +33,7 @@ class Processes:
         return self.rank == 0
 
     def share(self, indices: Tensor) -> Tensor:
-        """Give this process's part of some indices: neighbours, as many as the others have or one fewer."""
+        """Give this process's part of some indices: neighbors, as many as the others have or one fewer."""
         return indices.tensor_split(self.count)[self.rank]
 
     def start(self, count: int) -> int:

@@ -200,7 +200,7 @@ def test_classes_are_matched_by_name(run: Run, folder: str, monkeypatch: pytest.
 
     def reordered(address: Address) -> RawData:
         data = few(address)
-        return replace(data, train=data.train.labelled(9 - data.train.labels), class_names=NAMES[::-1])
+        return replace(data, train=data.train.labeled(9 - data.train.labels), class_names=NAMES[::-1])
 
     monkeypatch.setitem(SOURCES, "digits", reordered)
     after = json.loads(run("evaluate", folder, "--data", "digits", "--json").stdout)

@@ -49,7 +49,7 @@ def test_every_pixel_of_every_class_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "I;16"])
-def test_grey_images_have_one_channel(tmp_path: Path, mode: str) -> None:
+def test_gray_images_have_one_channel(tmp_path: Path, mode: str) -> None:
     fill(tmp_path, "a", "b", mode="L")
     values = torch.arange(24).reshape(6, 4)
     sixteen = Image.fromarray((values.numpy() * 2000 + 255).astype(np.uint16))
@@ -63,7 +63,7 @@ def test_grey_images_have_one_channel(tmp_path: Path, mode: str) -> None:
         assert np.array_equal(images.images[0, 0].numpy(), np.asarray(image.convert("L")))
 
 
-def test_one_image_in_colour_makes_all_of_them_red_green_and_blue(tmp_path: Path) -> None:
+def test_one_image_in_color_makes_all_of_them_red_green_and_blue(tmp_path: Path) -> None:
     fill(tmp_path, "a", "b", mode="L")
     picture(0).save(tmp_path / "b" / "07.png")
     images = train(read(tmp_path))
@@ -93,7 +93,7 @@ def test_orientation_is_respected(tmp_path: Path) -> None:
     assert torch.equal(images.images[0].permute(1, 2, 0), torch.from_numpy(np.asarray(upright).copy()))
 
 
-def test_a_size_covers_and_crops_the_centre(tmp_path: Path) -> None:
+def test_a_size_covers_and_crops_the_center(tmp_path: Path) -> None:
     fill(tmp_path, "a", "b")
     stripes = np.zeros((40, 120, 3), dtype=np.uint8)
     stripes[:, 40:80] = 200  # the middle third

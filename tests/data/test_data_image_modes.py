@@ -18,11 +18,11 @@ from archbuilder.errors import ArchbuilderError
 
 RANDOM = np.random.default_rng(0)
 GREY = RANDOM.integers(0, 256, (6, 4), dtype=np.uint8)
-COLOUR = RANDOM.integers(0, 256, (6, 4, 3), dtype=np.uint8)
+COLOR = RANDOM.integers(0, 256, (6, 4, 3), dtype=np.uint8)
 FORMATS = ("PNG", "TIFF", "GIF", "BMP", "WEBP", "JPEG", "PPM")
 
 
-def grey_palette() -> Image.Image:
+def gray_palette() -> Image.Image:
     image = Image.fromarray(255 - GREY).convert("P")
     image.putpalette([255 - value for value in range(256) for _ in range(3)])
     return image
@@ -33,11 +33,11 @@ MODES: dict[str, Callable[[], Image.Image]] = {
     "L": lambda: Image.fromarray(GREY),
     "LA": lambda: Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(GREY)]),
     "I;16": lambda: Image.fromarray(GREY.astype(np.uint16) * 256 + 7),
-    "grey P": grey_palette,
-    "P": lambda: Image.fromarray(COLOUR).quantize(16),
-    "RGB": lambda: Image.fromarray(COLOUR),
-    "RGBA": lambda: Image.fromarray(np.dstack([COLOUR, GREY])),
-    "CMYK": lambda: Image.fromarray(COLOUR).convert("CMYK"),
+    "gray P": gray_palette,
+    "P": lambda: Image.fromarray(COLOR).quantize(16),
+    "RGB": lambda: Image.fromarray(COLOR),
+    "RGBA": lambda: Image.fromarray(np.dstack([COLOR, GREY])),
+    "CMYK": lambda: Image.fromarray(COLOR).convert("CMYK"),
 }
 
 
@@ -54,19 +54,19 @@ def test_every_mode_in_every_format(tmp_path: Path, mode: str, form: str) -> Non
     with Image.open(path) as stored:  # what the format made of it
         stored.load()
         mode, deep = stored.mode, stored.mode.startswith("I")
-        grey = np.asarray(stored).astype(np.int64) >> 8 if deep else np.asarray(stored.convert("L"))
+        gray = np.asarray(stored).astype(np.int64) >> 8 if deep else np.asarray(stored.convert("L"))
         opaque = stored.convert("RGBA") if mode in {"P", "PA", "LA"} else stored
-        colour = np.dstack([grey] * 3) if deep else np.asarray(opaque.convert("RGB"))
+        color = np.dstack([gray] * 3) if deep else np.asarray(opaque.convert("RGB"))
     target = Target(1, 6, 4, scaled=False, converted=False)
-    if (colour == colour[:, :, :1]).all() and mode not in {"RGB", "RGBA"}:
+    if (color == color[:, :, :1]).all() and mode not in {"RGB", "RGBA"}:
         assert read_header(path).gray
-        assert np.array_equal(read_image(path, target)[0], grey)
+        assert np.array_equal(read_image(path, target)[0], gray)
     else:
         assert not read_header(path).gray
         with pytest.raises(ArchbuilderError, match="it is a color image"):
             read_image(path, target)
     found = read_image(path, Target(3, 6, 4, scaled=False))
-    assert np.array_equal(found, colour.transpose(2, 0, 1))
+    assert np.array_equal(found, color.transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
@@ -86,12 +86,12 @@ def fill(folder: Path, pixels: np.ndarray = GREY, count: int = 10) -> Path:
 
 
 def test_the_user_says_how_many_channels(tmp_path: Path) -> None:
-    fill(tmp_path / "grey")
-    fill(tmp_path / "colour", COLOUR)
-    assert load_data(f"folder:{tmp_path}/grey@rgb").image_shape == (3, 6, 4)
-    assert load_data(f"folder:{tmp_path}/colour@2x3@grey").image_shape == (1, 2, 3)
-    there = parse_address("folder:grey@6x4@rgb", tmp_path)
-    assert there.text == f"folder:{tmp_path}/grey@6x4@rgb"
+    fill(tmp_path / "gray")
+    fill(tmp_path / "color", COLOR)
+    assert load_data(f"folder:{tmp_path}/gray@rgb").image_shape == (3, 6, 4)
+    assert load_data(f"folder:{tmp_path}/color@2x3@gray").image_shape == (1, 2, 3)
+    there = parse_address("folder:gray@6x4@rgb", tmp_path)
+    assert there.text == f"folder:{tmp_path}/gray@6x4@rgb"
     assert parse_address(there.text) == there
 
 

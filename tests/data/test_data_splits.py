@@ -1,4 +1,4 @@
-"""How data sets are parted: stated, stratified, by seed, and normalised by what may be seen."""
+"""How data sets are parted: stated, stratified, by seed, and normalized by what may be seen."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def numbers(images: Images) -> Tensor:
     return images.images[:, 0, 0, 0].long()
 
 
-def test_digits_are_grey_images_of_ten_classes(digits: DataSplits) -> None:
+def test_digits_are_gray_images_of_ten_classes(digits: DataSplits) -> None:
     assert (digits.name, digits.classes, digits.image_shape) == ("digits", 10, (1, 8, 8))
     assert digits.class_names == tuple("0123456789")
     assert sum(map(len, parts(digits))) == 1797
@@ -204,7 +204,7 @@ def test_another_seed_parts_otherwise(numbered: str) -> None:
     assert "by seed 3" in one.statement
 
 
-def test_only_the_training_split_decides_the_normalisation(numbered: str) -> None:
+def test_only_the_training_split_decides_the_normalization(numbered: str) -> None:
     data = load_data(numbered)
     train = numbers(data.train).double()
     mean, std = float(train.mean()), float(train.std(correction=0))
@@ -218,7 +218,7 @@ def test_only_the_training_split_decides_the_normalisation(numbered: str) -> Non
         torch.testing.assert_close(normal[:, 1, 0, 0], -expected, atol=1e-4, rtol=1e-4)
 
 
-def test_normalised_images_have_mean_0_and_standard_deviation_1(digits: DataSplits) -> None:
+def test_normalized_images_have_mean_0_and_standard_deviation_1(digits: DataSplits) -> None:
     assert isinstance(digits.train, ImageSet)
     normal = digits.normalizer(digits.train.images)
     assert (normal.dtype, normal.is_contiguous(memory_format=torch.channels_last)) == (torch.float32, True)

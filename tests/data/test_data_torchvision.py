@@ -23,7 +23,7 @@ from archbuilder.errors import ArchbuilderError
 COUNT = 40
 
 
-def grey(seed: int, height: int = 6, width: int = 5) -> Image.Image:
+def gray(seed: int, height: int = 6, width: int = 5) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8))
 
 
@@ -37,8 +37,8 @@ class FakeData:
         return self.size
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        colours = [grey(index).convert("L"), grey(index + 1), grey(index + 2)]
-        return Image.merge("RGB", colours), torch.tensor(index % 4)
+        colors = [gray(index).convert("L"), gray(index + 1), gray(index + 2)]
+        return Image.merge("RGB", colors), torch.tensor(index % 4)
 
 
 class MNIST(FakeData):
@@ -55,7 +55,7 @@ class MNIST(FakeData):
         super().__init__(COUNT if train else 9)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        return grey(index + 1000 * (not self.train)), index % 3
+        return gray(index + 1000 * (not self.train)), index % 3
 
 
 class Flowers(FakeData):
@@ -90,21 +90,21 @@ class Sizes(FakeData):
     """Images that differ in size."""
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        return grey(0, height=6 + index % 2), index % 2
+        return gray(0, height=6 + index % 2), index % 2
 
 
 class Boxes(FakeData):
     """Labels that are boxes."""
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        return grey(0), {"boxes": [1, 2]}
+        return gray(0), {"boxes": [1, 2]}
 
 
 class Triples(FakeData):
     """Samples of more than two things."""
 
     def __getitem__(self, index: int) -> Any:
-        return grey(0), 1, 2
+        return gray(0), 1, 2
 
 
 class Tensors(FakeData):
@@ -214,7 +214,7 @@ def test_train_chooses_the_split(tmp_path: Path) -> None:
     assert test.labels.tolist() == [0, 1, 2] * 3
     assert test.images.dtype == torch.uint8
     for index in range(9):
-        assert np.array_equal(test.images[index, 0].numpy(), np.asarray(grey(1000 + index)))
+        assert np.array_equal(test.images[index, 0].numpy(), np.asarray(gray(1000 + index)))
 
 
 @pytest.mark.usefixtures("library")

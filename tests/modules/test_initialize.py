@@ -70,7 +70,7 @@ def test_norms_start_as_the_identity_and_a_seed_repeats(init: str) -> None:
 
 
 @pytest.mark.parametrize("init", ["pytorch", "kaiming", "truncated_normal"])
-def test_building_without_initialisation_draws_no_random_number(init: str) -> None:
+def test_building_without_initialization_draws_no_random_number(init: str) -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
     network = archbuilder.NetworkSpec.from_text(TEXT.format(init=init)).build(initialized=False)

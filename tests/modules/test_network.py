@@ -93,7 +93,7 @@ def test_deep_copy_and_pickle(network: Any, images: torch.Tensor) -> None:
     assert type(again) is type(outputs)
 
 
-def test_state_dict_loads_into_a_network_without_initialisation(network: Any, images: torch.Tensor) -> None:
+def test_state_dict_loads_into_a_network_without_initialization(network: Any, images: torch.Tensor) -> None:
     other = archbuilder.NetworkSpec.from_text(SMALL).build(initialized=False)
     other.load_state_dict(network.state_dict())
     torch.testing.assert_close(other.eval()(images), network.eval()(images), rtol=0, atol=0)

@@ -74,7 +74,7 @@ layers:
 
 
 def test_residual_branches_and_other_norms_by_hand() -> None:
-    """A 3x3 of ones sums 4, 6 and 9 neighbours at corners, edges and the centre: 49 in all, halved by the rescale."""
+    """A 3x3 of ones sums 4, 6 and 9 neighbors at corners, edges and the center: 49 in all, halved by the rescale."""
     network = NetworkSpec.from_text(RESIDUAL).build()
     weights = dict(network.named_parameters())
     with torch.no_grad():

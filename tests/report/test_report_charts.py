@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from rich.console import Console, RenderableType
 from support.kept import kept_runs
 
-from archbuilder.report.charts import STEP_COLOURS, charts, front_chart
+from archbuilder.report.charts import STEP_COLORS, charts, front_chart
 from archbuilder.report.front_points import bounds, front_points
 from archbuilder.report.terminal_charts import _Mark, _Plane, front_plot, history_plot, importance_plot
 from archbuilder.searching import Outcome, StudyResult, read_result
@@ -54,12 +54,12 @@ def test_a_front_names_what_it_shows_and_on_which_images() -> None:
     assert "Bars: one standard deviation over 2 seeds." in found
 
 
-def test_the_colours_of_a_ladder_can_be_told_apart() -> None:
-    colours = [mpl.colors.to_rgb(colour) for colour in STEP_COLOURS]
+def test_the_colors_of_a_ladder_can_be_told_apart() -> None:
+    colors = [mpl.colors.to_rgb(color) for color in STEP_COLORS]
     # Of the squared distances in red, green and blue, green weighs most, as it does for the eye.
     apart = [
         sum(weight * (a - b) ** 2 for weight, a, b in zip((2, 4, 3), one, other, strict=True)) ** 0.5
-        for one, other in combinations(colours, 2)
+        for one, other in combinations(colors, 2)
     ]
     assert min(apart) > 0.45
 
@@ -189,7 +189,7 @@ def test_too_few_trials_have_no_importance_and_nor_have_equal_ones() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_plots_in_characters_are_for_80_columns_and_say_without_colour_what_is_what(name: str) -> None:
+def test_plots_in_characters_are_for_80_columns_and_say_without_color_what_is_what(name: str) -> None:
     for plot in (front_plot, history_plot):
         lines = shown(plot(kept(name)))
         assert max(map(len, lines)) <= 80

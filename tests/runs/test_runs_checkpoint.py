@@ -305,12 +305,12 @@ def test_the_parts_of_a_checkpoint(done: RunResult) -> None:
 
 def test_images_are_read_by_file_by_folder_and_open(done: RunResult, tmp_path: Path) -> None:
     checkpoint = done.checkpoint()
-    colours = np.random.default_rng(0).integers(0, 256, (3, 12, 9, 3), dtype=np.uint8)
-    for name, pixels in zip(["b.png", "a.PNG", "c.png"], colours, strict=True):
+    colors = np.random.default_rng(0).integers(0, 256, (3, 12, 9, 3), dtype=np.uint8)
+    for name, pixels in zip(["b.png", "a.PNG", "c.png"], colors, strict=True):
         Image.fromarray(pixels).save(tmp_path / name, format="png")
     (tmp_path / "notes.txt").write_text("none")
     (tmp_path / "below").mkdir()
-    Image.fromarray(colours[0]).save(tmp_path / "below" / "d.png")
+    Image.fromarray(colors[0]).save(tmp_path / "below" / "d.png")
     each = [checkpoint.read_images([tmp_path / name]) for name in ("a.PNG", "b.png", "c.png")]
     assert each[0].shape == (1, 1, 8, 8)
     assert torch.equal(checkpoint.read_images(str(tmp_path / "a.PNG")), each[0])
@@ -318,7 +318,7 @@ def test_images_are_read_by_file_by_folder_and_open(done: RunResult, tmp_path: P
     with Image.open(tmp_path / "b.png") as opened:
         assert torch.equal(checkpoint.read_images(opened), each[1])
         assert torch.equal(checkpoint.read_images([tmp_path, opened]), torch.cat([*each, each[1]]))
-    assert torch.equal(checkpoint.read_images(Image.fromarray(colours[0])), each[1])
+    assert torch.equal(checkpoint.read_images(Image.fromarray(colors[0])), each[1])
 
 
 def test_no_images_to_read(done: RunResult, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_measuring_takes_no_gradients() -> None:
     assert "not even one image fits" in str(advice_to_measure(PLAN, 1, CPU, None))
 
 
-def test_what_torch_says_of_memory_is_recognised() -> None:
+def test_what_torch_says_of_memory_is_recognized() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)

@@ -137,7 +137,7 @@ def test_it_finds_better_points_than_chance(seed: int) -> None:
     assert best(CmaEsSampler) > 0.5 * best(lambda turn: RandomSampler(seed=turn))  # losses: less than half of it
 
 
-def test_it_minimises_too() -> None:
+def test_it_minimizes_too() -> None:
     _, trials = search(60, CmaEsSampler)
     negated = [trial_of(trial.params, INTEGERS, trial.value and -trial.value) for trial in trials]
     study = study_of(negated, "minimize")
@@ -145,7 +145,7 @@ def test_it_minimises_too() -> None:
     assert study.ask(dict(INTEGERS)).params == ask(trials, INTEGERS, CmaEsSampler(9))
 
 
-def test_a_search_that_has_converged_goes_on_to_try_neighbours_and_far_points_do_not_throw_it_out() -> None:
+def test_a_search_that_has_converged_goes_on_to_try_neighbors_and_far_points_do_not_throw_it_out() -> None:
     few: Space = {f"site{index}": IntDistribution(0, 1) for index in range(8)}
     kept, study, proposed = Replay(), study_of(()), []
     for turn in range(400):

@@ -85,11 +85,11 @@ def test_processes_that_train_may_have_others_read_files(tmp_path: Path) -> None
         + NO_FINALS,
         SPEC.replace("channels: 1, height", "channels: 3, height"),
     )
-    colours = np.random.default_rng(0)
+    colors = np.random.default_rng(0)
     for number in range(10):
         (tmp_path / "images" / f"class{number}").mkdir(parents=True)
         for image in range(8):
-            pixels = colours.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            pixels = colors.integers(0, 255, (8, 8, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "images" / f"class{number}" / f"{image}.png")
     (tmp_path / "many.py").write_text(FOLDERS)
     command = [sys.executable, str(tmp_path / "many.py"), str(path), str(tmp_path / "runs")]

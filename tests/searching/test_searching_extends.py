@@ -22,7 +22,7 @@ search: {trials: 1}
 """
 
 
-def test_the_spec_of_a_study_may_extend_its_neighbour(tmp_path: Path) -> None:
+def test_the_spec_of_a_study_may_extend_its_neighbor(tmp_path: Path) -> None:
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "base.yaml").write_text(SPEC)
     (tmp_path / "specs" / "wider.yaml").write_text("extends: base.yaml\nlayers:\n  conv1: {out: 12}\n")

@@ -62,7 +62,7 @@ def problems_of(text: str, path: str = "mine.yaml") -> list[tuple[str, str, str]
 # -- what is laid over what --------------------------------------------------------------------------------------------
 
 
-def test_googlenet_with_batch_normalisation_takes_three_lines() -> None:
+def test_googlenet_with_batch_normalization_takes_three_lines() -> None:
     spec = load(write("mine.yaml", "extends: googlenet\nname: mine\nconv: {norm: batch}\n"))
     base = load("googlenet")
     assert spec.name == "mine"

@@ -657,7 +657,7 @@ aux:
     assert spread(network.c) > 0
 
 
-def test_without_initialisation_norms_are_the_identity_all_the_same() -> None:
+def test_without_initialization_norms_are_the_identity_all_the_same() -> None:
     network: Any = spec_of("{name: n, type: batch_norm}").build(initialized=False)
     assert network.n.weight.eq(1).all()
 

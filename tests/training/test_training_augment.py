@@ -128,7 +128,7 @@ def test_cutting_out_blanks_one_square_of_every_image_alike_in_all_channels(
         for line in (rows, columns):
             places = line.nonzero().flatten().tolist()
             assert places == list(range(places[0], places[-1] + 1))
-            # Its centre lies in the image, so that at least a half of it does.
+            # Its center lies in the image, so that at least a half of it does.
             assert min(len(line), (side + 1) // 2) <= len(places) <= side
 
 

@@ -36,7 +36,7 @@ def spec_of(name: str, norm: bool) -> NetworkSpec:
 @pytest.mark.parametrize("norm", [True, False], ids=["batch norm", "no norm"])
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("inception_digits", "digits"), ("inception_small_28", "@28@grey"), ("inception_small_32", "@32")],
+    [("inception_digits", "digits"), ("inception_small_28", "@28@gray"), ("inception_small_32", "@32")],
 )
 def test_the_defaults_train(name: str, data: str, norm: bool, folder: Path, tmp_path: Path) -> None:
     address = data if data == "digits" else f"folder:{folder}{data}"

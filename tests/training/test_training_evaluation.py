@@ -126,7 +126,7 @@ class Spy(nn.Module):
         return images.mean(dim=(2, 3)) @ torch.ones(3, 5)
 
 
-def test_images_arrive_normalised_in_channels_last_and_without_gradients() -> None:
+def test_images_arrive_normalized_in_channels_last_and_without_gradients() -> None:
     spy, images = Spy(), noise(25)
     evaluate(spy, images, lambda some: IDENTITY(2 * some), 10)
     assert [len(batch) for batch in spy.seen] == [10, 10, 5]

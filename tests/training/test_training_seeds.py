@@ -16,7 +16,7 @@ def test_a_derived_seed_is_a_function_of_its_origin_and_a_number_of_32_bits(seed
     assert 0 <= derived_seed(seed, *stream) < 2**32
 
 
-def test_neighbouring_streams_and_seeds_have_nothing_in_common() -> None:
+def test_neighboring_streams_and_seeds_have_nothing_in_common() -> None:
     found = {derived_seed(seed, stream, step) for seed in range(10) for stream in range(10) for step in range(1, 11)}
     assert len(found) == 1000
 

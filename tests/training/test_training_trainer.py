@@ -206,7 +206,7 @@ class Spy(nn.Module):
         return logits
 
 
-def test_every_epoch_shows_every_image_once_in_a_new_order_normalised_and_channels_last() -> None:
+def test_every_epoch_shows_every_image_once_in_a_new_order_normalized_and_channels_last() -> None:
     spy, data = Spy(), noise_splits(33)
     list(finish(a_trainer(TrainSettings(epochs=2, batch_size=16), network=spy, data=data), 2))
     # 33 images: the last one joins the second batch, since batch norm could not have taken it alone.
