@@ -58,7 +58,7 @@ def evaluate(
     skip_broken: SkipBroken = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for scripts.")] = False,
 ) -> None:
-    """Evaluate a trained network: accuracy, loss, calibration and throughput on unseen images.
+    """Evaluate a trained network: accuracy, loss, calibration and throughput.
 
     The split is that of the training. Use the test split once, at the end: a result that it selected is biased upward.
     """

@@ -106,7 +106,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         "exhausted": [result.study.steps[number].name or "budget" for number in result.exhausted],
         "verdicts": verdicts(result),
         "finals": [_row_as_data(row) for row in result.rows],
-        "front": [row.finalist.label for row in result.front()],
+        "front": [row.finalist.name for row in result.front()],
         "random_search": None if result.rival is None else [_row_as_data(row) for row in result.rival.rows],
         "best": {
             result.study.steps[number].name or "best": str(path) for number, path in sorted(result.best_specs.items())
@@ -130,7 +130,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
 def _row_as_data(row: Row) -> dict[str, Any]:
     finalist = row.finalist
     return {
-        "name": finalist.label,
+        "name": finalist.name,
         "cost": dict(finalist.cost),
         "search": finalist.search_accuracy,
         "seeds": list(row.seeds),

@@ -210,8 +210,8 @@ def _costs(result: StudyResult) -> list[tuple[str, str]]:
     projected = f"{result.tally.repaired:,} of {plural(len(trials), 'candidate')}, before training"
     bounded = any(step.limits.by_quantity for step in result.study.steps)
     if bounded:
-        share = "0 %: costs are computed before a network is built"
-        costs += [("training time outside the budget", share), ("projected onto the budget", projected)]
+        share = "none: every candidate is projected onto the budget before training"
+        costs += [("candidates trained over the budget", share), ("projected onto the budget", projected)]
     repeated = result.tally[Outcome.FROM_RECORD]
     if repeated:
         costs.append(("duplicates", f"{plural(repeated, 'proposal')}, not trained again"))

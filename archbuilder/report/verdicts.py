@@ -137,7 +137,9 @@ def _of_step(result: StudyResult, step: int) -> list[str]:
     baseline = result.row("baseline")
     accuracy = f"test accuracy {accuracy_text(row)} ({plural(len(row.test), 'seed')})"
     if row is baseline:
-        first = f"{about}{'no' if about else 'No'} trial has a higher validation accuracy than the baseline"
+        first = (
+            f"{about}{'no' if about else 'No'} retrained trial has a higher mean validation accuracy than the baseline"
+        )
         sentences = [f"{first}: {accuracy}."]
         trials = [found for found in result.rows if found.finalist.number is not None]
         own = next((found for found in trials if found.finalist.step == step), None)

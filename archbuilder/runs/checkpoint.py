@@ -125,7 +125,9 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         return Checkpoint(RunSetup.model_validate(header["setup"]), history, TrainerState(tensors, header["state"]))
     except (ValidationError, ValueError, TypeError, KeyError) as error:
         first = str(error).splitlines()[0]
-        raise ArchbuilderError(f"{path}: its header is of another version of archbuilder: {first}") from None
+        raise ArchbuilderError(
+            f"{path}: its header is invalid, or of another version of archbuilder: {first}"
+        ) from None
 
 
 def _files_of(picture: Picture) -> Sequence[Picture]:

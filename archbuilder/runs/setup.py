@@ -120,7 +120,11 @@ class RunSetup(BaseModel):
             new = ", ".join(name for name in data.class_names if name not in self.class_names)
             found = [f"classes before: {gone}", f"classes now: {new}"]
         now = data.fingerprints()
-        found += [_difference(part, was, now[part]) for part, was in self.fingerprints.items() if was != now[part]]
+        found += [
+            _difference(part, self.fingerprints.get(part, ""), is_)
+            for part, is_ in now.items()
+            if self.fingerprints.get(part) != is_
+        ]
         if found:
             lines = [f"{data.name}: the images have changed since the run began", *found]
             lines.append(f"restore them, or accept the change: train --resume takes --data {data.name};")

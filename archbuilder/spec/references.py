@@ -29,7 +29,7 @@ def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], 
             broken.add(block.name)
         if len(unknown) > 1 and not block.parameters:
             first, names = next(iter(unknown.values())), ", ".join(f"${name}" for name in unknown)
-            message = f"{names} are not known here: the block has no parameters, such as parameters: {{out: width}}"
+            message = f"{names} are not known here: declare them, such as parameters: {{out: width}}"
             problems.append(replace(first, message=message))
         else:
             problems += unknown.values()

@@ -52,14 +52,14 @@ def member_definitions(own: Mapping[str, Block]) -> Schema:
     definitions: Schema = {"name": _NAME} | _common_keys()
     texts: dict[str, str] = {}
     for name, kind in types.items():
-        own = model_schema(kind.arguments if isinstance(kind, Block) else kind, definitions)
-        keys = own.get("properties", {})
+        schema = model_schema(kind.arguments if isinstance(kind, Block) else kind, definitions)
+        keys = schema.get("properties", {})
         definitions[f"keys_{name}"] = {"properties": {key: _or_expression(value) for key, value in keys.items()}}
         text = kind.description if isinstance(kind, Block) else (kind.__doc__ or "").splitlines()[0]
         texts[name] = text
-        definitions[f"layer_{name}"] = _layer(name, text, list(keys), own.get("required", []))
+        definitions[f"layer_{name}"] = _layer(name, text, list(keys), schema.get("required", []))
         if isinstance(kind, Block):
-            definitions[f"head_{name}"] = _typed_head(name, list(keys), own.get("required", []))
+            definitions[f"head_{name}"] = _typed_head(name, list(keys), schema.get("required", []))
     texts = dict(sorted(texts.items()))
     return definitions | _member(texts) | _member(texts, of_known="_of_known") | _head(list(blocks))
 

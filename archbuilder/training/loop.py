@@ -46,7 +46,7 @@ def train(
         assert result is not None
         results.append(result)
         stopped = bool(on_epoch(result))
-    trainer.synchronize()
+    trainer.load_average()
     return TrainResult(tuple(results), stopped)
 
 

@@ -108,7 +108,7 @@ class Stepper:
             self._normalizer(shifted_and_flipped(images, self._settings, self._shard)), self._settings, self._shard
         )
 
-    def synchronize(self) -> None:
+    def load_average(self) -> None:
         """Give the network the weights that are measured."""
         if self._average:
             self.network.load_state_dict(self._average.module.state_dict())

@@ -130,9 +130,9 @@ class Trainer:
             processes=self._processes,
         )
 
-    def synchronize(self) -> None:
+    def load_average(self) -> None:
         """Give the network the weights that are measured, and leave it in evaluation mode."""
-        self._stepper.synchronize()
+        self._stepper.load_average()
         self.network.eval()
 
     def state(self) -> TrainerState:

@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 SERVER = Path(__file__).parent / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
+_MOST_SECONDS = 300.0
 
 
 class LanguageClient:
@@ -17,6 +19,8 @@ class LanguageClient:
         self._server = subprocess.Popen(
             [node, str(SERVER), "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        self._limit = threading.Timer(_MOST_SECONDS, self._server.kill)  # rather than wait forever
+        self._limit.start()
         self._last = 0
         self._found: dict[str, list[dict[str, Any]]] = {}
         about = {"completion": {"completionItem": {"snippetSupport": True}}, "hover": {"contentFormat": ["markdown"]}}
@@ -32,6 +36,7 @@ class LanguageClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._limit.cancel()
         self._server.kill()
         self._server.communicate()
 

@@ -110,4 +110,4 @@ def test_studies(client: LanguageClient) -> None:
     head = "# yaml-language-server: $schema=archbuilder-study.schema.json\n"
     offered = client.completions("study4.yaml", f"{head}name: a\nsearch:\n  |\n")
     assert {"trials", "sampler", "pruner"} <= {item["label"] for item in offered}
-    assert "candidates" in client.hover("study5.yaml", f"{head}name: a\nsearch:\n  tri|als: 3\n")
+    assert "Number of trials." in client.hover("study5.yaml", f"{head}name: a\nsearch:\n  tri|als: 3\n")

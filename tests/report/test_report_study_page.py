@@ -115,7 +115,7 @@ def test_a_page_gives_the_next_steps() -> None:
     assert f"archbuilder build {result.folder / 'best.yaml'}" in text
     champion = result.champions()[0]
     assert f"archbuilder evaluate {result.folder}/finals/{champion.finalist.name}/seed-1" in text
-    assert "costs are computed before a network is built" in text
+    assert "none: every candidate is projected onto the budget before training" in text
 
 
 def test_too_few_trials_are_said_to_be_too_few() -> None:

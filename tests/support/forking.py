@@ -82,9 +82,13 @@ class Mother:
 def mother() -> Iterator[Mother]:
     """Give what starts commands; whatever runs at the end is killed."""
     with subprocess.Popen(
-        [sys.executable, "-c", _MOTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _MOTHER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             yield Mother(process)
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)

@@ -141,7 +141,7 @@ def train(processes: Processes, machine: Machine = CPU) -> Trained:
     results = [result for _ in range(RECIPE.epochs) if (result := trainer.run_epoch()) is not None]
     assert trainer.evaluation is not None
     state = written_and_read(trainer.state())
-    trainer.synchronize()
+    trainer.load_average()
     return Trained(results, trainer.evaluation, state, dict(trainer.network.state_dict()))
 
 

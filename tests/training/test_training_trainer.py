@@ -83,7 +83,7 @@ def test_what_was_stopped_becomes_what_it_would_have_become_bit_for_bit(recipe: 
     results, trainer = interrupted(recipe, stops)
     assert results == expected
     assert_equal(trainer.state().tensors, whole.state().tensors)
-    trainer.synchronize()
+    trainer.load_average()
     assert_equal(trainer.network.state_dict(), whole.measured.state_dict())
     assert trainer.measure() == whole.evaluation
 
@@ -268,7 +268,7 @@ def test_the_average_is_what_is_measured_and_what_the_network_becomes() -> None:
     found, raw = (evaluate(one, data.validation, data.normalizer, 8) for one in (trainer.measured, network))
     assert trainer.evaluation == found == trainer.measure() != raw
     assert (result.validation_loss, result.validation_accuracy) == (found.loss, found.accuracy)
-    trainer.synchronize()
+    trainer.load_average()
     assert_equal(network.state_dict(), trainer.measured.state_dict())
     assert evaluate(network, data.validation, data.normalizer, 8) == found
     assert not any(module.training for module in network.modules())
@@ -278,7 +278,7 @@ def test_without_an_average_the_network_itself_is_measured() -> None:
     trainer = a_trainer(TrainSettings(batch_size=8))
     assert trainer.measured is trainer.network
     before = trainer.network.state_dict()
-    trainer.synchronize()
+    trainer.load_average()
     assert_equal(trainer.network.state_dict(), before)
 
 
