@@ -65,7 +65,7 @@ class TrainSettings(BaseModel):
         default=USUAL_BATCH,
         ge=2,
         le=65_536,
-        description="Images per batch, at least 2; by default 128, or fewer so that an epoch has 32 steps.",
+        description="Images per batch; by default 128, or fewer for 32 steps per epoch. A given number is kept.",
     )
     optimizer: OptimizerName = Field(
         default=OptimizerName.ADAMW, strict=False, description="adamw, or sgd with Nesterov momentum."

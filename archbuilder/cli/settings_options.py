@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from archbuilder.recipe import TrainSettings
+from archbuilder.spec.validation import validate
 
 _SHORT = {"learning_rate": ("--lr",)}
 """Short forms of options."""
@@ -39,12 +39,10 @@ def check_settings(given: dict[str, Any]) -> TrainSettings:
     Raises:
         typer.BadParameter: A value makes no sense.
     """
-    try:
-        return TrainSettings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("_", "-")
-        raise typer.BadParameter(f"{first['msg']}, found {first['input']!r}", param_hint=name) from None
+    settings = validate(TrainSettings, given, "training", "", lambda *_: None)
+    if isinstance(settings, TrainSettings):
+        return settings
+    raise typer.BadParameter(settings[0].message, param_hint="--" + settings[0].path.replace("_", "-"))
 
 
 def _option(name: str) -> inspect.Parameter:
@@ -53,7 +51,8 @@ def _option(name: str) -> inspect.Parameter:
     dashed = name.replace("_", "-")
     kind = field.annotation | None if isinstance(field.annotation, type) else field.annotation
     flags = [f"--{dashed}/--no-{dashed}"] if field.annotation is bool else [f"--{dashed}", *_SHORT.get(name, ())]
-    default = "" if field.default in {None, False} else f" [default: {field.default}]"
+    shown = field.default not in {None, False} and "by default" not in field.description.lower()
+    default = f" [default: {field.default}]" if shown else ""
     option = typer.Option(*flags, help=f"{field.description}{default}", rich_help_panel="How it is trained")
     annotation = Annotated[kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
