@@ -186,7 +186,7 @@ def test_a_network_that_does_not_fit_into_memory(command: str, tmp_path: Path) -
     first, second = done.stderr.splitlines()
     said = r"out of memory: the weights of huge take 18\.31 GiB by the plan, the tensors of one image 0\.[56] MiB"
     assert re.match(said, first), first
-    assert second.startswith("  take a smaller network or a machine with more memory")
+    assert second.startswith("  use a smaller network or a machine with more memory")
 
 
 def test_what_the_system_refuses_is_no_fault_of_the_program(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
