@@ -17,7 +17,7 @@ class OptimizerName(StrEnum):
     SGD = "sgd"
 
     def usual_rate(self, batch_size: int) -> float:
-        """Give the default peak learning rate, smaller for smaller batches.
+        """Return the default peak learning rate, smaller for smaller batches.
 
         It falls in proportion to the batch for SGD (Goyal et al. 2017, arXiv:1706.02677) and with its square root for
         AdamW (Malladi et al. 2022, arXiv:2205.10287), as a step of fewer images is noisier. It never rises above that
@@ -116,7 +116,7 @@ class TrainSettings(BaseModel):
     )
 
     def for_images(self, count: int) -> "TrainSettings":
-        """Give the settings for so many training images: with smaller batches, unless their size was given.
+        """Return the settings for so many training images: with smaller batches, unless their size was given.
 
         After an epoch of few steps, batch norm's running statistics, and so the accuracy, are far behind the weights.
         """

@@ -13,23 +13,23 @@ RUNS = Path("runs")
 
 
 def complete_spec(incomplete: str) -> list[str]:
-    """Give the shipped specs and the YAML files that begin so."""
+    """Return the shipped specs and the YAML files that start with the given text."""
     return _named("specs", incomplete)
 
 
 def complete_study(incomplete: str) -> list[str]:
-    """Give the shipped studies and the YAML files that begin so."""
+    """Return the shipped studies and the YAML files that start with the given text."""
     return _named("studies", incomplete)
 
 
 def complete_run(incomplete: str) -> list[str]:
-    """Give the folders of runs, in `runs` or by path, and the checkpoints that begin so."""
+    """Return the folders of runs, in `runs` or by path, and the checkpoints that start with the given text."""
     runs = [] if incomplete else [path.parent for path in RUNS.glob("*/best.safetensors")]
     return sorted({*map(str, runs), *_paths(incomplete, ".safetensors")})
 
 
 def complete_kept_study(incomplete: str) -> list[str]:
-    """Give the names of the studies that are kept in `runs` and begin so."""
+    """Return the names of the studies that are kept in `runs` and begin so."""
     names = [path.parent.name for path in RUNS.glob("*/journal.log")]
     return sorted({name for name in names if name.startswith(incomplete)} | {*_paths(incomplete, "")})
 
@@ -40,7 +40,7 @@ def _named(kind: Kind, incomplete: str) -> list[str]:
 
 
 def _paths(incomplete: str, ending: str, *, folders: bool = True) -> Iterator[str]:
-    """Give the folders, with a slash, and the files of an ending whose paths begin with a text."""
+    """Yield the folders, with a slash, and the files of an ending whose paths begin with a text."""
     start, _, name = incomplete.rpartition("/")
     folder = Path(start or ("/" if incomplete.startswith("/") else "."))
     shown = incomplete[: len(incomplete) - len(name)]

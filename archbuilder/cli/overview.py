@@ -30,7 +30,7 @@ class GroupedCommands(TyperGroup):
 
 
 def _usage(name: str, command: Any, context: Any) -> str:
-    """Give a command with the arguments that it takes: `flops SPEC`."""
+    """Return a command with the arguments that it takes: `flops SPEC`."""
     arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
     words = [str(parameter.metavar or parameter.make_metavar(context)) for parameter in arguments]
     return " ".join([name, *(["COMMAND"] if hasattr(command, "commands") else words)])

@@ -110,7 +110,7 @@ def _machines(devices: list[str], precision: Precision, *, by_number: bool) -> "
 
 
 def _devices(gpus: str | None, workers: int, device: str) -> list[str]:
-    """Give the device of each worker."""
+    """Return the device of each worker."""
     if gpus is None:
         return [device] * workers
     names = [name.strip() for name in gpus.split(",")]

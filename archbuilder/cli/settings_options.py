@@ -15,7 +15,7 @@ _SHORT = {"learning_rate": ("--lr",)}
 
 
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that has a parameter `settings` an option for each setting in its place.
+    """Replace a command's parameter `settings` by an option for each setting.
 
     The command gets the settings that were given, as a mapping; none for those that were left out.
     """

@@ -62,7 +62,7 @@ def layer_geometry(plan: Plan, layers: Sequence[PlannedLayer] | None = None) -> 
 
     Args:
         plan: The network.
-        layers: Its layers, or parts of them; its layers if left out.
+        layers: Its layers, or parts of them; by default its layers.
     """
     by_op = geometry(plan)
     found: list[Geometry] = []

@@ -58,7 +58,7 @@ class Address:
 
 
 def expanded(path: str) -> Path:
-    """Give a path with `~` meaning the home folder, if there is one."""
+    """Return a path with `~` meaning the home folder, if there is one."""
     try:
         return Path(path).expanduser()
     except RuntimeError:  # there is no such user

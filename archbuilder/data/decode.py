@@ -76,7 +76,7 @@ class Decoded:
 
 
 def digest_of(content: bytes) -> int:
-    """Give 64 bits of a hash, as a signed integer."""
+    """Return 64 bits of a hash, as a signed integer."""
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little", signed=True)
 
 
@@ -154,7 +154,7 @@ def decode(path: Path, target: Target) -> Decoded:
 
 
 def pixels_of(image: "Image.Image", target: Target) -> Pixels:
-    """Give the pixels of an open image as `read_image` gives those of a file: C x H x W, uint8.
+    """Return the pixels of an open image as `read_image` gives those of a file: C x H x W, uint8.
 
     Raises:
         ArchbuilderError: It cannot be decoded.
@@ -180,7 +180,7 @@ def _prepared(opened: "Image.Image", target: Target) -> "Image.Image":
 
 
 def as_pixels(image: "Image.Image") -> Pixels:
-    """Give the pixels of a gray or RGB image: C x H x W, uint8."""
+    """Return the pixels of a gray or RGB image: C x H x W, uint8."""
     pixels: Pixels = np.asarray(image, dtype=np.uint8)
     return pixels[np.newaxis] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 

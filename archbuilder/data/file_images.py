@@ -50,21 +50,21 @@ class FileImages:
         return self.target.shape
 
     def take(self, indices: Tensor) -> "FileImages":
-        """Give the images at `indices`, in that order."""
+        """Return the images at `indices`, in that order."""
         return FileImages(tuple(self.paths[i] for i in indices.tolist()), self.labels[indices], self.target)
 
     def labeled(self, labels: Tensor) -> "FileImages":
-        """Give the same images with other labels."""
+        """Return the same images with other labels."""
         return replace(self, labels=labels)
 
     def joined(self, others: Sequence["FileImages"]) -> "FileImages":
-        """Give these images and others of the same shape, in that order."""
+        """Return these images and others of the same shape, in that order."""
         sets = [self, *others]
         paths = tuple(path for one in sets for path in one.paths)
         return replace(self, paths=paths, labels=torch.cat([one.labels for one in sets]))
 
     def digests(self) -> Tensor:
-        """Give 64 bits of a hash of each file: N, int64; equal ones are copies of one file.
+        """Return 64 bits of a hash of each file: N, int64; equal ones are copies of one file.
 
         Raises:
             ArchbuilderError: A file cannot be read.
@@ -78,11 +78,11 @@ class FileImages:
             return torch.tensor(list(pool.map(digest, self.paths)), dtype=torch.int64)
 
     def to(self, device: torch.device) -> "FileImages":
-        """Give the same images: they stay in their files."""
+        """Return the same images: they stay in their files."""
         return self
 
     def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
-        """Give one batch for each tensor of indices.
+        """Yield one batch for each tensor of indices.
 
         Args:
             order: Which images make each batch, in which order.
@@ -98,7 +98,7 @@ class FileImages:
             yield Batch(torch.from_numpy(pixels), self.labels[indices])
 
     def fingerprint(self) -> str:
-        """Give a text that files of other names or sizes, other labels or another order would not give."""
+        """Return a hash of the files' names and sizes, the labels and their order."""
         digest = sha256(self.labels.numpy().tobytes())
         for path in self.paths:
             with reading(path):

@@ -16,12 +16,12 @@ _GZIP = b"\x1f\x8b"
 
 
 def shown(path: Path | str) -> str:
-    """Give a path as it can be printed: a file's name may hold anything."""
+    """Return a path as it can be printed: a file's name may hold anything."""
     return printable(str(path))
 
 
 def listed(names: list[str]) -> str:
-    """Give the first names and how many more there are."""
+    """Return the first names and how many more there are."""
     more = f" and {len(names) - _MOST_LISTED:,} more" if len(names) > _MOST_LISTED else ""
     return ", ".join(printable(name) for name in names[:_MOST_LISTED]) + more if names else "nothing"
 
@@ -62,7 +62,7 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
 
 
 def folder_of(address: Address) -> Path:
-    """Give the folder of an address.
+    """Return the folder of an address.
 
     Raises:
         ArchbuilderError: There is none.
@@ -76,7 +76,7 @@ def folder_of(address: Address) -> Path:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Give the sorted names of what lies in a folder, but for hidden ones.
+    """Return the sorted names of what lies in a folder, but for hidden ones.
 
     Raises:
         ArchbuilderError: The folder cannot be read.

@@ -202,7 +202,7 @@ def _only_size(headers: dict[Path, ImageHeader], address: Address) -> tuple[int,
 
 
 def _spread(files: Sequence[Path], most: int) -> list[Path]:
-    """Give at most so many files, spread evenly."""
+    """Return at most so many files, spread evenly."""
     return [files[len(files) * i // most] for i in range(most)] if len(files) > most else list(files)
 
 

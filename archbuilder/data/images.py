@@ -41,19 +41,19 @@ class Images(Protocol):
         """How many images there are."""
 
     def take(self, indices: Tensor) -> Self:
-        """Give the images at `indices`, in that order."""
+        """Return the images at `indices`, in that order."""
 
     def labeled(self, labels: Tensor) -> Self:
-        """Give the same images with other labels."""
+        """Return the same images with other labels."""
 
     def joined(self, others: Sequence[Self]) -> Self:
-        """Give these images and others of the same shape, in that order."""
+        """Return these images and others of the same shape, in that order."""
 
     def digests(self) -> Tensor:
-        """Give 64 bits of a hash of each image, in main memory: N, int64; equal ones are copies of one image."""
+        """Return 64 bits of a hash of each image, in main memory: N, int64; equal ones are copies of one image."""
 
     def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
-        """Give one batch for each tensor of indices.
+        """Yield one batch for each tensor of indices.
 
         Args:
             order: Which images make each batch, in which order.
@@ -61,10 +61,10 @@ class Images(Protocol):
         """
 
     def to(self, device: torch.device) -> Self:
-        """Give the same images held on a device, or as they are where they are too many for that."""
+        """Return the same images on a device, or unchanged if they are too many."""
 
     def fingerprint(self) -> str:
-        """Give a text that other images, other labels or another order would not give."""
+        """Return a hash of the images, their labels and their order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,40 +94,40 @@ class ImageSet:
         return channels, height, width
 
     def take(self, indices: Tensor) -> "ImageSet":
-        """Give the images at `indices`, in that order."""
+        """Return the images at `indices`, in that order."""
         known = None if self.known_digests is None else self.known_digests[indices]
         return ImageSet(self.images[indices.to(self.images.device)], self.labels[indices], known)
 
     def labeled(self, labels: Tensor) -> "ImageSet":
-        """Give the same images with other labels."""
+        """Return the same images with other labels."""
         return replace(self, labels=labels)
 
     def joined(self, others: Sequence["ImageSet"]) -> "ImageSet":
-        """Give these images and others of the same shape, in that order."""
+        """Return these images and others of the same shape, in that order."""
         sets = [self, *others]
         images, labels = torch.cat([one.images for one in sets]), torch.cat([one.labels for one in sets])
         return ImageSet(images, labels, torch.cat([one.digests() for one in sets]))
 
     def digests(self) -> Tensor:
-        """Give 64 bits of a hash of each image: N, int64; equal ones are copies of one image."""
+        """Return 64 bits of a hash of each image: N, int64; equal ones are copies of one image."""
         if self.known_digests is not None:
             return self.known_digests
         pixels = self.images.cpu().contiguous().numpy()
         return torch.tensor([digest_of(image.tobytes()) for image in pixels], dtype=torch.int64)
 
     def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
-        """Give one batch for each tensor of indices."""
+        """Yield one batch for each tensor of indices."""
         for indices in order:
             part = self.take(indices)
             yield Batch(part.images, part.labels)
 
     def to(self, device: torch.device) -> "ImageSet":
-        """Give the same images held on a device, or as they are where they are too many for that."""
+        """Return the same images on a device, or unchanged if they are too many."""
         small = self.images.numel() * self.images.element_size() <= MOST_HELD
         return replace(self, images=self.images.to(device)) if small else self
 
     def fingerprint(self) -> str:
-        """Give a text that other pixels, other labels or another order would not give."""
+        """Return a hash of the pixels, the labels and their order."""
         digest = sha256(self.labels.numpy().tobytes())
         digest.update(self.images.cpu().contiguous().numpy().data)
         return digest.hexdigest()

@@ -11,7 +11,7 @@ _MOST_NAMED = 10
 
 
 def from_zero(labels: Mapping[str, Tensor]) -> tuple[tuple[str, ...], dict[str, Tensor]]:
-    """Give classes their numbers from 0 on, and their old numbers as names.
+    """Number classes from 0, and name them by their labels.
 
     The lowest label need not be 0: the letters of EMNIST begin at 1. Between the lowest and the highest none may be
     missing, for a class without an image cannot be learned.

@@ -24,7 +24,7 @@ class Normalizer:
     std: tuple[float, ...]
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Give a copy of images as float32 in channels_last memory format, on the device they are on: N x C x H x W."""
+        """Return a copy of images as float32 in channels_last memory format, on their device: N x C x H x W."""
         mean, std = (torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
         copy = images.to(torch.float32, memory_format=torch.channels_last, copy=True)
         return copy.sub_(mean).div_(std)

@@ -88,7 +88,7 @@ def _read(where: str, file: Mapping[str, Any], key: str) -> Array:
 
 
 def _images(where: str, array: Array) -> Tensor:
-    """Give images as N x C x H x W, uint8 or float32."""
+    """Return images as N x C x H x W, uint8 or float32."""
     shape = " x ".join(map(str, array.shape))
     if array.ndim == 3:
         array = array[:, np.newaxis]
@@ -122,7 +122,7 @@ def _numbers(where: str, array: Array) -> Array:
 
 
 def _labels(where: str, array: Array) -> Tensor:
-    """Give labels as N, int64."""
+    """Return labels as N, int64."""
     if not (array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)):
         shape = " x ".join(map(str, array.shape)) or "a single number"
         hint = "; for one column a class, save labels.argmax(axis=1)" if array.ndim == 2 else ""

@@ -93,7 +93,7 @@ def partition(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> P
 
 
 def _by_seed(labels: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:
-    """Give the indices that remain, and those of so many pieces, each with a share of every class."""
+    """Return the indices that remain, and those of so many pieces, each with a share of every class."""
     generator = torch.Generator().manual_seed(seed)
     found = []
     for label in labels.bincount().nonzero().squeeze(1).tolist():
@@ -107,7 +107,7 @@ def _by_seed(labels: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tens
 
 
 def _by_hash(digests: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:
-    """Give the indices that remain, and those of so many pieces, each image where its own hash says."""
+    """Return the indices that remain, and those of so many pieces, each image where its own hash says."""
 
     def piece(digest: int) -> int:
         salted = blake2b(f"{seed} {digest}".encode(), digest_size=8).digest()

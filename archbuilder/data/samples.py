@@ -88,7 +88,7 @@ def _is_gray(image: Any) -> bool:
 
 
 def _pixels(where: str, image: Any, *, gray: bool) -> Tensor:
-    """Give an image as C x H x W: uint8, or float32 where a tensor of floats is given."""
+    """Return an image as C x H x W: uint8, or float32 where a tensor of floats is given."""
     from PIL import Image  # noqa: PLC0415 - only such libraries need it
 
     if isinstance(image, Image.Image):

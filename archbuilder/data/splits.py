@@ -50,7 +50,7 @@ class DataSplits:
         return len(self._test)
 
     def to(self, device: torch.device) -> "DataSplits":
-        """Give the same splits, the training and validation images held on a device if they are small."""
+        """Return the same splits, the training and validation images held on a device if they are small."""
         return replace(self, train=self.train.to(device), validation=self.validation.to(device))
 
     def fingerprints(self) -> dict[str, str]:
@@ -65,7 +65,7 @@ class DataSplits:
         return {split: count for split, count in counts.items() if count}
 
     def open_test(self) -> Images:
-        """Give the images kept back for the final table.
+        """Return the test images.
 
         A method, so that reading them is a decision that shows in the code: once anything has been chosen by
         these images, the accuracy on them no longer says how the network does on images it has not met.

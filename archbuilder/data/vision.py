@@ -65,7 +65,7 @@ def _check_needs(address: Address, parameters: Any) -> None:
 
 
 def _choice(parameters: Any, word: str) -> dict[str, Any]:
-    """Give the arguments that choose a split, or none where it cannot be chosen."""
+    """Return the arguments that choose a split, or none where it cannot be chosen."""
     if "train" in parameters:
         return {} if word == "val" else {"train": word == "train"}
     return {"split": word} if "split" in parameters else {}

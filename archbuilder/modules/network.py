@@ -31,7 +31,7 @@ class Network(nn.Module):
     Where a head taps a place inside a block, training runs that block's children one by one, so that a forward hook
     on the block itself is called in evaluation alone.
 
-    What is to be asked of a network beside its output are functions (`head_names`, `drop_heads`): a layer may have
+    Other operations on a network are functions (`head_names`, `drop_heads`), not methods: a layer may have
     any name that does not start with an underscore, and torch takes no child whose name is an attribute already.
     """
 

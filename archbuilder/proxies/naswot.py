@@ -17,7 +17,7 @@ RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU)
 
 
 def naswot(network: Network, batches: Sequence[Batch]) -> float:
-    """Give log |det K|, where K counts for each two images the rectifier inputs that have the same sign.
+    """Return log |det K|, where K counts for each two images the rectifier inputs that have the same sign.
 
     Mellor et al., 2021, "Neural Architecture Search without Training" (arXiv:2006.04647), section 3. Each image's code
     has a bit for each element that a rectifier is fed: whether it is above 0. With the codes of a layer as the rows of

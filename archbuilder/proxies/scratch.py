@@ -23,7 +23,7 @@ def scratch_copy(network: Network) -> Network:
 def normalize_by_batch(network: Network) -> None:
     """Have batch norms use the statistics of the batch, as in training; dropout stays off, so that nothing is random.
 
-    An untrained network has no other statistics: its running mean is 0 and its running variance 1, whatever arrives.
+    An untrained network has no other statistics: its running mean is 0 and its running variance 1, whatever the input.
     """
     network.train()
     for module in network.modules():

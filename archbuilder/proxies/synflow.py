@@ -17,7 +17,7 @@ _PASSED = (nn.LocalResponseNorm, *(make for make in ACTIVATIONS.values() if isin
 
 
 def synflow(network: Network, batches: Sequence[Batch]) -> float:
-    """Give the sum of |w * dR/dw| over all parameters w of the network with absolute weights, fed an image of ones.
+    """Return the sum of |w * dR/dw| over all parameters w of the network with absolute weights, fed an image of ones.
 
     R is the sum of the logits. Tanaka et al., 2020, "Pruning neural networks without any data by iteratively conserving
     synaptic flow" (arXiv:2006.05467), algorithm 1; summed over a whole network by Abdelfattah et al., 2021,
@@ -27,8 +27,8 @@ def synflow(network: Network, batches: Sequence[Batch]) -> float:
 
     - Evaluation mode: dropout is off.
     - Batch and group norms keep their scale and shift and take no statistics, neither running ones nor those of the
-      data; a local response norm hands on what arrives. The second paper's code leaves batch norms out in the same way.
-    - Activations hand on what arrives, as relu does with what is not negative. Others than relu and leaky_relu would
+      data; a local response norm is the identity. The second paper's code leaves batch norms out in the same way.
+    - Activations are the identity, as relu is for what is not negative. Others than relu and leaky_relu would
       saturate or bend it: a relu6 is flat above 6.
     - The numbers of a `rescale` are made absolute as weights are.
 

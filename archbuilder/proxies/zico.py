@@ -13,7 +13,7 @@ from archbuilder.proxies.scratch import normalize_by_batch, scratch_copy
 
 
 def zico(network: Network, batches: Sequence[Batch]) -> float:
-    """Give the sum over layers of log sum_w mean|g_w| / std|g_w|, where g_w is a weight's gradient in each batch.
+    """Return the sum over layers of log sum_w mean|g_w| / std|g_w|, where g_w is a weight's gradient in each batch.
 
     Li et al., 2023, "ZiCo: Zero-shot NAS via Inverse Coefficient of Variation on Gradients" (arXiv:2301.11300), section
     3. The loss is cross entropy, and each batch is one value of g_w. Where the paper and its code differ, this is the
@@ -61,7 +61,7 @@ def _gradients(network: Network, weights: list[Tensor], batch: Batch) -> tuple[T
 
 
 def _steadiness(gradients: Tensor) -> float | None:
-    """Give log sum mean / std of a layer, batches x its weights; None if no gradient varies."""
+    """Return log sum mean / std of a layer, batches x its weights; None if no gradient varies."""
     sizes = gradients.abs().flatten(1)
     mean = sizes.mean(dim=0)
     # Where all are equal their differences are exactly 0, while their mean may be rounded.

@@ -4,7 +4,7 @@ from rich.table import Table
 
 
 def bare_table(*heads: str, gap: int = 2) -> Table:
-    """Give an empty table with columns of text.
+    """Return an empty table with columns of text.
 
     Args:
         heads: The names of the columns; more can be added.

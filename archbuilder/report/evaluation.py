@@ -20,7 +20,7 @@ _MOST_PAIRS = 10
 
 
 def evaluation_lines(found: Evaluation, classes: int) -> RenderableType:
-    """Give accuracy, loss, calibration error and throughput, a line each."""
+    """Return accuracy, loss, calibration error and throughput, a line each."""
     table = Table.grid(padding=(0, 2))
     table.add_row("accuracy", _share(found.accuracy, found.images))
     if classes > 5:
@@ -76,7 +76,7 @@ def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
 
 
 def _width(labels: Sequence[str], tops: Sequence[str], columns: Sequence[Sequence[str]]) -> int:
-    """Give the cells that a confusion matrix takes across."""
+    """Return the cells that a confusion matrix takes across."""
     across = zip(tops, columns, strict=True)
     return max(map(cell_len, (_CORNER, *labels))) + sum(1 + max(map(cell_len, (top, *own))) for top, own in across)
 
@@ -104,7 +104,7 @@ def measured_report(measured: Measured) -> RenderableType:
 
 
 def measured_as_data(measured: Measured) -> dict[str, Any]:
-    """Give what a checkpoint did as plain data for scripts."""
+    """Return the evaluation of a checkpoint as plain data for scripts."""
     found, names = measured.evaluation, measured.class_names
     per_class = {
         name: None if math.isnan(value) else value for name, value in zip(names, found.class_accuracies, strict=True)

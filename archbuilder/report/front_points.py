@@ -56,7 +56,7 @@ class FrontPoints:
         return (*self.found, *self.others, *self.scaled, *self.rival)
 
     def bounds(self, *, deviations: bool = True) -> tuple[float, float]:
-        """Give the least and the greatest value to be shown; a few trials far below the others do not count.
+        """Return the least and the greatest value to be shown; a few trials far below the others do not count.
 
         Nor do pruned trials, as they had less training: they are shown as far as they fit.
 
@@ -72,7 +72,7 @@ class FrontPoints:
 
 
 def bounds(values: Sequence[float], seen: Sequence[float]) -> tuple[float, float]:
-    """Give the least and the greatest value to be shown.
+    """Return the least and the greatest value to be shown.
 
     Args:
         values: All of these are.
@@ -85,7 +85,7 @@ def bounds(values: Sequence[float], seen: Sequence[float]) -> tuple[float, float
 
 
 def _low(values: Sequence[float], seen: Sequence[float]) -> float:
-    """Give the lowest value to be shown: one in ten may be left out, where they would take much room."""
+    """Return the lowest value to be shown: one in ten may be left out, where they would take much room."""
     if len(seen) < 10:
         return min(seen, default=0.0)
     low, most = quantiles(seen, n=10, method="inclusive")[0], max([*values, *seen])
@@ -93,7 +93,7 @@ def _low(values: Sequence[float], seen: Sequence[float]) -> float:
 
 
 def front_points(result: StudyResult) -> FrontPoints:
-    """Give the points of a study."""
+    """Return the points of a study."""
     quantity = result.study.quantity
     champions = list(result.champions().values())
     others = [row for row in result.rows if row.finalist.number is not None and row not in champions]

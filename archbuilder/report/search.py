@@ -192,7 +192,7 @@ def limit_text(name: str, limit: Limit, baseline: Cost) -> str:
 
 
 def word_of(name: str) -> str:
-    """Give the word for a cost beside its `amount`."""
+    """Return the word for a cost beside its `amount`."""
     return "latency" if name == "latency" else WORDS[name]
 
 
@@ -294,7 +294,7 @@ def tally_line(tally: Tally) -> str:
 
 
 def trial_line(study: Study, trial: TrialRecord) -> str:
-    """Give the state of a trial in a line."""
+    """Return the state of a trial in a line."""
     epochs = plural(len(trial.accuracies), "epoch")
     match trial.outcome:
         case Outcome.OPEN:

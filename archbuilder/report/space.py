@@ -31,7 +31,7 @@ def space_report(found: Survey) -> RenderableType:
 
 
 def space_as_data(found: Survey) -> dict[str, Any]:
-    """Give a survey of a search space as plain data for scripts."""
+    """Return a survey of a search space as plain data for scripts."""
     study = found.study
     return {
         "study": study.name,

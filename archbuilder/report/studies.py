@@ -54,7 +54,7 @@ def _listed(study: KeptStudy, *, timed: bool) -> tuple[str, ...]:
 
 
 def studies_as_data(found: Sequence[KeptStudy | Damaged]) -> list[dict[str, Any]]:
-    """Give a list of studies as plain data for scripts."""
+    """Return a list of studies as plain data for scripts."""
     return [_damaged_as_data(study) if isinstance(study, Damaged) else _study_as_data(study) for study in found]
 
 
@@ -92,7 +92,7 @@ def study_report(result: StudyResult, state: str) -> RenderableType:
 
 
 def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
-    """Give a study as plain data for scripts."""
+    """Return a study as plain data for scripts."""
     return {
         "name": result.study.name,
         "folder": str(result.folder),
@@ -157,7 +157,7 @@ def comparison_report(results: Sequence[StudyResult]) -> RenderableType:
 
 
 def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
-    """Give studies side by side as plain data for scripts."""
+    """Return studies side by side as plain data for scripts."""
     first, *others = results
     return {
         "studies": [
@@ -218,7 +218,7 @@ def _paired(first: StudyResult, other: StudyResult) -> list[str]:
 
 
 def _areas(results: Sequence[StudyResult]) -> list[str]:
-    """Give the hypervolume of each ladder's front, by the same reference point."""
+    """Return the hypervolume of each ladder's front, by the same reference point."""
     ladders = [result for result in results if len(result.study.steps) > 1]
     quantities = {result.study.quantity for result in ladders}
     if not ladders or len(quantities) > 1:

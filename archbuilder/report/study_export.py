@@ -47,7 +47,7 @@ def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> l
 
 
 def _weights(result: StudyResult) -> dict[str, Path]:
-    """Give the weights of each best network that the finals have trained, by a name beside that of its spec.
+    """Return the weights of each best network that the finals have trained, by a name beside that of its spec.
 
     Of its seeds it is the one with the best validation accuracy. There are none where their folder was deleted. With
     them go the hashes of the images they were trained on, which are the same for all of a study: without these,

@@ -86,7 +86,7 @@ def write_page(result: StudyResult, folder: Path | None = None) -> Path:
 
 
 def page_files(result: StudyResult) -> dict[str, str]:
-    """Give the text of the page and of each picture, by the name of its file."""
+    """Return the text of the page and of each picture, by the name of its file."""
     from archbuilder.report.charts import charts  # noqa: PLC0415 - only who draws waits for Matplotlib
 
     pictures = charts(result)

@@ -58,7 +58,7 @@ class PageTable:
 
 
 def final_table(result: StudyResult) -> PageTable:
-    """Give the finalists; the best trials where no finalist has a test accuracy."""
+    """Return the finalists; the best trials where no finalist has a test accuracy."""
     if not any(row.test for row in result.rows):
         return _best_table(result)
     seeds, images = max(len(row.test) for row in result.rows), result.images.get("test", 0)
@@ -83,7 +83,7 @@ def final_table(result: StudyResult) -> PageTable:
 
 
 def rich_table(page: PageTable) -> Group:
-    """Give a table for the terminal, with the meanings of its columns below.
+    """Return a table for the terminal, with the meanings of its columns below.
 
     The share of the parameters is left out; so are other columns, the less needed first, while it is not within 80.
     """
@@ -155,7 +155,7 @@ def _latency(result: StudyResult) -> dict[str, str]:
 
 
 def _extra(result: StudyResult) -> list[str]:
-    """Give the costs that are shown beside MACs and parameters: that of the budget, and a bounded latency."""
+    """Return the costs that are shown beside MACs and parameters: that of the budget, and a bounded latency."""
     study = result.study
     shown = [study.quantity, *(["latency"] if "latency" in study.bounded else [])]
     return [name for name in dict.fromkeys(shown) if name not in {"macs", "parameters"}]
@@ -181,7 +181,7 @@ def _chosen(study: Study, trial: TrialRecord) -> dict[str, Value]:
 
 
 def space_table(result: StudyResult) -> PageTable:
-    """Give the search space, and the values of the best trial of each budget."""
+    """Return the search space, and the values of the best trial of each budget."""
     study = result.study
     best = [
         (step.name or "best trial", trial)
@@ -203,7 +203,7 @@ def space_table(result: StudyResult) -> PageTable:
 
 
 def trial_table(result: StudyResult) -> PageTable:
-    """Give the trials in order."""
+    """Return the trials in order."""
     trials = list(result.record.trials.values())
     ladder = len(result.study.steps) > 1
     trained = result.study.settings.objective.is_trained_for
@@ -239,7 +239,7 @@ def _trial(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[st
 
 
 def outcome_text(trial: TrialRecord) -> str:
-    """Give the outcome of a trial in words."""
+    """Return the outcome of a trial in words."""
     words = {Outcome.OPEN: "unfinished", Outcome.FROM_RECORD: f"duplicate of trial {trial.same_as}"}
     text = words.get(trial.outcome, str(trial.outcome))
     return f"{text}: {trial.reason}" if trial.reason else text

@@ -76,7 +76,7 @@ class _Plane:
                     self._marks[mark] = None
 
     def drawn(self, titles: tuple[str, str], ticks: tuple[str, str, str, str]) -> RenderableType:
-        """Give it with its axes: the titles and the ends of the one upwards, and of the one across."""
+        """Return it with its axes: the titles and the limits of both axes."""
         up, across = titles
         least, most, left, right = ticks
         lines = [Text(up, "bold")]

@@ -1,4 +1,4 @@
-"""A training run on the screen: a line for each epoch, and on a terminal a bar for the one under way."""
+"""A training run on the screen: a line for each epoch, and on a terminal a progress bar for the current one."""
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -42,7 +42,7 @@ class TrainView(View):
 
 
 class LiveTrainView(TrainView):
-    """Draws a bar for the epoch under way too, with images a second and the time that the epoch has left."""
+    """Draw a progress bar for the current epoch too, with images per second and the remaining time."""
 
     def __init__(self, console: Console) -> None:
         """Show on a terminal."""
@@ -92,7 +92,7 @@ def train_view(console: Console) -> TrainView:
 
 
 def heading(opened: RunOpened) -> list[RenderableType]:
-    """Give the network, the data, the settings and the device."""
+    """Return the network, the data, the settings and the device."""
     setup, plan, settings, machine = opened.setup, opened.plan, opened.setup.settings, opened.machine
     classes, parameters = plural(plan.classes, "class", "classes"), plural(plan.parameters, "parameter")
     what = f"  {shape_text(plan.input_shape)} -> {classes} · {parameters}"
@@ -139,13 +139,13 @@ def augmentation(opened: RunOpened) -> list[str]:
 
 
 def epoch_heading(epochs: int) -> Text:
-    """Give the heads of the columns of the epochs."""
+    """Return the headings of the columns of the epochs."""
     words = f"{'epoch':>{_wide(epochs)}}  train loss  val loss  val accuracy  images/s  seconds"
     return Text(words, "dim")
 
 
 def epoch_line(result: EpochResult, epochs: int, is_best: bool) -> str:
-    """Give the metrics of an epoch in a line."""
+    """Return the metrics of an epoch in a line."""
     return (
         f"{f'{result.epoch}/{epochs}':>{_wide(epochs)}}  {_loss(result.train_loss):>10}  "
         f"{_loss(result.validation_loss):>8}  "

@@ -117,7 +117,7 @@ def difference_text(difference: Difference) -> str:
 
 
 def scaled_row(result: StudyResult, step: int) -> Row | None:
-    """Give the baseline scaled uniformly to a budget; None where that is the baseline itself."""
+    """Return the baseline scaled uniformly to a budget; None where that is the baseline itself."""
     own = result.row("baseline")
     rows = [row for row in result.rows if row.finalist.number is None and row is not own]
     return next((row for row in rows if row.finalist.step == step), None)
@@ -206,7 +206,7 @@ def _unmeasured(result: StudyResult) -> list[str]:
 
 
 def _validated(result: StudyResult, best: TrialRecord) -> str:
-    """Give the validation accuracy of the best trial of a budget, and how far it is from the baseline's."""
+    """Return the validation accuracy of the best trial of a budget, and how far it is from the baseline's."""
     validation, baseline = result.images.get("validation"), result.baseline.accuracy
     gain = 0.0 if baseline is None else best.accuracy - baseline
     points = f"{100 * abs(gain):.1f}"

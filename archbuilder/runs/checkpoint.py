@@ -30,9 +30,9 @@ class Checkpoint:
 
     Attributes:
         setup: What the run is.
-        history: What its epochs came to so far.
+        history: The results of its epochs so far.
         state: The network's tensors by the names of its state dict; below `training/`, and in `state.data`, what is
-            needed to go on. A checkpoint of the best epoch has the network alone.
+            needed to resume. A checkpoint of the best epoch has the network alone.
     """
 
     setup: RunSetup
@@ -50,7 +50,7 @@ class Checkpoint:
         return self.state.weights
 
     def read_images(self, images: Picture | Iterable[Picture]) -> Tensor:
-        """Read images as the network is to be shown them: scaled, cropped and normalized as in its training.
+        """Read images and prepare them as in training: resize, center-crop, normalize.
 
         Args:
             images: A file that Pillow reads, a folder of such files (in the order of their names, without those of
@@ -76,7 +76,7 @@ class Checkpoint:
         return self.setup.normalizer(torch.stack([torch.from_numpy(each.copy()) for each in pixels]))
 
     def network_alone(self) -> "Checkpoint":
-        """Leave out what is needed to go on."""
+        """Omit everything that is needed only to resume."""
         return replace(self, state=TrainerState(self.weights, {}))
 
     def network(self) -> Network:
@@ -146,4 +146,4 @@ def _other_checkpoint(path: Path) -> str:
 
 
 BEST, LAST = "best.safetensors", "last.safetensors"
-"""The checkpoints of a run: the network at its best epoch, and all that is needed to go on."""
+"""The checkpoints of a run: the network at its best epoch, and everything needed to resume."""

@@ -50,8 +50,8 @@ def choose_images(
     Args:
         setup: The run.
         seen: The images that it has seen, if that is known.
-        data: The address of a data set; that of the training if left out, whose images must then be the same.
-        split: Which images; if left out the test split, or all of a set that is not the run's own and has none.
+        data: The address of a data set; by default that of the training, with unchanged images.
+        split: The split; by default test, or all images of another data set without one.
         channels: What the network takes.
         download: Whether a library may fetch the data set.
         skip_broken: Whether broken files are left out.
@@ -141,7 +141,7 @@ def _labeled(data: RawData, places: Tensor, names: tuple[str, ...]) -> RawData:
 
 
 def _own_splits(text: str, data: RawData, setup: RunSetup, split: str | None) -> dict[str, Images] | None:
-    """Give the splits of the training if these are its images, wherever they lie now."""
+    """Return the splits of the training if these are its images, wherever they lie now."""
     if split in {WHOLE, UNSEEN}:
         return None
     try:

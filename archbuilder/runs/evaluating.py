@@ -55,12 +55,12 @@ def evaluate_checkpoint(
 ) -> Measured:
     """Evaluate a checkpoint on a split of a data set.
 
-    The images pass what those of the training passed, and the set is parted by the training's own seed, so that no
-    image of the training split is taken for one of the others.
+    The images pass what those of the training passed, and the data set is split by the seed of the
+    training, so that no training image is in another split.
 
     Args:
         path: A checkpoint, or the folder of a run, whose best epoch is meant.
-        data: The address of a data set; that of the training if left out, whose images must then be the same.
+        data: The address of a data set; by default that of the training, with unchanged images.
         split: `test`, `validation` or `train`; `all` images of the set; or those that were `unseen` in the training. If
             left out `test`, or `all` where another data set comes with no test split.
         batch_size: Images per batch; that of the training by default.

@@ -12,7 +12,7 @@ from archbuilder.training import EpochResult, Machine, Processes, StepResult
 
 @dataclass(frozen=True)
 class RunOpened:
-    """A run is about to begin or to go on.
+    """A run is about to start or resume.
 
     Attributes:
         setup: What it is.
@@ -21,7 +21,7 @@ class RunOpened:
         folder: Where it is kept.
         machine: Where it is trained.
         processes: Who trains it.
-        history: What its epochs came to so far.
+        history: The results of its epochs so far.
         steps_done: How many steps of the next epoch are done.
     """
 
@@ -47,7 +47,7 @@ class EpochEnded:
     """An epoch has ended and is on disk.
 
     Attributes:
-        result: What it came to.
+        result: The result.
         is_best: Whether it is the best so far, whose network is kept.
     """
 

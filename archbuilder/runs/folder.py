@@ -35,7 +35,7 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """All that is needed to go on."""
+        """Everything needed to resume."""
         return self.path / LAST
 
     @property
@@ -53,7 +53,7 @@ class RunFolder:
 
     @property
     def is_used(self) -> bool:
-        """Whether a run has begun here or is under way, or something else is kept here."""
+        """Whether the folder contains a run, or anything else."""
         # Of several processes that train one network, the first may hold the lock already: they choose the same folder.
         if launched().count == 1 and is_held(self.path / _LOCK):
             return True

@@ -39,7 +39,7 @@ def held(path: Path, what: str) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a process holds a lock; nothing is written, and the file may be somebody else's."""
+    """Return whether a process holds a lock; nothing is written, and the file may be somebody else's."""
     try:
         with path.open("r", encoding="utf-8") as file:
             return not _lock(file, shared=True)

@@ -23,7 +23,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Give how many bytes a process may still take on a device; None where nobody says."""
+    """Return how many bytes a process may still take on a device; None where nobody says."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     found = Path("/proc/meminfo")
@@ -34,7 +34,7 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def _room_below_limit() -> int:
-    """Give what a limit on the address space leaves, as `ulimit -v` sets one."""
+    """Return what a limit on the address space leaves, as `ulimit -v` sets one."""
     if sys.platform == "win32":
         return sys.maxsize
     import resource  # noqa: PLC0415 - Windows has none

@@ -1,4 +1,4 @@
-"""One network trained and kept: a run that begins, and one that goes on."""
+"""Runs: start one, or resume one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -126,7 +126,7 @@ def train_loaded(
     machine: Machine = CPU,
     observe: Observer = ignore,
 ) -> RunResult:
-    """Train a network on images that are loaded and split by seed 0, in this process; or go on where that was stopped.
+    """Train a network on images that are loaded and split by seed 0, in this process, or resume it.
 
     What is kept in the folder is what `train_spec` keeps: see there for the rest.
 

@@ -1,4 +1,4 @@
-"""What one training run is: all that must stay the same while it goes on."""
+"""The setup of a run: everything that must stay the same when it resumes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,11 +74,11 @@ class RunSetup(BaseModel):
         return Normalizer(self.mean, self.std)
 
     def with_epochs(self, epochs: int, history: Sequence[EpochResult], folder: Path) -> "RunSetup":
-        """Give the same run with another number of epochs in all.
+        """Return the same run with another number of epochs in all.
 
         Args:
             epochs: How many.
-            history: What its epochs came to so far.
+            history: The results of its epochs so far.
             folder: Where it is kept, for the message.
 
         Raises:

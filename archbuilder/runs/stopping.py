@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop, which it does after the step under way."""
+"""Signals that stop a run after its current step."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""A run under way: epochs that are trained, measured and saved, one after the other."""
+"""A running training: epochs are trained, evaluated and saved in turn."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ from archbuilder.training import (
 
 @dataclass
 class RunUnderWay:
-    """A run that is under way."""
+    """A running training."""
 
     setup: RunSetup
     spec: NetworkSpec

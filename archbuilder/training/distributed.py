@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 @dataclass
 class Shard:
-    """Which part of the batch under way this process has.
+    """This process's shard of the current batch.
 
     Attributes:
         start: How many of its images belong to the processes before.

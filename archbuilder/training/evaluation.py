@@ -27,7 +27,7 @@ class Evaluation:
         calibration_error: How far, on average, the probability that the network gives to its answer is from the share
             of right answers: the expected calibration error of On Calibration of Modern Neural Networks (Guo et al.
             2017), section 2, over 15 bins of equal width.
-        confusion: classes x classes, int64: how many images of the row's class were taken for the column's.
+        confusion: classes x classes, int64: number of images of the row's class that were predicted as the column's.
         seconds: Wall time.
     """
 
@@ -41,7 +41,7 @@ class Evaluation:
 
     @property
     def class_accuracies(self) -> list[float]:
-        """The share of each class's images that were told right, from 0 to 1; not a number where there are none."""
+        """The accuracy of each class, from 0 to 1; NaN for a class without images."""
         counts = self.confusion.to(torch.float64)
         return (counts.diag() / counts.sum(dim=1)).tolist()
 
@@ -112,7 +112,7 @@ class _Tally:
         self.bins.index_add_(1, place, values)
 
     def outcome(self, started: float) -> Evaluation:
-        """Say what it came to, and how long it took since it was started."""
+        """Return the evaluation, with the time since it was started."""
         loss, right, among_five, images = self.sums.tolist()
         _, confidence, right_of_bin = self.bins
         return Evaluation(

@@ -25,7 +25,7 @@ def latency_of(plan: Plan, machine: Machine, batch_size: int = 1) -> int:
 
     Args:
         plan: The network.
-        machine: Where it runs and in which numbers.
+        machine: Device and precision.
         batch_size: How many images at once.
     """
     with torch.random.fork_rng(devices=[]):

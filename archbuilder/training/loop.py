@@ -51,7 +51,7 @@ def train(
 
 
 def best_epoch(results: Sequence[EpochResult]) -> EpochResult:
-    """Give the epoch of the highest validation accuracy; among equals that of the lower loss, then the earlier."""
+    """Return the epoch of the highest validation accuracy; among equals that of the lower loss, then the earlier."""
     return min(results, key=lambda result: (-result.validation_accuracy, result.validation_loss, result.epoch))
 
 

@@ -1,4 +1,4 @@
-"""Where a network is trained and in which numbers."""
+"""The device and precision of a training."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from archbuilder.training.processes import launched
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a network is trained and in which numbers.
+    """The device and precision of a training.
 
     Attributes:
         device: The device.
@@ -68,7 +68,7 @@ def choose_machine(
         precision: `AUTO` is bfloat16 on a GPU that computes in it, float16 on an older one, and float32 on a CPU, where
             few processors compute in anything else.
         compiled: Whether the network runs compiled.
-        workers: How many processes read files; as many as there are processors for this process, up to 8, if left out.
+        workers: How many processes read files; by default one per available processor, up to 8.
 
     Raises:
         ArchbuilderError: There is no such device, or it does not do what is asked of it.

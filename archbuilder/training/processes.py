@@ -33,11 +33,11 @@ class Processes:
         return self.rank == 0
 
     def share(self, indices: Tensor) -> Tensor:
-        """Give this process's part of some indices: neighbors, as many as the others have or one fewer."""
+        """Return this process's part of some indices: neighbors, as many as the others have or one fewer."""
         return indices.tensor_split(self.count)[self.rank]
 
     def start(self, count: int) -> int:
-        """Give how many of so many indices belong to the processes before this one."""
+        """Return how many of so many indices belong to the processes before this one."""
         return sum(len(part) for part in torch.arange(count).tensor_split(self.count)[: self.rank])
 
     def total(self, tensor: Tensor) -> Tensor:

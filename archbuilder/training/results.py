@@ -15,7 +15,7 @@ class StepResult:
     """A step was taken.
 
     Attributes:
-        epoch: The epoch under way, from 1.
+        epoch: The current epoch, from 1.
         step: How many of its steps are taken.
         steps: How many it has.
         images: How many images this step has seen.
@@ -29,7 +29,7 @@ class StepResult:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch came to.
+    """The result of one epoch.
 
     Attributes:
         epoch: Its number; the first is 1.
@@ -51,13 +51,13 @@ class EpochResult:
     seconds: float = field(default=0.0, compare=False)
 
     def as_data(self) -> dict[str, Any]:
-        """Give it as plain data."""
+        """Return it as plain data."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
         epochs: One result an epoch, in order; at least one.

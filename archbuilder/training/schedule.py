@@ -11,7 +11,7 @@ _BETAS = 0.95, 0.85  # the first of AdamW's betas, at the ends of one cycle and 
 
 
 def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
-    """Give the learning rate of a step.
+    """Return the learning rate of a step.
 
     `one_cycle` raises it to the peak and lowers it to almost nothing, both along a cosine (Super-Convergence, Smith and
     Topin 2017, in torch's `OneCycleLR` form). `cosine` raises it in a line and lowers it along a cosine to nothing

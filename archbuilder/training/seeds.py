@@ -8,7 +8,7 @@ and the candidate of a search."""
 
 
 def derived_seed(seed: int, *stream: int) -> int:
-    """Give one of many seeds that follow from one and have nothing to do with each other.
+    """Return one of many independent seeds that are derived from one.
 
     Args:
         seed: What everything follows from, at least 0.

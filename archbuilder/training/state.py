@@ -1,4 +1,4 @@
-"""All that decides how a training goes on, as tensors and plain data."""
+"""The state from which a training resumes, as tensors and plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainerState:
-    """All that decides how a training goes on.
+    """The state from which a training resumes.
 
     Attributes:
         tensors: The network's by the names of its state dict, as it is measured; the rest below `training/`.
@@ -49,7 +49,7 @@ class TrainerState:
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors whose names begin with a prefix, without it."""
+    """Return the tensors whose names begin with a prefix, without it."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
@@ -61,7 +61,7 @@ def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> None:
-    """Give an optimizer back a copy of what `optimizer_state` took from one like it.
+    """Load into an optimizer a copy of the state that `optimizer_state` returned.
 
     What it remembers of a parameter gets the parameter's memory format, which a file does not keep: fused optimizers go
     through memory without a look at strides.

@@ -102,19 +102,19 @@ class Stepper:
         return loss.detach().float() * len(labels)
 
     def _shown(self, images: Tensor) -> Tensor:
-        """Give images as the network is shown them: N x C x H x W, float32, channels_last."""
+        """Return images as the network takes them: N x C x H x W, float32, channels_last."""
         images = images.to(self._machine.device, non_blocking=True)
         return cut_out(
             self._normalizer(shifted_and_flipped(images, self._settings, self._shard)), self._settings, self._shard
         )
 
     def load_average(self) -> None:
-        """Give the network the weights that are measured."""
+        """Load the evaluated weights into the network."""
         if self._average:
             self.network.load_state_dict(self._average.module.state_dict())
 
     def state(self) -> TrainerState:
-        """Give all that decides what further steps do; the tensors are those that steps change."""
+        """Return all that decides what further steps do; the tensors are those that steps change."""
         remembered, groups = optimizer_state(self._optimizer)
         tensors = dict(self.measured.state_dict())
         tensors |= {f"{_OPTIMIZER}{key}": value for key, value in remembered.items()}

@@ -28,7 +28,7 @@ class Trainer:
     """Trains a network in place, one epoch at a time.
 
     The same network, data, settings and seed give the same weights on one machine, bit for bit on a CPU. All that is
-    random in a step follows from the seed and the number of the step, so that a training that goes on from its state
+    random in a step follows from the seed and the number of the step, so that a training that resumes from its state
     becomes what it would have become. The caller's random state is left alone; but it is the process's, so that no two
     trainers may run in threads of one process.
 
@@ -59,7 +59,7 @@ class Trainer:
             settings: Epochs, batch size, learning rate and the like.
             head_weights: The loss weight of every auxiliary head by its name; empty for a network without heads.
             seed: Decides the order of the images, what dropout drops and how images are augmented.
-            machine: Where it is trained and in which numbers.
+            machine: Device and precision.
             processes: Who else trains the same network, each with its part of every batch.
 
         Raises:
@@ -90,10 +90,10 @@ class Trainer:
         """Go on to the end of the epoch, and measure.
 
         Args:
-            watch: Called after each step; the epoch is left unfinished, to be gone on with, when it returns True.
+            watch: Called after each step; the epoch is left unfinished, to be resumed, when it returns True.
 
         Returns:
-            What the epoch came to; None if it was left unfinished.
+            The result of the epoch; None if it was left unfinished.
 
         Raises:
             TrainingDiverged: A loss is infinite or not a number.
@@ -131,12 +131,12 @@ class Trainer:
         )
 
     def load_average(self) -> None:
-        """Give the network the weights that are measured, and leave it in evaluation mode."""
+        """Load the evaluated weights into the network, and leave it in evaluation mode."""
         self._stepper.load_average()
         self.network.eval()
 
     def state(self) -> TrainerState:
-        """Give all that decides how the training goes on; the tensors are those that it goes on changing."""
+        """Return the state from which the training resumes; its tensors are not copies."""
         state = self._stepper.state()
         return replace(state, data={**state.data, "progress": asdict(self.progress)})
 
@@ -205,7 +205,7 @@ def _check_augmentation(settings: TrainSettings, shape: tuple[int, int, int]) ->
 
 
 class _Taken(NamedTuple):
-    """A step whose loss nobody has looked at."""
+    """A step whose loss has not been read yet."""
 
     loss: Tensor
     images: int
