@@ -1,4 +1,4 @@
-"""The road of the data: each station imports only those before it."""
+"""The pipeline: each stage imports only earlier ones."""
 
 import ast
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 import archbuilder
 
 PACKAGE = Path(archbuilder.__file__).parent
-ROAD = (
+STAGES = (
     "errors",
     "primitives",
     "spec",
@@ -22,7 +22,7 @@ ROAD = (
     "crosscheck",
     "data",
     "training",
-    "network_spec",  # the library's face: what comes before it works on documents and plans
+    "network_spec",  # the public class: earlier stages work on documents and plans
     "study",
     "runs",
     "proxies",
@@ -48,26 +48,26 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def station(module: str) -> str:
+def stage(module: str) -> str:
     parts = module.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] in ROAD else ""
+    return parts[1] if len(parts) > 1 and parts[1] in STAGES else ""
 
 
 def sources(name: str) -> list[Path]:
     return sorted((PACKAGE / name).rglob("*.py")) or [PACKAGE / f"{name}.py"]
 
 
-def test_every_source_belongs_to_a_station() -> None:
-    known = {path for name in ROAD for path in sources(name)} | {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
+def test_every_source_belongs_to_a_stage() -> None:
+    known = {path for name in STAGES for path in sources(name)} | {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
     assert set(PACKAGE.rglob("*.py")) - {p for p in PACKAGE.rglob("*.py") if "specs" in p.parts} == known
 
 
-@pytest.mark.parametrize("name", ROAD)
+@pytest.mark.parametrize("name", STAGES)
 def test_imports_run_one_way(name: str) -> None:
-    allowed = {"", *ROAD[: ROAD.index(name) + 1]}
+    allowed = {"", *STAGES[: STAGES.index(name) + 1]}
     for path in sources(name):
         own = {module for module in imports(path) if module.split(".")[0] == "archbuilder"}
-        assert {station(module) for module in own} <= allowed, path
+        assert {stage(module) for module in own} <= allowed, path
 
 
 @pytest.mark.parametrize("name", TORCH_FREE)

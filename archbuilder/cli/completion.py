@@ -29,9 +29,10 @@ def complete_run(incomplete: str) -> list[str]:
 
 
 def complete_kept_study(incomplete: str) -> list[str]:
-    """Return the names of the studies that are kept in `runs` and begin so."""
-    names = [path.parent.name for path in RUNS.glob("*/journal.log")]
-    return sorted({name for name in names if name.startswith(incomplete)} | {*_paths(incomplete, "")})
+    """Return the names of the studies in `runs`, or, after a slash, the folders, that start with the given text."""
+    names = {path.parent.name for path in RUNS.glob("*/journal.log")}
+    folders = {*_paths(incomplete, "")} if "/" in incomplete else set[str]()
+    return sorted({name for name in names if name.startswith(incomplete)} | folders)
 
 
 def _named(kind: Kind, incomplete: str) -> list[str]:
@@ -40,7 +41,7 @@ def _named(kind: Kind, incomplete: str) -> list[str]:
 
 
 def _paths(incomplete: str, ending: str, *, folders: bool = True) -> Iterator[str]:
-    """Yield the folders, with a slash, and the files of an ending whose paths begin with a text."""
+    """Yield the folders, with a slash, and the files of an ending whose paths start with a text."""
     start, _, name = incomplete.rpartition("/")
     folder = Path(start or ("/" if incomplete.startswith("/") else "."))
     shown = incomplete[: len(incomplete) - len(name)]

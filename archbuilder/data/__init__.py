@@ -3,7 +3,7 @@
 from archbuilder.data.address import Address, parse_address
 from archbuilder.data.images import Batch, Images, ImageSet
 from archbuilder.data.normalizer import Normalizer
-from archbuilder.data.partition import SplitBy, images_of, partition
+from archbuilder.data.partition import SplitBy, image_differences, partition
 from archbuilder.data.raw import RawData
 from archbuilder.data.sources import SOURCES, check_address, find_data, load_data, load_raw
 from archbuilder.data.splits import DataSplits, check_fits, check_shape
@@ -22,7 +22,7 @@ __all__ = [
     "check_fits",
     "check_shape",
     "find_data",
-    "images_of",
+    "image_differences",
     "load_data",
     "load_raw",
     "parse_address",

@@ -1,6 +1,5 @@
 """Images that are read from their files whenever they are needed, because there are too many to hold."""
 
-import multiprocessing
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from archbuilder.data.decode import Decoded, Pixels, Target, decode, digest_of, read_file, read_image
 from archbuilder.data.files import reading
 from archbuilder.data.images import Batch, Images, ImageSet
+from archbuilder.data.subprocesses import process_context
 from archbuilder.errors import ArchbuilderError
 
 _MOST_BROKEN = 1_000  # files that an error names
@@ -143,17 +143,13 @@ class FileImages:
         if not workers or not order:
             yield from (files.__getitems__(indices.tolist(), threads=_THREADS) for indices in order)
             return
-        # A fork would copy this process's threads and their locks. The server that forks instead has torch loaded.
-        ways = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in ways else "spawn")
-        context.set_forkserver_preload([__name__])
         loader = DataLoader(
             files,
             batch_sampler=[indices.tolist() for indices in order],
             num_workers=workers,
             collate_fn=_as_it_is,
             worker_init_fn=_leave_stopping_to_the_main_process,
-            multiprocessing_context=context,
+            multiprocessing_context=process_context(__name__),
         )
         try:
             with _signals_wait():

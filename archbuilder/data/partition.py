@@ -1,5 +1,6 @@
 """Which image falls into which split."""
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -33,6 +34,26 @@ class Partition(NamedTuple):
 def images_of(split: str) -> str:
     """Name the images of a split in messages: `training images`, `validation images`, `test images`."""
     return "training images" if split == "train" else f"{split} images"
+
+
+def image_differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return a line for each split whose images are not those of before.
+
+    Args:
+        before: Fingerprints by split, as `Partition.fingerprints` returns them.
+        now: The same of now.
+    """
+    lines = []
+    for split, fingerprint in now.items():
+        if split not in before:
+            lines.append(f"there is no record of the {images_of(split)}")
+            continue
+        count, count_before = fingerprint.partition(" ")[0], before[split].partition(" ")[0]
+        if count != count_before:
+            lines.append(f"there were {count_before} {images_of(split)}, and now there are {count}")
+        elif fingerprint != before[split]:
+            lines.append(f"the {count} {images_of(split)} have changed: some images, their labels or their order")
+    return lines
 
 
 def partition(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> Partition:

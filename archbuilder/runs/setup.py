@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from archbuilder import __version__
-from archbuilder.data import DataSplits, Normalizer, SplitBy, images_of, load_data
+from archbuilder.data import DataSplits, Normalizer, SplitBy, image_differences, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
@@ -119,12 +119,7 @@ class RunSetup(BaseModel):
             gone = ", ".join(name for name in self.class_names if name not in data.class_names)
             new = ", ".join(name for name in data.class_names if name not in self.class_names)
             found = [f"classes before: {gone}", f"classes now: {new}"]
-        now = data.fingerprints()
-        found += [
-            _difference(part, self.fingerprints.get(part, ""), is_)
-            for part, is_ in now.items()
-            if self.fingerprints.get(part) != is_
-        ]
+        found += image_differences(self.fingerprints, data.fingerprints())
         if found:
             lines = [f"{data.name}: the images have changed since the run began", *found]
             lines.append(f"restore them, or accept the change: train --resume takes --data {data.name};")
@@ -152,10 +147,3 @@ class RunSetup(BaseModel):
             SpecError: Another version wrote it, whose specs were others.
         """
         return NetworkSpec.from_text(self.spec, self.spec_name)
-
-
-def _difference(split: str, was: str, now: str) -> str:
-    before, after = was.partition(" ")[0], now.partition(" ")[0]
-    if before != after:
-        return f"there were {before} {images_of(split)}, and now there are {after}"
-    return f"the {after} {images_of(split)} have changed: some images or their order"

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import torch
 
+from archbuilder.data.subprocesses import process_context
 from archbuilder.errors import ArchbuilderError
 from archbuilder.runs import OutOfMemory
 from archbuilder.runs.memory import is_out_of_memory
@@ -24,12 +25,6 @@ from archbuilder.study.study import Study
 from archbuilder.training import Machine, TrainingDiverged, threads_of_torch
 
 _FAILURES = (TrainingDiverged, OutOfMemory)
-# A server that has torch loaded forks each worker; a fork of this process would copy its threads and their locks.
-CONTEXT: ForkServerContext | SpawnContext = (
-    multiprocessing.get_context("forkserver")
-    if "forkserver" in multiprocessing.get_all_start_methods()
-    else multiprocessing.get_context("spawn")
-)
 _NAME, _READY = "archbuilder-worker", "ready"
 _LAST_WORDS = 10.0  # seconds for a process whose pipe is closed to end by itself
 _GUARD = 'a script must search with several workers below `if __name__ == "__main__":`, as each process imports it'
@@ -145,10 +140,10 @@ class Workers:
             machines: One for each.
             threads: How many threads each has.
         """
-        CONTEXT.set_forkserver_preload([__name__])
+        context = process_context(__name__)
         readers = [max(1, machine.workers // len(machines)) if machine.workers else 0 for machine in machines]
         self._machines = [replace(machine, workers=count) for machine, count in zip(machines, readers, strict=True)]
-        self._start: Callable[[Machine], _Worker] = lambda machine: _Worker(study, folder, machine, threads)
+        self._start: Callable[[Machine], _Worker] = lambda machine: _Worker(context, study, folder, machine, threads)
         self._workers: list[_Worker | None] = [None] * len(machines)
 
     @property
@@ -218,8 +213,15 @@ class _Told:
 class _Worker:
     """A process that waits for work."""
 
-    def __init__(self, study: Study, folder: Path, machine: Machine, threads: int) -> None:
-        self.pipe, theirs = CONTEXT.Pipe()
+    def __init__(
+        self,
+        context: ForkServerContext | SpawnContext,
+        study: Study,
+        folder: Path,
+        machine: Machine,
+        threads: int,
+    ) -> None:
+        self.pipe, theirs = context.Pipe()
         self.work: Work | None = None
         self.is_ready = False
         # As text: the classes that blocks of a spec's own become are nothing that another process could be sent.
@@ -234,7 +236,7 @@ class _Worker:
             threads,
         )
         # No daemon: it may start processes of its own, that read images. It ends with this process all the same.
-        self._process = CONTEXT.Process(target=_serve, args=arguments, daemon=False, name=_NAME)
+        self._process = context.Process(target=_serve, args=arguments, daemon=False, name=_NAME)
         self._process.start()
         theirs.close()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from archbuilder.data import images_of
+from archbuilder.data import image_differences
 from archbuilder.errors import ArchbuilderError
 from archbuilder.searching.baseline import Baseline, keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
@@ -254,21 +254,12 @@ def _check_images(journal: Journal, fitter: Fitter) -> None:
         journal.put(IMAGES, {"train": len(data.train), "validation": len(data.validation), "test": data.test_images})
         journal.put(FINGERPRINTS, now)
     elif before != now:
-        what = [_image_difference(part, was, now[part]) for part, was in before.items() if was != now[part]]
         raise ArchbuilderError(
             "\n  ".join(
                 [
                     f"{study.source.name}: {journal.folder} holds trials on different images of {study.settings.data}",
-                    *what,
+                    *image_differences(before, now),
                     f"restore them, change the name in {study.source.name}, or delete {journal.folder} to start over",
                 ]
             )
         )
-
-
-def _image_difference(part: str, was: str, now: str) -> str:
-    """Say how images differ, of which there are so many, and whose contents are known by a long number."""
-    (count, _), (count_now, _) = was.split(), now.split()
-    if count == count_now:
-        return f"the {count} {images_of(part)} have changed: some images, their labels or their order"
-    return f"there were {count} {images_of(part)}, and now there are {count_now}"

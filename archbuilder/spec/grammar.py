@@ -267,7 +267,7 @@ def _read_common(node: MappingNode, path: str, position: int | str, problems: li
         "node": node,
         "path": path,
         "name": name,
-        "lost_name": _misspelt_name(node) if name_node is None else lost,
+        "lost_name": _misspelled_name(node) if name_node is None else lost,
         "when": read("when", _condition, "a condition looks like $norm == batch"),
         "sources": read("from", _names, "expected the name of an earlier layer, or a list of names") or (),
         "repeat": read("repeat", _count, f"expected a number of repetitions: 0 to {LARGEST_REPEAT:,}"),
@@ -278,7 +278,7 @@ def _text(name: object) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _misspelt_name(node: MappingNode) -> str | None:
+def _misspelled_name(node: MappingNode) -> str | None:
     keys = [key for key in node.entries if key not in LAYER_KEYS and near_key(key, ("name",)) is not None]
     return _text(plain(node.entries[keys[0]].value)) if keys else None
 

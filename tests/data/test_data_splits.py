@@ -11,7 +11,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from archbuilder.data import SOURCES, Batch, DataSplits, Images, ImageSet, RawData, check_fits, load_data
+from archbuilder.data import (
+    SOURCES,
+    Batch,
+    DataSplits,
+    Images,
+    ImageSet,
+    RawData,
+    check_fits,
+    image_differences,
+    load_data,
+)
 from archbuilder.data.normalizer import measure
 from archbuilder.data.partition import PERCENT_OF_ONE, PERCENT_OF_TWO, partition
 from archbuilder.data.splits import split
@@ -313,3 +323,14 @@ def test_importing_data_imports_no_library_that_only_some_sets_need() -> None:
         "import sys, archbuilder.data; sys.exit(any(name in sys.modules for name in ('sklearn', 'torchvision', 'PIL')))"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+def test_differences_of_images_are_said_by_split() -> None:
+    before = {"train": "10 a", "validation": "4 b"}
+    now = {"train": "10 c", "validation": "5 d", "test": "2 e"}
+    assert image_differences(before, before) == []
+    assert image_differences(before, now) == [
+        "the 10 training images have changed: some images, their labels or their order",
+        "there were 4 validation images, and now there are 5",
+        "there is no record of the test images",
+    ]

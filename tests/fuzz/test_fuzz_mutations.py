@@ -101,23 +101,23 @@ def spoilt_lines(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(["\n", "\n", "\r\n", "\r", "\x85", "\u2028"])).join(lines)
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
     """Give every container and key below a value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         yield value, key
-        yield from _places(inner)
+        yield from places(inner)
 
 
 @st.composite
 def spoilt_trees(draw: st.DrawFn) -> dict[str, Any]:
     tree = deepcopy(yaml.safe_load(draw(st.sampled_from(TEXTS))))
     for _ in range(draw(st.integers(1, 5))):
-        places = list(_places(tree))
-        if not places:
+        found = list(places(tree))
+        if not found:
             break
-        container, key = draw(st.sampled_from(places))
-        other_container, other_key = draw(st.sampled_from(places))
+        container, key = draw(st.sampled_from(found))
+        other_container, other_key = draw(st.sampled_from(found))
         change = draw(st.sampled_from(["value", "value", "subtree", "out", "key", "twice"]))
         if change == "value":
             container[key] = deepcopy(draw(st.sampled_from(VALUES)))

@@ -40,7 +40,7 @@ def test_behind_an_inception_block_stand_its_branches() -> None:
     branches = [("branch1", 8), ("branch2.1", 16), ("branch3.1", 8), ("branch4.1", 8)]
     expected = [(f"inception2a.{name}.conv", width) for name, width in branches]
     assert segments(found["inception2b.branch1.conv"].input_channels) == expected
-    assert segments(found["inception2b.branch4.0"].output_channels) == expected  # a pool hands on
+    assert segments(found["inception2b.branch4.0"].output_channels) == expected  # a pool passes through
     assert segments(found["conv1.conv"].input_channels) == [("(input)", 1)]
 
 

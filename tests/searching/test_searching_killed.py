@@ -50,7 +50,7 @@ from archbuilder.training import CPU
 def tell(event):
     print(type(event).__name__, getattr(getattr(event, "trial", None), "outcome", ""), flush=True)
 
-crew.CONTEXT = multiprocessing.get_context("fork")
+crew.process_context = lambda preload: multiprocessing.get_context("fork")
 if __name__ == "__main__":
     for line in sys.stdin:
         pid = os.fork()

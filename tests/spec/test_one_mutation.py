@@ -1,10 +1,9 @@
 """One thing that is wrong with a spec is one error: shipped networks, each changed in one place."""
 
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from fuzz.test_fuzz_mutations import EVERYTHING
+from fuzz.test_fuzz_mutations import EVERYTHING, places
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -20,13 +19,6 @@ _FILES = sorted(shipped_folder("specs").glob("*.yaml"))
 TEXTS = [EVERYTHING, *(text for path in _FILES if len(text := path.read_text()) < _LONGEST)]
 TREES: list[Any] = [plain(read_yaml(Source("spec.yaml", text), [])) for text in TEXTS]
 _WINDOWS = {"kernel", "stride", "pool_kernel", "pool_stride", "dilation", "height", "width", "pool_output"}
-
-
-def places(value: Any) -> Iterator[tuple[Any, Any]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        yield value, key
-        yield from places(inner)
 
 
 @st.composite

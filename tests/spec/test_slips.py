@@ -94,7 +94,7 @@ def test_a_slip_is_said_with_what_to_write(layer: str, said: str) -> None:
     assert said in _only(layer)
 
 
-def test_a_head_whose_name_is_misspelt_is_one_error() -> None:
+def test_a_head_whose_name_is_misspelled_is_one_error() -> None:
     end = "aux:\n  - {nmae: early, after: c}\n"
     assert "did you mean name?" in _only("{name: c, type: conv, out: 8, kernel: 1}", end=end)
 
