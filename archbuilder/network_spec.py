@@ -180,18 +180,18 @@ class NetworkSpec:
 
         return Keys(self.document)
 
-    def costs(self, widths: Sequence[str] | None = None) -> CostFunction:
+    def costs(self, names: Sequence[str] | None = None) -> CostFunction:
         """Compile the costs as a function of the widths, to price many candidates at once.
 
         Args:
-            widths: The names of the widths that vary, by default all; the others keep their values.
+            names: The names of the widths that vary, by default all; the others keep their values.
 
         Raises:
             ArchbuilderError: There is no such width.
         """
         from archbuilder.costs.function import CostFunction  # noqa: PLC0415 - checking a file needs no NumPy
 
-        return CostFunction(self.document, widths)
+        return CostFunction(self.document, names)
 
     def build(self, *, aux: bool = True, initialized: bool = True) -> Network:
         """Build the network as an ordinary `torch.nn.Module`.

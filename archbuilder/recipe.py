@@ -1,8 +1,12 @@
 """The settings of a training, for studies and the command line; this file does not import torch."""
 
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+RUNS = Path("runs")
+"""The default folder of all runs and studies; each has a subfolder of its name."""
 
 USUAL_BATCH = 128
 """The default batch size, if there are enough images."""

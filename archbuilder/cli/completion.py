@@ -6,10 +6,8 @@ Nothing here imports torch, as a shell asks at every press of the key. `archbuil
 from collections.abc import Iterator
 from pathlib import Path
 
+from archbuilder.recipe import RUNS
 from archbuilder.spec.sources import Kind, shipped_names
-
-RUNS = Path("runs")
-"""Where runs and studies are kept unless another folder is given."""
 
 
 def complete_spec(incomplete: str) -> list[str]:

@@ -12,7 +12,7 @@ import typer
 from archbuilder.cli.arguments import Device, Precisions
 from archbuilder.cli.completion import complete_study
 from archbuilder.errors import ArchbuilderError
-from archbuilder.recipe import Precision
+from archbuilder.recipe import RUNS, Precision
 
 if TYPE_CHECKING:
     from archbuilder.training import Machine
@@ -50,7 +50,7 @@ def search(
     ] = None,
     runs: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of all studies; each has a subfolder of its name.")
-    ] = Path("runs"),
+    ] = RUNS,
     device: Device = "auto",
     precision: Precisions = Precision.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only the final table.")] = False,

@@ -8,6 +8,7 @@ import typer
 
 from archbuilder.cli.completion import complete_kept_study
 from archbuilder.errors import ArchbuilderError
+from archbuilder.recipe import RUNS
 
 Name = Annotated[
     str,
@@ -31,7 +32,7 @@ def studies(
     context: typer.Context,
     runs: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of all studies; each has a subfolder of its name.")
-    ] = Path("runs"),
+    ] = RUNS,
 ) -> None:
     """List all studies, show one, compare several, or export one."""
     context.obj = {**(context.obj or {}), "runs": runs}

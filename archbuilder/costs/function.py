@@ -49,15 +49,15 @@ class CostFunction:
     their polynomials are kept too.
 
     Attributes:
-        widths: The names of the searchable widths, in the order of the columns.
+        names: The names of the searchable widths, in the order of the columns.
     """
 
-    def __init__(self, document: SpecDocument, widths: Sequence[str] | None = None) -> None:
+    def __init__(self, document: SpecDocument, names: Sequence[str] | None = None) -> None:
         """Compile.
 
         Args:
             document: The spec.
-            widths: The names of the widths that vary, by default all; the others keep their values.
+            names: The names of the widths that vary, by default all; the others keep their values.
 
         Raises:
             SpecError: The spec is wrong.
@@ -65,27 +65,27 @@ class CostFunction:
         """
         plan = plan_network(document)
         self._document = document
-        self.widths = tuple(plan.sites if widths is None else widths)
-        for name in self.widths:
+        self.names = tuple(plan.sites if names is None else names)
+        for name in self.names:
             if name not in plan.sites:
                 raise ArchbuilderError(f"{plan.name} has no width {name!r}{did_you_mean(name, plan.sites)}")
-        self._names = set(self.widths)
+        self._known = set(self.names)
         self._variants: list[_Variant] = []
-        values = {name: plan.sites[name].value for name in self.widths}
+        values = {name: plan.sites[name].value for name in self.names}
         nowhere_zero = {name: value or 1 for name, value in values.items()}
         self._add_variant(nowhere_zero) or self._add_variant(values)
 
-    def price(self, widths: Any) -> Prices:
+    def price(self, candidates: Any) -> Prices:
         """Price candidates.
 
         Args:
-            widths: A row for each candidate, a column for each of `self.widths`: integers, as NumPy takes them.
+            candidates: A row for each candidate, a column for each of `self.names`: integers, as NumPy takes them.
 
         Raises:
             ArchbuilderError: The matrix has the wrong shape, a width is not an integer of at least 0, or a count
                 exceeds 64 bits.
         """
-        matrix = self._matrix(widths)
+        matrix = self._matrix(candidates)
         too_wide: Held = np.any(matrix > LARGEST_WIDTH, axis=1)  # no width is: such a row need not fit 64 bits
         if too_wide.any():
             matrix = np.where(too_wide[:, None], 0, matrix)
@@ -106,23 +106,23 @@ class CostFunction:
         """Return the costs of one candidate; None if it is invalid.
 
         Args:
-            widths: Its widths by name, for all of `self.widths`.
+            widths: Its widths by name, for all of `self.names`.
 
         Raises:
             ArchbuilderError: A width is missing or unknown; or as in `price`.
         """
-        if widths.keys() != self._names:
-            missing = [name for name in self.widths if name not in widths]
-            unknown = [name for name in widths if name not in self._names]
+        if widths.keys() != self._known:
+            missing = [name for name in self.names if name not in widths]
+            unknown = [name for name in widths if name not in self._known]
             what = f"lacks {missing[0]!r}" if missing else f"has an unknown width {unknown[0]!r}"
             raise ArchbuilderError(
-                f"a candidate has a width for each of {len(self.widths)} searchable widths: this one {what}"
+                f"a candidate has a width for each of {len(self.names)} searchable widths: this one {what}"
             )
-        prices = self.price([[widths[name] for name in self.widths]])
+        prices = self.price([[widths[name] for name in self.names]])
         return {name: int(getattr(prices, name)[0]) for name in QUANTITIES} if prices.is_valid[0] else None
 
     def __repr__(self) -> str:
-        return f"CostFunction({self._document.header.name!r}: {len(self.widths)} widths)"
+        return f"CostFunction({self._document.header.name!r}: {len(self.names)} widths)"
 
     def _planned(self, row: NDArray[np.int64], candidate: int) -> tuple[list[int], bool]:
         """Plan a candidate whose intermediate results exceed 64 bits, although its counts may not.
@@ -138,11 +138,11 @@ class CostFunction:
             )
         return counts, plan is not None
 
-    def _matrix(self, widths: Any) -> NDArray[np.int64]:
-        matrix = np.asarray(widths)
-        if matrix.ndim != 2 or matrix.shape[1] != len(self.widths):
+    def _matrix(self, candidates: Any) -> NDArray[np.int64]:
+        matrix = np.asarray(candidates)
+        if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
             raise ArchbuilderError(
-                f"found an array of shape {matrix.shape}, expected (candidates, {len(self.widths)}): a column for each "
+                f"found an array of shape {matrix.shape}, expected (candidates, {len(self.names)}): a column for each "
                 "searchable width"
             )
         if (matrix.size and not np.issubdtype(matrix.dtype, np.integer)) or (matrix.size and matrix.min() < 0):
@@ -169,7 +169,7 @@ class CostFunction:
         return counts, is_valid
 
     def _widths(self, row: NDArray[np.int64]) -> dict[str, int]:
-        return dict(zip(self.widths, map(int, row), strict=True))
+        return dict(zip(self.names, map(int, row), strict=True))
 
     @staticmethod
     def _fill(
@@ -196,7 +196,7 @@ class CostFunction:
         _guard_limits(plan, trace)
         try:
             variants = self._compiled(plan, trace)
-            own = self._matrix([[widths[name] for name in self.widths]])
+            own = self._matrix([[widths[name] for name in self.names]])
             if not any(variant.price(own)[1][0] for variant in variants):
                 return False  # what was traced must hold for itself: if not, planning does without
         except OverflowError:
@@ -207,14 +207,14 @@ class CostFunction:
     def _compiled(self, plan: Plan, trace: Trace) -> "list[_Variant]":
         """Compile a traced plan; if branches can be removed, twice, first without removed branches."""
         totals, guards = [terms_of(count(plan)) for count in QUANTITIES.values()], list(trace.guards.values())
-        variants = [_Variant(trace, self.widths, totals, guards)]
+        variants = [_Variant(trace, self.names, totals, guards)]
         present = {number for number, atom in enumerate(trace.atoms) if atom.kind == "present"}
         if present:
             # Most candidates leave no branch out: theirs are much shorter polynomials, which are tried first.
             there = [Guard(terms, "==", False) for n in present for terms in trace.atoms[n].operands]
             totals = [without(terms, present) for terms in totals]
             guards = [guard._replace(terms=without(guard.terms, present)) for guard in guards]
-            variants.insert(0, _Variant(trace, self.widths, totals, [*guards, *there]))
+            variants.insert(0, _Variant(trace, self.names, totals, [*guards, *there]))
         return variants
 
 
@@ -229,9 +229,9 @@ def _guard_limits(plan: Plan, trace: Trace) -> None:
 class _Variant:
     """One course of planning."""
 
-    def __init__(self, trace: Trace, sites: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:
+    def __init__(self, trace: Trace, names: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:
         self._guards = Guards(guards, trace)
-        self._atoms = Atoms(trace, sites)
+        self._atoms = Atoms(trace, names)
         self._polynomials = Polynomials([*totals, *self._guards.terms], len(trace.atoms))
 
     def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], Held, Held]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from archbuilder.data import DataSplits, SplitBy, check_fits, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.recipe import TrainSettings
+from archbuilder.recipe import RUNS, TrainSettings
 from archbuilder.runs.events import Observer, ignore
 from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.result import RunResult
@@ -59,7 +59,7 @@ def train_spec(
     if download and launched().count > 1:
         raise ArchbuilderError(f"{data}: download it first, in one process, and start torchrun without --download")
     spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
-    place = RunFolder.unused(Path("runs") / spec.name) if folder is None else RunFolder(Path(folder))
+    place = RunFolder.unused(RUNS / spec.name) if folder is None else RunFolder(Path(folder))
     place.check_unused()
     # The whole path, so that the run finds its images from anywhere.
     loaded = load_data(

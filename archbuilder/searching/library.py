@@ -10,6 +10,7 @@ from typing import Any
 
 from archbuilder.errors import ArchbuilderError, Source
 from archbuilder.network_spec import NetworkSpec
+from archbuilder.recipe import RUNS
 from archbuilder.searching.events import Observer, ignore
 from archbuilder.searching.fitting import Tell
 from archbuilder.searching.result import StudyResult
@@ -93,7 +94,7 @@ def search(
     if objective is not None and "latency" in study.bounded:
         raise ArchbuilderError("search: a budget on latency needs trained candidates; bound macs instead")
     if objective is None:
-        return run_study(study, runs=Path("runs" if runs is None else runs), observe=observe, machines=machines)
+        return run_study(study, runs=RUNS if runs is None else Path(runs), observe=observe, machines=machines)
     asked = _Asked(study, objective)
     if runs is not None:
         return run_objective(study, Path(runs) / study.name, trials, asked, observe)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from archbuilder.data import image_differences
 from archbuilder.errors import ArchbuilderError
+from archbuilder.recipe import RUNS
 from archbuilder.searching.baseline import Baseline, keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.crew import Crew, Doer, check_in_no_worker, crew_of
@@ -38,7 +39,7 @@ from archbuilder.training import CPU, Machine, Timer, latency_of
 def run_study(
     study: Study,
     *,
-    runs: Path = Path("runs"),
+    runs: Path = RUNS,
     trials: int | None = None,
     observe: Observer = ignore,
     machines: Sequence[Machine] = (CPU,),

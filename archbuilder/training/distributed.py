@@ -23,7 +23,7 @@ class Shard:
     images: int = 0
 
 
-def convert_layers(network: nn.Module, shard: Shard, device: torch.device) -> nn.Module:
+def synchronize_layers(network: nn.Module, shard: Shard, device: torch.device) -> nn.Module:
     """Replace batch norm and dropout, in place, by ones that do what they would do in one process.
 
     The names of parameters and buffers stay. On a GPU batch norm is torch's SyncBatchNorm, which runs nowhere else,
@@ -51,7 +51,7 @@ def _synced(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
     return norm
 
 
-def data_parallel(network: nn.Module) -> nn.Module:
+def distributed_data_parallel(network: nn.Module) -> nn.Module:
     """Wrap a network so that its gradients are the mean over the processes.
 
     Its buffers need not be sent around: they are the same in all processes, which see the whole batch's statistics.

@@ -12,7 +12,7 @@ from archbuilder.data import Batch, Normalizer
 from archbuilder.recipe import Precision, TrainSettings
 from archbuilder.training.augment import cut_out, shifted_and_flipped
 from archbuilder.training.average import averaged
-from archbuilder.training.distributed import Shard, convert_layers, data_parallel
+from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
 from archbuilder.training.loss import training_loss
 from archbuilder.training.machine import Machine
 from archbuilder.training.optimizer import make_optimizer
@@ -49,12 +49,12 @@ class Stepper:
         network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = averaged(network, settings.ema_decay) if settings.ema_decay else None
         if processes.count > 1:
-            network = convert_layers(network, self._shard, machine.device)
+            network = synchronize_layers(network, self._shard, machine.device)
         self.network = network
         self.measured: nn.Module = self._average.module if self._average else network
         if machine.compiled:
             network.compile()
-        self._runs = data_parallel(network) if processes.count > 1 else network
+        self._runs = distributed_data_parallel(network) if processes.count > 1 else network
         scaled = machine.precision is Precision.FLOAT16
         self._optimizer = make_optimizer(network, settings, fused=not scaled)
         self._steps = steps

@@ -35,7 +35,7 @@ def compared(spec: NetworkSpec, function: CostFunction, matrix: np.ndarray[Any, 
     """Compare each candidate with its plan; count those that are networks."""
     prices = function.price(matrix)
     for row, widths in enumerate(matrix):
-        plan, _ = try_plan(spec.document, dict(zip(function.widths, map(int, widths), strict=True)))
+        plan, _ = try_plan(spec.document, dict(zip(function.names, map(int, widths), strict=True)))
         found = {name: int(getattr(prices, name)[row]) for name in QUANTITIES}
         expected = {name: count(plan) if plan else 0 for name, count in QUANTITIES.items()}
         assert (found, bool(prices.is_valid[row])) == (expected, plan is not None), widths
@@ -58,7 +58,7 @@ def test_random_candidates_cost_what_their_plans_say(name: str) -> None:
     spec, count = load(name), CANDIDATES[name]
     function = CostFunction(spec.document)
     random = np.random.default_rng(0)
-    base = np.array([spec.widths[site] for site in function.widths])
+    base = np.array([spec.widths[site] for site in function.names])
     matrix = np.maximum(1, (base * random.uniform(0.25, 2, (count, len(base)))).astype(np.int64))
     if name.startswith(("resnet18", "inception_resnet")):  # widths that are added are equal in half of them
         matrix[::2] = base
@@ -74,14 +74,14 @@ def test_random_candidates_cost_what_their_plans_say(name: str) -> None:
 def test_random_specs(values: dict[str, Any], data: st.DataObject) -> None:
     spec = NetworkSpec.from_dict(values)
     function = CostFunction(spec.document)
-    compared(spec, function, drawn(data, 0, len(function.widths)))
+    compared(spec, function, drawn(data, 0, len(function.names)))
 
 
 @given(nested_specs(), st.data())
 def test_nested_specs(values: dict[str, Any], data: st.DataObject) -> None:
     spec = NetworkSpec.from_dict(values)
     function = CostFunction(spec.document)
-    compared(spec, function, drawn(data, 1, len(function.widths)))
+    compared(spec, function, drawn(data, 1, len(function.names)))
 
 
 ARITHMETIC = """
@@ -116,7 +116,7 @@ layers:
 def test_arithmetic_conditions_and_a_multiplier() -> None:
     spec = NetworkSpec.from_text(ARITHMETIC)
     function = CostFunction(spec.document)
-    matrix = np.random.default_rng(1).integers(1, 48, (300, len(function.widths)))
+    matrix = np.random.default_rng(1).integers(1, 48, (300, len(function.names)))
     matrix[:, -1] = matrix[:, -2]  # most are added with success
     matrix[::10, -1] += 20
     assert compared(spec, function, matrix) > 200
@@ -125,7 +125,7 @@ def test_arithmetic_conditions_and_a_multiplier() -> None:
 def test_some_sites_vary_and_the_rest_stay() -> None:
     spec = load("googlenet")
     function = CostFunction(spec.document, ["inception5b.5x5", "inception3a.3x3"])
-    assert function.widths == ("inception5b.5x5", "inception3a.3x3")
+    assert function.names == ("inception5b.5x5", "inception3a.3x3")
     changed = spec.with_widths({"inception3a.3x3": 64, "inception5b.5x5": 0}).plan()
     cost = function.price_one({"inception3a.3x3": 64, "inception5b.5x5": 0})
     assert cost == {name: count(changed) for name, count in QUANTITIES.items()}
@@ -143,7 +143,7 @@ def test_a_head_adds_nothing_and_must_still_be_one() -> None:
 
 def test_nothing_is_left_of_a_block() -> None:
     function = CostFunction(load("inception_digits").document)
-    sites = {name: 0 if name.startswith("inception2a.") else 8 for name in function.widths}
+    sites = {name: 0 if name.startswith("inception2a.") else 8 for name in function.names}
     assert function.price_one(sites) is None
 
 
@@ -204,7 +204,7 @@ layers:
 
 def test_bad_input_is_refused() -> None:
     function = CostFunction(load("inception_digits").document)
-    count = len(function.widths)
+    count = len(function.names)
     with pytest.raises(ArchbuilderError, match=rf"^found an array of shape \(3,\), expected \(candidates, {count}\)"):
         function.price([1, 2, 3])
     with pytest.raises(ArchbuilderError, match=r"^found widths that are not integers of at least 0$"):

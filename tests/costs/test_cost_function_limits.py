@@ -41,7 +41,7 @@ def agree(spec: NetworkSpec, rows: list[list[int]]) -> int:
     function = CostFunction(spec.document)
     together = function.price(np.array(rows))
     for number, row in enumerate(rows):
-        widths = dict(zip(function.widths, row, strict=True))
+        widths = dict(zip(function.names, row, strict=True))
         plan, _ = try_plan(spec.document, widths)
         expected = {name: count(plan) for name, count in QUANTITIES.items()} if plan else None
         assert CostFunction(spec.document).price_one(widths) == expected, widths

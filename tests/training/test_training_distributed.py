@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from archbuilder.recipe import OptimizerName, Precision, Schedule, TrainSettings
 from archbuilder.training import CPU, EpochResult, Evaluation, Machine, Processes, TrainerState
-from archbuilder.training.distributed import Shard, convert_layers, data_parallel
+from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 COUNTS = [2, 7]  # of images: a single one for each process, and parts that differ
@@ -45,8 +45,8 @@ def pass_through(count: int, layout: torch.memory_format, affine: tuple[bool, bo
             norm.register_parameter(name, None)
     runs: nn.Module = network
     if processes.count > 1:
-        network = convert_layers(network, Shard(processes.start(count), count), torch.device("cpu"))
-        runs = data_parallel(network)
+        network = synchronize_layers(network, Shard(processes.start(count), count), torch.device("cpu"))
+        runs = distributed_data_parallel(network)
     generator = torch.Generator().manual_seed(count)
     images = 5 + torch.randn(count, 3, 6, 6, dtype=torch.float64, generator=generator).to(memory_format=layout)
     weights = torch.randn(count, 5, dtype=torch.float64, generator=generator)
@@ -96,7 +96,7 @@ def test_names_stay_and_so_do_the_parameters_themselves(affine: tuple[bool, bool
         if not kept:
             network[1].register_parameter(name, None)
     names, before = list(network.state_dict()), dict(network.named_parameters())
-    found = convert_layers(network, Shard(), device)
+    found = synchronize_layers(network, Shard(), device)
     assert list(found.state_dict()) == names
     assert {name: id(parameter) for name, parameter in found.named_parameters()} == {
         name: id(parameter) for name, parameter in before.items()
