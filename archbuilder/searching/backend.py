@@ -10,6 +10,10 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from archbuilder.errors import ArchbuilderError, system_advice
 
 
+class JournalWriteError(ArchbuilderError):
+    """The disk is full, or something else of the operating system keeps the journal from being written."""
+
+
 class JournalFile(JournalFileBackend):
     """Optuna's file of a journal; a line that could not be written whole is taken back.
 
@@ -26,7 +30,7 @@ class JournalFile(JournalFileBackend):
         """Write lines.
 
         Raises:
-            ArchbuilderError: The disk is full, or something else of the operating system.
+            JournalWriteError: The disk is full, or something else of the operating system.
         """
         whole = self._path.stat().st_size
         try:
@@ -34,7 +38,7 @@ class JournalFile(JournalFileBackend):
         except OSError as error:
             if self._path.stat().st_size > whole:
                 os.truncate(self._path, whole)
-            raise ArchbuilderError(
+            raise JournalWriteError(
                 f"{self._path}: cannot be written: {error.strerror or error}{system_advice(error)}"
             ) from None
 

@@ -2,8 +2,8 @@
 
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from optuna.study import StudyDirection
 
 from archbuilder.errors import ArchbuilderError, system_advice
 from archbuilder.runs.lock import held
-from archbuilder.searching.backend import JournalFile, check_lines, damaged
+from archbuilder.searching.backend import JournalFile, JournalWriteError, check_lines, damaged
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.setup import check_setup, setup_of
 from archbuilder.study.parcel import Parcel
@@ -37,6 +37,7 @@ def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
         ArchbuilderError: Another process has it open, it holds another study, it is damaged, or the folder cannot be
             written to.
     """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     with ExitStack() as open_things:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -54,10 +55,34 @@ def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
             journal.put(_SETUP, setup_of(study))
         check_setup(journal.get(_SETUP), study, folder)
         journal.settle()
+        is_refused = False
         try:
             yield journal
+        except JournalWriteError:  # a full disk: the same command resumes
+            raise
+        except ArchbuilderError:
+            is_refused = journal.is_unused
+            raise
         finally:
             journal.settle()
+            if is_refused:
+                _remove(folder, made)
+
+
+def _remove(folder: Path, made: Sequence[Path]) -> None:
+    """Remove a study that was refused before it began, such as one whose budget no candidate can reach.
+
+    Args:
+        folder: The folder of the study.
+        made: The folders that were created for it, the innermost first; they are removed if nothing else is in them.
+    """
+    if folder in made and {path.name for path in folder.iterdir()} - {JOURNAL, "lock"}:
+        return  # its baseline was trained and failed
+    (folder / JOURNAL).unlink(missing_ok=True)
+    with suppress(OSError):  # Windows removes no open file, and another process may have put something there
+        (folder / "lock").unlink()
+        for place in made:
+            place.rmdir()
 
 
 def read_journal(folder: Path) -> Journal:

@@ -31,6 +31,7 @@ from archbuilder.searching.states import StatesFolder
 from archbuilder.study import Study, load_study
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
+UNREACHABLE = "{macs: {target: 12k, within: 1%}, parameters: {target: 1900, within: 1%}}"
 
 
 def test_optuna_knows_what_its_values_are(tmp_path: Path) -> None:
@@ -330,3 +331,25 @@ def test_a_spec_without_a_name_keeps_its_files_name(tmp_path: Path) -> None:
     assert study.spec.name == "tiny"
     result = run_study(study, runs=tmp_path, trials=1)
     assert result.study.spec.name == read_result(result.folder).study.spec.name == "tiny"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_study_that_is_refused_for_its_budget_leaves_nothing(tmp_path: Path, is_there: bool) -> None:
+    study, runs = a_study(tmp_path, TEXT.replace("{macs: 20k}", UNREACHABLE)), tmp_path / "kept" / "runs"
+    if is_there:
+        runs.mkdir(parents=True)
+    with pytest.raises(ArchbuilderError, match="none can be projected onto it"):
+        run(study, runs)
+    assert runs.exists() == is_there
+    assert (tmp_path / "kept").exists() == is_there
+    assert not list(runs.glob("*"))
+
+
+def test_a_folder_with_files_of_the_user_stays_when_its_study_is_refused(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT.replace("{macs: 20k}", UNREACHABLE))
+    folder = tmp_path / "runs" / study.name
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ArchbuilderError, match="none can be projected onto it"):
+        run(study, tmp_path / "runs")
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
