@@ -7,6 +7,7 @@ from archbuilder.report.search import score_text, word_of
 from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
 from archbuilder.study.budget import Cost
 
+_LARGE = 0.05  # seeds of one network seldom differ by so much, so that one seed is enough to say which is worse
 _WAYS = (
     "significantly better",
     "significantly worse",
@@ -172,11 +173,15 @@ def _rival_row(result: StudyResult, step: int) -> Row | None:
 def _comparison(name: str, difference: Difference, other: str) -> str:
     """Say how far a network is from another, and whether the difference is significant."""
     way, points = "above" if difference.mean > 0 else "below", f"{100 * abs(difference.mean):.1f}"
+    if difference.margin is None and difference.mean <= -_LARGE:
+        return f"{_capital(name)} is worse than {other}: {points} points lower."
     if difference.margin is None:
         far = f"{points} points {way}" if float(points) else "as accurate as"
         seeds = {1: "one seed", 2: "two seeds"}[difference.pairs]
         return f"{_capital(name)} is {far} {other}; with {seeds} this may be noise."
     margin = f"± {100 * difference.margin:.1f}"
+    if not difference.is_noise and difference.mean < 0:
+        return f"{_capital(name)} is worse than {other}: {points} {margin} points lower, a significant difference."
     if not difference.is_noise:
         return f"{_capital(name)} is {points} {margin} points {way} {other}: a significant difference."
     return f"No significant difference between {name} and {other}: {signed(100 * difference.mean)} {margin} points."
@@ -215,6 +220,12 @@ def _validated(result: StudyResult, best: TrialRecord) -> str:
     own = score_text(result.study, result.baseline.accuracy)
     if best.outcome is Outcome.BASELINE:
         return f"no trial has a higher validation accuracy than the baseline: {own}{images}."
+    if gain <= -_LARGE:
+        accuracy = f"validation accuracy {score_text(result.study, best.accuracy)}{images}"
+        lower = f"{points} points lower than the baseline's {own}"
+        return (
+            f"trial {best.number} is worse than the baseline: {accuracy}, {lower}, at {share_text(result, best.cost)}."
+        )
     accuracy = f"trial {best.number}: validation accuracy {score_text(result.study, best.accuracy)}{images}"
     compared = "" if baseline is None else f", {way} the baseline ({own}),"
     return f"{accuracy}{compared} at {share_text(result, best.cost)}."

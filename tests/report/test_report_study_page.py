@@ -190,3 +190,29 @@ def test_without_a_finished_trial_there_is_nothing_to_compare() -> None:
     result = replace(kept("stopped"), record=Record(), rows=())
     assert verdicts(result) == ["No trial has finished, so there is nothing to compare with the baseline."]
     assert Reader(page(result)).texts
+
+
+def test_a_verdict_says_plainly_that_a_trial_is_worse_than_the_baseline() -> None:
+    result = kept("whole")
+    tests = {"baseline": (0.9, 0.9, 0.9), "scaled": (0.85, 0.85, 0.85), "trial": (0.63, 0.62, 0.64)}
+    found = verdicts(with_tests(result, tests))
+    name = r"(?:Trial \d+|The baseline)"
+    assert re.fullmatch(
+        name
+        + r" is worse than the baseline \(90\.0 ± 0\.0 %\): 27\.0 ± 1\.\d points lower, a significant difference\.",
+        found[1],
+    )
+    once = verdicts(with_tests(result, {"baseline": (0.9,), "scaled": (0.5,), "trial": (0.63,)}))
+    assert re.fullmatch(name + r" is worse than the baseline \(90\.0 %\): 27\.0 points lower\.", once[1])
+
+
+def test_without_finals_a_bad_best_trial_is_called_worse_than_the_baseline() -> None:
+    result = kept("short")
+    best = result.record.found(1)[0]
+    far = replace(result.baseline, accuracies=(best.accuracy + 0.25,))
+    near = replace(result.baseline, accuracies=(best.accuracy + 0.02,))
+    bad, close = (verdicts(replace(result, rows=(), baseline=baseline)) for baseline in (far, near))
+    said = f"Trial {best.number} is worse than the baseline: validation accuracy {100 * best.accuracy:.1f} %"
+    assert any(line.startswith(said) and "25.0 points lower than the baseline's" in line for line in bad)
+    assert not any("worse" in line for line in close)
+    assert any("2.0 points below the baseline" in line for line in close)
