@@ -8,7 +8,7 @@ from archbuilder.errors import Location, SpecError
 from archbuilder.plan.members import all_members, index_members
 from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, Plan, PlannedOp, Site, TreeNode, ops_in
 from archbuilder.plan.planner import plan_network
-from archbuilder.plan.symbols import Symbol
+from archbuilder.plan.symbols import site_of
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
 from archbuilder.spec.document import SpecDocument
@@ -122,8 +122,7 @@ class LintContext:
         traced = plan_network(self.document, trace=trace)
         sites: dict[int, str] = {}
         for op in traced.ops:
-            width = getattr(op.op, "out_channels", None)
-            if isinstance(width, Symbol) and (name := trace.site_of(width.terms)):
+            if name := site_of(getattr(op.op, "out_channels", None)):
                 sites[op.index] = name
         return sites
 

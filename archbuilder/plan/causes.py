@@ -6,9 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from archbuilder.errors import Location, Problem, Problems, SpecError
-from archbuilder.plan.expander import Expander
-from archbuilder.plan.planner import Planner
-from archbuilder.plan.recorder import TooLarge
+from archbuilder.plan.planner import run_planning
+from archbuilder.plan.planning import Planning
 from archbuilder.spec.assembly import Assembled
 from archbuilder.spec.document import SpecDocument, document_of
 from archbuilder.spec.overriding import Change
@@ -97,14 +96,11 @@ class _PlanTrials:
 
     def _problems(self, files: Assembled) -> list[Problem]:
         problems = Problems()
-        with suppress(SpecError, TooLarge):  # there are too many, or there is too much of it
-            document = document_of(files, problems)
-            expander = Expander(document, {})
-            try:
-                Planner(document, expander).network()
-            finally:
-                self._worked += expander.ops.worked
-                problems += expander.problems
+        with suppress(SpecError):  # there are too many
+            planning = Planning(document_of(files, problems))
+            run_planning(planning)
+            self._worked += planning.ops.worked
+            problems += planning.diagnostics.problems
         return list(problems)
 
 

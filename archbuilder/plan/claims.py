@@ -1,15 +1,13 @@
 """Check each declared `in` against the file as written: without multipliers and without extending files."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from archbuilder.errors import Problem, SpecError
-from archbuilder.plan.expander import Expander
 from archbuilder.plan.plan import DeclaredInput
-from archbuilder.plan.planner import Planner
-from archbuilder.plan.recorder import TooLarge
+from archbuilder.plan.planner import run_planning
+from archbuilder.plan.planning import Planning
 from archbuilder.spec.document import SpecDocument, document_of
 
 
@@ -36,11 +34,10 @@ def claims_as_written(document: SpecDocument, widths: Mapping[str, int] | None =
     multipliers = [f"{key}: {getattr(header, key):g}" for key in ("width", "depth") if getattr(header, key) != 1]
     note = (f"`in` is checked without `{'` and `'.join(multipliers)}`",) if multipliers else ()
     document = document.as_written
-    expander = Expander(document, widths or {})
-    with suppress(TooLarge, SpecError):  # what else is wrong with it is said of the network that is built
-        Planner(document, expander).network()
-    wrong = [replace(problem, notes=(*problem.notes, *note)) for problem in expander.wrong_inputs]
-    return Claims(expander.widths.declared, wrong)
+    planning = Planning(document, widths)
+    run_planning(planning)  # what else is wrong with it is said of the network that is built
+    wrong = [replace(problem, notes=(*problem.notes, *note)) for problem in planning.inputs.wrong]
+    return Claims(planning.inputs.declared, wrong)
 
 
 def wrong_claims_of_extended(document: SpecDocument) -> list[Problem]:

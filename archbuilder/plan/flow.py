@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from archbuilder.errors import Location, Source
-from archbuilder.primitives import Primitive, Shape
+from archbuilder.primitives import Shape
 
 
 class Known(IntEnum):
@@ -74,11 +74,3 @@ class Flow:
     def at_most(self, known: Known) -> "Flow":
         """The same, less of it relied on."""
         return replace(self, known=min(self.known, known))
-
-
-def guess_shape(op: Primitive, input_shape: Shape) -> Shape:
-    """Guess the output of an op that cannot take the input, so that the rest of the file can be checked."""
-    width = getattr(op, "out_channels", None) or input_shape[0]
-    if op.type in ("linear", "flatten"):
-        return (getattr(op, "out_features", input_shape[0]),)
-    return (width, *(input_shape[1:] if len(input_shape) == 3 else (1, 1)))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from archbuilder.errors import Location, Problem
+from archbuilder.errors import Diagnostics, Location, Problem
+from archbuilder.plan.symbols import Number
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.expression import Expression, ExpressionError, UnknownNameError, names_in
 from archbuilder.spec.grammar import LayerEntry, Member
@@ -41,12 +42,12 @@ class Frame:
     blocks: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
     again: bool = False
-    present: Any = 1
+    present: Number = 1
 
-    def evaluate(self, member: Member, key: str, value: Any, problems: list[Problem]) -> Any:
-        """Evaluate a value; on an error, append a problem and return None."""
+    def evaluate(self, member: Member, key: str, value: Any, diagnostics: Diagnostics) -> Any:
+        """Evaluate a value; on an error, add a problem and return None."""
         if isinstance(value, list):
-            return [self.evaluate(member, key, item, problems) for item in value]
+            return [self.evaluate(member, key, item, diagnostics) for item in value]
         if not isinstance(value, Expression):
             return value
         try:
@@ -54,14 +55,14 @@ class Frame:
         except ExpressionError as error:
             problem = self.problem(member, key, str(error), error.notes if isinstance(error, UnknownNameError) else ())
             once = f"{self.block.name if self.block else ''}: {error}" if isinstance(error, UnknownNameError) else ""
-            problems.append(replace(problem, root_cause=once))
+            diagnostics.add(replace(problem, root_cause=once))
             return None
 
-    def holds(self, member: Member, condition: Expression, problems: list[Problem]) -> bool | None:
-        """Return whether a condition holds; None, with the reason added to `problems`, if that cannot be computed."""
-        before = len(problems)
-        value = self.evaluate(member, "when", condition, problems)
-        return None if len(problems) > before else bool(value)
+    def holds(self, member: Member, condition: Expression, diagnostics: Diagnostics) -> bool | None:
+        """Return whether a condition holds; None, with the reason added to `diagnostics`, if it cannot be computed."""
+        mark = diagnostics.mark()
+        value = self.evaluate(member, "when", condition, diagnostics)
+        return None if diagnostics.added_since(mark) else bool(value)
 
     def blame(self, member: Member, key: str, *, at_key: bool = False) -> tuple[str, Location]:
         """Find the place that a member's key comes from: its path and its location.

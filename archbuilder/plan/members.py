@@ -1,19 +1,15 @@
 """The members that a spec's file has, by the names that the plan gives them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from archbuilder.errors import Problem, SpecError
-from archbuilder.plan.expander import Expander
-from archbuilder.plan.flow import Flow
-from archbuilder.plan.frame import Frame
-from archbuilder.plan.plan import DeclaredInput, Site, TreeNode
-from archbuilder.plan.planner import Planner
-from archbuilder.plan.recorder import TooLarge
-from archbuilder.plan.scope import Scope
-from archbuilder.plan.widths import Widths
+from archbuilder.errors import Problem
+from archbuilder.plan.plan import DeclaredInput, PlannedOp, Site
+from archbuilder.plan.planner import run_planning
+from archbuilder.plan.planning import Planning
+from archbuilder.spec.blocks import Block
 from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry
+from archbuilder.spec.grammar import ForkEntry, Member, SequenceEntry
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +37,16 @@ class MemberIndex:
 
 def index_members(document: SpecDocument) -> MemberIndex:
     """Plan a spec to index its members by name; every `in:` follows the actual input."""
-    expander = _IndexingExpander(document)
-    try:
-        Planner(document, expander).network()
-    except (TooLarge, SpecError):  # the problems are noted
-        assert expander.problems
+    indexer = _Indexer(document)
+    planning = Planning(document, checks_inputs=False, observer=indexer)
+    run_planning(planning)
     return MemberIndex(
-        expander.names,
-        expander.copies,
-        expander.around,
-        expander.widths.sites,
-        expander.widths.declared,
-        list(expander.problems),
+        indexer.names,
+        indexer.copies,
+        indexer.around,
+        planning.widths.sites,
+        planning.inputs.declared,
+        planning.diagnostics.problems,
     )
 
 
@@ -72,12 +66,10 @@ def _below(members: Iterable[Member]) -> Iterator[Member]:
                 yield from _below(branch.members)
 
 
-class _IndexingExpander(Expander):
-    """Expands a spec, and records the name of each member on its first occurrence."""
+class _Indexer:
+    """Observes a planning, and records the name of each member on its first occurrence."""
 
     def __init__(self, document: SpecDocument) -> None:
-        super().__init__(document, {})
-        self.widths = _FollowedWidths(document, {})
         self.names: dict[str, int] = {}
         self.copies: dict[str, int] = {}
         self.around: dict[str, list[Member]] = {}
@@ -86,38 +78,16 @@ class _IndexingExpander(Expander):
             self._unnamed.setdefault(id(member.node), position)
         self._positions = dict(self._unnamed)
 
-    def member(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[list[TreeNode], Flow]:
-        self._note(member, name, frame, scope)
-        first = len(self.ops.all)
-        planned = super().member(member, name, frame, flow, scope)
-        for op in self.ops.all[first:]:
-            self.around.setdefault(op.name, []).append(member)
-        return planned
-
-    def _repeated(
-        self, member: Member, name: str, times: int, frame: Frame, flow: Flow, scope: Scope
-    ) -> tuple[list[TreeNode], Flow]:
-        self._note(member, name, frame, scope)
-        return super()._repeated(member, name, times, frame, flow, scope)
-
-    def absent(self, member: Member, frame: Frame, scope: Scope) -> None:
-        if member.name:
-            self._note(member, member.name, frame, scope)
-
-    def _note(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
+    def on_member(self, member: Member, name: str, block: Block | None) -> None:
         transparent = isinstance(member, ForkEntry) and not member.name
-        if frame.block is not None or transparent:
+        if block is not None or transparent:
             return
         if id(member.node) in self._positions:
-            self.copies[scope.full(name)] = self._positions[id(member.node)]
+            self.copies[name] = self._positions[id(member.node)]
         position = self._unnamed.pop(id(member.node), None)
         if position is not None:
-            self.names[scope.full(name)] = position
+            self.names[name] = position
 
-
-class _FollowedWidths(Widths):
-    """Sites of a spec whose every `in:` follows the actual input."""
-
-    def declare(self, layer: str, entry: LayerEntry, channels: int) -> bool:
-        super().declare(layer, entry, channels)
-        return False
+    def on_planned(self, member: Member, ops: Sequence[PlannedOp]) -> None:
+        for op in ops:
+            self.around.setdefault(op.name, []).append(member)

@@ -4,12 +4,14 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from archbuilder.errors import Problem, SpecError, did_you_mean, raise_if_any
-from archbuilder.plan.expander import Expander, word_of
+from archbuilder.errors import Problem, did_you_mean, raise_if_any
+from archbuilder.plan.expander import Expander
 from archbuilder.plan.flow import Flow, Known, Producer
 from archbuilder.plan.frame import Frame
+from archbuilder.plan.lists import word_of
 from archbuilder.plan.plan import NETWORK_INPUT, Chain, Plan, PlannedHead, PlannedLayer, TreeNode
-from archbuilder.plan.recorder import TooLarge
+from archbuilder.plan.planning import Planning
+from archbuilder.plan.recorder import PlanningEnded
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import shape_text
@@ -44,25 +46,36 @@ def try_plan(
     document: SpecDocument, widths: Mapping[str, int] | None = None, trace: Trace | None = None
 ) -> tuple[Plan | None, list[Problem]]:
     """Plan a network as far as it goes; return the plan, if it can be, and every problem found."""
-    expander = Expander(document, widths or {}, trace)
-    try:
-        plan = Planner(document, expander).network()
-    except (TooLarge, SpecError):  # there is too much of it, or too much is wrong with it
-        return None, expander.problems
-    problems = list(expander.problems)
+    planning = Planning(document, widths, trace)
+    plan = run_planning(planning)
+    problems = list(planning.diagnostics.problems)
     for name in widths or ():
-        if name not in plan.sites:
+        if plan is not None and name not in plan.sites:
             problems.append(Problem(f"{plan.name} has no width {name!r} to set{did_you_mean(name, plan.sites)}"))
     return (None if problems else plan), problems
 
 
-class Planner:
-    """Plans one network, once; whatever it lays out, its expander is told of."""
+def run_planning(planning: Planning) -> Plan | None:
+    """Plan a network as far as it goes; what was found on the way is in the planning.
 
-    def __init__(self, document: SpecDocument, expander: Expander) -> None:
+    Returns:
+        The plan, good for nothing where there are problems; None if there is too much of it, or too much is wrong
+        with it.
+    """
+    try:
+        return Planner(planning).network()
+    except PlanningEnded:
+        return None
+
+
+class Planner:
+    """Plans one network, once: its layers in order, then its heads."""
+
+    def __init__(self, planning: Planning) -> None:
         """Start with nothing planned."""
-        self._document = document
-        self._expander = expander
+        self._document = planning.document
+        self._planning = planning
+        self._expander = Expander(planning)
         self._scope = Scope()
         self._layers: list[PlannedLayer] = []
         self._trees: list[TreeNode] = []
@@ -73,19 +86,20 @@ class Planner:
     def network(self) -> Plan:
         """Plan all of it.
 
+        Problems are in the diagnostics; with any, the plan is good for nothing.
+
         Raises:
-            SpecError: Something is wrong with it.
-            TooLarge: There is too much of it.
+            PlanningEnded: There is too much of it, or too much is wrong with it.
         """
         document, header = self._document, self._document.header
         known = Known.NOTHING if "input" in document.guessed else Known.ALL
         flow = Flow(header.input.shape, NETWORK_INPUT, Producer("", None), known)
         frame = Frame("", "layers", as_a_whole(document.root), self._variables())
-        for member, (name, nodes, after) in self._expander.members(document.layers, frame, flow, self._scope):
+        for member, name, nodes, after in self._expander.members(document.layers, frame, flow, self._scope):
             self._nodes_before.append(len(self._trees))
             self._layers.append(self._planned_layer(name, member, after))
             self._trees += nodes
-            self._taps_by.append(len(self._expander.taps))
+            self._taps_by.append(len(self._planning.taps))
             flow = after
         if self._layers:
             self._check_logits(document.layers[-1], flow)
@@ -98,8 +112,8 @@ class Planner:
             layers=tuple(self._layers),
             heads=tuple(heads),
             trees=tuple(self._trees),
-            sites=self._expander.widths.sites,
-            declared_inputs=tuple(self._expander.widths.declared),
+            sites=self._planning.widths.sites,
+            declared_inputs=tuple(self._planning.inputs.declared),
         )
 
     def _variables(self) -> dict[str, Any]:
@@ -111,13 +125,13 @@ class Planner:
                 values[name] = parse_expression(value).evaluate(values) if is_expression(value) else value
             except ExpressionError as error:
                 where = locator(self._document.root)(("variables", name), False)
-                self._expander.problems.append(Problem(str(error), where, f"variables.{name}"))
+                self._planning.diagnostics.add(Problem(str(error), where, f"variables.{name}"))
                 values[name] = 1
-        self._expander.variables = values
+        self._planning.variables = values
         return values
 
     def _planned_layer(self, name: str, member: Member, after: Flow) -> PlannedLayer:
-        ops = tuple(self._expander.ops.all[self._ops_told :])
+        ops = tuple(self._planning.ops.all[self._ops_told :])
         self._ops_told += len(ops)
         parameters, macs = sum(op.parameters for op in ops), sum(op.macs for op in ops)
         return PlannedLayer(name, word_of(member), after.shape, parameters, macs, ops, member.node)
@@ -125,23 +139,23 @@ class Planner:
     def _head(self, head: Head) -> PlannedHead | None:
         member, where = head.member, head.member.place("after")
         assert member.name is not None
-        tap = self._expander.taps.get(head.after)
+        tap = self._planning.taps.get(head.after)
         own = {other.member.name for other in self._document.heads} - {layer.name for layer in self._layers}
         if head.after.split(".")[0] in own:
             message = f"{head.after!r} is itself a head; a head attaches to a layer of the network"
-            self._expander.problems.append(Problem(message, where, f"{member.path}.after"))
+            self._planning.diagnostics.add(Problem(message, where, f"{member.path}.after"))
             return None
         if tap is None and self._is_noted(head.after):
             return None
         if tap is None:
-            places = sorted(self._expander.taps, key=lambda name: name.count("."))
+            places = sorted(self._planning.taps, key=lambda name: name.count("."))
             message = f"no layer is named {head.after!r}{did_you_mean(head.after, places)}"
-            self._expander.problems.append(Problem(message, where, f"{member.path}.after"))
+            self._planning.diagnostics.add(Problem(message, where, f"{member.path}.after"))
             return None
         hint = _HEAD_HINT if isinstance(member, LayerEntry) else ""
-        values = {**self._expander.variables, "in": tap.shape[0]}
+        values = {**self._planning.variables, "in": tap.shape[0]}
         frame = Frame(member.name, member.path, where, values, hint=hint)
-        if member.when is not None and not frame.evaluate(member, "when", member.when, self._expander.problems):
+        if member.when is not None and not frame.evaluate(member, "when", member.when, self._planning.diagnostics):
             return None
         nodes, flow = self._expander.member(member, member.name, frame, tap, self._scope)
         self._check_logits(member, flow)
@@ -155,13 +169,13 @@ class Planner:
         """Return whether a name may be missing for what is noted already: a slip, or what cannot be read."""
         top = name.partition(".")[0]
         lost = {member.lost_name for member in self._document.layers}
-        faulty = any(problem.path.startswith(f"layers.{top}.") for problem in self._expander.problems)
+        faulty = any(problem.path.startswith(f"layers.{top}.") for problem in self._planning.diagnostics.problems)
         return bool({"layers", f"layers.{top}"} & self._document.guessed or {"", top} & lost) or faulty
 
     def _listed_before(self, head: Head) -> int:
         """Count the top-level nodes before a head in the state dict."""
         if head.listed_at_tap:
-            place = list(self._expander.taps).index(head.after)
+            place = list(self._planning.taps).index(head.after)
             following = bisect_right(self._taps_by, place) + 1  # the layer behind the one in which the place is named
             return self._nodes_before[following] if following < len(self._layers) else len(self._trees)
         linear = [
@@ -187,7 +201,7 @@ class Planner:
             remedy = f"write `out: $classes` in {name}" + (f", or change it here: {change}" if change else "")
             consequence = f"{name} has {flow.shape[0]} outputs", remedy
         problem = Problem(message, layer.place(key), path, consequence=consequence)
-        self._expander.problems.append(problem)
+        self._planning.diagnostics.add(problem)
 
 
 def _as_change(member: Member, layer: Member, section: str, classes: int) -> str:

@@ -2,7 +2,7 @@ from dataclasses import replace
 from math import prod
 from typing import NoReturn
 
-from archbuilder.errors import Problem
+from archbuilder.errors import Diagnostics, Problem
 from archbuilder.plan.flow import Flow
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import PlannedOp
@@ -20,8 +20,8 @@ DEEPEST = 64
 LONGEST_NAME = 500
 
 
-class TooLarge(Exception):  # noqa: N818 - it ends the planning; the problem is noted already
-    """The network is larger than the limits."""
+class PlanningEnded(Exception):  # noqa: N818 - no error: the problem is in the diagnostics
+    """The network is larger than the limits, or too much is wrong with it: the rest is not planned."""
 
 
 class Recorder:
@@ -32,9 +32,9 @@ class Recorder:
         worked: How much has been computed, in parts of values.
     """
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, diagnostics: Diagnostics) -> None:
         self.all: list[PlannedOp] = []
-        self._problems = problems
+        self._diagnostics = diagnostics
         self._parameters = 0
         self.worked = 0
 
@@ -51,7 +51,7 @@ class Recorder:
         """Add an op.
 
         Raises:
-            TooLarge: The network is too large; the problem is noted.
+            PlanningEnded: The network is too large.
         """
         inputs, shapes = tuple(flow.index for flow in flows), tuple(flow.shape for flow in flows)
         planned = PlannedOp(len(self.all), name, op, inputs, shapes, shape, parameters, macs, frame.layer, frame.init)
@@ -72,8 +72,10 @@ class Recorder:
         """Count what there is to compute for a member.
 
         Raises:
-            TooLarge: There is too much to do; the problem is noted.
+            PlanningEnded: There is too much to do, or there are too many problems.
         """
+        if self._diagnostics.is_full:
+            raise PlanningEnded
         self.worked += amount
         if self.worked > MOST_WORK:
             path, where = frame.blame(member, "")
@@ -84,7 +86,7 @@ class Recorder:
         """Limit the nesting of members, including blocks, and the length of their names.
 
         Raises:
-            TooLarge: It is too much; the problem is noted.
+            PlanningEnded: It is too much.
         """
         if depth > DEEPEST:
             self._refuse(frame, f"members are nested more than {DEEPEST} levels deep here, including blocks")
@@ -93,5 +95,5 @@ class Recorder:
 
     def _refuse(self, frame: Frame, message: str) -> NoReturn:
         note = "no machine has that much memory; check widths, sizes and repeats for typos"
-        self._problems.append(Problem(message, frame.where, frame.path, (note,)))
-        raise TooLarge
+        self._diagnostics.add(Problem(message, frame.where, frame.path, (note,)))
+        raise PlanningEnded

@@ -42,11 +42,11 @@ class Symbol:
         self.trace.guard(_plus(self.terms, {(): -self.value}, 1), "==", True)
         return self.value
 
-    def present(self) -> Any:
+    def present(self) -> Symbol:
         """Return 1 where this is not zero, and 0 where it is."""
         return Symbol(self.trace, {self.trace.presence(self.terms): 1}, int(self.value != 0))
 
-    def mapped(self, function: Callable[[int], int]) -> Any:
+    def mapped(self, function: Callable[[int], int]) -> Symbol:
         """Return what a function makes of it."""
         return _derived(self.trace, "function", (self.terms,), function(self.value), function)
 
@@ -106,7 +106,7 @@ class Symbol:
         divisor = terms.get(()) if len(terms) == 1 else None
         if divisor and not any(factor % divisor for factor in self.terms.values()):
             return _number(self.trace, {monomial: factor // divisor for monomial, factor in self.terms.items()})
-        return _derived(self.trace, "quotient", (self.terms, terms), self.value // _value(other))
+        return _derived(self.trace, "quotient", (self.terms, terms), self.value // traced_value(other))
 
     def __rfloordiv__(self, other: Any) -> Any:
         bool(self)
@@ -123,7 +123,7 @@ class Symbol:
         divisor = terms.get(()) if len(terms) == 1 else None
         if divisor and not any(factor % divisor for factor in self.terms.values()):
             return 0
-        return _derived(self.trace, "remainder", (self.terms, terms), self.value % _value(other))
+        return _derived(self.trace, "remainder", (self.terms, terms), self.value % traced_value(other))
 
     def __rmod__(self, other: Any) -> Any:
         bool(self)
@@ -190,6 +190,9 @@ class Symbol:
 
 Integral.register(Symbol)
 
+Number = int | Symbol
+"""An integer of a plan: a symbol where it depends on a traced width."""
+
 
 def site(trace: Trace, name: str, width: int) -> Any:
     """Return the symbol of a site's width."""
@@ -206,8 +209,14 @@ def fixed(number: Any) -> Any:
     return number.fixed() if isinstance(number, Symbol) else number
 
 
-def _value(number: Any) -> int:
-    return int(traced_value(number))
+def mapped(number: Any, function: Callable[[int], int]) -> Any:
+    """Apply a function to an integer, or to a symbol."""
+    return number.mapped(function) if isinstance(number, Symbol) else function(number)
+
+
+def site_of(number: Any) -> str | None:
+    """Return the name of the site whose width a number is, multiplied or where it is there at all; None otherwise."""
+    return number.trace.site_of(number.terms) if isinstance(number, Symbol) else None
 
 
 def terms_of(number: Any) -> Any:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from archbuilder.plan.multipliers import multiplied_width
-from archbuilder.plan.plan import DeclaredInput, Site
-from archbuilder.plan.symbols import Symbol, site
+from archbuilder.plan.plan import Site
+from archbuilder.plan.symbols import Number, mapped, site
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import PRIMITIVES, Primitive
 from archbuilder.spec.blocks import Block
@@ -21,17 +21,14 @@ class Widths:
 
     Attributes:
         sites: The sites so far.
-        declared: Every `in:` so far, with the actual input channels.
     """
 
     def __init__(self, document: SpecDocument, asked: Mapping[str, int], trace: Trace | None = None) -> None:
         self.sites: dict[str, Site] = {}
-        self.declared: list[DeclaredInput] = []
         self._asked = asked
         self._trace = trace
         self._document = document
         self._names: dict[tuple[int, str], tuple[str, str]] = {}  # the widths of a repeated layer are listed once
-        self._follow = bool(asked) or trace is not None or document.is_multiplied
 
     def note_sites(self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any]) -> None:
         """Note the widths of a layer as sites, and put those that are asked for into its values.
@@ -72,27 +69,18 @@ class Widths:
         block = self._document.block(entry.type)
         return block.widths if block else ()
 
-    def declare(self, layer: str, entry: LayerEntry, channels: int) -> bool:
-        """Note an `in:`; return whether it must match the actual input, or follows it.
-
-        It follows where widths are changed: by asking, by a multiplier, or by a spec that extends the one it is in.
-        """
-        self.declared.append(DeclaredInput(layer, entry.node, channels))
-        return not self._follow and self._document.claims(entry.node.entries["in"].value)
-
     @property
     def notes(self) -> tuple[str, ...]:
         """Say that widths are multiplied, as numbers in an error are then not those of the file."""
         width = self._document.header.width
         return () if width == 1 else (f"width: {width:g} multiplies every width of the file",)
 
-    def scaled(self, width: int) -> int:
-        """Multiply a width by the file's multiplier; a symbol too."""
+    def scaled(self, width: Number) -> Any:
+        """Multiply a width by the file's multiplier."""
+        return width if self._document.header.width == 1 else mapped(width, self._multiplied)
+
+    def _multiplied(self, width: int) -> int:
         header = self._document.header
-        if header.width == 1:
-            return width
-        if isinstance(width, Symbol):
-            return width.mapped(self.scaled)
         return multiplied_width(width, header.width, header.divisor)
 
     def multiplied(self, op: _P, entry: LayerEntry, keys: tuple[str, ...]) -> _P:

@@ -1,20 +1,18 @@
 """Numbers in messages: whatever is wrong with a spec, the op that is named gives the channels that are said."""
 
 import re
-from contextlib import suppress
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archbuilder.errors import Source, SpecError
-from archbuilder.plan.expander import Expander
-from archbuilder.plan.planner import Planner
-from archbuilder.plan.recorder import TooLarge
+from archbuilder.errors import Source
+from archbuilder.plan.planner import run_planning
+from archbuilder.plan.planning import Planning
 from archbuilder.spec.document import read_spec
 from archbuilder.spec.emitter import to_yaml
 
-_SAYS = re.compile(r"(\S+|the \w+) \((?:line \d+|\S+:\d+)\) gives ((?:\d+ \+ )*\d+)(?: = (\d+))?$")
+_SAYS = re.compile(r"(\S+|the \w+) \((?:line \d+|\S+:\d+)\) outputs ((?:\d+ \+ )*\d+)(?: = (\d+))?$")
 
 _widths = st.sampled_from([4, 6, 8, 12, "$in", "$w"])
 
@@ -74,19 +72,18 @@ def broken_specs(draw: st.DrawFn) -> str:
 def test_every_sum_is_true_and_of_the_op_that_is_named(text: str) -> None:
     document, problems = read_spec(Source("mine.yaml", text))
     assert not problems
-    expander = Expander(document, {})
-    with suppress(TooLarge, SpecError):
-        Planner(document, expander).network()
+    planning = Planning(document)
+    run_planning(planning)
     outputs: dict[str, set[int]] = {}
-    for op in expander.ops.all:
+    for op in planning.ops.all:
         parts = op.name.split(".")
         for end in range(1, len(parts) + 1):
             outputs[".".join(parts[:end])] = {op.output_shape[0]}  # a scope gives what its last op gives
         if parts[-1].startswith("("):  # one without a name of its own: any of its kind
             outputs.setdefault(f"the {parts[-1].strip('()0123456789_-')}", set()).add(op.output_shape[0])
-    for problem in expander.problems:
+    for problem in planning.diagnostics.problems:
         for note in problem.notes:
-            if " gives " not in note:
+            if " outputs " not in note:
                 continue
             said = _SAYS.fullmatch(note)
             assert said is not None, note

@@ -1,0 +1,87 @@
+"""The state of planning one network, shared by everything that takes part in it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from archbuilder.errors import Diagnostics
+from archbuilder.plan.flow import Flow
+from archbuilder.plan.frame import Frame
+from archbuilder.plan.inputs import DeclaredInputs
+from archbuilder.plan.plan import PlannedOp
+from archbuilder.plan.recorder import Recorder
+from archbuilder.plan.scope import Scope
+from archbuilder.plan.trace import Trace
+from archbuilder.plan.widths import Widths
+from archbuilder.spec.blocks import Block
+from archbuilder.spec.document import SpecDocument
+from archbuilder.spec.grammar import Member
+
+
+class Observer(Protocol):
+    """Is told of members while they are planned."""
+
+    def on_member(self, member: Member, name: str, block: Block | None) -> None:
+        """Learn that a member comes next.
+
+        A member is announced once for each repetition. A named one is also announced once as a whole, before its
+        repetitions or, where it has 0 of them, instead.
+
+        Args:
+            member: The member as it is at this repetition.
+            name: Its full name, or the name that it would have.
+            block: The block whose body it is in; None for a member of the file.
+        """
+
+    def on_planned(self, member: Member, ops: Sequence[PlannedOp]) -> None:
+        """Learn which ops a member became, those of members in it included; a member in it is told of before."""
+
+
+class Planning:
+    """The state of planning one network, once.
+
+    Attributes:
+        document: The spec.
+        diagnostics: The problems so far.
+        ops: The ops so far, and the limits on them.
+        widths: The searchable widths and their values.
+        inputs: The `in:` so far.
+        taps: The output of each named place, by its full name.
+        variables: What `$` names mean everywhere in the file.
+        observer: Is told of members; None for nobody.
+    """
+
+    def __init__(
+        self,
+        document: SpecDocument,
+        widths: Mapping[str, int] | None = None,
+        trace: Trace | None = None,
+        *,
+        checks_inputs: bool = True,
+        observer: Observer | None = None,
+    ) -> None:
+        """Start with nothing planned.
+
+        Args:
+            document: The spec.
+            widths: Other widths by name. Every `in:` then follows the actual input.
+            trace: Records how shapes and costs depend on searchable widths. Every `in:` then follows too.
+            checks_inputs: Whether an `in:` must match the actual input where widths are as the file says. False: it
+                follows.
+            observer: Is told of members.
+        """
+        self.document = document
+        self.diagnostics = Diagnostics()
+        self.ops = Recorder(self.diagnostics)
+        self.widths = Widths(document, widths or {}, trace)
+        as_written = not widths and trace is None and not document.is_multiplied
+        self.inputs = DeclaredInputs(document, self.diagnostics, checked=checks_inputs and as_written)
+        self.taps: dict[str, Flow] = {}
+        self.variables: dict[str, Any] = {}
+        self.observer = observer
+
+    def claim(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
+        """Take a name in a scope; add a problem if it is taken already."""
+        noted = not scope.path and name in self.document.given_twice  # when the file was read
+        if not scope.claim(name) and not noted:
+            message = f"the name {scope.full(name)!r} is already used: names are unique within the nearest named layer"
+            self.diagnostics.add(frame.problem(member, "name", message))

@@ -1,0 +1,65 @@
+"""Repetitions of a member: how many there are, and what the member is at each."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from archbuilder.plan.frame import Frame
+from archbuilder.plan.multipliers import multiplied_repeat
+from archbuilder.plan.planning import Planning
+from archbuilder.plan.symbols import fixed
+from archbuilder.spec.grammar import LARGEST_REPEAT, LayerEntry, Member
+from archbuilder.spec.nodes import describe_value
+
+
+def times_of(planning: Planning, member: Member, frame: Frame) -> int | None:
+    """Compute how many repetitions a member has; None for one without `repeat`.
+
+    One whose `repeat` is at fault has 1, and a problem is added.
+    """
+    if member.repeat is None:
+        return None
+    value = fixed(frame.evaluate(member, "repeat", member.repeat, planning.diagnostics))
+    if isinstance(value, int) and not isinstance(value, bool):
+        times = multiplied_repeat(value, planning.document.header.depth) if frame.block is None else value
+        if 0 <= times <= LARGEST_REPEAT:
+            return times
+    if value is not None:
+        message = f"found {describe_value(value)}, expected a number of repetitions: 0 to {LARGEST_REPEAT:,}"
+        planning.diagnostics.add(frame.problem(member, "repeat", message))
+    return 1
+
+
+def check_overrides(planning: Planning, member: Member, times: int, frame: Frame) -> None:
+    """Add a problem where `overrides` of a member name repetitions that it does not have."""
+    positions = member.overrides if isinstance(member, LayerEntry) else ()
+    if wrong := [position for position in positions if not -times <= position < times]:
+        depth = planning.document.header.depth
+        notes = (
+            (f"depth: {depth} changes the repeat from {member.repeat} to {times}",)
+            if isinstance(member.repeat, int) and member.repeat != times
+            else ()
+        )
+        said = " or ".join(map(str, wrong))
+        message = f"there is no repetition {said} of {times}: they are counted from 0, or backwards from -1"
+        planning.diagnostics.add(frame.problem(member, "overrides", message, notes))
+
+
+def repetitions(member: Member, times: int) -> Iterator[Member]:
+    """Yield a member as it is at each repetition."""
+    for position in range(times):
+        yield _at(member, position, times)
+
+
+def stood_before(frame: Frame, member: Member, repetition: int) -> bool:
+    """Return whether what is in a member stood there before; a layer knows that of itself."""
+    return frame.again or (repetition > 0 and not isinstance(member, LayerEntry))
+
+
+def _at(member: Member, position: int, times: int) -> Member:
+    """Return a repeated member as it is at one repetition."""
+    if not isinstance(member, LayerEntry):
+        return member
+    override = member.overrides.get(position) or member.overrides.get(position - times)
+    chosen = override or member
+    own = override is not None and override.node.get("in") is not member.node.get("in")
+    return chosen if position == 0 or own else replace(chosen, checks_input=False)  # `in` is the input of the first
