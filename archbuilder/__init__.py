@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archbuilder.data import DataSplits, Images, load_data
     from archbuilder.modules import Network, drop_heads, head_names
     from archbuilder.network_spec import NetworkSpec
+    from archbuilder.plugins import register
     from archbuilder.proxies import score
     from archbuilder.recipe import TrainSettings
     from archbuilder.runs import (
@@ -40,6 +41,7 @@ _MODULES = {
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
     "archbuilder.modules": ("Network", "drop_heads", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
+    "archbuilder.plugins": ("register",),
     "archbuilder.proxies": ("score",),
     "archbuilder.recipe": ("TrainSettings",),
     "archbuilder.runs": (
@@ -108,6 +110,7 @@ __all__ = [
     "load_study",
     "read_checkpoint",
     "read_result",
+    "register",
     "resume_run",
     "run_study",
     "score",

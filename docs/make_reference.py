@@ -13,8 +13,16 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from archbuilder.errors import Source
-from archbuilder.primitives import MERGES, PRIMITIVES, Primitive
-from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH, Padding, PoolPadding, PositivePair
+from archbuilder.primitives import ACTIVATIONS, MERGES, PRIMITIVES, Primitive
+from archbuilder.primitives.activation import ActivationName
+from archbuilder.primitives.fields import (
+    LARGEST_EXTENT,
+    LARGEST_WIDTH,
+    NonNegativePair,
+    Padding,
+    PoolPadding,
+    PositivePair,
+)
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_block, shipped_blocks
 from archbuilder.spec.document import read_spec
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, LayerEntry
@@ -35,6 +43,7 @@ TYPES = {
     "probability": "a float, at least 0, less than 1",
     "size": f"an integer, 1 to {LARGEST_EXTENT:,}, or `[height, width]`",
     "padding": "`same`, `half`, an integer, `[height, width]` or `[[top, bottom], [left, right]]`",
+    "activation": f"one of {', '.join(f'`{name}`' for name in ACTIVATIONS)}",
 }
 """The values of each type of a parameter, and of keys of primitives."""
 
@@ -72,7 +81,8 @@ _SECTIONS = {
     "aux": "list of heads; with `extends` also mapping of names to changes",
 }
 _PARAMETER = {"default": "value of the type", "choices": "list of values", "minimum": "float", "maximum": "float"}
-_KINDS: dict[str, Any] = {"size": PositivePair, "size, `0` or `half`": PoolPadding, "padding": Padding}
+_KINDS: dict[str, Any] = {"size": PositivePair, "size, `0`, `half` or `same`": PoolPadding, "padding": Padding}
+_KINDS |= {"activation": ActivationName, "size or `0`": NonNegativePair}
 _BOUNDS = {"ge": "at least {:,}", "gt": "more than {:,}", "le": "at most {:,}", "lt": "less than {:,}"}
 _HEAD = "{input: {channels: 1, height: 9, width: 9}, classes: 2, layers: [], aux: [{name: head, after: layer}]}"
 
@@ -233,10 +243,13 @@ def _heads() -> Iterator[Row]:
 def _primitive(primitive: type[Primitive]) -> Iterator[str]:
     yield from _section(f"`{primitive.type}`", primitive, _widths(primitive), level=3)
     rules: list[str] = []
-    for word, method in {"Shape": "output_shape", "Parameters": "parameters", "MACs": "macs"}.items():
+    for word, method in {"Shape": "output_shape", "Weights": "weights", "MACs": "macs"}.items():
         rule, common = (_summary(getattr(of, method)) for of in (primitive, PRIMITIVES["identity"]))
         if rule != common:
             rules.append(f"{word}: {rule.removeprefix('Count ').removeprefix('Give ').removeprefix('Return ')}")
+    note = primitive.counters.note
+    if note and note != PRIMITIVES["identity"].counters.note:
+        rules.append(f"{note[:1].upper()}{note[1:]}.")
     if rules:
         yield from ["", " ".join(rules)]
 

@@ -18,6 +18,7 @@ STAGES = (
     "costs",
     "lint",
     "recipe",
+    "plugins",
     "modules",
     "crosscheck",
     "data",
@@ -30,7 +31,7 @@ STAGES = (
     "report",
     "cli",
 )
-TORCH_FREE = ("errors", "primitives", "spec", "plan", "costs", "lint", "recipe")
+TORCH_FREE = ("errors", "primitives", "spec", "plan", "costs", "lint", "recipe", "plugins")
 HEAVY = {"torch", "fvcore", "optuna", "sklearn", "safetensors"}
 
 

@@ -12,6 +12,7 @@ from archbuilder import ArchbuilderError, __version__
 from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, studies, train
 from archbuilder.cli.overview import GroupedCommands
 from archbuilder.errors import system_advice
+from archbuilder.plugins import load_plugins
 
 app = typer.Typer(
     name="archbuilder",
@@ -35,12 +36,32 @@ def _version(asked: bool) -> None:
 def options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE|FILE.py", help="Load primitives and lint rules of your own; repeatable."),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Read the options that stand before a command."""
     context.obj = {"debug": debug}
+    load_plugins(plugin or ())
+
+
+def _plugins_first(arguments: list[str]) -> list[str]:
+    """Move each `--plugin NAME` to the front, where it is an option of the whole program."""
+    first: list[str] = []
+    rest: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument == "--":
+            return [*first, *rest, argument, *remaining]
+        if argument == "--plugin":
+            first += [argument, *([name] if (name := next(remaining, None)) is not None else [])]
+        else:
+            (first if argument.startswith("--plugin=") else rest).append(argument)
+    return [*first, *rest]
 
 
 def _system_error(error: OSError) -> str:
@@ -59,13 +80,14 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def run() -> None:
     """Run the command line; what goes wrong becomes a message and an exit status."""
-    debug = "--debug" in sys.argv[1:]
+    arguments = _plugins_first(sys.argv[1:])
+    debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:
             reconfigure(errors="replace")  # a terminal without the box characters is no reason to fail
     try:
-        app()
+        app(arguments)
     except ArchbuilderError as error:
         if debug:
             raise

@@ -8,22 +8,15 @@ image. Where paths join, the largest field and the largest stride of them count.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
-from math import gcd
 
 from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedLayer, PlannedOp
-from archbuilder.primitives import (
-    AdaptiveAvgPool,
-    AdaptiveMaxPool,
-    AvgPool,
-    Convolution,
-    Flatten,
-    GlobalAvgPool,
-    MaxPool,
-    Shape,
-)
+from archbuilder.primitives import Merge
+from archbuilder.primitives.facts import ONE_POSITION
 
-Pair = tuple[int, int]
+Pair = tuple[float, float]
+_Exact = tuple[int | Fraction, int | Fraction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +28,8 @@ class Geometry:
 
     Attributes:
         receptive_field: (height, width), in pixels, padding included.
-        stride: How many pixels neighboring positions are apart: (vertically, horizontally).
+        stride: How many pixels neighboring positions are apart: (vertically, horizontally). Behind an
+            upsampling both may be fractions.
     """
 
     receptive_field: Pair
@@ -51,10 +45,11 @@ def geometry(plan: Plan) -> tuple[Geometry, ...]:
     Returns:
         Those of `plan.ops` in their order, then those of each head's ops: an op's index is its position.
     """
-    known = {NETWORK_INPUT: _IMAGE}
+    known: dict[int, tuple[_Exact, _Exact]] = {NETWORK_INPUT: ((1, 1), (1, 1))}
     for op in chain(plan.ops, *(head.layer.ops for head in plan.heads)):
         known[op.index] = _output_geometry(op, [known[index] for index in op.inputs])
-    return tuple(known.values())[1:]
+    exact = tuple(known.values())[1:]
+    return tuple(Geometry(_plain(field), _plain(stride)) for field, stride in exact)
 
 
 def layer_geometry(plan: Plan, layers: Sequence[PlannedLayer] | None = None) -> tuple[Geometry, ...]:
@@ -71,46 +66,21 @@ def layer_geometry(plan: Plan, layers: Sequence[PlannedLayer] | None = None) -> 
     return tuple(found)
 
 
-def _output_geometry(op: PlannedOp, inputs: list[Geometry]) -> Geometry:
-    field = _largest([one.receptive_field for one in inputs])
-    stride = _largest([one.stride for one in inputs])
-    window, steps = _window(op, op.input_shapes[0])
-    return Geometry(
+def _output_geometry(op: PlannedOp, inputs: list[tuple[_Exact, _Exact]]) -> tuple[_Exact, _Exact]:
+    """Return the receptive field and the stride of an op's output."""
+    field, stride = _largest([field for field, _ in inputs]), _largest([stride for _, stride in inputs])
+    window, steps = ONE_POSITION if isinstance(op.op, Merge) else op.op.window(op.input_shapes[0], op.output_shape)
+    return (
         (field[0] + (window[0] - 1) * stride[0], field[1] + (window[1] - 1) * stride[1]),
         (stride[0] * steps[0], stride[1] * steps[1]),
     )
 
 
-def _largest(pairs: list[Pair]) -> Pair:
+def _largest(pairs: list[_Exact]) -> _Exact:
     return max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
 
 
-def _window(op: PlannedOp, input_shape: Shape) -> tuple[Pair, Pair]:
-    """Return the extent of an op's window and its stride, both in positions of the input map."""
-    match op.op:
-        case Convolution(kernel_size=kernel, dilation=apart, stride=steps):
-            return _dilated(kernel, apart), steps
-        case MaxPool(kernel_size=kernel, dilation=apart, steps=steps):
-            return _dilated(kernel, apart), steps
-        case AvgPool(kernel_size=kernel, steps=steps):
-            return kernel, steps
-        case AdaptiveAvgPool(output_size=size) | AdaptiveMaxPool(output_size=size) | GlobalAvgPool(output_size=size):
-            (height, down), (width, right) = _adaptive(input_shape[1], size[0]), _adaptive(input_shape[2], size[1])
-            return (height, width), (down, right)
-        case Flatten() if len(input_shape) == 3:
-            return (input_shape[1], input_shape[2]), (1, 1)
-    return (1, 1), (1, 1)
-
-
-def _dilated(kernel: Pair, apart: Pair) -> Pair:
-    return apart[0] * (kernel[0] - 1) + 1, apart[1] * (kernel[1] - 1) + 1
-
-
-def _adaptive(extent: int, positions: int) -> tuple[int, int]:
-    """Return the largest window of an adaptive pool, and the largest step from one window to the next.
-
-    Window i reaches from floor(i * n / m) to ceil((i + 1) * n / m), as in torch. The remainders of i * n by m are the
-    multiples of their greatest common divisor, so the longest window starts m - gcd after a whole position.
-    """
-    longest = -(-(positions - gcd(extent, positions) + extent) // positions)
-    return longest, 1 if positions == 1 else -(-extent // positions)
+def _plain(pair: _Exact) -> Pair:
+    """Return integers where they are integers, and floats elsewhere."""
+    first, second = (int(extent) if extent.denominator == 1 else float(extent) for extent in pair)
+    return first, second

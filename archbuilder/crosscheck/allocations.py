@@ -10,9 +10,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from archbuilder.crosscheck.evaluating import evaluating, images_for
-from archbuilder.modules.blocks import Composite, Series
-from archbuilder.modules.network import Network
+from archbuilder.crosscheck.evaluating import evaluating, images_for, leaf_modules
 
 MERGES = "(merges)"
 """The name for operators outside of any leaf module."""
@@ -92,9 +90,7 @@ def running_leaf(network: nn.Module) -> Iterator[list[str]]:
     """Keep a list whose last item is the name of the leaf module that runs now; `MERGES` where none does."""
     running = [MERGES]
     hooks = []
-    for name, module in network.named_modules():
-        if any(module.children()) or isinstance(module, Network | Series | Composite):  # of which one may be empty
-            continue
+    for name, module in leaf_modules(network):
 
         def enter(module: nn.Module, args: Any, name: str = name) -> None:
             running.append(name)

@@ -2,10 +2,16 @@
 
 from torch import nn
 
+from archbuilder.crosscheck.evaluating import leaf_modules
+from archbuilder.modules.blocks import Composite, Series
+from archbuilder.modules.network import Network
+
 
 def built_parameters(network: nn.Module) -> dict[str, int]:
-    """Count the parameters of each leaf module that has any, by its dotted name; of a composite's own, by its name."""
-    counts = {
-        name: sum(p.numel() for p in module.parameters(recurse=False)) for name, module in network.named_modules()
-    }
+    """Count the parameters of each leaf module that has any, by its name; a composite's own, each by its own name."""
+    counts = {name: sum(p.numel() for p in module.parameters()) for name, module in leaf_modules(network)}
+    for name, module in network.named_modules():
+        if isinstance(module, Network | Series | Composite):
+            for own, parameter in module.named_parameters(recurse=False):
+                counts[f"{name}.{own}".lstrip(".")] = parameter.numel()
     return {name: count for name, count in counts.items() if count}

@@ -16,7 +16,7 @@ from archbuilder.crosscheck.fvcore_count import CountDifference, FvcoreCount, co
 from archbuilder.crosscheck.torch_flops import count_with_torch
 from archbuilder.modules.build import build_network
 from archbuilder.plan.plan import Plan
-from archbuilder.primitives import Convolution, Linear, Merge
+from archbuilder.primitives import Merge, Primitive
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _fvcore_activations(plan: Plan, network: nn.Module) -> Check:
 
 def _torch_flops(plan: Plan, network: nn.Module) -> Check:
     count = count_with_torch(network, plan.input_shape)
-    planned = {op.name: 2 * op.macs for op in plan.ops if isinstance(op.op, Convolution | Linear)}
+    planned = {op.name: 2 * op.macs for op in plan.ops if isinstance(op.op, Primitive) and op.op.counters.product}
     differences = _by_module("flops", planned, count.by_module, count.total)
     total = sum(planned.values())
     return Check("torch FlopCounterMode", "FLOPs, conv and linear", total, count.total, differences, count.unsupported)
@@ -121,14 +121,14 @@ def _parameters(plan: Plan, network: nn.Module) -> Check:
 
 def _allocations(plan: Plan, network: nn.Module) -> Check:
     memory = inference_memory(plan)
-    merges = {op.name for op in plan.ops if isinstance(op.op, Merge)}
+    outside = {op.name for op in plan.ops if isinstance(op.op, Merge) or op.is_parameter}  # of any leaf module
     planned = [(step.name, made.size, made.live) for step in memory.steps for made in step.made]
     counted = allocations(network, plan.input_shape)
     differences = []
     for expected, found in zip_longest(planned, counted):
         module = expected[0] if expected else found.module
         size, live = expected[1:] if expected else (0, 0)
-        if expected and found and found.module != (MERGES if module in merges else module):
+        if expected and found and found.module != (MERGES if module in outside else module):
             differences.append(CountDifference(module, f"allocation, made by {found.module}", size, found.size))
         elif not found or size != found.size:
             differences.append(CountDifference(module, "allocation", size, found.size if found else 0))

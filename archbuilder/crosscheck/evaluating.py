@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from archbuilder.modules.blocks import Composite, Series
+
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
@@ -24,6 +26,15 @@ def images_for(network: nn.Module, input_shape: tuple[int, ...], batch: int = 1)
     return torch.zeros(batch, *input_shape, device=device)
 
 
+def leaf_modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the dotted name and the module of every operation: what is neither a network nor a composite of one."""
+    for name, child in network.named_children():
+        if isinstance(child, Series | Composite):
+            yield from ((f"{name}.{inner}", module) for inner, module in leaf_modules(child))
+        else:
+            yield name, child
+
+
 def leaf_names(network: nn.Module) -> list[str]:
-    """Return the dotted names of the modules that have no children."""
-    return [name for name, module in network.named_modules() if name and not any(module.children())]
+    """Return the dotted names of the modules of operations."""
+    return [name for name, _ in leaf_modules(network)]

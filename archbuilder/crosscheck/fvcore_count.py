@@ -11,7 +11,6 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
 from archbuilder.crosscheck.evaluating import evaluating, images_for, leaf_names
 from archbuilder.plan.plan import Plan
-from archbuilder.primitives import Primitive
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,7 @@ def count_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> Fvcor
 
 def compare(plan: Plan, count: FvcoreCount) -> list[CountDifference]:
     """List where plan and fvcore disagree, module by module and operator by operator; an empty list is agreement."""
-    planned: dict[tuple[str, str], int] = {}
-    for op in plan.ops:
-        if op.macs and isinstance(op.op, Primitive):
-            planned[op.name, op.op.operator or op.op.type] = op.macs
+    planned = {(op.name, operator): macs for op in plan.ops for operator, macs in op.macs_by_operator.items()}
     counted = {(name, operator): macs for name, counts in count.by_module.items() for operator, macs in counts.items()}
     inside = sum(counted.values())
     if inside != count.total:  # an operator outside any leaf, such as an addition that a merge makes

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from archbuilder import primitives
+from archbuilder.modules.calls import merged
+
 MERGES: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
-    "concat": lambda tensors: torch.cat(list(tensors), dim=1),
-    "add": lambda tensors: reduce(torch.add, tensors),
-    "multiply": lambda tensors: reduce(torch.mul, tensors),
+    key: merged(merge.target, pairwise=merge.pairwise) for key, merge in primitives.MERGES.items()
 }
 """The functions of merges, by their keys in a spec."""
 
@@ -43,8 +44,17 @@ class Recall:
         return f"[{', '.join(self.names)}]"
 
 
-Step = str | Join | Recall
-"""A child by name, paths side by side, or earlier outputs."""
+class Factor(NamedTuple):
+    """Multiplies by a parameter of the module itself, by its name."""
+
+    parameter: str
+
+    def __str__(self) -> str:
+        return f"* {self.parameter}"
+
+
+Step = str | Join | Recall | Factor
+"""A child by name, paths side by side, earlier outputs, or a factor."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +99,23 @@ def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, p
         elif isinstance(step, Recall):
             earlier = [kept[name] for name in step.names]
             x = torch.cat(earlier, dim=1) if len(earlier) > 1 else earlier[0]
+        elif isinstance(step, Factor):
+            x = x * module.get_parameter(step.parameter)
+            _keep(step.parameter, x, path, kept, seen, prefix)
         else:
             child = module.get_submodule(step)
             x = child(x) if seen is None else _watched(child, prefix + step, x, seen)
             if step in path.recalled:
                 kept[step] = x
     return x
+
+
+def _keep(name: str, x: Tensor, path: Path, kept: dict[str, Tensor], seen: Seen | None, prefix: str) -> None:
+    """Note the output of a step that is no child, where it is recalled or watched."""
+    if name in path.recalled:
+        kept[name] = x
+    if seen is not None and prefix + name in seen:
+        seen[prefix + name] = x
 
 
 def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen) -> Tensor:
@@ -110,6 +131,18 @@ def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen) -> Tensor:
     return x
 
 
+Child = nn.Module | nn.Parameter
+
+
+def add_children(module: nn.Module, children: Mapping[str, Child]) -> None:
+    """Register modules and parameters by name."""
+    for name, child in children.items():
+        if isinstance(child, nn.Parameter):
+            module.register_parameter(name, child)
+        else:
+            module.add_module(name, child)
+
+
 # A child may have any name that a spec may give it. So what these classes add to `nn.Module` starts with an underscore,
 # which no name does: torch takes no child whose name is an attribute already.
 
@@ -120,8 +153,7 @@ class Series(nn.Sequential):
     def __init__(self, label: str, children: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self._label = label
-        for name, child in children.items():
-            self.add_module(name, child)
+        add_children(self, children)
 
     @property
     def _path(self) -> Path:
@@ -135,12 +167,11 @@ class Series(nn.Sequential):
 class Composite(nn.Module):
     """A module with children and a path through them that contains forks."""
 
-    def __init__(self, label: str, children: Mapping[str, nn.Module], path: Path) -> None:
+    def __init__(self, label: str, children: Mapping[str, Child], path: Path) -> None:
         super().__init__()
         self._label = label
         self._path = path
-        for name, child in children.items():
-            self.add_module(name, child)
+        add_children(self, children)
 
     def forward(self, x: Tensor) -> Tensor:
         """Follow the path."""

@@ -8,12 +8,13 @@ from torch import nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from archbuilder.modules.blocks import Composite, Join, Path, Recall, Series, Step
+from archbuilder.modules.blocks import Child, Composite, Factor, Join, Path, Recall, Series, Step
+from archbuilder.modules.calls import make
 from archbuilder.modules.initialize import initialize
 from archbuilder.modules.network import Network
-from archbuilder.modules.table import MODULES
 from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, Take, TreeNode
 from archbuilder.primitives import Primitive
+from archbuilder.primitives.facts import PARAMETER
 
 
 def build_network(plan: Plan, *, aux: bool = True, initialized: bool = True) -> Network:
@@ -53,7 +54,7 @@ _RANDOM = {init.kaiming_uniform_, init.uniform_, torch.Tensor.uniform_, torch.Te
 
 
 def _network(plan: Plan, aux: bool) -> Network:
-    children: dict[str, nn.Module] = {}
+    children: dict[str, Child] = {}
     heads = {head.name: head.after for head in plan.heads_deepest_first} if aux else {}
     steps: list[Step] = []
     for position in range(len(plan.trees) + 1):
@@ -64,19 +65,24 @@ def _network(plan: Plan, aux: bool) -> Network:
     return Network(plan.name, children, Path(tuple(steps)), heads)
 
 
-def _module(node: Chain | OpNode) -> nn.Module:
+def _module(node: Chain | OpNode) -> Child:
     if isinstance(node, OpNode):
         assert isinstance(node.op.op, Primitive)
-        return MODULES[type(node.op.op)](node.op.op, node.op.input_shapes[0])
-    children: dict[str, nn.Module] = {}
+        call = node.op.op.call(node.op.input_shapes[0])
+        if call.target == PARAMETER:
+            shape, initial = call.args
+            return nn.Parameter(torch.full(shape, initial))
+        made: nn.Module = make(call)
+        return made
+    children: dict[str, Child] = {}
     path = Path(_path(node.members, children))
     methods = any(hasattr(nn.Sequential, name) for name in children)  # such as `append`: torch takes no such child
     if path.steps == tuple(children) and not methods:
-        return Series(node.label, children)
+        return Series(node.label, {name: child for name, child in children.items() if isinstance(child, nn.Module)})
     return Composite(node.label, children, path)
 
 
-def _path(nodes: tuple[TreeNode, ...], children: dict[str, nn.Module]) -> tuple[Step, ...]:
+def _path(nodes: tuple[TreeNode, ...], children: dict[str, Child]) -> tuple[Step, ...]:
     """Return the steps of a list of nodes; the modules they name are added to `children`."""
     steps: list[Step] = []
     for node in nodes:
@@ -86,6 +92,6 @@ def _path(nodes: tuple[TreeNode, ...], children: dict[str, nn.Module]) -> tuple[
         elif isinstance(node, Take):
             steps.append(Recall(node.names))
         else:
-            children[node.name] = _module(node)
-            steps.append(node.name)
+            child = children[node.name] = _module(node)
+            steps.append(Factor(node.name) if isinstance(child, nn.Parameter) else node.name)
     return tuple(steps)

@@ -1,6 +1,6 @@
 """Weights inherited from a trained network with other widths."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log
 
 import torch
@@ -8,7 +8,8 @@ from torch import Tensor
 
 from archbuilder.plan.origins import Layout, OpOrigins, origins, shared_channels
 from archbuilder.plan.plan import Plan
-from archbuilder.primitives import Convolution
+from archbuilder.primitives import Merge, Weight
+from archbuilder.primitives.facts import Axis
 
 
 def inherited_weights(
@@ -32,13 +33,26 @@ def inherited_weights(
         ones elsewhere. No tensor is shared with those given.
     """
     ours, theirs = origins(plan), origins(donor)
+    tensors, donated = _tensors(ours), _tensors(theirs)
     weights: dict[str, Tensor] = {}
     for key, value in fresh.items():
         weights[key] = value.clone()
-        layer = key.rpartition(".")[0]
-        if key in trained and layer in theirs and _alike(ours[layer], theirs[layer]):
-            _take_over(weights[key], trained[key].to(value), ours[layer], theirs[layer])
+        if key not in trained or key not in tensors or key not in donated:
+            continue
+        (name, weight), (donor_name, other) = tensors[key], donated[key]
+        if _alike(weight, other, ours[name], theirs[donor_name]):
+            _take_over(weights[key], trained[key].to(value), weight.axes, ours[name], theirs[donor_name])
     return weights
+
+
+def _tensors(layers: Mapping[str, OpOrigins]) -> dict[str, tuple[str, Weight]]:
+    """Return the layer and the declaration of every tensor of the state dict, by its key."""
+    found = {}
+    for name, layer in layers.items():
+        assert not isinstance(layer.op.op, Merge)
+        for weight in layer.op.op.weights(layer.op.input_shapes[0]):
+            found[f"{name}.{weight.name}".rstrip(".")] = name, weight
+    return found
 
 
 def distance(a: Mapping[str, int], b: Mapping[str, int]) -> float:
@@ -52,12 +66,11 @@ def distance(a: Mapping[str, int], b: Mapping[str, int]) -> float:
     return sum(abs(log((1 + width) / (1 + b[site]))) for site, width in a.items())
 
 
-def _alike(ours: OpOrigins, theirs: OpOrigins) -> bool:
-    """Return whether two layers have compatible weights: the same kernel size."""
-    one, other = ours.op.op, theirs.op.op
-    if isinstance(one, Convolution) and isinstance(other, Convolution):
-        return one.kernel_size == other.kernel_size and _depthwise(ours) == _depthwise(theirs)
-    return type(one) is type(other)
+def _alike(ours: Weight, theirs: Weight, own: OpOrigins, other: OpOrigins) -> bool:
+    """Return whether two tensors of layers are alike but for their channels: the same kernel, and the same grouping."""
+    sizes = zip(ours.axes, ours.shape, theirs.shape, strict=False)
+    same = ours.axes == theirs.axes and all(axis or size == another for axis, size, another in sizes)
+    return same and _depthwise(own) == _depthwise(other)
 
 
 def _depthwise(layer: OpOrigins) -> bool:
@@ -65,40 +78,54 @@ def _depthwise(layer: OpOrigins) -> bool:
 
 
 def _groups(layer: OpOrigins) -> int:
-    return layer.op.op.groups if isinstance(layer.op.op, Convolution) else 1
+    """Return the groups that a layer's channels stay in; a depthwise convolution's are its channels."""
+    return int(getattr(layer.op.op, "groups", 1)) if _mixes(layer) else 1
 
 
-def _take_over(tensor: Tensor, trained: Tensor, ours: OpOrigins, theirs: OpOrigins) -> None:
+def _mixes(layer: OpOrigins) -> bool:
+    """Return whether the layer has weights between channels."""
+    assert not isinstance(layer.op.op, Merge)
+    return any("in" in weight.axes for weight in layer.op.op.weights(layer.op.input_shapes[0]))
+
+
+def _take_over(tensor: Tensor, trained: Tensor, axes: Sequence[Axis], ours: OpOrigins, theirs: OpOrigins) -> None:
     """Copy the shared part of a layer's tensor in place.
 
     Args:
-        tensor: out x in / groups x ... of a convolution or a linear layer, one number for each channel, or a count.
+        tensor: The layer's tensor.
         trained: The donor's.
+        axes: What each of its dimensions runs over.
         ours: The channels of the layer.
         theirs: The channels of the donor's.
     """
-    if tensor.ndim == 0:
+    if "out" not in axes:
         tensor.copy_(trained)
-    elif tensor.ndim == 1 or _depthwise(ours):
+        return
+    # Dimension 0 becomes the output channels, dimension 1 the input channels of their group, if it runs over such.
+    order = sorted(range(tensor.ndim), key=lambda axis: (axes[axis] == "", axes[axis] == "in"))
+    tensor, trained = tensor.permute(order), trained.permute(order)
+    if "in" not in axes or _depthwise(ours):
         own, other = _indexes(ours.output_channels, theirs.output_channels)
         tensor[own] = trained[other]
-    else:
-        count = min(_groups(ours), _groups(theirs))
-        for one, another in zip(_split(tensor, ours)[:count], _split(trained, theirs)[:count], strict=True):
-            (part, outputs, inputs), (trained_part, their_outputs, their_inputs) = one, another
-            rows, their_rows = _indexes(outputs, their_outputs)
-            columns, their_columns = _indexes(inputs, their_inputs)
-            part[rows[:, None], columns] = trained_part[their_rows[:, None], their_columns]
+        return
+    transposed = axes.index("in") < axes.index("out")  # where the groups divide the dimension of the inputs
+    count = min(_groups(ours), _groups(theirs))
+    parts = zip(_split(tensor, ours, transposed)[:count], _split(trained, theirs, transposed)[:count], strict=True)
+    for (part, outputs, inputs), (trained_part, their_outputs, their_inputs) in parts:
+        rows, their_rows = _indexes(outputs, their_outputs)
+        columns, their_columns = _indexes(inputs, their_inputs)
+        part[rows[:, None], columns] = trained_part[their_rows[:, None], their_columns]
 
 
-def _split(tensor: Tensor, layer: OpOrigins) -> list[tuple[Tensor, Layout, Layout]]:
+def _split(tensor: Tensor, layer: OpOrigins, transposed: bool) -> list[tuple[Tensor, Layout, Layout]]:
     """Return each group's weights, a view, and its output and input channels."""
     groups = _groups(layer)
     rows, size = len(layer.output_channels) // groups, len(layer.input_channels) // groups
     parts = []
     for group in range(groups):
         out, into = slice(group * rows, (group + 1) * rows), slice(group * size, (group + 1) * size)
-        parts.append((tensor[out], layer.output_channels[out], layer.input_channels[into]))
+        part = tensor[:, into] if transposed else tensor[out]
+        parts.append((part, layer.output_channels[out], layer.input_channels[into]))
     return parts
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from archbuilder.plan.plan import Plan
 from archbuilder.spec.initialization import Init, Scheme
 
-Weighted = nn.Conv2d | nn.Linear
+Weighted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
 def _pytorch(layer: Weighted, std: float) -> None:
@@ -16,7 +16,7 @@ def _pytorch(layer: Weighted, std: float) -> None:
 
 def _kaiming(layer: Weighted, std: float) -> None:
     """He et al., 2015 (arXiv:1502.01852), equation 14, by fan-out; linear layers as GoogLeNet's: normal 0.01."""
-    if isinstance(layer, nn.Conv2d):
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     else:
         nn.init.normal_(layer.weight, 0.0, 0.01)
@@ -73,7 +73,7 @@ def initialize(network: nn.Module, plan: Plan) -> None:
     own: dict[str, Init] = {op.name: op.init for layer in plan.all_layers() for op in layer.ops if op.init is not None}
     for name, module in network.named_modules():
         init = own.get(name, plan.init)
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             SCHEMES[init.type](module, init.std)
         elif name in own and init.type == "zeros" and getattr(module, "weight", None) is not None:
             nn.init.zeros_(module.weight)

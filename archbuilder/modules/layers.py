@@ -23,7 +23,7 @@ class PaddedConv2d(nn.Conv2d):
 
         Args:
             in_channels: Input channels.
-            out_channels: Channels that leave.
+            out_channels: Output channels.
             kernel_size: (height, width).
             sides: Zeros added (left, right, top, bottom).
             **keys: As torch.nn.Conv2d has them.
@@ -33,7 +33,8 @@ class PaddedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W -> N x out x H' x W'."""
-        return super().forward(F.pad(x, self.sides))
+        x = F.pad(x, self.sides, _filling(self.padding_mode))
+        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """Show the padding too."""
@@ -48,24 +49,174 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W -> N x out x ceil(H / stride) x ceil(W / stride)."""
-        tall, wide = self._zeros(x.shape[-2], 0), self._zeros(x.shape[-1], 1)
-        # Torch pads evenly without a copy. A size that is exported as a variable is no int, and decides nothing here.
-        if isinstance(tall, int) and isinstance(wide, int) and tall % 2 == 0 and wide % 2 == 0:
-            even = (tall // 2, wide // 2)
+        sides, even = _same_sides(x, self.kernel_size, self.stride, self.dilation)
+        if even is not None and self.padding_mode == "zeros":  # torch pads evenly without a copy
             return F.conv2d(x, self.weight, self.bias, self.stride, even, self.dilation, self.groups)
-        sides = (wide // 2, wide - wide // 2, tall // 2, tall - tall // 2)
-        return F.conv2d(F.pad(x, sides), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-
-    def _zeros(self, extent: int, direction: int) -> int:
-        """Count the zeros that are added in a direction."""
-        extent = int(extent) if isinstance(extent, Tensor) else extent  # of a trace, which is of one size
-        stride, reach = self.stride[direction], self.dilation[direction] * (self.kernel_size[direction] - 1) + 1
-        zeros = (extent - 1) // stride * stride + reach - extent  # which is reach - stride at the least
-        return zeros if reach >= stride else cast(int, torch.sym_max(zeros, 0))  # type: ignore[no-untyped-call]
+        x = F.pad(x, sides, _filling(self.padding_mode))
+        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """Show the padding too."""
         return f"{super().extra_repr()}, padding=same"  # type: ignore[no-untyped-call]
+
+
+class SameMaxPool2d(nn.MaxPool2d):
+    """A max pool that gives ceil(n / stride) of any n positions, padded with minus infinity."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W -> N x C x ceil(H / stride) x ceil(W / stride)."""
+        kernel, stride, dilation = cast(_Pairs, (self.kernel_size, self.stride, self.dilation))
+        sides, even = _same_sides(x, kernel, stride, dilation)
+        if even is not None:
+            return F.max_pool2d(x, kernel, stride, even, dilation)
+        return F.max_pool2d(F.pad(x, sides, value=float("-inf")), kernel, stride, 0, dilation)
+
+
+class SameAvgPool2d(nn.AvgPool2d):
+    """A mean pool that gives ceil(n / stride) of any n positions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W -> N x C x ceil(H / stride) x ceil(W / stride)."""
+        kernel, stride = cast(tuple[tuple[int, int], tuple[int, int]], (self.kernel_size, self.stride))
+        sides, even = _same_sides(x, kernel, stride, (1, 1))
+        if even is not None:
+            return F.avg_pool2d(x, kernel, stride, even, count_include_pad=self.count_include_pad)
+        means = F.avg_pool2d(F.pad(x, sides), kernel, stride)
+        if self.count_include_pad:
+            return means
+        return means / F.avg_pool2d(F.pad(torch.ones_like(x[:1, :1]), sides), kernel, stride)  # 1 x 1 x H' x W'
+
+
+_Pairs = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
+def _same_sides(
+    x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> tuple[tuple[int, int, int, int], tuple[int, int] | None]:
+    """Return the padding (left, right, top, bottom), and (height, width) too where it is the same on both sides.
+
+    A size that is exported as a variable is no int, and decides nothing.
+    """
+    tall, wide = (_zeros(x.shape[d - 2], kernel[d], stride[d], dilation[d]) for d in (0, 1))
+    sides = wide // 2, wide - wide // 2, tall // 2, tall - tall // 2
+    known = isinstance(tall, int) and isinstance(wide, int) and tall % 2 == 0 and wide % 2 == 0
+    return sides, (tall // 2, wide // 2) if known else None
+
+
+def _zeros(extent: int, kernel: int, stride: int, dilation: int) -> int:
+    """Count the zeros that are added in a direction."""
+    extent = int(extent) if isinstance(extent, Tensor) else extent  # of a trace, which is of one size
+    reach = dilation * (kernel - 1) + 1
+    zeros = (extent - 1) // stride * stride + reach - extent  # which is reach - stride at the least
+    return zeros if reach >= stride else cast(int, torch.sym_max(zeros, 0))  # type: ignore[no-untyped-call]
+
+
+def _filling(padding_mode: str) -> str:
+    """Return what torch.nn.functional.pad calls a padding mode."""
+    return "constant" if padding_mode == "zeros" else padding_mode
+
+
+class PartialBatchNorm2d(nn.BatchNorm2d):
+    """A batch norm without a scale, a shift, or both."""
+
+    def __init__(self, channels: int, *, scale: bool, shift: bool, **keys: Any) -> None:
+        """Create the layer; further keys are torch.nn.BatchNorm2d's."""
+        super().__init__(channels, **keys)
+        if not scale:
+            self.register_parameter("weight", None)
+        if not shift:
+            self.register_parameter("bias", None)
+
+
+class PositionLinear(nn.Linear):
+    """A linear layer of the channels of each position."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x in x H x W -> N x out x H x W."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """Layer normalization over the channels of each position."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W -> N x C x H x W."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class GlobalResponseNorm(nn.Module):
+    """x + bias + weight * x * g / mean(g), with g the root of each channel's sum of squares."""
+
+    def __init__(self, channels: int, *, eps: float) -> None:
+        """Create the layer; it starts as the identity."""
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.zeros(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W -> N x C x H x W."""
+        norms = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)  # N x C x 1 x 1
+        shares = norms / (norms.mean(dim=1, keepdim=True) + self.eps)
+        return x + torch.addcmul(self.bias.view(-1, 1, 1), self.weight.view(-1, 1, 1) * shares, x)
+
+    def extra_repr(self) -> str:
+        """Show the channels."""
+        return f"{len(self.weight)}, eps={self.eps}"
+
+
+class L2Norm(nn.Module):
+    """Divides the channels of each position, or a vector, by their Euclidean norm."""
+
+    def __init__(self, *, eps: float) -> None:
+        """Create the layer; no norm below `eps` is divided by."""
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x ... -> N x C x ..."""
+        return F.normalize(x, dim=1, eps=self.eps)
+
+
+class SpatialMean(nn.Module):
+    """The mean of each channel."""
+
+    def __init__(self, *, keepdim: bool) -> None:
+        """Create the layer; with `keepdim` the output is a map of 1 x 1."""
+        super().__init__()
+        self.keepdim = keepdim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W -> N x C, or N x C x 1 x 1."""
+        return x.mean((2, 3), keepdim=self.keepdim)
+
+
+class PositionSoftmax(nn.Module):
+    """Softmax over the positions of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W -> N x C x H x W."""
+        return F.softmax(x.flatten(2), dim=-1).view_as(x)
+
+
+class StochasticDepth(nn.Module):
+    """Zeroes whole images at random in training and scales the rest by 1 / (1 - p)."""
+
+    def __init__(self, p: float) -> None:
+        """Create the layer; `p` is the probability that an image is dropped."""
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x ... -> N x ..."""
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.empty(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
+        return x * kept.div_(1 - self.p)
+
+    def extra_repr(self) -> str:
+        """Show the probability."""
+        return f"p={self.p}"
 
 
 class FixedAffine(nn.Module):

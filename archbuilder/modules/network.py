@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from archbuilder.modules.blocks import Path, Seen, follow
+from archbuilder.modules.blocks import Child, Path, Seen, add_children, follow
 
 
 @cache
@@ -35,12 +35,12 @@ class Network(nn.Module):
     any name that does not start with an underscore, and torch takes no child whose name is an attribute already.
     """
 
-    def __init__(self, label: str, children: Mapping[str, nn.Module], path: Path, heads: Mapping[str, str]) -> None:
+    def __init__(self, label: str, children: Mapping[str, Child], path: Path, heads: Mapping[str, str]) -> None:
         """Assemble the network.
 
         Args:
             label: The name it is printed by.
-            children: Layers and heads by name, in the order of the state dict.
+            children: Layers, factors and heads by name, in the order of the state dict.
             path: The path that data takes through the layers.
             heads: The place that each head attaches to, by the head's name, in the order of the output.
         """
@@ -49,8 +49,7 @@ class Network(nn.Module):
         self._path = path
         self._heads = dict(heads)
         self._output = training_output(tuple(heads))
-        for name, child in children.items():
-            self.add_module(name, child)
+        add_children(self, children)
 
     def forward(self, x: Tensor) -> Any:
         """N x C x H x W -> N x classes; in training with heads, a named tuple of such."""

@@ -6,14 +6,15 @@ from itertools import chain
 from typing import NamedTuple
 
 from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedOp
-from archbuilder.primitives import ChannelShuffle, Concat, Convolution, Flatten, Linear, Merge
+from archbuilder.primitives import Merge
+from archbuilder.primitives.facts import Gathered, New, Reordered, Same, Spread
 
 
 class Channel(NamedTuple):
     """One channel, or feature, by its origin.
 
     Attributes:
-        origin: The name of the convolution or linear layer that outputs it, or `(input)`; after an addition or
+        origin: The name of the op that makes it, such as a convolution, or `(input)`; after an addition or
             multiplication of branches, all of their names.
         number: Its position among the channels of the same origin.
     """
@@ -37,7 +38,7 @@ class OpOrigins(NamedTuple):
 def origins(plan: Plan) -> dict[str, OpOrigins]:
     """Follow channels through a plan, heads included.
 
-    Convolutions and linear layers output new channels; other ops pass through, join or spread their input channels.
+    Each primitive declares what becomes of its input channels: it makes new ones, keeps, reorders, spreads or gathers.
     Channels that are added or multiplied are identified, also in earlier layers: the output channels of a projection
     that is added to a concatenation have the layout of the concatenation.
 
@@ -77,34 +78,34 @@ class _Ties:
         return self._new([(origin, None)] * count)
 
     def merged(self, merge: Merge, inputs: Sequence[Sequence[int]]) -> Sequence[int]:
-        """Return the output of a merge."""
-        if isinstance(merge, Concat):
+        """Return the output of a merge; one channel that is broadcast over all is none of them."""
+        if not merge.pairwise:
             return [*chain.from_iterable(inputs)]
-        for other in inputs[1:]:
-            self._tie(inputs[0], other)
-        return inputs[0]
+        first = max(inputs, key=len)
+        for other in inputs:
+            if len(other) == len(first) and other is not first:
+                self._tie(first, other)
+        return first
 
     def through(self, op: PlannedOp, inputs: Sequence[int]) -> Sequence[int]:
         """Return the output of a primitive."""
-        match op.op:
-            case Linear():
+        assert not isinstance(op.op, Merge)
+        match op.op.channels(op.input_shapes[0], op.output_shape):
+            case Same():
+                return inputs
+            case New(groups=1):
                 return self.given(op.name, op.output_shape[0])
-            case Convolution(groups=groups) if groups > 1:
+            case New(groups=groups):
                 return self._grouped(op, groups, inputs)
-            case Convolution():
-                return self.given(op.name, op.output_shape[0])
-            case Flatten() if len(op.input_shapes[0]) == 3 and op.input_shapes[0][1:] != (1, 1):
-                _, height, width = op.input_shapes[0]  # with the size: places of maps of other sizes are not alike
-                return self._spread(inputs, [f"place {i} of {height}x{width}" for i in range(height * width)])
-            case ChannelShuffle(groups=groups):
-                size = len(inputs) // groups
-                return [inputs[group * size + i] for i in range(size) for group in range(groups)]
-        return inputs
+            case Reordered(order=order):
+                return [inputs[place] for place in order]
+            case Spread(parts=parts):
+                return self._spread(inputs, parts)
+            case Gathered(size=size):
+                return self._new([(op.name, of) for of in inputs[::size]])
 
     def _grouped(self, op: PlannedOp, groups: int, inputs: Sequence[int]) -> Sequence[int]:
         size, own = len(inputs) // groups, op.output_shape[0] // groups
-        if size == 1:  # depthwise: each channel goes on by itself
-            return inputs if own == 1 else self._spread(inputs, [f"part {i}" for i in range(own)])
         for group in range(groups):  # weights stay in their group, so that channels must too
             within = inputs[group * size : (group + 1) * size]
             self._tie(within, self.given(f"{op.name} in group {group}", size))

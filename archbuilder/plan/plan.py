@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
 from typing import NamedTuple
 
-from archbuilder.primitives import Convolution, Linear, Merge, Primitive, Shape, shape_text
+from archbuilder.primitives import Merge, Primitive, Shape, shape_text
+from archbuilder.primitives.facts import PARAMETER
 from archbuilder.spec.initialization import Init
 from archbuilder.spec.nodes import MappingNode
 
@@ -48,9 +48,22 @@ class PlannedOp:
         return f"PlannedOp({self.name!r}: {self.op.type}, {shapes}, {self.parameters:,} parameters, {self.macs:,} MACs)"
 
     @property
+    def macs_by_operator(self) -> dict[str, int]:
+        """Its multiply-adds by fvcore's operator names, for those that cost anything."""
+        if not self.macs or not isinstance(self.op, Primitive):
+            return {}
+        split = self.op.macs_by_operator(self.input_shapes[0], self.output_shape)
+        return {operator: macs for operator, macs in split.items() if macs}
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether it is no module but a parameter of the module around it."""
+        return isinstance(self.op, Primitive) and self.op.call(self.input_shapes[0]).target == PARAMETER
+
+    @property
     def activations(self) -> int:
         """The values that it gives for one image if it is a convolution or linear; 0 of other operations."""
-        return prod(self.output_shape) if isinstance(self.op, Convolution | Linear) else 0
+        return self.op.activations(self.input_shapes[0], self.output_shape) if isinstance(self.op, Primitive) else 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -288,8 +301,8 @@ class Plan:
         """Multiply-adds by fvcore's operator names, for those that cost anything."""
         totals: dict[str, int] = {}
         for op in self.ops:
-            if op.macs and isinstance(op.op, Primitive) and op.op.operator:
-                totals[op.op.operator] = totals.get(op.op.operator, 0) + op.macs
+            for operator, macs in op.macs_by_operator.items():
+                totals[operator] = totals.get(operator, 0) + macs
         return totals
 
     def all_layers(self) -> Iterator[PlannedLayer]:

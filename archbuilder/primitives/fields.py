@@ -36,6 +36,7 @@ def _checked_pair(minimum: int, value: Any) -> tuple[int, int]:
 
 
 PositivePair = Annotated[tuple[int, int], _pair(1)]
+NonNegativePair = Annotated[tuple[int, int], _pair(0)]
 
 
 def _padding(value: Any) -> Any:
@@ -69,17 +70,19 @@ Padding = Annotated[
 
 
 def _pool_padding(value: Any) -> Any:
-    """Accept `half`, an integer for both directions, or [height, width]."""
+    """Accept `same`, `half`, an integer for both directions, or [height, width]."""
     try:
-        return value if value == "half" else _checked_pair(0, value)
+        return value if value in ("same", "half") else _checked_pair(0, value)
     except PydanticCustomError:
         if isinstance(value, str):
-            raise PydanticCustomError("padding", "expected half, an integer, or two as [height, width]") from None
+            raise PydanticCustomError("padding", "expected same, half, an integer, or two as [height, width]") from None
         raise
 
 
 PoolPadding = Annotated[
-    Literal["half"] | tuple[int, int],
-    BeforeValidator(_pool_padding, json_schema_input_type=Literal["half"] | _Zeros | Annotated[list[_Zeros], _TWO]),
+    Literal["same", "half"] | tuple[int, int],
+    BeforeValidator(
+        _pool_padding, json_schema_input_type=Literal["same", "half"] | _Zeros | Annotated[list[_Zeros], _TWO]
+    ),
 ]
-"""`half`, or the padding on each side in each direction."""
+"""`same`, `half`, or the padding on each side in each direction."""

@@ -1,13 +1,13 @@
+"""What a primitive is: one declaration that everything else reads."""
+
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from archbuilder.errors import ArchbuilderError
+from archbuilder.primitives.facts import ONE_POSITION, Call, Channels, Counters, Same, Shape, Weight, Window
 from archbuilder.primitives.held import Allocation, Kept
-
-Shape = tuple[int, ...]
-"""The shape of one sample: (channels, height, width) of a map, or (features,) of a vector."""
 
 
 class ShapeError(ArchbuilderError):
@@ -25,10 +25,12 @@ class ShapeError(ArchbuilderError):
 
 
 class Primitive(BaseModel):
-    """An operation: its keys, its shape rule, its parameters and its MACs.
+    """An operation: the keys that a spec gives it, as fields, and every fact about it, as methods.
 
-    Costs are for one sample in evaluation mode, by fvcore's conventions: a multiply-add is one MAC, a bias costs
-    nothing (fvcore, `fvcore/nn/jit_handles.py`).
+    A subclass with a `type` is a declaration. It must define each fact itself or take it from a mixin that says it,
+    such as `Elementwise`; one that lacks a fact cannot be defined. No fact needs torch. Costs are for one sample in
+    evaluation mode, by fvcore's conventions: a multiply-add is one MAC, a bias costs nothing (fvcore,
+    `fvcore/nn/jit_handles.py`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
@@ -36,11 +38,11 @@ class Primitive(BaseModel):
     type: ClassVar[str]
     """Its `type` in a spec."""
 
-    operator: ClassVar[str | None] = None
-    """The name under which fvcore counts it; None if it has no MACs by fvcore's conventions."""
-
-    widths: ClassVar[tuple[str, ...]] = ()
+    widths: ClassVar[tuple[str, ...]]
     """The keys that are searchable widths."""
+
+    counters: ClassVar[Counters]
+    """What fvcore and torch count for it."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the output.
@@ -50,28 +52,130 @@ class Primitive(BaseModel):
         """
         raise NotImplementedError
 
-    def parameters(self, input_shape: Shape) -> int:
-        """Count the trainable parameters."""
-        return 0
+    def weights(self, input_shape: Shape) -> tuple[Weight, ...]:
+        """Return its parameters and buffers, in the order of the state dict."""
+        raise NotImplementedError
 
     def macs(self, input_shape: Shape, output_shape: Shape) -> int:
         """Count the multiply-adds of one sample."""
-        return 0
+        raise NotImplementedError
 
-    def stored(self, input_shape: Shape) -> int:
-        """Count the parameters and buffers that are read in evaluation."""
-        return self.parameters(input_shape)
+    def window(self, input_shape: Shape, output_shape: Shape) -> Window:
+        """Return what one position of the output sees of the input."""
+        raise NotImplementedError
+
+    def channels(self, input_shape: Shape, output_shape: Shape) -> Channels:
+        """Return what becomes of the channels of the input."""
+        raise NotImplementedError
+
+    def call(self, input_shape: Shape) -> Call:
+        """Return the torch call that makes its module."""
+        raise NotImplementedError
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """Return the allocations in evaluation, in order, the output last; none if the input is passed through.
 
         Other results of a kernel come before its output.
         """
-        return (Allocation(prod(output_shape)),)
+        raise NotImplementedError
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept | None:
         """Return what autograd saves in training; None if the input is passed through in training, too."""
-        return Kept()
+        raise NotImplementedError
+
+    @property
+    def operator(self) -> str:
+        """The name under which its MACs are listed: fvcore's operator, or its type if fvcore counts none."""
+        return self.counters.fvcore or self.type
+
+    def macs_by_operator(self, input_shape: Shape, output_shape: Shape) -> dict[str, int]:
+        """Split the MACs by fvcore's operators; a primitive of several operators says them by overriding this."""
+        return {self.operator: self.macs(input_shape, output_shape)}
+
+    def activations(self, input_shape: Shape, output_shape: Shape) -> int:
+        """Count the outputs of its products, as fvcore does; a primitive of several products overrides this."""
+        return prod(output_shape) if self.counters.product else 0
+
+    def parameters(self, input_shape: Shape) -> int:
+        """Count the trainable parameters."""
+        return sum(prod(weight.shape) for weight in self.weights(input_shape) if weight.trained)
+
+    def stored(self, input_shape: Shape) -> int:
+        """Count the parameters and buffers that are read in evaluation."""
+        return sum(prod(weight.shape) for weight in self.weights(input_shape) if weight.read)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a declaration that lacks a fact.
+
+        Raises:
+            TypeError: It has a `type`, but not everything else that must be known of it.
+        """
+        super().__pydantic_init_subclass__(**kwargs)
+        if "type" not in cls.__dict__:  # a mixin
+            return
+        missing = [name for name in _CONSTANTS if not hasattr(cls, name)]
+        missing += [name for name in _FACTS if getattr(cls, name) is getattr(Primitive, name)]
+        missing += [f"a description of {name}" for name, field in cls.model_fields.items() if not field.description]
+        missing += [] if cls.__dict__.get("__doc__") else ["a docstring"]
+        if missing:
+            raise TypeError(f"the primitive {cls.__name__} ({cls.type}) does not declare {', '.join(missing)}")
+
+
+_CONSTANTS = ("widths", "counters")
+_FACTS = ("output_shape", "weights", "macs", "window", "channels", "call", "allocations", "kept")
+
+
+class Weightless(Primitive):
+    """A primitive without parameters and buffers."""
+
+    widths: ClassVar[tuple[str, ...]] = ()
+
+    def weights(self, input_shape: Shape) -> tuple[Weight, ...]:
+        """Return nothing: there are no parameters and no buffers."""
+        return ()
+
+
+class Uncounted(Primitive):
+    """A primitive that no counter counts; subclasses may say why in `counters`."""
+
+    counters: ClassVar[Counters] = Counters(None, product=False, note="fvcore and torch count it as nothing")
+
+    def macs(self, input_shape: Shape, output_shape: Shape) -> int:
+        """Count nothing, as fvcore does."""
+        return 0
+
+
+class KeepsChannels(Primitive):
+    """A primitive whose output channels are its input channels, each by itself."""
+
+    def channels(self, input_shape: Shape, output_shape: Shape) -> Channels:
+        """Return that each channel stays at its place."""
+        return Same()
+
+
+class OneTensor(Primitive):
+    """A primitive that allocates its output and nothing else."""
+
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
+        """Return the output alone."""
+        return (Allocation(prod(output_shape)),)
+
+
+class PositionByPosition(Primitive):
+    """A primitive whose output at a position depends on the input at that position alone."""
+
+    def window(self, input_shape: Shape, output_shape: Shape) -> Window:
+        """Return one position."""
+        return ONE_POSITION
+
+
+class Elementwise(KeepsChannels, PositionByPosition, OneTensor):
+    """A primitive that keeps the shape and treats each position of each channel alike."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input shape."""
+        return input_shape
 
 
 def expect_map(input_shape: Shape, what: str) -> tuple[int, int, int]:
@@ -84,6 +188,21 @@ def expect_map(input_shape: Shape, what: str) -> tuple[int, int, int]:
         message = f"{what} takes a map (channels x height x width), but its input is a vector of {input_shape[0]}"
         raise ShapeError(message, spatial=True)
     return input_shape[0], input_shape[1], input_shape[2]
+
+
+def expect_groups(groups: int, *counts: int) -> None:
+    """See that groups divide numbers of channels evenly.
+
+    Raises:
+        ShapeError: They do not.
+    """
+    if any(count % groups for count in counts):
+        found = (
+            f"the {counts[0]} input channels"
+            if len(counts) == 1
+            else (f"{counts[0]} input and {counts[1]} output channels evenly")
+        )
+        raise ShapeError(f"{groups} groups do not divide {found}", key="groups")
 
 
 def shape_text(shape: Shape) -> str:

@@ -23,6 +23,11 @@ def half(kernel: Pair, dilation: Pair = (1, 1)) -> Pair:
     return dilation[0] * (kernel[0] // 2), dilation[1] * (kernel[1] // 2)
 
 
+def dilated(kernel: Pair, dilation: Pair) -> Pair:
+    """Return how many positions a kernel reaches over: d (k - 1) + 1."""
+    return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
+
+
 def both_sides(padding: Pair) -> Sides:
     """Return a padding that is the same on both sides."""
     return (padding[0], padding[0]), (padding[1], padding[1])
@@ -40,7 +45,7 @@ def slide(
     Raises:
         ShapeError: The window is larger than the padded input.
     """
-    reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
+    reach = dilated(kernel, dilation)
     positions = (
         _positions(extent[0], padding[0], reach[0], stride[0], ceil_mode),
         _positions(extent[1], padding[1], reach[1], stride[1], ceil_mode),

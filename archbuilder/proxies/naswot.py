@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
-from archbuilder.modules.table import ACTIVATIONS
+from archbuilder.modules.calls import activation_classes
 from archbuilder.proxies.proxy import Batch, expect_batches
 from archbuilder.proxies.scratch import normalize_by_batch, scratch_copy
 
@@ -63,6 +63,6 @@ def naswot(network: Network, batches: Sequence[Batch]) -> float:
 
 def _none_found(network: Network) -> str:
     kinds = {type(module) for module in network.modules()}
-    names = [name for name, make in ACTIVATIONS.items() if make in kinds and make is not nn.Identity]
+    names = [name for name, kind in activation_classes().items() if kind in kinds and kind is not nn.Identity]
     found = f"no other activation than {' and '.join(names)}" if names else "no activation"
     return f"naswot: found {found} in the network, expected relu, relu6 or leaky_relu: it needs their signs"

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
-from archbuilder.modules.table import ACTIVATIONS
+from archbuilder.modules.calls import activation_classes
 from archbuilder.proxies.proxy import Batch, expect_batches
 from archbuilder.proxies.scratch import scratch_copy
 
 _NORMS = (nn.BatchNorm2d, nn.GroupNorm)
-_PASSED = (nn.LocalResponseNorm, *(make for make in ACTIVATIONS.values() if isinstance(make, type)))
+_PASSED: tuple[type[nn.Module], ...] = (nn.LocalResponseNorm, *activation_classes().values())
 
 
 def synflow(network: Network, batches: Sequence[Batch]) -> float:

@@ -92,8 +92,8 @@ def _columns(plan: Plan, by: By, rows: list[CostRow]) -> list[_Column]:
     ]
 
 
-def _pair(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} x {pair[1]}"
+def _pair(pair: tuple[float, float]) -> str:
+    return f"{pair[0]:g}" if pair[0] == pair[1] else f"{pair[0]:g} x {pair[1]:g}"
 
 
 def rows_as_data(rows: list[CostRow]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from numbers import Real
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from archbuilder.errors import ArchbuilderError, did_you_mean
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>\$\w+)|(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>//|[=!<>]=|[-+*/%<>()]))"
+    r"\s*(?:(?P<name>\$\w+)|(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>//|[=!<>]=|[-+*/%<>(),]))"
 )
 _LONGEST = 200
 _MOST_NAMED = 30
@@ -32,6 +33,35 @@ _BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
     "%": (5, lambda a, b: a % b),
 }
 _ANY_VALUE = {"==", "!="}  # the rest take numbers alone
+
+
+def make_divisible(value: float | Fraction, divisor: int) -> int:
+    """Round to the nearest multiple of a divisor, at least one of it, and at least 90 % of the value.
+
+    The rule of MobileNet's code for multiplied widths (Sandler et al., 2018, arXiv:1801.04381).
+    """
+    nearest = max(divisor, int(value + Fraction(divisor, 2)) // divisor * divisor)
+    return nearest if nearest * 10 >= 9 * value else nearest + divisor
+
+
+def _divisible(value: Any, divisor: Any) -> Any:
+    if not isinstance(divisor, int) or divisor < 1:
+        raise ExpressionError(f"make_divisible takes a divisor of at least 1, not {divisor!r}")
+    mapped = getattr(value, "mapped", None)  # of a width that is traced
+    return mapped(lambda width: make_divisible(width, divisor)) if mapped else make_divisible(value, divisor)
+
+
+def _rounded(value: Any) -> Any:
+    return round(value) if isinstance(value, float) else value
+
+
+_FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
+    "min": (2, 9, min),
+    "max": (2, 9, max),
+    "round": (1, 1, _rounded),
+    "make_divisible": (2, 2, _divisible),
+}
+"""The functions: how many arguments they take, at least and at most, and what they do."""
 
 
 class ExpressionError(ArchbuilderError):
@@ -162,6 +192,8 @@ class _Parser:
             return ("value", float(value) if "." in value else int(value))
         if value == "not":
             return ("not", self.binary(2))
+        if kind == "word" and self._peek() == "(":
+            return self._call(value)
         if kind == "word" and value not in _LOGICAL:
             return ("value", {"true": True, "false": False, "nothing": None}.get(value, value))
         if value == "-":
@@ -172,6 +204,26 @@ class _Parser:
                 raise ExpressionError(f"{self._text!r}: a bracket is not closed")
             return inner
         raise ExpressionError(f"{self._text!r}: did not expect {value!r}")
+
+    def _peek(self) -> str:
+        return self._tokens[self.position][1] if self.position < len(self._tokens) else ""
+
+    def _call(self, function: str) -> Any:
+        if function not in _FUNCTIONS:
+            near = did_you_mean(function, _FUNCTIONS) or f"; there are {', '.join(_FUNCTIONS)}"
+            raise ExpressionError(f"{self._text!r}: there is no function {function!r}{near}")
+        arguments: list[Any] = []
+        while not arguments or self._peek() == ",":
+            self.position += 1  # the bracket, or a comma
+            arguments.append(self.binary(0))
+        if self._next()[1] != ")":
+            raise ExpressionError(f"{self._text!r}: a bracket is not closed")
+        least, most, _ = _FUNCTIONS[function]
+        if not least <= len(arguments) <= most:
+            takes = f"{least}" if least == most else f"{least} to {most}"
+            plural = "s" if takes != "1" else ""
+            raise ExpressionError(f"{self._text!r}: {function} takes {takes} argument{plural}, not {len(arguments)}")
+        return ("call", function, arguments)
 
 
 def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
@@ -186,6 +238,9 @@ def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
         return not _evaluate(tree[1], scope, text)
     if kind == "minus":
         return -_number(_evaluate(tree[1], scope, text), "-", text)
+    if kind == "call":
+        values = [_number(_evaluate(argument, scope, text), tree[1], text) for argument in tree[2]]
+        return _bounded(_FUNCTIONS[tree[1]][2](*values), text)
     _, operator, left, right = tree
     if operator in _LOGICAL:
         value = _evaluate(left, scope, text)
@@ -197,6 +252,10 @@ def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
         result: Any = _BINARY[operator][1](a, b)
     except ZeroDivisionError:
         raise ExpressionError(f"{text!r}: divides by zero") from None
+    return _bounded(result, text)
+
+
+def _bounded(result: Any, text: str) -> Any:
     is_number = isinstance(result, Real)
     if is_number and not -_LARGEST <= result <= _LARGEST:
         raise ExpressionError(f"{text!r}: the result is too large")

@@ -9,6 +9,7 @@ from archbuilder.errors import (
     Problem,
     raise_if_any,
 )
+from archbuilder.primitives.activation import ActivationName
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
 from archbuilder.spec.initialization import Init, InitField
 from archbuilder.spec.nodes import MappingNode, Node, plain
@@ -18,8 +19,6 @@ from archbuilder.spec.validation import locator, validate
 LONGEST_NAME = 200  # of a network
 LONGEST_VARIABLE = 1000
 MOST_VARIABLES = 100
-
-Activation = Literal["none", "relu", "relu6", "silu", "gelu", "hardswish", "leaky_relu", "sigmoid"]
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
@@ -46,7 +45,7 @@ class ConvDefaults(BaseModel):
 
     norm: Literal["none", "batch", "group"] | None = Field(None, description="Normalization after each convolution.")
     norm_groups: int | None = Field(None, ge=1, description="Groups of group normalization.")
-    activation: Activation | None = Field(None, description="The nonlinearity at the end of each conv, or none.")
+    activation: ActivationName | None = Field(None, description="The nonlinearity at the end of each conv, or none.")
     bias: bool | None = Field(None, description="Whether convolutions have a bias.")
     eps: float | None = Field(None, gt=0, lt=1, description="Added to the variance by the normalization.")
     momentum: float | None = Field(None, ge=0, le=1, description="Weight of each batch in the running statistics.")

@@ -8,12 +8,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from archbuilder.errors import Problem
+from archbuilder.primitives.activation import ActivationName
 from archbuilder.primitives.fields import LARGEST_WIDTH, Padding, PositivePair, Probability
 from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.nodes import MappingNode, Node, describe, location, plain
 from archbuilder.spec.validation import Locator, Place, locator, validate
 
-PARAMETER_TYPES: dict[str, Any] = {
+ParameterType = Literal[
+    "width", "integer", "float", "boolean", "string", "probability", "size", "padding", "activation"
+]
+
+PARAMETER_TYPES: dict[ParameterType, Any] = {
     "width": Annotated[int, Field(ge=0, le=LARGEST_WIDTH)],  # a searchable number of channels; 0 leaves a branch out
     "integer": int,
     "float": float,
@@ -22,6 +27,7 @@ PARAMETER_TYPES: dict[str, Any] = {
     "probability": Probability,
     "size": PositivePair,
     "padding": Padding,
+    "activation": ActivationName,
 }
 
 MOST_PARAMETERS = 100
@@ -48,7 +54,7 @@ class Parameter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
-    type: Literal["width", "integer", "float", "boolean", "string", "probability", "size", "padding"] = Field(
+    type: ParameterType = Field(
         description="Type of its values. A width is a number of channels: it can be searched, and 0 removes its branch."
     )
     description: str = Field("", description="What it is; editors show it.")

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 
 from archbuilder.errors import nearest
+from archbuilder.primitives import ACTIVATIONS
 
-_ACTIVATIONS = ("relu", "relu6", "silu", "gelu", "hardswish", "leaky_relu", "sigmoid")
 _LAYERS = {
     "conv2d": "convolution",
     "bn": "batch_norm",
@@ -27,7 +27,7 @@ _LAYERS = {
     "separableconv": "depthwise_separable",
     "shuffle": "channel_shuffle",
     "skip": "identity",
-    **{name.replace("_", ""): f"{{type: activation, function: {name}}}" for name in _ACTIVATIONS},
+    **{name.replace("_", ""): f"{{type: activation, function: {name}}}" for name in ACTIVATIONS if name != "none"},
     "swish": "{type: activation, function: silu}",
     "leaky": "{type: activation, function: leaky_relu}",
 }

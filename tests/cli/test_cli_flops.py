@@ -15,7 +15,8 @@ from archbuilder.costs.breakdown import breakdown
 from archbuilder.costs.options import By
 from archbuilder.crosscheck.fvcore_count import FvcoreCount, compare
 from archbuilder.lint import RULES
-from archbuilder.primitives import Convolution, GlobalAvgPool, Linear, MaxPool, Shape
+from archbuilder.primitives import Convolution, Linear, MaxPool, Shape
+from archbuilder.primitives.pooling import GlobalAvgPool
 from archbuilder.report.breakdown import print_breakdown
 from archbuilder.report.counts import counts_as_data
 from archbuilder.report.numbers import percent, plural, short

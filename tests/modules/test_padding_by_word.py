@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 
 from archbuilder import NetworkSpec
 from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore
-from archbuilder.modules.table import MODULES
+from archbuilder.modules.calls import make
 from archbuilder.primitives import AvgPool, Convolution, MaxPool
 from archbuilder.spec.blocks import shipped_blocks
 from archbuilder.spec.sources import shipped_folder
@@ -36,7 +36,7 @@ def test_whatever_size_it_was_built_for_the_padding_is_that_of_what_it_is_fed() 
     for kernel, stride, dilation, built_for in product(range(1, 6), (1, 2, 3, 6), (1, 2), (8, 9)):
         keys: dict[str, Any] = {"kernel": [kernel, 2], "stride": [stride, 2], "dilation": [dilation, 1]}
         op = Convolution(out=2, padding="same", **keys)
-        module: Any = MODULES[Convolution](op, (1, built_for, 8))
+        module: Any = make(op.call((1, built_for, 8)))
         for extent in range(1, 14):
             x = torch.rand(1, 1, extent, 8)
             (top, bottom), (left, right) = op.sides((1, extent, 8))
@@ -74,12 +74,12 @@ def test_half_is_kernel_by_two_on_every_side() -> None:
     for high, wide, apart in product(range(1, 8), (1, 3, 4), (1, 2)):
         op = Convolution(out=1, kernel=(high, wide), padding="half", dilation=(apart, 1))
         assert op.sides((1, 9, 9)) == ((apart * (high // 2),) * 2, (wide // 2,) * 2)
-        module: Any = MODULES[Convolution](op, (1, 9, 9))
+        module: Any = make(op.call((1, 9, 9)))
         assert module.padding == (apart * (high // 2), wide // 2)
         for kind in (MaxPool, AvgPool):
             pool = kind(kernel=(high, wide), stride=(1, 1), padding="half")
             number = kind(kernel=(high, wide), stride=(1, 1), padding=(high // 2, wide // 2))
-            module = MODULES[kind](pool, (1, 9, 9))
+            module = make(pool.call((1, 9, 9)))
             assert module.padding == (high // 2, wide // 2)
             assert pool.output_shape((1, 9, 9)) == number.output_shape((1, 9, 9))
     assert Convolution(out=1, kernel=(3, 1), padding="half").sides((1, 9, 9)) == ((1, 1), (0, 0))

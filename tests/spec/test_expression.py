@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archbuilder.spec.expression import ExpressionError, is_expression, parse_expression
+from archbuilder.spec.expression import ExpressionError, is_expression, make_divisible, parse_expression
 
 NAMES = {"a": 7, "b": 3, "width": 64, "x3": 0.5, "on": True, "off": False, "norm": "batch", "gone": None, "zero": 0}
 NUMBERS = ["$a", "$b", "$width", "$x3", "0", "1", "2", "10", "2.5", "0.25"]
@@ -174,7 +174,7 @@ def test_the_right_side_counts_only_where_it_matters(text: str, value: object) -
         ("$a = 3", "cannot read '= 3'"),
         ("$a.real", "cannot read '.real'"),
         ("$a[0]", r"cannot read '\[0\]'"),
-        ("$a, $b", "cannot read ', "),
+        ("$a, $b", "did not expect ','"),
         ("$a if $b else 3", "did not expect 'if'"),
         ("lambda: $a", "cannot read ': "),
         ("__import__('os').system('ls') or $a", "cannot read \"'os'"),
@@ -247,3 +247,50 @@ def test_names_are_given_once_in_order() -> None:
 @pytest.mark.parametrize(("value", "answer"), [("$a", True), ("a $", True), ("a", False), (3, False), (None, False)])
 def test_what_looks_like_an_expression(value: object, answer: bool) -> None:
     assert is_expression(value) is answer
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("min($a, $b)", 3),
+        ("max($a, $b, 9) * 2", 18),
+        ("min($a, (2 + 3) * 1, 8)", 5),
+        ("round($a / 2)", 4),  # to the even one of two neighbors, as in Python
+        ("round($b)", 3),
+        ("make_divisible($width * 0.35, 8)", 24),
+        ("make_divisible($a, 8)", 8),
+        ("make_divisible(max($width, 65) * $x3, 8)", 32),
+        ("$norm == batch and min($a, 2) > 1", True),
+    ],
+)
+def test_functions(text: str, value: Any) -> None:
+    assert parse_expression(text).evaluate(NAMES) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mn($a, 2)", "'mn($a, 2)': there is no function 'mn'; did you mean min?"),
+        ("sqrt($a)", "there is no function 'sqrt'; there are min, max, round, make_divisible"),
+        ("min($a)", "min takes 2 to 9 arguments, not 1"),
+        ("round($a, 2)", "round takes 1 argument, not 2"),
+        ("min($a", "ends too early"),
+        ("min($a, 2]", "cannot read ']'"),
+        ("min()", "did not expect ')'"),
+        ("min($a, $norm)", "min takes numbers, not 'batch'"),
+        ("make_divisible($a, $x3)", "make_divisible takes a divisor of at least 1, not 0.5"),
+    ],
+)
+def test_what_is_wrong_with_a_function_is_said(text: str, message: str) -> None:
+    with pytest.raises(ExpressionError) as error:
+        parse_expression(text).evaluate(NAMES)
+    assert message in str(error.value)
+
+
+@given(st.integers(1, 10_000), st.integers(1, 64))
+def test_make_divisible_is_a_multiple_within_a_tenth_below(width: int, divisor: int) -> None:
+    rounded = make_divisible(width, divisor)
+    assert rounded % divisor == 0
+    assert rounded >= divisor
+    assert 10 * rounded >= 9 * width
+    assert rounded - width < divisor

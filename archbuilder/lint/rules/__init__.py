@@ -1,35 +1,20 @@
-"""The rules, one file a theme."""
+"""The rules, one file a theme. Every `Rule` in a module of this package is one; `archbuilder.register` adds others."""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from archbuilder.lint.rule import Rule
-from archbuilder.lint.rules.bottleneck import BOTTLENECK, GROWTH
-from archbuilder.lint.rules.branches import POOL, SHARE
-from archbuilder.lint.rules.factorize import ASYMMETRIC, STACKED
-from archbuilder.lint.rules.hardware import MULTIPLE
-from archbuilder.lint.rules.heads import POSITION, SMALL
-from archbuilder.lint.rules.reduction import UNREDUCED, UNREDUCING
-from archbuilder.lint.rules.shape import BALANCE, FIELD
-from archbuilder.lint.rules.suppressions import UNUSED
-from archbuilder.lint.rules.waste import DEAD, DUPLICATE
 
-RULES: dict[str, Rule] = {
-    rule.code: rule
-    for rule in (
-        UNUSED,
-        BOTTLENECK,
-        GROWTH,
-        UNREDUCED,
-        UNREDUCING,
-        SHARE,
-        POOL,
-        STACKED,
-        ASYMMETRIC,
-        BALANCE,
-        POSITION,
-        SMALL,
-        FIELD,
-        MULTIPLE,
-        DEAD,
-        DUPLICATE,
-    )
-}
+
+def _declared() -> dict[str, Rule]:
+    """Find the rules of the package's modules, by code."""
+    modules = [import_module(module.name) for module in iter_modules(__path__, f"{__name__}.")]
+    rules = [value for module in modules for value in vars(module).values() if isinstance(value, Rule)]
+    codes = [rule.code for rule in rules]
+    if twice := {code for code in codes if codes.count(code) > 1}:
+        raise TypeError(f"several lint rules have the code {', '.join(sorted(twice))}")
+    return {rule.code: rule for rule in sorted(rules, key=lambda rule: rule.code)}
+
+
+RULES: dict[str, Rule] = _declared()
 """Every rule by its code."""

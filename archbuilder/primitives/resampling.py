@@ -1,0 +1,139 @@
+"""Operations that change the size of a map without trained weights, and parts of its channels."""
+
+from fractions import Fraction
+from math import prod
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from archbuilder.primitives.facts import (
+    Call,
+    Channels,
+    Counters,
+    Gathered,
+    Shape,
+    Spread,
+    Window,
+)
+from archbuilder.primitives.fields import PositivePair, Width
+from archbuilder.primitives.held import Kept
+from archbuilder.primitives.primitive import (
+    KeepsChannels,
+    OneTensor,
+    PositionByPosition,
+    ShapeError,
+    Uncounted,
+    Weightless,
+    expect_map,
+)
+
+
+class Upsample(KeepsChannels, Weightless, OneTensor):
+    """Enlarges a map by a factor, or to a size, as torch.nn.Upsample."""
+
+    type: ClassVar[str] = "upsample"
+    counters: ClassVar[Counters] = Counters(
+        "upsample", product=False, note="torch counts products alone; fvcore 1 MAC per output element, 4 if bilinear"
+    )
+
+    factor: PositivePair | None = Field(None, description="Factor of the size: an integer, or [height, width].")
+    output: PositivePair | None = Field(None, description="Output size instead: an integer, or [height, width].")
+    mode: Literal["nearest", "bilinear"] = Field("nearest", description="How positions between others are filled.")
+
+    @property
+    def operator(self) -> str:
+        """The name under which fvcore lists its MACs."""
+        return f"upsample_{self.mode}2d"
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """N x C x H x W -> N x C x H' x W'."""
+        channels, height, width = expect_map(input_shape, "an upsample")
+        if (self.factor is None) == (self.output is None):
+            raise ShapeError("an upsample needs a factor or an output size, one of them")
+        if self.output is not None:
+            return channels, *self.output
+        assert self.factor is not None
+        return channels, height * self.factor[0], width * self.factor[1]
+
+    def macs(self, input_shape: Shape, output_shape: Shape) -> int:
+        """Count one per output element, or four for bilinear, as fvcore does."""
+        return prod(output_shape) * (4 if self.mode == "bilinear" else 1)
+
+    def window(self, input_shape: Shape, output_shape: Shape) -> Window:
+        """Return one position, or the two in each direction that a bilinear value lies between."""
+        reach = 2 if self.mode == "bilinear" else 1
+        steps = [Fraction(n, m) for n, m in zip(input_shape[1:], output_shape[1:], strict=True)]
+        return Window((min(reach, input_shape[1]), min(reach, input_shape[2])), (steps[0], steps[1]))
+
+    def call(self, input_shape: Shape) -> Call:
+        """Return torch.nn.Upsample."""
+        size: dict[str, Any] = {"scale_factor": self.factor} if self.factor else {"size": self.output}
+        return Call("torch.nn.Upsample", (), {**size, "mode": self.mode})
+
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
+        """Keep nothing."""
+        return Kept()
+
+
+class PixelShuffle(Weightless, Uncounted, PositionByPosition, OneTensor):
+    """Turns channels into positions (Shi et al., 2016, arXiv:1609.05158), as torch.nn.PixelShuffle."""
+
+    type: ClassVar[str] = "pixel_shuffle"
+
+    factor: Width = Field(description="Factor by which the map grows in each direction.")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """N x C x H x W -> N x C / factor^2 x H factor x W factor."""
+        channels, height, width = expect_map(input_shape, "a pixel shuffle")
+        if channels % self.factor**2:
+            message = f"a factor of {self.factor} needs a multiple of {self.factor**2} channels, not {channels}"
+            raise ShapeError(message, key="factor")
+        return channels // self.factor**2, height * self.factor, width * self.factor
+
+    def window(self, input_shape: Shape, output_shape: Shape) -> Window:
+        """Return one position, and positions that are closer by the factor."""
+        return Window((1, 1), (Fraction(1, self.factor), Fraction(1, self.factor)))
+
+    def channels(self, input_shape: Shape, output_shape: Shape) -> Channels:
+        """Return that each output channel is made of factor^2 input channels."""
+        return Gathered(self.factor**2)
+
+    def call(self, input_shape: Shape) -> Call:
+        """Return torch.nn.PixelShuffle."""
+        return Call("torch.nn.PixelShuffle", (self.factor,))
+
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
+        """Keep nothing."""
+        return Kept()
+
+
+class PixelUnshuffle(Weightless, Uncounted, PositionByPosition, OneTensor):
+    """Turns positions into channels, as torch.nn.PixelUnshuffle; the inverse of pixel_shuffle."""
+
+    type: ClassVar[str] = "pixel_unshuffle"
+
+    factor: Width = Field(description="Factor by which the map shrinks in each direction.")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """N x C x H x W -> N x C factor^2 x H / factor x W / factor."""
+        channels, height, width = expect_map(input_shape, "a pixel unshuffle")
+        if height % self.factor or width % self.factor:
+            message = f"a factor of {self.factor} does not divide the map of {height} x {width}"
+            raise ShapeError(message, key="factor", spatial=True)
+        return channels * self.factor**2, height // self.factor, width // self.factor
+
+    def window(self, input_shape: Shape, output_shape: Shape) -> Window:
+        """Return the square of positions that become one."""
+        return Window((self.factor, self.factor), (self.factor, self.factor))
+
+    def channels(self, input_shape: Shape, output_shape: Shape) -> Channels:
+        """Return one channel for each position of the square."""
+        return Spread([f"offset {place} of {self.factor}x{self.factor}" for place in range(self.factor**2)])
+
+    def call(self, input_shape: Shape) -> Call:
+        """Return torch.nn.PixelUnshuffle."""
+        return Call("torch.nn.PixelUnshuffle", (self.factor,))
+
+    def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
+        """Keep nothing."""
+        return Kept()
