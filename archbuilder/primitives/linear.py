@@ -82,7 +82,7 @@ class Linear(PositionByPosition, OneTensor):
         if len(input_shape) != 1 and not self.per_position:
             raise ShapeError(
                 f"a linear layer takes a vector, but its input is a map of {shape_text(input_shape)}; "
-                "put a flatten before it, or write per_position: true to have each position by itself",
+                "put a flatten before it",
                 spatial=True,
             )
         return (self.out_features, *input_shape[1:])

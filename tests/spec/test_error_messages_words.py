@@ -3,7 +3,7 @@
 import pytest
 from spec.marked import CLASSIFIER, CONV, HEADER, check, network, problems_of, unmark
 
-from archbuilder.primitives import PRIMITIVES
+from archbuilder.primitives import ACTIVATIONS, PRIMITIVES
 from archbuilder.spec.blocks import shipped_blocks
 
 # -- words -----------------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_unknown_type_in_other_letters() -> None:
 
 
 def test_unknown_choice_that_is_nearly_right() -> None:
-    choices = "none, relu, relu6, silu, gelu, hardswish, leaky_relu, sigmoid"
+    choices = ", ".join(ACTIVATIONS)
     check(
         network("{name: c, type: conv, out: 8, kernel: 3, activation: «rellu»}"),
         ("layers.c.activation", f"found the string 'rellu', expected one of {choices}; did you mean relu?"),

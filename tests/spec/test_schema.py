@@ -303,7 +303,7 @@ BAD = [
             "{type: convolution, out: 0, kernel: 1}",
             "{type: batch_norm, eps: 0}",
             "{type: max_pool}",
-            "{type: max_pool, kernel: 2, padding: same}",
+            "{type: max_pool, kernel: 2, padding: some}",
             "{type: max_pool, kernel: 2, ceil_mode: 1}",
             "{type: dropout, p: 1}",
             "{type: dropout, p: -0.1}",
