@@ -16,6 +16,7 @@ import torch
 
 from archbuilder.data.subprocesses import process_context
 from archbuilder.errors import ArchbuilderError
+from archbuilder.plugins import load_plugins
 from archbuilder.runs import OutOfMemory
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.fitting import Fitter, Tell
@@ -282,6 +283,7 @@ def _serve(
 ) -> None:
     """Do what comes through the pipe, until the process at the other end is gone."""
     _end_with_parent()
+    load_plugins()  # those of the environment, where the command line has noted its own
     # Ctrl-C reaches every process of a terminal: the one that was started says what is to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setsid"):

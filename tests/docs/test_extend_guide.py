@@ -79,7 +79,7 @@ from archbuilder.modules.inherit import inherited_weights
 
 spec = archbuilder.load("net.yaml")
 assert spec.widths == {"conv1.out": 8, "attention.squeeze": 4}, spec.widths
-wider = spec.set({"conv1.out": 12, "attention.squeeze": 6})
+wider = spec.with_widths({"conv1.out": 12, "attention.squeeze": 6})
 priced = CostFunction(spec.document).price_one({"conv1.out": 12, "attention.squeeze": 6})
 assert priced["macs"] == wider.plan().macs and priced["parameters"] == wider.plan().parameters, priced
 small, large = spec.build(), wider.build()
@@ -100,9 +100,10 @@ assert all(parameter.grad is not None for parameter in large.parameters())
 def test_a_process_of_a_search_has_the_plugins(folder: Path) -> None:
     study = {
         "spec": "net.yaml",
-        "space": {"conv1.out": {"values": [4, 8]}, "attention.squeeze": {"values": [2, 4]}},
+        "space": {"*": {"scale": [0.5, 2.0]}},
         "budget": {"macs": "100%"},
-        "trials": 2,
+        "search": {"trials": 2, "threads": 1},
+        "finals": {"candidates": 0},
         "data": "npz:images.npz",
         "train": {"epochs": 1},
     }
@@ -115,7 +116,7 @@ def test_a_process_of_a_search_has_the_plugins(folder: Path) -> None:
         labels=np.arange(80) % 4,
     )
     (folder / "study.yaml").write_text(json.dumps(study))
-    done = archbuilder(folder, "search", "study.yaml", "--workers", "2", "--out", "runs", *BOTH)
+    done = archbuilder(folder, "search", "study.yaml", "--workers", "2", *BOTH)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
