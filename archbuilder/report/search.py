@@ -10,12 +10,14 @@ from archbuilder.report.view import View
 from archbuilder.searching import (
     BaselineEnded,
     BaselineFailed,
+    ChanceRung,
     Event,
     FinalEnded,
     FinalFailed,
     FinalsBegun,
     LatencyMeasured,
     Outcome,
+    PrunedAtChance,
     RivalBegun,
     SpaceExhausted,
     StudyOpened,
@@ -71,6 +73,8 @@ class LineView(SearchView):
                 self._print(f"{event.counted}{of}  {f'{step:>5}  ' if step else ''}{line}")
             case SpaceExhausted():
                 self._print(exhausted_text(event.study, event.step))
+            case PrunedAtChance():
+                self._print(f"warning: {chance_text(self._study, event.rung)}")
             case FinalsBegun():
                 self._print(f"finals: {plural(event.trainings - event.done, 'training')} with held-out seeds")
             case FinalEnded():
@@ -137,6 +141,15 @@ def exhausted_text(study: Study, step: int) -> str:
     if study.space.is_enumerated:
         return f"{about}every candidate of the space that can be projected onto the budget has been tried"
     return f"{about}no new candidate found: {DRAWS} random draws were duplicates or cannot be projected onto the budget"
+
+
+def chance_text(study: Study, rung: ChanceRung) -> str:
+    """Say that pruning compares trials that have learned nothing yet, and what to change."""
+    chance = f"{100 / study.spec.plan().classes:.1f} %"
+    later = min(study.settings.train.epochs, 2 * rung.epochs)
+    found = f"{rung.at_chance} of {plural(rung.trials, 'trial')} are at chance level ({chance})"
+    advice = f"set search: {{min_epochs: {later}}} or a smaller train: batch_size"
+    return f"after {plural(rung.epochs, 'epoch')} {found}, so pruning there compares noise; {advice}"
 
 
 def study_heading(opened: StudyOpened) -> Text:
@@ -258,6 +271,7 @@ def standing_panel(standing: Standing) -> RenderableType:
         score = f"{measure} {score_text(study, epoch.accuracy)}"
         rows.append(Text(f" running  {epoch.name}  epoch {epoch.epoch}/{epoch.epochs}  {score}"))
     rows += _measuring(standing)
+    rows += [Text(f" warning  {chance_text(study, rung)}", "yellow") for rung in standing.at_chance.values()]
     rows.append(Text(f" {tally_line(standing.tally)}", "dim"))
     return Group(*rows)
 

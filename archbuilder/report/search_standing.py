@@ -5,6 +5,7 @@ import time
 from archbuilder.searching import (
     BaselineEnded,
     BaselineFailed,
+    ChanceRung,
     EpochEnded,
     Event,
     FinalEnded,
@@ -12,6 +13,7 @@ from archbuilder.searching import (
     FinalsBegun,
     LatencyMeasured,
     Outcome,
+    PrunedAtChance,
     RivalBegun,
     StudyOpened,
     Tally,
@@ -33,6 +35,7 @@ class Standing:
             something else is done.
         running: The latest epoch of each network that is being trained, by its name.
         finals: How many final trainings are done, and of how many; None before they begin.
+        at_chance: The rungs, by their epochs, at which trials were pruned although most are at chance level.
         is_rival: Whether it is the random-search baseline.
     """
 
@@ -46,6 +49,7 @@ class Standing:
         self.measured: tuple[LatencyMeasured, int] | None = None
         self.running: dict[str, EpochEnded] = {}
         self.finals: tuple[int, int] | None = None
+        self.at_chance: dict[int, ChanceRung] = {}
         self.is_rival = False
         self._started = 0.0
         self._done_before = 0
@@ -74,6 +78,8 @@ class Standing:
             case TrialEnded():
                 self.tally, self.best, self.begun = event.tally, event.best, event.counted
                 self.running.pop(f"trial {event.trial.number}", None)
+            case PrunedAtChance():
+                self.at_chance[event.rung.epochs] = event.rung
             case FinalsBegun():
                 self.finals = (event.done, event.trainings)
                 self._begin(event.done)

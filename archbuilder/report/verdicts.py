@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from archbuilder.report.numbers import percent, plural, signed
-from archbuilder.report.search import score_text, word_of
+from archbuilder.report.search import chance_text, score_text, word_of
 from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
 from archbuilder.study.budget import Cost
 
@@ -24,7 +24,8 @@ def verdicts(result: StudyResult) -> list[str]:
     """
     failure = result.baseline.failure.splitlines()
     missing = [f"Training of the baseline failed, so nothing is compared with it: {failure[0]}."] if failure else []
-    return [*_of_result(result), *missing]
+    chance = [f"{_capital(chance_text(result.study, rung))}." for rung in result.rungs_at_chance]
+    return [*_of_result(result), *missing, *chance]
 
 
 def _of_result(result: StudyResult) -> list[str]:

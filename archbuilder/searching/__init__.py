@@ -5,6 +5,7 @@ result = run_study(study, observe=print)  # in runs/digits-widths; stopped, it g
 result.rows[1].spread.mean, result.best_spec
 """
 
+from archbuilder.searching.chance import ChanceRung
 from archbuilder.searching.comparing import Difference, Spread
 from archbuilder.searching.events import (
     BaselineEnded,
@@ -16,6 +17,7 @@ from archbuilder.searching.events import (
     FinalsBegun,
     LatencyMeasured,
     Observer,
+    PrunedAtChance,
     RivalBegun,
     SpaceExhausted,
     StudyOpened,
@@ -30,6 +32,7 @@ from archbuilder.searching.stopwatch import Stopwatch
 __all__ = [
     "BaselineEnded",
     "BaselineFailed",
+    "ChanceRung",
     "Difference",
     "EpochEnded",
     "Event",
@@ -40,6 +43,7 @@ __all__ = [
     "LatencyMeasured",
     "Observer",
     "Outcome",
+    "PrunedAtChance",
     "RivalBegun",
     "Row",
     "SpaceExhausted",

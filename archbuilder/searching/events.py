@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from archbuilder.searching.chance import ChanceRung
 from archbuilder.searching.record import Tally, TrialRecord
 from archbuilder.study.study import Study
 
@@ -100,6 +101,17 @@ class TrialEnded:
 
 
 @dataclass(frozen=True)
+class PrunedAtChance:
+    """Trials were pruned at a rung where most are at chance level; sent once per rung.
+
+    Attributes:
+        rung: The rung.
+    """
+
+    rung: ChanceRung
+
+
+@dataclass(frozen=True)
 class SpaceExhausted:
     """No candidate was found that is within a budget and has not been tried.
 
@@ -167,6 +179,7 @@ Event = (
     | BaselineEnded
     | BaselineFailed
     | TrialEnded
+    | PrunedAtChance
     | SpaceExhausted
     | FinalsBegun
     | FinalEnded

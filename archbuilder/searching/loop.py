@@ -5,11 +5,21 @@ import time
 from archbuilder.errors import ArchbuilderError
 from archbuilder.searching.baseline import keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates
+from archbuilder.searching.chance import highest_by_chance, rungs_at_chance
 from archbuilder.searching.crew import Crew
-from archbuilder.searching.events import BaselineEnded, BaselineFailed, EpochEnded, Observer, SpaceExhausted, TrialEnded
+from archbuilder.searching.events import (
+    BaselineEnded,
+    BaselineFailed,
+    EpochEnded,
+    Observer,
+    PrunedAtChance,
+    SpaceExhausted,
+    TrialEnded,
+)
 from archbuilder.searching.halving import Halving, brackets
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.record import OWN, Outcome, TrialRecord, training_macs
+from archbuilder.searching.result import IMAGES
 from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.work import Donor, EpochDone, Report, Stretch, WorkDone, WorkFailed, WorkLost
 from archbuilder.training import TrainingDiverged
@@ -34,6 +44,7 @@ class SearchLoop:
         self._seconds: dict[int | None, float] = {}
         self._failures: list[str] = []
         self._losses: dict[int | None, int] = {}
+        self._warned: set[int] = set()
 
     def run(self, trials: int | None, macs: int | None = None, images: int = 1, until: float | None = None) -> None:
         """Go on until `trials` candidates are over and done with.
@@ -72,7 +83,9 @@ class SearchLoop:
                 trial = record.trials[work.number]
                 if work.epochs is not None:
                     return self._stretch(trial, work.epochs)
-                self._ended(self._journal.end(work.number, Outcome.PRUNED))
+                pruned = self._journal.end(work.number, Outcome.PRUNED)
+                self._ended(pruned)
+                self._warn_of_chance(pruned)
             slot = self._halving.slot(record, closed)
             if slot is None:
                 return None
@@ -81,6 +94,17 @@ class SearchLoop:
                 return self._stretch(found, self._halving.bracket(found.place.bracket).rungs[0])
             self._journal.exhaust(slot.step)
             self._observe(SpaceExhausted(self._study, slot.step))
+
+    def _warn_of_chance(self, pruned: TrialRecord) -> None:
+        """Report, once for each rung, that trials were pruned there although most are at chance level."""
+        images = (self._journal.get(IMAGES) or {}).get("validation")
+        classes = self._study.spec.plan().classes
+        if images is None or pruned.accuracy > highest_by_chance(classes, images):
+            return
+        for rung in rungs_at_chance(self._journal.record, classes, images):
+            if rung.epochs not in self._warned:
+                self._warned.add(rung.epochs)
+                self._observe(PrunedAtChance(rung))
 
     def _has_stalled(self) -> bool:
         """Tell whether as many trials as the study has patience for are over without a better one."""

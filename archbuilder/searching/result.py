@@ -8,6 +8,7 @@ from statistics import fmean
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.baseline import Baseline, read_baseline
+from archbuilder.searching.chance import ChanceRung, rungs_at_chance
 from archbuilder.searching.comparing import Difference, compare, luck_of
 from archbuilder.searching.finals import Row, champions, final_rows, openings
 from archbuilder.searching.front import Point, pareto
@@ -64,6 +65,13 @@ class StudyResult:
     def tally(self) -> Tally:
         """How many trials had which outcome."""
         return self.record.tally()
+
+    @property
+    def rungs_at_chance(self) -> tuple[ChanceRung, ...]:
+        """The rungs at which trials were pruned although most are at chance level: that pruning compared noise."""
+        if "validation" not in self.images or not self.study.settings.objective.is_trained_for:
+            return ()
+        return rungs_at_chance(self.record, self.study.spec.plan().classes, self.images["validation"])
 
     @property
     def best_spec(self) -> Path | None:
