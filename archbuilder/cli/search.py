@@ -23,6 +23,12 @@ def register(app: typer.Typer) -> None:
     app.command()(search)
 
 
+def _refuse_resume(asked: bool) -> None:
+    if asked:
+        message = "a search needs no --resume: archbuilder search STUDY resumes it, with the file it was started with"
+        raise typer.BadParameter(message)
+
+
 def search(
     study: Annotated[
         str,
@@ -54,6 +60,7 @@ def search(
     device: Device = "auto",
     precision: Precisions = Precision.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only the final table.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", hidden=True, is_eager=True, callback=_refuse_resume)] = False,
 ) -> None:
     """Search the space of a study within its budget; the same command resumes an interrupted search.
 

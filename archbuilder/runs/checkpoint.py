@@ -19,7 +19,7 @@ from archbuilder.training import EpochResult, TrainerState
 if TYPE_CHECKING:
     from PIL import Image
 
-
+_MOST_NAMED = 10  # runs in an error
 Picture = Union[str, Path, "Image.Image"]
 """An image: a file, a folder of files, or an open image of Pillow's."""
 
@@ -110,6 +110,8 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     path = Path(path)
     if path.is_dir():
         path = path / BEST
+        if not path.exists() and (inside := _runs_inside(path.parent)):
+            raise ArchbuilderError(f"{path.parent}: is not a run but has runs in it; name one of them: {inside}")
     if not path.is_file():
         raise ArchbuilderError(f"{path}: no such checkpoint; archbuilder train writes {BEST} and {LAST} into its run")
     if path.suffix in {".yaml", ".yml"}:
@@ -128,6 +130,13 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         raise ArchbuilderError(
             f"{path}: its header is invalid, or of another version of archbuilder: {first}"
         ) from None
+
+
+def _runs_inside(folder: Path) -> str:
+    """List the runs in a folder, and the trained networks of a search, of which the folder itself is neither."""
+    found = sorted(best.parent for pattern in ("*", "finals/*/*") for best in folder.glob(f"{pattern}/{BEST}"))
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return ", ".join(map(str, found[:_MOST_NAMED])) + more
 
 
 def _files_of(picture: Picture) -> Sequence[Picture]:

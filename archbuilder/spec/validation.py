@@ -103,6 +103,9 @@ def _problem(
         notes = (f"its keys are {', '.join(known)}",) if known else ()
     else:
         message = f"found {describe_value(found)}, expected {_expectation(detail)}"
+        if kind == "model_type":
+            message += _as_mapping(_model_at(model, place), found) if isinstance(found, str) else ""
+            notes = _describe(_model_at(model, place[:-1]), key)
         if kind == "padding" and isinstance(found, str):
             message += did_you_mean(found, ("same", "half"))
         if kind == "literal_error" and isinstance(found, str):
@@ -139,6 +142,17 @@ def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel]:
             break
         model = inner
     return model
+
+
+def _as_mapping(model: type[BaseModel], value: str) -> str:
+    """Suggest the mapping with a single key that accepts a value: `; did you mean {maximize: val_accuracy}?`."""
+    for key in _keys(model):
+        try:
+            model.model_validate({key: value})
+        except ValidationError:
+            continue
+        return f"; did you mean {{{key}: {value}}}?"
+    return ""
 
 
 def _describe(model: type[BaseModel], key: str) -> tuple[str, ...]:

@@ -234,3 +234,17 @@ def test_classes_of_other_names_are_shown_by_them_and_it_is_said(
     assert tuple(found["class_accuracies"]) == words
     monkeypatch.setitem(SOURCES, "digits", few)
     assert "had other class names" not in run("evaluate", folder, "--data", "digits").stdout
+
+
+def test_a_folder_of_runs_names_the_runs_in_it(run: Run, tmp_path: Path) -> None:
+    for place in ("runs/digits", "runs/digits-2", "runs/study/finals/baseline/seed-1"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "best.safetensors").touch()
+    for folder, inside in (
+        ("runs", "runs/digits, runs/digits-2"),
+        ("runs/study", "runs/study/finals/baseline/seed-1"),
+    ):
+        done = run("evaluate", str(tmp_path / folder))
+        named = ", ".join(str(tmp_path / place) for place in inside.split(", "))
+        message = f"{tmp_path / folder}: is not a run but has runs in it; name one of them: {named}\n"
+        assert (done.returncode, done.stderr) == (1, message)

@@ -125,6 +125,7 @@ def test_bad_usage_has_its_own_exit_status(run: Run, study: Path) -> None:
         (["--gpus", "0,1", "--workers", "3"], "leave out --workers and --device"),
         (["--gpus", "0", "--device", "cpu"], "leave out --workers and --device"),
         (["--workers", "0"], "'--workers'"),
+        (["--resume"], "a search needs no --resume: archbuilder search STUDY resumes it"),
     ],
 )
 def test_a_wrong_option_is_told_before_anything_happens(

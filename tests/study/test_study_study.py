@@ -117,6 +117,16 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
         ),
         ("seed: 3", "seed: -1", r"found -1, expected at least 0"),
         ("search:", "objective: {maximize: accuracy}\nsearch:", r"expected .*val_accuracy"),
+        (
+            "search:",
+            "objective: val_accuracy\nsearch:",
+            r"found the string 'val_accuracy', expected a mapping; did you mean \{maximize: val_accuracy\}\?",
+        ),
+        (
+            "search:",
+            "objective: accuracy\nsearch:",
+            r"found the string 'accuracy', expected a mapping\n  objective: What .* \{maximize: val_accuracy\}",
+        ),
         ("search:", "budget: {macs: 3k}\nsearch:", r"the key 'budget' is already given on line 6"),
         ("tiny-widths", "!!python/object:os.system x", r"the tag .* is not allowed"),
     ],
