@@ -2,8 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.spec.validation import validate
 
 RUNS = Path("runs")
 """The default folder of all runs and studies; each has a subfolder of its name."""
@@ -118,6 +122,23 @@ class TrainSettings(BaseModel):
     patience: int | None = Field(
         default=None, ge=1, description="Early stopping: epochs without a higher validation accuracy."
     )
+
+    if not TYPE_CHECKING:  # type checkers know the fields as arguments
+
+        def __init__(self, **values: Any) -> None:
+            """Check the settings.
+
+            Raises:
+                ArchbuilderError: A name or a value is wrong; with all that are.
+            """
+            try:
+                super().__init__(**values)
+            except ValidationError:
+                problems = validate(TrainSettings, values, "TrainSettings", "", lambda *_: None)
+                raise ArchbuilderError("\n".join(f"TrainSettings: {problem}" for problem in problems)) from None
+
+        # As pydantic marks its own: settings within a file are then checked with the places of their keys.
+        __init__.__pydantic_base_init__ = True
 
     def for_images(self, count: int) -> "TrainSettings":
         """Return the settings for so many training images: with smaller batches, unless their size was given.

@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import OptimizerName, Schedule, TrainSettings
 
 
@@ -114,3 +116,26 @@ def test_reading_settings_needs_no_torch() -> None:
     code = "import sys, archbuilder.recipe; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 0}, "TrainSettings: epochs: found 0, expected at least 1"),
+        ({"epochs": "5"}, "TrainSettings: epochs: found the string '5', expected an integer"),
+        (
+            {"optimizer": "adam", "warmup": 2.0},
+            "TrainSettings: optimizer: found the string 'adam', expected one of adamw, sgd; did you mean adamw?\n"
+            "TrainSettings: warmup: found 2.0, expected at most 0.9",
+        ),
+    ],
+)
+def test_in_python_a_wrong_setting_is_told_as_other_errors_are(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArchbuilderError) as caught:
+        TrainSettings(**values)
+    assert str(caught.value) == message
+
+
+def test_in_python_a_misspelled_setting_gets_a_suggestion() -> None:
+    with pytest.raises(ArchbuilderError, match=r"unknown key 'epoch' for TrainSettings; did you mean epochs\?"):
+        TrainSettings(epoch=3)  # type: ignore[call-arg]

@@ -11,6 +11,7 @@ import typer
 from archbuilder import ArchbuilderError, __version__
 from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, studies, train
 from archbuilder.cli.overview import GroupedCommands
+from archbuilder.cli.wording import as_typed
 from archbuilder.errors import system_advice
 from archbuilder.plugins import load_plugins
 
@@ -91,7 +92,7 @@ def run() -> None:
     except ArchbuilderError as error:
         if debug:
             raise
-        print(error, file=sys.stderr)
+        print(as_typed(str(error)), file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:  # the reader has left, as `head` does
         sys.stderr.close()

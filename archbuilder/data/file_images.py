@@ -157,7 +157,7 @@ class FileImages:
             yield from batches
         except RuntimeError as error:
             reason = "a process that reads images ended unexpectedly, perhaps out of memory"
-            raise ArchbuilderError(f"{reason}; use fewer --workers (there are {workers}): {error}") from error
+            raise ArchbuilderError(f"{reason}; use fewer workers (there are {workers}): {error}") from error
 
 
 def broken_files(broken: Mapping[Path, str]) -> str:
@@ -168,9 +168,9 @@ def broken_files(broken: Mapping[Path, str]) -> str:
     """
     reasons = list(broken.values())
     if len(reasons) == 1:
-        return f"{reasons[0]}, or skip it with --skip-broken"
+        return f"{reasons[0]}, or skip it with skip_broken=True"
     more = [f"and {len(reasons) - _MOST_BROKEN:,} more"] if len(reasons) > _MOST_BROKEN else []
-    first = f"{len(reasons):,} images cannot be read; fix or remove them, or skip them with --skip-broken"
+    first = f"{len(reasons):,} images cannot be read; fix or remove them, or skip them with skip_broken=True"
     return "\n  ".join(
         [first, *(reason.replace("; fix or remove the file", "") for reason in reasons[:_MOST_BROKEN]), *more]
     )

@@ -103,9 +103,7 @@ def partition(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> P
     unlearned = sorted(set(data.train.labels.tolist()) - set(train.labels.tolist()))
     if unlearned:
         some = ", ".join(data.class_names[label] for label in unlearned[:10])
-        raise ArchbuilderError(
-            f"{name}: the split by hash leaves no training image of: {some}; try another --split-seed"
-        )
+        raise ArchbuilderError(f"{name}: the split by hash leaves no training image of: {some}; try another split_seed")
     statement = (
         f"{len(train):,} training images, {len(validation):,} validation images ({sources['validation']}), "
         f"{len(test):,} test images ({sources['test']})"

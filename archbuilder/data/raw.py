@@ -43,7 +43,7 @@ def check_raw(name: str, data: RawData) -> None:
     learned = set(data.train.labels.tolist())
     if not learned:
         others = [part for part in ("validation", "test") if getattr(data, part) is not None]
-        only = f"; there is only {' and '.join(others)}, which evaluate --data takes" if others else ""
+        only = f"; there is only {' and '.join(others)}, for evaluation alone" if others else ""
         raise ArchbuilderError(f"{name}: no training images{only}")
     if len(learned) == 1:
         only = data.class_names[next(iter(learned))]

@@ -86,5 +86,5 @@ def _make(address: Address, maker: Any, arguments: dict[str, Any], *, needed: bo
             raise ArchbuilderError(f"{address.text}: it could not be downloaded: {error}") from error
         root = f" in {arguments['root']}" if "root" in arguments else ""
         first = str(error).partition("\n")[0]
-        message = f"not found{root}, or damaged; --download downloads it (torchvision says: {first})"
+        message = f"not found{root}, or damaged; download=True downloads it (torchvision says: {first})"
         raise ArchbuilderError(f"{address.text}: {message}") from error

@@ -113,15 +113,15 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         if not path.exists() and (inside := _runs_inside(path.parent)):
             raise ArchbuilderError(f"{path.parent}: is not a run but has runs in it; name one of them: {inside}")
     if not path.is_file():
-        raise ArchbuilderError(f"{path}: no such checkpoint; archbuilder train writes {BEST} and {LAST} into its run")
+        raise ArchbuilderError(f"{path}: no such checkpoint; train_spec writes {BEST} and {LAST} into its run")
     if path.suffix in {".yaml", ".yml"}:
-        raise ArchbuilderError(f"{path}: is a spec, not a checkpoint; train it: archbuilder train {path} --data DATA")
+        raise ArchbuilderError(f"{path}: is a spec, not a checkpoint; train it: train_spec({str(path)!r}, DATA)")
     try:
         tensors, header = read_tensors(path)
     except ArchbuilderError as error:
         raise ArchbuilderError(f"{error}{_other_checkpoint(path)}") from None
     if "setup" not in header:
-        raise ArchbuilderError(f"{path}: has only weights; expected a checkpoint of archbuilder train")
+        raise ArchbuilderError(f"{path}: has only weights; expected a checkpoint of train_spec")
     try:
         history = tuple(EpochResult(**result) for result in header["history"])
         return Checkpoint(RunSetup.model_validate(header["setup"]), history, TrainerState(tensors, header["state"]))
@@ -151,7 +151,7 @@ def _other_checkpoint(path: Path) -> str:
     if path.name not in {BEST, LAST} or not other.is_file():
         return ""
     use = "holds the last epoch" if other.name == LAST else "holds the network of the best epoch"
-    return f"\n  {other} {use}: archbuilder evaluate takes it"
+    return f"\n  {other} {use}: evaluate_checkpoint takes it"
 
 
 BEST, LAST = "best.safetensors", "last.safetensors"

@@ -126,7 +126,7 @@ def _not_a_test(text: str, images: int, trained: int, picked: int) -> str:
     seen = [f"it was trained on {trained:,}"] if trained else []
     seen += [f"its best epoch was selected by {picked:,}"] if picked else []
     rest = images - trained - picked
-    advice = f"--split unseen evaluates the other {rest:,}" if rest else "no unseen image is left"
+    advice = f"split='unseen' evaluates the other {rest:,}" if rest else "no unseen image is left"
     return f"{text}: not a test set: of these {images:,} images, {' and '.join(seen)}\n  {advice}"
 
 
@@ -168,5 +168,5 @@ def _choose(text: str, data: RawData, setup: RunSetup, split: str | None) -> tup
 def _together(parts: Sequence[Images], text: str) -> Images:
     first, *others = parts
     if any(type(other) is not type(first) or other.shape != first.shape for other in others):
-        raise ArchbuilderError(f"{text}: its splits differ in image shape: choose one with --split")
+        raise ArchbuilderError(f"{text}: its splits differ in image shape: choose one with split=")
     return first.joined(others) if others else first

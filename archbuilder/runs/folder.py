@@ -88,13 +88,11 @@ class RunFolder:
         if self.last.exists():
             raise ArchbuilderError(
                 f"{self.path}: already has a run\n"
-                f"  archbuilder train --resume {self.path} resumes it; --run FOLDER writes another one elsewhere"
+                f"  resume_run({str(self.path)!r}) resumes it; another folder keeps another run"
             )
         others = [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
         if others and _LOCK not in others:
-            raise ArchbuilderError(
-                f"{self.path}: has {min(others)}, which is not a run's; choose an empty folder with --run FOLDER"
-            )
+            raise ArchbuilderError(f"{self.path}: has {min(others)}, which is not a run's; choose an empty folder")
 
     def read(self) -> Checkpoint:
         """Read where a run stands.
@@ -119,7 +117,7 @@ class RunFolder:
         if (self.path / _LOCK).exists():
             return f"no epoch was finished, so nothing was saved; delete {self.path} and start again"
         if (self.path / "journal.log").exists():
-            return "it is the folder of a search: archbuilder search resumes it"
+            return "it is the folder of a search: run_study resumes it"
         return f"{LAST} is missing"
 
     def write_metrics(self, history: Sequence[EpochResult]) -> None:

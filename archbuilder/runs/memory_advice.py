@@ -54,9 +54,9 @@ def advice(
     if size < 2:
         return OutOfMemory(f"{head}\n  not even batches of 2 fit: use a smaller network or a machine with more memory")
     if goes_on:
-        again = f"or begin another with --batch-size {size} ({_size(needed(size))})"
+        again = f"or begin another with batch_size={size} ({_size(needed(size))})"
         return OutOfMemory(f"{head}\n  resume this run where there is more memory, {again}")
-    return OutOfMemory(f"{head}\n  try --batch-size {size} ({_size(needed(size))})")
+    return OutOfMemory(f"{head}\n  try batch_size={size} ({_size(needed(size))})")
 
 
 def advice_to_measure(plan: Plan, batch: int, machine: Machine, room: int | None) -> OutOfMemory:
@@ -76,7 +76,7 @@ def advice_to_measure(plan: Plan, batch: int, machine: Machine, room: int | None
     size = _halved(batch, 1, needed, machine, room)
     if size < 1:
         return OutOfMemory(f"{head}\n  not even one image fits: use a machine with more memory")
-    return OutOfMemory(f"{head}\n  try --batch-size {size} ({_size(needed(size))})")
+    return OutOfMemory(f"{head}\n  try batch_size={size} ({_size(needed(size))})")
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def train_spec(
         TrainingDiverged: A loss is infinite or not a number.
     """
     if download and launched().count > 1:
-        raise ArchbuilderError(f"{data}: download it first, in one process, and start torchrun without --download")
+        raise ArchbuilderError(f"{data}: download it first, in one process, and start torchrun without download=True")
     spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
     place = RunFolder.unused(RUNS / spec.name) if folder is None else RunFolder(Path(folder))
     place.check_unused()

@@ -86,13 +86,13 @@ class RunSetup(BaseModel):
         """
         if epochs <= len(history):
             raise ArchbuilderError(
-                f"{folder}: has {len(history)} epochs already; --epochs is the total number: "
+                f"{folder}: has {len(history)} epochs already; epochs is the total number: "
                 f"expected more than {len(history)}, found {epochs}"
             )
         if is_enough(history, self.settings):
             raise ArchbuilderError(
                 f"{folder}: was stopped early by its patience of {self.settings.patience} epochs; "
-                f"start another run without it: archbuilder train {self.spec_name} --data {self.data}"
+                f"start another run without it: train_spec({self.spec_name!r}, {self.data!r})"
             )
         return self.model_copy(update={"settings": self.settings.model_copy(update={"epochs": epochs})})
 
@@ -122,8 +122,9 @@ class RunSetup(BaseModel):
         found += image_differences(self.fingerprints, data.fingerprints())
         if found:
             lines = [f"{data.name}: the images have changed since the run began", *found]
-            lines.append(f"restore them, or accept the change: train --resume takes --data {data.name};")
-            lines.append(f"evaluate takes --data {data.name} --split unseen, for the images that the run has not seen")
+            lines.append(f"restore them, or accept the change: resume_run takes data={data.name!r};")
+            unseen = f"data={data.name!r} and split='unseen', for the images that the run has not seen"
+            lines.append(f"evaluate_checkpoint takes {unseen}")
             raise ArchbuilderError("\n  ".join(lines))
 
     def check_classes(self, data: DataSplits) -> None:

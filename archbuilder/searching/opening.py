@@ -93,7 +93,7 @@ def read_journal(folder: Path) -> Journal:
     """
     path = folder / JOURNAL
     if not path.is_file():
-        raise ArchbuilderError(f"{folder}: no study here; archbuilder search writes one into a folder of its name")
+        raise ArchbuilderError(f"{folder}: no study here; run_study writes one into a folder of its name")
     with quiet_optuna(), _explained(path):
         check_lines(path)
         storage = JournalStorage(JournalFile(path))

@@ -81,7 +81,7 @@ def run_study(
     if versus_random and not study.settings.finals.candidates:
         raise ArchbuilderError(
             f"{study.name}: finals: {{candidates: 0}} retrains no trial to compare with random search; "
-            "set finals: {candidates: 1} or more, or leave out --versus"
+            "set finals: {candidates: 1} or more, or leave out versus_random=True"
         )
     until = None if hours is None else time.monotonic() + 3600 * hours
     folder = runs / study.name

@@ -138,7 +138,7 @@ def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
     problems = Problems()
     files = assemble(source, problems)
     if "layers" not in files.root.entries and {"spec", "space"} <= files.root.entries.keys():
-        message = f"this is a study, not a spec; check it: archbuilder space {source.name}"
+        message = f"this is a study, not a spec; check it: load_study({source.name!r})"
         raise SpecError([Problem(message, files.root.key_location("spec"))])
     return document_of(files, problems), problems
 

@@ -33,6 +33,7 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
+_ONE_OF = {"literal_error", "enum"}
 _LENGTHS = {"too_short": ("min_length", "at least"), "too_long": ("max_length", "at most")}
 
 
@@ -108,7 +109,7 @@ def _problem(
             notes = _describe(_model_at(model, place[:-1]), key)
         if kind == "padding" and isinstance(found, str):
             message += did_you_mean(found, ("same", "half"))
-        if kind == "literal_error" and isinstance(found, str):
+        if kind in _ONE_OF and isinstance(found, str):
             message += did_you_mean(found, [w.strip(" '") for w in _expectation(detail)[7:].split(",")])
     return Problem(message, where, full_path, notes)
 
@@ -124,7 +125,7 @@ def _expectation(detail: ErrorDetails) -> str:
         key, words = _LENGTHS[kind.removeprefix("string_")]
         unit = "character" if isinstance(detail["input"], str) else "item"
         return f"{words} {context[key]:,} {unit}{'s' if context[key] != 1 else ''}"
-    if kind == "literal_error":
+    if kind in _ONE_OF:
         return "one of " + str(context["expected"]).replace(" or ", ", ").replace("'", "")
     text = detail["msg"].removeprefix("Value error, ").removeprefix("expected ")
     return text[:1].lower() + text[1:]

@@ -93,13 +93,13 @@ def _device(name: str) -> torch.device:
     if name == "cuda":
         name = f"cuda:{processes.local_rank}"  # one GPU for each process that torchrun starts here
     elif name.startswith("cuda:") and processes.local_count > 1:
-        raise ArchbuilderError(f"device {name}: each of {processes.local_count} processes needs a GPU: --device cuda")
+        raise ArchbuilderError(f"device {name}: each of {processes.local_count} processes needs a GPU: device='cuda'")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ArchbuilderError(f"device {name!r} is not available: {reason}\n  --device cpu always is") from None
+        raise ArchbuilderError(f"device {name!r} is not available: {reason}\n  device='cpu' always is") from None
     return device
 
 

@@ -122,7 +122,7 @@ def test_a_file_that_is_damaged_later_is_named_and_no_traceback_is_shown(
     next(iter(batches))  # the first one is whole
     with pytest.raises(
         ArchbuilderError,
-        match=r"^\S+bad\.png: the image cannot be read: [^\n]*; fix or [^\n]* it with --skip-broken$",
+        match=r"^\S+bad\.png: the image cannot be read: [^\n]*; fix or [^\n]* it with skip_broken=True$",
     ):
         next(iter(batches))
     assert list(images.scan(kept=True).broken) == [tmp_path / "bad.png"]
@@ -134,9 +134,7 @@ def test_a_process_that_ends_unexpectedly_is_explained(streamed: FileImages) -> 
     next(iter(batches))
     for process in multiprocessing.active_children():
         process.kill()
-    message = (
-        r"a process that reads images ended unexpectedly.*; use fewer --workers \(there are 1\): DataLoader worker"
-    )
+    message = r"a process that reads images ended unexpectedly.*; use fewer workers \(there are 1\): DataLoader worker"
     with pytest.raises(ArchbuilderError, match=message):
         list(batches)
 

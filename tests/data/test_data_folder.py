@@ -208,13 +208,13 @@ def test_images_that_cannot_be_read(tmp_path: Path, size: str) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     error(
         tmp_path,
-        r"b/05\.png: the image cannot be read: .*; fix or .* it with --skip-broken$",
+        r"b/05\.png: the image cannot be read: .*; fix or .* it with skip_broken=True$",
         size,
     )
     path.write_bytes(b"<html>not found</html>")
     error(
         tmp_path,
-        r"b/05\.png: the image cannot be read: it is not an image; fix or .* it with --skip-broken$",
+        r"b/05\.png: the image cannot be read: it is not an image; fix or .* it with skip_broken=True$",
         size,
     )
     path.write_bytes(b"")

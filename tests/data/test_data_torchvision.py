@@ -238,7 +238,7 @@ def test_tensors_are_taken_as_they_are() -> None:
 @pytest.mark.usefixtures("library")
 def test_only_the_user_asks_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     message = (
-        r"MNIST.*: not found in .*sets, or damaged; --download downloads it \(torchvision says: Dataset not found\."
+        r"MNIST.*: not found in .*sets, or damaged; download=True downloads it \(torchvision says: Dataset not found\."
     )
     with pytest.raises(ArchbuilderError, match=message):
         load_data(f"torchvision:MNIST:{tmp_path / 'sets'}")

@@ -82,7 +82,7 @@ def test_what_does_not_fit_names_a_batch_size(tmp_path: Path) -> None:
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, 48 * 2**20 / total))
     try:
-        with pytest.raises(ArchbuilderError, match=r"out of memory with batches of 1024: [\s\S]*try --batch-size \d+"):
+        with pytest.raises(ArchbuilderError, match=r"out of memory with batches of 1024: [\s\S]*try batch_size=\d+"):
             train_spec(
                 "inception_digits",
                 "digits",

@@ -70,7 +70,7 @@ def test_images_it_has_seen_are_no_test_and_the_others_can_be_measured(run: Run,
     grown = fill(tmp_path / "own", start=10, count=2)
     with pytest.raises(ArchbuilderError, match="the images have changed since the run") as caught:
         run.choose()
-    assert f"evaluate takes --data folder:{grown} --split unseen" in str(caught.value)
+    assert f"evaluate_checkpoint takes data='folder:{grown}' and split='unseen'" in str(caught.value)
     message = r"not a test set: of these 36 images, it was trained on 18 and its best epoch was selected by 6\n"
     with pytest.raises(ArchbuilderError, match=message):
         run.choose(grown)

@@ -57,8 +57,8 @@ def test_the_figures_are_those_of_the_plan(settings: dict[str, object], optimize
         f"out of memory with batches of 65536: their tensors alone take {shown(total(65_536, optimizer))} by the plan, "
         "and 100.0 MiB were free"
     )
-    size = int(re.findall(r"--batch-size (\d+)", second)[0])
-    assert second.strip() == f"try --batch-size {size} ({shown(total(size, optimizer))})"
+    size = int(re.findall(r"batch_size=(\d+)", second)[0])
+    assert second.strip() == f"try batch_size={size} ({shown(total(size, optimizer))})"
     assert total(size, optimizer) <= 0.4 * 100 * MIB < total(2 * size, optimizer)
 
 
@@ -74,15 +74,15 @@ def test_mixed_precision_halves_the_activations_and_a_gpu_may_be_filled_further(
     message = str(advice(PLAN, TrainSettings(batch_size=8192), machine, 10 * MIB))
     assert f"alone take {shown(memory.total - memory.activations + memory.activations // 2)} by the plan" in message
     sizes = [
-        int(re.findall(r"--batch-size (\d+)", str(advice(PLAN, TrainSettings(batch_size=8192), one, 10 * MIB)))[0])
+        int(re.findall(r"batch_size=(\d+)", str(advice(PLAN, TrainSettings(batch_size=8192), one, 10 * MIB)))[0])
         for one in (machine, CPU)
     ]
     assert sizes[0] > sizes[1]
 
 
 def test_half_is_tried_even_where_the_plan_says_that_all_fits() -> None:
-    assert "try --batch-size 64 (" in str(advice(PLAN, TrainSettings(batch_size=128), CPU, 10**12))
-    assert "try --batch-size 64 (" in str(advice(PLAN, TrainSettings(batch_size=128), CPU, None))
+    assert "try batch_size=64 (" in str(advice(PLAN, TrainSettings(batch_size=128), CPU, 10**12))
+    assert "try batch_size=64 (" in str(advice(PLAN, TrainSettings(batch_size=128), CPU, None))
 
 
 def test_where_nothing_fits() -> None:
@@ -93,7 +93,7 @@ def test_where_nothing_fits() -> None:
 
 def test_a_run_that_goes_on_keeps_its_batches() -> None:
     message = str(advice(PLAN, TrainSettings(batch_size=128), CPU, None, goes_on=True))
-    assert "resume this run where there is more memory, or begin another with --batch-size 64 (" in message
+    assert "resume this run where there is more memory, or begin another with batch_size=64 (" in message
 
 
 def test_processes_share_a_batch() -> None:
@@ -106,7 +106,7 @@ def test_measuring_takes_no_gradients() -> None:
     message = str(advice_to_measure(PLAN, 4096, CPU, None))
     assert message == (
         f"out of memory with 4096 images at once: their tensors alone take {shown(peak)} by the plan\n"
-        f"  try --batch-size 2048 ({shown(inference_memory(PLAN, batch=2048).peak)})"
+        f"  try batch_size=2048 ({shown(inference_memory(PLAN, batch=2048).peak)})"
     )
     assert "not even one image fits" in str(advice_to_measure(PLAN, 1, CPU, None))
 

@@ -252,7 +252,7 @@ def test_a_run_in_use_or_begun_is_left_alone_by_the_next(tmp_path: Path, monkeyp
 
 
 def test_a_folder_that_holds_a_run_takes_no_other(done: RunResult) -> None:
-    with pytest.raises(ArchbuilderError, match=r"(?s)run: already has a run.*archbuilder train --resume .*run resumes"):
+    with pytest.raises(ArchbuilderError, match=r"(?s)run: already has a run.*resume_run\('.*run'\) resumes"):
         begin(done.folder.path)
 
 
@@ -311,7 +311,7 @@ def test_the_metrics_are_whole_after_every_epoch_whatever_happened_to_them(tmp_p
 def test_processes_do_not_all_fetch_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in torchrun_environment(1, 2).items():
         monkeypatch.setenv(name, value)
-    message = r"^torchvision:MNIST: download it first, in one process, and start torchrun without --download$"
+    message = r"^torchvision:MNIST: download it first, in one process, and start torchrun without download=True$"
     with pytest.raises(ArchbuilderError, match=message):
         begin(tmp_path / "run", data="torchvision:MNIST", download=True)
     assert not (tmp_path / "run").exists()
@@ -397,7 +397,7 @@ def test_data_that_changed_is_noticed(tmp_path: Path, change: dict[str, Any]) ->
     save(tmp_path / "data.npz", **change)
     message = (
         r"(?s)data\.npz: the images have changed since the run began\n"
-        r".*206 training images.*\n  restore them, or accept the change: train --resume takes --data npz:"
+        r".*206 training images.*\n  restore them, or accept the change: resume_run takes data='npz:"
     )
     with pytest.raises(ArchbuilderError, match=message):
         go_on(tmp_path / "run")

@@ -51,7 +51,7 @@ def test_where_there_is_no_affinity_all_processors_count(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("name", ["gpu", "cpu:zero", "", "meta"])
 def test_a_device_that_there_is_not_is_an_error(name: str) -> None:
-    message = rf"device {re.escape(repr(name))} is not available: .+\n  --device cpu always is$"
+    message = rf"device {re.escape(repr(name))} is not available: .+\n  device='cpu' always is$"
     with pytest.raises(ArchbuilderError, match=message):
         choose_machine(name)
 
@@ -65,13 +65,13 @@ def test_a_gpu_without_cuda_is_an_error(
 ) -> None:
     if rank is not None:
         launch(monkeypatch, rank, 2)
-    with pytest.raises(ArchbuilderError, match=rf"device '{asked}' is not available: .+\n  --device cpu always is$"):
+    with pytest.raises(ArchbuilderError, match=rf"device '{asked}' is not available: .+\n  device='cpu' always is$"):
         choose_machine(name)
 
 
 def test_one_gpu_is_not_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     launch(monkeypatch, 1, 2)
-    with pytest.raises(ArchbuilderError, match=r"^device cuda:1: each of 2 processes needs a GPU: --device cuda$"):
+    with pytest.raises(ArchbuilderError, match=r"^device cuda:1: each of 2 processes needs a GPU: device='cuda'$"):
         choose_machine("cuda:1")
     assert choose_machine("cpu", workers=0) == CPU  # which they may share
 

@@ -1,0 +1,49 @@
+"""Errors of the library, which name functions and arguments, in the words of the command line."""
+
+import ast
+import re
+import shlex
+from functools import partial
+
+_QUOTED = r"('[^'\n]*'|\"[^\"\n]*\")"  # as Python writes a string
+_COMMANDS = {
+    rf"\bresume_run\({_QUOTED}\)": "archbuilder train --resume {}",
+    rf"\btrain_spec\({_QUOTED}, {_QUOTED}\)": "archbuilder train {} --data {}",
+    rf"\btrain_spec\({_QUOTED}, DATA\)": "archbuilder train {} --data DATA",
+    rf"\bload_study\({_QUOTED}\)": "archbuilder space {}",
+    r"\btrain_spec (?=writes)": "archbuilder train ",
+    r"\ba checkpoint of train_spec\b": "a checkpoint of archbuilder train",
+    r"\brun_study (?=resumes|writes)": "archbuilder search ",
+    r"\bresume_run (?=takes)": "archbuilder train --resume ",
+    r"\bevaluate_checkpoint (?=takes)": "archbuilder evaluate ",
+    r"\banother folder keeps another run\b": "--run FOLDER writes another one elsewhere",
+    r"\bchoose an empty folder$": "choose an empty folder with --run FOLDER",
+    rf"\bdata={_QUOTED} and (?=split=)": "--data {} ",
+    rf"\bdata={_QUOTED}": "--data {}",
+    rf"\bdevice={_QUOTED}": "--device {}",
+    rf"\bsplit={_QUOTED}": "--split {}",
+    r"\bchoose one with split=": "choose one with --split",
+    r"\bbatch_size=(\d+)": "--batch-size {}",
+    r"\bskip_broken=True\b": "--skip-broken",
+    r"\bdownload=True\b": "--download",
+    r"\bversus_random=True\b": "--versus",
+    r"\banother split_seed\b": "another --split-seed",
+    r"\bfewer workers(?= \(there are)": "fewer --workers",
+    r"(?<=already; )epochs(?= is the total number)": "--epochs",
+}
+"""What stands in errors, as a regular expression, and what is typed in its place; `{}` is a value."""
+
+
+def as_typed(message: str) -> str:
+    """Return an error of the library with the commands and options that do what its functions and arguments do."""
+    for pattern, typed in _COMMANDS.items():
+        message = re.sub(pattern, partial(_replaced, typed), message)
+    return message
+
+
+def _replaced(typed: str, found: re.Match[str]) -> str:
+    return typed.format(*map(_typed, found.groups()))
+
+
+def _typed(value: str) -> str:
+    return value if value.isdecimal() else shlex.quote(ast.literal_eval(value))
