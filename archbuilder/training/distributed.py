@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
+
+from archbuilder.modules.layers import StochasticDepth
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Shard:
 
 
 def synchronize_layers(network: nn.Module, shard: Shard, device: torch.device) -> nn.Module:
-    """Replace batch norm and dropout, in place, by ones that do what they would do in one process.
+    """Replace batch norm, dropout and stochastic depth, in place, by ones that do what they would do in one process.
 
     The names of parameters and buffers stay. On a GPU batch norm is torch's SyncBatchNorm, which runs nowhere else,
     unless it would not learn all of its parameters.
@@ -36,10 +37,10 @@ def synchronize_layers(network: nn.Module, shard: Shard, device: torch.device) -
     """
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is nn.BatchNorm2d:
+            if isinstance(child, nn.BatchNorm2d):
                 parent.add_module(name, _synced(child, device))
-            elif type(child) is nn.Dropout:
-                parent.add_module(name, _SharedDropout(child.p, shard).train(child.training))
+            elif isinstance(child, nn.Dropout | StochasticDepth):
+                parent.add_module(name, _SharedDropout(child, shard).train(child.training))
     return network
 
 
@@ -117,14 +118,14 @@ class _Total(torch.autograd.Function):
 
 
 class _SharedDropout(nn.Module):
-    """Dropout that drops of this process's images what one process would drop of them.
+    """Dropout, or stochastic depth, that drops of this process's images what one process would drop of them.
 
     Every process draws for the whole batch, from the same random state, and uses its own part.
     """
 
-    def __init__(self, p: float, shard: Shard) -> None:
+    def __init__(self, layer: nn.Dropout | StochasticDepth, shard: Shard) -> None:
         super().__init__()
-        self.p = p
+        self.layer = layer
         self._shard = shard
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,5 +137,5 @@ class _SharedDropout(nn.Module):
         layout = torch.channels_last if last else torch.contiguous_format
         shape = (self._shard.images, *x.shape[1:])
         whole = torch.empty(shape, device=x.device, dtype=x.dtype, memory_format=layout).fill_(1)
-        mask = functional.dropout(whole, self.p)
+        mask: Tensor = self.layer(whole)
         return x * mask[self._shard.start : self._shard.start + len(x)]

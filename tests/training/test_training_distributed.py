@@ -11,6 +11,7 @@ import torch
 from support.training import a_network, a_trainer, assert_equal, in_two_processes, written_and_read
 from torch import Tensor, nn
 
+from archbuilder.modules.layers import StochasticDepth
 from archbuilder.recipe import OptimizerName, Precision, Schedule, TrainSettings
 from archbuilder.training import CPU, EpochResult, Evaluation, Machine, Processes, TrainerState
 from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
@@ -38,7 +39,7 @@ class Passed:
 
 def pass_through(count: int, layout: torch.memory_format, affine: tuple[bool, bool], processes: Processes) -> Passed:
     """Run this process's part of a batch there and back, in float64; norms scale and shift, or do not."""
-    network = a_network().double().to(memory_format=layout)  # type: ignore[call-overload]
+    network = a_network().append(StochasticDepth(0.4)).double().to(memory_format=layout)  # type: ignore[call-overload]
     network[5].momentum = None  # a cumulative average
     for norm, (name, kept) in product((network[1], network[5]), zip(("weight", "bias"), affine, strict=True)):
         if not kept:
