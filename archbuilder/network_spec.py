@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archbuilder.errors import ArchbuilderError, Source, raise_if_any
+from archbuilder.errors import Source, raise_if_any
 from archbuilder.plan.causes import brought_out
 from archbuilder.plan.checked import read_checked
 from archbuilder.plan.plan import Plan, Site
 from archbuilder.plan.planner import try_plan
 from archbuilder.spec.document import SpecDocument, open_spec
-from archbuilder.spec.nodes import describe_value
 
 if TYPE_CHECKING:
     from archbuilder.costs.function import CostFunction
     from archbuilder.modules import Network
-    from archbuilder.plan.keys import Keys
+    from archbuilder.plan.paths import Paths
 
 
 class NetworkSpec:
@@ -102,24 +100,6 @@ class NetworkSpec:
         """Return the plan: every op's name, shapes, parameters and MACs. No torch is imported."""
         return self._plan
 
-    def with_widths(self, widths: Mapping[str, int]) -> NetworkSpec:
-        """Return a spec with new widths; every `in` follows, comments and layout are kept.
-
-        Args:
-            widths: New widths by name, such as `{"inception4e.3x3": 256}`.
-
-        Raises:
-            SpecError: A width does not exist, or the network is invalid with these widths.
-            ArchbuilderError: A width is not an integer, or is shared through a YAML alias and cannot change alone.
-        """
-        from archbuilder.plan.rewrite import with_widths  # noqa: PLC0415 - checking a file writes nothing
-
-        document = with_widths(self.document, {name: _whole(name, width) for name, width in widths.items()})
-        plan, problems = try_plan(document)
-        raise_if_any(brought_out(document, problems))
-        assert plan is not None
-        return NetworkSpec(document, plan)
-
     def renamed(self, name: str) -> NetworkSpec:
         """Return the same network with another name; comments and layout are kept.
 
@@ -130,26 +110,29 @@ class NetworkSpec:
 
         return NetworkSpec.from_source(set_name(self.document.source, name))
 
-    def value(self, path: str) -> int | str:
-        """Return the value of a layer's key, or its default: `stem.kernel`, `stage2.repeat`, `inception4a.type`.
+    def value(self, path: str) -> Any:
+        """Return a width or the value of another key, or its default: `stem.kernel`, `stage2.repeat`.
 
         Args:
-            path: The layer's full name and one of its keys, as `with_values` has them.
+            path: A layer's full name and one of its keys, as `set` has them.
+
+        Returns:
+            An integer, float, boolean or string, or a list of these, as the file would write it.
 
         Raises:
-            SpecError: There is no such layer or key; it is a width, a list, a `$` value or a float; or it has
-                neither a value nor a default.
+            SpecError: There is no such layer or key; it is a `$` value; or it has neither a value nor a default.
         """
-        from archbuilder.plan.values import value_at  # noqa: PLC0415 - checking a file asks for no values
+        from archbuilder.plan.setting import value_at  # noqa: PLC0415 - checking a file asks for no values
 
-        return value_at(self._keys, path)
+        return value_at(self._paths, path)
 
-    def with_values(self, values: Mapping[str, int | str]) -> NetworkSpec:
-        """Return a spec with new kernel sizes, repeats, types and other values; comments and layout are kept.
+    def set(self, values: Mapping[str, Any]) -> NetworkSpec:
+        """Return a spec with new widths, kernels, repeats, types and other values; comments and layout are kept.
 
-        A path is a layer's full name and one of its keys: those of its primitive or block but the widths, and `type`,
-        `repeat`, `from` and `init`; of a head also `after` and `listed`. What is a list or a `$` value in the file
-        cannot be set, nor can the overrides of single repetitions.
+        A path is a layer's full name and one of its keys: those of its primitive or block, and `type`, `repeat`,
+        `from` and `init`; of a head also `after`, `loss_weight` and `listed`. A width of an override of a repeated
+        layer has its position too: `stage1.0.out`. What is a `$` value in the file cannot be set, nor can the number
+        of classes, nor other overrides.
 
         Every `in` follows. Padding that keeps the map size (`2 * padding == dilation * (kernel - 1)`) follows a new
         kernel or dilation: `padding: 1` with `kernel: 3` becomes 2 with `kernel: 5`, also where a kernel of 1 had no
@@ -159,26 +142,27 @@ class NetworkSpec:
         including widths, can be set in the same call.
 
         Args:
-            values: New values by path, such as `{"stem.kernel": 5, "stage2.repeat": 3, "inception4a.type": "mine"}`.
+            values: New values by path: integers, floats, booleans, strings, and lists of these, such as
+                `{"inception4e.3x3": 256, "stem.kernel": [3, 1], "stage2.repeat": 3, "inception4a.type": "mine"}`.
 
         Raises:
-            SpecError: There is no such layer or key, a path is a width, a new type does not know what is written, or
-                the network is invalid with these values.
+            SpecError: There is no such layer or key, a new type does not know what is written, or the network is
+                invalid with these values; with every problem found.
             ArchbuilderError: A value is shared through a YAML alias and cannot change alone.
         """
-        from archbuilder.plan.values import with_values  # noqa: PLC0415 - checking a file writes nothing
+        from archbuilder.plan.setting import updated  # noqa: PLC0415 - checking a file writes nothing
 
-        document = with_values(self._keys, values)
+        document = updated(self._paths, values)
         plan, problems = try_plan(document)
         raise_if_any(brought_out(document, problems))
         assert plan is not None
         return NetworkSpec(document, plan)
 
     @cached_property
-    def _keys(self) -> Keys:
-        from archbuilder.plan.keys import Keys  # noqa: PLC0415 - checking a file asks for no values
+    def _paths(self) -> Paths:
+        from archbuilder.plan.paths import Paths  # noqa: PLC0415 - checking a file asks for no values
 
-        return Keys(self.document)
+        return Paths(self.document)
 
     def costs(self, names: Sequence[str] | None = None) -> CostFunction:
         """Compile the costs as a function of the widths, to price many candidates at once.
@@ -225,13 +209,3 @@ class NetworkSpec:
         return (
             f"NetworkSpec({plan.name!r}: {len(plan.layers)} layers, {plan.parameters:,} parameters, {plan.macs:,} MACs)"
         )
-
-
-def _whole(name: str, width: Any) -> int:
-    """Return a width as a Python int; NumPy integers are accepted."""
-    try:
-        if not isinstance(width, bool):
-            return index(width)
-    except TypeError:
-        pass
-    raise ArchbuilderError(f"{name}: found {describe_value(width)}, expected an integer")

@@ -81,7 +81,7 @@ def test_planning_imports_no_torch() -> None:
     script = (
         "import sys, archbuilder\n"
         "spec = archbuilder.load('googlenet')\n"
-        "plan = spec.with_widths({'inception4e.3x3': 256}).plan()\n"
+        "plan = spec.set({'inception4e.3x3': 256}).plan()\n"
         "print(plan.macs, [op.name for op in plan.ops][-1], plan.ops[0].output_shape)\n"
         f"heavy = {sorted(HEAVY)!r}\n"
         "loaded = [name for name in heavy if name in sys.modules]\n"

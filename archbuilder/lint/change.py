@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archbuilder.errors import ArchbuilderError, Source, raise_if_any
-from archbuilder.plan.rewrite import with_widths
+from archbuilder.plan.paths import Paths
+from archbuilder.plan.setting import updated
 from archbuilder.spec.document import SpecDocument, read_spec
 from archbuilder.spec.items import replace_item
 
@@ -38,7 +39,9 @@ def apply(document: SpecDocument, change: Change) -> SpecDocument:
     Raises:
         ArchbuilderError: The network is invalid with it, or the layer is defined in another file or shares its lines.
     """
-    return with_widths(document, change.widths) if isinstance(change, NewWidths) else _replaced(document, change)
+    if isinstance(change, NewWidths):
+        return updated(Paths(document), change.widths)
+    return _replaced(document, change)
 
 
 def can_replace(document: SpecDocument, layer: str) -> bool:

@@ -21,8 +21,8 @@ _MOST_TERMS = 100_000  # of a product, before equal ones are added up
 class Symbol:
     """An integer that depends on searchable widths.
 
-    Sums, differences and products are symbols again; a comparison gives a truth value and notes a guard. Whatever else
-    is done with it takes its value at the traced widths, under the guard that it is that.
+    Sums, differences and products are symbols too; a comparison gives a boolean and adds a guard. Anything else takes
+    its value at the traced widths, under the guard that it is that.
 
     Attributes:
         trace: Where its atoms are.
@@ -221,11 +221,9 @@ def site_of(number: Any) -> str | None:
 
 def terms_of(number: Any) -> Any:
     """Return an integer, or a symbol, as a polynomial; None for anything else."""
-    if isinstance(number, Symbol):
-        return number.terms
     if isinstance(number, int):
         return {(): int(number)} if number else {}
-    return None
+    return number.terms if isinstance(number, Symbol) else None
 
 
 def _plus(first: Terms, second: Terms, sign: int) -> dict[Monomial, int]:

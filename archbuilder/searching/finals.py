@@ -104,7 +104,7 @@ def finalists(journal: Journal) -> list[Finalist]:
         kept = (journal.get(_SCALED) or {}).get(str(number))
         if kept is not None:
             name = f"scaled-{step.name}" if step.name else "scaled"
-            found.append(Finalist(name, number, None, study.spec.with_widths(kept["widths"]), kept["cost"]))
+            found.append(Finalist(name, number, None, study.spec.set(kept["widths"]), kept["cost"]))
         ranked = journal.record.found(step=number)
         retrained = {key.partition("/")[0] for key, entry in _known(journal).items() if _VALIDATION in entry}
         # One that has been retrained stays, whatever later trials looked like after one training.

@@ -14,20 +14,23 @@ _ANCHOR = re.compile(r"&\S+\s+")
 _LINE_END = re.compile("[\r\n\x85\u2028\u2029]|$")
 
 
-Plain = str | int | float | bool | None
+Scalar = str | int | float | bool | None
 """The type of a single value of a spec."""
+
+Plain = Scalar | list[Scalar]
+"""The type of a value that can be set: a single one, or a list of such."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """A single value that a spec should have at a key of a layer.
+    """A value that a spec should have at a key of a layer.
 
     Attributes:
         section: The list that contains the layer: `layers` or `aux`.
         layer: The layer's name.
         node: The layer's mapping.
         key: The key.
-        value: The value: a number, a word or a truth value.
+        value: The value.
     """
 
     section: str
@@ -38,16 +41,16 @@ class Value:
 
     @property
     def written(self) -> Plain:
-        """The value at the key, also through a merge key; None if there is none, or a list or mapping."""
+        """The value at the key, also through a merge key; None if there is none, or a mapping."""
         written = self.node.get(self.key)
-        return written.value if isinstance(written, ScalarNode) else None
+        return None if written is None else plain_value(written)
 
     @property
     def use(self) -> Use | None:
         """The use of an anchor that the value is inside of; None for one that is an alias itself, or none."""
         entry = self.node.entries.get(self.key)
         use = self.node.use or (entry.value.use if entry else None)  # an override may be an alias, its layer not
-        return None if use is None or isinstance(use.node, ScalarNode) else use
+        return None if use is None or isinstance(use.node, ScalarNode) or (entry and use.node is entry.value) else use
 
     @property
     def is_so(self) -> bool:
@@ -60,20 +63,32 @@ class Value:
         return f"{self.key}: {yaml_text(self.value)}"
 
 
-def same(one: Plain, other: Plain) -> bool:
+def plain_value(node: Node) -> Plain:
+    """Return the value of a node, or the values of a list of scalars; None for anything else."""
+    if isinstance(node, SequenceNode):
+        items = [item.value for item in node.items if isinstance(item, ScalarNode)]
+        return items if len(items) == len(node.items) else None
+    return node.value if isinstance(node, ScalarNode) else None
+
+
+def same(one: Any, other: Any) -> bool:
     """Return whether two values are the same, of one type too: `true` is not 1, and 3.0 no integer."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and one == other
 
 
 def yaml_text(value: Plain) -> str:
-    """Format a single value as YAML, in quotes if it would be read as another type."""
+    """Format a value as YAML, in quotes if it would be read as another type."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(yaml_text, value))}]"
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return to_yaml({"value": [value]}).removeprefix("value: [").removesuffix("]\n")
 
 
 def set_values(source: Source, wanted: Iterable[Value]) -> Source:
-    """Return the text with single values set.
+    """Return the text with values set.
 
     A value that is written is replaced; one that is a default, or comes through a merge key, is written beside its
     layer's other keys; one of a layer in another file, which this one extends, is written as an override. An alias or
@@ -100,7 +115,7 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
         aliases[span] = aliases.get(span, "") + text
     for value in elsewhere:
         entry = value.node.entries.get(value.key)
-        written = entry.value if entry and entry.own and isinstance(entry.value, ScalarNode) else None
+        written = entry.value if entry and entry.own and not isinstance(entry.value, MappingNode) else None
         if written is not None and written.source is source:
             earlier = replaced.setdefault(written.span, value)
             if not same(earlier.value, value.value):
@@ -109,7 +124,7 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
                     f"become both {earlier.value} and {value.value}; write it out where it is used"
                 )
             if not value.is_so:
-                place = changes if written.literal else aliases
+                place = changes if _is_literal(written) else aliases
                 place[written.span] = _in_place(written, value.value)
         elif value.is_so:
             continue
@@ -191,27 +206,41 @@ def _word(value: Value) -> str:
     return "number" if isinstance(value.value, int) else "value"
 
 
-def _in_place(written: ScalarNode, value: Plain) -> str:
+def _is_literal(node: Node) -> bool:
+    """Return whether a value is written where it stands: a merged or aliased one is written elsewhere."""
+    return node.literal if isinstance(node, ScalarNode) else node.use is None
+
+
+def _in_place(written: ScalarNode | SequenceNode, value: Plain) -> str:
     """Replace a value, keeping its anchor."""
     before = written.source.text[written.span.start : written.span.end]
     anchor = _ANCHOR.match(before)
     if len(before.rstrip().splitlines()) > 1:
-        raise ArchbuilderError(f"{location(written)}: this string spans several lines; edit it by hand")
+        what = "string" if isinstance(written, ScalarNode) else "list"
+        raise ArchbuilderError(f"{location(written)}: this {what} spans several lines; edit it by hand")
+    if isinstance(written, SequenceNode) and "&" in before[anchor.end() if anchor else 0 :]:
+        raise ArchbuilderError(f"{location(written)}: this list has an anchored item; edit it by hand")
     behind_colon = written.source.text[: written.span.start].endswith(":")  # where nothing was written
     return (anchor[0] if anchor else " " if behind_colon else "") + yaml_text(value)
 
 
 def _kept_aliases(source: Source, changes: dict[Span, str], wanted: set[Span]) -> dict[Span, str]:
-    """Write out the aliases of changed anchors that are none of the values themselves: theirs stay."""
+    """Write out the aliases of changed anchors that are none of the values themselves: theirs stay.
+
+    Those at `in` follow: they are set when the channels are known.
+    """
     anchors = {text.split()[0][1:] for text in changes.values() if text.startswith("&")}
     if not anchors:
         return {}
+    nodes = list(walk(read_yaml(source, [])))
+    mappings = (node for node in nodes if isinstance(node, MappingNode))
+    inputs = {node.entries["in"].value.span for node in mappings if "in" in node.entries}
     kept = {}
-    for node in walk(read_yaml(source, [])):
-        if isinstance(node, ScalarNode) and not node.literal and node.span not in wanted:
+    for node in nodes:
+        if not isinstance(node, MappingNode) and not _is_literal(node) and node.span not in wanted | inputs:
             written = source.text[node.span.start : node.span.end]
             if written.startswith("*") and written[1:] in anchors:
-                kept[node.span] = yaml_text(node.value)
+                kept[node.span] = yaml_text(plain(node))
     return kept
 
 

@@ -197,9 +197,11 @@ def _taken(study: Study, spec: NetworkSpec) -> dict[str, Value]:
     found: dict[str, Value] = {site: spec.widths[site] for site in study.space.sites if site in spec.widths}
     for path in (path for knob in study.space.choice_knobs for path in knob.paths):
         try:
-            found[path] = spec.value(path)
+            value = spec.value(path)
         except ArchbuilderError:
             continue
+        if isinstance(value, int | str):
+            found[path] = value
     return found
 
 

@@ -166,7 +166,7 @@ class Pricer:
         """
         variant = self.variant(values)
         assert variant is not None
-        return variant.spec.with_widths(variant.widths(self.position(values)))
+        return variant.spec.set(variant.widths(self.position(values)))
 
     def plan(self, values: Values) -> Plan:
         """Plan a candidate, which is a network."""
@@ -196,7 +196,7 @@ class Pricer:
 
     def _made(self, structure: Mapping[str, Value]) -> Variant | None:
         try:
-            spec = self._spec.with_values(structure)
+            spec = self._spec.set(structure)
         except ArchbuilderError:
             return None
         return Variant(spec, self._space.width_knobs, self._quantities)

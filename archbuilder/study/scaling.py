@@ -46,7 +46,7 @@ def uniformly_scaled(
         for number in range(len(sites)):
             between[number + 1 :, number] = rows[last + 1, number]
         rows, last = between, _last_within(spec, sites, between, limits) or 0
-    return spec.with_widths(dict(zip(sites, map(int, rows[last]), strict=True)))
+    return spec.set(dict(zip(sites, map(int, rows[last]), strict=True)))
 
 
 def scaled_in_time(

@@ -93,8 +93,8 @@ class Space:
             if isinstance(knob, WidthKnob):
                 found: Value | None = knob.find(spec.widths)
             else:
-                own = {spec.value(path) for path in knob.paths}
-                found = own.pop() if len(own) == 1 else None
+                own = [spec.value(path) for path in knob.paths]
+                found = own[0] if all(value == own[0] for value in own) else None
             if found is None or found not in knob.values:
                 return None
             values[knob.name] = found
@@ -204,11 +204,13 @@ def _structure(spec: NetworkSpec) -> list[str]:
     written = [member.name for member in spec.document.layers if member.name]
     for layer in dict.fromkeys([*(layer.name for layer in spec.plan().layers), *written]):
         for key in [*STRUCTURE, *_integers(spec, layer)]:
+            path = f"{layer}.{key}"
             try:
-                spec.value(f"{layer}.{key}")
+                value = spec.value(path)
             except ArchbuilderError:
                 continue
-            found.append(f"{layer}.{key}")
+            if isinstance(value, int | str) and path not in spec.widths:
+                found.append(path)
     return found
 
 
@@ -287,7 +289,7 @@ def _impossible(paths: tuple[str, ...], rule: Choices, spec: NetworkSpec) -> Ite
     """Say which choices make no network of the spec as it is otherwise: every candidate with one would be lost."""
     for choice in rule.choices:
         try:
-            spec.with_values(dict.fromkeys(paths, choice))
+            spec.set(dict.fromkeys(paths, choice))
         except SpecError as error:
             reason = error.problems[0].message
             yield reason if paths[0] in reason else f"{paths[0]}: {choice} is not a valid network: {reason}"

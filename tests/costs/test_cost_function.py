@@ -126,7 +126,7 @@ def test_some_sites_vary_and_the_rest_stay() -> None:
     spec = load("googlenet")
     function = CostFunction(spec.document, ["inception5b.5x5", "inception3a.3x3"])
     assert function.names == ("inception5b.5x5", "inception3a.3x3")
-    changed = spec.with_widths({"inception3a.3x3": 64, "inception5b.5x5": 0}).plan()
+    changed = spec.set({"inception3a.3x3": 64, "inception5b.5x5": 0}).plan()
     cost = function.price_one({"inception3a.3x3": 64, "inception5b.5x5": 0})
     assert cost == {name: count(changed) for name, count in QUANTITIES.items()}
     assert function.price_one({"inception3a.3x3": 128, "inception5b.5x5": 128}) == {

@@ -79,7 +79,7 @@ from archbuilder.modules.inherit import inherited_weights
 
 spec = archbuilder.load("net.yaml")
 assert spec.widths == {"conv1.out": 8, "attention.squeeze": 4}, spec.widths
-wider = spec.with_widths({"conv1.out": 12, "attention.squeeze": 6})
+wider = spec.set({"conv1.out": 12, "attention.squeeze": 6})
 priced = CostFunction(spec.document).price_one({"conv1.out": 12, "attention.squeeze": 6})
 assert priced["macs"] == wider.plan().macs and priced["parameters"] == wider.plan().parameters, priced
 small, large = spec.build(), wider.build()

@@ -174,7 +174,7 @@ def _inception(widths: dict[str, int]) -> int:
 
 def _wider_5a() -> PlannedLayer:
     width = _plan().sites["inception4e.1x1"].value + 96
-    return _layer("inception5a", archbuilder.load("googlenet").with_widths({"inception4e.1x1": width}).plan())
+    return _layer("inception5a", archbuilder.load("googlenet").set({"inception4e.1x1": width}).plan())
 
 
 def test_the_block_is_a_line_of_the_spec() -> None:

@@ -16,7 +16,7 @@ def test_the_pages_build_offline_and_every_public_name_is_in_the_reference(tmp_p
     page = (tmp_path / "pages" / "library.html").read_text()
     names = [name for name in archbuilder.__all__ if name != "__version__"]
     assert [name for name in names if f'id="archbuilder.{name}"' not in page] == []
-    assert 'id="archbuilder.NetworkSpec.with_widths"' in page
+    assert 'id="archbuilder.NetworkSpec.set"' in page
     guides = {path.stem for path in DOCS.glob("*.md")}
     assert guides <= {path.stem for path in (tmp_path / "pages").glob("*.html")}
     assert 'src="http' not in page

@@ -113,12 +113,12 @@ def assert_says_the_same(wider: NetworkSpec, donor: NetworkSpec) -> None:
 def small(name: str) -> NetworkSpec:
     """Load a shipped network, its wide layers an eighth as wide, for speed."""
     spec = archbuilder.load(name)
-    return spec.with_widths({site: width // 8 for site, width in spec.widths.items() if width >= 64})
+    return spec.set({site: width // 8 for site, width in spec.widths.items() if width >= 64})
 
 
 def grown(spec: NetworkSpec, seed: int) -> NetworkSpec:
     generator = random.Random(seed)
-    return spec.with_widths({site: width + generator.randint(0, 5) for site, width in spec.widths.items()})
+    return spec.set({site: width + generator.randint(0, 5) for site, width in spec.widths.items()})
 
 
 @pytest.fixture(scope="module", params=["inception_digits", "inception_small_28", "inception_small_32", "every kind"])
@@ -149,12 +149,12 @@ def test_a_wider_network_of_residuals_behind_concatenations_says_what_the_donor_
 def test_a_wider_residual_network_says_what_the_donor_does() -> None:
     donor = small("resnet18_torchvision")
     stem = donor.widths["conv1.out"] + 3
-    assert_says_the_same(grown(donor, 0).with_widths({"conv1.out": stem, "layer1.out": stem}), donor)
+    assert_says_the_same(grown(donor, 0).set({"conv1.out": stem, "layer1.out": stem}), donor)
 
 
 def test_a_residual_network_whose_shortcut_became_a_projection_still_takes_over_every_layer() -> None:
     donor = small("resnet18_torchvision")
-    wider = donor.with_widths({"layer1.out": donor.widths["layer1.out"] + 3})
+    wider = donor.set({"layer1.out": donor.widths["layer1.out"] + 3})
     trained = random_state(donor, 0)
     weights = inherited(wider, donor, trained)
     for key, value in trained.items():  # the first layers keep their place, so that positions are origins
@@ -168,7 +168,7 @@ def test_a_residual_network_whose_shortcut_became_a_projection_still_takes_over_
 def test_a_wider_network_says_what_a_random_donor_does(values: dict[str, Any], data: st.DataObject) -> None:
     donor = NetworkSpec.from_dict(values)
     more = {site: data.draw(st.integers(0, 3)) for site in donor.widths if site != "fc.out"}
-    assert_says_the_same(donor.with_widths({site: donor.widths[site] + n for site, n in more.items()}), donor)
+    assert_says_the_same(donor.set({site: donor.widths[site] + n for site, n in more.items()}), donor)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -179,7 +179,7 @@ def test_nested_networks_of_any_widths_inherit(values: dict[str, Any], data: st.
     assert_equal(inherited(donor, donor, trained), trained)
     others = {site: data.draw(st.integers(1, 7)) for site in donor.widths if site != "fc.out"}
     try:
-        spec = donor.with_widths(others)
+        spec = donor.set(others)
     except ArchbuilderError:  # what is written elsewhere in the spec does not fit those widths
         assume(False)
     weights = inherited(spec, donor, trained)
@@ -206,7 +206,7 @@ CONSUMER = "second.branch1.conv.weight"
 
 def two_blocks(**widths: int) -> NetworkSpec:
     spec = NetworkSpec.from_text(BLOCKS)
-    return spec.with_widths({name.replace("_", ".", 1): width for name, width in widths.items()})
+    return spec.set({name.replace("_", ".", 1): width for name, width in widths.items()})
 
 
 def test_a_narrower_network_keeps_the_first_of_each_branch() -> None:

@@ -121,14 +121,14 @@ def test_a_file_that_is_no_network_by_itself_may_be_extended() -> None:
 def test_other_widths_leave_every_claim_right(multipliers: str) -> None:
     """A search writes such files: what multiplies is still there, and every `in` says what arrives without it."""
     spec = load(write("right.yaml", multipliers + RIGHT))
-    wider = spec.with_widths({"a.out": 40, "b.out": 48, "s.1.w": 8})
+    wider = spec.set({"a.out": 40, "b.out": 48, "s.1.w": 8})
     assert "in: 40," in wider.text
     assert (
         NetworkSpec.from_text(wider.text).widths
         == wider.widths
         == {**spec.widths, "a.out": 40, "b.out": 48, "s.1.w": 8}
     )
-    deeper = wider.with_values({"a.repeat": 3, "b.kernel": 3})
+    deeper = wider.set({"a.repeat": 3, "b.kernel": 3})
     assert NetworkSpec.from_text(deeper.text).widths == wider.widths
 
 

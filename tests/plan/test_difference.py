@@ -207,7 +207,7 @@ def test_what_differs_adds_up(values: dict[str, Any], data: st.DataObject) -> No
     spec = NetworkSpec.from_dict(values)
     assume(spec.sites)
     chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), min_size=1, unique=True))
-    other = spec.with_widths({name: data.draw(st.integers(1, 20)) for name in chosen})
+    other = spec.set({name: data.draw(st.integers(1, 20)) for name in chosen})
     first, second = spec.plan(), other.plan()
     rows = difference(first, second)
     told = {f"{row.name}.{key}": values for row in rows for key, values in row.widths.items()}
@@ -228,10 +228,10 @@ def test_what_differs_adds_up(values: dict[str, Any], data: st.DataObject) -> No
 
 def test_kernels_strides_and_repeats_that_differ_are_named() -> None:
     small = load("inception_small_28")
-    other = small.with_values({"conv1.kernel": 5, "inception3a.repeat": 2, "inception2a.pool": "max"})
+    other = small.set({"conv1.kernel": 5, "inception3a.repeat": 2, "inception2a.pool": "max"})
     rows = {row.name: row for row in difference(small.plan(), other.plan())}
     assert rows["conv1"].others == {"kernel": ("3", "5"), "padding": ("1", "2")}
     assert rows["inception3a"].others == {"operations": ("23", "46")}
     assert rows["inception2a"].others == {"operation": ("avg_pool", "max_pool")}
-    wider = difference(small.plan(), small.with_widths({"conv1.out": 12}).plan())
+    wider = difference(small.plan(), small.set({"conv1.out": 12}).plan())
     assert all(row.others == {} for row in wider)

@@ -60,7 +60,7 @@ def test_other_widths_are_the_other_specs_plan(values: dict[str, Any], data: st.
     chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), unique=True)) if spec.sites else []
     widths = {name: data.draw(st.integers(1, 20)) for name in chosen}
     priced = plan_network(spec.document, widths)
-    written = spec.with_widths(widths)
+    written = spec.set(widths)
     assert written.widths == {**spec.widths, **widths}
     assert (priced.macs, priced.parameters) == (written.plan().macs, written.plan().parameters)
     assert [op.output_shape for op in priced.ops] == [op.output_shape for op in written.plan().ops]
@@ -77,13 +77,13 @@ def test_sites_are_the_widths_but_for_the_classes() -> None:
 
 def test_a_site_that_does_not_exist_is_an_error_with_a_suggestion() -> None:
     spec = archbuilder.load("googlenet")
-    with pytest.raises(SpecError, match=r"no width 'inception4e\.3x3rd' to set; did you mean inception4e\.3x3red\?"):
-        spec.with_widths({"inception4e.3x3rd": 8})
+    with pytest.raises(SpecError, match=r"inception4e\.3x3rd: inception has no key '3x3rd'; did you mean 3x3red\?"):
+        spec.set({"inception4e.3x3rd": 8})
 
 
 def test_a_width_that_cannot_be_is_an_error_at_its_place() -> None:
     with pytest.raises(SpecError, match=r"layers\.inception4e\.3x3(.|\n)*found -1, expected at least 0"):
-        archbuilder.load("googlenet").with_widths({"inception4e.3x3": -1})
+        archbuilder.load("googlenet").set({"inception4e.3x3": -1})
 
 
 def test_what_a_plan_is_made_of_is_shown_in_a_line() -> None:

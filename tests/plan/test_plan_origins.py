@@ -45,7 +45,7 @@ def test_behind_an_inception_block_stand_its_branches() -> None:
 
 
 def test_a_tap_hands_on_what_leaves_there_and_a_flattened_map_has_a_feature_for_each_place() -> None:
-    spec = archbuilder.load("googlenet_torchvision").with_widths({"aux1.channels": 5})
+    spec = archbuilder.load("googlenet_torchvision").set({"aux1.channels": 5})
     found = origins(spec.plan())
     assert found["aux1.conv.conv"].input_channels == found["inception4b.branch1.conv"].input_channels
     features = found["aux1.fc1"].input_channels

@@ -12,8 +12,8 @@ from support.nested_specs import nested_specs
 from support.random_specs import specs
 
 from archbuilder import ArchbuilderError, NetworkSpec, SpecError, load
-from archbuilder.plan.keys import Keys
 from archbuilder.plan.members import index_members
+from archbuilder.plan.paths import Paths
 from archbuilder.spec.sources import shipped_names
 
 HEADER = "name: mine\ninput: {channels: 3, height: 16, width: 16}\nclasses: 10\n"
@@ -39,11 +39,11 @@ def spec_of(*layers: str, start: str = "", end: str = "") -> NetworkSpec:
     return NetworkSpec.from_text(text, "mine.yaml")
 
 
-def paths_of(spec: NetworkSpec) -> dict[str, int | str]:
+def paths_of(spec: NetworkSpec) -> dict[str, Any]:
     """Give everything that can be asked of a spec."""
-    keys, found = Keys(spec.document), {}
-    for name, position in index_members(spec.document).names.items():
-        for key in keys.defaults(position, keys.type(position)):
+    paths, found = Paths(spec.document), dict[str, Any](spec.widths)
+    for name, number in paths.layers.items():
+        for key in paths.defaults(number, paths.type(number)):
             try:
                 found[f"{name}.{key}"] = spec.value(f"{name}.{key}")
             except ArchbuilderError:
@@ -57,18 +57,17 @@ def facts(spec: NetworkSpec) -> tuple[Any, ...]:
     return plan.macs, plan.parameters, plan.head_parameters, plan.head_macs, ops
 
 
-def check_set(spec: NetworkSpec, values: dict[str, int | str], *replacements: tuple[str, str]) -> NetworkSpec:
+def check_set(spec: NetworkSpec, values: dict[str, Any], *replacements: tuple[str, str]) -> NetworkSpec:
     """Check that a spec with values set is the text with the replacements made, byte for byte."""
     expected = spec.text
     for old, new in replacements:
         assert expected.count(old) == 1, old
         expected = expected.replace(old, new)
-    edited = spec.with_values(values)
+    edited = spec.set(values)
     assert edited.text == expected
     assert facts(edited) == facts(NetworkSpec.from_text(expected))
     for path, value in values.items():
-        if path not in edited.sites:
-            assert edited.value(path) == value
+        assert edited.value(path) == value
     return edited
 
 
@@ -80,28 +79,29 @@ def test_a_shipped_spec_with_the_values_it_has_is_the_same_text(name: str) -> No
     spec = load(name)
     values = paths_of(spec)
     assert len(values) > 20
-    assert spec.with_values({}).text == spec.text
-    assert spec.with_values(values).text == spec.text
-    assert not set(values) & set(spec.sites)
+    assert spec.set({}).text == spec.text
+    assert spec.set(values).text == spec.text
+    assert set(spec.widths.items()) <= {(path, value) for path, value in values.items() if isinstance(value, int)}
 
 
 @given(st.one_of(specs(), nested_specs()))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_random_spec_with_the_values_it_has_is_the_same_text(values: dict[str, Any]) -> None:
     spec = NetworkSpec.from_dict(values)
-    assert spec.with_values(paths_of(spec)).text == spec.text
+    assert spec.set(paths_of(spec)).text == spec.text
 
 
 @given(nested_specs())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_layers_are_called_as_their_sites_are(values: dict[str, Any]) -> None:
     spec = NetworkSpec.from_dict(values)
-    keys, found = Keys(spec.document), index_members(spec.document)
+    paths, found = Paths(spec.document), index_members(spec.document)
     assert found.sites.keys() == spec.sites.keys()
-    for site in spec.sites.values():
-        position = found.names.get(site.layer)
-        if position is not None:  # an override has no place of its own
-            assert keys.members[position].node.get(site.key) is site.node.get(site.key)
+    for site in found.sites.values():
+        number, key = paths.find(site.name)
+        assert paths.places[number].node.get(key) is site.node.get(site.key)
+        if site.layer in paths.layers:  # an override has no name of its own
+            assert paths.layers[site.layer] == number
 
 
 @given(st.data())
@@ -110,22 +110,24 @@ def test_what_is_set_is_there_and_can_be_set_back(data: st.DataObject) -> None:
     spec = load(data.draw(st.sampled_from(["inception_digits", "resnet18_torchvision"])))
     found = paths_of(spec)
     chosen = data.draw(st.lists(st.sampled_from(sorted(found)), min_size=1, max_size=4, unique=True))
-    values: dict[str, int | str] = {}
+    values: dict[str, Any] = {}
     for path in chosen:
         key = path.rpartition(".")[2]
         if key in ("kernel", "repeat", "dilation", "stride", "5x5_kernel"):
             values[path] = data.draw(st.sampled_from([1, 2, 3, 5]))
+        elif path in spec.widths:
+            values[path] = data.draw(st.integers(2, 20))
         elif key == "activation":
             values[path] = data.draw(st.sampled_from(["relu", "silu", "none"]))
     try:
-        edited = spec.with_values(values)
+        edited = spec.set(values)
     except SpecError as error:
         assert str(error)  # noqa: PT017 - many of these are no networks
         return
     assert {path: edited.value(path) for path in values} == values
-    assert edited.widths == spec.widths
+    assert edited.widths == spec.widths | {path: value for path, value in values.items() if path in spec.widths}
     assert facts(NetworkSpec.from_text(edited.text)) == facts(edited)
-    back = edited.with_values({path: value for path, value in found.items() if path in paths_of(edited)})
+    back = edited.set({path: value for path, value in found.items() if path in paths_of(edited)})
     assert back.plan().macs == spec.plan().macs
     assert back.plan().parameters == spec.plan().parameters
 
@@ -149,10 +151,15 @@ def test_what_is_set_is_there_and_can_be_set_back(data: st.DataObject) -> None:
         ("kernel: 3, padding: 1", {"kernel": 4, "padding": "same"}, "kernel: 4, padding: same"),
         ("kernel: 3, padding: 2, dilation: 2", {"kernel": 5}, "kernel: 5, padding: 4, dilation: 2"),
         ("kernel: 3, padding: 1, dilation: 1", {"dilation": 2}, "kernel: 3, padding: 2, dilation: 2"),
+        ("kernel: 3, padding: 1", {"kernel": [3, 1]}, "kernel: [3, 1], padding: [1, 0]"),
+        ("kernel: [3, 1], padding: [1, 0]", {"kernel": [1, 5]}, "kernel: [1, 5], padding: [0, 2]"),
+        ("kernel: [3, 1], padding: [1, 0]", {"kernel": 5}, "kernel: 5, padding: 2"),
+        ("kernel: 3, padding: [1, 1]", {"kernel": 5}, "kernel: 5, padding: 2"),
+        ("kernel: [3, 1], padding: same", {"kernel": [1, 3]}, "kernel: [1, 3], padding: same"),
         ("kernel: 3, padding: 2, dilation: 2", {"kernel": 4, "dilation": 1, "padding": 1}, None),
     ],
 )
-def test_padding_that_keeps_the_map_follows(layer: str, values: dict[str, int | str], after: str | None) -> None:
+def test_padding_that_keeps_the_map_follows(layer: str, values: dict[str, Any], after: str | None) -> None:
     spec = spec_of(f"{{name: c, type: conv, out: 4, {layer}}}  # wide 漢")
     after = after or "kernel: 4, padding: 1, dilation: 1"
     check_set(spec, {f"c.{key}": value for key, value in values.items()}, (layer, after))
@@ -161,7 +168,7 @@ def test_padding_that_keeps_the_map_follows(layer: str, values: dict[str, int | 
 def test_the_map_of_a_padded_convolution_does_not_depend_on_the_kernel() -> None:
     spec = spec_of("{name: c, type: convolution, out: 4, kernel: 1, stride: 2}")
     for kernel in (3, 5, 1, 7):
-        spec = spec.with_values({"c.kernel": kernel})
+        spec = spec.set({"c.kernel": kernel})
         assert spec.plan().layers[0].output_shape == (4, 8, 8)
 
 
@@ -178,13 +185,7 @@ def test_an_even_kernel_has_no_padding_that_keeps_the_map() -> None:
         r"^c\.kernel: no padding keeps the map size with a kernel of 4, as with 3\n  set c\.padding too, or write "
     )
     with pytest.raises(SpecError, match=message):
-        spec.with_values({"c.kernel": 4})
-
-
-def test_a_padding_that_is_a_list_cannot_follow() -> None:
-    spec = spec_of("{name: c, type: conv, out: 4, kernel: 3, padding: [1, 1]}")
-    with pytest.raises(SpecError, match=r"padding beside it is a list \(mine\.yaml:5:55\), and should be 2\n.*same"):
-        spec.with_values({"c.kernel": 5})
+        spec.set({"c.kernel": 4})
 
 
 # -- repeats, types and other words ------------------------------------------------------------------------------------
@@ -222,7 +223,7 @@ def test_what_a_new_type_needs_is_set_along_with_it() -> None:
     edited = check_set(spec, {"u.inner": 3, "u.type": "narrow"}, ("plain, out: 6", "narrow, out: 6, inner: 3"))
     assert edited.widths == {"u.out": 6, "u.inner": 3}
     with pytest.raises(SpecError, match=r"layers\.u\.inner\n(.*\n)*.*narrow needs 'inner'"):
-        spec.with_values({"u.type": "narrow"})
+        spec.set({"u.type": "narrow"})
 
 
 def test_a_type_that_does_not_know_a_key() -> None:
@@ -230,7 +231,7 @@ def test_a_type_that_does_not_know_a_key() -> None:
         r"^inception4a\.type: inception_bn has no key '5x5red', which inception4a sets as inception\n  the keys of"
     )
     with pytest.raises(SpecError, match=message) as caught:
-        load("googlenet").with_values({"inception4a.type": "inception_bn"})
+        load("googlenet").set({"inception4a.type": "inception_bn"})
     assert [re.findall("'(.*)'", problem.message) for problem in caught.value.problems] == [["5x5red"], ["5x5"]]
 
 
@@ -240,13 +241,13 @@ def test_words_truth_values_and_heads() -> None:
         spec, {"conv1.activation": "silu"}, ("stride: 2, padding: 3}", "stride: 2, padding: 3, activation: silu}")
     )
     check_set(spec, {"aux1.after": "inception4b"}, ("name: aux1, after: inception4a", "name: aux1, after: inception4b"))
-    ceil = spec.with_values({"maxpool1.ceil_mode": False})
+    ceil = spec.set({"maxpool1.ceil_mode": False})
     assert "ceil_mode: false" in ceil.text
     assert ceil.value("maxpool1.ceil_mode") is False
     assert spec.value("aux1.type") == "aux_head"
     assert spec.value("conv1.norm") == "none"
     assert load("inception_digits").value("conv1.norm") == "batch"  # as the file's own section says
-    assert spec.with_values({"inception3a.5x5_kernel": cast(Any, np.int64(3))}).value("inception3a.5x5_kernel") == 3
+    assert spec.set({"inception3a.5x5_kernel": cast(Any, np.int64(3))}).value("inception3a.5x5_kernel") == 3
 
 
 def test_a_value_is_written_as_yaml_reads_it() -> None:
@@ -255,7 +256,7 @@ def test_a_value_is_written_as_yaml_reads_it() -> None:
     check_set(spec, {"c.bias": True}, ("bias:  #", "bias: true  #"))
     spec = spec_of("\n    name: c\n    type: >-\n      conv\n    out: 4\n    kernel: 1\n")
     with pytest.raises(ArchbuilderError, match=r"^mine\.yaml:7:11: this string spans several lines; edit it"):
-        spec.with_values({"c.type": "convolution"})
+        spec.set({"c.type": "convolution"})
 
 
 def test_members_in_branches_have_paths_too() -> None:
@@ -268,13 +269,13 @@ def test_members_in_branches_have_paths_too() -> None:
 def test_a_layer_of_an_extended_file_is_changed_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text("extends: googlenet  # mine\nlayers:\n  conv1: {stride: 2}\n")
-    edited = load("mine.yaml").with_values({"conv1.kernel": 5, "inception3a.repeat": 2, "aux1.pool_kernel": 3})
+    edited = load("mine.yaml").set({"conv1.kernel": 5, "inception3a.repeat": 2, "aux1.pool_kernel": 3})
     assert edited.text == (
         "extends: googlenet  # mine\nlayers:\n  inception3a: {repeat: 2}\n  conv1: {stride: 2, kernel: 5, padding: 2}\n"
         "aux:\n  aux1: {pool_kernel: 3}\n"
     )
     hand = load("googlenet").text.replace("kernel: 7, stride: 2, padding: 3", "kernel: 5, stride: 2, padding: 2")
-    assert load("mine.yaml").with_values({"conv1.kernel": 5}).plan().macs == NetworkSpec.from_text(hand).plan().macs
+    assert load("mine.yaml").set({"conv1.kernel": 5}).plan().macs == NetworkSpec.from_text(hand).plan().macs
 
 
 def test_a_layer_without_a_name_in_the_extended_file_writes_all_of_it_out(
@@ -284,9 +285,9 @@ def test_a_layer_without_a_name_in_the_extended_file_writes_all_of_it_out(
     base = spec_of("{name: s, sequence: [{name: c, type: conv, out: 4, kernel: 3, padding: 1}]}")
     Path("base.yaml").write_text(base.text)
     Path("mine.yaml").write_text("extends: base.yaml\n")
-    edited = load("mine.yaml").with_values({"s.c.kernel": 5})
+    edited = load("mine.yaml").set({"s.c.kernel": 5})
     assert "extends" not in edited.text
-    assert facts(edited) == facts(base.with_values({"s.c.kernel": 5}))
+    assert facts(edited) == facts(base.set({"s.c.kernel": 5}))
 
 
 # -- aliases -----------------------------------------------------------------------------------------------------------
@@ -296,27 +297,27 @@ def test_an_alias_is_written_out_where_it_differs() -> None:
     spec = spec_of(
         "{name: a, type: conv, out: 4, kernel: &k 3, padding: 1}", "{name: b, type: conv, out: 4, kernel: *k}"
     )
-    first = spec.with_values({"a.kernel": 5})
+    first = spec.set({"a.kernel": 5})
     assert "kernel: &k 5, padding: 2}" in first.text
     assert "kernel: 3}" in first.text
-    assert "kernel: &k 3, padding: 1}" in (second := spec.with_values({"b.kernel": 1})).text
+    assert "kernel: &k 3, padding: 1}" in (second := spec.set({"b.kernel": 1})).text
     assert second.value("b.kernel") == 1
 
 
 def test_what_is_merged_stays_as_it_was() -> None:
     spec = spec_of("&u {name: a, type: conv, out: 4, kernel: 1}", "{<<: *u, name: b}")
-    edited = spec.with_values({"a.kernel": 3})
+    edited = spec.set({"a.kernel": 3})
     assert "&u {name: a, type: conv, out: 4, kernel: 3, padding: 1}" in edited.text
     assert (edited.value("b.kernel"), edited.value("b.padding")) == (1, 0)
-    other = spec.with_values({"b.kernel": 3})
+    other = spec.set({"b.kernel": 3})
     assert "{<<: *u, name: b, padding: 1, kernel: 3}" in other.text
     with pytest.raises(ArchbuilderError, match=r"mine\.yaml:.*: bias is shared through a YAML alias; write it out"):
-        spec.with_values({"a.bias": True})
+        spec.set({"a.bias": True})
 
 
 def test_a_layer_that_is_an_alias_changes_alone() -> None:
     spec = spec_of("&u {type: conv, out: 4, kernel: 3, padding: 1}", "*u")
-    first, second = spec.with_values({"0.kernel": 5}), spec.with_values({"1.kernel": 5})
+    first, second = spec.set({"0.kernel": 5}), spec.set({"1.kernel": 5})
     assert "- &u {type: conv, out: 4, kernel: 5, padding: 2}\n  - {<<: *u, kernel: 3, padding: 1}" in first.text
     assert "- &u {type: conv, out: 4, kernel: 3, padding: 1}\n  - {<<: *u, kernel: 5, padding: 2}" in second.text
 
@@ -324,7 +325,7 @@ def test_a_layer_that_is_an_alias_changes_alone() -> None:
 # -- what cannot be ----------------------------------------------------------------------------------------------------
 
 REFUSED = (
-    "{name: c1, type: conv, out: 4, kernel: [3, 1], activation: $word}",
+    "{name: c1, type: conv, out: 4, kernel: [3, 1], activation: $word, init: {type: normal, std: 1.0}}",
     "{name: c2, type: conv, in: 4, out: 4, kernel: 1, eps: 0.01, repeat: 2, overrides: {0: {stride: 2}}}",
     "{name: u, type: easy, out: 4}",
 )
@@ -340,18 +341,18 @@ REFUSED = (
             "c2.kernl",
             "c2.kernl: conv has no key 'kernl'; did you mean kernel?\n  its keys are repeat, from, type, init",
         ),
-        ("c2.out", "c2.out is a width: set it by with_widths, read it from widths"),
         ("fc.out", "fc.out is the number of classes: it cannot be set"),
         ("c2.in", "c2.in cannot be set"),
         ("c2.name", "c2.name cannot be set"),
         ("c2.overrides", "c2.overrides cannot be set"),
-        ("c1.kernel", "c1.kernel is [3, 1] (mine.yaml:16:44), not a single value: it cannot be set"),
+        ("c2.outt", "c2.outt: conv has no key 'outt'; did you mean out?"),
+        ("c1.init", "c1.init is a mapping (mine.yaml:16:77), not a value or a list of values"),
         ("c1.activation", "c1.activation is computed, as $word (mine.yaml:16:64): it cannot be set"),
     ],
 )
 def test_a_path_that_cannot_be(path: str, message: str) -> None:
     spec = spec_of(*REFUSED, start="variables: {word: relu}\n" + UNITS)
-    for ask in (lambda: spec.value(path), lambda: spec.with_values({path: 3})):
+    for ask in (lambda: spec.value(path), lambda: spec.set({path: 3})):
         with pytest.raises(SpecError, match=f"^{re.escape(message)}"):
             ask()
 
@@ -359,15 +360,61 @@ def test_a_path_that_cannot_be(path: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("c2.bias", "c2.bias is not written, and has no single default"),
-        ("u.pair", "u.pair is not written, and has no single default"),
-        ("c2.eps", "c2.eps is 0.01, neither an integer nor a string"),
+        ("c2.bias", "c2.bias is not written, and has no default"),
+        ("u.init", "u.init is not written, and has no default"),
     ],
 )
 def test_what_has_no_value_to_tell(path: str, message: str) -> None:
     spec = spec_of(*REFUSED, start="variables: {word: relu}\n" + UNITS)
     with pytest.raises(SpecError, match=f"^{re.escape(message)}"):
         spec.value(path)
+
+
+def test_lists_and_floats_are_values_too() -> None:
+    spec = spec_of(*REFUSED, start="variables: {word: relu}\n" + UNITS)
+    assert [spec.value(path) for path in ("c1.kernel", "u.pair", "c2.eps", "c2.out")] == [[3, 1], [1, 3], 0.01, 4]
+    values = {"u.pair": (3, 3), "c2.eps": 0.5, "c2.out": 6, "u.repeat": 2, "c1.kernel": 1, "c2.bias": True}
+    edited = check_set(
+        spec,
+        {path: list(value) if isinstance(value, tuple) else value for path, value in values.items()},
+        ("kernel: [3, 1]", "kernel: 1"),
+        ("in: 4, out: 4, kernel: 1, eps: 0.01", "in: 4, out: 6, kernel: 1, eps: 0.5"),
+        ("overrides: {0: {stride: 2}}}", "overrides: {0: {stride: 2}}, bias: true}"),
+        ("type: easy, out: 4}", "type: easy, out: 4, pair: [3, 3], repeat: 2}"),
+    )
+    assert spec.set(values).text == edited.text
+    assert spec.set({"c2.eps": cast(Any, np.float64(0.5))}).value("c2.eps") == 0.5
+
+
+def test_widths_and_other_values_change_together() -> None:
+    spec = load("googlenet")
+    edited = spec.set({"inception4e.3x3": 256, "conv1.kernel": [5, 3], "inception5a.repeat": 2})
+    assert "kernel: [5, 3], stride: 2, padding: [2, 1]" in edited.text
+    assert edited.widths == spec.widths | {"inception4e.3x3": 256}
+    assert facts(edited) == facts(NetworkSpec.from_text(edited.text))
+
+
+def test_an_aliased_list_is_written_out_where_it_differs() -> None:
+    spec = spec_of(
+        "{name: a, type: conv, out: 4, kernel: &k [3, 1]}",
+        "{name: b, type: conv, out: 4, kernel: *k}",
+        "{<<: {kernel: *k}, name: c, type: conv, out: 4}",
+    )
+    for path in ("a.kernel", "b.kernel", "c.kernel"):
+        edited = spec.set({path: [1, 3]})
+        expected = {other: [1, 3] if other == path else [3, 1] for other in ("a.kernel", "b.kernel", "c.kernel")}
+        assert {other: edited.value(other) for other in expected} == expected
+    edited = spec.set(dict.fromkeys(("a.kernel", "b.kernel"), 1))  # the second follows, the third does not
+    assert edited.text == spec.text.replace("&k [3, 1]", "&k 1").replace("<<: {kernel: *k}", "<<: {kernel: [3, 1]}")
+
+
+def test_a_list_that_cannot_be_replaced() -> None:
+    spec = spec_of("{name: a, type: conv, out: 4, kernel: [&k 3, *k]}")
+    with pytest.raises(ArchbuilderError, match=r"^mine\.yaml:5:43: this list has an anchored item; edit it by hand"):
+        spec.set({"a.kernel": 1})
+    spec = spec_of("\n    name: a\n    type: conv\n    out: 4\n    kernel:\n      - 3\n      - 1\n")
+    with pytest.raises(ArchbuilderError, match=r"^mine\.yaml:10:7: this list spans several lines; edit it by hand"):
+        spec.set({"a.kernel": 1})
 
 
 @pytest.mark.parametrize(
@@ -382,9 +429,16 @@ def test_what_has_no_value_to_tell(path: str, message: str) -> None:
         ("c.kernel", "3", r'kernel: "3".*\n.*found the string \'3\', expected an integer'),
         ("c.kernel", 99, r"a window of 99 x 99 does not fit"),
         ("c.kernel", True, "found true|expected an integer"),
-        ("c.kernel", 1.0, r"^c\.kernel: found 1\.0, expected an integer or a string"),
-        ("c.kernel", [3, 1], r"^c\.kernel: found \[3, 1\], expected an integer or a string"),
-        ("c.kernel", None, r"^c\.kernel: found nothing, expected an integer or a string"),
+        ("c.kernel", 1.5, r"layers\.c\.kernel\n(.*\n)*.*found 1\.5, expected an integer"),
+        (
+            "c.kernel",
+            [3, 1, 1],
+            r"layers\.c\.kernel\n(.*\n)*.*found \[3, 1, 1\], expected an integer, or two as \[height, width\]",
+        ),
+        ("c.kernel", None, r"^c\.kernel: found nothing, expected an integer, a float, a boolean, a string, or a list"),
+        ("c.kernel", [3, None], r"^c\.kernel: found nothing, expected an integer, a float"),
+        ("c.out", [4], r"^c\.out: found \[4\], expected an integer\n1 error$"),
+        ("c.out", 4.0, r"^c\.out: found 4\.0, expected an integer\n1 error$"),
         ("c.kernel", "$k", r"^c\.kernel: found the string '\$k', expected a plain value, not a \$ expression"),
         ("c.repeat", -1, r"layers\.c\.repeat\n(.*\n)*.*a number of repetitions: 0 to 10,000"),
         ("c.type", "convv", r"^c\.type: unknown layer type 'convv'; did you mean conv\?"),
@@ -397,17 +451,17 @@ def test_what_has_no_value_to_tell(path: str, message: str) -> None:
 def test_a_value_that_cannot_be(path: str, value: Any, message: str) -> None:
     spec = spec_of("{name: c, type: conv, out: 4, kernel: 2}")
     with pytest.raises(SpecError, match=message):
-        spec.with_values({path: value})
+        spec.set({path: value})
 
 
 def test_all_that_cannot_be_is_told_at_once() -> None:
     spec = spec_of("{name: c, type: conv, out: 4, kernel: 2}")
     with pytest.raises(SpecError, match=r"3 errors$"):
-        spec.with_values({"c.out": 3, "d.kernel": 3, "c.kernl": 5, "c.kernel": 1})
+        spec.set({"c.out": 1.5, "d.kernel": 3, "c.kernl": 5, "c.kernel": 1})
 
 
 def test_the_spec_itself_never_changes() -> None:
     spec = load("inception_digits")
     text = spec.text
-    spec.with_values({"conv1.kernel": 5})
+    spec.set({"conv1.kernel": 5})
     assert (spec.text, spec.value("conv1.kernel")) == (text, 3)

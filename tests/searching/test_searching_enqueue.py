@@ -102,7 +102,7 @@ def test_each_budget_of_a_ladder_begins_with_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("named", ["earlier.yaml", "runs/earlier", "earlier"])
 def test_the_best_of_an_earlier_study_is_taken_by_its_file_its_folder_or_its_name(tmp_path: Path, named: str) -> None:
     write_study(tmp_path)
-    best = NetworkSpec.load(tmp_path / "tiny.yaml").with_widths({"mix.1x1": 2, "mix.3x3": 6, "mix.pool_proj": 9})
+    best = NetworkSpec.load(tmp_path / "tiny.yaml").set({"mix.1x1": 2, "mix.3x3": 6, "mix.pool_proj": 9})
     (tmp_path / "runs" / "earlier").mkdir(parents=True)
     for place in (tmp_path / "earlier.yaml", tmp_path / "runs" / "earlier" / "best.yaml"):
         best.renamed("earlier-best").save(place)

@@ -91,7 +91,7 @@ def test_an_objective_that_raises_an_error_of_ours_fails_a_candidate_alone() -> 
     def rate(one: NetworkSpec) -> float:
         asked.append(one)
         if len(asked) == 3:
-            one.with_widths({"nothing.here": 4})
+            one.set({"nothing.here": 4})
         return few_parameters(one)
 
     result = search(spec(), SPACE, objective=rate, trials=4)

@@ -103,14 +103,14 @@ def test_sites_of_an_invented_block() -> None:
 
 def test_setting_a_default_width_writes_its_key() -> None:
     spec = spec_of(*USES, header=INVENTED)
-    wider = spec.with_widths({"stage1.edges": 7, "stage2.edges": 4, "stage1.out": 12})
+    wider = spec.set({"stage1.edges": 7, "stage2.edges": 4, "stage1.out": 12})
     assert wider.text == spec.text.replace("out: 4, view: 6}", "out: 12, view: 6, edges: 7}").replace(
         "edges: 5", "edges: 4"
     )
     assert wider.widths == {**spec.widths, "stage1.edges": 7, "stage2.edges": 4, "stage1.out": 12}
     assert "stage1.skip.conv.weight" in wider.build().state_dict()  # the input is projected now
     assert NetworkSpec.from_text(wider.text).plan().macs == wider.plan().macs
-    unchanged = spec.with_widths({"stage1.edges": 3})
+    unchanged = spec.set({"stage1.edges": 3})
     assert unchanged.text == spec.text  # it is 3 without being written
 
 
@@ -127,7 +127,7 @@ def test_default_widths_of_layers_in_every_layout() -> None:
     spec = spec_of(*layers, header=blocks)
     names = ["flow.w", "lines.w", "anchored.w", "merged.w", "s.0.w", "s.1.w", "r.w"]
     assert spec.widths == dict.fromkeys(names, 3)
-    wider = spec.with_widths({name: 4 + position for position, name in enumerate(names)})
+    wider = spec.set({name: 4 + position for position, name in enumerate(names)})
     assert list(wider.widths.values()) == [4, 5, 6, 7, 8, 9, 10]
     expected = spec.text
     for old, new in (
@@ -288,7 +288,7 @@ def test_an_included_block_is_as_one_of_the_file(folder: Path) -> None:
     assert weights(included) == weights(own)
     assert (included.plan().parameters, included.plan().macs) == (own.plan().parameters, own.plan().macs)
     assert included.widths == own.widths
-    assert "edges: 7}" in included.with_widths({"stage1.edges": 7}).text
+    assert "edges: 7}" in included.set({"stage1.edges": 7}).text
     assert Path("blocks.yaml").read_text() == INVENTED
 
 

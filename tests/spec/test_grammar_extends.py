@@ -397,7 +397,7 @@ def test_mistakes_of_the_extended_file_are_in_it() -> None:
 )
 def test_widths_are_written_as_overrides(text: str, widths: dict[str, int], expected: str) -> None:
     spec = extending(text)
-    edited = spec.with_widths(widths)
+    edited = spec.set(widths)
     assert edited.text == f"extends: base.yaml\n{expected}"
     assert edited.widths == {**spec.widths, **widths}
     assert Path("base.yaml").read_text() == BASE
@@ -409,7 +409,7 @@ def test_widths_are_written_as_overrides(text: str, widths: dict[str, int], expe
 def test_widths_that_have_no_name_in_the_extended_file_write_all_of_it_out() -> None:
     spec = extending("conv: {norm: none}\nlayers: {b: {out: 3}}\n")
     for name, value in (("s.0.out", 9), ("r.1.out", 9)):
-        edited = spec.with_widths({name: value})
+        edited = spec.set({name: value})
         assert "extends" not in edited.text
         assert edited.widths == {**spec.widths, name: value}
         edited.save("edited.yaml")
@@ -417,7 +417,7 @@ def test_widths_that_have_no_name_in_the_extended_file_write_all_of_it_out() -> 
 
 
 def test_widths_of_a_line_without_an_end() -> None:
-    edited = load(write("mine.yaml", "extends: googlenet")).with_widths({"conv1.out": 32})
+    edited = load(write("mine.yaml", "extends: googlenet")).set({"conv1.out": 32})
     assert edited.text == "extends: googlenet\nlayers:\n  conv1: {out: 32}\n"
 
 
@@ -425,9 +425,9 @@ def test_widths_of_a_line_without_an_end() -> None:
 def test_any_width_of_a_shipped_spec_can_be_set_from_a_spec_that_extends_it(name: str) -> None:
     spec = load(write("mine.yaml", f"extends: {name}\n"))
     wanted = {site: value + 8 for site, value in list(spec.widths.items())[::7]}
-    edited = spec.with_widths(wanted)
+    edited = spec.set(wanted)
     assert edited.widths == {**spec.widths, **wanted}
-    assert facts(edited.plan())[1:] == facts(load(name).with_widths(wanted).plan())[1:]
+    assert facts(edited.plan())[1:] == facts(load(name).set(wanted).plan())[1:]
 
 
 @given(nested_specs(), st.data())
@@ -440,8 +440,8 @@ def test_what_extends_a_random_spec_is_as_free_as_the_spec_itself(values: dict[s
     names = data.draw(st.lists(st.sampled_from(sorted(base.sites)), unique=True)) if base.sites else []
     widths = {name: data.draw(st.integers(1, 9)) for name in names}
     assume(try_plan(base.document, widths)[0] is not None)
-    edited = spec.with_widths(widths)
-    assert facts(edited.plan()) == facts(base.with_widths(widths).plan())
+    edited = spec.set(widths)
+    assert facts(edited.plan()) == facts(base.set(widths).plan())
     for path in ("beside.yaml", "elsewhere/standalone.yaml"):
         write(path, "")
         edited.save(path)
@@ -477,7 +477,7 @@ def test_saved_elsewhere_all_of_it_is_written_out(folder: Path) -> None:
     assert "extends" not in alone.text
     assert "include" not in alone.text
     assert list(alone.build().state_dict()) == list(spec.build().state_dict())
-    wider = alone.with_widths({"a.out": 9, "u.w": 2})
+    wider = alone.set({"a.out": 9, "u.w": 2})
     assert wider.widths == {**spec.widths, "a.out": 9, "u.w": 2}
 
 
@@ -585,7 +585,7 @@ def test_heads_are_multiplied_but_for_the_classes() -> None:
 def test_widths_are_set_as_they_are_written_and_an_in_stays() -> None:
     layers = ("{name: a, type: conv, out: 16, kernel: 1}", "{name: b, type: conv, in: 16, out: 16, kernel: 1}")
     spec = spec_of(*layers, header="width: 0.5\n")
-    wider = spec.with_widths({"b.out": 32})
+    wider = spec.set({"b.out": 32})
     assert wider.text == spec.text.replace("in: 16, out: 16", "in: 16, out: 32")
     assert wider.plan().layers[1].output_shape[0] == 16
     assert NetworkSpec.from_text(wider.text.replace("width: 0.5\n", "")).widths == wider.widths

@@ -81,7 +81,7 @@ def test_members_are_changed_by_name_wherever_they_stand(text: str, changed: dic
 def test_several_changes_of_one_list_are_one_network() -> None:
     spec = extending("layers:\n  s: {sequence: {a: {out: 5}, t: {sequence: {b: ~}}}}\n  x: {out: 5}\n  y: ~\n")
     assert "s.t.b" not in [op.name for op in spec.plan().ops]
-    wider = spec.with_widths({"s.a.out": 7, "x.out": 7})
+    wider = spec.set({"s.a.out": 7, "x.out": 7})
     assert wider.text == spec.text.replace("out: 5", "out: 7")  # where the file has written them
 
 

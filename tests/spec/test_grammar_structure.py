@@ -135,7 +135,7 @@ def test_depth_multiplies_repeats_rounded_up(depth: float, times: int) -> None:
 def test_all_copies_share_their_widths_but_for_those_they_override() -> None:
     spec = spec_of(f"{{name: r, {CONV}, repeat: 4, overrides: {{1: {{out: 6}}, -1: {{stride: 2}}}}}}")
     assert spec.widths == {"r.out": 8, "r.1.out": 6}
-    wider = spec.with_widths({"r.out": 9, "r.1.out": 7})
+    wider = spec.set({"r.out": 9, "r.1.out": 7})
     assert outs(wider) == [9, 7, 9, 9]
     assert wider.text == spec.text.replace("out: 8", "out: 9").replace("{out: 6}", "{out: 7}")
 
@@ -158,7 +158,7 @@ def test_in_is_what_arrives_at_the_first_of_repeated_forks_and_sequences_too() -
     assert problems_of(dense.replace("in: 4", "in: 6")) == [
         ("layers.r.1.grow.in", "declares 6 input channels, but the input has 4")
     ]
-    wider = spec_of(f"{{name: c, {CONV}}}", dense.replace("in: 4", "in: 8")).with_widths({"c.out": 5})
+    wider = spec_of(f"{{name: c, {CONV}}}", dense.replace("in: 4", "in: 8")).set({"c.out": 5})
     assert "grow, in: 5," in wider.text
 
 
@@ -802,7 +802,7 @@ aux:
     assert sum(parameter.numel() for parameter in network.h.parameters()) == plan.head_parameters
     assert network.h.hidden.in_features == 3
     assert {name for name in spec.widths if name.startswith("h.")} == {"h.mix.a.out", "h.1.out", "h.hidden.out"}
-    wider = spec.with_widths({"h.hidden.out": 9, "h.mix.a.out": 5})
+    wider = spec.set({"h.hidden.out": 9, "h.mix.a.out": 5})
     assert wider.text == spec.text.replace("linear, out: 6", "linear, out: 9").replace(
         "a: [{type: conv, out: 2", "a: [{type: conv, out: 5"
     )

@@ -69,7 +69,7 @@ def test_a_name_is_the_string_that_is_written(name: str, tmp_path: Path) -> None
     (tmp_path / "mine.yaml").write_text(f"extends: {name}\nlayers: {{conv1: {{out: 8}}}}\n")
     extending = load(tmp_path / "mine.yaml")
     standalone = NetworkSpec.from_text(extending.document.written_out)
-    wider = spec.with_widths({"conv1.out": 12})
+    wider = spec.set({"conv1.out": 12})
     assert {spec.name, spec.plan().name, extending.name, standalone.name, wider.name} == {name}
     assert NetworkSpec.from_dict({**plain(spec.document.root), "name": name}).name == name
 
@@ -108,7 +108,7 @@ def test_the_plan_needs_no_torch() -> None:
         "for name in ('googlenet', 'googlenet_torchvision', 'inception_digits'):\n"
         "    spec = archbuilder.load(name)\n"
         "    for width in (3, 7):\n"
-        "        spec = spec.with_widths(dict.fromkeys(spec.sites, width))\n"
+        "        spec = spec.set(dict.fromkeys(spec.sites, width))\n"
         "        plan = spec.plan()\n"
         "        assert plan.macs and plan.parameters and plan.head_parameters and plan.macs_by_operator\n"
         "heavy = {'torch', 'numpy', 'fvcore', 'optuna', 'sklearn', 'rich', 'typer'}\n"
@@ -134,7 +134,7 @@ def test_what_is_saved_loads(tmp_path: Path, newline: str) -> None:
     spec.save(path)
     assert path.read_bytes() == spec.text.encode()
     assert load(path).text == spec.text
-    spec.with_widths({"conv1.out": 32}).save(str(path))
+    spec.set({"conv1.out": 32}).save(str(path))
     assert load(path).widths["conv1.out"] == 32
     assert list(tmp_path.iterdir()) == [path]
 

@@ -191,7 +191,7 @@ def test_choices_that_do_not_go_together_are_no_network() -> None:
     assert pricer.variant(values) is None
     assert pricer.cost(values) is None
     values["two.kernel"] = 3
-    assert pricer.cost(values) == cost_of(spec.with_values({"one.kernel": 5}).plan())
+    assert pricer.cost(values) == cost_of(spec.set({"one.kernel": 5}).plan())
 
 
 def test_a_choice_that_makes_no_network_at_all_is_an_error_with_its_reason() -> None:
@@ -201,7 +201,7 @@ def test_a_choice_that_makes_no_network_at_all_is_an_error_with_its_reason() -> 
     assert [problem.message.partition(": 7 ")[0] for problem in problems] == ["one.kernel"]
     assert "is not a valid network" in problems[0].message
     with pytest.raises(SpecError):
-        spec.with_values({"one.kernel": 7})
+        spec.set({"one.kernel": 7})
 
 
 def test_a_width_of_another_type_does_not_matter() -> None:

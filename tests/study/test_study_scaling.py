@@ -35,7 +35,7 @@ def test_it_is_within_the_budget_and_one_width_of_the_next_multiplier_more_is_no
     grown = [site for site in growing if scaled.widths[site] == wide[site]]
     assert scaled.widths == narrow | {site: wide[site] for site in grown}
     assert grown == growing[: len(grown)]
-    more = spec.with_widths(narrow | {site: wide[site] for site in growing[: len(grown) + 1]}).plan()
+    more = spec.set(narrow | {site: wide[site] for site in growing[: len(grown) + 1]}).plan()
     assert not limits.allows(cost_of(more) | {"memory": memory_of(more)})
     if percent == 100:
         assert scaled.widths == spec.widths
@@ -64,7 +64,7 @@ def test_a_target_is_no_reason_to_find_nothing_and_every_bound_counts() -> None:
 
 
 def test_branches_that_are_left_out_stay_so() -> None:
-    found = uniformly_scaled(TINY.with_widths({"mix.3x3": 0}), Limits({"macs": Limit(30_000)}))
+    found = uniformly_scaled(TINY.set({"mix.3x3": 0}), Limits({"macs": Limit(30_000)}))
     assert found is not None
     assert found.widths["mix.3x3"] == 0
     assert found.widths["mix.1x1"] > 4

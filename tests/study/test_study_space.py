@@ -65,11 +65,11 @@ def test_the_later_line_decides() -> None:
 def test_the_spec_as_a_candidate_and_description() -> None:
     space = good('{"mix.1x1": [0, 4, 9], "mix.3x3": {scale: [1, 2], multiple_of: 2}}')
     assert space.values_of(TINY) == {"mix.1x1": 4, "mix.3x3": 4}
-    assert space.values_of(TINY.with_widths({"mix.1x1": 0, "mix.3x3": 6, "stem.out": 5})) == {
+    assert space.values_of(TINY.set({"mix.1x1": 0, "mix.3x3": 6, "stem.out": 5})) == {
         "mix.1x1": 0,
         "mix.3x3": 6,
     }
-    assert space.values_of(TINY.with_widths({"mix.1x1": 3})) is None
+    assert space.values_of(TINY.set({"mix.1x1": 3})) is None
     assert space.describe() == {"mix.1x1": "0, 4 or 9", "mix.3x3": "4 to 8 by 2"}
     assert widths_text((16,)) == "16"
     assert widths_text(range(3, 3)) == "none"
@@ -80,7 +80,7 @@ def test_the_spec_as_a_candidate_and_description() -> None:
         "stem.kernel": "1 or 3",
     }
     assert tied.values_of(TINY) == {"stem.out": 4, "mix.{1x1,3x3}": 4, "stem.kernel": 3}
-    assert tied.values_of(TINY.with_values({"stem.kernel": 5})) is None
+    assert tied.values_of(TINY.set({"stem.kernel": 5})) is None
 
 
 @given(st.data())
@@ -88,7 +88,7 @@ def test_every_candidate_is_found_again_in_its_spec(data: st.DataObject) -> None
     space = good('{"*": {scale: [0.5, 3], tie: true}, "mix.{1x1,5x5}": [1, 5, 6], "mix.pool_proj": {scale: [0.5, 2]}}')
     values = data.draw(candidates(space))
     assert widths_at(space, values) == space.widths(values)
-    assert space.values_of(TINY.with_widths(space.widths(values))) == values
+    assert space.values_of(TINY.set(space.widths(values))) == values
 
 
 @given(st.data())
@@ -104,7 +104,7 @@ def test_no_candidate_costs_less_than_the_smallest_or_more_than_the_largest(data
 def test_the_smallest_is_known_only_where_it_is_one() -> None:
     assert good('{"mix.{1x1,3x3,5x5,pool_proj}": [0, 4]}').end(TINY, 0) is None
     some = good('{"mix.{1x1,3x3,5x5}": [0, 4]}').end(TINY, 0)
-    assert some == cost_of(TINY.with_widths({"mix.1x1": 0, "mix.3x3": 0, "mix.5x5": 0}).plan())
+    assert some == cost_of(TINY.set({"mix.1x1": 0, "mix.3x3": 0, "mix.5x5": 0}).plan())
     assert good('{"mix.1x1": [4, 8], "stem.kernel": [3, 5]}').end(TINY, 0) is None
 
 
@@ -188,7 +188,7 @@ def test_everything_wrong_is_said_at_once() -> None:
 def test_an_empty_range_is_an_error_and_never_an_empty_site(width: int, one: float, two: float, step: int) -> None:
     low, high = sorted((one, two))
     assume(low > 0)
-    spec = TINY.with_widths({"stem.out": width})
+    spec = TINY.set({"stem.out": width})
     space, problems = read(f'{{"stem.out": {{scale: [{low}, {high}], multiple_of: {step}}}}}', spec)
     assert (space is None) == bool(problems)
     if space is not None:
@@ -215,12 +215,12 @@ def test_a_layer_may_not_be_there_at_all() -> None:
     space = good('{"mix.1x1": [2, 4], "mix.repeat": [0, 1, 2], "stem.out": [2, 4, 16]}')
     assert space.by_name["mix.repeat"].values == (0, 1, 2)
     spec = NetworkSpec.from_text(SPEC.replace(", in: 16", ""), "tiny.yaml")
-    gone = spec.with_values({"mix.repeat": 0})
+    gone = spec.set({"mix.repeat": 0})
     assert [layer.name for layer in gone.plan().layers] == ["stem", "pool", "flatten", "fc"]
     assert gone.build()(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     assert "pool_proj: 4, repeat: 0}\n" in gone.text
     assert gone.value("mix.repeat") == 0
-    assert gone.with_values({"mix.repeat": 1}).plan().macs == spec.plan().macs
+    assert gone.set({"mix.repeat": 1}).plan().macs == spec.plan().macs
     back = good('{"mix.repeat": [0, 1]}', gone)
     assert back.values_of(gone) == {"mix.repeat": 0}
 
@@ -263,7 +263,7 @@ def test_the_integers_of_a_block_are_chosen_as_kernels_are() -> None:
     pricer = Pricer(GROWING, space, ["macs"])
     for times, stride in product((1, 2, 3), (1, 2)):
         cost = pricer.cost({**own, "one.times": times, "one.stride": stride})
-        plan = GROWING.with_values({"one.times": times, "one.stride": stride}).plan()
+        plan = GROWING.set({"one.times": times, "one.stride": stride}).plan()
         assert cost is not None
         assert (cost["macs"], cost["parameters"]) == (plan.macs, plan.parameters)
 

@@ -67,11 +67,7 @@ def test_choices_are_priced_each_in_its_way(tmp_path: Path) -> None:
     study = a_study(tmp_path, FEW.replace("[0, 4, 12]", "[4, 12]\n  stem.kernel: [1, 3]"))
     found = survey(study)
     costs = [
-        cost_of(
-            study.spec.with_values({"stem.kernel": kernel})
-            .with_widths({"mix.1x1": a, "mix.3x3": b, "mix.pool_proj": c})
-            .plan()
-        )
+        cost_of(study.spec.set({"stem.kernel": kernel}).set({"mix.1x1": a, "mix.3x3": b, "mix.pool_proj": c}).plan())
         for kernel in (1, 3)
         for a, b, c in itertools.product((4, 12), repeat=3)
     ]
@@ -110,9 +106,7 @@ def test_the_ends_of_the_space_are_its_least_and_most_widths(tmp_path: Path) -> 
 def test_where_all_may_be_left_out_the_smallest_has_so_much_as_a_network_needs(tmp_path: Path) -> None:
     study = a_study(tmp_path, FEW.replace("{1x1,3x3,pool_proj}", "*"))
     found = survey(study, draws=100)
-    lone = [
-        study.spec.with_widths({site: 0 for site in study.space.sites if site != one}) for one in ("mix.pool_proj",)
-    ]
+    lone = [study.spec.set({site: 0 for site in study.space.sites if site != one}) for one in ("mix.pool_proj",)]
     assert found.smallest is not None
     assert found.smallest["macs"] <= min(spec.plan().macs for spec in lone)
 

@@ -42,7 +42,7 @@ class Clock:
 @pytest.mark.parametrize("percent", [40, 60, 95, 100, 150])
 def test_the_scaled_network_is_as_slow_as_a_latency_allows(model: str, percent: int) -> None:
     time = MODELS[model]
-    least = time(DIGITS.with_widths(dict.fromkeys(DIGITS.widths, 1)).plan().macs)
+    least = time(DIGITS.set(dict.fromkeys(DIGITS.widths, 1)).plan().macs)
     limit = int(least + (time(MACS) - least) * percent / 100)
     clock = Clock(time)
     found = scaled_in_time(DIGITS, Limits({"latency": Limit(limit)}), clock)

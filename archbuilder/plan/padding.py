@@ -1,0 +1,55 @@
+"""Padding that follows a new kernel or dilation, where it keeps the size of the map."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from archbuilder.plan.paths import Paths, refused
+from archbuilder.spec.edit import Plain
+
+_Pair = tuple[int, int]
+
+
+def followed_padding(paths: Paths, number: int, asked: Mapping[str, Plain]) -> Plain:
+    """Compute the padding of a layer with a new kernel or dilation; None where it stays as it is.
+
+    A window of k with dilation d reaches over d (k - 1) + 1 values. A padding of half of d (k - 1) makes the size of
+    the map depend on the stride alone; such padding is computed anew, for each direction.
+
+    Args:
+        paths: The paths of the spec.
+        number: The number of the layer's place.
+        asked: The new values of the layer by key.
+
+    Raises:
+        SpecError: No padding keeps the size, as the new window is even.
+    """
+    type_ = str(asked.get("type", paths.type(number)))
+    known = paths.defaults(number, type_)
+    if "padding" not in known or "kernel" not in known or "padding" in asked:
+        return None
+    before = {key: paths.value(number, key) for key in ("kernel", "padding", "dilation")}
+    if "dilation" not in known:
+        before["dilation"] = 1
+    after = before | {key: asked[key] for key in ("kernel", "dilation") if key in asked}
+    old, new = ({key: _pair(value) for key, value in values.items()} for values in (before, after))
+    kernel, padding, dilation = old["kernel"], old["padding"], old["dilation"]
+    new_kernel, new_dilation = new["kernel"], new["dilation"]
+    if not (kernel and padding and dilation and new_kernel and new_dilation) or 0 in new_kernel or old == new:
+        return None  # no integers, or the planner refuses them
+    if any(2 * p != d * (k - 1) for k, p, d in zip(kernel, padding, dilation, strict=True)):
+        return None
+    around = [d * (k - 1) for k, d in zip(new_kernel, new_dilation, strict=True)]
+    if any(size % 2 for size in around):
+        layer = next(name for name, found in paths.layers.items() if found == number)
+        said = f"with a kernel of {after['kernel']}, as with {before['kernel']}"
+        message = f"{layer}.kernel: no padding keeps the map size {said}"
+        raise refused(message, f"set {layer}.padding too, or write padding: same in the spec")
+    return around[0] // 2 if around[0] == around[1] else [size // 2 for size in around]
+
+
+def _pair(value: Any) -> _Pair | None:
+    """Return a size in both directions; None for anything that is no size."""
+    items = value if isinstance(value, list) else [value, value]
+    if len(items) != 2 or any(isinstance(item, bool) or not isinstance(item, int) or item < 0 for item in items):
+        return None
+    return items[0], items[1]
