@@ -11,6 +11,9 @@ from archbuilder.spec.expression import Expression, ExpressionError, UnknownName
 from archbuilder.spec.grammar import LayerEntry, Member
 from archbuilder.spec.initialization import Init
 
+EVERYWHERE = {"in", "classes"}
+"""The `$` names that are known without a parameter or a variable."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
@@ -53,10 +56,19 @@ class Frame:
         try:
             return value.evaluate(self.values)
         except ExpressionError as error:
-            problem = self.problem(member, key, str(error), error.notes if isinstance(error, UnknownNameError) else ())
-            once = f"{self.block.name if self.block else ''}: {error}" if isinstance(error, UnknownNameError) else ""
-            diagnostics.add(replace(problem, root_cause=once))
+            diagnostics.add(self._problem_of(error, member, key))
             return None
+
+    def _problem_of(self, error: ExpressionError, member: Member, key: str) -> Problem:
+        """Describe an expression that has no value; an unknown name is one problem wherever it is used."""
+        if not isinstance(error, UnknownNameError):
+            return self.problem(member, key, str(error))
+        if not error.is_near and self.block is None and set(error.known) <= EVERYWHERE:
+            notes = (f"declare it at the top of the file, such as variables: {{{error.name}: 64}}", *error.notes)
+            problem = self.problem(member, key, f"{error}: the file declares no variables", notes)
+            return replace(problem, root_cause="no variables")
+        problem = self.problem(member, key, str(error), error.notes)
+        return replace(problem, root_cause=f"{self.block.name if self.block else ''}: {error}")
 
     def holds(self, member: Member, condition: Expression, diagnostics: Diagnostics) -> bool | None:
         """Return whether a condition holds; None, with the reason added to `diagnostics`, if it cannot be computed."""

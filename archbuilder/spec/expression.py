@@ -72,12 +72,16 @@ class UnknownNameError(ExpressionError):
     """An unknown `$` name.
 
     Attributes:
-        known: The names that do, without their `$`.
+        name: The name, without its `$`.
+        known: The names that are known, likewise.
+        is_near: Whether one of them is nearly the same.
     """
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        self.known = tuple(known)
-        super().__init__(f"${name} is not known here{did_you_mean(name, self.known)}")
+        self.name, self.known = name, tuple(known)
+        near = did_you_mean(name, self.known)
+        self.is_near = bool(near)
+        super().__init__(f"${name} is not known here{near}")
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
 from archbuilder.spec.initialization import Init, InitField
 from archbuilder.spec.nodes import MappingNode, Node, plain
 from archbuilder.spec.suppressions import check_suppressions
+from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import locator, validate
 
 LONGEST_NAME = 200  # of a network
@@ -107,7 +108,8 @@ def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[
     faulty = {key for key in values if any(path == key or path.startswith(f"{key}.") for path in paths)}
     faulty |= {"input", "classes"} - values.keys()
     stand_ins = {"input": {"channels": 3, "height": 224, "width": 224}, "classes": 1000, "layers": None}
-    if "variables" in faulty:
+    unknown = values.keys() - Header.model_fields.keys()
+    if "variables" in faulty or any(near_key(key, ("variables",)) for key in unknown):
         raise_if_any(problems)  # every $ name would be a mistake
     kept = {key: value for key, value in values.items() if key not in faulty}
     return Header.model_validate(stand_ins | kept), frozenset(faulty)

@@ -205,7 +205,7 @@ def test_values_of_the_wrong_kind() -> None:
         ("name", "found [1], expected a string"),
         ("input", "found 3, expected a mapping"),
         ("classes", "found the string 'ten', expected an integer"),
-        ("conv", "found the string 'none', expected a mapping"),
+        ("conv", "found the string 'none', expected a mapping; did you mean {norm: none}?"),
         (
             "init",
             "found the string 'kaimming', expected one of pytorch, kaiming, xavier, truncated_normal, normal, zeros; "

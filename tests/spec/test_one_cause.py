@@ -70,3 +70,26 @@ def test_nothing_is_counted_on_behind_a_condition_that_is_wrong() -> None:
     )
     error = _errors(f"{HEAD}layers:\n{wide}  - {{name: c, type: conv, in: 64, out: 8, kernel: 1}}\n{TAIL}")
     assert [problem.path for problem in error.problems] == ["layers.b.when"]
+
+
+NAMES = "".join(f"  - {{name: c{n}, type: conv, out: $width{n}, kernel: $extent}}\n" for n in range(3))
+
+
+@pytest.mark.parametrize(
+    ("variables", "messages"),
+    [
+        ("", ["$width0 is not known here: the file declares no variables"]),
+        ("variabels: {width0: 8, width1: 8, width2: 8, extent: 1}\n",
+         ["unknown key 'variabels' for a spec; did you mean variables?"]),
+        ("variables: {width0: 8, width1: 8, extent: 1}\n", ["$width2 is not known here; did you mean width1?"]),
+    ],
+)  # fmt: skip
+def test_names_without_variables_are_one_error(variables: str, messages: list[str]) -> None:
+    error = _errors(f"{HEAD}{variables}layers:\n{NAMES}{TAIL}")
+    assert [problem.message for problem in error.problems] == messages
+    if not variables:
+        assert error.problems[0].notes == (
+            "declare it at the top of the file, such as variables: {width0: 64}",
+            "known here: $classes, $in",
+            "and in 5 more places",
+        )
