@@ -10,54 +10,43 @@ from archbuilder.spec.initialization import Init, Scheme
 Weighted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
-def _pytorch(layer: Weighted, std: float) -> None:
-    layer.reset_parameters()
-
-
-def _kaiming(layer: Weighted, std: float) -> None:
-    """He et al., 2015 (arXiv:1502.01852), equation 14, by fan-out; linear layers as GoogLeNet's: normal 0.01."""
-    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-    else:
+def _kaiming(layer: Weighted, init: Init) -> None:
+    """He et al., 2015 (arXiv:1502.01852), equation 14; linear layers as GoogLeNet's unless a mode is given."""
+    if init.mode is None and isinstance(layer, nn.Linear):
         nn.init.normal_(layer.weight, 0.0, 0.01)
-    _no_bias(layer)
+        return
+    fill = nn.init.kaiming_uniform_ if init.distribution == "uniform" else nn.init.kaiming_normal_
+    fill(layer.weight, a=init.a or 0.0, mode=init.mode or "fan_out", nonlinearity=init.nonlinearity)
 
 
-def _xavier(layer: Weighted, std: float) -> None:
+def _xavier(layer: Weighted, init: Init) -> None:
     """Glorot and Bengio, 2010, equation 16."""
-    nn.init.xavier_uniform_(layer.weight)
-    _no_bias(layer)
+    fill = nn.init.xavier_normal_ if init.distribution == "normal" else nn.init.xavier_uniform_
+    fill(layer.weight, gain=init.gain)
 
 
-def _truncated_normal(layer: Weighted, std: float) -> None:
-    """As torchvision's GoogLeNet and Inception v3: weights normal, cut at ±2; biases as PyTorch's default has them."""
-    layer.reset_parameters()
-    nn.init.trunc_normal_(layer.weight, mean=0.0, std=std, a=-2.0, b=2.0)
+def _truncated_normal(layer: Weighted, init: Init) -> None:
+    """As torchvision's GoogLeNet and Inception v3 have it."""
+    lower, upper = init.bounds
+    nn.init.trunc_normal_(layer.weight, mean=0.0, std=init.std, a=lower, b=upper)
 
 
-def _normal(layer: Weighted, std: float) -> None:
-    nn.init.normal_(layer.weight, 0.0, std)
-    _no_bias(layer)
+def _normal(layer: Weighted, init: Init) -> None:
+    nn.init.normal_(layer.weight, 0.0, init.std)
 
 
-def _zeros(layer: Weighted, std: float) -> None:
+def _zeros(layer: Weighted, init: Init) -> None:
     nn.init.zeros_(layer.weight)
-    _no_bias(layer)
 
 
-def _no_bias(layer: Weighted) -> None:
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-
-
-SCHEMES: dict[Scheme, Callable[[Weighted, float], None]] = {
-    "pytorch": _pytorch,
+SCHEMES: dict[Scheme, Callable[[Weighted, Init], None]] = {
     "kaiming": _kaiming,
     "xavier": _xavier,
     "truncated_normal": _truncated_normal,
     "normal": _normal,
     "zeros": _zeros,
 }
+"""What fills the weight of a layer; `pytorch` leaves it to the layer."""
 
 
 def initialize(network: nn.Module, plan: Plan) -> None:
@@ -74,6 +63,15 @@ def initialize(network: nn.Module, plan: Plan) -> None:
     for name, module in network.named_modules():
         init = own.get(name, plan.init)
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            SCHEMES[init.type](module, init.std)
+            _fill(module, init)
         elif name in own and init.type == "zeros" and getattr(module, "weight", None) is not None:
             nn.init.zeros_(module.weight)
+
+
+def _fill(layer: Weighted, init: Init) -> None:
+    if init.keeps_bias:
+        layer.reset_parameters()
+    elif layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    if init.type != "pytorch":
+        SCHEMES[init.type](layer, init)

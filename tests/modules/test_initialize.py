@@ -1,6 +1,8 @@
 """Weight initialization by name, measured on a layer with many weights."""
 
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,6 +55,87 @@ def test_truncated_normal() -> None:
     assert spread(network.fc.weight) == pytest.approx(0.01, rel=0.02)
     bound = 1 / math.sqrt(4800)  # a linear layer's bias is uniform within 1 / sqrt(in), as PyTorch has it
     assert network.fc.bias.abs().max().item() == pytest.approx(bound, rel=0.05)
+
+
+def _standard(layer: nn.Conv2d | nn.Linear) -> None:
+    if isinstance(layer, nn.Conv2d):
+        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    else:
+        nn.init.normal_(layer.weight, 0, 0.01)
+
+
+Fill = Callable[[Any], Any]
+I = nn.init  # noqa: E741
+FILLS: list[tuple[str, bool, Fill]] = [  # with whether biases are PyTorch's
+    ("kaiming", False, _standard),
+    ("{type: kaiming, bias: pytorch}", True, _standard),
+    ("{type: kaiming, mode: fan_in}", False, lambda layer: I.kaiming_normal_(layer.weight, nonlinearity="relu")),
+    (
+        "{type: kaiming, mode: fan_in, distribution: uniform, nonlinearity: leaky_relu, a: 0.2}",
+        False,
+        lambda layer: I.kaiming_uniform_(layer.weight, a=0.2, mode="fan_in", nonlinearity="leaky_relu"),
+    ),
+    (
+        "{type: kaiming, mode: fan_out, nonlinearity: tanh}",
+        False,
+        lambda layer: I.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="tanh"),
+    ),
+    ("xavier", False, lambda layer: I.xavier_uniform_(layer.weight)),
+    ("{type: xavier, distribution: normal, gain: 2}", False, lambda layer: I.xavier_normal_(layer.weight, gain=2)),
+    ("truncated_normal", True, lambda layer: I.trunc_normal_(layer.weight, std=0.01)),
+    (
+        "{type: truncated_normal, std: 0.02, bias: zeros}",  # ConvNeXt's
+        False,
+        lambda layer: I.trunc_normal_(layer.weight, std=0.02),
+    ),
+    (
+        "{type: truncated_normal, std: 0.5, a: -0.1, b: 1}",
+        True,
+        lambda layer: I.trunc_normal_(layer.weight, std=0.5, a=-0.1, b=1),
+    ),
+    ("{type: normal, std: 0.1}", False, lambda layer: I.normal_(layer.weight, std=0.1)),
+    ("zeros", False, lambda layer: I.zeros_(layer.weight)),
+    ("pytorch", True, lambda layer: None),
+]
+
+
+@pytest.mark.parametrize(("init", "keeps_bias", "fill"), FILLS, ids=[init for init, _, _ in FILLS])
+def test_schemes_are_torchs_own(init: str, keeps_bias: bool, fill: Fill) -> None:
+    network = build("pytorch")
+    layers = [network.conv1.conv, network.conv2.conv, network.fc]
+    torch.manual_seed(3)
+    for layer in layers:
+        if keeps_bias:
+            layer.reset_parameters()
+        else:
+            nn.init.zeros_(layer.bias)
+        fill(layer)
+    spec = archbuilder.NetworkSpec.from_text(TEXT.format(init=init))
+    torch.manual_seed(3)
+    built = spec.build().state_dict()
+    for key, expected in network.state_dict().items():
+        torch.testing.assert_close(built[key], expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("init", "message"),
+    [
+        ("{type: kaiming, std: 0.1}",
+         "found a mapping, expected no 'std' beside type: kaiming; "
+         "its keys are mode, distribution, nonlinearity, a, bias"),
+        ("{type: pytorch, bias: zeros}", "found a mapping, expected no 'bias' beside type: pytorch; it has no keys"),
+        ("{type: truncated_normal, a: 1, b: -1}", "found a mapping, expected a below b, not 1 and -1"),
+        ("{type: kaiming, mode: fan}", "found the string 'fan', expected one of fan_in, fan_out; did you mean fan_in?"),
+        ("{type: kaiming, mod: fan_in}", "unknown key 'mod' for init; did you mean mode?"),
+    ],
+)  # fmt: skip
+def test_keys_of_another_scheme_are_refused(init: str, message: str) -> None:
+    layer = f"{{name: conv1, type: conv, out: 64, kernel: 3, norm: batch, bias: true, init: {init}}}"
+    own = re.sub(r"{name: conv1.*}", layer, TEXT.format(init="pytorch"))
+    for text in (TEXT.format(init=init), own):
+        with pytest.raises(archbuilder.SpecError, match=r"1 error$") as caught:
+            archbuilder.NetworkSpec.from_text(text)
+        assert [problem.message for problem in caught.value.problems] == [message]
 
 
 @pytest.mark.parametrize("init", ["pytorch", "kaiming", "truncated_normal"])
