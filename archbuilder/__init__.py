@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.data import DataSplits, Images, load_data
-    from archbuilder.modules import Network, drop_heads, head_names
+    from archbuilder.modules import Network, drop_heads, features, forward_features, head_names
     from archbuilder.network_spec import NetworkSpec
     from archbuilder.plugins import register
     from archbuilder.proxies import score
@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "archbuilder.costs.breakdown": ("breakdown",),
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
-    "archbuilder.modules": ("Network", "drop_heads", "head_names"),
+    "archbuilder.modules": ("Network", "drop_heads", "features", "forward_features", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),
     "archbuilder.proxies": ("score",),
@@ -104,6 +104,8 @@ __all__ = [
     "choose_machine",
     "drop_heads",
     "evaluate_checkpoint",
+    "features",
+    "forward_features",
     "head_names",
     "load",
     "load_data",

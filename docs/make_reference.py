@@ -25,10 +25,11 @@ from archbuilder.primitives.fields import (
 )
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_block, shipped_blocks
 from archbuilder.spec.document import read_spec
-from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, LayerEntry
+from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, SPLIT, LayerEntry
 from archbuilder.spec.header import ConvDefaults, Header, InputShape
 from archbuilder.spec.heads import HEAD_KEYS
 from archbuilder.spec.initialization import Init
+from archbuilder.spec.names import Name
 from archbuilder.spec.parameters import PARAMETER_TYPES, Parameter
 from archbuilder.spec.writing import write_text
 
@@ -43,6 +44,7 @@ TYPES = {
     "probability": "a float, at least 0, less than 1",
     "size": f"an integer, 1 to {LARGEST_EXTENT:,}, or `[height, width]`",
     "padding": "`same`, `half`, an integer, `[height, width]` or `[[top, bottom], [left, right]]`",
+    "name": "a string of letters, digits, `_` and `-`, or an integer",
     "activation": f"one of {', '.join(f'`{name}`' for name in ACTIVATIONS)}",
 }
 """The values of each type of a parameter, and of keys of primitives."""
@@ -56,6 +58,7 @@ VALUES = {
     "in": "integer",
     "overrides": "mapping of positions to keys",
     "init": "string or mapping",
+    "splice": "boolean",
     "lint": "mapping of codes to reasons",
     "after": "string",
     "loss_weight": "float, 0 to 1,000",
@@ -82,7 +85,7 @@ _SECTIONS = {
 }
 _PARAMETER = {"default": "value of the type", "choices": "list of values", "minimum": "float", "maximum": "float"}
 _KINDS: dict[str, Any] = {"size": PositivePair, "size, `0`, `half` or `same`": PoolPadding, "padding": Padding}
-_KINDS |= {"activation": ActivationName, "size or `0`": NonNegativePair}
+_KINDS |= {"activation": ActivationName, "name": Name, "size or `0`": NonNegativePair}
 _BOUNDS = {"ge": "at least {:,}", "gt": "more than {:,}", "le": "at most {:,}", "lt": "less than {:,}"}
 _HEAD = "{input: {channels: 1, height: 9, width: 9}, classes: 2, layers: [], aux: [{name: head, after: layer}]}"
 
@@ -215,6 +218,7 @@ def _forks() -> Iterator[str]:
     for key, meaning in keys.items():
         takes = "list of members" if key == "sequence" else "mapping of names to branches, or list of branches"
         yield f"- `{key}` ({takes}): {meaning}"
+    yield f"- `split` (integer, or list of integers; beside a merge): {SPLIT}"
     keys_of_layers = [f"`{key}`" for key in MEMBER_KEYS]
     yield from ["", f"{', '.join(keys_of_layers[:-1])} and {keys_of_layers[-1]} are allowed too, as in a layer."]
 

@@ -39,8 +39,9 @@ def build(
         seconds = time.perf_counter() - started
         with torch.inference_mode():
             logits = network(torch.zeros(1, *plan.input_shape))
-    if tuple(logits.shape) != (1, plan.classes):
-        raise ArchbuilderError(f"the forward pass gave {tuple(logits.shape)}, but the plan expects (1, {plan.classes})")
+    if tuple(logits.shape) != (1, *plan.output_shape):
+        expected = (1, *plan.output_shape)
+        raise ArchbuilderError(f"the forward pass gave {tuple(logits.shape)}, but the plan expects {expected}")
     screen = console()
     screen.print(heading(plan, loaded.document.source.name), soft_wrap=True)  # a path stays in one piece
     screen.print(layer_table(plan, depth), totals(plan), sep="\n")

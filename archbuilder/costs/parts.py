@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, PlannedLayer, PlannedOp, Take, TreeNode, ops_in
+from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, Plan, PlannedLayer, PlannedOp, Take, TreeNode, ops_in
 from archbuilder.primitives import Shape
 
 Opens = Callable[[Chain, PlannedLayer, int], bool]
@@ -82,6 +82,8 @@ def _members(
     """
     for node in nodes:
         match node:
+            case PartNode():
+                yield _part(node.op.name, node.op.op.type, (node.op,), layer)
             case OpNode():
                 yield _part(f"{path}.{node.name}" if path else node.name, node.op.op.type, (node.op,), layer)
             case Take():

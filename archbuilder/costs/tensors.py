@@ -1,10 +1,11 @@
 """The tensors that eager PyTorch holds while a plan's module runs in evaluation, followed without a tensor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
-from archbuilder.plan.plan import Chain, Fork, OpNode, PlannedOp, Take, TreeNode
+from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, PlannedOp, Take, TreeNode, outer_take, recalled
 from archbuilder.primitives import Merge
 from archbuilder.primitives.held import Allocation
 
@@ -68,16 +69,18 @@ class Run:
         self.live += size
         return Tensor(size)
 
-    def follow(self, nodes: Sequence[TreeNode], fed: Tensor) -> Tensor:
-        """Take a tensor along a list of nodes; the caller goes on holding it."""
-        recalled = {name for node in nodes if isinstance(node, Take) for name in node.names}
-        kept = {"input": _held(fed)} if recalled else {}
+    def follow(
+        self, nodes: Sequence[TreeNode], fed: Tensor, outer: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> Tensor:
+        """Take a tensor along a list of nodes; the caller goes on holding it, and those of the list around it."""
+        names = recalled(nodes)
+        kept = {"input": _held(fed), **{name: _held(tensor) for name, tensor in outer.items()}} if names else {}
         x = _held(fed)
         for node in nodes:
             output = self._node(node, x, kept)
             self._drop(x)
             x = output
-            if isinstance(node, OpNode | Chain) and node.name in recalled:
+            if isinstance(node, OpNode | Chain) and node.name in names:
                 kept[node.name] = _held(x)
         for tensor in kept.values():
             self._drop(tensor)
@@ -85,12 +88,15 @@ class Run:
 
     def _node(self, node: TreeNode, x: Tensor, kept: dict[str, Tensor]) -> Tensor:
         match node:
-            case OpNode():
+            case OpNode() | PartNode():
                 return self._op(node.op, x)
             case Chain():
-                return self.follow(node.members, x)
+                return self.follow(node.members, x, {name: kept[name] for name in node.outer})
             case Fork():
-                joined = [self.follow(branch.members, x) for branch in node.branches]
+                joined = [
+                    _held(kept[take.names[0]]) if (take := outer_take(branch)) else self.follow(branch.members, x)
+                    for branch in node.branches
+                ]
                 output = self._op(node.merge, joined[0])
                 for tensor in joined:
                     self._drop(tensor)

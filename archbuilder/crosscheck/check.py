@@ -16,7 +16,7 @@ from archbuilder.crosscheck.fvcore_count import CountDifference, FvcoreCount, co
 from archbuilder.crosscheck.torch_flops import count_with_torch
 from archbuilder.modules.build import build_network
 from archbuilder.plan.plan import Plan
-from archbuilder.primitives import Merge, Primitive
+from archbuilder.primitives import Primitive
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _parameters(plan: Plan, network: nn.Module) -> Check:
 
 def _allocations(plan: Plan, network: nn.Module) -> Check:
     memory = inference_memory(plan)
-    outside = {op.name for op in plan.ops if isinstance(op.op, Merge) or op.is_parameter}  # of any leaf module
+    outside = {op.name for op in plan.ops if not op.is_module}
     planned = [(step.name, made.size, made.live) for step in memory.steps for made in step.made]
     counted = allocations(network, plan.input_shape)
     differences = []

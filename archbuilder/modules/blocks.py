@@ -24,11 +24,11 @@ class Join:
 
     Attributes:
         merge: How their outputs are joined: a key of `MERGES`.
-        paths: The paths; an empty one is the identity.
+        paths: The paths; an empty one is the identity, a recall an output of the path that this is in.
     """
 
     merge: str
-    paths: tuple[Path, ...]
+    paths: tuple[Path | Recall, ...]
 
     def __str__(self) -> str:
         return f"{self.merge}({' | '.join(str(path) or 'identity' for path in self.paths)})"
@@ -53,8 +53,29 @@ class Factor(NamedTuple):
         return f"* {self.parameter}"
 
 
-Step = str | Join | Recall | Factor
-"""A child by name, paths side by side, earlier outputs, or a factor."""
+class Narrow(NamedTuple):
+    """Takes some of the channels, one after the other."""
+
+    start: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"[:, {self.start}:{self.start + self.size}]"
+
+
+class Feed(NamedTuple):
+    """A child that takes earlier outputs beside the last one."""
+
+    child: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.child}({', '.join(self.names)})"
+
+
+Step = str | Join | Recall | Factor | Narrow | Feed
+"""A child by name, paths side by side, earlier outputs, a factor, a part of the channels, or a child of several inputs.
+"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +92,8 @@ class Path:
 
     def __post_init__(self) -> None:
         """Compute what is recalled."""
-        names = dict.fromkeys(name for step in self.steps if isinstance(step, Recall) for name in step.names)
+        recalls = [each for step in self.steps for each in (step.paths if isinstance(step, Join) else (step,))]
+        names = dict.fromkeys(name for each in recalls if isinstance(each, Recall | Feed) for name in each.names)
         object.__setattr__(self, "recalled", tuple(names))
 
     def __str__(self) -> str:
@@ -82,7 +104,14 @@ Seen = dict[str, Tensor | None]
 """The outputs of watched modules by full name; None until they have run."""
 
 
-def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, prefix: str = "") -> Tensor:
+def follow(
+    module: nn.Module,
+    path: Path,
+    x: Tensor,
+    seen: Seen | None = None,
+    prefix: str = "",
+    outer: Mapping[str, Tensor] | None = None,
+) -> Tensor:
     """Run a path through a module's children.
 
     Args:
@@ -91,22 +120,33 @@ def follow(module: nn.Module, path: Path, x: Tensor, seen: Seen | None = None, p
         x: The input of the path.
         seen: The outputs to record by full name; None records nothing.
         prefix: The prefix of the children's names in `seen`.
+        outer: Outputs of the path around it, by name.
     """
-    kept = {"input": x} if path.recalled else {}
+    kept = {"input": x, **(outer or {})} if path.recalled else {}
     for step in path.steps:
         if isinstance(step, Join):
-            x = MERGES[step.merge]([follow(module, inner, x, seen, prefix) for inner in step.paths])
+            x = MERGES[step.merge](  # in a list without a name, so that it is gone with the step
+                [
+                    kept[inner.names[0]] if isinstance(inner, Recall) else follow(module, inner, x, seen, prefix)
+                    for inner in step.paths
+                ]
+            )
         elif isinstance(step, Recall):
             earlier = [kept[name] for name in step.names]
             x = torch.cat(earlier, dim=1) if len(earlier) > 1 else earlier[0]
+        elif isinstance(step, Narrow):
+            x = x.narrow(1, step.start, step.size)
         elif isinstance(step, Factor):
             x = x * module.get_parameter(step.parameter)
             _keep(step.parameter, x, path, kept, seen, prefix)
         else:
-            child = module.get_submodule(step)
-            x = child(x) if seen is None else _watched(child, prefix + step, x, seen)
-            if step in path.recalled:
-                kept[step] = x
+            name, inputs = (
+                (step.child, {each: kept[each] for each in step.names}) if isinstance(step, Feed) else (step, {})
+            )
+            child = module.get_submodule(name)
+            x = child(x, *inputs.values()) if seen is None else _watched(child, prefix + name, x, seen, inputs)
+            if name in path.recalled:
+                kept[name] = x
     return x
 
 
@@ -118,13 +158,13 @@ def _keep(name: str, x: Tensor, path: Path, kept: dict[str, Tensor], seen: Seen 
         seen[prefix + name] = x
 
 
-def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen) -> Tensor:
+def _watched(child: nn.Module, name: str, x: Tensor, seen: Seen, inputs: Mapping[str, Tensor]) -> Tensor:
     """Run a child and record its output; follow the child's path if a module inside it is recorded."""
     inside = any(place.startswith(f"{name}.") for place in seen)
     x = (
-        follow(child, child._path, x, seen, f"{name}.")
+        follow(child, child._path, x, seen, f"{name}.", inputs)
         if inside and isinstance(child, Series | Composite)
-        else child(x)
+        else child(x, *inputs.values())
     )
     if name in seen:
         seen[name] = x
@@ -165,17 +205,21 @@ class Series(nn.Sequential):
 
 
 class Composite(nn.Module):
-    """A module with children and a path through them that contains forks."""
+    """A module with children and a path through them that contains forks.
 
-    def __init__(self, label: str, children: Mapping[str, Child], path: Path) -> None:
+    Where its fork takes outputs of earlier modules, these are further inputs, in the order of `outer`.
+    """
+
+    def __init__(self, label: str, children: Mapping[str, Child], path: Path, outer: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._label = label
         self._path = path
+        self._outer = outer
         add_children(self, children)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *earlier: Tensor) -> Tensor:
         """Follow the path."""
-        return follow(self, self._path, x)
+        return follow(self, self._path, x, outer=dict(zip(self._outer, earlier, strict=True)))
 
     def _get_name(self) -> str:
         return self._label or "Composite"

@@ -8,11 +8,11 @@ from torch import nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from archbuilder.modules.blocks import Child, Composite, Factor, Join, Path, Recall, Series, Step
+from archbuilder.modules.blocks import Child, Composite, Factor, Feed, Join, Narrow, Path, Recall, Series, Step
 from archbuilder.modules.calls import make
 from archbuilder.modules.initialize import initialize
 from archbuilder.modules.network import Network
-from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, Take, TreeNode
+from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, Plan, Take, TreeNode, outer_take
 from archbuilder.primitives import Primitive
 from archbuilder.primitives.facts import PARAMETER
 
@@ -79,7 +79,15 @@ def _module(node: Chain | OpNode) -> Child:
     methods = any(hasattr(nn.Sequential, name) for name in children)  # such as `append`: torch takes no such child
     if path.steps == tuple(children) and not methods:
         return Series(node.label, {name: child for name, child in children.items() if isinstance(child, nn.Module)})
-    return Composite(node.label, children, path)
+    return Composite(node.label, children, path, node.outer)
+
+
+def _branch(branch: Chain, children: dict[str, Child]) -> Path | Recall:
+    """Return the path of a branch, or the earlier output that it is; the modules are added to `children`."""
+    take = outer_take(branch)
+    if take is not None:
+        return Recall(take.names)
+    return Path(_path((branch,) if branch.name else branch.members, children))
 
 
 def _path(nodes: tuple[TreeNode, ...], children: dict[str, Child]) -> tuple[Step, ...]:
@@ -87,11 +95,19 @@ def _path(nodes: tuple[TreeNode, ...], children: dict[str, Child]) -> tuple[Step
     steps: list[Step] = []
     for node in nodes:
         if isinstance(node, Fork):
-            branches = [branch.members if not branch.name else (branch,) for branch in node.branches]
-            steps.append(Join(node.merge.op.type, tuple(Path(_path(members, children)) for members in branches)))
+            steps.append(Join(node.merge.op.type, tuple(_branch(branch, children) for branch in node.branches)))
+        elif isinstance(node, PartNode):
+            assert isinstance(node.op.op, Primitive)
+            _, start, size = node.op.op.call(node.op.input_shapes[0]).args
+            steps.append(Narrow(start, size))
         elif isinstance(node, Take):
             steps.append(Recall(node.names))
         else:
             child = children[node.name] = _module(node)
-            steps.append(Factor(node.name) if isinstance(child, nn.Parameter) else node.name)
+            if isinstance(child, nn.Parameter):
+                steps.append(Factor(node.name))
+            elif isinstance(node, Chain) and node.outer:
+                steps.append(Feed(node.name, node.outer))
+            else:
+                steps.append(node.name)
     return tuple(steps)

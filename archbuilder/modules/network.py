@@ -1,12 +1,13 @@
 """The module that a spec becomes."""
 
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
 
+from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.modules.blocks import Child, Path, Seen, add_children, follow
 
 
@@ -81,3 +82,50 @@ def drop_heads(network: Network) -> None:
     for head in network._heads:
         delattr(network, head)
     network._heads = {}
+
+
+def features(network: Network, images: Tensor, names: Sequence[str]) -> list[Tensor]:
+    """Return the outputs of named places, as of a backbone; heads do not run.
+
+    Args:
+        network: The network, in evaluation or training mode.
+        images: N x C x H x W.
+        names: Full names of layers or of places inside them, such as `stage2` or `stage2.0.conv1`.
+
+    Returns:
+        One tensor for each name, in their order.
+
+    Raises:
+        ArchbuilderError: There is no such place.
+    """
+    places = [name for name, _ in network.named_modules() if name]
+    places += [name for name, _ in network.named_parameters()]
+    for name in names:
+        if name not in places or name.split(".")[0] in network._heads:
+            raise ArchbuilderError(f"{network._label} has no place {name!r}{did_you_mean(name, places)}")
+    seen: Seen = dict.fromkeys(names)
+    follow(network, network._path, images, seen)
+    missing = [name for name, output in seen.items() if output is None]
+    if missing:
+        raise ArchbuilderError(f"{missing[0]} is inside one operation: it has no output of its own")
+    return [output for name in names if (output := seen[name]) is not None]
+
+
+def forward_features(network: Network, images: Tensor) -> Tensor:
+    """Return the last map of more than one position: the features before pooling and the classifier.
+
+    Args:
+        network: The network.
+        images: N x C x H x W.
+
+    Returns:
+        N x C' x H' x W'; the images where no layer gives a map.
+    """
+    last = x = images
+    places = [str(step) for step in network._path.steps if isinstance(step, str)]
+    seen: Seen = dict.fromkeys(places)
+    follow(network, network._path, x, seen)
+    for output in seen.values():
+        if output is not None and output.ndim == 4 and output.shape[2:].numel() > 1:
+            last = output
+    return last

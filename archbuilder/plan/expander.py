@@ -25,7 +25,7 @@ class Expander:
         self._planning = planning
         self._depth = 0
         operations = Operations(planning)
-        self._lists = ListExpander(planning, operations, self.member)
+        self._lists = ListExpander(planning, operations, self.member, self._body)
         self._forks = ForkExpander(planning, operations, self._lists)
         self._layers = LayerExpander(planning, operations, self._lists)
 
@@ -55,10 +55,10 @@ class Expander:
         self._depth += 1
         ops.work(frame, member, WORK_OF_MEMBER + member.work)
         ops.nest(frame, self._depth, full_name)
+        frame = frame.with_input(member, flow.shape[0])
         if frame.block is None:
             where = frame.where if frame.hint else member.where
-            values = {**frame.values, "in": flow.shape[0]}
-            frame = replace(frame, path=member.path, where=where, values=values)
+            frame = replace(frame, path=member.path, where=where)
         first = len(ops.all)
         node, flow = self._node(member, name, frame, flow, scope)
         is_named = bool(member.name) or not isinstance(member, ForkEntry)
@@ -72,6 +72,17 @@ class Expander:
         if observer:
             observer.on_planned(member, ops.all[first:])
         return ([node] if node else []), flow
+
+    def _body(
+        self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope
+    ) -> tuple[list[Member], Frame] | None:
+        """Return what a member that is spliced is made of, and the surroundings of that."""
+        if isinstance(member, SequenceEntry):
+            return member.members, frame
+        assert isinstance(member, LayerEntry)
+        if frame.block is None:
+            frame = replace(frame, path=member.path, where=member.where)
+        return self._layers.body(member, name, frame, flow, scope)
 
     def _node(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[TreeNode | None, Flow]:
         if isinstance(member, ForkEntry):

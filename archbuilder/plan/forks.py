@@ -1,17 +1,23 @@
 """Forks: parallel branches with one input, of which some may be removed, and their merge."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from archbuilder.errors import did_you_mean
 from archbuilder.plan.flow import Flow, Known
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.lists import ListExpander
 from archbuilder.plan.operations import Operations
-from archbuilder.plan.plan import Chain, Fork, TreeNode
+from archbuilder.plan.plan import Chain, Fork, PartNode, Take, TreeNode, outer_names
 from archbuilder.plan.planning import Planning
 from archbuilder.plan.recorder import WORK_OF_MEMBER
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.symbolic import in_branch, presence
-from archbuilder.plan.symbols import Number
-from archbuilder.primitives import PRIMITIVES
+from archbuilder.plan.symbols import Number, Symbol
+from archbuilder.primitives import PRIMITIVES, Part
 from archbuilder.spec.grammar import BranchEntry, ForkEntry, LayerEntry
+from archbuilder.spec.nodes import describe_value
 
 
 class ForkExpander:
@@ -49,10 +55,16 @@ class ForkExpander:
         inner = scope.inner(name) if entry.name else scope
         diagnostics = self._planning.diagnostics
         mark = diagnostics.mark()
-        presences = [(branch, self._presence(branch, frame)) for branch in entry.branches]
+        presences = [(branch, self._presence(branch, frame, flow)) for branch in entry.branches]
         unsure = diagnostics.added_since(mark)  # a condition that cannot be computed
         present = [(branch, exists) for branch, exists in presences if exists is not None]
-        planned = [self._branch(entry, branch, frame, flow, inner, exists) for branch, exists in present]
+        parts = self._parts(entry, frame, flow, inner)
+        if parts is None:
+            return None, flow.at_most(Known.NOTHING)
+        planned = [
+            self._branch(entry, branch, frame, *parts[entry.branches.index(branch)], inner, exists)
+            for branch, exists in present
+        ]
         if unsure:
             planned = [(chain, output.at_most(Known.NOTHING)) for chain, output in planned]
         if not planned:
@@ -64,14 +76,76 @@ class ForkExpander:
         joined = self._operations.merge(entry.merge, tuple(output for _, output in planned), entry, frame, inner, names)
         bool(joined.shape[0])  # a guard where it is a symbol: one branch at least must be left
         fork = Fork(self._planning.ops.all[joined.index], tuple(chain for chain, _ in planned))
-        return (Chain(name, "", (fork,)) if entry.name else fork), joined
+        return (Chain(name, "", (fork,), outer_names(fork)) if entry.name else fork), joined
+
+    def _parts(
+        self, entry: ForkEntry, frame: Frame, flow: Flow, scope: Scope
+    ) -> list[tuple[Flow, tuple[TreeNode, ...]]] | None:
+        """Return the input of each branch, and the nodes that take it: parts of the channels where the fork splits.
+
+        Returns:
+            None where the parts are at fault.
+        """
+        if entry.split is None:
+            return [(flow, ()) for _ in entry.branches]
+        planning, count = self._planning, len(entry.branches)
+        mark = planning.diagnostics.mark()
+        value = frame.evaluate(entry, "split", entry.split, planning.diagnostics)
+        if planning.diagnostics.added_since(mark):
+            return None
+        channels = flow.shape[0]
+        sizes: list[Number] = list(value) if isinstance(value, list) else [channels // count] * count
+        fault = self._fault(value, sizes, channels, count)
+        if fault:
+            if flow.known is not Known.NOTHING:
+                notes = (flow.arithmetic(frame.blame(entry, "split")[1].source), *planning.widths.notes)
+                planning.diagnostics.add(frame.problem(entry, "split", fault, notes, flow.related))
+            return None
+        parts: list[tuple[Flow, tuple[TreeNode, ...]]] = []
+        start: Number = 0
+        for size in sizes:
+            symbols: dict[str, Any] = {"start": start, "size": size}
+            op = Part.model_construct(None, **symbols)
+            planned = self._operations.add(op, frame, flow, scope)
+            parts.append((replace(flow, shape=planned.output_shape, index=planned.index), (PartNode(planned),)))
+            start += size
+        return parts
+
+    @staticmethod
+    def _fault(value: Any, sizes: Sequence[Any], channels: Number, count: int) -> str:
+        """Describe why sizes cannot be the parts of so many channels, for so many branches; else return nothing."""
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, bool) or not isinstance(number, int | Symbol) for number in numbers):
+            return f"found {describe_value(value)}, expected a number of equal parts, or a list of their sizes"
+        if not isinstance(value, list) and value != count:
+            return f"{value} parts for {count} branches"
+        if not isinstance(value, list) and channels % count:
+            return f"{count} equal parts do not divide {channels} channels"
+        if len(sizes) != count:
+            return f"{len(sizes)} parts for {count} branches"
+        total = sum(sizes)
+        if total != channels or any(size < 1 for size in sizes):
+            return f"the parts are {' + '.join(map(str, sizes))} = {total} channels, but the input has {channels}"
+        return ""
 
     def _branch(
-        self, fork: ForkEntry, branch: BranchEntry, frame: Frame, flow: Flow, scope: Scope, present: Number
+        self,
+        fork: ForkEntry,
+        branch: BranchEntry,
+        frame: Frame,
+        flow: Flow,
+        fetched: tuple[TreeNode, ...],
+        scope: Scope,
+        present: Number,
     ) -> tuple[Chain, Flow]:
         """Expand a branch: a named one of a single unnamed layer is that layer, of several a scope of its own."""
+        if branch.earlier:
+            return self._earlier(fork, branch, frame, flow)
         frame, flow = in_branch(frame, flow, present)
         members, name = branch.members, branch.name
+        if fetched:
+            chain, output = self._branch(fork, branch, frame, flow, (), scope, 1)
+            return Chain("", "", (*fetched, *((chain,) if chain.name else chain.members))), output
         if name is None:
             nodes, output = self._lists.expand(members, frame, flow, scope, numbered=False)
         elif len(members) == 1 and isinstance(members[0], LayerEntry) and not (members[0].name or members[0].repeat):
@@ -83,7 +157,17 @@ class ForkExpander:
             return Chain(name, "", nodes), output
         return Chain("", "", nodes), output
 
-    def _presence(self, branch: BranchEntry, frame: Frame) -> Number | None:
+    def _earlier(self, fork: ForkEntry, branch: BranchEntry, frame: Frame, flow: Flow) -> tuple[Chain, Flow]:
+        """Return a branch that is the output of an earlier member of the fork's list."""
+        take = Chain("", "", (Take((branch.earlier,), None, outer=True),))
+        if branch.earlier in frame.earlier:
+            return take, frame.earlier[branch.earlier]
+        near = did_you_mean(branch.earlier, frame.earlier)
+        message = f"no earlier member of this list is named {branch.earlier!r}{near}"
+        self._planning.diagnostics.add(frame.problem(fork, fork.merge, message))
+        return Chain("", "", ()), flow.at_most(Known.NOTHING)
+
+    def _presence(self, branch: BranchEntry, frame: Frame, flow: Flow) -> Number | None:
         """Return 1 for a branch that exists, None for one removed by its condition or by a width of 0 in it.
 
         Of traced widths, return the symbol that is 1 where none of them is 0.
@@ -92,6 +176,7 @@ class ForkExpander:
         present: Number = 1
         for entry in branch.members:
             planning.ops.work(frame, entry, WORK_OF_MEMBER + entry.work)
+            frame = frame.with_input(entry, flow.shape[0])
             if branch.when is not None and not frame.evaluate(entry, "when", branch.when, planning.diagnostics):
                 return None
             if not isinstance(entry, LayerEntry):

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archbuilder.errors import Diagnostics, Location, Problem
+from archbuilder.plan.flow import Flow
 from archbuilder.plan.symbols import Number
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.expression import Expression, ExpressionError, UnknownNameError, names_in
 from archbuilder.spec.grammar import LayerEntry, Member
 from archbuilder.spec.initialization import Init
 
-EVERYWHERE = {"in", "classes"}
+EVERYWHERE = {"in", "in_channels", "classes"}
 """The `$` names that are known without a parameter or a variable."""
 
 
@@ -32,6 +33,7 @@ class Frame:
         again: Whether this repeats what stood there before: an `in:` is the input the first time.
         blocks: The names of the blocks that are unfolded around this, the outermost first.
         present: Of what is traced, 1 where the branch that contains this exists, and 0 where it is removed.
+        earlier: The outputs of the members of this list so far, by name.
     """
 
     layer: str
@@ -46,6 +48,15 @@ class Frame:
     used: tuple[str, ...] = ()
     again: bool = False
     present: Number = 1
+    earlier: Mapping[str, Flow] = field(default_factory=dict)
+
+    def with_input(self, member: Member, channels: Number) -> "Frame":
+        """Return the frame of a member: its input is `$in_channels`, and outside of blocks also `$in`."""
+        if self.block is None:
+            return replace(self, values={**self.values, "in": channels, "in_channels": channels})
+        if member.names_its_input:
+            return replace(self, values={**self.values, "in_channels": channels})
+        return self
 
     def evaluate(self, member: Member, key: str, value: Any, diagnostics: Diagnostics) -> Any:
         """Evaluate a value; on an error, add a problem and return None."""

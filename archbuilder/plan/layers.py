@@ -19,7 +19,7 @@ from archbuilder.plan.symbolic import masked, validate_keys
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import Block, shipped_blocks
 from archbuilder.spec.expression import Expression, ExpressionError, parse_expression
-from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry
+from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry, Member
 from archbuilder.spec.initialization import OwnInit
 from archbuilder.spec.nodes import plain
 from archbuilder.spec.synonyms import type_here
@@ -65,6 +65,25 @@ class LayerExpander:
             return self._block(block, entry, name, frame, flow, scope)
         return None, flow.at_most(Known.NOTHING)
 
+    def body(
+        self, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
+    ) -> tuple[list[Member], Frame] | None:
+        """Return what the block of a layer is made of, and the surroundings of that; None where it is at fault.
+
+        The arguments are those of `expand`.
+        """
+        flow = self._planning.inputs.apply(entry, scope.full(name), frame, flow)
+        frame = self._with_init(entry, frame)
+        block = self._planning.document.block(entry.type)
+        if entry.type in PRIMITIVES:
+            message = f"{entry.type} is one operation: there are no members to splice"
+            self._planning.diagnostics.add(frame.problem(entry, "splice", message))
+        elif block is None:
+            self._report_unknown_type(entry, frame)
+        elif not block.broken and (inner := self._inside(block, entry, name, frame, flow, scope)) is not None:
+            return block.body, inner
+        return None
+
     def _report_unknown_type(self, entry: LayerEntry, frame: Frame) -> None:
         document = self._planning.document
         # A layer without a type was noted when the file was read, as were blocks that stand at a key with a slip.
@@ -92,22 +111,34 @@ class LayerExpander:
     def _block(
         self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[TreeNode | None, Flow]:
+        inner = self._inside(block, entry, name, frame, flow, scope)
+        if inner is None:
+            return None, flow.at_most(Known.NOTHING)
+        members, after = self._lists.expand(block.body, inner, flow, scope.inner(name))
+        return Chain(name, entry.type, members), after
+
+    def _inside(
+        self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
+    ) -> Frame | None:
+        """Return the surroundings of a block's body; None where the layer's keys are at fault."""
         if block.name in frame.blocks:
             message = f"a block cannot contain itself: {' -> '.join([*frame.blocks, block.name])}"
             self._planning.diagnostics.add(frame.problem(entry, "type", message))
-            return None, flow.at_most(Known.NOTHING)
+            return None
         self._planning.ops.work(frame, entry, WORK_OF_PARAMETER * len(block.parameters))
         defaults = self._conv_defaults if block.name == "conv" else {}
         arguments = self._arguments(block.arguments, entry, frame, defaults, block, scope.full(name))
         if arguments is None:
-            return None, flow.at_most(Known.NOTHING)
-        own = block.values(arguments)
+            return None
+        if (computed := self._computed(block, arguments, entry, frame, flow)) is None:
+            return None
+        own = block.values(arguments) | computed
         if frame.block is None:
             written = [key for key in block.widths if not isinstance(entry.values.get(key), Expression)]
             own |= {key: self._planning.widths.scaled(own[key]) for key in written}
         if frame.block is not None and not frame.block.shipped:
             frame = replace(frame, path=entry.path, where=entry.where, used=frame.notes(entry))
-        inner = replace(
+        return replace(
             frame,
             again=frame.again or not entry.checks_input,
             values={**self._planning.variables, "in": flow.shape[0], **own},
@@ -115,8 +146,30 @@ class LayerExpander:
             block=block,
             blocks=(*frame.blocks, block.name),
         )
-        members, after = self._lists.expand(block.body, inner, flow, scope.inner(name))
-        return Chain(name, entry.type, members), after
+
+    def _computed(
+        self, block: Block, arguments: Any, entry: LayerEntry, frame: Frame, flow: Flow
+    ) -> dict[str, Any] | None:
+        """Compute defaults that are `$` values, of parameters that the layer omits; None if one is at fault."""
+        if not block.computed:
+            return {}
+        values = {**self._planning.variables, "in": flow.shape[0], **block.values(arguments)}
+        given = {key: value for key, value in values.items() if key in block.parameters and value is not None}
+        try:
+            for name in block.computed:
+                if values[name] is None:
+                    given[name] = values[name] = block.parameters[name].default.evaluate(values)
+        except ExpressionError as error:
+            self._planning.diagnostics.add(frame.problem(entry, "", f"the default of {name}: {error}"))
+            return None
+        where = frame.blame(entry, "")[1]
+        result = validate_keys(block.arguments, given, frame.present, entry.type, lambda place, at_key: where, ())
+        if isinstance(result, list):
+            for problem in result:
+                note = f"its default is {block.parameters[problem.path.partition('.')[0]].default.text}"
+                self._planning.diagnostics.add(replace(problem, notes=(*problem.notes, note, *frame.notes(entry))))
+            return None
+        return {name: block.values(result)[name] for name in block.computed}
 
     def _arguments(
         self,

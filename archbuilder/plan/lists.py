@@ -1,7 +1,7 @@
 """Lists of members: one after the other, repeated, or fed by earlier ones with `from`."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from archbuilder.errors import did_you_mean
@@ -14,9 +14,14 @@ from archbuilder.plan.recorder import WORK_OF_MEMBER
 from archbuilder.plan.repeats import check_overrides, repetitions, stood_before, times_of
 from archbuilder.plan.scope import Scope
 from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member
+from archbuilder.spec.names import is_pattern, name_fault, numbered_name, pattern_fault
 
 ExpandMember = Callable[[Member, str, Frame, Flow, Scope], tuple[list[TreeNode], Flow]]
 """Expands a member once: takes the member, its name in the scope, its surroundings, its input and the scope."""
+
+
+BodyOf = Callable[[Member, str, Frame, Flow, Scope], tuple[list[Member], Frame] | None]
+"""Returns the members that a sequence or a block is made of, and their surroundings; None where they are at fault."""
 
 
 class PlannedMember(NamedTuple):
@@ -38,17 +43,21 @@ class PlannedMember(NamedTuple):
 class ListExpander:
     """Expands lists of members."""
 
-    def __init__(self, planning: Planning, operations: Operations, expand_member: ExpandMember) -> None:
+    def __init__(
+        self, planning: Planning, operations: Operations, expand_member: ExpandMember, body_of: BodyOf
+    ) -> None:
         """Start with nothing expanded.
 
         Args:
             planning: The state of the planning.
             operations: Adds ops.
             expand_member: Expands one member.
+            body_of: Returns what a member is made of.
         """
         self._planning = planning
         self._operations = operations
         self._expand_member = expand_member
+        self._body_of = body_of
 
     def expand(
         self, members: list[Member], frame: Frame, flow: Flow, scope: Scope, *, numbered: bool = True, name: str = ""
@@ -76,13 +85,33 @@ class ListExpander:
             numbered: Whether unnamed members are named by their position; otherwise by their type.
             name: The name of the list's one member, where a named branch has just that.
         """
+        listing = _Listing(members, {"input": flow}, numbered, name)
+        yield from self._members(members, replace(frame, earlier=listing.outputs), flow, scope, listing)
+
+    def _members(
+        self,
+        members: list[Member],
+        frame: Frame,
+        flow: Flow,
+        scope: Scope,
+        listing: "_Listing",
+        fetched: Sequence[TreeNode] = (),
+    ) -> Generator[PlannedMember, None, Flow]:
+        """Expand members of a list, all of them or those of a member that is spliced into it; return the output.
+
+        Args:
+            members: The members.
+            frame: Their surroundings.
+            flow: Their input.
+            scope: The nearest named scope.
+            listing: The list.
+            fetched: Nodes that fetch the input, for the first member.
+        """
         planning = self._planning
-        position = 0
-        outputs: dict[str, Flow] = {"input": flow}
-        for member in members:
+        for given in members:
+            member = self._named(given, frame)
             planning.ops.work(frame, member, WORK_OF_MEMBER + member.work)
-            if frame.block is None:
-                frame = replace(frame, values={**frame.values, "in": flow.shape[0]})
+            frame = frame.with_input(member, flow.shape[0])
             exists = member.when is None or frame.holds(member, member.when, planning.diagnostics)
             if exists is None:  # whether it stands there is not known, and so the input behind it is not either
                 flow = flow.at_most(Known.NOTHING)
@@ -93,22 +122,70 @@ class ListExpander:
                 if member.name:
                     self._announce(member, member.name, frame, scope)
                 continue
-            taking = frame if frame.layer else replace(frame, layer=member.name or str(position))
-            taken, flow = self._take(member, taking, flow, outputs, scope, members)
+            taking = frame if frame.layer else replace(frame, layer=member.name or str(listing.position))
+            taken, flow = self._take(member, taking, flow, listing.outputs, scope, listing.members)
+            taken, fetched = [*fetched, *taken], ()
             for repetition, single in enumerate(self._repetitions(member, times, frame)):
-                chosen = name or single.name or (str(position) if numbered else scope.free(word_of(single)))
-                layer, again = frame.layer or chosen, stood_before(frame, single, repetition)
+                again = stood_before(frame, single, repetition)
+                if single.splice:
+                    flow = yield from self._spliced(single, taken, replace(frame, again=again), flow, scope, listing)
+                    taken = []
+                    continue
+                chosen = listing.name or single.name or self._position(single, scope, listing)
+                layer = frame.layer or chosen
                 same = layer == frame.layer and again == frame.again  # to copy a frame is what takes the time
                 inside = frame if same else replace(frame, layer=layer, again=again)
-                if times is not None and single.name:
+                if times is not None and single.name and not is_pattern(member.name or ""):
                     nodes, flow = self._named_repeat(single, chosen, times, inside, flow, scope)
                 else:
                     nodes, flow = self._expand_member(single, chosen, inside, flow, scope)
-                position += 1
+                listing.position += 1
                 if single.name or not isinstance(single, ForkEntry):  # a fork without a name is no module either
-                    outputs[chosen] = flow
+                    listing.outputs[chosen] = flow
                 yield PlannedMember(single, chosen, [*taken, *nodes], flow)
                 taken = []
+        return flow
+
+    @staticmethod
+    def _position(member: Member, scope: Scope, listing: "_Listing") -> str:
+        """Return the name of an unnamed member: its position, or the first free one of its type."""
+        return str(listing.position) if listing.numbered else scope.free(word_of(member))
+
+    def _named(self, member: Member, frame: Frame) -> Member:
+        """Return a member with its name, where that is a `$` value; nothing leaves it unnamed."""
+        if member.computed_name is None:
+            return member
+        diagnostics = self._planning.diagnostics
+        value = frame.evaluate(member, "name", member.computed_name, diagnostics)
+        if value is None:
+            return member
+        name = str(value)
+        if fault := pattern_fault(name) if member.repeat is not None else name_fault(name):
+            diagnostics.add(frame.problem(member, "name", fault))
+            return member
+        return replace(member, name=name)
+
+    def _spliced(
+        self, member: Member, taken: list[TreeNode], frame: Frame, flow: Flow, scope: Scope, listing: "_Listing"
+    ) -> Generator[PlannedMember, None, Flow]:
+        """Expand what a member is made of as members of the surrounding list.
+
+        Args:
+            member: A sequence or a block.
+            taken: Nodes that fetch its input, for the first of its members.
+            frame: Its surroundings.
+            flow: Its input.
+            scope: The nearest named scope.
+            listing: The surrounding list.
+        """
+        name = member.name or str(listing.position)
+        body = self._body_of(member, name, frame, flow, scope)
+        if body is None:
+            return flow.at_most(Known.NOTHING)
+        members, inside = body
+        flow = yield from self._members(members, inside, flow, scope, listing, taken)
+        self._planning.taps[scope.full(name)] = flow
+        return flow
 
     def _announce(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
         if self._planning.observer:
@@ -134,12 +211,14 @@ class ListExpander:
         return [Take(member.sources, self._planning.ops.all[joined.index])], joined
 
     def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[Member]:
-        """Yield the repetitions of an unnamed member; a named one is a scope of its own."""
-        if times is None or member.name:
+        """Yield the repetitions of a member; one with a name of its own is a scope of them."""
+        pattern = member.name if member.name and is_pattern(member.name) else None
+        if times is None or (member.name and not pattern and not member.splice):
             yield member
             return
         check_overrides(self._planning, member, times, frame)
-        yield from repetitions(member, times)
+        for position, single in enumerate(repetitions(member, times)):
+            yield replace(single, name=numbered_name(pattern, position)) if pattern else single
 
     def _named_repeat(
         self, member: Member, name: str, times: int, frame: Frame, flow: Flow, scope: Scope
@@ -150,6 +229,11 @@ class ListExpander:
         inner = scope.inner(name)
         self._planning.widths.share(member, scope.full(name))
         check_overrides(self._planning, member, times, frame)
+        if isinstance(member, ForkEntry) and any(branch.earlier for branch in member.branches):
+            message = (
+                f"a named fork that takes earlier members cannot be repeated; write the repeat as name: {name}{{}}"
+            )
+            self._planning.diagnostics.add(frame.problem(member, "repeat", message))
         nodes: list[TreeNode] = []
         for position, repeated in enumerate(repetitions(member, times)):
             single = replace(repeated, name=str(position))
@@ -158,6 +242,25 @@ class ListExpander:
             nodes += more
         self._planning.taps[scope.full(name)] = flow
         return [Chain(name, "", tuple(nodes))], flow
+
+
+@dataclass
+class _Listing:
+    """What is known of a list while its members are expanded, those that are spliced into it included.
+
+    Attributes:
+        members: The members as they are written.
+        outputs: The outputs by name; `input` is the input of the list.
+        numbered: Whether unnamed members are named by their position; otherwise by their type.
+        name: The name of the list's one member, if it has one from outside.
+        position: The number of members so far.
+    """
+
+    members: list[Member]
+    outputs: dict[str, Flow]
+    numbered: bool
+    name: str
+    position: int = 0
 
 
 def word_of(member: Member) -> str:

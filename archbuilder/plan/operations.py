@@ -5,7 +5,7 @@ from dataclasses import replace
 from archbuilder.errors import Problem
 from archbuilder.plan.flow import Flow, Known, Producer
 from archbuilder.plan.frame import Frame
-from archbuilder.plan.plan import OpNode
+from archbuilder.plan.plan import OpNode, PlannedOp
 from archbuilder.plan.planning import Planning
 from archbuilder.plan.scope import Scope
 from archbuilder.primitives import MERGES, Primitive, Shape, ShapeError
@@ -46,6 +46,13 @@ class Operations:
             parameters, macs = op.parameters(flow.shape), op.macs(flow.shape, shape)
         planned = self._planning.ops.record(frame, scope.full(name), op, (flow,), shape, parameters, macs)
         return OpNode(name, planned), replace(flow, shape=shape, index=planned.index, known=known)
+
+    def add(self, op: Primitive, frame: Frame, flow: Flow, scope: Scope) -> PlannedOp:
+        """Add a primitive that the language adds by itself, under its type in brackets, where no layer can stand."""
+        name = scope.free(op.type)
+        scope.claim(name)
+        shape = op.output_shape(flow.shape)
+        return self._planning.ops.record(frame, scope.full(name), op, (flow,), shape)
 
     def _misfit(self, error: ShapeError, entry: LayerEntry, frame: Frame, flow: Flow) -> Problem:
         """Describe why an op cannot take its input."""

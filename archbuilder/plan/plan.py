@@ -1,12 +1,13 @@
 """What a spec means: every name, shape, parameter and operation resolved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from archbuilder.errors import ArchbuilderError
 from archbuilder.primitives import Merge, Primitive, Shape, shape_text
-from archbuilder.primitives.facts import PARAMETER
+from archbuilder.primitives.facts import NARROW, PARAMETER
 from archbuilder.spec.initialization import Init
 from archbuilder.spec.nodes import MappingNode
 
@@ -56,9 +57,9 @@ class PlannedOp:
         return {operator: macs for operator, macs in split.items() if macs}
 
     @property
-    def is_parameter(self) -> bool:
-        """Whether it is no module but a parameter of the module around it."""
-        return isinstance(self.op, Primitive) and self.op.call(self.input_shapes[0]).target == PARAMETER
+    def is_module(self) -> bool:
+        """Whether it is a module of its own: no merge, no part of a split, no parameter of the module around it."""
+        return isinstance(self.op, Primitive) and self.op.call(self.input_shapes[0]).target not in (PARAMETER, NARROW)
 
     @property
     def activations(self) -> int:
@@ -82,11 +83,13 @@ class Chain:
         name: Its name under the nearest named chain, or an empty string if its members have no common name.
         label: What it is: `inception`, `conv`, or an empty string.
         members: The nodes.
+        outer: The earlier members of the list that it stands in whose outputs a fork that is all of it takes, too.
     """
 
     name: str
     label: str
     members: tuple["TreeNode", ...]
+    outer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,24 +102,59 @@ class Fork:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Take:
-    """The input of the next node is what left earlier ones of the same list.
+    """The input of the next node is the output of earlier ones of the same list.
 
     Attributes:
         names: Their names; `input` is the input of the list.
         merge: The op that concatenates them; None for one alone.
+        outer: Whether they are of the list that the fork is in: then it is all of a branch.
     """
 
     names: tuple[str, ...]
     merge: PlannedOp | None
+    outer: bool = False
 
 
-TreeNode = OpNode | Chain | Fork | Take
+@dataclass(frozen=True, eq=False, slots=True)
+class PartNode:
+    """The channels that a branch takes of a fork's input; a view, which is no module."""
+
+    op: PlannedOp
+
+
+TreeNode = OpNode | Chain | Fork | Take | PartNode
+
+
+def outer_take(branch: Chain) -> Take | None:
+    """Return what a branch takes of the list that its fork is in, where it is nothing else."""
+    first = branch.members[0] if branch.members else None
+    return first if isinstance(first, Take) and first.outer else None
+
+
+def recalled(nodes: Iterable[TreeNode]) -> dict[str, None]:
+    """Return the names whose outputs later nodes of a list take, in order."""
+    names: list[str] = []
+    for node in nodes:
+        match node:
+            case Fork():
+                names += outer_names(node)
+            case Chain():
+                names += node.outer
+            case Take():
+                names += node.names
+    return dict.fromkeys(names)
+
+
+def outer_names(fork: Fork) -> tuple[str, ...]:
+    """Return the names of what the branches of a fork take of its list, each once."""
+    takes = [take for branch in fork.branches if (take := outer_take(branch))]
+    return tuple(dict.fromkeys(name for take in takes for name in take.names))
 
 
 def ops_in(node: TreeNode) -> Iterator[PlannedOp]:
     """Return the ops of a node and of all that is in it, in the order in which they run."""
     match node:
-        case OpNode():
+        case OpNode() | PartNode():
             yield node.op
         case Chain():
             for member in node.members:
@@ -224,7 +262,7 @@ class Plan:
     Attributes:
         name: The network's name.
         input_shape: (channels, height, width) of an image.
-        classes: The number of logits.
+        class_count: The number of logits; None where the network ends in a map.
         init: How weights are initialized.
         layers: The top-level layers in order.
         heads: The auxiliary classifiers in the order of the file.
@@ -235,7 +273,7 @@ class Plan:
 
     name: str
     input_shape: Shape
-    classes: int
+    class_count: int | None
     init: Init
     layers: tuple[PlannedLayer, ...]
     heads: tuple[PlannedHead, ...]
@@ -244,8 +282,34 @@ class Plan:
     declared_inputs: tuple[DeclaredInput, ...]
 
     def __repr__(self) -> str:
-        shapes = f"{shape_text(self.input_shape)} -> {self.classes:,} classes, {len(self.layers)} layers"
+        shapes = f"{shape_text(self.input_shape)} -> {self.ending}, {len(self.layers)} layers"
         return f"Plan({self.name!r}: {shapes}, {self.parameters:,} parameters, {self.macs:,} MACs)"
+
+    @property
+    def classes(self) -> int:
+        """The number of logits.
+
+        Raises:
+            ArchbuilderError: The network ends in a map.
+        """
+        if self.class_count is None:
+            raise ArchbuilderError(
+                f"{self.name} ends in {self.ending} (`output: map`), and has no classes: training, searching and "
+                "evaluating are for classification"
+            )
+        return self.class_count
+
+    @property
+    def ending(self) -> str:
+        """What the network ends in: `10 classes`, or `a map of 64 x 8 x 8`."""
+        if self.class_count is None:
+            return f"a map of {shape_text(self.output_shape)}"
+        return "1 class" if self.class_count == 1 else f"{self.class_count:,} classes"
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the output in evaluation, of one image."""
+        return self.layers[-1].output_shape if self.layers else self.input_shape
 
     @cached_property
     def ops(self) -> tuple[PlannedOp, ...]:

@@ -101,13 +101,17 @@ class Planner:
             self._trees += nodes
             self._taps_by.append(len(self._planning.taps))
             flow = after
-        if self._layers:
+        if header.ends_in_map and flow.known is Known.ALL and len(flow.shape) == 1:
+            where = locator(document.root)(("output",), False)
+            ends = f"ends with a vector of {flow.shape[0]}, but `output: map` needs a map"
+            self._planning.diagnostics.add(Problem(ends, where, "output"))
+        elif self._layers and not header.ends_in_map:
             self._check_logits(document.layers[-1], flow)
         heads = [planned for head in document.heads if (planned := self._head(head))]
         return Plan(
             name=header.name,
             input_shape=header.input.shape,
-            classes=header.classes,
+            class_count=None if header.ends_in_map else header.classes,
             init=header.init,
             layers=tuple(self._layers),
             heads=tuple(heads),
@@ -119,10 +123,10 @@ class Planner:
     def _variables(self) -> dict[str, Any]:
         """Compute the file's variables, each from those before it."""
         header = self._document.header
-        values: dict[str, Any] = {"classes": header.classes}
+        values: dict[str, Any] = {} if header.classes is None else {"classes": header.classes}
         for name, value in header.variables.items():
             try:
-                values[name] = parse_expression(value).evaluate(values) if is_expression(value) else value
+                values[name] = _evaluated(value, values)
             except ExpressionError as error:
                 where = locator(self._document.root)(("variables", name), False)
                 self._planning.diagnostics.add(Problem(str(error), where, f"variables.{name}"))
@@ -185,6 +189,11 @@ class Planner:
 
     def _check_logits(self, member: Member, flow: Flow) -> None:
         classes = self._document.header.classes
+        if classes is None:
+            if member not in self._document.layers:
+                message = "a head outputs logits, but the spec says no `classes`"
+                self._planning.diagnostics.add(Problem(message, member.where, member.path))
+            return
         if flow.known is not Known.ALL or flow.shape == (classes,) or "classes" in self._document.guessed:
             return
         vector = len(flow.shape) == 1
@@ -202,6 +211,13 @@ class Planner:
             consequence = f"{name} has {flow.shape[0]} outputs", remedy
         problem = Problem(message, layer.place(key), path, consequence=consequence)
         self._planning.diagnostics.add(problem)
+
+
+def _evaluated(value: Any, values: Mapping[str, Any]) -> Any:
+    """Evaluate a variable, also in a list."""
+    if isinstance(value, list):
+        return [_evaluated(item, values) for item in value]
+    return parse_expression(value).evaluate(values) if is_expression(value) else value
 
 
 def _as_change(member: Member, layer: Member, section: str, classes: int) -> str:

@@ -28,6 +28,7 @@ from archbuilder.primitives.held import Allocation, Kept
 from archbuilder.primitives.linear import Flatten, Linear
 from archbuilder.primitives.merges import Concat, Merge
 from archbuilder.primitives.normalization import BatchNorm, GroupNorm
+from archbuilder.primitives.parts import Part
 from archbuilder.primitives.pointwise import Dropout, Identity
 from archbuilder.primitives.pooling import AvgPool, MaxPool
 from archbuilder.primitives.primitive import (
@@ -58,8 +59,10 @@ def _declared(kind: _Kind) -> dict[str, _Kind]:
     return found
 
 
-PRIMITIVES: dict[str, type[Primitive]] = _declared(Primitive)
-"""Every primitive by its `type` in a spec."""
+PRIMITIVES: dict[str, type[Primitive]] = {
+    type_: primitive for type_, primitive in _declared(Primitive).items() if type_.isidentifier()
+}
+"""Every primitive by its `type` in a spec; a type in brackets is one that the language adds by itself."""
 
 MERGES: dict[str, type[Merge]] = _declared(Merge)
 """Every merge by its key in a spec."""
@@ -90,6 +93,7 @@ __all__ = [
     "Merge",
     "New",
     "OneTensor",
+    "Part",
     "PositionByPosition",
     "Primitive",
     "Reordered",

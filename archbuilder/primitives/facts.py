@@ -29,6 +29,9 @@ class Call(NamedTuple):
 PARAMETER = "torch.nn.Parameter"
 """The target of an operation that is no module but one parameter of the module around it, which multiplies the map."""
 
+NARROW = "torch.narrow"
+"""The target of an operation that is no module but a view of some of its input's channels."""
+
 Axis = Literal["out", "in", ""]
 
 

@@ -38,7 +38,8 @@ def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[CountDiffer
     return {
         "name": plan.name,
         "input": list(plan.input_shape),
-        "classes": plan.classes,
+        "classes": plan.class_count,
+        "output": list(plan.output_shape),
         "parameters": plan.parameters,
         "head_parameters": plan.head_parameters,
         "macs": plan.macs,

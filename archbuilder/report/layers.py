@@ -15,9 +15,7 @@ _BAR = 24  # cells of a bar that is the whole network
 
 def heading(plan: Plan, source: str) -> Text:
     """Return the heading: network, input shape, classes and file."""
-    text = Text.assemble(
-        (plan.name, "bold"), f"  {shape_text(plan.input_shape)} -> {plural(plan.classes, 'class', 'classes')}"
-    )
+    text = Text.assemble((plan.name, "bold"), f"  {shape_text(plan.input_shape)} -> {plan.ending}")
     return text.append(f"  {source}", style="dim")
 
 

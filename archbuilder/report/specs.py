@@ -18,5 +18,13 @@ def spec_table(specs: list[NetworkSpec]) -> Table:
     for spec in sorted(specs, key=lambda spec: spec.plan().macs):
         plan = spec.plan()
         size = shape_text(plan.input_shape)
-        table.add_row(spec.name, size, f"{plan.classes:,}", f"{plan.parameters:,}", short(plan.macs), spec.description)
+        ending = f"{plan.class_count:,}" if plan.class_count else "map"
+        table.add_row(
+            spec.name,
+            size,
+            ending,
+            f"{plan.parameters:,}",
+            short(plan.macs),
+            spec.description,
+        )
     return table

@@ -49,6 +49,11 @@ class Block:
         return tuple(name for name, parameter in self.parameters.items() if parameter.type == "width")
 
     @cached_property
+    def computed(self) -> tuple[str, ...]:
+        """The parameters whose default is a `$` value, each of values before it."""
+        return tuple(name for name, parameter in self.parameters.items() if parameter.is_computed)
+
+    @cached_property
     def arguments(self) -> type[BaseModel]:
         """The model that the keys of a layer of this type are validated against."""
         return arguments_model(self.name, self.parameters)

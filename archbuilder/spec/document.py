@@ -121,8 +121,9 @@ class SpecDocument:
 
     @cached_property
     def _classifiers(self) -> set[int]:
-        own = [head.member.members for head in self.heads if isinstance(head.member, SequenceEntry)]
-        return {id(entry.node) for members in [self.layers, *own] for entry in last_layers(members)}
+        ending = [head.member.members for head in self.heads if isinstance(head.member, SequenceEntry)]
+        ending += [] if self.header.ends_in_map else [self.layers]
+        return {id(entry.node) for members in ending for entry in last_layers(members)}
 
 
 def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:

@@ -1,15 +1,15 @@
 """Lists of members: the items of `layers:`, of a branch, of a sequence and of a block's body."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 from archbuilder.errors import Location, Problem, did_you_mean, nearest
 from archbuilder.primitives import MERGES
-from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression, size_of
-from archbuilder.spec.names import name_fault
+from archbuilder.spec.expression import Expression, ExpressionError, is_expression, names_in, parse_expression, size_of
+from archbuilder.spec.names import is_pattern, name_fault, pattern_fault
 from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
 from archbuilder.spec.suppressions import check_suppressions
 from archbuilder.spec.synonyms import near_key
@@ -34,6 +34,8 @@ class Member:
         sources: The earlier members of the list whose outputs, concatenated, it takes; empty is the one before.
         repeat: The number of repetitions; None is once, without a scope of its own.
         lost_name: The name that it was meant to have and cannot, which is noted; empty if that cannot be read.
+        computed_name: The `$` value that gives its name, in the body of a block.
+        splice: Whether what it is made of takes part in the surrounding list, without a scope of its own.
     """
 
     node: MappingNode
@@ -43,11 +45,21 @@ class Member:
     sources: tuple[str, ...] = ()
     repeat: "int | Expression | None" = None
     lost_name: str | None = None
+    computed_name: Expression | None = None
+    splice: bool = False
 
     @property
     def work(self) -> int:
         """The work of planning it once, in parts of values."""
-        return len(self.sources) + size_of(self.when) + size_of(self.repeat)
+        return len(self.sources) + size_of(self.when) + size_of(self.repeat) + size_of(self.computed_name)
+
+    @cached_property
+    def names_its_input(self) -> bool:
+        """Whether one of its values refers to `$in_channels`."""
+        return "in_channels" in names_in([self.when, self.repeat, self.computed_name, *self._values()])
+
+    def _values(self) -> Iterable[Any]:
+        return ()
 
     @property
     def where(self) -> Location:
@@ -76,6 +88,9 @@ class LayerEntry(Member):
     overrides: dict[int, "LayerEntry"] = field(default_factory=dict)
     checks_input: bool = True
 
+    def _values(self) -> Iterable[Any]:
+        return self.values.values()
+
     @cached_property
     def work(self) -> int:
         """The work of planning it once, in parts of values."""
@@ -99,33 +114,50 @@ class BranchEntry:
         name: Its name, if it has one.
         members: Its members; none is the identity.
         when: The condition under which the branch exists, where it is written as a single member.
+        earlier: The earlier member of the fork's list whose output it is instead.
     """
 
     name: str | None
     members: list[Member]
     when: Expression | None = None
+    earlier: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class ForkEntry(Member):
-    """Parallel branches and their merge."""
+    """Parallel branches and their merge.
+
+    Attributes:
+        merge: The key of the merge.
+        branches: The branches in order.
+        split: The parts of the channels that the branches take: their number, or the size of each; None for all each.
+    """
 
     merge: str = ""
     branches: list[BranchEntry] = field(default_factory=list)
+    split: "int | Expression | list[int | Expression] | None" = None
+
+    def _values(self) -> Iterable[Any]:
+        return (self.split,)
 
     @property
     def work(self) -> int:
         """The work of planning it once, in parts of values."""
-        return super().work + 10 * len(self.branches)
+        return super().work + 10 * len(self.branches) + size_of(self.split)
 
 
 MEMBER_KEYS = {
-    "name": "The member's name: part of its state-dict keys, and what taps and `from` refer to.",
+    "name": "The member's name: part of its state-dict keys, and what taps and `from` refer to; an integer, too. With "
+    "a repeat, `layer{}` numbers copies from 0, `layer{1}` from 1, without a scope.",
     "when": "A condition, such as $norm == batch; without it the member always exists.",
     "from": "Earlier named members of this list; their outputs are concatenated. `input` is the input of the list.",
     "repeat": "How many times the member is repeated, one after the other.",
+    "splice": "Whether the members of a sequence or block stand in the surrounding list themselves, without a scope.",
     "lint": "Lint rules that are suppressed here, each with a reason: {AB104: why}.",
 }
+SPLIT = "Parts of the input channels, one for each branch: their number, or a list of sizes."
+"""What the key `split` of a fork means."""
+
 LAYER_KEYS = MEMBER_KEYS | {
     "type": "A primitive or a block.",
     "in": "Input channels; optional, and checked against the actual input.",
@@ -169,7 +201,7 @@ def _read_member(node: MappingNode, path: str, position: int, problems: list[Pro
     if not words or "type" in node.entries:
         return read_layer(node, path, position, problems)
     common = _read_common(node, path, position, problems)
-    known = {*MEMBER_KEYS, words[0]}
+    known = {*MEMBER_KEYS, words[0]} | ({"split"} if words[0] in MERGES else set())
     for key in node.entries:
         if key not in known:
             message = f"unknown key {key!r} beside {words[0]}{did_you_mean(key, known)}"
@@ -177,7 +209,29 @@ def _read_member(node: MappingNode, path: str, position: int, problems: list[Pro
     inner = node.entries[words[0]].value
     if words[0] == "sequence":
         return SequenceEntry(**common, members=read_members(inner, common["path"], problems))
-    return ForkEntry(**common, merge=words[0], branches=_read_branches(inner, common["path"], problems))
+    if common.pop("splice"):
+        message = f"a fork cannot be spliced: without a name, {words[0]} has no scope of its own"
+        problems.append(Problem(message, node.key_location("splice"), f"{common['path']}.splice"))
+    branches = _read_branches(inner, common["path"], problems)
+    return ForkEntry(**common, merge=words[0], branches=branches, split=_read_split(node, common["path"], problems))
+
+
+def _read_split(node: MappingNode, path: str, problems: list[Problem]) -> Any:
+    """Return the parts of a fork's input: a number, a `$` value, or a list of such."""
+    inner = node.get("split")
+    value = None if inner is None else _value(inner, f"{path}.split", problems)
+    if inner is None or value is _FAULTY:
+        return None
+    if all(_is_part(part) for part in (value if isinstance(value, list) and value else [value])):
+        return value
+    message = f"found {describe(inner)}, expected a number of equal parts, or a list of their sizes"
+    problems.append(Problem(message, location(inner), f"{path}.split"))
+    return None
+
+
+def _is_part(value: Any) -> bool:
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return is_number or isinstance(value, Expression)
 
 
 def read_layer(
@@ -254,12 +308,13 @@ def _value(node: Node, path: str, problems: list[Problem]) -> Any:
 def _read_common(node: MappingNode, path: str, position: int | str, problems: list[Problem]) -> dict[str, Any]:
     name_node = node.get("name")
     name = plain(name_node) if name_node is not None else None
-    fault = name_fault(name) if name_node is not None else None
-    if fault:
-        assert name_node is not None
+    computed, lost = None, None
+    if is_expression(name) and ".body" in path:
+        value = _value(name_node, f"{path}.{position}.name", problems) if name_node else None
+        computed, name = None if value is _FAULTY else value, None
+    elif name_node is not None and (fault := (pattern_fault if "repeat" in node.entries else name_fault)(name)):
         problems.append(Problem(fault, location(name_node), f"{path}.{position}.name"))
-        name = None
-    lost = _text(plain(name_node)) if fault and name_node is not None else None
+        lost, name = _text(name), None
     path = f"{path}.{name if name is not None else position}"
     read = _Reader(node, path, problems)
     check_suppressions(node.get("lint"), f"{path}.lint", problems)
@@ -267,11 +322,17 @@ def _read_common(node: MappingNode, path: str, position: int | str, problems: li
         "node": node,
         "path": path,
         "name": name,
+        "computed_name": computed,
         "lost_name": _misspelled_name(node) if name_node is None else lost,
+        "splice": bool(read("splice", _flag, "expected true or false")),
         "when": read("when", _condition, "a condition looks like $norm == batch"),
         "sources": read("from", _names, "expected the name of an earlier layer, or a list of names") or (),
         "repeat": read("repeat", _count, f"expected a number of repetitions: 0 to {LARGEST_REPEAT:,}"),
     }
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _text(name: object) -> str:
@@ -340,6 +401,8 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
             message = f"{word!r} cannot differ between repetitions"
             problems.append(Problem(message, entry.value.key_location(word), f"{path}.{key}.{word}"))
         merged = {k: e for k, e in layer.node.entries.items() if k not in ("overrides", "repeat", "when", "from")}
+        if layer.name is not None and is_pattern(layer.name):
+            del merged["name"]  # each repetition has a name of its own
         merged |= {k: e for k, e in entry.value.entries.items() if k not in refused}
         overridden = replace(layer.node, entries=merged)
         parent, _, own = layer.path.rpartition(".")
@@ -370,6 +433,9 @@ def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[Branc
     branches = []
     for position, (name, branch) in enumerate(named):
         branch_path = f"{path}.{name if name is not None else position}"
+        if isinstance(branch, ScalarNode) and isinstance(branch.value, str):  # an earlier member by its name
+            branches.append(BranchEntry(name, [], earlier=branch.value))
+            continue
         if isinstance(branch, ScalarNode) and branch.value is None:  # `skip:` with nothing behind it is the identity
             branch = SequenceNode([], branch.source, branch.span)  # noqa: PLW2901
         if isinstance(branch, MappingNode):

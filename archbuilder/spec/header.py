@@ -12,6 +12,7 @@ from archbuilder.errors import (
 from archbuilder.primitives.activation import ActivationName
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
 from archbuilder.spec.initialization import Init, InitField
+from archbuilder.spec.names import Name
 from archbuilder.spec.nodes import MappingNode, Node, plain
 from archbuilder.spec.suppressions import check_suppressions
 from archbuilder.spec.synonyms import near_key
@@ -50,12 +51,20 @@ class ConvDefaults(BaseModel):
     bias: bool | None = Field(None, description="Whether convolutions have a bias.")
     eps: float | None = Field(None, gt=0, lt=1, description="Added to the variance by the normalization.")
     momentum: float | None = Field(None, ge=0, le=1, description="Weight of each batch in the running statistics.")
+    conv_name: Name | None = Field(None, description="Name of each convolution.")
+    norm_name: Name | None = Field(None, description="Name of each normalization.")
+    activation_name: Name | None = Field(None, description="Name of each activation.")
 
 
 class Header(BaseModel):
     """The keys of a spec other than its layers."""
 
     model_config = _CONFIG
+
+    @property
+    def ends_in_map(self) -> bool:
+        """Whether the network ends in a map instead of logits."""
+        return self.output == "map"
 
     name: str = Field(
         "network",
@@ -67,8 +76,12 @@ class Header(BaseModel):
     extends: Any = Field(None, description="A spec that this one changes: a file beside it, or a shipped name.")
     include: Any = Field(None, description="Files of blocks: one, or a list.")
     input: InputShape = Field(description="The images: {channels: 3, height: 224, width: 224}.")
-    classes: int = Field(
-        ge=1, le=LARGEST_WIDTH, description="Number of classes; the last layer gives a logit for each."
+    classes: int | None = Field(
+        None, ge=1, le=LARGEST_WIDTH, description="Number of classes; the last layer gives a logit for each."
+    )
+    output: Literal["logits", "map"] = Field(
+        "logits",
+        description="What the network ends in: logits, or a map, as of a backbone, which needs no classes.",
     )
     variables: dict[str, Any] = Field({}, description="Named values, used as $name anywhere in the layers.")
     width: float = Field(1.0, gt=0, le=100, description="Multiplies every width except the number of classes.")
@@ -84,6 +97,10 @@ class Header(BaseModel):
     aux: Any = Field(None, description="Auxiliary classifiers, used only in training.")
 
 
+class _ClassifierHeader(Header):
+    classes: int = Field(ge=1, le=LARGEST_WIDTH, description=Header.model_fields["classes"].description)
+
+
 def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[Header, frozenset[str]]:
     """Read the header; return it, and the keys with errors, which have placeholders in it."""
     _bound_variables(root.get("variables"), problems)
@@ -92,7 +109,7 @@ def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[
         values[key] = None if key in ("layers", "aux", "blocks", "lint") else plain(entry.value)
     check_suppressions(root.get("lint"), "lint", problems)
     locate = locator(root)
-    header = validate(Header, values, "a spec", "", locate)
+    header = validate(Header if values.get("output") == "map" else _ClassifierHeader, values, "a spec", "", locate)
     faults = [] if isinstance(header, Header) else header
     if isinstance(header, Header):
         for word, value in header.variables.items():
@@ -130,6 +147,6 @@ def _bound_variables(node: Node | None, problems: list[Problem]) -> None:
 
 def _variable_fault(word: str) -> str:
     """Return why a string is not a valid variable name, or an empty string."""
-    if word in ("in", "classes"):
+    if word in ("in", "in_channels", "classes"):
         return "it is reserved"
     return "" if re.fullmatch(r"\w+", word) else "use only letters, digits and _"

@@ -1,7 +1,13 @@
 import re
 from keyword import iskeyword, kwlist
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+
+_PLACE = re.compile(r"\{([0-9]{0,6})\}")
+"""Where the number of a repetition stands in a name, and the first number: 0 unless it is written."""
 
 # What torch.nn.Module calls its own: a layer of that name would hide it. A test compares this with torch.
 RESERVED = frozenset(
@@ -30,6 +36,23 @@ TAKEN = frozenset({*RESERVED, *EXPORTED, *kwlist, "input"})
 """The reserved names of layers."""
 
 
+def is_pattern(name: str) -> bool:
+    """Return whether a name numbers repetitions, such as `layer{}` or `layer{1}`."""
+    return bool(_PLACE.search(name))
+
+
+def numbered_name(pattern: str, position: int) -> str:
+    """Return the name of a repetition: `layer{1}` makes `layer1` of the one at position 0."""
+    return _PLACE.sub(lambda place: str(int(place[1] or 0) + position), pattern)
+
+
+def pattern_fault(name: object) -> str | None:
+    """Describe what is wrong with the name of repetitions, or None."""
+    if isinstance(name, str) and len(_PLACE.findall(name)) == 1:
+        return name_fault(numbered_name(name, 0))
+    return name_fault(name)
+
+
 def name_fault(name: object) -> str | None:
     """Describe what is wrong with a layer's name, or None: names become state-dict keys and attributes of modules."""
     if not isinstance(name, str):
@@ -45,3 +68,14 @@ def name_fault(name: object) -> str | None:
     if iskeyword(name):
         return f"{name!r} is a Python keyword: torch.export writes names as Python code"
     return None
+
+
+def _as_name(value: Any) -> Any:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or (fault := name_fault(text)):
+        raise ValueError(f"expected a name: {fault}" if isinstance(text, str) else "expected a name")
+    return text
+
+
+Name = Annotated[str, BeforeValidator(_as_name, json_schema_input_type=str | int)]
+"""The name of a member, an integer too."""

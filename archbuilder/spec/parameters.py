@@ -10,12 +10,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from archbuilder.errors import Problem
 from archbuilder.primitives.activation import ActivationName
 from archbuilder.primitives.fields import LARGEST_WIDTH, Padding, PositivePair, Probability
+from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression
 from archbuilder.spec.grammar import LAYER_KEYS
+from archbuilder.spec.names import Name
 from archbuilder.spec.nodes import MappingNode, Node, describe, location, plain
 from archbuilder.spec.validation import Locator, Place, locator, validate
 
 ParameterType = Literal[
-    "width", "integer", "float", "boolean", "string", "probability", "size", "padding", "activation"
+    "width", "integer", "float", "boolean", "string", "probability", "size", "padding", "activation", "name"
 ]
 
 PARAMETER_TYPES: dict[ParameterType, Any] = {
@@ -28,9 +30,13 @@ PARAMETER_TYPES: dict[ParameterType, Any] = {
     "size": PositivePair,
     "padding": Padding,
     "activation": ActivationName,
+    "name": Name,
 }
 
 MOST_PARAMETERS = 100
+
+_SHORT = {"boolean": (bool,), "integer": (int,), "float": (float,), "size": (list,)}
+"""The types of parameters that are written as their default alone, by that."""
 
 _BOUNDED = ("width", "integer", "float", "probability")
 
@@ -62,6 +68,12 @@ class Parameter(BaseModel):
     choices: list[Choice] | None = Field(None, min_length=1, max_length=100, description="Allowed values.")
     minimum: Number | None = Field(None, description="Smallest allowed value.")
     maximum: Number | None = Field(None, description="Largest allowed value.")
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether its default is a `$` value."""
+        return isinstance(self.default, Expression)
+
     optional: bool = Field(False, description="Whether it may be omitted without a default; it is then `nothing`.")
 
 
@@ -77,6 +89,8 @@ def arguments_model(name: str, parameters: Mapping[str, Parameter]) -> type[Base
         if parameter.optional:
             kind = kind | None
         default = parameter.default if parameter.optional or parameter.default is not None else ...
+        if parameter.is_computed:  # where the layer is planned
+            kind, default = kind | None, None
         # A parameter such as 3x3 is not an identifier: it is the alias of a field that is.
         fields[f"parameter_{position}"] = (kind, Field(default, alias=key, description=parameter.description))
     config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
@@ -96,7 +110,7 @@ def read_parameters(node: Node | None, path: str, problems: list[Problem]) -> di
         problems.append(Problem(f"more than {MOST_PARAMETERS} parameters", location(node), path))
         return parameters
     for key, entry in node.entries.items():
-        if key in LAYER_KEYS or key == "classes" or not re.fullmatch(r"\w+", key):
+        if key in (*LAYER_KEYS, "classes", "in_channels") or not re.fullmatch(r"\w+", key):
             why = "it is reserved" if re.fullmatch(r"\w+", key) else "use only letters, digits and _"
             message = f"{key[:40]!r} is not a valid parameter name: {why}"
             problems.append(Problem(message, node.key_location(key), f"{path}.{key}"))
@@ -111,10 +125,19 @@ def _read_parameter(key: str, node: Node, path: str, problems: list[Problem]) ->
     value = plain(node)
     locate = locator(node)
     values = value if isinstance(value, dict) else {"type": value}
+    if kind := next((name for name, types in _SHORT.items() if type(value) in types), None):
+        values = {"type": kind, "default": value}
     parameter = validate(Parameter, values, "a parameter", path, locate)
     if isinstance(parameter, list):
         problems += parameter
         return None
+    if is_expression(parameter.default):
+        try:
+            computed = parse_expression(parameter.default)
+        except ExpressionError as error:
+            problems.append(Problem(str(error), locate(("default",), False), f"{path}.default"))
+            return None
+        parameter = parameter.model_copy(update={"default": computed})
     faults = _check_bounds(parameter, path, locate) or _check_values(key, parameter, path, locate)
     problems += faults
     return None if faults else parameter
@@ -144,7 +167,7 @@ def _check_values(key: str, parameter: Parameter, path: str, locate: Locator) ->
     if parameter.choices:
         kind = arguments_model("parameter", {key: parameter.model_copy(update={"default": None, "choices": None})})
         given += [(("choices", position), choice, kind) for position, choice in enumerate(parameter.choices)]
-    if parameter.default is not None:
+    if parameter.default is not None and not parameter.is_computed:
         kind = arguments_model("parameter", {key: parameter.model_copy(update={"default": None})})
         given.append((("default",), parameter.default, kind))
     problems: list[Problem] = []

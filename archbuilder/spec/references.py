@@ -16,7 +16,7 @@ def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], 
     Returns:
         The names of the blocks that have one: of the layers that use these nothing can be said.
     """
-    everywhere = {*variables, "in", "classes"}
+    everywhere = {*variables, "in", "in_channels", "classes"}
     broken = set()
     for block in blocks.values():
         unknown: dict[str, Problem] = {}
@@ -36,9 +36,15 @@ def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], 
     return broken
 
 
+def _common(member: Member) -> Iterator[tuple[str, Any]]:
+    yield from (("when", member.when), ("repeat", member.repeat), ("name", member.computed_name))
+    if isinstance(member, ForkEntry):
+        yield "split", member.split
+
+
 def _values(members: list[Member]) -> Iterator[tuple[Member, str, Any]]:
     for member in members:
-        yield from ((member, key, value) for key, value in (("when", member.when), ("repeat", member.repeat)))
+        yield from ((member, key, value) for key, value in _common(member))
         if isinstance(member, LayerEntry):
             yield from ((member, key, value) for key, value in member.values.items())
             yield from _values(list(member.overrides.values()))

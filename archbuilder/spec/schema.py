@@ -35,7 +35,7 @@ def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
         "additionalProperties": reference("block"),
     }
     properties["lint"] |= SUPPRESSIONS
-    properties["variables"]["propertyNames"] = {"pattern": _WORD, "not": {"enum": ["in", "classes"]}}
+    properties["variables"]["propertyNames"] = {"pattern": _WORD, "not": {"enum": ["in", "in_channels", "classes"]}}
     properties["extends"] |= _TEXT
     properties["include"] |= {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
     properties["name"] = {
@@ -55,7 +55,9 @@ def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
         "additionalProperties": False,
         "if": {"required": ["extends"]},
         "else": {
-            "required": ["input", "classes", "layers"],
+            "required": ["input", "layers"],
+            "if": {"required": ["output"], "properties": {"output": {"const": "map"}}},
+            "else": {"required": ["classes"]},
             "properties": {
                 "input": {"required": whole},
                 "layers": {"type": "array"},
@@ -94,8 +96,8 @@ def _block(definitions: Schema) -> Schema:
         "description": {"type": ["string", "number"]},
         "parameters": {
             "type": "object",
-            "propertyNames": {"pattern": _WORD, "not": {"enum": [*LAYER_KEYS, "classes"]}},
-            "additionalProperties": {"anyOf": [{"enum": types}, parameter]},
+            "propertyNames": {"pattern": _WORD, "not": {"enum": [*LAYER_KEYS, "classes", "in_channels"]}},
+            "additionalProperties": {"anyOf": [{"enum": types}, parameter, {"type": ["number", "boolean", "array"]}]},
         },
         "body": {**MEMBERS, "minItems": 1},
     }

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from archbuilder.primitives import MERGES, PRIMITIVES
 from archbuilder.spec.blocks import Block, shipped_block, shipped_blocks
-from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, POSITION
+from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, POSITION, SPLIT
 from archbuilder.spec.heads import HEAD_KEYS, NOT_FIELDS
 from archbuilder.spec.names import NAME, TAKEN
 from archbuilder.spec.suppressions import CODE
@@ -106,13 +106,14 @@ def _common_keys() -> Schema:
     """Define the keys that every member or layer has, beside `type`."""
     name = {"type": ["string", "integer"]}
     schemas: dict[str, Schema] = {
-        "name": {"allOf": [reference("name")]},
+        "name": {"anyOf": [reference("name"), {"type": "string", "pattern": r"\{[0-9]*\}|\$"}]},
         "when": _EXPRESSION,
         "from": {"anyOf": [name, {"type": "array", "items": name, "minItems": 1}]},
         "repeat": _or_expression({"type": "integer", "minimum": 0, "maximum": LARGEST_REPEAT}),
         "in": {"type": "integer", "minimum": 1},
         "overrides": {"type": "object", "propertyNames": {"pattern": f"^{POSITION.pattern}$"}},
         "init": {"allOf": [reference("init")]},
+        "splice": {"type": "boolean"},
         "lint": SUPPRESSIONS,
     }
     return {f"key_{key}": {**schema, "description": LAYER_KEYS[key]} for key, schema in schemas.items()}
@@ -154,19 +155,32 @@ def _member(texts: Mapping[str, str], of_known: str = "") -> Schema:
     composite: Schema = {
         word: {**branches, "description": f"Branches side by side, joined by {word}."} for word in MERGES
     }
+    part = _or_expression({"type": "integer", "minimum": 1})
+    split = {"anyOf": [part, {"type": "array", "items": part, "minItems": 1}], "description": SPLIT}
     composite["sequence"] = {**members, "description": "Members one after the other under one name."}
     return {
-        f"branch{of_known}": {"anyOf": [members, reference(f"member{of_known}"), {"type": "null"}]},
+        f"branch{of_known}": {"anyOf": [members, reference(f"member{of_known}"), {"type": ["null", "string"]}]},
         f"member{of_known}": {
             "type": "object",
-            "properties": {"type": described, **{key: reference(f"key_{key}") for key in MEMBER_KEYS}, **composite},
+            "properties": {
+                "type": described,
+                **{key: reference(f"key_{key}") for key in MEMBER_KEYS},
+                **composite,
+                "split": split,
+            },
             "anyOf": [{"required": [word]} for word in ("type", *composite)],
             "allOf": [
                 *({"if": _of_type(name), "then": reference(f"layer_{name}")} for name in texts),
-                *({"if": _composite(word), "then": _only([*MEMBER_KEYS, word])} for word in composite),
+                *({"if": _composite(word), "then": _only(_composite_keys(word))} for word in composite),
             ],
         },
     }
+
+
+def _composite_keys(word: str) -> list[str]:
+    if word == "sequence":
+        return [*MEMBER_KEYS, word]
+    return [*(key for key in MEMBER_KEYS if key != "splice"), word, "split"]
 
 
 def _of_type(name: str) -> Schema:

@@ -190,7 +190,7 @@ def test_a_network_that_does_not_fit_into_memory(command: str, tmp_path: Path) -
 
 
 def test_what_the_system_refuses_is_no_fault_of_the_program(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
+    def refuse(arguments: list[str]) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "runs/journal.log")
 
     monkeypatch.setattr(importlib.import_module("archbuilder.cli.app"), "app", refuse)
@@ -227,7 +227,7 @@ def test_depth_opens_names(run: Run) -> None:
 def test_what_is_out_of_memory_and_what_is_a_fault(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: str
 ) -> None:
-    def fail() -> None:
+    def fail(arguments: list[str]) -> None:
         raise error
 
     monkeypatch.setattr(importlib.import_module("archbuilder.cli.app"), "app", fail)

@@ -142,8 +142,8 @@ def test_data_that_is_unknown_or_changed(run: Run, folder: str, monkeypatch: pyt
         "  there were 206 training images, and now there are 1,259",
         "  there were 47 validation images, and now there are 269",
         "  there were 47 test images, and now there are 269",
-        "  restore them, or accept the change: train --resume takes --data digits;",
-        "  evaluate takes --data digits --split unseen, for the images that the run has not seen",
+        "  restore them, or accept the change: archbuilder train --resume takes --data digits;",
+        "  archbuilder evaluate takes --data digits --split unseen, for the images that the run has not seen",
     ]
     done = run("evaluate", folder, "--data", "digits")
     assert done.returncode == 1

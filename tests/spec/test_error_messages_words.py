@@ -14,7 +14,8 @@ def test_unknown_key_that_is_nearly_right() -> None:
         network("{name: c, type: conv, out: 8, kernel: 3, «paddin»: 1}"),
         ("layers.c.paddin", "unknown key 'paddin' for conv; did you mean padding?"),
     )
-    keys = "out, kernel, stride, padding, dilation, groups, norm, norm_groups, activation, bias, eps, momentum"
+    keys = "out, kernel, stride, padding, dilation, groups, norm, norm_groups, activation, bias, eps, momentum, "
+    keys += "conv_name, norm_name, activation_name"
     assert f"\n  its keys are {keys}\n" in error
 
 

@@ -463,7 +463,7 @@ def test_a_key_that_is_no_parameter() -> None:
     ("declared", "path", "message"),
     [
         ("widht", "p.type", "found the string 'widht', expected one of width, integer, float, boolean, string, "
-         "probability, size, padding, activation; did you mean width?"),
+         "probability, size, padding, activation, name; did you mean width?"),
         ("{default: 3}", "p.type", "a parameter needs 'type'"),
         ("{type: width, defualt: 3}", "p.defualt", "unknown key 'defualt' for a parameter; did you mean default?"),
         ("{type: width, default: -1}", "p.default", "found -1, expected at least 0"),
