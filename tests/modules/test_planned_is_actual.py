@@ -1,86 +1,86 @@
-"""For random valid specs: planned shapes, parameters and MACs are the module's and fvcore's."""
+"""For 2,000 random specs over the whole language: planned shapes, weights and MACs are the module's and fvcore's."""
 
+import json
+from functools import partial
 from typing import Any
 
+import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from support.nested_specs import nested_specs
-from support.random_specs import specs
+from support.language_specs import language_spec
 from torch import nn
 
 from archbuilder import NetworkSpec
+from archbuilder.crosscheck.evaluating import leaf_modules
 from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore
-from archbuilder.modules.blocks import Composite, Series
-from archbuilder.plan.plan import PlannedOp
-from archbuilder.primitives import Merge
+from archbuilder.primitives import MERGES, PRIMITIVES, Merge
 
-BATCH = 2
+SPECS, AT_ONCE = 2000, 100
 
 
-def actual_shapes(network: nn.Module, images: torch.Tensor) -> dict[str, tuple[int, ...]]:
-    """Run the network and note the shape of one sample of what leaves each of its modules."""
+def check(seed: int) -> set[str]:
+    """Check a spec; return the types of its operations."""
+    spec = NetworkSpec.from_text(json.dumps(language_spec(seed)))  # which is YAML, too
+    plan, network = spec.plan(), spec.build()
+    ops = [op for layer in plan.all_layers() for op in layer.ops]
     shapes: dict[str, tuple[int, ...]] = {}
-
-    def note(name: str) -> Any:
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
-            if isinstance(output, torch.Tensor):
-                shapes[name] = tuple(output.shape[1:])
-
-        return hook
-
-    hooks = [module.register_forward_hook(note(name)) for name, module in network.named_modules()]
-    with torch.inference_mode():
-        network(images)
-    for hook in hooks:
-        hook.remove()
-    return shapes
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(specs())
-def test_planned_is_actual_and_fvcores(values: dict[str, Any]) -> None:
-    check_planned_is_actual(values)
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(nested_specs())
-def test_planned_is_actual_for_nested_specs(values: dict[str, Any]) -> None:
-    check_planned_is_actual(values)
-
-
-def check_planned_is_actual(values: dict[str, Any]) -> None:
-    spec = NetworkSpec.from_dict(values)
-    plan = spec.plan()
-    network = spec.build()
-    network.eval()
-    images = torch.zeros(BATCH, *plan.input_shape)
-    shapes = actual_shapes(network, images)
-    network.training = True  # the heads speak, while dropout and batch norm stay still
-    shapes |= actual_shapes(network, images)
-
-    ops: list[PlannedOp] = [op for layer in plan.all_layers() for op in layer.ops]
-    for op in ops:
-        if isinstance(op.op, Merge):
-            continue
-        module = network.get_submodule(op.name)
-        assert shapes[op.name] == op.output_shape, op.name
-        assert sum(p.numel() for p in module.parameters()) == op.parameters, op.name
-    for layer in plan.all_layers():
-        assert shapes[layer.name] == layer.output_shape
-    assert sum(p.numel() for p in network.parameters()) == plan.parameters + plan.head_parameters
-    composite = Series | Composite  # of which one may be empty: a fork of identities
-    leaves = {name for name, module in network.named_modules() if name and not isinstance(module, composite)}
-    assert leaves == {op.name for op in ops if not isinstance(op.op, Merge)}
-
-    outputs = network(images)
+    for name, module in leaf_modules(network):
+        module.register_forward_hook(partial(note, shapes, name))
+    count = count_with_fvcore(network, plan.input_shape)
     if plan.heads:
+        outputs = train_outputs(network, plan.input_shape)
+        assert outputs._fields == ("logits", *(head.name for head in plan.heads_deepest_first))
         taps = [head.tapped for head in plan.heads_deepest_first]
         assert taps == sorted(taps, reverse=True)
-        assert outputs._fields == ("logits", *(head.name for head in plan.heads_deepest_first))
-    network.eval()
-    assert network(images).shape == (BATCH, plan.classes)
-
-    count = count_with_fvcore(spec.build(aux=False), plan.input_shape)
+    assert shapes == {op.name: op.output_shape for op in ops if op.is_module}
     assert compare(plan, count) == []
-    assert count.total == plan.macs
-    assert count.by_operator == plan.macs_by_operator
+    assert (count.total, count.by_operator) == (plan.macs, plan.macs_by_operator)
+    declared = {
+        f"{op.name}.{weight.name}".rstrip("."): weight.shape
+        for op in ops
+        if not isinstance(op.op, Merge)
+        for weight in op.op.weights(op.input_shapes[0])
+        if weight.saved
+    }
+    assert {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()} == declared
+    assert sum(p.numel() for p in network.parameters()) == plan.parameters + plan.head_parameters
+    return {op.op.type for op in ops}
+
+
+def note(shapes: dict[str, tuple[int, ...]], name: str, module: nn.Module, args: object, output: torch.Tensor) -> None:
+    """Note the shape of one sample of what leaves a module, also while it is traced."""
+    shapes[name] = tuple(map(int, output.shape[1:]))
+
+
+def train_outputs(network: nn.Module, input_shape: tuple[int, ...]) -> Any:
+    """Run a network with its heads, while dropout and batch norm stay as in evaluation."""
+    network.training = True
+    with torch.inference_mode():
+        return network(torch.zeros(2, *input_shape))
+
+
+@pytest.mark.parametrize("first", range(0, SPECS, AT_ONCE))
+def test_planned_is_actual(first: int) -> None:
+    types: set[str] = set()
+    for seed in range(first, first + AT_ONCE):
+        try:
+            types |= check(seed)
+        except Exception as error:
+            text = NetworkSpec.from_dict(language_spec(seed)).text
+            raise AssertionError(f"seed {seed}: {error!r}\n{text}") from error
+    assert len(types) > len(PRIMITIVES) * 0.8  # of every hundred; all of them in the test below
+
+
+def test_the_specs_have_every_operation() -> None:
+    found: set[str] = set()
+    for seed in range(SPECS):
+        found |= types_in(language_spec(seed))
+    assert found >= {*PRIMITIVES, *MERGES}
+
+
+def types_in(value: object) -> set[str]:
+    if isinstance(value, list):
+        return {found for item in value for found in types_in(item)}
+    if not isinstance(value, dict):
+        return set()
+    own = {value["type"]} if isinstance(value.get("type"), str) else set()
+    return own | (value.keys() & MERGES.keys()) | types_in(list(value.values()))
