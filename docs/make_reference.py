@@ -26,7 +26,7 @@ from archbuilder.primitives.fields import (
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_block, shipped_blocks
 from archbuilder.spec.document import read_spec
 from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, SPLIT, LayerEntry
-from archbuilder.spec.header import ConvDefaults, Header, InputShape
+from archbuilder.spec.header import Header, InputShape
 from archbuilder.spec.heads import HEAD_KEYS
 from archbuilder.spec.initialization import Init
 from archbuilder.spec.names import Name
@@ -75,7 +75,8 @@ _SECTIONS = {
     "extends": "string",
     "include": "string or list of strings",
     "variables": "mapping of names to values",
-    "conv": "mapping",
+    "defaults": "mapping of types to keys",
+    "conv": "mapping of keys",
     "input": "mapping",
     "init": VALUES["init"],
     "lint": VALUES["lint"],
@@ -104,8 +105,6 @@ def _lines() -> Iterator[str]:
     text = "With `extends`, no other key is required."
     yield from _section("Top level", text, _fields(Header, _SECTIONS, {"name": "the file's name"}))
     yield from _section("`input`", InputShape, _fields(InputShape))
-    text = f"{_summary(ConvDefaults)} The defaults are those of the block `conv`."
-    yield from _section("`conv`", text, _fields(ConvDefaults))
     yield from _section("`init`", Init, _fields(Init))
     yield from _section("Every layer", "In addition to the keys of its type.", _described(LAYER_KEYS, ("type",)))
     yield from _forks()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archbuilder.errors import Diagnostics, Location, Problem
+from archbuilder.plan.defaults import TypeDefaults
 from archbuilder.plan.flow import Flow
 from archbuilder.plan.symbols import Number
 from archbuilder.spec.blocks import Block
@@ -26,6 +27,7 @@ class Frame:
         where: Where that layer stands.
         values: What each `$` name means.
         origins: Where the user wrote the value of a name.
+        defaults: The file's defaults by type of layer.
         block: The block whose body this is; None for the file's own layers.
         init: How weights start, if the layer says so.
         hint: What to do about a shape that does not fit, if there is something to say.
@@ -41,6 +43,7 @@ class Frame:
     where: Location
     values: Mapping[str, Any]
     origins: Mapping[str, tuple[str, Location]] = field(default_factory=dict)
+    defaults: Mapping[str, TypeDefaults] = field(default_factory=dict)
     block: Block | None = None
     init: Init | None = None
     hint: str = ""
@@ -91,8 +94,12 @@ class Frame:
         """Find the place that a member's key comes from: its path and its location.
 
         For a layer of the file, or of a block of the user's own, that is where it is written; for the body of a
-        shipped block, what the user gave it.
+        shipped block, what the user gave it. A default of the file is where that is written.
         """
+        if isinstance(member, LayerEntry) and member.type in self.defaults and key not in member.node.entries:
+            default = self.defaults[member.type].places.get(key)
+            if default is not None:
+                return default
         if self.block is None or not self.block.shipped:
             path = f"{member.path}.{key}" if key else member.path
             if at_key and key in member.node.entries:
@@ -109,6 +116,8 @@ class Frame:
     ) -> Problem:
         """Describe what is wrong with a member's key, at the place where the user can fix it."""
         path, where = self.blame(member, key)
+        if not path.startswith(("layers.", "aux.", "blocks.")):  # a default of the file
+            notes = (*notes, f"in {self.path.partition('.')[2]} ({self.where})")
         return Problem(message, where, path, (*notes, *self.notes(member, key)), related)
 
     def notes(self, member: Member, key: str = "") -> tuple[str, ...]:

@@ -1,12 +1,12 @@
 """One layer at a time: a primitive becomes an op, a block is unfolded, and the keys of either are checked."""
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from archbuilder.errors import Location, did_you_mean
+from archbuilder.plan.defaults import NO_DEFAULTS, TypeDefaults
 from archbuilder.plan.flow import Flow, Known
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.lists import ListExpander
@@ -40,7 +40,6 @@ class LayerExpander:
         self._planning = planning
         self._operations = operations
         self._lists = lists
-        self._conv_defaults = planning.document.header.conv.model_dump(exclude_none=True)
 
     def expand(
         self, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
@@ -100,7 +99,7 @@ class LayerExpander:
         self, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[TreeNode | None, Flow]:
         kind = PRIMITIVES[entry.type]
-        op = self._arguments(kind, entry, frame, {}, None, scope.full(name))
+        op = self._arguments(kind, entry, frame, None, scope.full(name))
         if op is None:
             return None, flow.at_most(Known.NOTHING)
         if frame.block is None:
@@ -126,8 +125,7 @@ class LayerExpander:
             self._planning.diagnostics.add(frame.problem(entry, "type", message))
             return None
         self._planning.ops.work(frame, entry, WORK_OF_PARAMETER * len(block.parameters))
-        defaults = self._conv_defaults if block.name == "conv" else {}
-        arguments = self._arguments(block.arguments, entry, frame, defaults, block, scope.full(name))
+        arguments = self._arguments(block.arguments, entry, frame, block, scope.full(name))
         if arguments is None:
             return None
         if (computed := self._computed(block, arguments, entry, frame, flow)) is None:
@@ -142,7 +140,7 @@ class LayerExpander:
             frame,
             again=frame.again or not entry.checks_input,
             values={**self._planning.variables, "in": flow.shape[0], **own},
-            origins={key: frame.blame(entry, key) for key in entry.values},
+            origins={key: frame.blame(entry, key) for key in (*entry.values, *self._defaults(entry).values)},
             block=block,
             blocks=(*frame.blocks, block.name),
         )
@@ -171,15 +169,7 @@ class LayerExpander:
             return None
         return {name: block.values(result)[name] for name in block.computed}
 
-    def _arguments(
-        self,
-        model: type[Any],
-        entry: LayerEntry,
-        frame: Frame,
-        defaults: Mapping[str, Any],
-        block: Block | None,
-        full_name: str,
-    ) -> Any:
+    def _arguments(self, model: type[Any], entry: LayerEntry, frame: Frame, block: Block | None, full_name: str) -> Any:
         """Compute and validate the values of a layer's keys; None if they are at fault."""
         diagnostics = self._planning.diagnostics
         mark = diagnostics.mark()
@@ -188,18 +178,21 @@ class LayerExpander:
             return None
         # A parameter that was left out and is handed on is left out here too.
         values = {k: v for k, v in values.items() if v is not None or not isinstance(entry.values[k], Expression)}
+        defaults = self._defaults(entry)
         if frame.block is None:
-            self._planning.widths.note_sites(full_name, entry, block, values)
+            self._planning.widths.note_sites(full_name, entry, block, values, defaults.values)
 
         def locate(place: Place, at_key: bool) -> Location:
             return frame.blame(entry, str(place[0]) if place else "", at_key=at_key)[1]
 
         absent = tuple(key for key in LAYER_KEYS if key not in entry.node.entries)
-        result = validate_keys(model, {**defaults, **values}, frame.present, entry.type, locate, absent)
+        result = validate_keys(model, {**defaults.values, **values}, frame.present, entry.type, locate, absent)
         if not isinstance(result, list):
             return result
         for problem in result:
             key, _, below = problem.path.partition(".")
+            if key in defaults.faulty and key not in entry.values:
+                continue  # the default is noted
             path = frame.blame(entry, key)[0] + (f".{below}" if below else "")
             if entry.type == "convolution" and key in _ONLY_CONV and problem.message.startswith("unknown key"):
                 problem = replace(problem, message=f"unknown key {key!r} for convolution; conv has it")  # noqa: PLW2901
@@ -207,10 +200,13 @@ class LayerExpander:
             diagnostics.add(replace(problem, path=path, notes=notes))
         return None
 
+    def _defaults(self, entry: LayerEntry) -> TypeDefaults:
+        return self._planning.defaults.get(entry.type, NO_DEFAULTS)
+
     def _with_init(self, entry: LayerEntry, frame: Frame) -> Frame:
         node = entry.node.get("init")
         if node is None:
-            return frame
+            return frame if frame.init else replace(frame, init=self._defaults(entry).init)
         result = validate(OwnInit, {"init": plain(node)}, "a layer", entry.path, locator(entry.node))
         if isinstance(result, OwnInit):
             return replace(frame, init=result.init)

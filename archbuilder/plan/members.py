@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archbuilder.errors import Problem
+from archbuilder.plan.defaults import TypeDefaults
 from archbuilder.plan.plan import DeclaredInput, PlannedOp, Site
 from archbuilder.plan.planner import run_planning
 from archbuilder.plan.planning import Planning
@@ -23,6 +24,7 @@ class MemberIndex:
         around: By the name of each op, the members that contain it, innermost first, those of blocks' bodies
             included.
         sites: The searchable widths by name.
+        defaults: The file's defaults by type of layer.
         declared: Every `in:`, with the actual input channels, whatever it says.
         problems: What is wrong with the spec but for its `in`.
     """
@@ -31,6 +33,7 @@ class MemberIndex:
     copies: dict[str, int]
     around: dict[str, list[Member]]
     sites: dict[str, Site]
+    defaults: dict[str, TypeDefaults]
     declared: list[DeclaredInput]
     problems: list[Problem]
 
@@ -45,6 +48,7 @@ def index_members(document: SpecDocument) -> MemberIndex:
         indexer.copies,
         indexer.around,
         planning.widths.sites,
+        planning.defaults,
         planning.inputs.declared,
         planning.diagnostics.problems,
     )

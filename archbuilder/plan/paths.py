@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from archbuilder.errors import Problem, SpecError, did_you_mean
+from archbuilder.plan.defaults import NO_DEFAULTS
 from archbuilder.plan.members import MemberIndex, all_members, index_members
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import shipped_blocks
@@ -158,14 +159,13 @@ class Paths:
         return PRIMITIVES[type_].widths if type_ in PRIMITIVES else ()
 
     def _of_type(self, type_: str) -> dict[str, Any]:
-        block = self.document.block(type_)
+        block, of_file = self.document.block(type_), self._index.defaults.get(type_, NO_DEFAULTS).values
         if block is None:
             fields = PRIMITIVES[type_].model_fields if type_ in PRIMITIVES else {}
             return {
                 field.alias or name: _default(None if field.is_required() else field.get_default())
                 for name, field in fields.items()
-            }
-        of_file = self.document.header.conv.model_dump(exclude_none=True) if block.name == "conv" else {}
+            } | of_file
         return {key: _default(parameter.default) for key, parameter in block.parameters.items()} | of_file
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archbuilder.errors import Problem, did_you_mean, raise_if_any
+from archbuilder.plan.defaults import TypeDefaults, read_defaults
 from archbuilder.plan.expander import Expander
 from archbuilder.plan.flow import Flow, Known, Producer
 from archbuilder.plan.frame import Frame
@@ -94,7 +95,7 @@ class Planner:
         document, header = self._document, self._document.header
         known = Known.NOTHING if "input" in document.guessed else Known.ALL
         flow = Flow(header.input.shape, NETWORK_INPUT, Producer("", None), known)
-        frame = Frame("", "layers", as_a_whole(document.root), self._variables())
+        frame = Frame("", "layers", as_a_whole(document.root), self._variables(), defaults=self._defaults())
         for member, name, nodes, after in self._expander.members(document.layers, frame, flow, self._scope):
             self._nodes_before.append(len(self._trees))
             self._layers.append(self._planned_layer(name, member, after))
@@ -134,6 +135,12 @@ class Planner:
         self._planning.variables = values
         return values
 
+    def _defaults(self) -> dict[str, TypeDefaults]:
+        """Read the file's defaults by type of layer, which may use its variables."""
+        planning = self._planning
+        planning.defaults = read_defaults(self._document, planning.variables, planning.diagnostics)
+        return planning.defaults
+
     def _planned_layer(self, name: str, member: Member, after: Flow) -> PlannedLayer:
         ops = tuple(self._planning.ops.all[self._ops_told :])
         self._ops_told += len(ops)
@@ -158,7 +165,7 @@ class Planner:
             return None
         hint = _HEAD_HINT if isinstance(member, LayerEntry) else ""
         values = {**self._planning.variables, "in": tap.shape[0]}
-        frame = Frame(member.name, member.path, where, values, hint=hint)
+        frame = Frame(member.name, member.path, where, values, defaults=self._planning.defaults, hint=hint)
         if member.when is not None and not frame.evaluate(member, "when", member.when, self._planning.diagnostics):
             return None
         nodes, flow = self._expander.member(member, member.name, frame, tap, self._scope)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from archbuilder.errors import Diagnostics
+from archbuilder.plan.defaults import TypeDefaults
 from archbuilder.plan.flow import Flow
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.inputs import DeclaredInputs
@@ -47,6 +48,7 @@ class Planning:
         inputs: The `in:` so far.
         taps: The output of each named place, by its full name.
         variables: What `$` names mean everywhere in the file.
+        defaults: The file's defaults by type of layer.
         observer: Is told of members; None for nobody.
     """
 
@@ -77,6 +79,7 @@ class Planning:
         self.inputs = DeclaredInputs(document, self.diagnostics, checked=checks_inputs and as_written)
         self.taps: dict[str, Flow] = {}
         self.variables: dict[str, Any] = {}
+        self.defaults: dict[str, TypeDefaults] = {}
         self.observer = observer
 
     def claim(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:

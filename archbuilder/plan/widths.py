@@ -30,15 +30,24 @@ class Widths:
         self._document = document
         self._names: dict[tuple[int, str], tuple[str, str]] = {}  # the widths of a repeated layer are listed once
 
-    def note_sites(self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any]) -> None:
+    def note_sites(
+        self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any], defaults: Mapping[str, Any]
+    ) -> None:
         """Note the widths of a layer as sites, and put those that are asked for into its values.
 
-        A width that the file does not write is a site too where its block has a default.
+        A width that the layer does not write is a site too where the file or its block has a default.
+
+        Args:
+            layer: The layer's full name.
+            entry: The layer.
+            block: Its block; None for a primitive.
+            values: The values of its keys.
+            defaults: The file's defaults for its type.
         """
         if not block and self._document.gives_classes(entry):
             return  # what gives the classes is no width to search
         for key in block.widths if block else PRIMITIVES[entry.type].widths:
-            default = block.parameters[key].default if block else None
+            default = defaults.get(key, block.parameters[key].default if block else None)
             written = values.get(key, default)
             if (
                 isinstance(entry.values.get(key), Expression)

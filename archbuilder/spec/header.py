@@ -9,10 +9,8 @@ from archbuilder.errors import (
     Problem,
     raise_if_any,
 )
-from archbuilder.primitives.activation import ActivationName
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
 from archbuilder.spec.initialization import Init, InitField
-from archbuilder.spec.names import Name
 from archbuilder.spec.nodes import MappingNode, Node, plain
 from archbuilder.spec.suppressions import check_suppressions
 from archbuilder.spec.synonyms import near_key
@@ -38,22 +36,6 @@ class InputShape(BaseModel):
     def shape(self) -> tuple[int, int, int]:
         """(channels, height, width)."""
         return self.channels, self.height, self.width
-
-
-class ConvDefaults(BaseModel):
-    """Defaults of every `conv` of the file, those inside blocks included."""
-
-    model_config = _CONFIG
-
-    norm: Literal["none", "batch", "group"] | None = Field(None, description="Normalization after each convolution.")
-    norm_groups: int | None = Field(None, ge=1, description="Groups of group normalization.")
-    activation: ActivationName | None = Field(None, description="The nonlinearity at the end of each conv, or none.")
-    bias: bool | None = Field(None, description="Whether convolutions have a bias.")
-    eps: float | None = Field(None, gt=0, lt=1, description="Added to the variance by the normalization.")
-    momentum: float | None = Field(None, ge=0, le=1, description="Weight of each batch in the running statistics.")
-    conv_name: Name | None = Field(None, description="Name of each convolution.")
-    norm_name: Name | None = Field(None, description="Name of each normalization.")
-    activation_name: Name | None = Field(None, description="Name of each activation.")
 
 
 class Header(BaseModel):
@@ -87,7 +69,12 @@ class Header(BaseModel):
     width: float = Field(1.0, gt=0, le=100, description="Multiplies every width except the number of classes.")
     depth: float = Field(1.0, gt=0, le=100, description="Multiplies every repeat, rounded up.")
     divisor: int = Field(8, ge=1, le=1024, description="Multiplied widths are rounded to multiples of this.")
-    conv: ConvDefaults = Field(ConvDefaults(), description="Defaults of every conv, including those inside blocks.")
+    defaults: Any = Field(
+        None,
+        description="Keys by type of layer, those inside blocks included: {batch_norm: {eps: 0.001}, linear: {init: "
+        "xavier}}. A layer's own keys win.",
+    )
+    conv: Any = Field(None, description="The defaults of conv: {norm: batch} is defaults: {conv: {norm: batch}}.")
     init: InitField = Field(Init(type="pytorch"), description="Weight initialization of layers that set none.")
     lint: Any = Field(
         None, description="Lint rules that are suppressed in this file, each with a reason: {AB104: why}."
@@ -106,7 +93,7 @@ def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[
     _bound_variables(root.get("variables"), problems)
     values: dict[str, Any] = {"name": name}
     for key, entry in root.entries.items():
-        values[key] = None if key in ("layers", "aux", "blocks", "lint") else plain(entry.value)
+        values[key] = None if key in ("layers", "aux", "blocks", "lint", "defaults", "conv") else plain(entry.value)
     check_suppressions(root.get("lint"), "lint", problems)
     locate = locator(root)
     header = validate(Header if values.get("output") == "map" else _ClassifierHeader, values, "a spec", "", locate)

@@ -10,7 +10,7 @@ from archbuilder.spec.nodes import Entry, MappingNode, Node, ScalarNode, Sequenc
 from archbuilder.spec.replacing import LISTS, kept_entries, kind_of, known_keys, listing_key, names_in, ways_to
 
 _SECTIONS = ("layers", "aux")  # lists of the base whose members are changed by name
-_OPEN = ("conv", "variables", "blocks")  # sections that may lack any of their keys
+_OPEN = ("conv", "defaults", "variables", "blocks")  # sections that may lack any of their keys
 
 Path = tuple[str, ...]
 
@@ -98,18 +98,26 @@ class _Laying:
         above = entry.value
         if key in _SECTIONS and isinstance(below, SequenceNode) and isinstance(above, MappingNode):
             return self._members(below, above, (key,))
-        if isinstance(below, MappingNode) and isinstance(above, MappingNode):
-            self._note_each(key, above)
-            return replace(below, entries=below.entries | above.entries, source=above.source, span=above.span)
-        if key in _OPEN and isinstance(above, MappingNode):
-            self._note_each(key, above)
-        else:
-            self._note((key,), entry)
+        if isinstance(above, MappingNode) and (isinstance(below, MappingNode) or key in _OPEN):
+            return self._keys_of_section(below if isinstance(below, MappingNode) else None, above, (key,))
+        self._note((key,), entry)
         return above
 
-    def _note_each(self, section: str, above: MappingNode) -> None:
+    def _keys_of_section(self, below: MappingNode | None, above: MappingNode, path: Path) -> MappingNode:
+        """Merge the keys of a section; null takes a key away."""
+        entries = dict(below.entries) if below else {}
         for key, entry in above.entries.items():
-            self._note((section, key), entry)
+            inner = entries.get(key)
+            if path == ("defaults",) and isinstance(entry.value, MappingNode):
+                own = inner.value if inner and isinstance(inner.value, MappingNode) else None
+                entry = replace(entry, value=self._keys_of_section(own, entry.value, (*path, key)))  # noqa: PLW2901
+            else:
+                self._note((*path, key), entry)
+            if _is_null(entry.value) and inner is not None:
+                del entries[key]
+            else:
+                entries[key] = entry
+        return replace(above, entries=entries)
 
     def _note(self, path: Path, entry: Entry) -> None:
         self.changes.append(Change(path, entry))

@@ -43,6 +43,15 @@ def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
         "description": properties["name"]["description"],
     }
     definitions |= member_definitions(own or {}) | {"block": _block(definitions)}
+    types = [name.removeprefix("defaults_") for name in definitions if name.startswith("defaults_")]
+    by_type = {name: reference(f"defaults_{name}") for name in types}
+    defaults: Schema = {  # a file that extends another may take keys away by null
+        "defaults": {"properties": by_type, "description": properties["defaults"]["description"]},
+        "conv": {"allOf": [by_type["conv"]], "description": properties["conv"]["description"]},
+    }
+    properties["defaults"]["type"] = properties["conv"]["type"] = ["object", "null"]
+    known = _layers("member_of_known")
+    known["properties"]["defaults"] = {**defaults["defaults"], "propertyNames": {"enum": types}}
     properties["init"] = {"allOf": [reference("init")], "description": properties["init"]["description"]}
     words = definitions["Init"]["properties"]["type"]["enum"]
     definitions["init"] = {"anyOf": [{"enum": words}, reference("Init")]}
@@ -62,13 +71,14 @@ def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
                 "input": {"required": whole},
                 "layers": {"type": "array"},
                 "aux": {"type": ["array", "null"]},
+                **defaults,
             },
         },
         "allOf": [
             {
                 "if": {"anyOf": [{"required": [key]} for key in more_blocks]},
                 "then": _layers("member"),
-                "else": _layers("member_of_known"),
+                "else": known,
             }
         ],
         "definitions": definitions,

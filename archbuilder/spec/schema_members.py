@@ -57,6 +57,7 @@ def member_definitions(own: Mapping[str, Block]) -> Schema:
         definitions[f"keys_{name}"] = {"properties": {key: _or_expression(value) for key, value in keys.items()}}
         text = kind.description if isinstance(kind, Block) else (kind.__doc__ or "").splitlines()[0]
         texts[name] = text
+        definitions[f"defaults_{name}"] = _defaults(name, text, list(keys))
         definitions[f"layer_{name}"] = _layer(name, text, list(keys), schema.get("required", []))
         if isinstance(kind, Block):
             definitions[f"head_{name}"] = _typed_head(name, list(keys), schema.get("required", []))
@@ -136,6 +137,15 @@ def _layer(name: str, text: str, keys: list[str], required: list[str]) -> Schema
         ],
         "required": ["type", *required],
         "dependencies": {"overrides": ["repeat"]},
+    }
+
+
+def _defaults(name: str, text: str, keys: list[str]) -> Schema:
+    return {
+        "type": "object",
+        "description": text,
+        "properties": {"init": reference("key_init")},
+        "allOf": [reference(f"keys_{name}"), _only(["init", *keys])],
     }
 
 

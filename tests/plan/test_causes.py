@@ -53,7 +53,7 @@ KINDS = [
     ("classes: 10", "classes", r"but fc has 4 outputs \(base\.yaml:13, extended by mine\.yaml:1\)"),
     ("input: {height: 4}", "input.height", r"breaks layers\.pool\.kernel: a window of 6 x 6 does not fit"),
     ("variables: {v: 0.5}", "variables.v", r"breaks layers\.a\.out: found 0\.5, expected an integer"),
-    ("conv: {norm: group, norm_groups: 5}", "conv.norm", r"breaks layers\.a: 5 groups do not divide the 8 input"),
+    ("conv: {norm: group, norm_groups: 5}", "conv.norm_groups", "5 groups do not divide the 8 input channels"),
     ("depth: 0.5", "depth", r"breaks layers\.c\.overrides: there is no repetition 1 of 1"),
     ("width: 0.5\ndivisor: 1", "width", r"breaks layers\.c\.groups: 2 groups do not divide 3 input and 4 output"),
     ("blocks: {unit: {body: [{type: identity}]}}", "blocks.unit", r"breaks layers\.b\.w: unknown key 'w' for unit"),

@@ -223,7 +223,7 @@ def test_bounds_of_the_header() -> None:
         ("classes", "found 0, expected at least 1"),
         ("conv.norm", "found the string 'bach', expected one of none, batch, group; did you mean batch?"),
         ("conv.bias", "found 1, expected true or false"),
-        ("conv.eps", "found 2, expected less than 1"),
+        ("conv.eps", "found 2, expected at most 1"),
     )
 
 

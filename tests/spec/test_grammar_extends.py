@@ -13,6 +13,7 @@ from support.nested_specs import nested_specs
 from archbuilder import ArchbuilderError, NetworkSpec, SpecError, load
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
+from archbuilder.primitives import BatchNorm
 from archbuilder.spec.sources import shipped_names
 
 
@@ -97,13 +98,15 @@ def test_sections_are_changed_key_by_key_and_other_values_replaced() -> None:
     more = "input: {height: 16}\nvariables: {x: 4}\ninit: zeros\nclasses: 6\nlayers: {fc: {out: 6}}\n"
     spec = extending(conv + more)
     header = spec.document.header
-    assert header.conv.model_dump(exclude_none=True) == {"norm": "batch", "eps": 0.1, "activation": "none"}
+    norms = [op.op for op in spec.plan().ops if isinstance(op.op, BatchNorm)]
+    assert {norm.eps for norm in norms} == {0.1}
+    assert not any(op.op.type == "activation" and op.name.endswith(".activation") for op in spec.plan().ops)
     assert header.input.shape == (4, 16, 8)
     assert header.variables == {"x": 4, "y": "$x"}
     assert (header.init.type, header.classes) == ("zeros", 6)
     spec = extending("init: {std: 0.5}\n", f"init: {{type: normal, std: 0.1}}\n{BASE}")
     assert (spec.document.header.init.type, spec.document.header.init.std) == ("normal", 0.5)
-    assert extending("conv: {norm: ~}\n").document.header.conv.norm is None
+    assert not any(isinstance(op.op, BatchNorm) for op in extending("conv: {norm: ~}\n").plan().ops)
 
 
 def test_variables_and_conv_defaults_reach_the_layers_of_the_extended_file() -> None:
