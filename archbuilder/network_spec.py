@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archbuilder.errors import Source, raise_if_any
 from archbuilder.plan.causes import brought_out
 from archbuilder.plan.checked import read_checked
-from archbuilder.plan.plan import Plan, Site
+from archbuilder.plan.plan import Plan, SearchableWidth
 from archbuilder.plan.planner import try_plan
 from archbuilder.spec.document import SpecDocument, open_spec
 
@@ -87,14 +87,14 @@ class NetworkSpec:
         return self.document.source.text
 
     @property
-    def sites(self) -> Mapping[str, Site]:
-        """The searchable widths by name."""
-        return self._plan.sites
+    def searchable_widths(self) -> Mapping[str, SearchableWidth]:
+        """The searchable widths by name: values, defaults and places in the file."""
+        return self._plan.searchable_widths
 
     @cached_property
     def widths(self) -> dict[str, int]:
         """The value of every searchable width by name."""
-        return {name: site.value for name, site in self.sites.items()}
+        return {name: width.value for name, width in self.searchable_widths.items()}
 
     def plan(self) -> Plan:
         """Return the plan: every op's name, shapes, parameters and MACs. No torch is imported."""

@@ -163,7 +163,7 @@ def search_overhead() -> Row:
     found = measure_overhead()
     return Row(
         "a trial of a search without its training: propose, project onto the budget, count and record; "
-        f"{found.sites} widths, after {found.before:,} trials",
+        f"{found.widths} widths, after {found.before:,} trials",
         found.ours,
         "Optuna alone, the same sampler and storage",
         found.bare,

@@ -56,14 +56,14 @@ class Overhead:
     """What was measured.
 
     Attributes:
-        sites: How many widths are searched.
+        widths: How many widths are searched.
         before: How many trials there were.
         ours: Seconds of a trial of archbuilder, the median.
         bare: Seconds of a trial of Optuna alone, the median.
         ratio: The median of the ratios, trial by trial.
     """
 
-    sites: int
+    widths: int
     before: int
     ours: float
     bare: float
@@ -83,7 +83,7 @@ def measure_overhead(before: int = 1000, trials: int = 40) -> Overhead:
             loop.run(before + trials)
     own = doer.own[1:]  # the first one waits for what is made once
     return Overhead(
-        sites=len(study.space.sites),
+        widths=len(study.space.width_names),
         before=before,
         ours=median(own),
         bare=median(doer.theirs[1:]),

@@ -65,13 +65,13 @@ class CostFunction:
         """
         plan = plan_network(document)
         self._document = document
-        self.names = tuple(plan.sites if names is None else names)
+        self.names = tuple(plan.searchable_widths if names is None else names)
         for name in self.names:
-            if name not in plan.sites:
-                raise ArchbuilderError(f"{plan.name} has no width {name!r}{did_you_mean(name, plan.sites)}")
+            if name not in plan.searchable_widths:
+                raise ArchbuilderError(f"{plan.name} has no width {name!r}{did_you_mean(name, plan.searchable_widths)}")
         self._known = set(self.names)
         self._variants: list[_Variant] = []
-        values = {name: plan.sites[name].value for name in self.names}
+        values = {name: plan.searchable_widths[name].value for name in self.names}
         nowhere_zero = {name: value or 1 for name, value in values.items()}
         self._add_variant(nowhere_zero) or self._add_variant(values)
 

@@ -1,4 +1,4 @@
-"""Polynomials over sites, computed for many candidates at once."""
+"""Polynomials over searchable widths, computed for many candidates at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -85,16 +85,16 @@ class Polynomials:
 class Atoms:
     """The atoms of a trace, computed from the widths of candidates."""
 
-    def __init__(self, trace: Trace, sites: Sequence[str]) -> None:
+    def __init__(self, trace: Trace, names: Sequence[str]) -> None:
         """Compile them.
 
         Args:
             trace: The trace.
-            sites: The names of the searchable widths whose widths will be given, in their order.
+            names: The names of the searchable widths whose values will be given, in their order.
         """
         self._atoms = list(enumerate(trace.atoms))
-        columns = {name: column for column, name in enumerate(sites)}
-        fixed = [(number, atom) for number, atom in self._atoms if atom.kind == "site" and atom.what not in columns]
+        columns = {name: column for column, name in enumerate(names)}
+        fixed = [(number, atom) for number, atom in self._atoms if atom.kind == "width" and atom.what not in columns]
         varied = [(number, columns[atom.what]) for number, atom in self._atoms if atom.what in columns]
         self._start = np.zeros((len(self._atoms) + 1, 1), dtype=np.int64)
         self._start[-1] = 1
@@ -102,7 +102,7 @@ class Atoms:
             self._start[number] = atom.value
         self._rows = np.array([number for number, _ in varied], dtype=np.intp)
         self._columns = np.array([column for _, column in varied], dtype=np.intp)
-        known = {number for number, atom in self._atoms if atom.kind == "site"}
+        known = {number for number, atom in self._atoms if atom.kind == "width"}
         simple = [(n, _alone(atom)) for n, atom in self._atoms if atom.kind == "present" and _alone(atom) in known]
         self._present = np.array([number for number, _ in simple], dtype=np.intp)
         self._of = np.array([operand for _, operand in simple], dtype=np.intp)
@@ -117,7 +117,7 @@ class Atoms:
         """Work them out.
 
         Args:
-            widths: A row for each candidate, a column for each site.
+            widths: A row for each candidate, a column for each name.
 
         Returns:
             A row for each atom and a last one of ones; a column for each candidate.

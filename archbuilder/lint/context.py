@@ -6,9 +6,9 @@ from functools import cached_property
 
 from archbuilder.errors import Location, SpecError
 from archbuilder.plan.members import all_members, index_members
-from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, Plan, PlannedOp, Site, TreeNode, ops_in
+from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, Plan, PlannedOp, SearchableWidth, TreeNode, ops_in
 from archbuilder.plan.planner import plan_network
-from archbuilder.plan.symbols import site_of
+from archbuilder.plan.symbols import width_name
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
 from archbuilder.spec.document import SpecDocument
@@ -107,10 +107,10 @@ class LintContext:
         """Return a top-level layer as the file's own list has it; None for a head."""
         return next((member for member in self.document.layers if member.node is self.node(layer)), None)
 
-    def place(self, layer: str, site: Site | None = None) -> Location:
+    def place(self, layer: str, width: SearchableWidth | None = None) -> Location:
         """Return the location of a width if given, else of the layer, else of `layers`."""
-        if site is not None and site.key in site.node.entries:
-            return location(site.node.entries[site.key].value)
+        if width is not None and width.key in width.node.entries:
+            return location(width.node.entries[width.key].value)
         node = self.node(layer)
         if node is None:
             return self.document.root.key_location("layers")
@@ -120,21 +120,21 @@ class LintContext:
     def _traced(self) -> dict[int, str]:
         trace = Trace()
         traced = plan_network(self.document, trace=trace)
-        sites: dict[int, str] = {}
+        names: dict[int, str] = {}
         for op in traced.ops:
-            if name := site_of(getattr(op.op, "out_channels", None)):
-                sites[op.index] = name
-        return sites
+            if name := width_name(getattr(op.op, "out_channels", None)):
+                names[op.index] = name
+        return names
 
-    def site(self, op: PlannedOp) -> Site | None:
+    def searchable_width(self, op: PlannedOp) -> SearchableWidth | None:
         """Return the searchable width of a convolution, or None if its width is not searchable."""
         name = self._traced.get(op.index)
-        return self.plan.sites[name] if name else None
+        return self.plan.searchable_widths[name] if name else None
 
-    def keeps_the_rest(self, site: Site, width: int, behind: PlannedOp) -> bool:
-        """Return whether a new width keeps the output shapes of an op and of all ops after it."""
+    def keeps_the_rest(self, width: SearchableWidth, value: int, behind: PlannedOp) -> bool:
+        """Return whether a new value of a width keeps the output shapes of an op and of all ops after it."""
         try:
-            after = plan_network(self.document, {site.name: width})
+            after = plan_network(self.document, {width.name: value})
         except SpecError:
             return False
         pairs = zip(self.plan.ops[behind.index :], after.ops[behind.index :], strict=False)

@@ -59,11 +59,11 @@ def distance(a: Mapping[str, int], b: Mapping[str, int]) -> float:
     """Return the distance of two candidates: the sum of |log((1 + a) / (1 + b))| over the widths, of which some are 0.
 
     Args:
-        a: Widths by site.
-        b: Widths of the same sites.
+        a: Widths by name.
+        b: The same widths of the other network.
     """
     assert a.keys() == b.keys()
-    return sum(abs(log((1 + width) / (1 + b[site]))) for site, width in a.items())
+    return sum(abs(log((1 + width) / (1 + b[name]))) for name, width in a.items())
 
 
 def _alike(ours: Weight, theirs: Weight, own: OpOrigins, other: OpOrigins) -> bool:

@@ -137,8 +137,8 @@ def _text(value: object) -> str:
 
 
 def _widths(layer: str, first: Plan, second: Plan) -> dict[str, tuple[int | None, int | None]]:
-    old = {name: site.scaled for name, site in first.sites.items() if name.startswith(f"{layer}.")}
-    new = {name: site.scaled for name, site in second.sites.items() if name.startswith(f"{layer}.")}
+    old = {name: width.scaled for name, width in first.searchable_widths.items() if name.startswith(f"{layer}.")}
+    new = {name: width.scaled for name, width in second.searchable_widths.items() if name.startswith(f"{layer}.")}
     names = [*new, *(name for name in old if name not in new)]
     changed = {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
     return {name.removeprefix(f"{layer}."): values for name, values in changed.items()}

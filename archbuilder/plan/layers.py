@@ -180,7 +180,7 @@ class LayerExpander:
         values = {k: v for k, v in values.items() if v is not None or not isinstance(entry.values[k], Expression)}
         defaults = self._defaults(entry)
         if frame.block is None:
-            self._planning.widths.note_sites(full_name, entry, block, values, defaults.values)
+            self._planning.widths.note(full_name, entry, block, values, defaults.values)
 
         def locate(place: Place, at_key: bool) -> Location:
             return frame.blame(entry, str(place[0]) if place else "", at_key=at_key)[1]

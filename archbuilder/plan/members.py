@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from archbuilder.errors import Problem
 from archbuilder.plan.defaults import TypeDefaults
-from archbuilder.plan.plan import DeclaredInput, PlannedOp, Site
+from archbuilder.plan.plan import DeclaredInput, PlannedOp, SearchableWidth
 from archbuilder.plan.planner import run_planning
 from archbuilder.plan.planning import Planning
 from archbuilder.spec.blocks import Block
@@ -23,7 +23,7 @@ class MemberIndex:
         copies: The same by every full name that a member has, those of all its repetitions included.
         around: By the name of each op, the members that contain it, innermost first, those of blocks' bodies
             included.
-        sites: The searchable widths by name.
+        searchable_widths: The searchable widths by name.
         defaults: The file's defaults by type of layer.
         declared: Every `in:`, with the actual input channels, whatever it says.
         problems: What is wrong with the spec but for its `in`.
@@ -32,7 +32,7 @@ class MemberIndex:
     names: dict[str, int]
     copies: dict[str, int]
     around: dict[str, list[Member]]
-    sites: dict[str, Site]
+    searchable_widths: dict[str, SearchableWidth]
     defaults: dict[str, TypeDefaults]
     declared: list[DeclaredInput]
     problems: list[Problem]
@@ -47,7 +47,7 @@ def index_members(document: SpecDocument) -> MemberIndex:
         indexer.names,
         indexer.copies,
         indexer.around,
-        planning.widths.sites,
+        planning.widths.found,
         planning.defaults,
         planning.inputs.declared,
         planning.diagnostics.problems,

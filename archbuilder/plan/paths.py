@@ -85,10 +85,10 @@ class Paths:
         Raises:
             SpecError: There is no such layer.
         """
-        if site := self._index.sites.get(path):
-            number = self._numbers[id(site.node)]
+        if width := self._index.searchable_widths.get(path):
+            number = self._numbers[id(width.node)]
             place = self.places[number]
-            return (self._numbers[id(place.member.node)] if place.is_inherited(site.key) else number), site.key
+            return (self._numbers[id(place.member.node)] if place.is_inherited(width.key) else number), width.key
         layer, _, key = path.rpartition(".")
         if layer not in self.layers:
             if not layer:
@@ -103,7 +103,7 @@ class Paths:
         Raises:
             SpecError: It has not.
         """
-        if path in self._index.sites and type_ == self.type(number):
+        if path in self._index.searchable_widths and type_ == self.type(number):
             return
         place, known = self.places[number], self.defaults(number, type_)
         if key not in known:
@@ -120,7 +120,11 @@ class Paths:
             raise refused(f"{path} is computed, as {value} ({location(node)}): it cannot be set")
         if plain_value(node) is None and value is not None:
             raise refused(f"{path} is {describe(node)} ({location(node)}), not a value or a list of values")
-        if isinstance(place.member, LayerEntry) and key in self.widths(type_) and path not in self._index.sites:
+        if (
+            isinstance(place.member, LayerEntry)
+            and key in self.widths(type_)
+            and path not in self._index.searchable_widths
+        ):
             classes = self.document.gives_classes(place.member)
             why = "the number of classes" if classes else "a width that another layer shares"
             raise refused(f"{path} is {why}: it cannot be set")

@@ -225,7 +225,7 @@ class PlannedHead:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Site:
+class SearchableWidth:
     """One searchable width.
 
     Attributes:
@@ -267,7 +267,7 @@ class Plan:
         layers: The top-level layers in order.
         heads: The auxiliary classifiers in the order of the file.
         trees: The names of the top level.
-        sites: The searchable widths by name.
+        searchable_widths: The searchable widths by name.
         declared_inputs: Every `in:` of the spec with the actual input channels.
     """
 
@@ -278,7 +278,7 @@ class Plan:
     layers: tuple[PlannedLayer, ...]
     heads: tuple[PlannedHead, ...]
     trees: tuple[TreeNode, ...]
-    sites: Mapping[str, Site]
+    searchable_widths: Mapping[str, SearchableWidth]
     declared_inputs: tuple[DeclaredInput, ...]
 
     def __repr__(self) -> str:

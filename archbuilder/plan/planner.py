@@ -51,8 +51,10 @@ def try_plan(
     plan = run_planning(planning)
     problems = list(planning.diagnostics.problems)
     for name in widths or ():
-        if plan is not None and name not in plan.sites:
-            problems.append(Problem(f"{plan.name} has no width {name!r} to set{did_you_mean(name, plan.sites)}"))
+        if plan is not None and name not in plan.searchable_widths:
+            problems.append(
+                Problem(f"{plan.name} has no width {name!r} to set{did_you_mean(name, plan.searchable_widths)}")
+            )
     return (None if problems else plan), problems
 
 
@@ -117,7 +119,7 @@ class Planner:
             layers=tuple(self._layers),
             heads=tuple(heads),
             trees=tuple(self._trees),
-            sites=self._planning.widths.sites,
+            searchable_widths=self._planning.widths.found,
             declared_inputs=tuple(self._planning.inputs.declared),
         )
 

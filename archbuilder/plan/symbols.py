@@ -1,7 +1,7 @@
 """Integers that depend on searchable widths; the costs of a plan with them are polynomials of the widths.
 
-A symbol is a polynomial over atoms. An atom is a site's width, or what cannot be written as a polynomial of widths: a
-quotient, a remainder, whether a width is there at all. Each symbol knows its value at the widths that are traced, so
+A symbol is a polynomial over atoms. An atom is a searchable width, or what cannot be written as a polynomial of widths:
+a quotient, a remainder, whether a width is there at all. Each symbol knows its value at the widths that are traced, so
 that planning goes one way through every condition; which way that was is noted as a guard. What was traced holds for
 all widths that pass the guards.
 """
@@ -194,9 +194,9 @@ Number = int | Symbol
 """An integer of a plan: a symbol where it depends on a traced width."""
 
 
-def site(trace: Trace, name: str, width: int) -> Any:
-    """Return the symbol of a site's width."""
-    return _derived(trace, "site", (), width, name)
+def width_symbol(trace: Trace, name: str, width: int) -> Any:
+    """Return the symbol of a searchable width."""
+    return _derived(trace, "width", (), width, name)
 
 
 def traced_value(number: Any) -> Any:
@@ -214,9 +214,9 @@ def mapped(number: Any, function: Callable[[int], int]) -> Any:
     return number.mapped(function) if isinstance(number, Symbol) else function(number)
 
 
-def site_of(number: Any) -> str | None:
-    """Return the name of the site whose width a number is, multiplied or where it is there at all; None otherwise."""
-    return number.trace.site_of(number.terms) if isinstance(number, Symbol) else None
+def width_name(number: Any) -> str | None:
+    """Return the name of the searchable width that a number is, also if multiplied; None otherwise."""
+    return number.trace.width_name(number.terms) if isinstance(number, Symbol) else None
 
 
 def terms_of(number: Any) -> Any:

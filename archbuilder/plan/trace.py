@@ -18,9 +18,9 @@ class Atom(NamedTuple):
     """What polynomials are made of.
 
     Attributes:
-        kind: `site`, `present` (1 where its operand is not 0, else 0), `quotient`, `remainder` or `function`.
+        kind: `width`, `present` (1 where its operand is not 0, else 0), `quotient`, `remainder` or `function`.
         operands: The polynomials that it is computed from.
-        what: The name of a site; a function of one integer.
+        what: The name of a searchable width; a function of one integer.
         value: Its value at the traced widths.
     """
 
@@ -46,7 +46,7 @@ class Guard(NamedTuple):
     required: bool = False
 
 
-NEVER_NEGATIVE = ("site", "present", "function")
+NEVER_NEGATIVE = ("width", "present", "function")
 """Kinds of atoms that are 0 or more; functions are of widths, and give widths."""
 
 
@@ -93,15 +93,15 @@ class Trace:
         """Work a polynomial out at the traced widths."""
         return sum(factor * prod(self.atoms[number].value for number in monomial) for monomial, factor in terms.items())
 
-    def site_of(self, terms: Terms) -> str | None:
-        """Return the name of the site whose width a polynomial is, multiplied or where it is there at all."""
+    def width_name(self, terms: Terms) -> str | None:
+        """Return the name of the searchable width that a polynomial is, also if multiplied or at times 0."""
         if list(terms.values()) != [1]:
             return None
         atoms = [self.atoms[number] for number in next(iter(terms))]
         own = [atom for atom in atoms if atom.kind != "present"]
-        if len(own) != 1 or own[0].kind not in ("site", "function"):
+        if len(own) != 1 or own[0].kind not in ("width", "function"):
             return None
-        return str(own[0].what) if own[0].kind == "site" else self.site_of(own[0].operands[0])
+        return str(own[0].what) if own[0].kind == "width" else self.width_name(own[0].operands[0])
 
     def product(self, first: Monomial, second: Monomial) -> Monomial:
         """Multiply monomials. What is 1 where a factor is not 0 changes nothing beside that factor."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from archbuilder.plan.multipliers import multiplied_width
-from archbuilder.plan.plan import Site
-from archbuilder.plan.symbols import Number, mapped, site
+from archbuilder.plan.plan import SearchableWidth
+from archbuilder.plan.symbols import Number, mapped, width_symbol
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import PRIMITIVES, Primitive
 from archbuilder.spec.blocks import Block
@@ -20,22 +20,22 @@ class Widths:
     """Collects the searchable widths of a spec, sets new values, and applies the width multiplier.
 
     Attributes:
-        sites: The sites so far.
+        found: The searchable widths so far.
     """
 
     def __init__(self, document: SpecDocument, asked: Mapping[str, int], trace: Trace | None = None) -> None:
-        self.sites: dict[str, Site] = {}
+        self.found: dict[str, SearchableWidth] = {}
         self._asked = asked
         self._trace = trace
         self._document = document
         self._names: dict[tuple[int, str], tuple[str, str]] = {}  # the widths of a repeated layer are listed once
 
-    def note_sites(
+    def note(
         self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any], defaults: Mapping[str, Any]
     ) -> None:
-        """Note the widths of a layer as sites, and put those that are asked for into its values.
+        """Note the searchable widths of a layer, and put those that are asked for into its values.
 
-        A width that the layer does not write is a site too where the file or its block has a default.
+        A width that the layer does not write is searchable too where the file or its block has a default.
 
         Args:
             layer: The layer's full name.
@@ -60,17 +60,17 @@ class Widths:
             width = self._asked.get(name, written)
             if key in values or name in self._asked:
                 values[key] = width
-            self.sites[name] = Site(name, width, self.scaled(width), default, shared, key, entry.node)
+            self.found[name] = SearchableWidth(name, width, self.scaled(width), default, shared, key, entry.node)
             if self._trace is not None:
-                values[key] = site(self._trace, name, width)
+                values[key] = width_symbol(self._trace, name, width)
 
     def share(self, member: Member, name: str) -> None:
-        """Name the sites of a repeated layer after the layer as a whole: `layer1.out`, not `layer1.0.out`."""
+        """Name the widths of a repeated layer after the layer as a whole: `layer1.out`, not `layer1.0.out`."""
         if not isinstance(member, LayerEntry):
             return
         for entry in (member, *member.overrides.values()):
             for key in {*member.node.entries, *self._defaults(member)}:
-                if entry.node.entries.get(key) is member.node.entries.get(key):  # an override has sites of its own
+                if entry.node.entries.get(key) is member.node.entries.get(key):  # an override has widths of its own
                     identity = (id(entry.node.entries.get(key, entry.node)), key)
                     self._names.setdefault(identity, (name, f"{name}.{key}"))
 

@@ -172,7 +172,7 @@ def widths_texts(study: Study) -> list[str]:
     groups = sum(len(knob.values) > 1 for knob in space.width_knobs)
     tied = f" in {plural(groups, 'tied group')}" if groups < widths else ""
     texts = [f"{plural(widths, 'searchable width')}{tied}"] if widths else []
-    fixed = len(space.sites) - widths
+    fixed = len(space.width_names) - widths
     if fixed:  # written in the space, but with nothing to choose
         texts.append(f"{plural(fixed, 'width')} with a single value")
     return [*texts, plural(choices, "other choice" if widths else "choice")] if choices else texts

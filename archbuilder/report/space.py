@@ -59,8 +59,8 @@ def space_as_data(found: Survey) -> dict[str, Any]:
 def _knob_as_data(study: Study, knob: Knob) -> dict[str, Any]:
     if isinstance(knob, ChoiceKnob):
         return {"baseline": {path: study.spec.value(path) for path in knob.paths}, "values": list(knob.values)}
-    widths = {site: knob.table[:, column].tolist() for column, site in enumerate(knob.sites)}
-    return {"baseline": {site: study.spec.widths[site] for site in knob.sites}, "widths": widths}
+    widths = {name: knob.table[:, column].tolist() for column, name in enumerate(knob.width_names)}
+    return {"baseline": {name: study.spec.widths[name] for name in knob.width_names}, "widths": widths}
 
 
 def _knobs(found: Survey) -> Table:
@@ -73,7 +73,7 @@ def _knobs(found: Survey) -> Table:
     table.add_column("baseline", justify="right", no_wrap=True, min_width=len("baseline"))
     table.add_column("values", overflow="fold")
     for knob in study.space.knobs:
-        names = knob.paths if isinstance(knob, ChoiceKnob) else knob.sites
+        names = knob.paths if isinstance(knob, ChoiceKnob) else knob.width_names
         own = {
             str(study.spec.value(name) if isinstance(knob, ChoiceKnob) else study.spec.widths[name]) for name in names
         }

@@ -193,7 +193,7 @@ def space_table(result: StudyResult) -> PageTable:
     described = study.space.describe()
     rows = []
     for knob in study.space.knobs:
-        parts = knob.sites if isinstance(knob, WidthKnob) else knob.paths
+        parts = knob.width_names if isinstance(knob, WidthKnob) else knob.paths
         for number, part in enumerate(parts):
             values = described[knob.name] if number == 0 else "tied to the row above"
             mine = str(own[part]) if part in own else str(study.spec.value(part))

@@ -259,6 +259,6 @@ class Candidates:
             if self._states.has(number, other.epochs)
         ]
         if self._states.has(OWN, self._study.settings.train.epochs):
-            own = {site: spec.widths[site] for site in widths}
+            own = {name: spec.widths[name] for name in widths}
             donors.append((far(own, {path: spec.value(path) for path in structure}), OWN))
         return min(donors)[1] if donors else None

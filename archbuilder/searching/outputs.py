@@ -21,13 +21,13 @@ def write_trials(journal: Journal) -> None:
 
 
 def trials_text(study: Study, record: Record) -> str:
-    """Give a line for each trial, with its outcome, its cost and the widths of its sites, as CSV."""
+    """Return a line for each trial, with its outcome, its cost and its widths, as CSV."""
     trials = list(record.trials.values())
     costs = list(dict.fromkeys(name for trial in trials for name in trial.cost))
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     space = study.space
-    names = [*space.sites, *(path for knob in space.choice_knobs for path in knob.paths)]
+    names = [*space.width_names, *(path for knob in space.choice_knobs for path in knob.paths)]
     head = ["trial", "outcome", "budget", "epochs", "accuracy", "seconds", "projected", "same_as", "reason"]
     writer.writerow([*head, *costs, *names])
     for trial in trials:

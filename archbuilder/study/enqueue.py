@@ -26,7 +26,7 @@ class _Entry:
     """One entry of `enqueue:`.
 
     Attributes:
-        value: A spec file, a folder or a study's name; or widths by site.
+        value: A spec file, a folder or a study's name; or widths by name.
         number: Which entry, from 0.
         root: The study's file.
     """
@@ -100,7 +100,7 @@ def _entries(study: Study, root: MappingNode) -> list[_Entry]:
 def _said(study: Study, entry: _Entry, problems: list[Problem]) -> list[dict[str, Value]]:
     """Give the candidate whose widths an entry says."""
     before, space, said = len(problems), study.space, dict(entry.value)
-    names = [*space.sites, *(path for knob in space.choice_knobs for path in knob.paths)]
+    names = [*space.width_names, *(path for knob in space.choice_knobs for path in knob.paths)]
     for name in said:
         if name in names:
             continue
@@ -126,7 +126,7 @@ def _wrong(knob: Knob, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(knob, ChoiceKnob):
             allowed: list[Any] = list(knob.values)
         else:
-            allowed = sorted({int(width) for width in knob.table[:, knob.sites.index(name)]})
+            allowed = sorted({int(width) for width in knob.table[:, knob.width_names.index(name)]})
         if value not in allowed:
             shown = allowed if isinstance(knob, ChoiceKnob) else evenly(allowed)
             yield name, f"found {value}, expected {widths_text(shown)}, as space says"
@@ -143,19 +143,19 @@ def _nearest(study: Study, knob: Knob, said: Mapping[str, Any], other: Mapping[s
         own = study.spec.value(knob.paths[0])
         return next(value for value in (choice, own, knob.values[0]) if value in knob.values)
     base = study.spec.widths if other is None else {**study.spec.widths, **other}
-    far = np.abs(knob.table - np.array([int(base[site]) for site in knob.sites])).sum(axis=1)
+    far = np.abs(knob.table - np.array([int(base[name]) for name in knob.width_names])).sum(axis=1)
     return int(knob.values[int(np.where(_rows(knob, said), far, np.iinfo(np.int64).max).argmin())])
 
 
 def _rows(knob: WidthKnob, said: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """Tell which values of a knob set what is said."""
-    columns = [knob.sites.index(name) for name in said]
+    columns = [knob.width_names.index(name) for name in said]
     found: np.ndarray[Any, np.dtype[np.bool_]] = (knob.table[:, columns] == np.array(list(said.values()))).all(axis=1)
     return found
 
 
 def _names(knob: Knob) -> tuple[str, ...]:
-    return knob.paths if isinstance(knob, ChoiceKnob) else knob.sites
+    return knob.paths if isinstance(knob, ChoiceKnob) else knob.width_names
 
 
 def _fits(study: Study, entry: _Entry, values: Values, problems: list[Problem]) -> bool:
@@ -194,7 +194,7 @@ def _read(study: Study, entry: _Entry, runs: Path, problems: list[Problem]) -> l
 
 def _taken(study: Study, spec: NetworkSpec) -> dict[str, Value]:
     """Give what another network has of what is searched."""
-    found: dict[str, Value] = {site: spec.widths[site] for site in study.space.sites if site in spec.widths}
+    found: dict[str, Value] = {name: spec.widths[name] for name in study.space.width_names if name in spec.widths}
     for path in (path for knob in study.space.choice_knobs for path in knob.paths):
         try:
             value = spec.value(path)

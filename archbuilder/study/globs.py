@@ -1,4 +1,4 @@
-"""Which sites a line of a space means: `*`, `?` and alternatives, as in `inception*.{1x1,3x3}`."""
+"""The names that a pattern of a search space matches: `*`, `?` and alternatives, as in `inception*.{1x1,3x3}`."""
 
 import itertools
 import re
@@ -37,12 +37,12 @@ class Match:
     """What a pattern means.
 
     Attributes:
-        sites: The sites it matches, each once.
+        names: The names that it matches, each once.
         idle: The words that match nothing, each with the hint that follows it in a message: the whole pattern, or
             the members of a brace that have no part in any match.
     """
 
-    sites: tuple[str, ...]
+    names: tuple[str, ...]
     idle: tuple[tuple[str, str], ...]
 
 
@@ -65,16 +65,16 @@ def expand(glob: str) -> list[Alternative]:
     return alternatives
 
 
-def match_sites(glob: str, sites: Sequence[str], head_sites: Sequence[str] = ()) -> Match:
-    """Find the sites that a pattern means.
+def match_names(glob: str, names: Sequence[str], head_names: Sequence[str] = ()) -> Match:
+    """Return the names that a pattern matches.
 
     An auxiliary head is meant only by an alternative that matches nothing else, such as `aux1.channels` or `aux*.*`:
     heads cost nothing in evaluation, so `*` is not to search them by accident.
 
     Args:
         glob: The pattern. `*` stands for any characters, dots included, `?` for one of them.
-        sites: The names of the widths of layers.
-        head_sites: The names of the widths of auxiliary heads.
+        names: The names of the widths of layers.
+        head_names: The names of the widths of auxiliary heads.
 
     Raises:
         GlobError: The pattern cannot be read.
@@ -83,11 +83,11 @@ def match_sites(glob: str, sites: Sequence[str], head_sites: Sequence[str] = ())
     found: dict[str, None] = {}
     busy: set[tuple[int, str]] = set()
     for alternative in alternatives:
-        hits = _matching(sites, alternative.pattern) or _matching(head_sites, alternative.pattern)
+        hits = _matching(names, alternative.pattern) or _matching(head_names, alternative.pattern)
         found.update(dict.fromkeys(hits))
         if hits:
             busy.update(enumerate(alternative.members))
-    everything = [*sites, *head_sites]
+    everything = [*names, *head_names]
     if not found:
         return Match((), ((glob, near_miss(alternatives[0].pattern, everything)),))
     idle: dict[tuple[int, str], str] = {}
@@ -98,21 +98,21 @@ def match_sites(glob: str, sites: Sequence[str], head_sites: Sequence[str] = ())
     return Match(tuple(found), tuple((word, hint) for (_, word), hint in idle.items()))
 
 
-def near_miss(pattern: str, sites: Collection[str], *, is_member: bool = False) -> str:
-    """Guess what a pattern without braces that matches no site was to say; give `; did you mean …?` or nothing.
+def near_miss(pattern: str, names: Collection[str], *, is_member: bool = False) -> str:
+    """Return `; did you mean …?` for a pattern without braces that matches no name, or nothing.
 
     Args:
         pattern: The pattern.
-        sites: What it could have meant.
+        names: What it could have meant.
         is_member: Whether only a member of a brace is in question: then the guess is a word in its place.
     """
     layer, _, key = pattern.partition(".")
-    layers = dict.fromkeys(site.partition(".")[0] for site in sites)
+    layers = dict.fromkeys(name.partition(".")[0] for name in names)
     matching = _matching(layers, layer)
     if not matching:
         some = ", ".join(list(layers)[:_SHOWN]) + (" and others" if len(layers) > _SHOWN else "")
         return did_you_mean(layer.strip("*?"), layers) or ("" if is_member else f"; its layers are {some}")
-    keys = dict.fromkeys(site.partition(".")[2] for site in sites if site.partition(".")[0] in matching)
+    keys = dict.fromkeys(name.partition(".")[2] for name in names if name.partition(".")[0] in matching)
     if not key:
         return f"; did you mean {layer}.*? A width is written as LAYER.KEY, such as {matching[0]}.{next(iter(keys))}"
     near = nearest(key.strip("*?"), keys)

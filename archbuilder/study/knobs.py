@@ -20,25 +20,25 @@ class WidthKnob:
     """One width, or several that move together.
 
     Attributes:
-        name: The site; the pattern of its line if it moves several.
-        values: What can be proposed, ascending: widths where all sites have the same, else the number of the row.
-        sites: The widths it sets.
-        rows: For every value the width of each site; None where they are the value itself.
+        name: The name of the width; the pattern of its line if it sets several.
+        values: What can be proposed, ascending: widths where all of them have the same, else the number of the row.
+        width_names: The names of the widths that it sets.
+        rows: For every value each width; None where they are the value itself.
         multiple_of: What each width is a multiple of, as its line says.
     """
 
     name: str
     values: Widths
-    sites: tuple[str, ...]
+    width_names: tuple[str, ...]
     rows: tuple[tuple[int, ...], ...] | None = None
     multiple_of: int = 1
 
     @cached_property
     def table(self) -> NDArray[np.int64]:
-        """The widths: a row for every value, a column for every site."""
+        """The widths: a row for every value, a column for every name."""
         if self.rows is not None:
             return np.array(self.rows, dtype=np.int64)
-        return np.repeat(np.array(self.values, dtype=np.int64)[:, None], len(self.sites), axis=1)
+        return np.repeat(np.array(self.values, dtype=np.int64)[:, None], len(self.width_names), axis=1)
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
@@ -51,8 +51,8 @@ class WidthKnob:
         return self.values.index(value)  # type: ignore[arg-type]
 
     def find(self, widths: Mapping[str, int]) -> int | None:
-        """Give the value at which the sites have these widths, or None."""
-        wanted = np.array([widths[site] for site in self.sites])
+        """Give the value at which the widths are these, or None."""
+        wanted = np.array([widths[name] for name in self.width_names])
         rows = np.flatnonzero((self.table == wanted).all(axis=1))
         return int(self.values[rows[0]]) if len(rows) else None
 
@@ -80,13 +80,13 @@ Knob = WidthKnob | ChoiceKnob
 
 
 def tied_rows(base: Sequence[int], widths: Sequence[Widths]) -> tuple[tuple[int, ...], ...]:
-    """Give the steps of sites that move together, as a common factor grows.
+    """Return the steps of widths that change together, as a common factor grows.
 
-    At each factor every site has the width of its own that is nearest to the factor times its width in the spec.
+    At each factor every width has the allowed value that is nearest to the factor times its value in the spec.
 
     Args:
-        base: The width of each site in the spec, at least 1.
-        widths: The widths that each site may have.
+        base: Each width in the spec, at least 1.
+        widths: The values that each width may have.
     """
     middles = [np.array([(low + high) / 2 for low, high in pairwise(allowed)]) for allowed in widths]
     bends = sorted({float(bend) for own, middle in zip(base, middles, strict=True) for bend in middle / own})

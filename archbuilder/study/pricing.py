@@ -67,22 +67,22 @@ class Variant:
     def __init__(self, spec: NetworkSpec, knobs: Sequence[WidthKnob], quantities: Iterable[str]) -> None:
         self.spec = spec
         self.knobs = tuple(knobs)
-        names = [site for knob in knobs for site in knob.sites]
-        self._columns = [column for column, name in enumerate(names) if name in spec.sites]
-        self._sites = [names[column] for column in self._columns]
-        self.active = np.array([any(site in spec.sites for site in knob.sites) for knob in knobs], dtype=bool)
-        self._costs = CostFunction(spec.document, self._sites)
+        names = [name for knob in knobs for name in knob.width_names]
+        self._columns = [column for column, name in enumerate(names) if name in spec.widths]
+        self._width_names = [names[column] for column in self._columns]
+        self.active = np.array([any(name in spec.widths for name in knob.width_names) for knob in knobs], dtype=bool)
+        self._costs = CostFunction(spec.document, self._width_names)
         self._counts_memory = "memory" in quantities
         self._memories: dict[tuple[int, ...], int] = {}
 
-    def sites_of(self, positions: Positions) -> NDArray[np.int64]:
-        """Give the widths of the sites that this network has: a row a candidate."""
+    def width_rows(self, positions: Positions) -> NDArray[np.int64]:
+        """Return the widths that this network has: candidates x widths."""
         widths = [knob.table[positions[:, column]] for column, knob in enumerate(self.knobs)]
         return np.concatenate(widths, axis=1)[:, self._columns] if widths else np.zeros((len(positions), 0), np.int64)
 
     def widths(self, position: NDArray[np.int64]) -> dict[str, int]:
-        """Give the widths of one candidate by site."""
-        return dict(zip(self._sites, map(int, self.sites_of(position[None])[0]), strict=True))
+        """Return the widths of one candidate by name."""
+        return dict(zip(self._width_names, map(int, self.width_rows(position[None])[0]), strict=True))
 
     def price(self, positions: Positions, limits: Limits | None = None) -> Priced:
         """Price candidates.
@@ -91,7 +91,7 @@ class Variant:
             positions: The candidates.
             limits: What they may cost, if only that is asked: the memory of what exceeds a count is not counted.
         """
-        widths = self.sites_of(positions)
+        widths = self.width_rows(positions)
         prices = self._costs.price(widths)
         costs = {name: getattr(prices, name) for name in QUANTITIES}
         priced = Priced(costs, prices.is_valid)
@@ -113,7 +113,7 @@ class Variant:
     def _memory(self, widths: tuple[int, ...]) -> int:
         """Count the memory of a network; each is planned once, as that takes milliseconds."""
         if widths not in self._memories:
-            plan = try_plan(self.spec.document, dict(zip(self._sites, widths, strict=True)))[0]
+            plan = try_plan(self.spec.document, dict(zip(self._width_names, widths, strict=True)))[0]
             self._memories[widths] = 0 if plan is None else memory_of(plan)
         return self._memories[widths]
 

@@ -39,7 +39,7 @@ def filled(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
     for column, knob in enumerate(variant.knobs):
         if knob.sizes[position[column]] == 0 and len(knob.sizes) > 1:
             filled[column] += 1
-            layers.setdefault(knob.sites[0].rpartition(".")[0], []).append(column)
+            layers.setdefault(knob.width_names[0].rpartition(".")[0], []).append(column)
     for columns in layers.values():
         without = filled.copy()
         without[columns] = position[columns]

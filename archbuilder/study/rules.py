@@ -64,7 +64,7 @@ class Scale(BaseModel):
         return range(max(1, ceil(low)) * step, floor(high) * step + 1, step)
 
     def arithmetic(self, width: int) -> str:
-        """Say the range of a site and the multiples it is to hold: `2.2 to 2.4, multiples of 4`."""
+        """Format the range of a width and what it is a multiple of: `2.2 to 2.4, multiples of 4`."""
         low, high = (float(Fraction(str(factor)) * width) for factor in self.scale)
         return f"{width} gives {low:g} to {high:g}, multiples of {self.multiple_of}"
 
@@ -98,7 +98,7 @@ class Line:
     """A line of a study's `space:`.
 
     Attributes:
-        pattern: Which sites it is about.
+        pattern: The names of the widths and other values that it is about.
         rule: Which widths they may have.
         where: The pattern's place in the file.
     """

@@ -28,25 +28,25 @@ def uniformly_scaled(
     Args:
         spec: The network.
         limits: What it may cost; how little does not matter, nor does a latency.
-        multiples: What a width is a multiple of, by site; 1 unless given.
+        multiples: What a width is a multiple of, by name; 1 unless given.
     """
     heads = {head.name for head in spec.plan().heads}
-    sites = [name for name in spec.sites if name.partition(".")[0] not in heads]
-    own = np.array([spec.widths[name] for name in sites])
-    steps = np.array([(multiples or {}).get(name, 1) for name in sites])
+    names = [name for name in spec.widths if name.partition(".")[0] not in heads]
+    own = np.array([spec.widths[name] for name in names])
+    steps = np.array([(multiples or {}).get(name, 1) for name in names])
     multipliers = np.geomspace(1 / max(own.max(), 1), 64, _MULTIPLIERS)
     # Ascending multipliers: every width grows with them, and so does every cost.
     rows = np.where(own > 0, steps * np.maximum(1, np.round(multipliers[:, None] * own / steps)), 0).astype(np.int64)
     rows = np.unique(rows, axis=0)
-    last = _last_within(spec, sites, rows, limits)
+    last = _last_within(spec, names, rows, limits)
     if last is None:
         return None
     if last + 1 < len(rows):
-        between = np.repeat(rows[None, last], len(sites) + 1, axis=0)
-        for number in range(len(sites)):
+        between = np.repeat(rows[None, last], len(names) + 1, axis=0)
+        for number in range(len(names)):
             between[number + 1 :, number] = rows[last + 1, number]
-        rows, last = between, _last_within(spec, sites, between, limits) or 0
-    return spec.set(dict(zip(sites, map(int, rows[last]), strict=True)))
+        rows, last = between, _last_within(spec, names, between, limits) or 0
+    return spec.set(dict(zip(names, map(int, rows[last]), strict=True)))
 
 
 def scaled_in_time(
@@ -76,9 +76,9 @@ def scaled_in_time(
     return LatencySearch(NetworkSpec.plan, at, latency, measure).found(start, largest=True)
 
 
-def _last_within(spec: NetworkSpec, sites: Sequence[str], rows: NDArray[np.int64], limits: Limits) -> int | None:
+def _last_within(spec: NetworkSpec, names: Sequence[str], rows: NDArray[np.int64], limits: Limits) -> int | None:
     """Give the number of the last row that is a network within limits; None if none is."""
-    prices = spec.costs(sites).price(rows)
+    prices = spec.costs(names).price(rows)
     fits = prices.is_valid.copy()
     for name in QUANTITIES:
         if name in limits.by_quantity:
@@ -87,7 +87,7 @@ def _last_within(spec: NetworkSpec, sites: Sequence[str], rows: NDArray[np.int64
     if "memory" in limits.by_quantity:  # which has to be planned: found by halving
 
         def memory(number: int) -> int:
-            return memory_of(plan_network(spec.document, dict(zip(sites, map(int, rows[number]), strict=True))))
+            return memory_of(plan_network(spec.document, dict(zip(names, map(int, rows[number]), strict=True))))
 
         numbers = numbers[: bisect_right(numbers, limits.by_quantity["memory"].high, key=memory)]
     return numbers[-1] if numbers else None

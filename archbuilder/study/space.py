@@ -13,13 +13,13 @@ from archbuilder.errors import ArchbuilderError, Problem, SpecError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.planner import try_plan
 from archbuilder.study.budget import Cost, cost_of
-from archbuilder.study.globs import GlobError, match_sites
+from archbuilder.study.globs import GlobError, match_names
 from archbuilder.study.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob, tied_rows
 from archbuilder.study.rules import Choices, Line, Scale, Widths, evenly, widths_text
 
 ENUMERATED = 10_000
 """Up to how many candidates a space is gone through one by one, to know when it is exhausted."""
-_SHOWN = 3  # sites that a message lists
+_SHOWN = 3  # names that a message lists
 STRUCTURE = ("kernel", "repeat", "type")
 """What of any layer can be chosen beside its widths; of a block its integers can be, too."""
 
@@ -50,24 +50,24 @@ class Space:
         return tuple(knob for knob in self.knobs if isinstance(knob, ChoiceKnob))
 
     @cached_property
-    def sites(self) -> tuple[str, ...]:
+    def width_names(self) -> tuple[str, ...]:
         """The searched widths, knob by knob."""
-        return tuple(site for knob in self.width_knobs for site in knob.sites)
+        return tuple(name for knob in self.width_knobs for name in knob.width_names)
 
     @cached_property
     def varied(self) -> tuple[str, ...]:
         """The searched widths that have more than one value, knob by knob."""
         return tuple(
-            site
+            name
             for knob in self.width_knobs
-            for site, column in zip(knob.sites, knob.table.T, strict=True)
+            for name, column in zip(knob.width_names, knob.table.T, strict=True)
             if len(np.unique(column)) > 1
         )
 
     @cached_property
     def multiples(self) -> Mapping[str, int]:
-        """What each searched width is a multiple of, by site."""
-        return {site: knob.multiple_of for knob in self.width_knobs for site in knob.sites}
+        """What each searched width is a multiple of, by name."""
+        return {name: knob.multiple_of for knob in self.width_knobs for name in knob.width_names}
 
     @property
     def candidates(self) -> int:
@@ -75,11 +75,11 @@ class Space:
         return prod(len(knob.values) for knob in self.knobs)
 
     def widths(self, values: Values) -> dict[str, int]:
-        """Give the widths of the searched sites of a candidate."""
+        """Return the searched widths of a candidate by name."""
         return {
-            site: int(width)
+            name: int(width)
             for knob in self.width_knobs
-            for site, width in zip(knob.sites, knob.table[knob.position(values[knob.name])], strict=True)
+            for name, width in zip(knob.width_names, knob.table[knob.position(values[knob.name])], strict=True)
         }
 
     def structure(self, values: Values) -> dict[str, Value]:
@@ -87,7 +87,7 @@ class Space:
         return {path: values[knob.name] for knob in self.choice_knobs for path in knob.paths}
 
     def values_of(self, spec: NetworkSpec) -> dict[str, Value] | None:
-        """Give the candidate that is a spec with all of the sites, or None if the space does not have it."""
+        """Return the candidate that a spec with all of the widths is, or None if the space does not contain it."""
         values: dict[str, Value] = {}
         for knob in self.knobs:
             if isinstance(knob, WidthKnob):
@@ -104,9 +104,9 @@ class Space:
         """Say each knob's values in short: `4 to 32 by 4`, `8, 12 or 32`, `22 steps of 2 widths, 2 + 4 to 16 + 32`."""
         found = {}
         for knob in self.knobs:
-            if isinstance(knob, WidthKnob) and len(knob.sites) > 1:
+            if isinstance(knob, WidthKnob) and len(knob.width_names) > 1:
                 first, last = (" + ".join(map(str, knob.table[row])) for row in (0, -1))
-                found[knob.name] = f"{len(knob.values)} steps of {len(knob.sites)} widths, {first} to {last}"
+                found[knob.name] = f"{len(knob.values)} steps of {len(knob.width_names)} widths, {first} to {last}"
             else:
                 found[knob.name] = widths_text(knob.values)
         return found
@@ -117,7 +117,7 @@ class Space:
         for knob in self.knobs:
             if isinstance(knob, WidthKnob):
                 columns = [evenly([int(width) for width in column]) for column in knob.table.T]
-                parts = dict(zip(knob.sites, map(widths_text, columns), strict=True))
+                parts = dict(zip(knob.width_names, map(widths_text, columns), strict=True))
             else:
                 parts = dict.fromkeys(knob.paths, widths_text(knob.values))
             found[knob.name] = parts if len(parts) > 1 else next(iter(parts.values()))
@@ -147,7 +147,7 @@ class Space:
             yield {knob.name: knob.values[int(number)] for knob, number in zip(self.knobs, numbers, strict=True)}
 
     def end(self, spec: NetworkSpec, end: Literal[0, -1], quantities: Container[str] = ()) -> Cost | None:
-        """Price the candidate that has every site at its least, or at its most.
+        """Return the cost of the candidate that has every width at its minimum, or at its maximum.
 
         No candidate costs less, or more, since with the shipped blocks every cost grows with every width. None where
         that cannot be relied on, as blocks of the spec's own may compute with their widths and other choices make other
@@ -162,9 +162,9 @@ class Space:
         if spec.document.blocks or self.choice_knobs:
             return None
         widths = {
-            site: int(width)
+            name: int(width)
             for knob in self.width_knobs
-            for site, width in zip(knob.sites, knob.table[end], strict=True)
+            for name, width in zip(knob.width_names, knob.table[end], strict=True)
         }
         plan = try_plan(spec.document, widths)[0]
         return None if plan is None else cost_of(plan, quantities)
@@ -173,7 +173,7 @@ class Space:
 def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) -> Space | None:
     """Find out what a study's lines mean and which values each knob may have.
 
-    Where several lines match a site the last of them decides, as in a .gitignore: a line for many sites may be
+    Where several lines match a width the last of them decides, as in a .gitignore: a line for many widths may be
     followed by exceptions. A line of which nothing is left is a mistake.
 
     Args:
@@ -186,14 +186,14 @@ def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) ->
     owners = _owners(lines, spec, structure, problems)
     knobs: dict[str, Knob] = {}  # by the first name that each is about
     for line in lines:
-        names = [name for name in [*plan.sites, *structure] if owners.get(name) is line]
-        sites = {name: plan.sites[name].value for name in names if name in plan.sites}
-        paths = [name for name in names if name not in plan.sites]
-        if sites:
-            knobs |= {knob.sites[0]: knob for knob in _width_knobs(line, sites, problems)}
+        names = [name for name in [*plan.searchable_widths, *structure] if owners.get(name) is line]
+        own = {name: plan.searchable_widths[name].value for name in names if name in plan.searchable_widths}
+        paths = [name for name in names if name not in plan.searchable_widths]
+        if own:
+            knobs |= {knob.width_names[0]: knob for knob in _width_knobs(line, own, problems)}
         if paths:
             knobs |= {knob.paths[0]: knob for knob in _choice_knobs(line, paths, spec, problems)}
-    ordered = [knobs[name] for name in [*plan.sites, *structure] if name in knobs]
+    ordered = [knobs[name] for name in [*plan.searchable_widths, *structure] if name in knobs]
     return Space(tuple(ordered)) if ordered and all(knob.values for knob in ordered) else None
 
 
@@ -226,30 +226,30 @@ def _integers(spec: NetworkSpec, layer: str) -> list[str]:
     return [key for key, parameter in declared if parameter.type in {"integer", "size"} and key not in STRUCTURE]
 
 
-def _width_knobs(line: Line, sites: Mapping[str, int], problems: list[Problem]) -> list[WidthKnob]:
+def _width_knobs(line: Line, own: Mapping[str, int], problems: list[Problem]) -> list[WidthKnob]:
     rule = line.rule
     if isinstance(rule, Choices) and not rule.are_numbers:
-        message = f"found types, but {next(iter(sites))} is a width: expected integers, such as [8, 16, 32]"
+        message = f"found types, but {next(iter(own))} is a width: expected integers, such as [8, 16, 32]"
         problems.append(Problem(message, line.where, line.path))
         return []
-    widths = {name: rule.widths(own) for name, own in sites.items()}
-    empty = [f"{name} ({rule.arithmetic(sites[name])})" for name, allowed in widths.items() if not allowed]
+    widths = {name: rule.widths(width) for name, width in own.items()}
+    empty = [f"{name} ({rule.arithmetic(own[name])})" for name, allowed in widths.items() if not allowed]
     if empty:
         more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
         message = f"leaves no width for {', '.join(empty[:_SHOWN])}{more}"
         problems.append(Problem(message, line.where, line.path, ("widths are multiples within the range",)))
         return []
-    if rule.tie and len(sites) > 1:
-        return [_tied(line, sites, widths)]
+    if rule.tie and len(own) > 1:
+        return [_tied(line, own, widths)]
     return [WidthKnob(name, allowed, (name,), multiple_of=_multiple_of(line)) for name, allowed in widths.items()]
 
 
-def _tied(line: Line, sites: Mapping[str, int], widths: Mapping[str, Widths]) -> WidthKnob:
-    names, allowed = tuple(sites), list(widths.values())
-    alike = all(some == allowed[0] for some in allowed) and len(set(sites.values())) == 1
+def _tied(line: Line, own: Mapping[str, int], widths: Mapping[str, Widths]) -> WidthKnob:
+    names, allowed = tuple(own), list(widths.values())
+    alike = all(some == allowed[0] for some in allowed) and len(set(own.values())) == 1
     if isinstance(line.rule, Choices) or alike:
         return WidthKnob(line.pattern, allowed[0], names, multiple_of=_multiple_of(line))
-    rows = tied_rows(list(sites.values()), allowed)
+    rows = tied_rows(list(own.values()), allowed)
     return WidthKnob(line.pattern, range(len(rows)), names, rows, multiple_of=_multiple_of(line))
 
 
@@ -298,30 +298,30 @@ def _impossible(paths: tuple[str, ...], rule: Choices, spec: NetworkSpec) -> Ite
 
 
 def _owners(lines: list[Line], spec: NetworkSpec, structure: Sequence[str], problems: list[Problem]) -> dict[str, Line]:
-    """Give the line that decides about each site, and about each path that is no site."""
+    """Return the line that decides about each width, and about each path that is no width."""
     plan = spec.plan()
     heads = {head.name for head in plan.heads}
-    layer_sites = [name for name in plan.sites if name.partition(".")[0] not in heads]
-    others = [name for name in plan.sites if name.partition(".")[0] in heads]
+    layer_widths = [name for name in plan.searchable_widths if name.partition(".")[0] not in heads]
+    others = [name for name in plan.searchable_widths if name.partition(".")[0] in heads]
     owners: dict[str, Line] = {}
     claims: list[tuple[Line, tuple[str, ...]]] = []
     for line in lines:
         try:
-            match = match_sites(line.pattern, layer_sites, [*others, *structure])
+            match = match_names(line.pattern, layer_widths, [*others, *structure])
         except GlobError as error:
             problems.append(Problem(f"cannot be read: {error}", line.where, line.path))
             continue
         for word, hint in match.idle:
             problems.append(Problem(f"{word!r} matches no width of {plan.name}{hint}", line.where, line.path))
-        owners.update(dict.fromkeys(match.sites, line))
-        claims.append((line, match.sites))
-    for line, sites in claims:
-        if sites and not any(owners[site] is line for site in sites):
-            problems.append(_overruled(line, owners[sites[0]], sites[0]))
+        owners.update(dict.fromkeys(match.names, line))
+        claims.append((line, match.names))
+    for line, names in claims:
+        if names and not any(owners[name] is line for name in names):
+            problems.append(_overruled(line, owners[names[0]], names[0]))
     return owners
 
 
-def _overruled(line: Line, by: Line, site: str) -> Problem:
-    message = f"has no effect: line {by.where.line} matches {site} too, and the later line counts"
+def _overruled(line: Line, by: Line, name: str) -> Problem:
+    message = f"has no effect: line {by.where.line} matches {name} too, and the later line counts"
     note = "put general lines first and their exceptions after them"
     return Problem(message, line.where, line.path, (note,), related=(by.where,))

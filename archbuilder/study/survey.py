@@ -50,10 +50,10 @@ class Survey:
 
     Attributes:
         study: The study.
-        smallest: What the candidate costs that has every site at its least; None if it is no network. Of what is left
-            out altogether so much is there as a network needs.
+        smallest: What the candidate costs that has every width at its minimum; None if it is no network.
+            Of what is left out altogether so much is there as a network needs.
         baseline: What the spec as it is costs.
-        largest: What the candidate costs that has every site at its most; None if it is no network.
+        largest: What the candidate costs that has every width at its maximum; None if it is no network.
         priced: How many candidates were priced.
         networks: How many of those are networks.
         inside: Of each budget, how many of those are within it.

@@ -42,10 +42,10 @@ def compared(spec: NetworkSpec, function: CostFunction, matrix: np.ndarray[Any, 
     return int(prices.is_valid.sum())
 
 
-def drawn(data: st.DataObject, least: int, sites: int) -> np.ndarray[Any, Any]:
+def drawn(data: st.DataObject, least: int, widths: int) -> np.ndarray[Any, Any]:
     """Draw four candidates."""
-    numbers = data.draw(st.lists(st.integers(least, 12), min_size=4 * sites, max_size=4 * sites))
-    return np.array(numbers, dtype=np.int64).reshape(4, sites)
+    numbers = data.draw(st.lists(st.integers(least, 12), min_size=4 * widths, max_size=4 * widths))
+    return np.array(numbers, dtype=np.int64).reshape(4, widths)
 
 
 def test_every_shipped_spec_is_compared() -> None:
@@ -58,7 +58,7 @@ def test_random_candidates_cost_what_their_plans_say(name: str) -> None:
     spec, count = load(name), CANDIDATES[name]
     function = CostFunction(spec.document)
     random = np.random.default_rng(0)
-    base = np.array([spec.widths[site] for site in function.names])
+    base = np.array([spec.widths[name] for name in function.names])
     matrix = np.maximum(1, (base * random.uniform(0.25, 2, (count, len(base)))).astype(np.int64))
     if name.startswith(("resnet18", "inception_resnet")):  # widths that are added are equal in half of them
         matrix[::2] = base
@@ -122,7 +122,7 @@ def test_arithmetic_conditions_and_a_multiplier() -> None:
     assert compared(spec, function, matrix) > 200
 
 
-def test_some_sites_vary_and_the_rest_stay() -> None:
+def test_some_widths_vary_and_the_rest_stay() -> None:
     spec = load("googlenet")
     function = CostFunction(spec.document, ["inception5b.5x5", "inception3a.3x3"])
     assert function.names == ("inception5b.5x5", "inception3a.3x3")
@@ -143,8 +143,8 @@ def test_a_head_adds_nothing_and_must_still_be_one() -> None:
 
 def test_nothing_is_left_of_a_block() -> None:
     function = CostFunction(load("inception_digits").document)
-    sites = {name: 0 if name.startswith("inception2a.") else 8 for name in function.names}
-    assert function.price_one(sites) is None
+    widths = {name: 0 if name.startswith("inception2a.") else 8 for name in function.names}
+    assert function.price_one(widths) is None
 
 
 def test_a_spec_that_is_no_network_with_a_width_of_one_compiles_as_it_is() -> None:

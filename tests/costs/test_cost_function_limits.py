@@ -92,12 +92,12 @@ def test_a_spec_that_64_bits_do_not_hold_itself() -> None:
         costs.price([[8, 8], [10_000, 10_000]])
 
 
-def test_a_spec_without_sites() -> None:
+def test_a_spec_without_widths() -> None:
     spec = NetworkSpec.from_text(f"{HEAD}layers:\n{TAIL}")
     assert CostFunction(spec.document).price_one({}) == {name: count(spec.plan()) for name, count in QUANTITIES.items()}
 
 
-def test_a_candidate_has_a_width_for_each_site() -> None:
+def test_a_candidate_has_a_value_for_each_width() -> None:
     spec = NetworkSpec.from_text(f"{HEAD}layers:\n  - {{name: c, type: conv, out: 16, kernel: 1}}\n{TAIL}")
     with pytest.raises(
         ArchbuilderError, match=r"^a candidate has a width for each of 1 searchable widths: this one lacks 'c\.out'$"

@@ -78,14 +78,14 @@ def test_the_tables_are_up_to_date() -> None:
 
 
 def test_the_printed_widths_are_those_of_the_spec() -> None:
-    script, sites = _script(), archbuilder.load("googlenet").widths
+    script, widths = _script(), archbuilder.load("googlenet").widths
     for row in script.ROWS:
         channels, *size = (*_layer(row.layers[-1]).output_shape, 1, 1)[:3]
         assert row.output == "x".join(map(str, [*size, channels]))
         if row.layers[0].startswith("inception"):
-            assert row.widths == tuple(sites[f"{row.layers[0]}.{key}"] for key in script.WIDTHS)
+            assert row.widths == tuple(widths[f"{row.layers[0]}.{key}"] for key in script.WIDTHS)
         elif row.widths:
-            assert [width for width in row.widths if width] == [sites[f"{name}.out"] for name in row.layers]
+            assert [width for width in row.widths if width] == [widths[f"{name}.out"] for name in row.layers]
         assert row.depth == _depth(row.layers)
     weighted = {layer.name for layer in _plan().layers if layer.parameters}
     assert {name for row in script.ROWS for name in row.layers} == weighted
@@ -151,7 +151,7 @@ def test_which_units_fit() -> None:
 
 def test_only_an_input_of_928_channels_explains_5a() -> None:
     """Only an input of 928 channels, of all changes of one width to a multiple of 8, gives both printed figures."""
-    widths = {"in": 832} | {key: _plan().sites[f"inception5a.{key}"].value for key in _script().WIDTHS}
+    widths = {"in": 832} | {key: _plan().searchable_widths[f"inception5a.{key}"].value for key in _script().WIDTHS}
     assert _inception(widths) == _weights(_layer("inception5a"))
     found = [
         (key, width)
@@ -173,7 +173,7 @@ def _inception(widths: dict[str, int]) -> int:
 
 
 def _wider_5a() -> PlannedLayer:
-    width = _plan().sites["inception4e.1x1"].value + 96
+    width = _plan().searchable_widths["inception4e.1x1"].value + 96
     return _layer("inception5a", archbuilder.load("googlenet").set({"inception4e.1x1": width}).plan())
 
 
@@ -312,7 +312,7 @@ def _facts_of_the_block() -> Iterator[str]:
     of_5x5 = [sum(op.macs for op in layer.ops if ".branch3." in op.name) for layer in (block, naive3a)]
     of_3x3 = [sum(op.macs for op in layer.ops if ".branch2." in op.name) for layer in (block, naive3a)]
     assert of_5x5[1] - of_5x5[0] > of_3x3[1] - of_3x3[0], "Most is saved at the 5x5"
-    red = _plan().sites["inception3a.5x5red"].value
+    red = _plan().searchable_widths["inception3a.5x5red"].value
     share = f"{of_5x5[0] / of_5x5[1]:.1%}".replace("%", " %")
     yield f"which takes {red} channels instead of 192: with its reduction it costs {share} as much."
     projection = sum(op.macs for op in block.ops if ".branch4." in op.name)
@@ -324,7 +324,9 @@ def _facts_of_the_block() -> Iterator[str]:
         f"not {_layer('inception3b').macs:,}."
     )
     for key in _script().WIDTHS:
-        assert naive.sites[f"inception3b.{key}"].value == _plan().sites[f"inception3b.{key}"].value
+        assert (
+            naive.searchable_widths[f"inception3b.{key}"].value == _plan().searchable_widths[f"inception3b.{key}"].value
+        )
 
 
 def _facts_of_stages() -> Iterator[str]:

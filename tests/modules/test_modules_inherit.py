@@ -113,12 +113,12 @@ def assert_says_the_same(wider: NetworkSpec, donor: NetworkSpec) -> None:
 def small(name: str) -> NetworkSpec:
     """Load a shipped network, its wide layers an eighth as wide, for speed."""
     spec = archbuilder.load(name)
-    return spec.set({site: width // 8 for site, width in spec.widths.items() if width >= 64})
+    return spec.set({name: width // 8 for name, width in spec.widths.items() if width >= 64})
 
 
 def grown(spec: NetworkSpec, seed: int) -> NetworkSpec:
     generator = random.Random(seed)
-    return spec.set({site: width + generator.randint(0, 5) for site, width in spec.widths.items()})
+    return spec.set({name: width + generator.randint(0, 5) for name, width in spec.widths.items()})
 
 
 @pytest.fixture(scope="module", params=["inception_digits", "inception_small_28", "inception_small_32", "every kind"])
@@ -167,8 +167,8 @@ def test_a_residual_network_whose_shortcut_became_a_projection_still_takes_over_
 @given(specs(), st.data())
 def test_a_wider_network_says_what_a_random_donor_does(values: dict[str, Any], data: st.DataObject) -> None:
     donor = NetworkSpec.from_dict(values)
-    more = {site: data.draw(st.integers(0, 3)) for site in donor.widths if site != "fc.out"}
-    assert_says_the_same(donor.set({site: donor.widths[site] + n for site, n in more.items()}), donor)
+    more = {name: data.draw(st.integers(0, 3)) for name in donor.widths if name != "fc.out"}
+    assert_says_the_same(donor.set({name: donor.widths[name] + n for name, n in more.items()}), donor)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -177,7 +177,7 @@ def test_nested_networks_of_any_widths_inherit(values: dict[str, Any], data: st.
     donor = NetworkSpec.from_dict(values)
     trained = random_state(donor, 0)
     assert_equal(inherited(donor, donor, trained), trained)
-    others = {site: data.draw(st.integers(1, 7)) for site in donor.widths if site != "fc.out"}
+    others = {name: data.draw(st.integers(1, 7)) for name in donor.widths if name != "fc.out"}
     try:
         spec = donor.set(others)
     except ArchbuilderError:  # what is written elsewhere in the spec does not fit those widths

@@ -205,8 +205,8 @@ def test_the_same_network_written_otherwise_differs_in_nothing(before: str, afte
 @settings(max_examples=25, deadline=None)
 def test_what_differs_adds_up(values: dict[str, Any], data: st.DataObject) -> None:
     spec = NetworkSpec.from_dict(values)
-    assume(spec.sites)
-    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), min_size=1, unique=True))
+    assume(spec.widths)
+    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.widths)), min_size=1, unique=True))
     other = spec.set({name: data.draw(st.integers(1, 20)) for name in chosen})
     first, second = spec.plan(), other.plan()
     rows = difference(first, second)

@@ -57,7 +57,7 @@ def test_ops_take_what_earlier_ops_give(values: dict[str, Any]) -> None:
 @given(specs(), st.data())
 def test_other_widths_are_the_other_specs_plan(values: dict[str, Any], data: st.DataObject) -> None:
     spec = NetworkSpec.from_dict(values)
-    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), unique=True)) if spec.sites else []
+    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.widths)), unique=True)) if spec.widths else []
     widths = {name: data.draw(st.integers(1, 20)) for name in chosen}
     priced = plan_network(spec.document, widths)
     written = spec.set(widths)
@@ -66,16 +66,16 @@ def test_other_widths_are_the_other_specs_plan(values: dict[str, Any], data: st.
     assert [op.output_shape for op in priced.ops] == [op.output_shape for op in written.plan().ops]
 
 
-def test_sites_are_the_widths_but_for_the_classes() -> None:
-    sites = archbuilder.load("inception_digits").sites
-    assert "conv1.out" in sites
-    assert "inception2a.3x3red" in sites
-    assert "aux1.hidden" in sites
-    assert "fc.out" not in sites
-    assert sites["inception3b.pool_proj"].value == 16
+def test_every_width_is_searchable_except_the_classes() -> None:
+    widths = archbuilder.load("inception_digits").searchable_widths
+    assert "conv1.out" in widths
+    assert "inception2a.3x3red" in widths
+    assert "aux1.hidden" in widths
+    assert "fc.out" not in widths
+    assert widths["inception3b.pool_proj"].value == 16
 
 
-def test_a_site_that_does_not_exist_is_an_error_with_a_suggestion() -> None:
+def test_a_width_that_does_not_exist_is_an_error_with_a_suggestion() -> None:
     spec = archbuilder.load("googlenet")
     with pytest.raises(SpecError, match=r"inception4e\.3x3rd: inception has no key '3x3rd'; did you mean 3x3red\?"):
         spec.set({"inception4e.3x3rd": 8})
@@ -91,6 +91,6 @@ def test_what_a_plan_is_made_of_is_shown_in_a_line() -> None:
     assert repr(plan.layers[5]) == (
         "PlannedLayer('inception3a': inception -> 256 x 28 x 28, 163,696 parameters, 128,049,152 MACs, 14 ops)"
     )
-    for part in (plan, *plan.layers, *plan.ops, *plan.heads, *plan.sites.values()):
+    for part in (plan, *plan.layers, *plan.ops, *plan.heads, *plan.searchable_widths.values()):
         assert "\n" not in repr(part)
         assert len(repr(part)) < 200

@@ -93,15 +93,15 @@ def test_a_random_spec_with_the_values_it_has_is_the_same_text(values: dict[str,
 
 @given(nested_specs())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_layers_are_called_as_their_sites_are(values: dict[str, Any]) -> None:
+def test_layers_are_called_as_their_widths_are(values: dict[str, Any]) -> None:
     spec = NetworkSpec.from_dict(values)
     paths, found = Paths(spec.document), index_members(spec.document)
-    assert found.sites.keys() == spec.sites.keys()
-    for site in found.sites.values():
-        number, key = paths.find(site.name)
-        assert paths.places[number].node.get(key) is site.node.get(site.key)
-        if site.layer in paths.layers:  # an override has no name of its own
-            assert paths.layers[site.layer] == number
+    assert found.searchable_widths.keys() == spec.widths.keys()
+    for width in found.searchable_widths.values():
+        number, key = paths.find(width.name)
+        assert paths.places[number].node.get(key) is width.node.get(width.key)
+        if width.layer in paths.layers:  # an override has no name of its own
+            assert paths.layers[width.layer] == number
 
 
 @given(st.data())

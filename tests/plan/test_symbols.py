@@ -1,4 +1,4 @@
-"""Numbers that depend on sites behave as their values do, and say what they depend on."""
+"""Numbers that depend on widths behave as their values do, and say what they depend on."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbuilder.plan.symbols import Symbol, site, traced_value
+from archbuilder.plan.symbols import Symbol, traced_value, width_symbol
 from archbuilder.plan.trace import Trace, without
 
 VALUES = st.lists(st.integers(0, 9), min_size=3, max_size=3)
@@ -24,7 +24,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 99), st.i
 def test_symbols_have_the_values_of_numbers(values: list[int], steps: list[tuple[str, int, int]]) -> None:
     trace = Trace()
     numbers: list[Any] = list(values)
-    symbols: list[Any] = [site(trace, f"site{i}", value) for i, value in enumerate(values)]
+    symbols: list[Any] = [width_symbol(trace, f"width{i}", value) for i, value in enumerate(values)]
     for operation, first, second in steps:
         left, right = first % len(numbers), second % len(numbers)
         if operation in ("//", "%") and numbers[right] == 0:
@@ -39,7 +39,7 @@ def test_symbols_have_the_values_of_numbers(values: list[int], steps: list[tuple
 
 def test_a_comparison_is_noted_once() -> None:
     trace = Trace()
-    width = site(trace, "a", 5)
+    width = width_symbol(trace, "a", 5)
     assert width > 3
     assert not width <= 3
     assert len(trace.guards) == 1
@@ -49,7 +49,7 @@ def test_a_comparison_is_noted_once() -> None:
 
 def test_what_is_no_arithmetic_fixes_the_value() -> None:
     trace = Trace()
-    width = site(trace, "a", 5)
+    width = width_symbol(trace, "a", 5)
     assert width * 1.5 == 7.5
     assert list(range(width)) == [0, 1, 2, 3, 4]
     assert width / 2 == 2.5
@@ -58,7 +58,7 @@ def test_what_is_no_arithmetic_fixes_the_value() -> None:
 
 def test_presence_is_absorbed_by_what_it_is_of() -> None:
     trace = Trace()
-    first, second = site(trace, "a", 5), site(trace, "b", 0)
+    first, second = width_symbol(trace, "a", 5), width_symbol(trace, "b", 0)
     assert (first.present() * first).terms == first.terms
     assert (first.present() * first.present()).terms == first.present().terms
     assert second.present().value == 0
@@ -71,7 +71,7 @@ def test_presence_is_absorbed_by_what_it_is_of() -> None:
 
 def test_division_that_leaves_nothing_stays_a_polynomial() -> None:
     trace = Trace()
-    width = site(trace, "a", 6)
+    width = width_symbol(trace, "a", 6)
     assert ((width * 4 + 8) // 4).terms == (width + 2).terms
     assert (width * 4) % 2 == 0
     assert width // width == 1
@@ -81,7 +81,7 @@ def test_division_that_leaves_nothing_stays_a_polynomial() -> None:
 
 def test_a_product_does_not_grow_without_end() -> None:
     trace = Trace()
-    width = site(trace, "a", 1)
+    width = width_symbol(trace, "a", 1)
     for _ in range(100):
         width = width * width
     assert traced_value(width) == 1
@@ -90,4 +90,4 @@ def test_a_product_does_not_grow_without_end() -> None:
 
 @pytest.mark.parametrize("value", [None, "a", (1,)])
 def test_a_symbol_is_no_word(value: Any) -> None:
-    assert site(Trace(), "a", 1) != value
+    assert width_symbol(Trace(), "a", 1) != value

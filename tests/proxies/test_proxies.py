@@ -124,7 +124,7 @@ def test_random_networks_have_scores(values: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["parameters", "synflow"])
 def test_a_wider_network_scores_higher(name: str) -> None:
     spec = archbuilder.load("inception_digits")
-    wider = spec.set({site: 2 * width for site, width in spec.widths.items() if width and "inception" in site})
+    wider = spec.set({name: 2 * width for name, width in spec.widths.items() if width and "inception" in name})
     scores = []
     for each in (spec, wider):
         torch.manual_seed(0)

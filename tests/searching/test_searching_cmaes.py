@@ -17,7 +17,7 @@ pytest.importorskip("cmaes")
 Space = Mapping[str, BaseDistribution]
 Widths = dict[str, int]
 
-INTEGERS: Space = {f"site{index}": IntDistribution(4, 64, step=4) for index in range(8)}
+INTEGERS: Space = {f"width{index}": IntDistribution(4, 64, step=4) for index in range(8)}
 MIXED: Space = {
     "wide": IntDistribution(3, 300, step=11),
     "pair": CategoricalDistribution((8, 48)),
@@ -85,7 +85,7 @@ def test_a_replay_that_is_kept_changes_no_proposal() -> None:
 def test_a_study_made_again_from_its_trials_goes_on_as_it_would_have(turn: int) -> None:
     proposed, trials = search(80, CmaEsSampler)
     assert ask(trials[:turn], INTEGERS, CmaEsSampler(turn)) == proposed[turn]
-    backwards = dict(reversed(list(INTEGERS.items())))  # the order in which a file names the sites does not matter
+    backwards = dict(reversed(list(INTEGERS.items())))  # the order in which a file names the widths does not matter
     renamed = [trial_of(trial.params, backwards, trial.value) for trial in trials[:turn]]
     if any(trial.value is not None for trial in renamed):
         assert ask(renamed, backwards, CmaEsSampler(turn)) == proposed[turn]
@@ -146,7 +146,7 @@ def test_it_minimizes_too() -> None:
 
 
 def test_a_search_that_has_converged_goes_on_to_try_neighbors_and_far_points_do_not_throw_it_out() -> None:
-    few: Space = {f"site{index}": IntDistribution(0, 1) for index in range(8)}
+    few: Space = {f"width{index}": IntDistribution(0, 1) for index in range(8)}
     kept, study, proposed = Replay(), study_of(()), []
     for turn in range(400):
         study.sampler = CmaEsSampler(turn, kept)

@@ -28,7 +28,7 @@ def widths(result: StudyResult) -> list[dict[str, int]]:
 
 
 def shown(widths: dict[str, int], said: dict[str, int]) -> dict[str, int]:
-    return {site: widths[site] for site in said}
+    return {name: widths[name] for name in said}
 
 
 def test_what_is_enqueued_is_tried_first_in_order_and_the_rest_is_the_baselines(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_what_is_over_the_budget_is_projected_onto_it(tmp_path: Path) -> None:
     assert trial.place.repaired
     assert trial.cost["macs"] <= 20_000
     found = result.study.space.widths(trial.values)
-    assert min(found["mix.3x3"], found["mix.5x5"]) > max(width for site, width in found.items() if site not in large)
+    assert min(found["mix.3x3"], found["mix.5x5"]) > max(width for name, width in found.items() if name not in large)
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
@@ -109,7 +109,7 @@ def test_the_best_of_an_earlier_study_is_taken_by_its_file_its_folder_or_its_nam
     study = a_study(tmp_path, text(named))
     result = run_objective(study, tmp_path / "runs" / "now", 1, Rater(), ignore)
     assert widths(result)[0] == {
-        **dict.fromkeys(study.space.sites, 4),
+        **dict.fromkeys(study.space.width_names, 4),
         "mix.1x1": 2,
         "mix.3x3": 6,
         "mix.pool_proj": 8,  # the nearest of the space

@@ -51,7 +51,7 @@ def test_a_latency_is_shown_wherever_macs_are_and_all_that_is_compared_is_within
         assert latency == 200 + row.finalist.spec.plan().macs // 10 <= limit
         assert row.finalist.name != "scaled" or latency > 0.7 * limit
         assert row.finalist.name != "scaled" or all(
-            width % 2 == 0 for site, width in row.finalist.spec.widths.items() if site.startswith("mix.")
+            width % 2 == 0 for name, width in row.finalist.spec.widths.items() if name.startswith("mix.")
         )
     assert "scaled" in [row.finalist.name for row in result.rows]
 
@@ -150,7 +150,7 @@ def test_what_is_wrong_with_how_latencies_are_measured(tmp_path: Path, old: str,
         a_study(tmp_path, TEXT.replace(old, new))
 
 
-def test_sites_with_one_possible_value_are_not_counted_as_searched(tmp_path: Path) -> None:
+def test_widths_with_one_possible_value_are_not_counted_as_searched(tmp_path: Path) -> None:
     study = a_study(tmp_path, STUDY.replace('  "mix.*"', '  "stem.out": [4]\n  "mix.*"'))
     assert widths_texts(study) == ["6 searchable widths", "1 width with a single value"]
     tied = a_study(

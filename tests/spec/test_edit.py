@@ -31,7 +31,11 @@ def spec_of(*layers: str, newline: str = "\n", start: str = "") -> NetworkSpec:
 def numbers(spec: NetworkSpec) -> list[Span]:
     """Give the places of the text that may change: the widths that are written, and the declared inputs."""
     plan = spec.plan()
-    nodes = [site.node.entries[site.key].value for site in plan.sites.values() if site.key in site.node.entries]
+    nodes = [
+        width.node.entries[width.key].value
+        for width in plan.searchable_widths.values()
+        if width.key in width.node.entries
+    ]
     nodes += [declared.node.entries["in"].value for declared in plan.declared_inputs]
     assert all(node.source is spec.document.source for node in nodes)
     return sorted({node.span for node in nodes})
@@ -39,19 +43,23 @@ def numbers(spec: NetworkSpec) -> list[Span]:
 
 def written(spec: NetworkSpec) -> set[str]:
     """Give the names of the widths that the text has; the others are defaults of their blocks."""
-    return {name for name, site in spec.sites.items() if site.key in site.node.entries}
+    return {name for name, width in spec.searchable_widths.items() if width.key in width.node.entries}
 
 
 def without_new(edited: NetworkSpec, spec: NetworkSpec) -> str:
     """Give an edited text without the keys that the edit wrote beside those that were there."""
-    entries = {id(site.node.entries[site.key]): site for site in edited.sites.values() if site.key in site.node.entries}
-    new = [site for site in entries.values() if site.name not in written(spec)]
+    entries = {
+        id(width.node.entries[width.key]): width
+        for width in edited.searchable_widths.values()
+        if width.key in width.node.entries
+    }
+    new = [width for width in entries.values() if width.name not in written(spec)]
     text = edited.text
-    for site in sorted(new, key=lambda site: site.node.entries[site.key].key_span, reverse=True):
-        entry = site.node.entries[site.key]
+    for width in sorted(new, key=lambda width: width.node.entries[width.key].key_span, reverse=True):
+        entry = width.node.entries[width.key]
         before = re.search(r"(?:, |\n *)$", text[: entry.key_span.start])
         assert before, text
-        assert text[entry.key_span.start : entry.value.span.end] == f"{site.key}: {site.value}"
+        assert text[entry.key_span.start : entry.value.span.end] == f"{width.key}: {width.value}"
         text = text[: before.start()] + text[entry.value.span.end :]
     return text
 
@@ -101,7 +109,7 @@ def test_a_shipped_spec_with_the_widths_it_has_is_the_same_text(name: str) -> No
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_only_the_numbers_of_a_shipped_spec_change(data: st.DataObject) -> None:
     spec = load(data.draw(st.sampled_from(shipped_names("specs"))))
-    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), min_size=1, max_size=8, unique=True))
+    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.widths)), min_size=1, max_size=8, unique=True))
     # A width of 1 may leave nothing: a block of inception_small_32 halves one.
     edited = check_edit(spec, {name: data.draw(st.integers(2, 1500)) for name in chosen})
     assert re.sub(r"\d+", "", without_new(edited, spec)) == re.sub(r"\d+", "", spec.text)
@@ -112,9 +120,9 @@ def test_only_the_numbers_of_a_shipped_spec_change(data: st.DataObject) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_only_the_numbers_of_a_random_spec_change(values: dict[str, Any], data: st.DataObject) -> None:
     spec = NetworkSpec.from_dict(values)
-    if not spec.sites:
+    if not spec.widths:
         return
-    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), min_size=1, unique=True))
+    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.widths)), min_size=1, unique=True))
     check_undone(check_edit(spec, {name: data.draw(st.integers(1, 20)) for name in chosen}), spec)
 
 
@@ -124,8 +132,8 @@ def test_widths_in_blocks_forks_and_heads_are_set_or_refused_as_the_plan_says(
     values: dict[str, Any], data: st.DataObject
 ) -> None:
     spec = NetworkSpec.from_dict(values)
-    assume(spec.sites)
-    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.sites)), min_size=1, unique=True))
+    assume(spec.widths)
+    chosen = data.draw(st.lists(st.sampled_from(sorted(spec.widths)), min_size=1, unique=True))
     widths = {name: data.draw(st.integers(1, 9)) for name in chosen}
     if try_plan(spec.document, widths)[0] is None:  # a residual does not fit, or groups do not divide
         with pytest.raises(SpecError, match="error"):
@@ -176,7 +184,7 @@ def test_what_is_worked_out_is_no_width() -> None:
     spec = spec_of(
         "{name: c1, type: conv, out: $in * 2, kernel: 1}", "{name: c2, type: conv, out: 4, in: 6, kernel: 1}"
     )
-    assert list(spec.sites) == ["c2.out"]
+    assert list(spec.widths) == ["c2.out"]
     assert "out: 9, in: 6" in check_edit(spec, {"c2.out": 9}).text
 
 
@@ -268,10 +276,10 @@ REUSED = {
 @pytest.mark.parametrize("place", REUSED)
 def test_every_place_has_a_width_of_its_own(place: str) -> None:
     spec = spec_of(*REUSED[place])
-    sites = list(spec.sites)
-    assert len(sites) == len(spec_without_aliases(spec).sites) >= 2
-    different = dict(zip(sites, range(5, 20), strict=False))
-    for widths in [*({site: 5} for site in sites), different, dict.fromkeys(sites, 6)]:
+    names = list(spec.widths)
+    assert len(names) == len(spec_without_aliases(spec).searchable_widths) >= 2
+    different = dict(zip(names, range(5, 20), strict=False))
+    for widths in [*({name: 5} for name in names), different, dict.fromkeys(names, 6)]:
         edited = spec.set(widths)
         assert edited.widths == {**spec.widths, **widths}
         assert facts_of(edited.plan()) == facts_of(spec_without_aliases(spec).set(widths).plan())

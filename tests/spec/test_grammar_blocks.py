@@ -91,14 +91,14 @@ def test_an_invented_block_computes_what_it_says() -> None:
     torch.testing.assert_close(network.stage1(x), expected)
 
 
-def test_sites_of_an_invented_block() -> None:
+def test_widths_of_an_invented_block() -> None:
     spec = spec_of(*USES, header=INVENTED)
     assert spec.widths == {
         "stage1.out": 4, "stage1.view": 6, "stage1.edges": 3,
         "stage2.out": 10, "stage2.view": 8, "stage2.edges": 5,
     }  # fmt: skip
-    assert spec.sites["stage1.edges"].default == 3
-    assert spec.sites["stage1.view"].default is None
+    assert spec.searchable_widths["stage1.edges"].default == 3
+    assert spec.searchable_widths["stage1.view"].default is None
 
 
 def test_setting_a_default_width_writes_its_key() -> None:

@@ -34,8 +34,8 @@ def facts(plan: Plan) -> list[object]:
     layers = [(layer.name, layer.type, layer.output_shape, layer.parameters, layer.macs) for layer in plan.all_layers()]
     ops = [(op.name, op.inputs, op.output_shape) for layer in plan.all_layers() for op in layer.ops]
     heads = [(head.name, head.after, head.loss_weight, head.listed_before) for head in plan.heads]
-    sites = {name: site.value for name, site in plan.sites.items()}
-    return [plan.name, plan.input_shape, plan.classes, plan.init, layers, ops, heads, sites]
+    widths = {name: width.value for name, width in plan.searchable_widths.items()}
+    return [plan.name, plan.input_shape, plan.classes, plan.init, layers, ops, heads, widths]
 
 
 BASE = text_of(
@@ -427,7 +427,7 @@ def test_widths_of_a_line_without_an_end() -> None:
 @pytest.mark.parametrize("name", shipped_names("specs"))
 def test_any_width_of_a_shipped_spec_can_be_set_from_a_spec_that_extends_it(name: str) -> None:
     spec = load(write("mine.yaml", f"extends: {name}\n"))
-    wanted = {site: value + 8 for site, value in list(spec.widths.items())[::7]}
+    wanted = {name: value + 8 for name, value in list(spec.widths.items())[::7]}
     edited = spec.set(wanted)
     assert edited.widths == {**spec.widths, **wanted}
     assert facts(edited.plan())[1:] == facts(load(name).set(wanted).plan())[1:]
@@ -440,7 +440,7 @@ def test_what_extends_a_random_spec_is_as_free_as_the_spec_itself(values: dict[s
     write("base.yaml", base.text)
     spec = load(write("mine.yaml", "extends: base.yaml\n"))
     assert facts(spec.plan()) == facts(base.plan())
-    names = data.draw(st.lists(st.sampled_from(sorted(base.sites)), unique=True)) if base.sites else []
+    names = data.draw(st.lists(st.sampled_from(sorted(base.widths)), unique=True)) if base.widths else []
     widths = {name: data.draw(st.integers(1, 9)) for name in names}
     assume(try_plan(base.document, widths)[0] is not None)
     edited = spec.set(widths)
@@ -536,7 +536,7 @@ def test_multiplied_widths_are_rounded_as_mobilenets_are(width: float, divisor: 
     assert found[2] == 11  # what stands in a block's body stays
     assert found[3] == 13  # and so does what follows from something else
     assert spec.plan().layers[-1].output_shape == (4,)  # and the classes
-    assert spec.widths == {"a.out": first, "b.w": second, "d.0.out": third}  # sites keep what is written
+    assert spec.widths == {"a.out": first, "b.w": second, "d.0.out": third}  # widths keep what is written
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_what_a_spec_tells() -> None:
     assert spec.name == "googlenet"
     assert spec.text == (shipped_folder("specs") / "googlenet.yaml").read_text(encoding="utf-8")
     assert spec.widths["inception3a.3x3red"] == 96
-    assert set(spec.sites) == set(spec.widths)
+    assert set(spec.searchable_widths) == set(spec.widths)
     assert spec.plan() is spec.plan()
     assert repr(spec) == "NetworkSpec('googlenet': 20 layers, 6,998,552 parameters, 1,582,722,048 MACs)"
 
@@ -108,7 +108,7 @@ def test_the_plan_needs_no_torch() -> None:
         "for name in ('googlenet', 'googlenet_torchvision', 'inception_digits'):\n"
         "    spec = archbuilder.load(name)\n"
         "    for width in (3, 7):\n"
-        "        spec = spec.set(dict.fromkeys(spec.sites, width))\n"
+        "        spec = spec.set(dict.fromkeys(spec.widths, width))\n"
         "        plan = spec.plan()\n"
         "        assert plan.macs and plan.parameters and plan.head_parameters and plan.macs_by_operator\n"
         "heavy = {'torch', 'numpy', 'fvcore', 'optuna', 'sklearn', 'rich', 'typer'}\n"

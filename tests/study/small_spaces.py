@@ -50,8 +50,8 @@ def widths_at(space: Space, values: Values) -> dict[str, int]:
     found: dict[str, Any] = {}
     for knob in space.width_knobs:
         row = list(knob.values).index(values[knob.name])  # type: ignore[arg-type]
-        widths: Any = [values[knob.name]] * len(knob.sites) if knob.rows is None else knob.rows[row]
-        found |= dict(zip(knob.sites, widths, strict=True))
+        widths: Any = [values[knob.name]] * len(knob.width_names) if knob.rows is None else knob.rows[row]
+        found |= dict(zip(knob.width_names, widths, strict=True))
     return found
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbuilder.study.globs import MAXIMUM_ALTERNATIVES, GlobError, expand, match_sites
+from archbuilder.study.globs import MAXIMUM_ALTERNATIVES, GlobError, expand, match_names
 
-SITES = ["conv1.out", *(f"inception{block}.{key}" for block in ("3a", "3b") for key in ("1x1", "3x3red", "3x3"))]
+NAMES = ["conv1.out", *(f"inception{block}.{key}" for block in ("3a", "3b") for key in ("1x1", "3x3red", "3x3"))]
 HEADS = ["aux1.channels", "aux1.hidden"]
 
 words = st.text("ab13x", min_size=1, max_size=3)
@@ -43,35 +43,35 @@ def test_a_small_pattern_cannot_unfold_into_a_huge_one() -> None:
 @given(st.lists(st.sampled_from(["*", "?", "inception", "3", "a", "b", ".", "1x1", "3x3", "red"]), max_size=6))
 def test_without_braces_a_pattern_is_a_shell_pattern_over_whole_names(parts: list[str]) -> None:
     glob = "".join(parts)
-    assert list(match_sites(glob, SITES).sites) == [site for site in SITES if fnmatchcase(site, glob)]
+    assert list(match_names(glob, NAMES).names) == [name for name in NAMES if fnmatchcase(name, glob)]
 
 
 @given(st.lists(st.sampled_from(["inception3a.1x1", "*.3x3", "conv?.out", "inception3b.*"]), min_size=1, max_size=3))
-def test_alternatives_match_what_each_matches_and_no_site_twice(alternatives: list[str]) -> None:
-    sites = match_sites(f"{{{','.join(alternatives)}}}", SITES).sites
-    assert set(sites) == {site for glob in alternatives for site in match_sites(glob, SITES).sites}
-    assert len(sites) == len(set(sites))
+def test_alternatives_match_what_each_matches_and_no_width_twice(alternatives: list[str]) -> None:
+    names = match_names(f"{{{','.join(alternatives)}}}", NAMES).names
+    assert set(names) == {name for glob in alternatives for name in match_names(glob, NAMES).names}
+    assert len(names) == len(set(names))
 
 
 def test_case_counts_and_dots_are_no_border() -> None:
-    assert match_sites("INCEPTION*", SITES).sites == ()
-    assert match_sites("inception3a*", SITES).sites == tuple(SITES[1:4])
-    assert match_sites("*", SITES).sites == tuple(SITES)
+    assert match_names("INCEPTION*", NAMES).names == ()
+    assert match_names("inception3a*", NAMES).names == tuple(NAMES[1:4])
+    assert match_names("*", NAMES).names == tuple(NAMES)
 
 
 @pytest.mark.parametrize(
     ("glob", "found"),
     [
-        ("*", SITES),
-        ("*.*", SITES),
-        ("{*,aux1.hidden}", [*SITES, "aux1.hidden"]),
+        ("*", NAMES),
+        ("*.*", NAMES),
+        ("{*,aux1.hidden}", [*NAMES, "aux1.hidden"]),
         ("aux1.channels", ["aux1.channels"]),
         ("aux*.*", HEADS),
         ("*.channels", ["aux1.channels"]),
     ],
 )
 def test_heads_are_meant_only_where_nothing_else_is(glob: str, found: list[str]) -> None:
-    assert list(match_sites(glob, SITES, HEADS).sites) == found
+    assert list(match_names(glob, NAMES, HEADS).names) == found
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,16 @@ def test_heads_are_meant_only_where_nothing_else_is(glob: str, found: list[str])
     ],
 )
 def test_what_matches_nothing_is_named_with_what_it_is_near(glob: str, idle: list[tuple[str, str]]) -> None:
-    assert list(match_sites(glob, SITES).idle) == idle
+    assert list(match_names(glob, NAMES).idle) == idle
 
 
 def test_a_layer_without_its_width_is_explained() -> None:
-    ((word, hint),) = match_sites("conv1", SITES).idle
+    ((word, hint),) = match_names("conv1", NAMES).idle
     assert word == "conv1"
     assert hint == "; did you mean conv1.*? A width is written as LAYER.KEY, such as conv1.out"
 
 
 def test_a_member_that_matches_with_some_of_the_others_is_not_idle() -> None:
-    match = match_sites("{conv1,inception3a}.{out,1x1}", SITES)
-    assert match.sites == ("conv1.out", "inception3a.1x1")
+    match = match_names("{conv1,inception3a}.{out,1x1}", NAMES)
+    assert match.names == ("conv1.out", "inception3a.1x1")
     assert match.idle == ()

@@ -1,4 +1,4 @@
-"""Widths that move together are, at every step, as near to the spec's proportions as each site's own widths allow."""
+"""Tied widths are, at every step, as near to the spec's proportions as the values allowed for each permit."""
 
 from itertools import pairwise
 
@@ -19,10 +19,10 @@ allowed_widths = st.lists(st.integers(0, 60), min_size=1, max_size=8, unique=Tru
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), allowed_widths), min_size=1, max_size=5), st.floats(0, 70))
-def test_tied_rows_grow_within_each_sites_own_widths_from_end_to_end(
-    sites: list[tuple[int, tuple[int, ...]]], factor: float
+def test_tied_rows_grow_within_the_values_of_each_width_from_end_to_end(
+    choices: list[tuple[int, tuple[int, ...]]], factor: float
 ) -> None:
-    base, widths = [own for own, _ in sites], [allowed for _, allowed in sites]
+    base, widths = [own for own, _ in choices], [allowed for _, allowed in choices]
     rows = tied_rows(base, widths)
     assert rows[0] == tuple(allowed[0] for allowed in widths)
     assert rows[-1] == tuple(allowed[-1] for allowed in widths)
@@ -31,7 +31,7 @@ def test_tied_rows_grow_within_each_sites_own_widths_from_end_to_end(
         assert all(one <= other for one, other in zip(before, after, strict=True))
         assert sum(before) < sum(after)
     # At any factor the nearest widths are a row, ties apart.
-    nearest = [sorted(allowed, key=lambda width, o=own: abs(width - factor * o)) for own, allowed in sites]  # type: ignore[misc]
+    nearest = [sorted(allowed, key=lambda width, o=own: abs(width - factor * o)) for own, allowed in choices]  # type: ignore[misc]
     if all(
         len(order) == 1 or abs(abs(order[0] - factor * own) - abs(order[1] - factor * own)) > 1e-6
         for own, order in zip(base, nearest, strict=True)
@@ -40,28 +40,28 @@ def test_tied_rows_grow_within_each_sites_own_widths_from_end_to_end(
 
 
 @given(st.integers(1, 30), st.integers(1, 3), st.integers(4, 12), st.integers(1, 4))
-def test_sites_of_one_width_move_by_their_widths(own: int, low: int, high: int, step: int) -> None:
+def test_equal_widths_of_a_tie_are_the_values_themselves(own: int, low: int, high: int, step: int) -> None:
     allowed = Scale(scale=(low / 4, float(high)), multiple_of=step).widths(own)
     rows = tied_rows([own] * 3, [allowed] * 3) if allowed else ()
     assert rows == tuple((width,) * 3 for width in allowed)
 
 
-def test_equal_sites_of_a_tie_take_widths_and_others_take_steps() -> None:
+def test_equal_widths_of_a_tie_take_values_and_others_take_steps() -> None:
     equal = good('{"mix.*": {scale: [0.5, 2], multiple_of: 2, tie: true}}').width_knobs
-    assert [(knob.name, list(knob.values), len(knob.sites), knob.rows) for knob in equal] == [
+    assert [(knob.name, list(knob.values), len(knob.width_names), knob.rows) for knob in equal] == [
         ("mix.*", [2, 4, 6, 8], 6, None)
     ]
     (mixed,) = good('{"inception3b.*": {scale: [0.5, 2], multiple_of: 4, tie: true}}', DIGITS).width_knobs
     assert mixed.rows is not None
     assert mixed.values == range(len(mixed.rows))
     assert mixed.table.shape == (len(mixed.rows), 6)
-    assert dict(zip(mixed.sites, mixed.rows[0], strict=True)) == {
+    assert dict(zip(mixed.width_names, mixed.rows[0], strict=True)) == {
         f"inception3b.{key}": width
         for key, width in {"1x1": 16, "3x3red": 16, "3x3": 32, "5x5red": 4, "5x5": 8, "pool_proj": 8}.items()
     }
     own = mixed.find(DIGITS.widths)
     assert own is not None
-    assert list(mixed.rows[own]) == [DIGITS.widths[site] for site in mixed.sites]
+    assert list(mixed.rows[own]) == [DIGITS.widths[name] for name in mixed.width_names]
     assert mixed.find({**DIGITS.widths, "inception3b.1x1": 1}) is None
 
 
@@ -70,23 +70,23 @@ def test_a_tie_of_choices_has_the_same_choice_everywhere() -> None:
     (knob,) = space.width_knobs
     assert knob.values == (8, 16, 48)
     assert set(space.widths({knob.name: 48}).values()) == {48}
-    assert list(space.widths({knob.name: 48})) == [name for name in DIGITS.sites if name.endswith("3x3red")]
+    assert list(space.widths({knob.name: 48})) == [name for name in DIGITS.widths if name.endswith("3x3red")]
     assert space.values_of(DIGITS) is None
 
 
-def test_a_later_line_takes_sites_out_of_a_tie() -> None:
+def test_a_later_line_takes_widths_out_of_a_tie() -> None:
     space = good('{"mix.*": {scale: [0.5, 2], tie: true}, "mix.3x3*": [4, 8], "stem.out": [2, 4]}')
-    sites = {knob.name: knob.sites for knob in space.width_knobs}
-    assert sites == {
+    names = {knob.name: knob.width_names for knob in space.width_knobs}
+    assert names == {
         "stem.out": ("stem.out",),
         "mix.*": ("mix.1x1", "mix.5x5red", "mix.5x5", "mix.pool_proj"),
         "mix.3x3red": ("mix.3x3red",),
         "mix.3x3": ("mix.3x3",),
     }
-    assert sorted(space.sites) == sorted(TINY.sites)
+    assert sorted(space.width_names) == sorted(TINY.widths)
 
 
-def test_a_tie_of_one_site_is_that_site() -> None:
+def test_a_tie_of_one_width_is_that_width() -> None:
     (knob,) = good('{"mix.1x1": {scale: [0.5, 2], tie: true}}').width_knobs
     assert (knob.name, list(knob.values), knob.rows) == ("mix.1x1", list(range(2, 9)), None)
 

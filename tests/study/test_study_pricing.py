@@ -141,7 +141,7 @@ def test_random_specs(strategy: st.SearchStrategy[dict[str, Any]]) -> None:
     @settings(deadline=None, max_examples=15)
     def check(values: dict[str, Any], seed: int) -> None:
         spec = NetworkSpec.from_dict(values)
-        names = [name for name in spec.sites if not name.startswith("head")]
+        names = [name for name in spec.widths if not name.startswith("head")]
         if not names:
             return
         space = good('{"*": [0, 1, 2, 3, 5, 8]}', spec)
@@ -209,16 +209,16 @@ def test_a_width_of_another_type_does_not_matter() -> None:
     text = STRUCTURED.text.replace("parameters: {out: width}\n    body:\n", inner)
     text = text.replace("out: $out // 2 + 1", "out: $inner").replace("first, type: plain", "first, type: cut")
     spec = NetworkSpec.from_text(text)
-    assert "first.inner" in spec.sites
+    assert "first.inner" in spec.widths
     space = good('{"first.inner": [2, 3, 4], "first.type": [cut, plain], "stem.out": [2, 4]}', spec)
     pricer = Pricer(spec, space, [])
     plain = [pricer.key({"first.inner": inner, "first.type": "plain", "stem.out": 4}) for inner in (2, 3, 4)]
     cut = [pricer.key({"first.inner": inner, "first.type": "cut", "stem.out": 4}) for inner in (2, 3, 4)]
     assert len(set(plain)) == 1
     assert len(set(cut)) == 3
-    assert pricer.spec({"first.inner": 2, "first.type": "plain", "stem.out": 4}).sites.keys() == spec.sites.keys() - {
-        "first.inner"
-    }
+    assert pricer.spec(
+        {"first.inner": 2, "first.type": "plain", "stem.out": 4}
+    ).searchable_widths.keys() == spec.widths.keys() - {"first.inner"}
 
 
 def test_the_shipped_specs_own_candidate_is_itself() -> None:

@@ -23,14 +23,14 @@ from study.small_spaces import TINY, drawn, good, widths_at
 DIGITS, GOOGLENET = load("inception_digits"), load("googlenet")
 _BLOCKS = "inception*.{1x1,3x3red,3x3,5x5red,5x5,pool_proj}"
 SPACES = {
-    "24 sites": (DIGITS, f'{{"{_BLOCKS}": {{scale: [0.25, 2.0], multiple_of: 4}}}}'),
-    "24 sites that may be 0": (DIGITS, f'{{"{_BLOCKS}": [0, 4, 8, 16, 32]}}'),
-    "13 sites and 12 in two ties": (
+    "24 widths": (DIGITS, f'{{"{_BLOCKS}": {{scale: [0.25, 2.0], multiple_of: 4}}}}'),
+    "24 widths that may be 0": (DIGITS, f'{{"{_BLOCKS}": [0, 4, 8, 16, 32]}}'),
+    "13 widths and 12 in two ties": (
         DIGITS,
         '{"*": {scale: [0.25, 2.0], multiple_of: 2}, "inception2*.{3x3red,3x3,1x1}": {scale: [0.5, 2], tie: true}, '
         '"inception3*.5x5*": [4, 8, 12], "inception3*.{1x1,3x3red,pool_proj}": {choices: [8, 16, 24, 32], tie: true}}',
     ),
-    "54 sites": (GOOGLENET, f'{{"{_BLOCKS}": {{scale: [0.25, 2.0], multiple_of: 8}}}}'),
+    "54 widths": (GOOGLENET, f'{{"{_BLOCKS}": {{scale: [0.25, 2.0], multiple_of: 8}}}}'),
 }
 SMALL = {
     "tied": '{"*": {scale: [0.25, 3.0], tie: true}}',
@@ -124,9 +124,9 @@ def test_every_candidate_is_moved_within_limits_that_can_be_met(name: str, kind:
     space, random = good(text, spec), np.random.default_rng(len(name) + len(kind))
     plan = spec.plan()
     base = cost_of(plan) | {"memory": inference_memory(plan).peak + 4 * plan.parameters}
-    rounds, tried, lost = {"54 sites": 8, "24 sites": 30}.get(name, 25), 0, 0
+    rounds, tried, lost = {"54 widths": 8, "24 widths": 30}.get(name, 25), 0, 0
     if kind == "memory":
-        rounds = 1 if name == "54 sites" else 3  # each is planned, many times
+        rounds = 1 if name == "54 widths" else 3  # each is planned, many times
     for _ in range(rounds):
         moved = Moved(spec, space, drawn(space, random), drawn_limits(random, base, kind))
         if moved.plan_before is not None and moved.is_reachable:
@@ -181,10 +181,10 @@ def test_widths_keep_their_proportions() -> None:
     assert own is not None
     found = repaired(variant, pricer.position(own), Limits({"macs": Limit(900_000)}))
     assert found is not None
-    factors = [width / DIGITS.widths[site] for site, width in space.widths(pricer.values(found, own)).items()]
+    factors = [width / DIGITS.widths[name] for name, width in space.widths(pricer.values(found, own)).items()]
     middle = sorted(factors)[len(factors) // 2]
     assert middle < 1
-    own_widths = [DIGITS.widths[site] for site in space.sites]
+    own_widths = [DIGITS.widths[name] for name in space.width_names]
     assert all(abs(factor - middle) * width <= 1 for factor, width in zip(factors, own_widths, strict=True))
 
 

@@ -31,11 +31,11 @@ def test_it_is_within_the_budget_and_one_width_of_the_next_multiplier_more_is_no
     steps = [widths for number, widths in enumerate(grid) if not number or widths != grid[number - 1]]
     position = max(number for number, widths in enumerate(steps) if all(scaled.widths[s] >= widths[s] for s in widths))
     narrow, wide = steps[position : position + 2]
-    growing = [site for site in narrow if narrow[site] < wide[site]]
-    grown = [site for site in growing if scaled.widths[site] == wide[site]]
-    assert scaled.widths == narrow | {site: wide[site] for site in grown}
+    growing = [name for name in narrow if narrow[name] < wide[name]]
+    grown = [name for name in growing if scaled.widths[name] == wide[name]]
+    assert scaled.widths == narrow | {name: wide[name] for name in grown}
     assert grown == growing[: len(grown)]
-    more = spec.set(narrow | {site: wide[site] for site in growing[: len(grown) + 1]}).plan()
+    more = spec.set(narrow | {name: wide[name] for name in growing[: len(grown) + 1]}).plan()
     assert not limits.allows(cost_of(more) | {"memory": memory_of(more)})
     if percent == 100:
         assert scaled.widths == spec.widths

@@ -42,7 +42,7 @@ def test_a_scale_is_exact_where_floats_are_not() -> None:
 
 def test_the_number_of_candidates_is_exact() -> None:
     space = good('{"mix.*": {scale: [0.5, 3], multiple_of: 2}, "stem.out": [3, 4, 9]}')
-    assert list(space.sites) == [name for name in TINY.sites if name.startswith(("mix.", "stem."))]
+    assert list(space.width_names) == [name for name in TINY.widths if name.startswith(("mix.", "stem."))]
     assert space.candidates == prod(len(knob.values) for knob in space.knobs) == 6**6 * 3
     tied = good('{"mix.*": {scale: [0.5, 3], multiple_of: 2, tie: true}, "stem.kernel": [3, 5]}')
     assert tied.candidates == 6 * 2
@@ -113,8 +113,8 @@ HEADED = SPEC + "aux:\n  - {name: aux1, after: mix, pool_kernel: 4, pool_stride:
 
 def test_heads_are_searched_only_by_name() -> None:
     spec = NetworkSpec.from_text(HEADED, "tiny.yaml")
-    assert good('{"*": [4, 8]}', spec).sites == tuple(TINY.sites)
-    assert good('{"aux1.{channels,hidden}": [8, 16]}', spec).sites == ("aux1.channels", "aux1.hidden")
+    assert good('{"*": [4, 8]}', spec).width_names == tuple(TINY.widths)
+    assert good('{"aux1.{channels,hidden}": [8, 16]}', spec).width_names == ("aux1.channels", "aux1.hidden")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 
 @given(st.integers(1, 40), scales, scales, st.integers(1, 8))
-def test_an_empty_range_is_an_error_and_never_an_empty_site(width: int, one: float, two: float, step: int) -> None:
+def test_an_empty_range_is_an_error_and_never_an_empty_width(width: int, one: float, two: float, step: int) -> None:
     low, high = sorted((one, two))
     assume(low > 0)
     spec = TINY.set({"stem.out": width})
@@ -198,7 +198,7 @@ def test_an_empty_range_is_an_error_and_never_an_empty_site(width: int, one: flo
 def test_a_star_means_widths_alone() -> None:
     spec = load("inception_digits")
     space = good('{"*": {scale: [0.5, 2], multiple_of: 4}}', spec)
-    assert space.sites == tuple(name for name in spec.sites if not name.startswith("aux1."))
+    assert space.width_names == tuple(name for name in spec.widths if not name.startswith("aux1."))
     assert space.choice_knobs == ()
 
 

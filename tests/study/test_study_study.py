@@ -36,9 +36,9 @@ def test_shipped_studies_are_good_and_found_by_name(name: str) -> None:
     assert study.space.candidates > 1
 
 
-def test_the_shipped_digits_study_is_over_the_sites_it_says() -> None:
+def test_the_shipped_digits_study_is_over_the_widths_it_says() -> None:
     study = load_study("digits_widths")
-    assert len(study.space.sites) == 24
+    assert len(study.space.width_names) == 24
     assert study.spec.plan().macs == 1_353_472
     assert [step.limits.by_quantity["macs"].high for step in study.steps] == [812_083]
 

@@ -106,7 +106,7 @@ def test_the_ends_of_the_space_are_its_least_and_most_widths(tmp_path: Path) -> 
 def test_where_all_may_be_left_out_the_smallest_has_so_much_as_a_network_needs(tmp_path: Path) -> None:
     study = a_study(tmp_path, FEW.replace("{1x1,3x3,pool_proj}", "*"))
     found = survey(study, draws=100)
-    lone = [study.spec.set({site: 0 for site in study.space.sites if site != one}) for one in ("mix.pool_proj",)]
+    lone = [study.spec.set({name: 0 for name in study.space.width_names if name != one}) for one in ("mix.pool_proj",)]
     assert found.smallest is not None
     assert found.smallest["macs"] <= min(spec.plan().macs for spec in lone)
 

@@ -28,7 +28,9 @@ def _bottlenecks(context: LintContext) -> Iterator[Finding]:
                 f"there is {100 * least:.0f} %"
             )
             owner = context.owner(op)
-            yield Finding(BOTTLENECK.code, owner, message, context.place(owner, context.site(op)), op=op.name)
+            yield Finding(
+                BOTTLENECK.code, owner, message, context.place(owner, context.searchable_width(op)), op=op.name
+            )
         if any(passed.parameters for passed in context.plan.ops[seen : op.index + 1]):
             before = op.output_shape
         seen = op.index + 1

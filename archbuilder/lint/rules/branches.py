@@ -76,13 +76,13 @@ def _pools(context: LintContext) -> Iterator[Finding]:
             if not _pooled(ops) or channels <= max(others):
                 continue
             projection = next((op for op in reversed(ops) if isinstance(op.op, Convolution)), None)
-            site = context.site(projection) if projection else None
+            width = context.searchable_width(projection) if projection else None
             message = (
                 f"its pool branch outputs {channels} of {sum(fork.channels)} channels, more than any other branch "
                 f"({max(others)})"
             )
-            change = NewWidths({site.name: multiple_of_8(max(others) / 2)}) if site else None
-            where = context.place(fork.layer, site)
+            change = NewWidths({width.name: multiple_of_8(max(others) / 2)}) if width else None
+            where = context.place(fork.layer, width)
             yield Finding(POOL.code, fork.layer, message, where, change, op=fork.fork.merge.name)
 
 

@@ -69,7 +69,7 @@ def _finding(
     )
     change = _change(context, op, kernels, between)
     owner = context.owner(op)
-    yield Finding(code, owner, message, context.place(owner, context.site(op)), change, op=op.name)
+    yield Finding(code, owner, message, context.place(owner, context.searchable_width(op)), change, op=op.name)
 
 
 def _change(context: LintContext, op: PlannedOp, kernels: list[tuple[int, int]], between: int) -> NewLayers | None:

@@ -6,24 +6,24 @@ from archbuilder.lint.change import NewWidths
 from archbuilder.lint.context import LintContext, multiple_of_8
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
-from archbuilder.plan.plan import Site
+from archbuilder.plan.plan import SearchableWidth
 
 _SHOWN = 6
 
 
 def _widths(context: LintContext) -> Iterator[Finding]:
-    odd: dict[str, dict[str, Site]] = {}
+    odd: dict[str, dict[str, SearchableWidth]] = {}
     for op in context.convolutions:
-        site = context.site(op)
-        if site and site.scaled % 8:
-            odd.setdefault(context.owner(op), {})[site.name] = site
-    for layer, sites in odd.items():
-        texts = [f"{site.name.removeprefix(f'{layer}.')} {site.scaled}" for site in sites.values()]
+        width = context.searchable_width(op)
+        if width and width.scaled % 8:
+            odd.setdefault(context.owner(op), {})[width.name] = width
+    for layer, widths in odd.items():
+        texts = [f"{width.name.removeprefix(f'{layer}.')} {width.scaled}" for width in widths.values()]
         more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
         verb = "is not a multiple" if len(texts) == 1 else "are not multiples"
         message = f"{', '.join(texts[:_SHOWN])}{more} {verb} of 8"
-        change = NewWidths({name: multiple_of_8(site.value) for name, site in sites.items()})
-        yield Finding(MULTIPLE.code, layer, message, context.place(layer, next(iter(sites.values()))), change)
+        change = NewWidths({name: multiple_of_8(width.value) for name, width in widths.items()})
+        yield Finding(MULTIPLE.code, layer, message, context.place(layer, next(iter(widths.values()))), change)
 
 
 _MIX = "{name: mix, type: inception, 1x1: %d, 3x3red: 16, 3x3: %d, 5x5red: 8, 5x5: 16, pool_proj: 16}"

@@ -44,7 +44,9 @@ def _unreduced(context: LintContext) -> Iterator[Finding]:
                 f"{_percent(first.macs, whole)} of the layer; with a reduction to {reduced} it would cost {cost:,}"
             )
             owner = context.owner(first)
-            yield Finding(UNREDUCED.code, owner, message, context.place(owner, context.site(first)), op=first.name)
+            yield Finding(
+                UNREDUCED.code, owner, message, context.place(owner, context.searchable_width(first)), op=first.name
+            )
 
 
 def _reduced_before(context: LintContext, ops: tuple[PlannedOp, ...]) -> bool:
@@ -66,16 +68,16 @@ def _reductions(context: LintContext) -> Iterator[Finding]:
         inputs, outputs = before.input_shapes[0][0], before.output_shape[0]
         if outputs < inputs or inputs < _LEAST_REDUCED or op.macs < _SHARE_OF_NETWORK * context.plan.macs:
             continue
-        site = context.site(before)
+        reduction = context.searchable_width(before)
         message = (
             f"the 1x1 before its {kernel_text(op)} does not reduce ({outputs} of {inputs} channels): the "
             f"{kernel_text(op)} costs {op.macs:,} MACs, {_percent(op.macs, context.plan.macs)} of the network"
         )
-        change, owner, width = None, context.owner(before), multiple_of_8(inputs / 2)
+        change, owner, value = None, context.owner(before), multiple_of_8(inputs / 2)
         # A width that other convolutions share, as the one of a bottleneck, would change what the block gives.
-        if site and inputs >= 16 and context.keeps_the_rest(site, width, op):
-            change = NewWidths({site.name: width})
-        yield Finding(UNREDUCING.code, owner, message, context.place(owner, site), change, op=before.name)
+        if reduction and inputs >= 16 and context.keeps_the_rest(reduction, value, op):
+            change = NewWidths({reduction.name: value})
+        yield Finding(UNREDUCING.code, owner, message, context.place(owner, reduction), change, op=before.name)
 
 
 _STEM = "{name: stem, type: conv, out: 64, kernel: 3, stride: 2, padding: 1}"
