@@ -1,1 +1,1 @@
-"""What a plan costs: figures that are read off it, without a tensor."""
+"""Costs of a plan: MACs, parameters, memory, receptive fields; computed from the plan, without torch."""

@@ -8,12 +8,12 @@ from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, PlannedOp, TreeNode
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Branch:
-    """One branch.
+    """A branch of a fork.
 
     Attributes:
-        name: Its full name; of one without a name, that of its one layer, or its number.
-        merge: The merge that joins it with the others: `concat`, `add` or `multiply`.
-        ops: Its ops, those of forks in it too.
+        name: The full name; of a branch without a name, that of its only layer, or its number.
+        merge: The merge of the fork: `concat`, `add` or `multiply`.
+        ops: Its ops, including those of nested forks.
     """
 
     name: str
@@ -22,23 +22,24 @@ class Branch:
 
 
 def branches(plan: Plan) -> Iterator[Branch]:
-    """Return the branches that have any ops, in the order of the network."""
+    """Yield the branches that have any ops, in the order of the network."""
     return _outermost(plan.trees, "", {})
 
 
 def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> Iterator[Branch]:
-    """Return the branches, with any ops, of the outermost forks.
+    """Yield the branches of the outermost forks, without empty ones.
 
-    A fork that adds or multiplies, as a residual does, is looked into where there is a concatenation in it.
+    Of a fork that adds or multiplies, as a residual does, and contains a concatenation, the branches of the
+    concatenation are yielded instead.
 
     Args:
         nodes: Nodes of the tree.
         path: The dotted name of the nearest named chain.
-        forks: How many forks there have been under each path: names of unnamed branches must differ.
+        forks: The number of forks so far under each path, as names of unnamed branches must differ.
     """
     for node in nodes:
         if isinstance(node, Chain):
-            yield from _outermost(node.members, _full(path, node.name), forks)
+            yield from _outermost(node.members, _joined_name(path, node.name), forks)
         elif isinstance(node, Fork):
             place = path or node.merge.layer
             forks[place] = forks.get(place, 0) + 1
@@ -48,7 +49,7 @@ def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> I
                 elif ops := tuple(ops_in(branch)):
                     fork = f"fork {forks[place]}, " if forks[place] > 1 else ""
                     own = _own_name(branch)
-                    name = _full(path, own) if own else f"{place} ({fork}branch {number})"
+                    name = _joined_name(path, own) if own else f"{place} ({fork}branch {number})"
                     yield Branch(name, node.merge.op.type, ops)
 
 
@@ -65,5 +66,5 @@ def _own_name(branch: Chain) -> str:
     return branch.name
 
 
-def _full(path: str, name: str) -> str:
+def _joined_name(path: str, name: str) -> str:
     return ".".join(part for part in (path, name) if part)

@@ -1,4 +1,4 @@
-"""Where a network's costs lie: its ops in groups, whose costs sum to the network's."""
+"""Costs of a network by groups of ops, which sum to the costs of the network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from itertools import groupby
 from archbuilder.costs.branches import Branch, branches
 from archbuilder.costs.geometry import Geometry, geometry, layer_geometry
 from archbuilder.costs.options import By, Sort
-from archbuilder.costs.parts import by_size, parts
+from archbuilder.costs.parts import parts, parts_by_map_size
 from archbuilder.plan.plan import Plan, PlannedOp
 from archbuilder.primitives import Shape, shape_text
 
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
-    """A group of ops and what they cost together, for one image in evaluation.
+    """The total costs of a group of ops, for one image in evaluation.
 
     Attributes:
         name: The group's name.
         what: A layer's type, or what the group consists of.
-        parameters: Its trainable parameters.
-        macs: Its multiply-adds.
-        activations: The values that its convolutions and linear layers give.
-        output_shape: The output shape; None where its ops lie all over the network.
+        parameters: Trainable parameters.
+        macs: Multiply-adds.
+        activations: Output elements of convolutions and linear layers.
+        output_shape: The output shape; None if the group has no single output.
         geometry: The receptive field and stride of its output; None if it has no single output.
-        training_only: Whether it is a head: evaluation does without it, and no sum counts it.
+        training_only: Whether it is a head, which evaluation skips and no total includes.
     """
 
     name: str
@@ -38,7 +38,7 @@ class CostRow:
 
     @property
     def flops(self) -> int:
-        """Its floating-point operations: two for each MAC."""
+        """Floating-point operations: two for each MAC."""
         return 2 * self.macs
 
 
@@ -47,17 +47,17 @@ def breakdown(plan: Plan, by: By | str, depth: int | None = None) -> list[CostRo
 
     Args:
         plan: The network.
-        by: What ops are grouped by. A `branch` is one of the outermost fork, or where that adds or multiplies, of the
-            concatenations in it; what is in no branch, such as the op that joins them, makes a row of its layer behind
-            them. A `stage` is a run of layers, or of members of sequences, whose maps have one height and width. An
-            `operator` is a type of op, an `op` a single one.
-        depth: Of `layer`: how many levels of names are opened, as `parts` has it.
+        by: What ops are grouped by. A `branch` is one of the outermost fork or, if that adds or multiplies, of the
+            concatenations in it; ops in no branch, such as the merge, form a row of their layer after the branches. A
+            `stage` is a run of layers, or of members of sequences, whose maps have one height and width. An `operator`
+            is a type of op, an `op` a single one.
+        depth: For `layer`: how many levels of names are expanded; see `parts`.
 
     Returns:
-        The rows in the order of the network, then those of the heads, which are training only.
+        The rows in the order of the network, then those of the heads.
 
     Raises:
-        ValueError: `by` is none of them.
+        ValueError: `by` is not one of these.
     """
     group = {By.LAYER: _layers, By.BRANCH: _branches, By.STAGE: _stages, By.OPERATOR: _operators, By.OP: _ops}[By(by)]
     rows = group(plan, depth)
@@ -69,7 +69,7 @@ def breakdown(plan: Plan, by: By | str, depth: int | None = None) -> list[CostRo
 
 
 def sort_rows(rows: list[CostRow], sort: Sort | None) -> list[CostRow]:
-    """Sort rows, the largest numbers first or the names from A to Z; what is for training only stays last."""
+    """Sort rows by a column, largest first, or by name; heads stay last."""
     if sort is None:
         return rows
     if sort is Sort.NAME:
@@ -121,7 +121,7 @@ def _operators(plan: Plan, _: int | None) -> list[CostRow]:
 def _stages(plan: Plan, _: int | None) -> list[CostRow]:
     rows: list[CostRow] = []
     names: set[str] = set()
-    members = by_size(plan)
+    members = parts_by_map_size(plan)
     layers = zip(members, layer_geometry(plan, members), strict=True)
     for extent, group in groupby(layers, key=lambda pair: pair[0].output_shape[1:]):
         run = list(group)

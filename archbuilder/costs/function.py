@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.costs.guards import Guards, Held
+from archbuilder.costs.guards import Guards, Mask
 from archbuilder.costs.polynomials import Atoms, Polynomials
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError, did_you_mean
@@ -20,13 +20,13 @@ from archbuilder.plan.trace import Guard, Terms, Trace, without
 from archbuilder.primitives.fields import LARGEST_WIDTH
 from archbuilder.spec.document import SpecDocument
 
-_AT_ONCE = 256  # candidates, whose monomials fit the processor's cache
-_MOST_VARIANTS = 64
+_CHUNK = 256  # candidates, whose monomials fit the processor's cache
+_MAX_VARIANTS = 64
 
 
 @dataclass(frozen=True)
 class Prices:
-    """What candidates cost, for one image in evaluation, without heads.
+    """The costs of candidates, for one image in evaluation, without heads.
 
     Attributes:
         macs: Multiply-adds of each candidate.
@@ -53,15 +53,15 @@ class CostFunction:
     """
 
     def __init__(self, document: SpecDocument, names: Sequence[str] | None = None) -> None:
-        """Compile.
+        """Plan the spec and compile its costs.
 
         Args:
             document: The spec.
-            names: The names of the widths that vary, by default all; the others keep their values.
+            names: The names of the widths that vary, by default all; other widths keep their values.
 
         Raises:
             SpecError: The spec is wrong.
-            ArchbuilderError: There is no such width.
+            ArchbuilderError: A name is unknown.
         """
         plan = plan_network(document)
         self._document = document
@@ -76,7 +76,7 @@ class CostFunction:
         self._add_variant(nowhere_zero) or self._add_variant(values)
 
     def price(self, candidates: Any) -> Prices:
-        """Price candidates.
+        """Compute the costs of candidates.
 
         Args:
             candidates: A row for each candidate, a column for each of `self.names`: integers, as NumPy takes them.
@@ -85,19 +85,19 @@ class CostFunction:
             ArchbuilderError: The matrix has the wrong shape, a width is not an integer of at least 0, or a count
                 exceeds 64 bits.
         """
-        matrix = self._matrix(candidates)
-        too_wide: Held = np.any(matrix > LARGEST_WIDTH, axis=1)  # no width is: such a row need not fit 64 bits
+        matrix = self._checked_matrix(candidates)
+        too_wide: Mask = np.any(matrix > LARGEST_WIDTH, axis=1)  # invalid, and might not fit 64 bits
         if too_wide.any():
             matrix = np.where(too_wide[:, None], 0, matrix)
         counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
         is_valid = np.zeros(len(matrix), dtype=bool)
-        for start in range(0, len(matrix), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
+        for start in range(0, len(matrix), _CHUNK):
+            part = slice(start, start + _CHUNK)
             try:
-                counts[:, part], is_valid[part] = self._price(matrix[part], start)
+                counts[:, part], is_valid[part] = self._price_chunk(matrix[part], start)
             except OverflowError:
-                for row in range(start, min(start + _AT_ONCE, len(matrix))):
-                    counts[:, row], is_valid[row] = self._planned(matrix[row], row)
+                for row in range(start, min(start + _CHUNK, len(matrix))):
+                    counts[:, row], is_valid[row] = self._price_by_planning(matrix[row], row)
         is_valid &= ~too_wide
         macs, parameters, activations = np.where(is_valid, counts, 0)
         return Prices(macs, parameters, activations, is_valid)
@@ -106,7 +106,7 @@ class CostFunction:
         """Return the costs of one candidate; None if it is invalid.
 
         Args:
-            widths: Its widths by name, for all of `self.names`.
+            widths: The widths by name, for all of `self.names`.
 
         Raises:
             ArchbuilderError: A width is missing or unknown; or as in `price`.
@@ -124,8 +124,8 @@ class CostFunction:
     def __repr__(self) -> str:
         return f"CostFunction({self._document.header.name!r}: {len(self.names)} widths)"
 
-    def _planned(self, row: NDArray[np.int64], candidate: int) -> tuple[list[int], bool]:
-        """Plan a candidate whose intermediate results exceed 64 bits, although its counts may not.
+    def _price_by_planning(self, row: NDArray[np.int64], candidate: int) -> tuple[list[int], bool]:
+        """Price a candidate by planning it, as intermediate results of the polynomials may exceed 64 bits.
 
         Raises:
             ArchbuilderError: A count does not fit 64 bits; `candidate` is its position.
@@ -138,7 +138,7 @@ class CostFunction:
             )
         return counts, plan is not None
 
-    def _matrix(self, candidates: Any) -> NDArray[np.int64]:
+    def _checked_matrix(self, candidates: Any) -> NDArray[np.int64]:
         matrix = np.asarray(candidates)
         if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
             raise ArchbuilderError(
@@ -149,22 +149,24 @@ class CostFunction:
             raise ArchbuilderError("found widths that are not integers of at least 0")
         return matrix.astype(np.int64, copy=False)
 
-    def _price(self, matrix: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _price_chunk(self, matrix: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
         is_valid, left = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
-        if self._variants:  # the first one has nearly all
+        if self._variants:  # the first one covers nearly all candidates
             counts, is_valid, refused = self._variants[0].price(matrix)
             left = ~(is_valid | refused)
             counts[:, ~is_valid] = 0
         for variant in self._variants[1:]:
-            self._fill(variant, matrix, left, counts, is_valid)
+            self._fill_remaining(variant, matrix, left, counts, is_valid)
         while left.any():
             candidate = int(np.flatnonzero(left)[0])
-            if len(self._variants) < _MOST_VARIANTS and self._add_variant(self._widths(matrix[candidate])):
+            if len(self._variants) < _MAX_VARIANTS and self._add_variant(self._widths(matrix[candidate])):
                 for variant in self._variants[-2:]:
-                    self._fill(variant, matrix, left, counts, is_valid)
+                    self._fill_remaining(variant, matrix, left, counts, is_valid)
             else:
-                counts[:, candidate], is_valid[candidate] = self._planned(matrix[candidate], start + candidate)
+                counts[:, candidate], is_valid[candidate] = self._price_by_planning(
+                    matrix[candidate], start + candidate
+                )
             left[candidate] = False
         return counts, is_valid
 
@@ -172,7 +174,7 @@ class CostFunction:
         return dict(zip(self.names, map(int, row), strict=True))
 
     @staticmethod
-    def _fill(
+    def _fill_remaining(
         variant: "_Variant",
         matrix: NDArray[np.int64],
         left: NDArray[np.bool_],
@@ -188,38 +190,38 @@ class CostFunction:
         left[rows[held | refused]] = False
 
     def _add_variant(self, widths: Mapping[str, int]) -> bool:
-        """Compile the course of planning for these widths; return whether the network is valid with them."""
+        """Add the variant that holds at these widths; return whether the network is valid at them."""
         trace = Trace()
         plan = try_plan(self._document, widths, trace)[0]
         if plan is None:
             return False
         _guard_limits(plan, trace)
         try:
-            variants = self._compiled(plan, trace)
-            own = self._matrix([[widths[name] for name in self.names]])
+            variants = self._compiled_variants(plan, trace)
+            own = self._checked_matrix([[widths[name] for name in self.names]])
             if not any(variant.price(own)[1][0] for variant in variants):
-                return False  # what was traced must hold for itself: if not, planning does without
+                return False  # the variant must hold at the widths that it was traced at
         except OverflowError:
             return False
         self._variants += variants
         return True
 
-    def _compiled(self, plan: Plan, trace: Trace) -> "list[_Variant]":
-        """Compile a traced plan; if branches can be removed, twice, first without removed branches."""
+    def _compiled_variants(self, plan: Plan, trace: Trace) -> "list[_Variant]":
+        """Compile a traced plan; if branches can be removed, first a shorter variant that keeps all of them."""
         totals, guards = [terms_of(count(plan)) for count in QUANTITIES.values()], list(trace.guards.values())
         variants = [_Variant(trace, self.names, totals, guards)]
         present = {number for number, atom in enumerate(trace.atoms) if atom.kind == "present"}
         if present:
-            # Most candidates leave no branch out: theirs are much shorter polynomials, which are tried first.
-            there = [Guard(terms, "==", False) for n in present for terms in trace.atoms[n].operands]
+            # Most candidates remove no branch: their polynomials are much shorter, and are tried first.
+            nonzero = [Guard(terms, "==", False) for n in present for terms in trace.atoms[n].operands]
             totals = [without(terms, present) for terms in totals]
             guards = [guard._replace(terms=without(guard.terms, present)) for guard in guards]
-            variants.insert(0, _Variant(trace, self.names, totals, [*guards, *there]))
+            variants.insert(0, _Variant(trace, self.names, totals, [*guards, *nonzero]))
         return variants
 
 
 def _guard_limits(plan: Plan, trace: Trace) -> None:
-    """Add guards for the limits of planning, including heads; the second is stricter than the limit."""
+    """Add guards for the limits of a plan, heads included; that of activations is stricter than the limit."""
     with trace.requiring():
         bool(plan.parameters + plan.head_parameters <= LARGEST_PARAMETERS)
     ops = [op for layer in plan.all_layers() for op in layer.ops]
@@ -227,15 +229,15 @@ def _guard_limits(plan: Plan, trace: Trace) -> None:
 
 
 class _Variant:
-    """One course of planning."""
+    """The compiled costs of one course of planning, with the guards under which they hold."""
 
     def __init__(self, trace: Trace, names: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:
         self._guards = Guards(guards, trace)
         self._atoms = Atoms(trace, names)
         self._polynomials = Polynomials([*totals, *self._guards.terms], len(trace.atoms))
 
-    def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], Held, Held]:
-        """Return the counts, a row for each quantity, for which candidates they hold, and which are invalid."""
+    def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], Mask, Mask]:
+        """Return the counts (quantities x candidates), for which candidates they hold, and which are invalid."""
         columns = self._atoms(matrix)
         values = self._polynomials(columns)
         held, free = self._guards(columns, values[len(QUANTITIES) :])

@@ -1,4 +1,4 @@
-"""For which candidates what was traced holds: the conditions that planning depended on, many candidates at once."""
+"""Guards: the conditions under which traced costs hold, evaluated for many candidates at once."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,20 +10,24 @@ from numpy.typing import NDArray
 from archbuilder.costs.polynomials import Columns
 from archbuilder.plan.trace import NEVER_NEGATIVE, Guard, Terms, Trace
 
-Held = NDArray[np.bool_]
-"""One truth value for each candidate."""
+Mask = NDArray[np.bool_]
+"""One boolean for each candidate."""
 
 
 class Guards:
-    """The guards of a trace: for which candidates what was traced holds."""
+    """The guards of a trace, compiled to array comparisons.
+
+    Attributes:
+        terms: The polynomials of the guards that are not bounds of one atom; the caller evaluates them.
+    """
 
     def __init__(self, guards: Sequence[Guard], trace: Trace) -> None:
-        """Sort them: most are bounds of one atom, which are compared at once."""
+        """Compile guards: most are bounds of a single atom, which are merged and compared together."""
         self.terms: list[Terms] = []
         self._bounds = (_Bounds(), _Bounds())
         relations: list[Guard] = []
         for guard in guards:
-            atom, bound = _bound(guard, trace)
+            atom, bound = _single_bound(guard, trace)
             if atom is None:
                 self.terms.append(guard.terms)
                 relations.append(guard)
@@ -34,12 +38,15 @@ class Guards:
         self._outcomes = np.array([guard.outcome for guard in relations], dtype=bool)[:, None]
         self._required = np.array([guard.required for guard in relations], dtype=bool)[:, None]
 
-    def __call__(self, columns: Columns, values: NDArray[np.int64]) -> tuple[Held, Held]:
-        """Tell for which candidates all of them hold, and for which those hold that are not required.
+    def __call__(self, columns: Columns, values: NDArray[np.int64]) -> tuple[Mask, Mask]:
+        """Evaluate the guards.
 
         Args:
-            columns: The values of the atoms.
-            values: Those of `terms`, a row each.
+            columns: The values of the atoms: atoms x candidates.
+            values: The values of `terms`: terms x candidates.
+
+        Returns:
+            For which candidates all guards hold, and for which all that are not `required` hold.
         """
         free, required = (bounds(columns) for bounds in self._bounds)
         if len(self.terms):
@@ -50,37 +57,37 @@ class Guards:
 
 
 class _Bounds:
-    """Bounds of single atoms, which are compared at once."""
+    """Lower and upper bounds of single atoms, compared together."""
 
     def __init__(self) -> None:
         self._low: dict[int, int] = {}
         self._high: dict[int, int] = {}
 
     def add(self, atom: int, bound: int, *, below: bool) -> None:
-        """Add a bound, which is within it itself."""
+        """Add an inclusive bound: an upper one if `below`, else a lower one."""
         side, tighter = (self._high, min) if below else (self._low, max)
         side[atom] = tighter(side.get(atom, bound), bound)
 
     @cached_property
-    def _compiled(self) -> tuple[Any, Any, Any]:
+    def _arrays(self) -> tuple[Any, Any, Any]:
         atoms, extremes = sorted({*self._low, *self._high}), np.iinfo(np.int64)
         low = [self._low.get(atom, extremes.min) for atom in atoms]
         high = [self._high.get(atom, extremes.max) for atom in atoms]
         return np.array(atoms, dtype=np.intp), np.array(low)[:, None], np.array(high)[:, None]
 
-    def __call__(self, columns: Columns) -> Held:
-        """Tell for which candidates all of them hold."""
-        atoms, low, high = self._compiled
+    def __call__(self, columns: Columns) -> Mask:
+        """Return for which candidates all bounds hold."""
+        atoms, low, high = self._arrays
         bounded = columns[atoms]
-        held: Held = ((bounded >= low) & (bounded <= high)).all(axis=0)
+        held: Mask = ((bounded >= low) & (bounded <= high)).all(axis=0)
         return held
 
 
-def _bound(guard: Guard, trace: Trace) -> tuple[int | None, int]:
-    """Return the one atom that a guard bounds, and the last integer that is within the bound.
+def _single_bound(guard: Guard, trace: Trace) -> tuple[int | None, int]:
+    """Return the single atom that a guard bounds, and the inclusive bound; None if it is not such a guard.
 
-    Where an atom is never below 0, that it is not 0 is a bound too. For others, `a * atom + b < 0` is true up to
-    ceil(-b / a) - 1 where a > 0, and from floor(-b / a) + 1 on where a < 0.
+    `a * atom + b < 0` is true up to ceil(-b / a) - 1 if a > 0, and from floor(-b / a) + 1 if a < 0. For an atom that
+    is never negative, `atom != 0` is the bound 1.
     """
     alone = [monomial for monomial in guard.terms if monomial]
     if len(alone) != 1 or len(alone[0]) != 1:

@@ -28,13 +28,13 @@ class InferenceMemory:
 
 @dataclass(frozen=True)
 class TrainingMemory:
-    """What training holds when the forward pass is done, in bytes, the heads included.
+    """The memory of training at the end of the forward pass, in bytes, heads included.
 
     Attributes:
-        weights: Of the trainable parameters.
-        gradients: Of one gradient for each.
-        optimizer: Of the optimizer's state.
-        activations: Of what autograd keeps for the backward pass, the images among it where a layer needs them.
+        weights: The trainable parameters.
+        gradients: One gradient for each parameter.
+        optimizer: The optimizer's state.
+        activations: The tensors that autograd saves for the backward pass; the images too if a layer needs them.
     """
 
     weights: int
@@ -44,16 +44,15 @@ class TrainingMemory:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum."""
         return self.weights + self.gradients + self.optimizer + self.activations
 
 
 def inference_memory(plan: Plan, *, batch: int = 1, bytes_per_value: int = 4) -> InferenceMemory:
-    """Follow the tensors that eager PyTorch holds while the built module runs in evaluation under `no_grad`.
+    """Compute the peak memory of tensors while the built module runs eagerly in evaluation under `no_grad`.
 
-    The images are held by the caller all along, and the input of a module until it returns. Neither the weights are
-    counted nor the workspace that a kernel takes for itself, such as an unfolded map of a convolution, nor what an
-    allocator rounds up.
+    The caller holds the images throughout, and a module its input until it returns. Not counted are weights, the
+    workspace of kernels, such as the unfolded map of a convolution, and rounding by the allocator.
 
     Args:
         plan: The plan.
@@ -73,35 +72,35 @@ def inference_memory(plan: Plan, *, batch: int = 1, bytes_per_value: int = 4) ->
 def training_memory(
     plan: Plan, *, batch: int, bytes_per_value: int = 4, optimizer: Optimizer = Optimizer.SGD_MOMENTUM
 ) -> TrainingMemory:
-    """Add up what training holds when the forward pass is done, before the loss.
+    """Compute the memory of training at the end of the forward pass, before the loss.
 
-    What is not counted: running statistics (two numbers a channel of each batch norm), tensors that die before the
-    backward pass, gradients of activations, and the workspace of kernels. What dropout keeps is as on the CPU.
+    Not counted are running statistics (two values for each channel of a batch norm), tensors that are freed before the
+    backward pass, gradients of activations, and the workspace of kernels. Dropout is counted as on the CPU.
 
     Args:
         plan: The plan.
         batch: How many images run at once.
         bytes_per_value: The size of a value: 4 for float32.
-        optimizer: Which one trains, as each keeps other numbers for each parameter.
+        optimizer: The optimizer, which determines the state per parameter.
     """
     weights = (plan.parameters + plan.head_parameters) * bytes_per_value
-    kept = _Autograd(plan, batch, bytes_per_value).kept
+    kept = _SavedTensors(plan, batch, bytes_per_value).saved
     return TrainingMemory(weights, weights, optimizer.state * weights, sum(kept.values()))
 
 
 class _Output(NamedTuple):
-    """What an op gives: the storage it lies in, its size, and whether a gradient flows back through it."""
+    """The output of an op: its storage, its size in bytes, and whether it requires a gradient."""
 
     storage: tuple[int, str]
     size: int
     has_gradient: bool
 
 
-class _Autograd:
-    """What autograd keeps, by storage, so that what is kept twice is counted once."""
+class _SavedTensors:
+    """The bytes that autograd saves, by storage, so that a tensor that is saved twice is counted once."""
 
     def __init__(self, plan: Plan, batch: int, bytes_per_value: int) -> None:
-        self.kept: dict[tuple[int, str], int] = {}
+        self.saved: dict[tuple[int, str], int] = {}
         self._batch = batch
         self._bytes = bytes_per_value
         image = prod(plan.input_shape) * batch * bytes_per_value
@@ -120,12 +119,12 @@ class _Autograd:
         output = _Output((op.index, ""), size, has_gradient=inputs.has_gradient or op.parameters > 0)
         if output.has_gradient:
             if kept.input:
-                self._keep(inputs)
+                self._save(inputs)
             if kept.output:
-                self._keep(output)
+                self._save(output)
             values = kept.values * self._batch + kept.per_batch
             own = values * self._bytes + kept.indices * self._batch * INDEX_BYTES
-            self.kept[op.index, "own"] = own
+            self.saved[op.index, "own"] = own
         return output
 
     def _merge(self, op: PlannedOp, inputs: list[_Output]) -> _Output:
@@ -140,11 +139,11 @@ class _Autograd:
         for number, (other, tensor) in enumerate(zip(inputs[1:], made, strict=True)):
             for one, its_factor in ((joined, other), (other, joined)):
                 if its_factor.has_gradient:
-                    self._keep(one)
+                    self._save(one)
             size = tensor.values * self._batch * self._bytes
             gradient = joined.has_gradient or other.has_gradient
             joined = _Output((op.index, str(number)), size, gradient)
         return joined
 
-    def _keep(self, tensor: _Output) -> None:
-        self.kept[tensor.storage] = tensor.size
+    def _save(self, tensor: _Output) -> None:
+        self.saved[tensor.storage] = tensor.size

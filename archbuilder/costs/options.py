@@ -32,7 +32,7 @@ class Dtype(StrEnum):
 
     @property
     def bytes(self) -> int:
-        """What a value takes."""
+        """The size of a value in bytes."""
         return {"float64": 8, "float32": 4}.get(self.value, 2)
 
 

@@ -1,4 +1,4 @@
-"""The parts of a network at a depth: its layers, or what they are made of."""
+"""The parts of a network at a depth of nesting: its layers, or their members."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -6,8 +6,8 @@ from dataclasses import replace
 from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, Plan, PlannedLayer, PlannedOp, Take, TreeNode, ops_in
 from archbuilder.primitives import Shape
 
-Opens = Callable[[Chain, PlannedLayer, int], bool]
-"""Whether a chain of a layer is opened, that many levels down."""
+Expands = Callable[[Chain, PlannedLayer, int], bool]
+"""Return whether a chain of a layer is expanded at a level of nesting."""
 
 
 def parts(plan: Plan, depth: int | None = None) -> list[PlannedLayer]:
@@ -15,8 +15,8 @@ def parts(plan: Plan, depth: int | None = None) -> list[PlannedLayer]:
 
     Args:
         plan: The network.
-        depth: How many levels of names are opened: 1 gives the layers. If left out, layers, and of a sequence with half
-            of the network's MACs or more its members: such as those of `features`, where a network has but that.
+        depth: How many levels of names are expanded: 1 returns the layers. By default only sequences with
+            at least half of the network's MACs are expanded, such as `features` of many networks.
 
     Raises:
         ValueError: The depth is less than 1.
@@ -25,21 +25,21 @@ def parts(plan: Plan, depth: int | None = None) -> list[PlannedLayer]:
         if depth < 1:
             raise ValueError(f"found a depth of {depth}, expected 1 or more")
         return _parts(plan, lambda chain, layer, level: level < depth)
-    return _parts(plan, lambda chain, layer, level: _is_list(chain) and _is_most(chain, plan))
+    return _parts(plan, lambda chain, layer, level: _is_sequence(chain) and _has_most_macs(chain, plan))
 
 
-def by_size(plan: Plan) -> list[PlannedLayer]:
-    """Return the layers; of a sequence or a repeated layer in which maps have several sizes, its members instead."""
-    return _parts(plan, lambda chain, layer, level: not chain.label and len(_sizes(chain)) > 1)
+def parts_by_map_size(plan: Plan) -> list[PlannedLayer]:
+    """Return the layers; sequences and repeated layers whose members differ in map size are expanded."""
+    return _parts(plan, lambda chain, layer, level: not chain.label and len(_map_sizes(chain)) > 1)
 
 
-def _sizes(chain: Chain) -> set[Shape]:
+def _map_sizes(chain: Chain) -> set[Shape]:
     lasts = [list(ops_in(member))[-1:] for member in chain.members]
     return {op.output_shape[1:] for last in lasts for op in last}
 
 
-def _is_list(chain: Chain) -> bool:
-    """Whether a chain is a sequence of the spec: no fork with a name, and no repetition of one member."""
+def _is_sequence(chain: Chain) -> bool:
+    """Return whether a chain is a sequence of the spec: neither a named fork nor a repeated member."""
     if chain.label or [type(member) for member in chain.members] == [Fork]:
         return False
     return not all(
@@ -48,11 +48,11 @@ def _is_list(chain: Chain) -> bool:
     )
 
 
-def _is_most(chain: Chain, plan: Plan) -> bool:
+def _has_most_macs(chain: Chain, plan: Plan) -> bool:
     return 2 * sum(op.macs for op in ops_in(chain)) >= plan.macs > 0
 
 
-def _parts(plan: Plan, opens: Opens) -> list[PlannedLayer]:
+def _parts(plan: Plan, expands: Expands) -> list[PlannedLayer]:
     nodes: dict[str, list[TreeNode]] = {}
     for node in plan.trees:
         first = next(ops_in(node), None)
@@ -61,24 +61,24 @@ def _parts(plan: Plan, opens: Opens) -> list[PlannedLayer]:
     found: list[PlannedLayer] = []
     for layer in plan.layers:
         own = nodes.get(layer.name, [])
-        if any(isinstance(node, Chain) and node.name == layer.name and opens(node, layer, 1) for node in own):
-            found += _members(own, "", layer, opens, 0)
+        if any(isinstance(node, Chain) and node.name == layer.name and expands(node, layer, 1) for node in own):
+            found += _members(own, "", layer, expands, 0)
         else:
             found.append(layer)
     return found
 
 
 def _members(
-    nodes: Iterable[TreeNode], path: str, layer: PlannedLayer, opens: Opens, level: int
+    nodes: Iterable[TreeNode], path: str, layer: PlannedLayer, expands: Expands, level: int
 ) -> Iterator[PlannedLayer]:
-    """Return the parts that nodes make.
+    """Yield the parts of nodes.
 
     Args:
         nodes: Nodes of the tree of names.
         path: The dotted name of their parent.
         layer: The layer that they belong to.
-        opens: Which chains are opened.
-        level: How many names lead to them.
+        expands: Which chains are expanded.
+        level: The number of names above the nodes.
     """
     for node in nodes:
         match node:
@@ -90,27 +90,27 @@ def _members(
                 if node.merge is not None:
                     yield _part(node.merge.name, node.merge.op.type, (node.merge,), layer)
             case Fork():
-                yield from _fork(node, path, layer, opens, level)
+                yield from _fork(node, path, layer, expands, level)
             case Chain():
                 name = ".".join(one for one in (path, node.name) if one)
-                if not node.name or opens(node, layer, level + 1):
-                    yield from _members(node.members, name, layer, opens, level + bool(node.name))
+                if not node.name or expands(node, layer, level + 1):
+                    yield from _members(node.members, name, layer, expands, level + bool(node.name))
                 elif ops := tuple(ops_in(node)):
-                    yield _part(name, _type(node), ops, layer)
+                    yield _part(name, _chain_type(node), ops, layer)
 
 
-def _fork(fork: Fork, path: str, layer: PlannedLayer, opens: Opens, level: int) -> Iterator[PlannedLayer]:
+def _fork(fork: Fork, path: str, layer: PlannedLayer, expands: Expands, level: int) -> Iterator[PlannedLayer]:
     """Return a fork as one part, or where a chain in its place would be opened, its branches and what joins them."""
-    if not opens(Chain("", fork.merge.op.type, ()), layer, level):
+    if not expands(Chain("", fork.merge.op.type, ()), layer, level):
         yield _part(fork.merge.name, fork.merge.op.type, tuple(ops_in(fork)), layer)
         return
     for branch in fork.branches:
-        yield from _members([branch], path, layer, opens, level)
+        yield from _members([branch], path, layer, expands, level)
     yield _part(fork.merge.name, fork.merge.op.type, (fork.merge,), layer)
 
 
-def _type(chain: Chain) -> str:
-    """Return the label of a chain, or if it repeats one member, that of the member."""
+def _chain_type(chain: Chain) -> str:
+    """Return the label of a chain; of a repeated member, the label of the member."""
     if chain.label:
         return chain.label
     labels = {member.label if isinstance(member, Chain) else "" for member in chain.members}

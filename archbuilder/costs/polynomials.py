@@ -20,11 +20,11 @@ class Polynomials:
     """Polynomials over the same atoms."""
 
     def __init__(self, polynomials: Sequence[Terms], atoms: int) -> None:
-        """Compile them.
+        """Compile polynomials.
 
         Args:
-            polynomials: Each as the coefficients of its monomials.
-            atoms: How many atoms there are.
+            polynomials: The coefficients of the monomials of each.
+            atoms: The number of atoms.
 
         Raises:
             OverflowError: A coefficient does not fit 64 bits.
@@ -37,21 +37,21 @@ class Polynomials:
         self._floats = self._factors.astype(np.float64)
         self._magnitudes = np.abs(self._floats)
         degree = max(map(len, monomials), default=0)
-        # The row behind the atoms is all ones: it fills up monomials of a lower degree.
+        # The row after the atoms is all ones: it pads monomials of a lower degree.
         padded = np.full((len(monomials), max(1, degree)), atoms, dtype=np.intp)
         for row, monomial in enumerate(monomials):
             padded[row, : len(monomial)] = monomial
         self._factored = [np.ascontiguousarray(padded[:, place]) for place in range(max(1, degree))]
-        self._room: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self._buffers: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     def __call__(self, columns: Columns) -> NDArray[np.int64]:
-        """Work them out.
+        """Evaluate the polynomials.
 
         Args:
-            columns: The values of the atoms, and a last row of ones.
+            columns: The values of the atoms, and a last row of ones: (atoms + 1) x candidates.
 
         Returns:
-            A row for each polynomial, a column for each candidate.
+            The values: polynomials x candidates.
 
         Raises:
             OverflowError: A value does not fit 64 bits.
@@ -69,12 +69,12 @@ class Polynomials:
         return values
 
     def _products(self, columns: Any) -> Any:
-        """Return the monomials, in arrays that are used again: fresh ones would take longer than the arithmetic."""
+        """Return the monomials, in reused arrays: to allocate new ones takes longer than the arithmetic."""
         key = (columns.dtype.str, columns.shape[1])
-        if key not in self._room:
+        if key not in self._buffers:
             shape = (len(self._factored[0]), columns.shape[1])
-            self._room = {key: (np.empty(shape, columns.dtype), np.empty(shape, columns.dtype))}
-        products, factors = self._room[key]
+            self._buffers = {key: (np.empty(shape, columns.dtype), np.empty(shape, columns.dtype))}
+        products, factors = self._buffers[key]
         np.take(columns, self._factored[0], axis=0, out=products, mode="clip")
         for rows in self._factored[1:]:
             np.take(columns, rows, axis=0, out=factors, mode="clip")
@@ -86,7 +86,7 @@ class Atoms:
     """The atoms of a trace, computed from the widths of candidates."""
 
     def __init__(self, trace: Trace, names: Sequence[str]) -> None:
-        """Compile them.
+        """Compile the atoms of a trace.
 
         Args:
             trace: The trace.
@@ -103,7 +103,11 @@ class Atoms:
         self._rows = np.array([number for number, _ in varied], dtype=np.intp)
         self._columns = np.array([column for _, column in varied], dtype=np.intp)
         known = {number for number, atom in self._atoms if atom.kind == "width"}
-        simple = [(n, _alone(atom)) for n, atom in self._atoms if atom.kind == "present" and _alone(atom) in known]
+        simple = [
+            (n, _only_operand(atom))
+            for n, atom in self._atoms
+            if atom.kind == "present" and _only_operand(atom) in known
+        ]
         self._present = np.array([number for number, _ in simple], dtype=np.intp)
         self._of = np.array([operand for _, operand in simple], dtype=np.intp)
         known |= {number for number, _ in simple}
@@ -114,13 +118,13 @@ class Atoms:
         ]
 
     def __call__(self, widths: NDArray[np.int64]) -> Columns:
-        """Work them out.
+        """Evaluate the atoms.
 
         Args:
-            widths: A row for each candidate, a column for each name.
+            widths: candidates x names.
 
         Returns:
-            A row for each atom and a last one of ones; a column for each candidate.
+            The values of the atoms, and a last row of ones: (atoms + 1) x candidates.
         """
         columns: Columns = np.repeat(self._start, len(widths), axis=1)
         columns[self._rows] = widths.T[self._columns]
@@ -130,8 +134,8 @@ class Atoms:
         return columns
 
 
-def _alone(atom: Atom) -> int | None:
-    """Return the one atom that an atom is made of, if it is made of one alone."""
+def _only_operand(atom: Atom) -> int | None:
+    """Return the number of the atom that is the only operand of an atom; None if there are more."""
     terms = atom.operands[0]
     monomial = next(iter(terms))
     return monomial[0] if len(terms) == 1 and len(monomial) == 1 else None

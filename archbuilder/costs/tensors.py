@@ -1,4 +1,4 @@
-"""The tensors that eager PyTorch holds while a plan's module runs in evaluation, followed without a tensor."""
+"""Simulate which tensors eager PyTorch holds while a plan's module runs in evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from archbuilder.primitives import Merge
 from archbuilder.primitives.held import Allocation
 
 
-class Made(NamedTuple):
-    """A tensor that is made: its bytes, and those that are held then, it among them."""
+class AllocatedTensor(NamedTuple):
+    """An allocated tensor: its bytes, and the bytes of all tensors that are live then, including it."""
 
     size: int
     live: int
@@ -19,31 +19,31 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class MemoryStep:
-    """What one op of `plan.ops` does to the memory.
+    """The memory of one op of `plan.ops`.
 
     Attributes:
         name: The op's name.
-        made: The tensors that it makes, in order; none where it passes its input through.
-        before: The bytes that are held when it starts.
+        made: The tensors that it allocates, in order; none if it passes its input through.
+        before: The live bytes when it starts.
     """
 
     name: str
-    made: tuple[Made, ...]
+    made: tuple[AllocatedTensor, ...]
     before: int
 
     @property
     def allocated(self) -> int:
-        """The bytes of all that it makes."""
+        """The bytes of all tensors that it allocates."""
         return sum(made.size for made in self.made)
 
     @property
     def highest(self) -> int:
-        """The bytes that are held at its highest moment."""
+        """The maximum of live bytes while it runs."""
         return max((made.live for made in self.made), default=self.before)
 
 
 class Tensor:
-    """A tensor and how many variables hold it."""
+    """A tensor and the number of variables that hold it."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -51,11 +51,11 @@ class Tensor:
 
 
 class Run:
-    """One pass through the tree, as archbuilder.modules.blocks.follow makes it; what it returns is held once more.
+    """A simulated forward pass through the tree, in the order of archbuilder.modules.blocks.follow.
 
     Attributes:
-        live: The bytes that are held now.
-        steps: What the ops have done so far.
+        live: The bytes of live tensors.
+        steps: The memory of each op so far.
     """
 
     def __init__(self, batch: int, bytes_per_value: int) -> None:
@@ -65,14 +65,20 @@ class Run:
         self._bytes = bytes_per_value
 
     def make(self, size: int) -> Tensor:
-        """Make a tensor, which is held once."""
+        """Allocate a tensor with one holder."""
         self.live += size
         return Tensor(size)
 
     def follow(
         self, nodes: Sequence[TreeNode], fed: Tensor, outer: Mapping[str, Tensor] = MappingProxyType({})
     ) -> Tensor:
-        """Take a tensor along a list of nodes; the caller goes on holding it, and those of the list around it."""
+        """Run a list of nodes on a tensor that the caller holds; return the output, held once more.
+
+        Args:
+            nodes: The nodes.
+            fed: The input.
+            outer: The earlier outputs of the surrounding list by name, which the caller holds too.
+        """
         names = recalled(nodes)
         kept = {"input": _held(fed), **{name: _held(tensor) for name, tensor in outer.items()}} if names else {}
         x = _held(fed)
@@ -106,15 +112,15 @@ class Run:
                 return self._op(node.merge, first) if node.merge else _held(first)
 
     def _op(self, op: PlannedOp, first: Tensor) -> Tensor:
-        """Run an op whose inputs are held; `first` is handed on if it makes nothing."""
-        before, made = self.live, list[Made]()
+        """Run an op whose inputs are held; return `first` if the op allocates nothing."""
+        before, made = self.live, list[AllocatedTensor]()
         held: list[tuple[int, Tensor]] = []  # with the allocation at which each is gone
         planned = allocations(op)
         for position, allocation in enumerate(planned):
             self._drop_all([tensor for gone_at, tensor in held if gone_at <= position])
             held = [(gone_at, tensor) for gone_at, tensor in held if gone_at > position]
             tensor = self.make(allocation.values * self._batch * (allocation.bytes_per_value or self._bytes))
-            made.append(Made(tensor.size, self.live))
+            made.append(AllocatedTensor(tensor.size, self.live))
             if position + 1 < len(planned):
                 held.append((position + allocation.outlived_by + 1, tensor))
         self._drop_all([tensor for _, tensor in held])
@@ -137,7 +143,7 @@ def _held(tensor: Tensor) -> Tensor:
 
 
 def allocations(op: PlannedOp) -> tuple[Allocation, ...]:
-    """Return the tensors that an op makes in evaluation; none if it passes its input through."""
+    """Return the tensors that an op allocates in evaluation; none if it passes its input through."""
     if isinstance(op.op, Merge):
         return op.op.allocations(op.input_shapes)
     return op.op.allocations(op.input_shapes[0], op.output_shape)

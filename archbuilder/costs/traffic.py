@@ -33,18 +33,18 @@ class OpTraffic:
 
     @property
     def bytes(self) -> int:
-        """What is read and written."""
+        """Bytes read and written."""
         return self.read + self.written
 
     @property
     def intensity(self) -> float:
-        """FLOPs for each byte; 0 where nothing is moved."""
+        """FLOPs per byte; 0 if nothing is moved."""
         return self.flops / self.bytes if self.bytes else 0.0
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a network moves when each op reads and writes memory: no cache keeps a tensor, nothing is fused.
+    """The bytes that a network moves if every op reads and writes memory: without caches and without fusion.
 
     Attributes:
         ops: One for each op, in the order of `plan.ops`.
@@ -64,7 +64,7 @@ class Traffic:
 
     @property
     def bytes(self) -> int:
-        """What is read and written."""
+        """Bytes read and written."""
         return self.read + self.written
 
     @property
@@ -74,7 +74,7 @@ class Traffic:
 
     @property
     def intensity(self) -> float:
-        """FLOPs for each byte: the network's place on the roofline's axis; 0 where nothing is moved."""
+        """FLOPs per byte, the horizontal axis of a roofline plot; 0 if nothing is moved."""
         return self.flops / self.bytes if self.bytes else 0.0
 
 

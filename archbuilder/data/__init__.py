@@ -1,4 +1,4 @@
-"""Data sets by name or path: images and what they show, in three splits."""
+"""Data sets by name or path: images and labels, in three splits."""
 
 from archbuilder.data.address import Address, parse_address
 from archbuilder.data.images import Batch, Images, ImageSet

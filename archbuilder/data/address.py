@@ -1,4 +1,4 @@
-"""What a data set is called: `digits`, `idx:PATH`, `folder:PATH@224`, `folder:PATH@224@gray`."""
+"""Addresses of data sets: `digits`, `idx:PATH`, `folder:PATH@224`, `folder:PATH@224@gray`."""
 
 import re
 from collections.abc import Collection
@@ -13,7 +13,7 @@ _BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # what starts lik
 _LARGEST = 4096
 
 USUAL_ROOT = "data"
-"""Where torchvision's data sets lie, if their address says nothing else."""
+"""The folder of torchvision's data sets where their address has none."""
 
 FORMS = {
     "digits": "digits",
@@ -29,17 +29,17 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Address:
-    """Where a data set is.
+    """The parsed address of a data set.
 
     Attributes:
-        text: What was written.
+        text: The address as written.
         kind: Its format, a key of `SOURCES`.
-        path: What stands after the colon: a file or a folder, or the name that a library gives it; or nothing.
-        size: The height and width that its images are brought to, if it says one.
-        channels: 1 for gray or 3 for color, if it says so.
-        download: Whether a library may fetch what is not there.
-        measured: Whether its images are only measured: then it may lack a training split, and classes.
-        skip_broken: Whether image files that cannot be read are left out; else they are errors.
+        path: The part after the colon: a file, a folder, or a library's name of the data set; may be empty.
+        size: The height and width that images are resized and cropped to; None keeps their size.
+        channels: 1 for gray or 3 for color; None takes that of the images.
+        download: Whether torchvision may download the data set.
+        evaluation_only: Whether it is loaded for evaluation alone: it may then lack training images and classes.
+        skip_broken: Whether unreadable image files are skipped; otherwise they are errors.
     """
 
     text: str
@@ -48,17 +48,17 @@ class Address:
     size: tuple[int, int] | None = None
     channels: int | None = None
     download: bool = False
-    measured: bool = False
+    evaluation_only: bool = False
     skip_broken: bool = False
 
     @property
-    def place(self) -> Path:
-        """The path as one, with `~` meaning the home folder."""
-        return expanded(self.path)
+    def expanded_path(self) -> Path:
+        """The path, with `~` replaced by the home folder."""
+        return expand_home(self.path)
 
 
-def expanded(path: str) -> Path:
-    """Return a path with `~` meaning the home folder, if there is one."""
+def expand_home(path: str) -> Path:
+    """Return a path with `~` replaced by the home folder, if there is one."""
     try:
         return Path(path).expanduser()
     except RuntimeError:  # there is no such user
@@ -66,23 +66,23 @@ def expanded(path: str) -> Path:
 
 
 def parse_address(text: str, base: Path | None = None, *, known: Collection[str] = FORMS.keys()) -> Address:
-    """Read an address; nothing of the data set itself.
+    """Parse an address, without reading the data set.
 
     Args:
-        text: Such as `digits` or `folder:photos@224`.
+        text: An address such as `digits` or `folder:photos@224`.
         base: The folder that relative paths start from, such as that of the file the address stands in. The address
             then says the whole path, so that its text names the same data set from anywhere. Without it, paths
             start from the working directory and the text stays as it is.
         known: The kinds there are.
 
     Raises:
-        ArchbuilderError: It is none; the message says what forms there are.
+        ArchbuilderError: The address is invalid; the message lists the valid forms.
     """
     if not text.isprintable():
         raise ArchbuilderError(f"the data set {text!r} contains an unprintable character")
     kind, colon, path = text.partition(":")
     if kind not in known:
-        raise ArchbuilderError(_unknown(text, kind, known))
+        raise ArchbuilderError(_unknown_format(text, kind, known))
     form = FORMS.get(kind, kind)
     if kind == "digits" and colon:
         raise ArchbuilderError(f"{text!r}: digits takes no path: it comes with scikit-learn")
@@ -97,13 +97,13 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
         raise ArchbuilderError(f"{text!r}: no path is given, expected {form}")
     if kind == "torchvision" and not path.partition(":")[0].strip():
         raise ArchbuilderError(f"{text!r}: no name is given, expected {form}, such as torchvision:MNIST")
-    return address if base is None else _from(base, address)
+    return address if base is None else _absolute(base, address)
 
 
-def _unknown(text: str, kind: str, known: Collection[str]) -> str:
+def _unknown_format(text: str, kind: str, known: Collection[str]) -> str:
     forms = ", ".join(FORMS.get(name, name) for name in known)
     if _BARE_PATH.match(text) or _exists(text):
-        likely = "npz" if text.endswith(".npz") else "idx" if _holds_idx(Path(text)) else "folder"
+        likely = "npz" if text.endswith(".npz") else "idx" if _contains_idx(Path(text)) else "folder"
         return f"{text!r} does not say its format; did you mean {likely}:{text}? (forms: {forms})"
     name, size = kind, _SIZE.search(kind)
     if size and kind[: size.start()] in known:
@@ -120,7 +120,7 @@ def _exists(text: str) -> bool:
         return False
 
 
-def _holds_idx(folder: Path) -> bool:
+def _contains_idx(folder: Path) -> bool:
     return folder.is_dir() and any(folder.glob("*-ubyte*"))
 
 
@@ -135,15 +135,15 @@ def _size(text: str, said: re.Match[str], form: str) -> tuple[int, int]:
     return height, width
 
 
-def _from(base: Path, address: Address) -> Address:
-    """Say the whole path of an address."""
+def _absolute(base: Path, address: Address) -> Address:
+    """Return an address with its path made absolute."""
     name, colon, root = "", "", address.path
     if address.kind == "torchvision":
         name, _, root = address.path.partition(":")
         colon, root = ":", root or USUAL_ROOT
     if not root:
         return address
-    whole = str((base / expanded(root)).absolute())
+    whole = str((base / expand_home(root)).absolute())
     if _SIZE.search(whole) or _COLORS.search(whole):
         whole += "/"  # lest the end of the path be taken for a size
     size = "@{}x{}".format(*address.size) if address.size else ""

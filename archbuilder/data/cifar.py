@@ -1,4 +1,4 @@
-"""The binary versions of CIFAR-10 and CIFAR-100: records of labels and 32 x 32 pixels in three planes."""
+"""Load the binary versions of CIFAR-10 and CIFAR-100: records of labels and 32 x 32 pixels in three planes."""
 
 import tarfile
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from archbuilder.data.address import Address
-from archbuilder.data.files import listed, names_in, reading, shown, unpacked
+from archbuilder.data.files import convert_read_errors, names_text, open_decompressed, path_text, visible_names
 from archbuilder.data.images import ImageSet
 from archbuilder.data.raw import RawData
 from archbuilder.errors import ArchbuilderError
@@ -68,14 +68,14 @@ def load_cifar100(address: Address) -> RawData:
 
 
 def _load(address: Address, version: _Version) -> RawData:
-    place = address.place
+    place = address.expanded_path
     if not place.exists():
-        raise ArchbuilderError(f"{address.text}: no such file or folder: {shown(place)}")
+        raise ArchbuilderError(f"{address.text}: no such file or folder: {path_text(place)}")
     files = _from_folder(place, version) if place.is_dir() else _from_archive(place, version)
     lines = files[version.names].decode("utf-8", "replace").splitlines()
     names = tuple(line.strip() for line in lines if line.strip())
     if len(names) != version.classes:
-        where = f"{shown(place)}: {version.names}"
+        where = f"{path_text(place)}: {version.names}"
         raise ArchbuilderError(f"{where}: found {len(names)} names, expected {version.classes}, one a line")
     train = [_records(place, name, files[name], version) for name in version.train]
     images, labels = (torch.cat([getattr(part, what) for part in train]) for what in ("images", "labels"))
@@ -84,20 +84,20 @@ def _load(address: Address, version: _Version) -> RawData:
 
 def _from_folder(folder: Path, version: _Version) -> dict[str, bytes]:
     folder = folder / version.folder if (folder / version.folder).is_dir() else folder
-    _check_complete(folder, names_in(folder), version)
+    _check_complete(folder, visible_names(folder), version)
     found = {}
     for name in version.files:
-        with reading(folder / name):
+        with convert_read_errors(folder / name):
             found[name] = (folder / name).read_bytes()
     return found
 
 
 def _from_archive(path: Path, version: _Version) -> dict[str, bytes]:
-    """Read the files inside the archive as it is published; nothing is extracted."""
+    """Read the files inside the published archive; nothing is extracted to disk."""
     found: dict[str, bytes] = {}
     names = []
     try:
-        with unpacked(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+        with open_decompressed(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
             for member in archive:
                 name = member.name.rpartition("/")[2]
                 names.append(name)
@@ -109,7 +109,7 @@ def _from_archive(path: Path, version: _Version) -> dict[str, bytes]:
                 pass  # to the end, where gzip compares its checksum
     except tarfile.TarError as error:
         reason = "is not an archive of the binary version (.tar.gz), or it is damaged or cut off"
-        raise ArchbuilderError(f"{shown(path)}: {reason}") from error
+        raise ArchbuilderError(f"{path_text(path)}: {reason}") from error
     _check_complete(path, [name for name in names if name in found or name not in version.files], version)
     return found
 
@@ -118,17 +118,17 @@ def _check_complete(place: Path, names: list[str], version: _Version) -> None:
     missing = [name for name in version.files if name not in names]
     if missing and version.pickled in names:
         raise ArchbuilderError(
-            f"{shown(place)}: found the Python version of {version.title}, which is pickled and could run code when "
-            f"read; the binary version is needed: {version.archive}"
+            f"{path_text(place)}: found the Python version of {version.title}, which is pickled and could run code "
+            f"when read; the binary version is needed: {version.archive}"
         )
     if missing:
-        message = f"missing {', '.join(missing)} of the binary version of {version.title}; found {listed(names)}"
-        raise ArchbuilderError(f"{shown(place)}: {message}")
+        message = f"missing {', '.join(missing)} of the binary version of {version.title}; found {names_text(names)}"
+        raise ArchbuilderError(f"{path_text(place)}: {message}")
 
 
 def _records(place: Path, name: str, data: bytes, version: _Version) -> ImageSet:
     record = version.label_bytes + _PIXELS
-    where = f"{shown(place)}: {name}"
+    where = f"{path_text(place)}: {name}"
     if not data or len(data) % record:
         wanted = f"a multiple of {record:,}, the bytes of a record of {version.title}"
         raise ArchbuilderError(f"{where}: found {len(data):,} bytes, expected {wanted}: the file is cut off or another")

@@ -1,4 +1,4 @@
-"""One image file, decoded to the pixels a network is shown."""
+"""Decode an image file to pixels of a given size and number of channels."""
 
 import io
 import stat
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from archbuilder.data.files import shown
+from archbuilder.data.files import path_text
 from archbuilder.errors import ArchbuilderError
 
 if TYPE_CHECKING:
@@ -21,22 +21,22 @@ Pixels = npt.NDArray[np.uint8]
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm"}
 )
-_DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})  # gray in 16 bits
-_GREY = frozenset({"1", "L", "LA", "La", "F", *_DEEP})
-_SIXTEEN = frozenset({"PNG", "PPM"})  # formats in which a gray image of Pillow's mode I has 16 bits
+_GRAY_16_BITS = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})  # gray in 16 bits
+_GRAY = frozenset({"1", "L", "LA", "La", "F", *_GRAY_16_BITS})
+_FORMATS_WITH_16_BITS = frozenset({"PNG", "PPM"})  # formats in which a gray image of Pillow's mode I has 16 bits
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 exchange height and width
 
 
 @dataclass(frozen=True)
 class Target:
-    """What every image of a data set is brought to.
+    """The size and channels that every image of a data set is converted to.
 
     Attributes:
         channels: 1 for gray, 3 for red, green and blue.
         height: In pixels.
         width: In pixels.
-        scaled: Whether images of other sizes are scaled and cropped; else they are errors.
-        converted: Whether color images may be made gray, because the user asked for it; else they are errors.
+        scaled: Whether images of other sizes are scaled and cropped; otherwise they are errors.
+        converted: Whether color images may be converted to gray, as the user asked for; otherwise they are errors.
     """
 
     channels: int
@@ -53,7 +53,13 @@ class Target:
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What a file says of its image before it is decoded: its height and width when upright, and whether it is gray."""
+    """The header of an image file.
+
+    Attributes:
+        height: In pixels, after rotation by the EXIF orientation.
+        width: Likewise.
+        gray: Whether the image is gray.
+    """
 
     height: int
     width: int
@@ -66,26 +72,26 @@ class Decoded:
 
     Attributes:
         pixels: C x H x W, uint8.
-        digest: 64 bits of a hash of the file's bytes: files that differ have other ones.
-        several: Whether the file holds further frames or pages, which are not read.
+        digest: A 64-bit hash of the file's bytes.
+        has_more_frames: Whether the file has further frames or pages, which are not read.
     """
 
     pixels: Pixels
     digest: int
-    several: bool
+    has_more_frames: bool
 
 
 def digest_of(content: bytes) -> int:
-    """Return 64 bits of a hash, as a signed integer."""
+    """Return a 64-bit hash as a signed integer."""
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little", signed=True)
 
 
 def read_file(path: Path) -> bytes:
-    """Read a regular file; a pipe would be waited for, and a device has no end.
+    """Read a regular file; pipes and devices are refused, as reading them may never end.
 
     Raises:
-        OSError: It is not there, or it may not be read.
-        ValueError: It is something else than a file.
+        OSError: The file does not exist or cannot be read.
+        ValueError: The path is not a regular file.
     """
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
@@ -96,16 +102,16 @@ def read_file(path: Path) -> bytes:
 
 
 def read_header(path: Path) -> ImageHeader:
-    """Read the beginning of an image file.
+    """Read the header of an image file.
 
     Raises:
-        ArchbuilderError: It is no image.
+        ArchbuilderError: The file is not an image, or cannot be read.
     """
     from PIL import Image  # noqa: PLC0415 - only folders of images need it
 
     try:
         if not path.is_file():
-            read_file(path)  # says what it is
+            read_file(path)  # raises the error
         with Image.open(path) as image:
             width, height = image.size
             # Looked for only where it is cheap: in a PNG it may follow the pixels.
@@ -118,24 +124,24 @@ def read_header(path: Path) -> ImageHeader:
 
 
 def read_image(path: Path, target: Target) -> Pixels:
-    """Decode an image file, turned upright as its EXIF orientation says: C x H x W, uint8.
+    """Decode an image file, rotated by its EXIF orientation: C x H x W, uint8.
 
     Args:
         path: The file.
-        target: What to bring it to. Transparency is dropped; gray of 16 bits is brought to 8; of several frames or
-            pages the first is read.
+        target: The size and channels to convert to. Transparency is dropped; 16-bit gray becomes 8-bit; of several
+            frames or pages the first is read.
 
     Raises:
-        ArchbuilderError: It cannot be decoded, or it has another size and is not to be scaled.
+        ArchbuilderError: The file cannot be decoded, or its size differs and `target.scaled` is false.
     """
     return decode(path, target).pixels
 
 
 def decode(path: Path, target: Target) -> Decoded:
-    """Decode an image file as `read_image` does, and say what else is known of it.
+    """Decode an image file as `read_image` does, with its hash and whether it has more frames.
 
     Raises:
-        ArchbuilderError: It cannot be decoded, or it has another size and is not to be scaled.
+        ArchbuilderError: The file cannot be decoded, or its size differs and `target.scaled` is false.
     """
     from PIL import Image  # noqa: PLC0415 - only folders of images need it
 
@@ -143,37 +149,37 @@ def decode(path: Path, target: Target) -> Decoded:
         content = read_file(path)
         with Image.open(io.BytesIO(content)) as opened:
             # An MPO is a JPEG photo with another view of the same, or with a preview.
-            several = bool(getattr(opened, "is_animated", False)) and opened.format != "MPO"
-            image = _prepared(opened, target)
+            has_more_frames = bool(getattr(opened, "is_animated", False)) and opened.format != "MPO"
+            image = _to_target(opened, target)
     except Exception as error:  # a decoder may raise anything
         raise _unreadable(path, error) from error
     if image.size != (target.width, target.height):
         found = f"found an image of {image.height} x {image.width}, expected {target.height} x {target.width}"
-        raise ArchbuilderError(f"{shown(path)}: {found}; a size after the folder, such as @224, scales all images")
-    return Decoded(as_pixels(image), digest_of(content), several)
+        raise ArchbuilderError(f"{path_text(path)}: {found}; a size after the folder, such as @224, scales all images")
+    return Decoded(as_pixels(image), digest_of(content), has_more_frames)
 
 
 def pixels_of(image: "Image.Image", target: Target) -> Pixels:
-    """Return the pixels of an open image as `read_image` gives those of a file: C x H x W, uint8.
+    """Return the pixels of an open image as `read_image` returns those of a file: C x H x W, uint8.
 
     Raises:
-        ArchbuilderError: It cannot be decoded.
+        ArchbuilderError: The image cannot be decoded.
     """
     try:
-        return as_pixels(_prepared(image, target))
+        return as_pixels(_to_target(image, target))
     except Exception as error:  # a decoder may raise anything
         raise _unreadable(Path(str(getattr(image, "filename", "") or "an open image")), error) from error
 
 
-def _prepared(opened: "Image.Image", target: Target) -> "Image.Image":
-    """Turn an image upright, convert it to the target's channels and, where that is asked for, scale and crop it."""
+def _to_target(opened: "Image.Image", target: Target) -> "Image.Image":
+    """Rotate an image upright, convert it to the target's channels and, if `scaled`, scale and crop it."""
     from PIL import Image, ImageOps  # noqa: PLC0415
 
     if target.channels == 1 and not target.converted and not _is_gray(opened):
         raise ValueError("it is a color image, but the first images are gray; add @rgb or @gray")
     upright = ImageOps.exif_transpose(opened)
     upright.format = opened.format
-    image = _converted(upright, "L" if target.channels == 1 else "RGB")
+    image = _to_mode(upright, "L" if target.channels == 1 else "RGB")
     if target.scaled and image.size != (target.width, target.height):
         image = ImageOps.fit(image, (target.width, target.height), Image.Resampling.BILINEAR)
     return image
@@ -185,12 +191,12 @@ def as_pixels(image: "Image.Image") -> Pixels:
     return pixels[np.newaxis] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _converted(image: "Image.Image", mode: str) -> "Image.Image":
+def _to_mode(image: "Image.Image", mode: str) -> "Image.Image":
     from PIL import Image  # noqa: PLC0415
 
-    if image.mode == "I" and image.format not in _SIXTEEN:
+    if image.mode == "I" and image.format not in _FORMATS_WITH_16_BITS:
         raise ValueError("its pixels are 32-bit integers, whose white level is unknown; save it in 8 or 16 bits")
-    if image.mode in _DEEP:
+    if image.mode in _GRAY_16_BITS:
         # Pillow's own conversion would cut off what is above 255.
         image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
     if image.mode == "F":
@@ -202,7 +208,7 @@ def _converted(image: "Image.Image", mode: str) -> "Image.Image":
 
 def _is_gray(image: "Image.Image") -> bool:
     if image.mode not in {"P", "PA"}:
-        return image.mode in _GREY
+        return image.mode in _GRAY
     colors = image.getpalette("RGB") or []
     return colors[0::3] == colors[1::3] == colors[2::3]
 
@@ -212,5 +218,5 @@ def _unreadable(path: Path, error: Exception) -> ArchbuilderError:
 
     reason = "it is not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:  # the system's reason: there is nothing wrong with the file
-        return ArchbuilderError(f"{shown(path)}: the image cannot be read: {error.strerror}")
-    return ArchbuilderError(f"{shown(path)}: the image cannot be read: {reason}; fix or remove the file")
+        return ArchbuilderError(f"{path_text(path)}: the image cannot be read: {error.strerror}")
+    return ArchbuilderError(f"{path_text(path)}: the image cannot be read: {reason}; fix or remove the file")

@@ -1,4 +1,4 @@
-"""Images that are read from their files whenever they are needed, because there are too many to hold."""
+"""Images that are read from files batch by batch, because they do not fit into memory."""
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archbuilder.data.decode import Decoded, Pixels, Target, decode, digest_of, read_file, read_image
-from archbuilder.data.files import reading
+from archbuilder.data.files import convert_read_errors
 from archbuilder.data.images import Batch, Images, ImageSet
 from archbuilder.data.subprocesses import process_context
 from archbuilder.errors import ArchbuilderError
@@ -30,8 +30,8 @@ class FileImages:
 
     Attributes:
         paths: The files.
-        labels: What each shows: N, int64.
-        target: What each is brought to when it is read.
+        labels: N, int64.
+        target: The size and channels that each is converted to when it is read.
     """
 
     paths: tuple[Path, ...]
@@ -64,21 +64,21 @@ class FileImages:
         return replace(self, paths=paths, labels=torch.cat([one.labels for one in sets]))
 
     def digests(self) -> Tensor:
-        """Return 64 bits of a hash of each file: N, int64; equal ones are copies of one file.
+        """Return a 64-bit hash of each file: N, int64; copies of a file have equal hashes.
 
         Raises:
             ArchbuilderError: A file cannot be read.
         """
 
         def digest(path: Path) -> int:
-            with reading(path):
+            with convert_read_errors(path):
                 return digest_of(read_file(path))
 
         with ThreadPoolExecutor(_THREADS) as pool:
             return torch.tensor(list(pool.map(digest, self.paths)), dtype=torch.int64)
 
     def to(self, device: torch.device) -> "FileImages":
-        """Return the same images: they stay in their files."""
+        """Return the same images, as they are read from files."""
         return self
 
     def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
@@ -86,22 +86,22 @@ class FileImages:
 
         Args:
             order: Which images make each batch, in which order.
-            workers: How many processes read files meanwhile; with 0 this one reads them when they are asked for.
+            workers: How many processes read files in the background; 0 reads each batch in this process.
 
         Raises:
-            ArchbuilderError: A file cannot be decoded, or a process has ended that should not have.
+            ArchbuilderError: A file cannot be decoded, or a worker process ended unexpectedly.
         """
         for indices, pixels in zip(order, self._read(order, workers), strict=True):
             if isinstance(pixels, str):
-                broken = self.scan(kept=False).broken  # all of them, so that they can be mended at once
-                raise ArchbuilderError(broken_files(broken) if broken else pixels)
+                broken = self.scan(kept=False).broken  # all of them, so that they can be fixed at once
+                raise ArchbuilderError(broken_files_text(broken) if broken else pixels)
             yield Batch(torch.from_numpy(pixels), self.labels[indices])
 
     def fingerprint(self) -> str:
         """Return a hash of the files' names and sizes, the labels and their order."""
         digest = sha256(self.labels.numpy().tobytes())
         for path in self.paths:
-            with reading(path):
+            with convert_read_errors(path):
                 size = path.stat().st_size
             digest.update(f"{path.parent.name}/{path.name} {size}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
@@ -114,7 +114,7 @@ class FileImages:
         """
         pixels = np.empty((len(self), *self.shape), dtype=np.uint8) if kept else None
         digests = torch.empty(len(self), dtype=torch.int64)
-        several, broken = [False] * len(self), dict[int, str]()
+        has_more_frames, broken = [False] * len(self), dict[int, str]()
 
         def read(row: int) -> None:
             try:
@@ -122,7 +122,7 @@ class FileImages:
             except ArchbuilderError as error:
                 broken[row] = str(error)
                 return
-            digests[row], several[row] = found.digest, found.several
+            digests[row], has_more_frames[row] = found.digest, found.has_more_frames
             if pixels is not None:
                 pixels[row] = found.pixels
 
@@ -136,7 +136,7 @@ class FileImages:
         whole = torch.tensor([row for row in range(len(self)) if row not in broken], dtype=torch.int64)
         images: Images = self if pixels is None else ImageSet(torch.from_numpy(pixels), self.labels, digests)
         broken_files = {self.paths[row]: broken[row] for row in sorted(broken)}
-        return Scan(images.take(whole) if broken else images, broken_files, sum(several))
+        return Scan(images.take(whole) if broken else images, broken_files, sum(has_more_frames))
 
     def _read(self, order: Sequence[Tensor], workers: int) -> Iterator["Pixels | str"]:
         files = _ImageFiles(self.paths, self.target)
@@ -147,12 +147,12 @@ class FileImages:
             files,
             batch_sampler=[indices.tolist() for indices in order],
             num_workers=workers,
-            collate_fn=_as_it_is,
-            worker_init_fn=_leave_stopping_to_the_main_process,
+            collate_fn=_uncollated,
+            worker_init_fn=_ignore_interrupts,
             multiprocessing_context=process_context(__name__),
         )
         try:
-            with _signals_wait():
+            with _interrupts_blocked():
                 batches = iter(loader)
             yield from batches
         except RuntimeError as error:
@@ -160,11 +160,11 @@ class FileImages:
             raise ArchbuilderError(f"{reason}; use fewer workers (there are {workers}): {error}") from error
 
 
-def broken_files(broken: Mapping[Path, str]) -> str:
-    """Say which files cannot be read, why, and what to do.
+def broken_files_text(broken: Mapping[Path, str]) -> str:
+    """Format which files cannot be read, why, and what to do.
 
     Args:
-        broken: The reason of each; at least one.
+        broken: The reason of each file; at least one.
     """
     reasons = list(broken.values())
     if len(reasons) == 1:
@@ -178,22 +178,22 @@ def broken_files(broken: Mapping[Path, str]) -> str:
 
 @dataclass(frozen=True)
 class Scan:
-    """Files that were all decoded once.
+    """The result of decoding every file once.
 
     Attributes:
-        images: Those that could be decoded.
-        broken: The reason of each that could not.
-        several: How many hold further frames or pages, which are not read.
+        images: The images that could be decoded.
+        broken: The reason of each file that could not.
+        with_more_frames: The number of files with further frames or pages, which are not read.
     """
 
     images: Images
     broken: dict[Path, str]
-    several: int
+    with_more_frames: int
 
 
 @contextmanager
-def _signals_wait() -> Iterator[None]:
-    """Keep Ctrl-C waiting while the body runs: processes that start meanwhile never take it, this one does then."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT while the body runs: processes started in it inherit that; this one handles it afterwards."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -205,7 +205,7 @@ def _signals_wait() -> Iterator[None]:
 
 
 class _ImageFiles(Dataset["Pixels | str"]):
-    """What a worker is given: it reads a batch, or gives the text of the error for the main process to raise."""
+    """The data set of the workers: a batch as an array, or the text of an error for the main process to raise."""
 
     def __init__(self, paths: tuple[Path, ...], target: Target) -> None:
         self.paths = paths
@@ -241,10 +241,10 @@ def _fill(pixels: Pixels, paths: Sequence[Path], target: Target, threads: int = 
             raise
 
 
-def _leave_stopping_to_the_main_process(worker: int) -> None:
+def _ignore_interrupts(worker: int) -> None:
     # A terminal's Ctrl-C reaches all processes; the main one may want to finish a step and save it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _as_it_is(batch: Any) -> Any:
+def _uncollated(batch: Any) -> Any:
     return batch  # a batch is read whole, so there is nothing to collate

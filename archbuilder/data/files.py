@@ -1,4 +1,4 @@
-"""Files and folders as a data set finds them, and what is said when they are not there."""
+"""Reading of files and folders of a data set, with errors that name the path."""
 
 import gzip
 import zlib
@@ -11,43 +11,43 @@ from archbuilder.data.address import Address
 from archbuilder.errors import ArchbuilderError
 from archbuilder.errors.snippet import printable
 
-_MOST_LISTED = 8
+_MOST_NAMED = 8
 _GZIP = b"\x1f\x8b"
 
 
-def shown(path: Path | str) -> str:
-    """Return a path as it can be printed: a file's name may hold anything."""
+def path_text(path: Path | str) -> str:
+    """Return a path with unprintable characters replaced."""
     return printable(str(path))
 
 
-def listed(names: list[str]) -> str:
-    """Return the first names and how many more there are."""
-    more = f" and {len(names) - _MOST_LISTED:,} more" if len(names) > _MOST_LISTED else ""
-    return ", ".join(printable(name) for name in names[:_MOST_LISTED]) + more if names else "nothing"
+def names_text(names: list[str]) -> str:
+    """Format names as a list: the first eight, then how many more there are; `nothing` for none."""
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(printable(name) for name in names[:_MOST_NAMED]) + more if names else "nothing"
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Say of which file it was that reading it failed.
+def convert_read_errors(path: Path) -> Iterator[None]:
+    """Convert an `OSError` of the body to an error that names the file.
 
     Raises:
-        ArchbuilderError: The system does not give it, with the system's reason.
+        ArchbuilderError: The body raised an `OSError`; the message has the system's reason.
     """
     try:
         yield
     except OSError as error:
-        raise ArchbuilderError(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
+        raise ArchbuilderError(f"{path_text(path)}: cannot be read: {error.strerror or error}") from error
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, gzipped or not, to read what is in it.
+def open_decompressed(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading, decompressed if it is gzipped.
 
     Raises:
-        ArchbuilderError: The system does not give it, or it is a damaged gzip file. What gzip checks last, it checks
-            only for one who reads to the end.
+        ArchbuilderError: The file cannot be read, or it is a damaged gzip file. The checksum of gzip is only compared
+            if the file is read to its end.
     """
-    with reading(path), path.open("rb") as raw:
+    with convert_read_errors(path), path.open("rb") as raw:
         if path.suffix != ".gz" and raw.read(2) != _GZIP:
             raw.seek(0)
             yield raw
@@ -57,7 +57,7 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
             with gzip.open(raw) as file:
                 yield cast(IO[bytes], file)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            message = f"{shown(path)}: the gzip file is damaged or cut off; fetch it again"
+            message = f"{path_text(path)}: the gzip file is damaged or cut off; fetch it again"
             raise ArchbuilderError(message) from error
 
 
@@ -65,27 +65,27 @@ def folder_of(address: Address) -> Path:
     """Return the folder of an address.
 
     Raises:
-        ArchbuilderError: There is none.
+        ArchbuilderError: It does not exist, or is not a folder.
     """
-    place = address.place
+    place = address.expanded_path
     if not place.exists():
-        raise ArchbuilderError(f"{address.text}: no such folder: {shown(place)}{_nearest_above(place)}")
+        raise ArchbuilderError(f"{address.text}: no such folder: {path_text(place)}{_existing_parent_text(place)}")
     if not place.is_dir():
-        raise ArchbuilderError(f"{address.text}: found a file, expected a folder: {shown(place)}")
+        raise ArchbuilderError(f"{address.text}: found a file, expected a folder: {path_text(place)}")
     return place
 
 
-def names_in(folder: Path) -> list[str]:
-    """Return the sorted names of what lies in a folder, but for hidden ones.
+def visible_names(folder: Path) -> list[str]:
+    """Return the sorted names of the entries of a folder, without hidden ones.
 
     Raises:
         ArchbuilderError: The folder cannot be read.
     """
-    with reading(folder):
+    with convert_read_errors(folder):
         return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _nearest_above(place: Path) -> str:
-    """Say which part of a path is there."""
+def _existing_parent_text(place: Path) -> str:
+    """Format the nearest parent folder that exists, for an error."""
     there = next((parent for parent in place.parents if parent.is_dir()), None)
-    return f" ({shown(there)} exists)" if there is not None and there.name else ""
+    return f" ({path_text(there)} exists)" if there is not None and there.name else ""

@@ -1,4 +1,4 @@
-"""The format of MNIST: four files, each a header and bytes."""
+"""Load data sets in the format of MNIST: four files, each a header and bytes."""
 
 import re
 import struct
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from archbuilder.data.address import Address
-from archbuilder.data.files import folder_of, listed, names_in, shown, unpacked
+from archbuilder.data.files import folder_of, names_text, open_decompressed, path_text, visible_names
 from archbuilder.data.images import ImageSet
 from archbuilder.data.labels import from_zero
 from archbuilder.data.raw import RawData
@@ -41,19 +41,19 @@ def load_idx(address: Address) -> RawData:
     for part, found in labels.items():
         if len(found) != len(images[part]):
             counts = f"found {len(images[part]):,} images and {len(found):,} labels, expected one label an image"
-            raise ArchbuilderError(f"{shown(paths[part])}: {counts}")
+            raise ArchbuilderError(f"{path_text(paths[part])}: {counts}")
     if images["test"].shape[1:] != images["train"].shape[1:]:
         sizes = [" x ".join(map(str, images[part].shape[2:])) for part in ("test", "train")]
         message = f"found images of {sizes[0]}, expected {sizes[1]} as in the training images"
-        raise ArchbuilderError(f"{shown(files['test', 'images'])}: {message}")
-    names, numbered = from_zero({shown(paths[part]): labels[part] for part in labels})
-    train, test = (ImageSet(images[part], numbered[shown(paths[part])]) for part in ("train", "test"))
+        raise ArchbuilderError(f"{path_text(files['test', 'images'])}: {message}")
+    names, numbered = from_zero({path_text(paths[part]): labels[part] for part in labels})
+    train, test = (ImageSet(images[part], numbered[path_text(paths[part])]) for part in ("train", "test"))
     return RawData(train, names, test=test)
 
 
 def _find(folder: Path) -> dict[tuple[str, str], Path]:
-    """Find the four files; where one lies there gzipped and unpacked, the unpacked one."""
-    there = names_in(folder)
+    """Return the path of each of the four files; a plain file is preferred to a gzipped one."""
+    there = visible_names(folder)
     found: dict[tuple[str, str], dict[str, Path]] = {role: {} for role in _ROLES}
     for name in reversed(there):  # "a.gz" before "a", which then takes its place
         if match := _NAME.fullmatch(name):
@@ -62,20 +62,21 @@ def _find(folder: Path) -> dict[tuple[str, str], Path]:
     missing = [_ROLES[role] for role, paths in found.items() if not paths]
     if missing:
         raise ArchbuilderError(
-            f"{shown(folder)}: missing {', '.join(missing)} (each may end in .gz); found {listed(there)}"
+            f"{path_text(folder)}: missing {', '.join(missing)} (each may end in .gz); found {names_text(there)}"
         )
     for role, paths in found.items():
         if len(paths) > 1:
-            several = listed(sorted(paths))
+            names = names_text(sorted(paths))
             raise ArchbuilderError(
-                f"{shown(folder)}: several files are like {_ROLES[role]}: {several}; give each data set its own folder"
+                f"{path_text(folder)}: several files are like {_ROLES[role]}: {names}; "
+                "give each data set its own folder"
             )
     return {role: next(iter(paths.values())) for role, paths in found.items()}
 
 
 def _read(path: Path, what: str) -> Tensor:
     """Read the images (N x 1 x H x W, uint8) or the labels (N, int64) of a file."""
-    with unpacked(path) as file:
+    with open_decompressed(path) as file:
         shape, data = _parse(path, what, file)
     values = torch.frombuffer(data, dtype=torch.uint8)
     return values.reshape(shape[0], 1, *shape[1:]) if what == "images" else values.to(torch.int64)
@@ -87,12 +88,12 @@ def _parse(path: Path, what: str, file: IO[bytes]) -> tuple[tuple[int, ...], byt
     header = file.read(length)
     if len(header) >= 4 and (magic := struct.unpack(">I", header[:4])[0]) != _MAGIC[what]:
         expected = f"expected 0x{_MAGIC[what]:08x} of a file of {what}"
-        raise ArchbuilderError(f"{shown(path)}: found the magic number 0x{magic:08x}, {expected}")
+        raise ArchbuilderError(f"{path_text(path)}: found the magic number 0x{magic:08x}, {expected}")
     if len(header) < length:
-        raise ArchbuilderError(f"{shown(path)}: found {len(header)} bytes, expected a header of {length}")
+        raise ArchbuilderError(f"{path_text(path)}: found {len(header)} bytes, expected a header of {length}")
     shape = struct.unpack(f">{dimensions}I", header[4:])
     if 0 in shape:
-        raise ArchbuilderError(f"{shown(path)}: has no {what}: its header says {' x '.join(map(str, shape))}")
+        raise ArchbuilderError(f"{path_text(path)}: has no {what}: its header says {' x '.join(map(str, shape))}")
     size = 1
     for count in shape:
         size *= count
@@ -104,5 +105,5 @@ def _parse(path: Path, what: str, file: IO[bytes]) -> tuple[tuple[int, ...], byt
         says = f"a header of {length} and {' x '.join(f'{count:,}' for count in shape)}"
         what_to_do = "the file is cut off" if more < size else "bytes follow the last"
         message = f"found {more + length:,} bytes, expected {size + length:,} ({says}): {what_to_do}"
-        raise ArchbuilderError(f"{shown(path)}: {message}")
+        raise ArchbuilderError(f"{path_text(path)}: {message}")
     return shape, data

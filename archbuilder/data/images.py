@@ -1,4 +1,4 @@
-"""What every data set is made of: images with labels, in memory or read as they are needed."""
+"""Images with labels: the interface of all data sets, and images in memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,14 +11,14 @@ from torch import Tensor
 from archbuilder.data.decode import digest_of
 
 MOST_HELD = 2 * 2**30
-"""Bytes of images that are held in memory, or on the device they are trained on, as one tensor."""
+"""The most bytes of images that are held in memory, or on the training device, as one tensor."""
 
 
 class Batch(NamedTuple):
-    """Some images.
+    """A batch of images.
 
     Attributes:
-        images: N x C x H x W, in the values that their makers gave them: uint8, or float32.
+        images: N x C x H x W, in the values of the data set: uint8 or float32.
         labels: N, int64, from 0 to classes - 1.
     """
 
@@ -27,18 +27,18 @@ class Batch(NamedTuple):
 
 
 class Images(Protocol):
-    """Images that show something, wherever they are kept."""
+    """Images with labels, in memory or in files."""
 
     @property
     def labels(self) -> Tensor:
-        """What each image shows: N, int64, from 0 to classes - 1, in main memory."""
+        """The label of each image: N, int64, from 0 to classes - 1, in main memory."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of every image."""
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Return the number of images."""
 
     def take(self, indices: Tensor) -> Self:
         """Return the images at `indices`, in that order."""
@@ -50,18 +50,18 @@ class Images(Protocol):
         """Return these images and others of the same shape, in that order."""
 
     def digests(self) -> Tensor:
-        """Return 64 bits of a hash of each image, in main memory: N, int64; equal ones are copies of one image."""
+        """Return a 64-bit hash of each image, in main memory: N, int64; copies of an image have equal hashes."""
 
     def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
         """Yield one batch for each tensor of indices.
 
         Args:
             order: Which images make each batch, in which order.
-            workers: How many processes read files meanwhile; what is held in memory needs none.
+            workers: How many processes read files in the background; images in memory need none.
         """
 
     def to(self, device: torch.device) -> Self:
-        """Return the same images on a device, or unchanged if they are too many."""
+        """Return the same images on a device, or unchanged if they exceed `MOST_HELD`."""
 
     def fingerprint(self) -> str:
         """Return a hash of the images, their labels and their order."""
@@ -74,7 +74,7 @@ class ImageSet:
     Attributes:
         images: N x C x H x W, uint8 or float32.
         labels: N, int64.
-        known_digests: What `digests` gives, where files were hashed as they were read; else pixels are hashed.
+        known_digests: The result of `digests` where files were hashed when read; otherwise pixels are hashed.
     """
 
     images: Tensor
@@ -109,7 +109,7 @@ class ImageSet:
         return ImageSet(images, labels, torch.cat([one.digests() for one in sets]))
 
     def digests(self) -> Tensor:
-        """Return 64 bits of a hash of each image: N, int64; equal ones are copies of one image."""
+        """Return a 64-bit hash of each image: N, int64; copies of an image have equal hashes."""
         if self.known_digests is not None:
             return self.known_digests
         pixels = self.images.cpu().contiguous().numpy()
@@ -122,7 +122,7 @@ class ImageSet:
             yield Batch(part.images, part.labels)
 
     def to(self, device: torch.device) -> "ImageSet":
-        """Return the same images on a device, or unchanged if they are too many."""
+        """Return the same images on a device, or unchanged if they exceed `MOST_HELD`."""
         small = self.images.numel() * self.images.element_size() <= MOST_HELD
         return replace(self, images=self.images.to(device)) if small else self
 

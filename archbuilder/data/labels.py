@@ -1,4 +1,4 @@
-"""Whole numbers that say what images show, as labels from 0."""
+"""Convert integer labels to labels from 0."""
 
 from collections.abc import Mapping
 
@@ -11,19 +11,20 @@ _MOST_NAMED = 10
 
 
 def from_zero(labels: Mapping[str, Tensor]) -> tuple[tuple[str, ...], dict[str, Tensor]]:
-    """Number classes from 0, and name them by their labels.
+    """Shift labels to start at 0, and name classes by their original labels.
 
     The lowest label need not be 0: the letters of EMNIST begin at 1. Between the lowest and the highest none may be
     missing, for a class without an image cannot be learned.
 
     Args:
-        labels: Each N, int64, by the name of the file or array they are from; those to learn from first.
+        labels: Labels, each N, int64, by the name of their file or array; the training labels first.
 
     Returns:
         The names of the classes, and the labels from 0, int64, by the same names.
 
     Raises:
-        ArchbuilderError: A label is missing in the first of them, or another holds one that the first does not.
+        ArchbuilderError: A label between the lowest and the highest is missing in the training labels, or others have
+            a label that these do not.
     """
     (where, first), *others = labels.items()
     if not len(first):

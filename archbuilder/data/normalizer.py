@@ -1,4 +1,4 @@
-"""Values of a data set, shifted and scaled to what networks are trained on."""
+"""Normalization of images by the mean and standard deviation of each channel."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Normalizer:
-    """Shifts and scales each channel; to mean 0 and standard deviation 1, if it is of the images it was measured on.
+    """Subtracts the mean of each channel and divides by its standard deviation.
 
     Attributes:
-        mean: One for each channel, in the values of the data set.
-        std: One for each channel.
+        mean: The mean of each channel, in the values of the data set.
+        std: The standard deviation of each channel.
     """
 
     mean: tuple[float, ...]
@@ -31,10 +31,10 @@ class Normalizer:
 
 
 def measure(images: Images) -> Normalizer:
-    """Measure images, at most 10,000 of them, spread evenly over the set. A channel without contrast is only shifted.
+    """Return the normalizer of images, measured on at most 10,000 of them; a constant channel gets `std` 1.
 
     Args:
-        images: At least one.
+        images: At least one image.
     """
     chosen = torch.arange(0, len(images), max(1, -(-len(images) // _SAMPLE)))
     total = torch.zeros(images.shape[0], dtype=torch.float64)

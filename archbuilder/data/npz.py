@@ -1,4 +1,4 @@
-"""A file of numpy arrays."""
+"""Load a data set from a file of NumPy arrays."""
 
 import zipfile
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from archbuilder.data.address import Address
-from archbuilder.data.files import listed, reading, shown
+from archbuilder.data.files import convert_read_errors, names_text, path_text
 from archbuilder.data.images import ImageSet
 from archbuilder.data.labels import from_zero
 from archbuilder.data.raw import RawData
@@ -31,18 +31,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def load_npz(address: Address) -> RawData:
-    """Load images and labels from arrays that numpy saved. Nothing is unpickled."""
-    path = address.place
+    """Load images and labels from an `.npz` file. Nothing is unpickled."""
+    path = address.expanded_path
     if not path.is_file():
         found = "found a folder, expected a file" if path.is_dir() else "no such file"
-        raise ArchbuilderError(f"{address.text}: {found}: {shown(path)}")
-    with reading(path):
+        raise ArchbuilderError(f"{address.text}: {found}: {path_text(path)}")
+    with convert_read_errors(path):
         if not zipfile.is_zipfile(path):
-            raise ArchbuilderError(f"{shown(path)}: is not an .npz file (a zip of numpy arrays), or it is cut off")
+            raise ArchbuilderError(f"{path_text(path)}: is not an .npz file (a zip of numpy arrays), or it is cut off")
         arrays = _arrays(path)
     form = next(form for form in _FORMS if _keys(form) <= arrays.keys())
-    images = {part: _images(f"{shown(path)}: {key}", arrays[key]) for part, (key, _) in form.items()}
-    labels = {f"{shown(path)}: {key}": _labels(f"{shown(path)}: {key}", arrays[key]) for _, key in form.values()}
+    images = {part: _images(f"{path_text(path)}: {key}", arrays[key]) for part, (key, _) in form.items()}
+    labels = {
+        f"{path_text(path)}: {key}": _labels(f"{path_text(path)}: {key}", arrays[key]) for _, key in form.values()
+    }
     for (part, (key, _)), (where, values) in zip(form.items(), labels.items(), strict=True):
         if len(images[part]) != len(values):
             counts = f"found {len(values):,} labels for {len(images[part]):,} images of {key}"
@@ -57,21 +59,23 @@ def _keys(form: Mapping[str, tuple[str, str]]) -> set[str]:
 
 
 def _arrays(path: Path) -> dict[str, Array]:
-    """Read the arrays of the first form that the file has."""
+    """Read the arrays of the first form whose keys the file has."""
     try:
         with np.load(path, allow_pickle=False) as file:
             form = next((form for form in _FORMS if _keys(form) <= set(file.files)), None)
             if form is None:
                 forms = "; or ".join(", ".join(key for pair in form.values() for key in pair) for form in _FORMS)
-                raise ArchbuilderError(f"{shown(path)}: found the arrays {listed(file.files)}, expected {forms}")
+                raise ArchbuilderError(
+                    f"{path_text(path)}: found the arrays {names_text(file.files)}, expected {forms}"
+                )
             arrays = {}
             for key in sorted(_keys(form)):
-                arrays[key] = _read(f"{shown(path)}: {key}", file, key)
+                arrays[key] = _read(f"{path_text(path)}: {key}", file, key)
             return arrays
     except ArchbuilderError:
         raise
     except Exception as error:  # zipfile and numpy raise what they like on damaged files
-        raise ArchbuilderError(f"{shown(path)}: the file is damaged: {error}") from error
+        raise ArchbuilderError(f"{path_text(path)}: the file is damaged: {error}") from error
 
 
 def _read(where: str, file: Mapping[str, Any], key: str) -> Array:
@@ -99,10 +103,10 @@ def _images(where: str, array: Array) -> Tensor:
         raise ArchbuilderError(f"{where}: found an array of {shape}, expected {wanted} with 1 or 3 channels")
     if 0 in array.shape:
         raise ArchbuilderError(f"{where}: holds no images: {shape}")
-    return torch.from_numpy(np.ascontiguousarray(_numbers(where, array)))
+    return torch.from_numpy(np.ascontiguousarray(_as_uint8_or_float32(where, array)))
 
 
-def _numbers(where: str, array: Array) -> Array:
+def _as_uint8_or_float32(where: str, array: Array) -> Array:
     if array.dtype in (np.uint8, np.bool_):
         return array.astype(np.uint8)
     if array.dtype.kind == "f":

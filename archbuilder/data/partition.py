@@ -1,4 +1,4 @@
-"""Which image falls into which split."""
+"""Split a data set into training, validation and test images."""
 
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -18,7 +18,7 @@ PERCENT_OF_ONE = 10  # of the training images, where a set comes with one of the
 
 
 class Partition(NamedTuple):
-    """A data set in three parts, and what was done."""
+    """A data set in three splits, and a sentence on how it was split."""
 
     train: Images
     validation: Images
@@ -26,53 +26,53 @@ class Partition(NamedTuple):
     statement: str
 
     def fingerprints(self) -> dict[str, str]:
-        """Say of each split how many images it has, and which."""
+        """Return the number of images and their hash, by split."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {split: f"{len(images):,} {images.fingerprint()}" for split, images in parts.items()}
 
 
-def images_of(split: str) -> str:
-    """Name the images of a split in messages: `training images`, `validation images`, `test images`."""
+def images_text(split: str) -> str:
+    """Format the images of a split: `training images`, `validation images`, `test images`."""
     return "training images" if split == "train" else f"{split} images"
 
 
 def image_differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Return a line for each split whose images are not those of before.
+    """Return a line for each split whose images have changed.
 
     Args:
-        before: Fingerprints by split, as `Partition.fingerprints` returns them.
-        now: The same of now.
+        before: Earlier fingerprints by split, as `Partition.fingerprints` returns them.
+        now: The present ones.
     """
     lines = []
     for split, fingerprint in now.items():
         if split not in before:
-            lines.append(f"there is no record of the {images_of(split)}")
+            lines.append(f"there is no record of the {images_text(split)}")
             continue
         count, count_before = fingerprint.partition(" ")[0], before[split].partition(" ")[0]
         if count != count_before:
-            lines.append(f"there were {count_before} {images_of(split)}, and now there are {count}")
+            lines.append(f"there were {count_before} {images_text(split)}, and now there are {count}")
         elif fingerprint != before[split]:
-            lines.append(f"the {count} {images_of(split)} have changed: some images, their labels or their order")
+            lines.append(f"the {count} {images_text(split)} have changed: some images, their labels or their order")
     return lines
 
 
 def partition(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> Partition:
-    """Part a data set.
+    """Split a data set.
 
-    What a set does not come with is cut from its training images: 15 % for validation and 15 % for the test where it
-    has neither, 10 % where it has one of them. By seed, every class gives that share, to the nearest image and at
+    Splits that the data set lacks are taken from its training images: 15 % for validation and 15 % for the test if it
+    has neither, 10 % if it has one of them. By seed, every class gives that share, to the nearest image and at
     least one (stratified). By hash, the content of an image decides alone, so that it stays in its split when others
     are added; the shares are then approximate.
 
     Args:
-        name: What errors call it.
+        name: The name of the data set in errors.
         data: The set as it was loaded, labels from 0 to classes - 1.
-        seed: Decides which image falls into which split.
-        by: What decides besides.
+        seed: Determines which image falls into which split.
+        by: `seed` or `hash`, as above.
 
     Raises:
-        ArchbuilderError: There are too few images for that, fewer than two classes to tell apart, a class without
-            an image to learn it from, or splits whose images differ in shape.
+        ArchbuilderError: There are too few images, fewer than two classes, a class without training images, or splits
+            whose images differ in shape.
     """
     check_raw(name, data)
     missing = [part for part in ("validation", "test") if getattr(data, part) is None]
@@ -82,14 +82,14 @@ def partition(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> P
     found = {"validation": data.validation, "test": data.test}
     if missing:
         if by == "hash":
-            where = _by_hash(train.digests(), percent, len(missing), seed)
+            where = _split_by_hash(train.digests(), percent, len(missing), seed)
         else:
-            where = _by_seed(train.labels, percent, len(missing), seed)
+            where = _split_by_seed(train.labels, percent, len(missing), seed)
         for part, indices in zip(missing, where[1:], strict=True):
             found[part] = train.take(indices)
-            share = _share(train.labels, indices)
+            share = _share_text(train.labels, indices)
             sources[part] = (
-                f"{share} of every class by seed {seed}" if by == "seed" else f"{_total(train, indices)} by hash"
+                f"{share} of every class by seed {seed}" if by == "seed" else f"{_percent_text(train, indices)} by hash"
             )
         train = train.take(where[0])
     validation, test = found["validation"], found["test"]
@@ -99,7 +99,7 @@ def partition(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> P
         if not len(images):
             most = int(data.train.labels.bincount().max())
             few = f"{len(data.train):,} images, at most {most:,} a class, are too few"
-            raise ArchbuilderError(f"{name}: {few}: no {images_of(what)} are left")
+            raise ArchbuilderError(f"{name}: {few}: no {images_text(what)} are left")
     unlearned = sorted(set(data.train.labels.tolist()) - set(train.labels.tolist()))
     if unlearned:
         some = ", ".join(data.class_names[label] for label in unlearned[:10])
@@ -111,8 +111,8 @@ def partition(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> P
     return Partition(train, validation, test, statement)
 
 
-def _by_seed(labels: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:
-    """Return the indices that remain, and those of so many pieces, each with a share of every class."""
+def _split_by_seed(labels: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:
+    """Return the indices that remain, and those of `pieces` pieces, each with `percent` of every class."""
     generator = torch.Generator().manual_seed(seed)
     found = []
     for label in labels.bincount().nonzero().squeeze(1).tolist():
@@ -125,8 +125,8 @@ def _by_seed(labels: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tens
     return tuple(torch.cat(part) for part in zip(*found, strict=True))
 
 
-def _by_hash(digests: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:
-    """Return the indices that remain, and those of so many pieces, each image where its own hash says."""
+def _split_by_hash(digests: Tensor, percent: int, pieces: int, seed: int) -> tuple[Tensor, ...]:
+    """Return the indices that remain, and those of `pieces` pieces, by the hash of each image."""
 
     def piece(digest: int) -> int:
         salted = blake2b(f"{seed} {digest}".encode(), digest_size=8).digest()
@@ -137,8 +137,8 @@ def _by_hash(digests: Tensor, percent: int, pieces: int, seed: int) -> tuple[Ten
     return tuple((where == number).nonzero().squeeze(1) for number in range(pieces + 1))
 
 
-def _share(labels: Tensor, indices: Tensor) -> str:
-    """Say which share of its images each class gave; the smallest and the largest where they differ."""
+def _share_text(labels: Tensor, indices: Tensor) -> str:
+    """Format the percentage of each class in `indices`; the smallest and the largest if they differ."""
     whole = labels.bincount()
     given = labels[indices].bincount(minlength=len(whole))
     shares = (100 * given[whole > 0] / whole[whole > 0]).round().int()
@@ -146,5 +146,5 @@ def _share(labels: Tensor, indices: Tensor) -> str:
     return f"{low} %" if low == high else f"{low} to {high} %"
 
 
-def _total(images: Images, indices: Tensor) -> str:
+def _percent_text(images: Images, indices: Tensor) -> str:
     return f"{100 * len(indices) / len(images):.0f} %"

@@ -10,15 +10,15 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, eq=False)
 class RawData:
-    """A data set as its makers give it.
+    """A data set as it is published.
 
     Attributes:
-        train: The images to learn from; all of them, where the makers give no splits.
-        test: The makers' own test images, if they keep some apart.
-        validation: The makers' own validation images, if they keep some apart.
-        class_names: What the labels mean, in their order.
-        notes: What of it was not read, for the user to know.
-        skipped: The files that were left out because they cannot be read.
+        train: The training images; all images, if the data set has no splits.
+        test: The published test images, if any.
+        validation: The published validation images, if any.
+        class_names: The name of each label.
+        notes: What was not read, for the user to know.
+        skipped: The files that were skipped because they cannot be read.
     """
 
     train: Images
@@ -30,15 +30,15 @@ class RawData:
 
 
 def check_raw(name: str, data: RawData) -> None:
-    """Check what no format promises: something to learn, and the same classes and shapes to be judged by.
+    """Check that there are training images of two classes, and that all splits have the same classes and shape.
 
     Args:
-        name: What errors call the data set.
+        name: The name of the data set in errors.
         data: The set as it was loaded.
 
     Raises:
-        ArchbuilderError: No training images, or all of one class; other images show a class that these do not, or they
-            are of another shape.
+        ArchbuilderError: There are no training images, or all are of one class; or another split has a class without
+            training images, or images of another shape.
     """
     learned = set(data.train.labels.tolist())
     if not learned:

@@ -1,4 +1,4 @@
-"""Samples that another library gives one by one, read into memory."""
+"""Read the samples of another library's data set into memory."""
 
 from collections.abc import Mapping, Sized
 from typing import Any
@@ -16,12 +16,12 @@ from archbuilder.errors import ArchbuilderError
 _FOLDER = "use folder:PATH@SIZE on its files instead"
 
 
-def gather(name: str, parts: Mapping[str, Sized], classes: Any) -> RawData:
+def read_samples(name: str, parts: Mapping[str, Sized], classes: Any) -> RawData:
     """Read samples, each an image (of Pillow's, or a tensor) and an integer, into memory.
 
     Args:
-        name: What errors call the data set.
-        parts: Its samples by split; they take an index.
+        name: The name of the data set in errors.
+        parts: Its samples by split; each supports indexing.
         classes: The names of its classes, if it has any.
 
     Raises:
@@ -30,7 +30,7 @@ def gather(name: str, parts: Mapping[str, Sized], classes: Any) -> RawData:
     gray = _is_gray(_sample(name, parts["train"], 0)[0]) if len(parts["train"]) else False
     read = {part: _read(f"{name} ({part})", samples, gray=gray) for part, samples in parts.items()}
     labels = {f"{name} ({part})": some.labels for part, some in read.items()}
-    names = tuple(_word(entry) for entry in classes) if isinstance(classes, list | tuple) else ()
+    names = tuple(_class_name(entry) for entry in classes) if isinstance(classes, list | tuple) else ()
     if names and all(int(some.min()) >= 0 and int(some.max()) < len(names) for some in labels.values()):
         numbered = labels
     else:
@@ -39,7 +39,7 @@ def gather(name: str, parts: Mapping[str, Sized], classes: Any) -> RawData:
     return RawData(done["train"], names, test=done.get("test"), validation=done.get("validation"))
 
 
-def _word(entry: object) -> str:
+def _class_name(entry: object) -> str:
     return ", ".join(map(str, entry)) if isinstance(entry, list | tuple) else str(entry)
 
 

@@ -1,4 +1,4 @@
-"""Which formats there are, and how a data set is loaded by its address."""
+"""The formats of data sets, and loading by address."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +29,7 @@ SOURCES: dict[str, Callable[[Address], RawData]] = {
 
 
 def check_address(text: str, base: Path | None = None) -> Address:
-    """Read an address, and nothing of the data set itself.
+    """Parse an address, without reading the data set.
 
     Args:
         text: Such as `digits` or `folder:photos@224`.
@@ -50,7 +50,7 @@ def load_data(
     skip_broken: bool = False,
     base: Path | None = None,
 ) -> DataSplits:
-    """Load a data set by its address and part it.
+    """Load a data set by its address, and split it.
 
     Args:
         address: Such as `digits` or `idx:/usr/share/datasets/fashion-mnist`.
@@ -68,10 +68,10 @@ def load_data(
 
 
 def find_data(address: str, *, download: bool = False, skip_broken: bool = False, base: Path | None = None) -> Address:
-    """Read an address and what goes with it, and nothing of the data set itself.
+    """Parse an address and set its options, without reading the data set.
 
     Raises:
-        ArchbuilderError: It is none, or does not go with the rest.
+        ArchbuilderError: The address is invalid, or its format does not support an option.
     """
     found = check_address(address, base)
     if download and found.kind != "torchvision":
@@ -82,9 +82,9 @@ def find_data(address: str, *, download: bool = False, skip_broken: bool = False
 
 
 def load_raw(address: Address) -> RawData:
-    """Load a data set without parting it.
+    """Load a data set without splitting it.
 
     Raises:
-        ArchbuilderError: It is not there, or it is damaged.
+        ArchbuilderError: It does not exist, or it is damaged.
     """
     return SOURCES[address.kind](address)

@@ -1,4 +1,4 @@
-"""A data set in three parts: to learn from, to choose by, and to report once."""
+"""A data set in three splits: training, validation and test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,18 +14,18 @@ from archbuilder.errors import ArchbuilderError
 
 @dataclass(frozen=True, eq=False)
 class DataSplits:
-    """A data set in three parts.
+    """A data set in three splits.
 
     Attributes:
         name: The address it was loaded by.
-        class_names: What the labels mean, in their order.
+        class_names: The name of each label.
         image_shape: Channels, height and width of every image.
-        train: The images that weights are fitted to.
+        train: The training images.
         validation: The images by which epochs, candidates and settings are compared.
-        normalizer: What images pass before a network sees them, measured on `train` alone.
+        normalizer: The normalization of network inputs, measured on `train` alone.
         statement: How many images each split has and where they are from, and what was not read.
-        split_by: Whether the seed or each image's content decided the split.
-        skipped: The files that were left out because they cannot be read.
+        split_by: Whether the seed or the content of each image determined the split.
+        skipped: The files that were skipped because they cannot be read.
     """
 
     name: str
@@ -41,12 +41,12 @@ class DataSplits:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.class_names)
 
     @property
     def test_images(self) -> int:
-        """How many images are kept back for the final table."""
+        """The number of test images."""
         return len(self._test)
 
     def to(self, device: torch.device) -> "DataSplits":
@@ -54,7 +54,7 @@ class DataSplits:
         return replace(self, train=self.train.to(device), validation=self.validation.to(device))
 
     def fingerprints(self) -> dict[str, str]:
-        """Say of each split how many images it has, and which; the images are compared by it, and not looked at."""
+        """Return the number of images and their hash, by split."""
         return Partition(self.train, self.validation, self._test, self.statement).fingerprints()
 
     def copies(self) -> dict[str, int]:
@@ -67,24 +67,24 @@ class DataSplits:
     def open_test(self) -> Images:
         """Return the test images.
 
-        A method, so that reading them is a decision that shows in the code: once anything has been chosen by
-        these images, the accuracy on them no longer says how the network does on images it has not met.
+        A method and not an attribute, so that every use is visible in the code: once anything is selected by these
+        images, the accuracy on them is biased.
         """
         return self._test
 
 
 def split(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> DataSplits:
-    """Part a data set, and measure its training images.
+    """Split a data set, and measure the normalization of its training images.
 
     Args:
-        name: What to call it.
+        name: The name of the data set.
         data: The set as it was loaded, labels from 0 to classes - 1.
-        seed: Decides which image falls into which split.
-        by: How: see `partition`.
+        seed: Determines which image falls into which split.
+        by: The method: see `partition`.
 
     Raises:
-        ArchbuilderError: There are too few images for that, fewer than two classes to tell apart, a class without
-            an image to learn it from, or splits whose images differ in shape.
+        ArchbuilderError: There are too few images, fewer than two classes, a class without training images, or splits
+            whose images differ in shape.
     """
     parts = partition(name, data, seed=seed, by=by)
     return DataSplits(
@@ -102,35 +102,35 @@ def split(name: str, data: RawData, *, seed: int, by: SplitBy = "seed") -> DataS
 
 
 def check_shape(name: str, found: Sequence[int], expected: Sequence[int]) -> None:
-    """Check that a network takes these images.
+    """Check that a network takes images of this shape.
 
     Raises:
-        ArchbuilderError: Their channels, height or width differ from what the spec takes.
+        ArchbuilderError: The channels, height or width differ from those of the spec.
     """
     if tuple(found) != tuple(expected):
-        lines = [f"the network does not fit the data set {name!r}", _shapes(expected, found)]
+        lines = [f"the network does not fit the data set {name!r}", _shapes_text(expected, found)]
         raise ArchbuilderError("\n  ".join(lines))
 
 
-def _shapes(expected: Sequence[int], found: Sequence[int]) -> str:
+def _shapes_text(expected: Sequence[int], found: Sequence[int]) -> str:
     spec, images = (" x ".join(map(str, shape)) for shape in (expected, found))
     return f"input: the spec takes {spec} (channels x height x width), the images are {images}"
 
 
 def check_fits(data: DataSplits, *, input_shape: Sequence[int], classes: int) -> None:
-    """Check that a network takes these images and tells these classes apart.
+    """Check that a network fits a data set: the shape of its images and the number of classes.
 
     Args:
-        data: The data set it is to be trained on.
+        data: The data set to train on.
         input_shape: Channels, height and width of the network's input.
-        classes: How many classes the network tells apart.
+        classes: The number of classes of the network.
 
     Raises:
-        ArchbuilderError: One of them differs; the message says what the spec has and what the data has.
+        ArchbuilderError: One of them differs; the message has both.
     """
     mismatches = []
     if tuple(input_shape) != data.image_shape:
-        mismatches.append(_shapes(input_shape, data.image_shape))
+        mismatches.append(_shapes_text(input_shape, data.image_shape))
     if classes != data.classes:
         mismatches.append(f"classes: the spec has {classes}, the data has {data.classes}")
     if mismatches:

@@ -1,4 +1,4 @@
-"""How other processes are started: readers of images, and workers of a search."""
+"""Start processes: readers of images, and workers of a search."""
 
 import multiprocessing
 from multiprocessing.context import ForkServerContext, SpawnContext

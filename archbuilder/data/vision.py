@@ -1,21 +1,21 @@
-"""Data sets of torchvision, by their names there."""
+"""Load data sets of torchvision by name."""
 
 import importlib
 import inspect
 from collections.abc import Sized
 from typing import Any, cast
 
-from archbuilder.data.address import USUAL_ROOT, Address, expanded
+from archbuilder.data.address import USUAL_ROOT, Address, expand_home
 from archbuilder.data.raw import RawData
-from archbuilder.data.samples import gather
+from archbuilder.data.samples import read_samples
 from archbuilder.errors import ArchbuilderError, did_you_mean
 
-_GIVEN = ("root", "train", "split", "download")  # the arguments we know how to give
+_KNOWN_ARGUMENTS = ("root", "train", "split", "download")
 
 
 def load_torchvision(address: Address) -> RawData:
-    """Load a data set of torchvision into memory; fetched from the network only if the address allows it."""
-    library = _library()
+    """Load a data set of torchvision into memory; it is downloaded only if the address allows it."""
+    library = _import_datasets()
     name, _, root = address.path.partition(":")
     known = [entry for entry in library.__all__ if inspect.isclass(getattr(library, entry, None))]
     if name not in known:
@@ -23,20 +23,20 @@ def load_torchvision(address: Address) -> RawData:
     maker = getattr(library, name)
     parameters = inspect.signature(maker).parameters
     _check_needs(address, parameters)
-    arguments: dict[str, Any] = {"root": str(expanded(root or USUAL_ROOT))} if "root" in parameters else {}
+    arguments: dict[str, Any] = {"root": str(expand_home(root or USUAL_ROOT))} if "root" in parameters else {}
     anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     if "download" in parameters or (address.download and anything):
         arguments["download"] = address.download
-    made = {"train": _make(address, maker, arguments | _choice(parameters, "train"))}
+    made = {"train": _open_split(address, maker, arguments | _split_arguments(parameters, "train"))}
     for part, word in (("validation", "val"), ("test", "test")):
-        if choice := _choice(parameters, word):
-            found = _make(address, maker, arguments | choice, needed="train" in choice)
+        if choice := _split_arguments(parameters, word):
+            found = _open_split(address, maker, arguments | choice, needed="train" in choice)
             made |= {part: found} if found is not None else {}
     classes = getattr(made["train"], "classes", None)
-    return gather(address.text, {part: cast(Sized, some) for part, some in made.items()}, classes)
+    return read_samples(address.text, {part: cast(Sized, some) for part, some in made.items()}, classes)
 
 
-def _library() -> Any:  # torchvision need not be installed, so its types may be unknown
+def _import_datasets() -> Any:  # torchvision need not be installed, so its types may be unknown
     try:
         return importlib.import_module("torchvision.datasets")
     except ModuleNotFoundError as error:
@@ -57,22 +57,22 @@ def _check_needs(address: Address, parameters: Any) -> None:
         for name, parameter in parameters.items()
         if parameter.default is parameter.empty
         and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        and name not in _GIVEN
+        and name not in _KNOWN_ARGUMENTS
     ]
     if needed:
         wanted = ", ".join(needed)
         raise ArchbuilderError(f"{address.text}: it needs {wanted}, which an address cannot give; use folder:PATH")
 
 
-def _choice(parameters: Any, word: str) -> dict[str, Any]:
-    """Return the arguments that choose a split, or none where it cannot be chosen."""
+def _split_arguments(parameters: Any, word: str) -> dict[str, Any]:
+    """Return the arguments that select a split, or none if it cannot be selected."""
     if "train" in parameters:
         return {} if word == "val" else {"train": word == "train"}
     return {"split": word} if "split" in parameters else {}
 
 
-def _make(address: Address, maker: Any, arguments: dict[str, Any], *, needed: bool = True) -> Any:
-    """Open a split, or give None where there is none of that name."""
+def _open_split(address: Address, maker: Any, arguments: dict[str, Any], *, needed: bool = True) -> Any:
+    """Return a split, or None if there is none of that name."""
     try:
         return maker(**arguments)
     except ValueError as error:  # torchvision's word for a split it does not know

@@ -68,7 +68,7 @@ def choose_images(
         return Chosen(setup.data, split, own[split], setup.class_names, _check_own(setup.data, own, split, seen))
     text = data or setup.data
     skip = skip_broken or (bool(setup.skipped) and text.startswith("folder:"))
-    address = replace(find_data(text, download=download, skip_broken=skip), measured=True)
+    address = replace(find_data(text, download=download, skip_broken=skip), evaluation_only=True)
     if address.kind == "folder":
         address = replace(address, channels=address.channels or channels)
     raw = load_raw(address)

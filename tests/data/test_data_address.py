@@ -85,9 +85,9 @@ def test_relative_paths_start_from_the_base(text: str, whole: str) -> None:
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert parse_address("idx:~/mnist").place == tmp_path / "mnist"
+    assert parse_address("idx:~/mnist").expanded_path == tmp_path / "mnist"
     assert parse_address("idx:~/mnist", BASE).text == f"idx:{tmp_path / 'mnist'}"
-    assert parse_address("idx:~nobody-of-this-name/mnist").place == Path("~nobody-of-this-name/mnist")
+    assert parse_address("idx:~nobody-of-this-name/mnist").expanded_path == Path("~nobody-of-this-name/mnist")
 
 
 @pytest.mark.parametrize(

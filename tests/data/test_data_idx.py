@@ -78,7 +78,7 @@ def test_gzipped_with_a_prefix_and_beside_the_unpacked_file(folder: Path) -> Non
     assert all(torch.equal(a.images, b.images) for a, b in zip(plain, zipped, strict=True))
     zipped_file = folder / "emnist-letters-train-labels-idx1-ubyte.gz"
     zipped_file.with_suffix("").write_bytes(gzip.decompress(zipped_file.read_bytes()))
-    zipped_file.write_bytes(b"no gzip file")  # not read: the unpacked one beside it is
+    zipped_file.write_bytes(b"no gzip file")  # not read: the open_decompressed one beside it is
     assert read(folder)[0].labels.tolist() == [0, 1, 2] * 10
 
 

@@ -180,5 +180,5 @@ def test_a_name_that_may_mean_two_splits(tmp_path: Path) -> None:
 
 def test_a_test_split_alone_is_nothing_to_train_on(tmp_path: Path) -> None:
     fill(tmp_path / "test", count=2)
-    with pytest.raises(ArchbuilderError, match="no training images; there is only test, which evaluate"):
+    with pytest.raises(ArchbuilderError, match="no training images; there is only test, for evaluation alone"):
         load_data(f"folder:{tmp_path}")
