@@ -1,7 +1,6 @@
 """Members become ops with names, shapes and costs: lists, sequences, forks, blocks and primitives."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from archbuilder.plan.flow import Flow, Producer
 from archbuilder.plan.forks import ForkExpander
@@ -55,17 +54,18 @@ class Expander:
         self._depth += 1
         ops.work(frame, member, WORK_OF_MEMBER + member.work)
         ops.nest(frame, self._depth, full_name)
-        frame = frame.with_input(member, flow.shape[0])
         if frame.block is None:
             where = frame.where if frame.hint else member.where
-            frame = replace(frame, path=member.path, where=where)
+            frame = frame.changed(path=member.path, where=where, values=frame.values_with_input(flow.shape[0]))
+        elif member.names_its_input:
+            frame = frame.with_input(flow.shape[0])
         first = len(ops.all)
         node, flow = self._node(member, name, frame, flow, scope)
         is_named = bool(member.name) or not isinstance(member, ForkEntry)
         if is_named and len(ops.all) > first:
             is_concat = isinstance(ops.all[flow.index].op, MERGES["concat"])
             addends = flow.producer.addends if is_concat else ()
-            flow = replace(flow, producer=Producer(full_name, frame.blame(member, "")[1], addends))
+            flow = Flow(flow.shape, flow.index, Producer(full_name, frame.blame(member, "")[1], addends), flow.known)
         if is_named:
             self._planning.taps[full_name] = flow
         self._depth -= 1
@@ -81,7 +81,7 @@ class Expander:
             return member.members, frame
         assert isinstance(member, LayerEntry)
         if frame.block is None:
-            frame = replace(frame, path=member.path, where=member.where)
+            frame = frame.changed(path=member.path, where=member.where)
         return self._layers.body(member, name, frame, flow, scope)
 
     def _node(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[TreeNode | None, Flow]:

@@ -176,7 +176,8 @@ class ForkExpander:
         present: Number = 1
         for entry in branch.members:
             planning.ops.work(frame, entry, WORK_OF_MEMBER + entry.work)
-            frame = frame.with_input(entry, flow.shape[0])
+            if entry.names_its_input:
+                frame = frame.with_input(flow.shape[0])
             if branch.when is not None and not frame.evaluate(entry, "when", branch.when, planning.diagnostics):
                 return None
             if not isinstance(entry, LayerEntry):

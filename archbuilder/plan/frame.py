@@ -17,7 +17,7 @@ EVERYWHERE = {"in", "in_channels", "classes"}
 """The `$` names that are known without a parameter or a variable."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """The surroundings in which the members of one list are planned.
 
@@ -53,13 +53,20 @@ class Frame:
     present: Number = 1
     earlier: Mapping[str, Flow] = field(default_factory=dict)
 
-    def with_input(self, member: Member, channels: Number) -> "Frame":
-        """Return the frame of a member: its input is `$in_channels`, and outside of blocks also `$in`."""
-        if self.block is None:
-            return replace(self, values={**self.values, "in": channels, "in_channels": channels})
-        if member.names_its_input:
-            return replace(self, values={**self.values, "in_channels": channels})
-        return self
+    def changed(self, **changes: Any) -> "Frame":
+        """Return a copy with other values, as `dataclasses.replace` does, in a fraction of its time."""
+        copy = object.__new__(Frame)
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
+
+    def with_input(self, channels: Number) -> "Frame":
+        """Return the frame of a member with an input: `$in_channels`, and outside of blocks also `$in`."""
+        return self.changed(values=self.values_with_input(channels))
+
+    def values_with_input(self, channels: Number) -> Mapping[str, Any]:
+        """Return what each `$` name means for a member with an input."""
+        own = {"in_channels": channels} if self.block is not None else {"in": channels, "in_channels": channels}
+        return {**self.values, **own}
 
     def evaluate(self, member: Member, key: str, value: Any, diagnostics: Diagnostics) -> Any:
         """Evaluate a value; on an error, add a problem and return None."""

@@ -135,9 +135,8 @@ class LayerExpander:
             written = [key for key in block.widths if not isinstance(entry.values.get(key), Expression)]
             own |= {key: self._planning.widths.scaled(own[key]) for key in written}
         if frame.block is not None and not frame.block.shipped:
-            frame = replace(frame, path=entry.path, where=entry.where, used=frame.notes(entry))
-        return replace(
-            frame,
+            frame = frame.changed(path=entry.path, where=entry.where, used=frame.notes(entry))
+        return frame.changed(
             again=frame.again or not entry.checks_input,
             values={**self._planning.variables, "in": flow.shape[0], **own},
             origins={key: frame.blame(entry, key) for key in (*entry.values, *self._defaults(entry).values)},
@@ -209,7 +208,7 @@ class LayerExpander:
             return frame if frame.init else replace(frame, init=self._defaults(entry).init)
         result = validate(OwnInit, {"init": plain(node)}, "a layer", entry.path, locator(entry.node))
         if isinstance(result, OwnInit):
-            return replace(frame, init=result.init)
+            return frame.changed(init=result.init)
         notes = frame.notes(entry, "init")
         self._planning.diagnostics.extend(replace(problem, notes=(*problem.notes, *notes)) for problem in result)
         return frame

@@ -86,7 +86,7 @@ class ListExpander:
             name: The name of the list's one member, where a named branch has just that.
         """
         listing = _Listing(members, {"input": flow}, numbered, name)
-        yield from self._members(members, replace(frame, earlier=listing.outputs), flow, scope, listing)
+        yield from self._members(members, frame.changed(earlier=listing.outputs), flow, scope, listing)
 
     def _members(
         self,
@@ -111,7 +111,8 @@ class ListExpander:
         for given in members:
             member = self._named(given, frame)
             planning.ops.work(frame, member, WORK_OF_MEMBER + member.work)
-            frame = frame.with_input(member, flow.shape[0])
+            if frame.block is None or member.names_its_input:
+                frame = frame.with_input(flow.shape[0])
             exists = member.when is None or frame.holds(member, member.when, planning.diagnostics)
             if exists is None:  # whether it stands there is not known, and so the input behind it is not either
                 flow = flow.at_most(Known.NOTHING)
@@ -122,19 +123,19 @@ class ListExpander:
                 if member.name:
                     self._announce(member, member.name, frame, scope)
                 continue
-            taking = frame if frame.layer else replace(frame, layer=member.name or str(listing.position))
+            taking = frame if frame.layer else frame.changed(layer=member.name or str(listing.position))
             taken, flow = self._take(member, taking, flow, listing.outputs, scope, listing.members)
             taken, fetched = [*fetched, *taken], ()
             for repetition, single in enumerate(self._repetitions(member, times, frame)):
                 again = stood_before(frame, single, repetition)
                 if single.splice:
-                    flow = yield from self._spliced(single, taken, replace(frame, again=again), flow, scope, listing)
+                    flow = yield from self._spliced(single, taken, frame.changed(again=again), flow, scope, listing)
                     taken = []
                     continue
                 chosen = listing.name or single.name or self._position(single, scope, listing)
                 layer = frame.layer or chosen
                 same = layer == frame.layer and again == frame.again  # to copy a frame is what takes the time
-                inside = frame if same else replace(frame, layer=layer, again=again)
+                inside = frame if same else frame.changed(layer=layer, again=again)
                 if times is not None and single.name and not is_pattern(member.name or ""):
                     nodes, flow = self._named_repeat(single, chosen, times, inside, flow, scope)
                 else:
@@ -160,10 +161,13 @@ class ListExpander:
         if value is None:
             return member
         name = str(value)
+        if (copy := member.copies.get(name)) is not None:
+            return copy
         if fault := pattern_fault(name) if member.repeat is not None else name_fault(name):
             diagnostics.add(frame.problem(member, "name", fault))
             return member
-        return replace(member, name=name)
+        copy = member.copies[name] = replace(member, name=name)
+        return copy
 
     def _spliced(
         self, member: Member, taken: list[TreeNode], frame: Frame, flow: Flow, scope: Scope, listing: "_Listing"
@@ -237,7 +241,7 @@ class ListExpander:
         nodes: list[TreeNode] = []
         for position, repeated in enumerate(repetitions(member, times)):
             single = replace(repeated, name=str(position))
-            again = replace(frame, again=stood_before(frame, single, position))
+            again = frame.changed(again=stood_before(frame, single, position))
             more, flow = self._expand_member(single, str(position), again, flow, inner)
             nodes += more
         self._planning.taps[scope.full(name)] = flow

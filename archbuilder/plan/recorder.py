@@ -1,4 +1,3 @@
-from dataclasses import replace
 from math import prod
 from typing import NoReturn
 
@@ -80,7 +79,7 @@ class Recorder:
         if self.worked > MOST_WORK:
             path, where = frame.blame(member, "")
             message = f"the network expands to more than {MOST_WORK:,} values here"
-            self._refuse(replace(frame, path=path, where=where), message)
+            self._refuse(frame.changed(path=path, where=where), message)
 
     def nest(self, frame: Frame, depth: int, name: str) -> None:
         """Limit the nesting of members, including blocks, and the length of their names.

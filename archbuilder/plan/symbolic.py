@@ -100,7 +100,7 @@ def in_branch(frame: Frame, flow: Flow, present: Number) -> tuple[Frame, Flow]:
     if not isinstance(present, Symbol):
         return frame, flow
     shape = (flow.shape[0] * present, *flow.shape[1:])
-    return replace(frame, present=frame.present * present), replace(flow, shape=shape)
+    return frame.changed(present=frame.present * present), replace(flow, shape=shape)
 
 
 def masked(model: Model, keys: tuple[str, ...], present: Number) -> Model:

@@ -23,6 +23,8 @@ def _pair(minimum: int) -> BeforeValidator:
 
 
 def _checked_pair(minimum: int, value: Any) -> tuple[int, int]:
+    if type(value) is int and minimum <= value <= LARGEST_EXTENT:  # most are
+        return value, value
     pair = (value, value) if isinstance(value, int) else value
     if (
         not isinstance(pair, list | tuple)

@@ -63,12 +63,15 @@ class Block:
 
         A size that is equal in both directions is one number, so that `$stride != 1` and `$kernel // 2` work.
         """
-        return {key: _simplest(value) for key, value in zip(self.parameters, arguments.__dict__.values(), strict=True)}
+        values = zip(self.parameters, arguments.__dict__.values(), strict=True)
+        return {key: _simplest(value) if type(value) is tuple else value for key, value in values}
 
 
 def _simplest(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
+    if len(value) == 2 and type(value[0]) is int and value[0] == value[1]:  # most are
+        return value[0]
     parts = [_simplest(part) for part in value]
     return parts[0] if all(part == parts[0] and not isinstance(part, list) for part in parts) else parts
 

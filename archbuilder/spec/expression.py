@@ -111,7 +111,10 @@ class Expression:
         Raises:
             ExpressionError: A name is unknown, or an operation does not fit its values.
         """
-        return _evaluate(self._tree, scope, self.text)
+        tree = self._tree
+        if tree[0] == "name" and tree[1] in scope:  # most are a name alone
+            return scope[tree[1]]
+        return _evaluate(tree, scope, self.text)
 
 
 def names_in(value: Any) -> tuple[str, ...]:

@@ -54,6 +54,11 @@ class Member:
         return len(self.sources) + size_of(self.when) + size_of(self.repeat) + size_of(self.computed_name)
 
     @cached_property
+    def copies(self) -> "dict[str, Member]":
+        """The member under each name that it was given: one of a body is used often, mostly under the same name."""
+        return {}
+
+    @cached_property
     def names_its_input(self) -> bool:
         """Whether one of its values refers to `$in_channels`."""
         return "in_channels" in names_in([self.when, self.repeat, self.computed_name, *self._values()])

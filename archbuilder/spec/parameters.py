@@ -92,7 +92,9 @@ def arguments_model(name: str, parameters: Mapping[str, Parameter]) -> type[Base
         if parameter.is_computed:  # where the layer is planned
             kind, default = kind | None, None
         # A parameter such as 3x3 is not an identifier: it is the alias of a field that is.
-        fields[f"parameter_{position}"] = (kind, Field(default, alias=key, description=parameter.description))
+        checked = parameter.type != "name" and not parameter.is_computed  # which was checked when it was read
+        field = Field(default, alias=key, description=parameter.description, validate_default=checked)
+        fields[f"parameter_{position}"] = kind, field
     config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
     return create_model(name, __config__=config, **fields)
 
@@ -138,6 +140,8 @@ def _read_parameter(key: str, node: Node, path: str, problems: list[Problem]) ->
             problems.append(Problem(str(error), locate(("default",), False), f"{path}.default"))
             return None
         parameter = parameter.model_copy(update={"default": computed})
+    if parameter.type == "name" and isinstance(parameter.default, int):
+        parameter = parameter.model_copy(update={"default": str(parameter.default)})
     faults = _check_bounds(parameter, path, locate) or _check_values(key, parameter, path, locate)
     problems += faults
     return None if faults else parameter
