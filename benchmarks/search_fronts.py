@@ -63,7 +63,7 @@ def a_study(folder: Path, protocol: Protocol, seed: int, *, inherits: bool) -> S
     return changed_study(folder, protocol.images, changes)
 
 
-def until_equal(ladder: StudyResult, rival: StudyResult) -> list[float]:
+def until_equal(ladder: StudyResult, random_search: StudyResult) -> list[float]:
     """Give for each budget the share of random search's computation after which a ladder was as accurate.
 
     On the validation images; of all that either spent on all budgets, as the ladder's learn from each other. Of found
@@ -71,9 +71,9 @@ def until_equal(ladder: StudyResult, rival: StudyResult) -> list[float]:
     """
     shares = []
     for step in range(len(ladder.study.steps)):
-        best = max(moment.accuracy for moment in _ends(rival, step))
+        best = max(moment.accuracy for moment in _ends(random_search, step))
         reached = [moment.spent for moment in _ends(ladder, step) if moment.accuracy >= best]
-        shares.append(min(reached) / last_spent(history(rival)) if reached else float("inf"))
+        shares.append(min(reached) / last_spent(history(random_search)) if reached else float("inf"))
     return shares
 
 
@@ -126,8 +126,8 @@ def _sentences(found: Sequence[Found]) -> list[str]:
         "",
     ]
     for name, shares in (
-        ("ladder", [until_equal(one.ladder, _rival(one)) for one in found]),
-        ("inheriting ladder", [until_equal(one.inheriting, _rival(one)) for one in found]),
+        ("ladder", [until_equal(one.ladder, _random_search(one)) for one in found]),
+        ("inheriting ladder", [until_equal(one.inheriting, _random_search(one)) for one in found]),
     ):
         by_seed = ", ".join(f"{share(median(one))} ({share(max(one))})" for one in shares)
         lines.append(f"- {name}: {share(median(median(one) for one in shares))}; by seed: {by_seed}.")
@@ -173,16 +173,16 @@ def _inheriting(found: Found, step: int) -> Sequence[float]:
 
 
 def _random(found: Found, step: int) -> Sequence[float]:
-    return _best(_rival(found), step)
+    return _best(_random_search(found), step)
 
 
-def _rival(found: Found) -> StudyResult:
-    assert found.ladder.rival is not None
-    return found.ladder.rival
+def _random_search(found: Found) -> StudyResult:
+    assert found.ladder.random_search is not None
+    return found.ladder.random_search
 
 
 def _best(result: StudyResult, step: int) -> Sequence[float]:
-    row = result.champions().get(step)
+    row = result.best_rows().get(step)
     return () if row is None else row.test
 
 
@@ -207,7 +207,7 @@ def _setting(found: Sequence[Found], protocol: Protocol) -> str:
 
 
 def _seconds(found: Found) -> float:
-    records = [result.record for result in (found.ladder, found.inheriting, _rival(found))]
+    records = [result.record for result in (found.ladder, found.inheriting, _random_search(found))]
     return sum(trial.seconds for record in records for trial in record.counted)
 
 

@@ -85,7 +85,7 @@ def a_study(folder: Path, protocol: Protocol, seed: int, way: str) -> Study:
         "finals: {candidates: 2, seeds: 3}": "finals: {candidates: 0}",
     }
     study = changed_study(folder, protocol.images, changes)
-    return study.as_rival() if is_random else study
+    return study.as_random_search() if is_random else study
 
 
 def table(found: Sequence[Found]) -> str:

@@ -92,7 +92,7 @@ def search(
                 hours=hours,
             )
     except KeyboardInterrupt:
-        screen.print(f"stopping: {saved_text(view.standing.tally)}; run the same command to resume", highlight=False)
+        screen.print(f"stopping: {saved_text(view.progress.tally)}; run the same command to resume", highlight=False)
         raise typer.Exit(130) from None
     wanted = loaded.settings.search.trials if trials is None else trials
     if hours is not None and result.tally.counted < wanted:

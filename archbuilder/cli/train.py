@@ -83,7 +83,7 @@ def train(
 
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.training import train_view  # noqa: PLC0415
-    from archbuilder.report.training_end import ending  # noqa: PLC0415
+    from archbuilder.report.training_end import run_summary  # noqa: PLC0415
     from archbuilder.runs import Event, TensorBoard, resume_run, train_spec  # noqa: PLC0415
     from archbuilder.training import choose_machine, launched  # noqa: PLC0415
 
@@ -121,7 +121,7 @@ def train(
                 skip_broken=skip_broken,
             )
     if not screen.quiet:
-        screen.print(ending(result), highlight=False, soft_wrap=True)
+        screen.print(run_summary(result), highlight=False, soft_wrap=True)
     if result.interrupted:
         raise typer.Exit(130)
 

@@ -1,1 +1,1 @@
-"""What a person sees: tables, numbers with their units, and next steps."""
+"""Output for people: tables, charts, numbers with units, and next steps; and JSON data."""

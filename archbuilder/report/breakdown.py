@@ -24,7 +24,7 @@ _GAP = 2  # cells between columns
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of text.
+    """A column of the table.
 
     Attributes:
         title: Its heading.
@@ -80,8 +80,8 @@ def _columns(plan: Plan, by: By, rows: list[CostRow]) -> list[_Column]:
         seen = [row.geometry for row in rows]
         columns += [
             _Column("output", [shape_text(row.output_shape or ()) for row in rows], spared=4),
-            _Column("field", [_pair(one.receptive_field) if one else "" for one in seen], spared=2),
-            _Column("stride", [_pair(one.stride) if one else "" for one in seen], spared=1),
+            _Column("field", [_pair_text(one.receptive_field) if one else "" for one in seen], spared=2),
+            _Column("stride", [_pair_text(one.stride) if one else "" for one in seen], spared=1),
         ]
     return [
         *columns,
@@ -92,7 +92,7 @@ def _columns(plan: Plan, by: By, rows: list[CostRow]) -> list[_Column]:
     ]
 
 
-def _pair(pair: tuple[float, float]) -> str:
+def _pair_text(pair: tuple[float, float]) -> str:
     return f"{pair[0]:g}" if pair[0] == pair[1] else f"{pair[0]:g} x {pair[1]:g}"
 
 
@@ -116,17 +116,17 @@ def rows_as_data(rows: list[CostRow]) -> list[dict[str, Any]]:
 
 
 def rows_as_csv(rows: list[CostRow]) -> str:
-    """Write rows as CSV: a header, then exact integers; shapes and pairs are written `64 x 112 x 112`."""
+    """Format rows as CSV: a header, then exact integers; shapes and pairs are written `64 x 112 x 112`."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     data = rows_as_data(rows)
     writer.writerow(data[0] if data else [])
     for row in data:
-        writer.writerow([_cell(value) for value in row.values()])
+        writer.writerow([_csv_cell(value) for value in row.values()])
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _csv_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     return shape_text(tuple(value)) if isinstance(value, list) else value  # of None, csv leaves the cell empty

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from archbuilder.report.front_points import Dot, bounds, front_points
 from archbuilder.report.numbers import plural
-from archbuilder.report.search import word_of
+from archbuilder.report.search import cost_name
 from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance, importance
@@ -25,9 +25,9 @@ COLORS = {
     "soft": "#6b6b6b",
     "line": "#d9d9d9",
     "faint": "#9a9a9b",
-    "found": "#0072b2",
+    "best": "#0072b2",
     "scaled": "#d55e00",
-    "rival": "#008f68",
+    "random": "#008f68",
 }
 # One for each budget of a ladder: neighbors differ in hue and in lightness; each has a dash of its own too.
 STEP_COLORS = ("#1f4e9e", "#e69f00", "#00806a", "#cc79a7", "#5a3a1a", "#56b4e9", "#a01c3c", "#7fd13b")
@@ -38,11 +38,10 @@ _UNITS = ((10**15, "10¹⁵"), (10**12, "10¹²"), (10**9, "billion"), (10**6, "
 
 
 def charts(result: StudyResult) -> dict[str, str]:
-    """Draw a study.
+    """Draw the charts of a study.
 
     Returns:
-        The pictures as SVG by name: `front`, `history`, and `importance` unless there are too few trials. The same
-        study gives the same bytes.
+        SVG by name: `front`, `history`, and `importance` unless there are too few trials. The output is deterministic.
     """
     found = {"front": front_chart(result), "history": history_chart(result)}
     judged = importance(result)
@@ -52,22 +51,22 @@ def charts(result: StudyResult) -> dict[str, str]:
 
 
 def svg_text(figure: Figure, salt: str) -> str:
-    """Write a figure as SVG, its text as text.
+    """Return a figure as SVG with selectable text.
 
     Args:
         figure: The figure.
-        salt: Makes the identifiers of its parts its own.
+        salt: Seed of the identifiers in the SVG, to keep those of several figures apart.
     """
     out = io.StringIO()
-    with _settings(salt):
+    with _deterministic_svg(salt):
         metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(out, format="svg", metadata=metadata)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 @contextmanager
-def _settings(salt: str) -> Iterator[None]:
-    """Let Matplotlib write text as text and name parts by what they are, while the body runs."""
+def _deterministic_svg(salt: str) -> Iterator[None]:
+    """Set Matplotlib to write text as text and deterministic identifiers while the body runs."""
     logger = logging.getLogger("matplotlib.font_manager")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -105,11 +104,11 @@ def front_chart(result: StudyResult) -> Figure:
     if not points.tested and points.baseline is not None:
         draw([points.baseline], linestyle="", marker="s", markersize=7, color=COLORS["scaled"], label="baseline")
     series = [
-        (points.rival, "rival", "^", "random search at equal training cost", "--"),
+        (points.random_search, "random", "^", "random search", "--"),
         (points.scaled, "scaled", "s", "uniformly scaled baseline", "-"),
-        (points.found, "found", "o", "best of each budget" if len(points.found) > 1 else "best of the search", ""),
+        (points.best, "best", "o", "best networks" if len(points.best) > 1 else "best network", ""),
     ]
-    draw(points.front, color=COLORS["found"], linewidth=1.6)
+    draw(points.front, color=COLORS["best"], linewidth=1.6)
     for dots, name, marker, label, line in series:
         if dots:
             axes.errorbar(
@@ -121,13 +120,13 @@ def front_chart(result: StudyResult) -> Figure:
             )  # fmt: skip
     if points.others:
         style: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 6, "markerfacecolor": "none"}
-        draw(points.others, **style, color=COLORS["found"], label="other finalists (test)")
+        draw(points.others, **style, color=COLORS["best"], label="other finalists (test)")
     style = {"linestyle": "", "marker": "D", "markersize": 9, "color": COLORS["scaled"]}
     for dot in points.scaled if points.tested else ():
         if dot.name == "baseline":  # of a shape of its own: its name would stand upon what is near it
             draw([dot], **style, markeredgecolor=COLORS["ink"], label="baseline (test)")
-    rows = _across(result, axes, points.quantity, [dot.cost for dot in shown], size)
-    word = f"latency ({result.study.conditions})" if is_time else f"{word_of(points.quantity)} of one image"
+    rows = _set_cost_axis(result, axes, points.quantity, [dot.cost for dot in shown], size)
+    word = f"latency ({result.study.conditions})" if is_time else f"{cost_name(points.quantity)} of one image"
     axes.set_xlabel(word + (f", {unit}" if unit else ""))
     axes.set_ylabel("accuracy, %" if percent else result.study.settings.objective.maximize + " score")
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
@@ -137,11 +136,11 @@ def front_chart(result: StudyResult) -> Figure:
     return figure
 
 
-def _across(result: StudyResult, axes: Axes, quantity: str, costs: Sequence[float], size: float) -> int:
-    """Let the axis of costs hold these and the budgets near them, each named on the top at the most that it allows.
+def _set_cost_axis(result: StudyResult, axes: Axes, quantity: str, costs: Sequence[float], size: float) -> int:
+    """Set the limits of the cost axis, and mark budgets by lines at their upper limits, with names above the axis.
 
     Returns:
-        How many rows their names take: those that stand close take one above the other.
+        The number of rows of names; names that would overlap are in different rows.
     """
     limits = [(step.name or "budget", step.limits.by_quantity.get(quantity)) for step in result.study.steps]
     most = 1.5 * max(costs, default=0)
@@ -167,11 +166,11 @@ def history_chart(result: StudyResult) -> Figure:
     """Draw the best validation accuracy so far against training cost."""
     figure, axes = _figure(4.4)
     moments = history(result)
-    rival = [] if result.rival is None else history(result.rival)
+    random_search = [] if result.random_search is None else history(result.random_search)
     percent = result.study.settings.objective.is_trained_for
     scale, steps = (100 if percent else 1), result.study.steps
     in_macs = is_in_macs(result)
-    size, unit = _unit(max(last_spent(moments), last_spent(rival))) if in_macs else (1, "")
+    size, unit = _unit(max(last_spent(moments), last_spent(random_search))) if in_macs else (1, "")
     ladder = len(steps) > 1
     for cut, marker, face in ((True, "x", None), (False, "o", COLORS["paper"])):
         dots = [moment for moment in moments if moment.is_end != cut]
@@ -183,13 +182,13 @@ def history_chart(result: StudyResult) -> Figure:
                 linestyle="", marker=marker, markersize=4, color=COLORS["faint"], markeredgewidth=0.9,
                 markerfacecolor=face, label=label,
             )  # fmt: skip
-    for source, style, whose in ((rival, "--", "random search"), (moments, "-", "best so far")):
+    for source, style, whose in ((random_search, "--", "random search"), (moments, "-", "best so far")):
         for step in range(len(steps)):
             own = [moment for moment in source if moment.step == step and moment.best is not None]
             if not own:
                 continue
             end = last_spent(source)
-            plain = COLORS["rival" if source is rival else "found"]
+            plain = COLORS["random" if source is random_search else "best"]
             color = STEP_COLORS[step % len(STEP_COLORS)] if ladder else plain
             label = f"{whose}, {steps[step].name}" if ladder else whose
             axes.step(
@@ -203,11 +202,11 @@ def history_chart(result: StudyResult) -> Figure:
     for baseline in baselines:
         axes.axhline(scale * baseline, color=COLORS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline")
     least, most = bounds(
-        [*baselines, *(m.best for m in (*moments, *rival) if m.best is not None)],
+        [*baselines, *(m.best for m in (*moments, *random_search) if m.best is not None)],
         [m.accuracy for m in moments if m.is_end],
     )
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
-    most_spent = max(last_spent(moments), last_spent(rival), 1) / size
+    most_spent = max(last_spent(moments), last_spent(random_search), 1) / size
     axes.set_xlim(-0.02 * most_spent, 1.04 * most_spent)  # so that no line lies on the axis
     if not in_macs:
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=True))
@@ -225,7 +224,7 @@ def importance_chart(judged: Importance) -> Figure:
     figure, axes = _figure(1.45 + 0.29 * len(shown))
     names = [name if len(name) <= 44 else f"{name[:43]}…" for name, _ in shown]
     places = range(len(shown))
-    axes.barh(places, [100 * share for _, share in shown], height=0.62, color=COLORS["found"])
+    axes.barh(places, [100 * share for _, share in shown], height=0.62, color=COLORS["best"])
     axes.set_yticks(places, names, fontsize=9)
     for place, (_, share) in zip(places, shown, strict=True):
         text = f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"

@@ -15,7 +15,7 @@ _SHOWN = 20  # differences of a counter that are listed; the rest are counted
 
 
 def checks_table(check: CrossCheck) -> RenderableType:
-    """Return a row for each counter, then its differences from the plan and the operators that it does not count."""
+    """Return a table with a row for each counter, its differences from the plan, and operators that it skips."""
     table = _table("left", "counter", "counts", plan="right", counted="right", verdict="left")
     for row in check.checks:
         verdict = Text("equal", "green") if row.equal else Text("DIFFERENT", "bold red")
@@ -52,7 +52,7 @@ def checks_as_data(check: CrossCheck) -> dict[str, Any]:
 
 
 def differences_table(differences: Sequence[CountDifference], counter: str) -> Iterator[RenderableType]:
-    """List the first differences between a counter and the plan."""
+    """Return a table of the first differences between a counter and the plan."""
     table = _table("left", "module", "operator", plan="right", **{counter: "right"})
     for difference in differences[:_SHOWN]:
         table.add_row(difference.module, difference.operator, f"{difference.planned:,}", f"{difference.counted:,}")
@@ -62,7 +62,7 @@ def differences_table(differences: Sequence[CountDifference], counter: str) -> I
 
 
 def operators_text(times: Mapping[str, int]) -> str:
-    """Write operators and how often they occur: `max_pool2d (13)`."""
+    """Format operators with their counts: `max_pool2d (13)`."""
     return ", ".join(f"{name.removeprefix('aten::')} ({count})" for name, count in sorted(times.items()))
 
 

@@ -15,7 +15,7 @@ _WORDS = {"adaptive_avg_pool2d": "adaptive pool", "batch_norm": "batch norm"}
 
 
 def comparison(plan: Plan, count: FvcoreCount, differences: list[CountDifference]) -> RenderableType:
-    """Say whether plan and fvcore agree; if not, list each operator of each module that differs."""
+    """Return whether plan and fvcore agree, as text; else a table of the operators that differ, by module."""
     parts = " · ".join(f"{_WORDS.get(name, name)} {macs:,}" for name, macs in plan.macs_by_operator.items())
     verdict = Text("equal, operator by operator", "green") if not differences else Text("DIFFERENT", "bold red")
     grid = Table.grid(padding=(0, 2))

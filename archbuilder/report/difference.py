@@ -14,7 +14,7 @@ from archbuilder.report.numbers import relative, short
 
 
 def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> RenderableType:
-    """Show what changed by layer: widths, shapes, parameters, MACs; and the totals."""
+    """Return a table of changes by layer: widths, shapes, parameters, MACs; and the totals."""
     if not rows:
         return Text("no layer differs")
     table = bare_table()
@@ -24,9 +24,9 @@ def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> 
     for column in ("parameters", "MACs"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
-        widths = [f"{key} {_number(old)} -> {_number(new)}" for key, (old, new) in row.widths.items()]
+        widths = [f"{key} {_count_text(old)} -> {_count_text(new)}" for key, (old, new) in row.widths.items()]
         others = [f"{key} {old} -> {new}" for key, (old, new) in row.others.items()]
-        table.add_row(row.name, _what(row, ", ".join([*widths, *others])), _shapes(row), *_costs(row))
+        table.add_row(row.name, _change_text(row, ", ".join([*widths, *others])), _shapes(row), *_costs(row))
     total = Table.grid(padding=(0, 2))
     for word, old, new in (("parameters", first.parameters, second.parameters), ("MACs", first.macs, second.macs)):
         total.add_row(f"total {word}", f"{old:,} -> {new:,}", relative(old, new))
@@ -41,8 +41,8 @@ def difference_as_data(first: Plan, second: Plan, rows: list[LayerDifference]) -
         "layers": [
             {
                 "name": row.name,
-                "before": _facts(row.before),
-                "after": _facts(row.after),
+                "before": _layer_as_data(row.before),
+                "after": _layer_as_data(row.after),
                 "widths": row.widths,
                 "others": row.others,
             }
@@ -51,7 +51,7 @@ def difference_as_data(first: Plan, second: Plan, rows: list[LayerDifference]) -
     }
 
 
-def _facts(layer: PlannedLayer | None) -> dict[str, Any] | None:
+def _layer_as_data(layer: PlannedLayer | None) -> dict[str, Any] | None:
     if layer is None:
         return None
     return {
@@ -62,7 +62,7 @@ def _facts(layer: PlannedLayer | None) -> dict[str, Any] | None:
     }
 
 
-def _what(row: LayerDifference, widths: str) -> Text:
+def _change_text(row: LayerDifference, widths: str) -> Text:
     if row.before is None:
         assert row.after is not None
         return Text(f"added: {row.after.type}", "green")
@@ -92,5 +92,5 @@ def _change(old: int, new: int) -> str:
     return f"{short(old)} -> {short(new)}" if old != new else short(new)
 
 
-def _number(value: int | None) -> str:
+def _count_text(value: int | None) -> str:
     return "none" if value is None else str(value)

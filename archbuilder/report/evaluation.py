@@ -1,4 +1,4 @@
-"""How a network did on images: figures, classes, and the confusion matrix."""
+"""The evaluation of a network: metrics, classes, and the confusion matrix."""
 
 import math
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ _MOST_PAIRS = 10
 def evaluation_lines(found: Evaluation, classes: int) -> RenderableType:
     """Return accuracy, loss, calibration error and throughput, a line each."""
     table = Table.grid(padding=(0, 2))
-    table.add_row("accuracy", _share(found.accuracy, found.images))
+    table.add_row("accuracy", _share_text(found.accuracy, found.images))
     if classes > 5:
-        table.add_row("top 5", _share(found.top5, found.images))
+        table.add_row("top 5", _share_text(found.top5, found.images))
     table.add_row("loss", f"{found.loss:.4f}  (cross entropy, nats)")
     table.add_row("calibration error", f"{100 * found.calibration_error:.2f} %  (expected, 15 bins)")
     table.add_row("throughput", f"{plain(found.images / found.seconds, 3)} images/s")
@@ -32,7 +32,7 @@ def evaluation_lines(found: Evaluation, classes: int) -> RenderableType:
 
 
 def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
-    """List the accuracy of every class with its most frequent misclassification; of many classes, the worst."""
+    """Return a table of classes with accuracy and most frequent misclassification; of many classes, the worst."""
     shares = found.class_accuracies
     shown = list(range(len(names)))
     if len(names) > _MOST_CLASSES:
@@ -54,7 +54,7 @@ def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
 
 
 def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
-    """Show the confusion matrix for few classes, the most frequent misclassifications for many.
+    """Return the confusion matrix of few classes, or a table of the most frequent misclassifications for many.
 
     The columns are headed by the names of the classes where that fits a screen, else by their numbers.
     """
@@ -76,7 +76,7 @@ def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
 
 
 def _width(labels: Sequence[str], tops: Sequence[str], columns: Sequence[Sequence[str]]) -> int:
-    """Return the cells that a confusion matrix takes across."""
+    """Return the width of a confusion matrix in characters."""
     across = zip(tops, columns, strict=True)
     return max(map(cell_len, (_CORNER, *labels))) + sum(1 + max(map(cell_len, (top, *own))) for top, own in across)
 
@@ -91,7 +91,7 @@ def _frequent_misclassifications(found: Evaluation, names: Sequence[str]) -> Ren
 
 
 def measured_report(measured: Measured) -> RenderableType:
-    """Show how a checkpoint did: figures, classes, and the confusion matrix."""
+    """Return the report of an evaluation: metrics, classes, and the confusion matrix."""
     found, names = measured.evaluation, measured.class_names
     return Group(
         *(Text(note) for note in measured.notes),
@@ -104,7 +104,7 @@ def measured_report(measured: Measured) -> RenderableType:
 
 
 def measured_as_data(measured: Measured) -> dict[str, Any]:
-    """Return the evaluation of a checkpoint as plain data for scripts."""
+    """Return the evaluation of a checkpoint as JSON data."""
     found, names = measured.evaluation, measured.class_names
     per_class = {
         name: None if math.isnan(value) else value for name, value in zip(names, found.class_accuracies, strict=True)
@@ -126,5 +126,5 @@ def measured_as_data(measured: Measured) -> dict[str, Any]:
     }
 
 
-def _share(share: float, images: int) -> str:
+def _share_text(share: float, images: int) -> str:
     return f"{100 * share:.2f} %  of {plural(images, 'image')}"

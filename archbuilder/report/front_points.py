@@ -1,4 +1,4 @@
-"""What the chart of accuracy against cost shows, whether it is drawn or printed."""
+"""The points of the chart of accuracy against cost, for SVG and terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from archbuilder.searching import Outcome, Row, StudyResult
 
 @dataclass(frozen=True)
 class Dot:
-    """A network.
+    """A network as a point.
 
     Attributes:
-        cost: What it costs.
-        value: Its accuracy, from 0 to 1, or its score.
-        deviation: The standard deviation over seeds; 0 where it is not known.
-        name: What it is called.
+        cost: The cost.
+        value: The accuracy, from 0 to 1, or the score.
+        deviation: The standard deviation over seeds; 0 if unknown.
+        name: The name on screens.
     """
 
     cost: float
@@ -26,42 +26,42 @@ class Dot:
 
 @dataclass(frozen=True)
 class FrontPoints:
-    """All networks of a study as points, each list by cost.
+    """All networks of a study as points, each list in order of cost.
 
     Attributes:
-        quantity: Which cost.
-        found: The best of each budget, by test accuracy.
-        front: Those of them on the Pareto front.
+        quantity: The name of the cost.
+        best: The best network of each budget, by test accuracy.
+        front: The best networks on the Pareto front.
         others: The other finalists, by test accuracy.
         scaled: The baseline and the uniformly scaled ones, by test accuracy.
-        rival: The best of random search of each budget, by test accuracy.
+        random_search: The best network of random search for each budget, by test accuracy.
         finished: The finished trials, by validation accuracy or score.
         pruned: The pruned trials, likewise.
         baseline: The baseline, likewise.
     """
 
     quantity: str
-    found: tuple[Dot, ...]
+    best: tuple[Dot, ...]
     front: tuple[Dot, ...]
     others: tuple[Dot, ...]
     scaled: tuple[Dot, ...]
-    rival: tuple[Dot, ...]
+    random_search: tuple[Dot, ...]
     finished: tuple[Dot, ...]
     pruned: tuple[Dot, ...]
     baseline: Dot | None
 
     @property
     def tested(self) -> tuple[Dot, ...]:
-        """All that was measured on test images."""
-        return (*self.found, *self.others, *self.scaled, *self.rival)
+        """All networks with a test accuracy."""
+        return (*self.best, *self.others, *self.scaled, *self.random_search)
 
     def bounds(self, *, deviations: bool = True) -> tuple[float, float]:
-        """Return the least and the greatest value to be shown; a few trials far below the others do not count.
+        """Return the limits of the value axis; a few trials far below the others are left out.
 
-        Nor do pruned trials, as they had less training: they are shown as far as they fit.
+        Pruned trials do not count, as they had less training.
 
         Args:
-            deviations: Whether the standard deviations are shown too.
+            deviations: Whether to include error bars.
         """
         bars = (-1, 1) if deviations else (0,)
         values = [dot.value + sign * dot.deviation for dot in self.tested for sign in bars]
@@ -72,20 +72,20 @@ class FrontPoints:
 
 
 def bounds(values: Sequence[float], seen: Sequence[float]) -> tuple[float, float]:
-    """Return the least and the greatest value to be shown.
+    """Return the limits of an axis of values.
 
     Args:
-        values: All of these are.
-        seen: Of these a few far below the others are not.
+        values: Values that are all included.
+        seen: Values of which a few far below the others may be left out.
     """
-    values = [*values, *(value for value in seen if value >= _low(values, seen))]
+    values = [*values, *(value for value in seen if value >= _lowest_included(values, seen))]
     least, most = min(values, default=0.0), max(values, default=1.0)
     room = 0.06 * (most - least) or 0.01 * abs(most) or 1.0
     return least - room, most + room
 
 
-def _low(values: Sequence[float], seen: Sequence[float]) -> float:
-    """Return the lowest value to be shown: one in ten may be left out, where they would take much room."""
+def _lowest_included(values: Sequence[float], seen: Sequence[float]) -> float:
+    """Return the lowest included value of `seen`: a tenth is left out if it would take over a third of the axis."""
     if len(seen) < 10:
         return min(seen, default=0.0)
     low, most = quantiles(seen, n=10, method="inclusive")[0], max([*values, *seen])
@@ -95,18 +95,18 @@ def _low(values: Sequence[float], seen: Sequence[float]) -> float:
 def front_points(result: StudyResult) -> FrontPoints:
     """Return the points of a study."""
     quantity = result.study.quantity
-    champions = list(result.champions().values())
-    others = [row for row in result.rows if row.finalist.number is not None and row not in champions]
+    best_rows = list(result.best_rows().values())
+    others = [row for row in result.rows if row.finalist.number is not None and row not in best_rows]
     scaled = [row for row in result.rows if row.finalist.number is None]
-    rival = [] if result.rival is None else list(result.rival.champions().values())
+    random_search = [] if result.random_search is None else list(result.random_search.best_rows().values())
     own, seen = result.baseline.cost.get(quantity), result.baseline.accuracy
     return FrontPoints(
         quantity,
-        _tested(champions, quantity),
+        _tested(best_rows, quantity),
         _tested(result.front(), quantity),
         _tested(others, quantity),
         _tested(scaled, quantity),
-        _tested(rival, quantity),
+        _tested(random_search, quantity),
         _seen(result, quantity, Outcome.FINISHED),
         _seen(result, quantity, Outcome.PRUNED),
         None if own is None or seen is None else Dot(own, seen, name="baseline"),

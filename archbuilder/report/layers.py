@@ -20,7 +20,7 @@ def heading(plan: Plan, source: str) -> Text:
 
 
 def layer_table(plan: Plan, depth: int | None = None) -> Table:
-    """List the layers with their output shape, parameters, MACs and share of the MACs.
+    """Return a table of the layers with their output shape, parameters, MACs and share of the MACs.
 
     Args:
         plan: The network.
@@ -38,7 +38,7 @@ def layer_table(plan: Plan, depth: int | None = None) -> Table:
         bar = "█" * round(_BAR * layer.macs / plan.macs) if plan.macs else ""
         table.add_row(
             layer.name,
-            _describe(layer),
+            _type_text(layer),
             shape_text(layer.output_shape),
             f"{layer.parameters:,}",
             short(layer.macs) if layer.macs else "0",
@@ -49,7 +49,7 @@ def layer_table(plan: Plan, depth: int | None = None) -> Table:
 
 
 def totals(plan: Plan) -> RenderableType:
-    """Return the cost of the heads and the total cost of the network."""
+    """Return lines with the cost of the heads and the total cost of the network."""
     lines = []
     if plan.heads:
         taps = ", ".join(f"{head.name} after {head.after}" for head in plan.heads)
@@ -72,7 +72,7 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(width=120)
 
 
-def _describe(layer: PlannedLayer) -> str:
+def _type_text(layer: PlannedLayer) -> str:
     """Return a layer's type, with window and stride if it is a single op with a window: `conv 7/2`."""
     for op in layer.ops[:1] if len(layer.ops) <= 3 else ():
         kernel = getattr(op.op, "kernel_size", None)

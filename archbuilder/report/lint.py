@@ -18,7 +18,7 @@ def finding_line(finding: Finding) -> str:
 
 
 def summary(report: LintReport) -> str:
-    """Count findings and suppressions, and suggest the next commands."""
+    """Format the numbers of findings and suppressions, and suggest the next commands."""
     count = len(report.findings)
     parts = [plural(count, "finding")]
     if report.suppressed:
@@ -51,7 +51,7 @@ def findings_as_data(report: LintReport) -> list[dict[str, Any]]:
 
 
 def rule_page(rule: Rule) -> str:
-    """Write a rule as a page of Markdown: reason, argument, an example, how to suppress it."""
+    """Format a rule as a page of Markdown: reason, argument, an example, how to suppress it."""
     lines = [f"# {rule.code}: {rule.name}", "", rule.reason, "", "## Why", "", rule.argument.strip(), ""]
     lines += ["## An example", "", "Reported:", "", "```yaml", rule.bad.rstrip(), "```", ""]
     lines += ["Not reported:", "", "```yaml", rule.good.rstrip(), "```", ""]
@@ -64,13 +64,13 @@ def rule_page(rule: Rule) -> str:
 
 
 def rules_table() -> str:
-    """List the rules: code, name and reason."""
+    """Return a table of the rules: code, name and reason."""
     width = max(len(rule.name) for rule in RULES.values())
     return "\n".join(f"{code}  {rule.name:<{width}}  {rule.reason}" for code, rule in RULES.items())
 
 
 def changes_text(before: SpecDocument, after: SpecDocument, plans: tuple[Plan, Plan]) -> str:
-    """Show what a fix changed: the lines of the file, and parameters and MACs."""
+    """Format what a fix changed: the lines of the file, and parameters and MACs."""
     old, new = before.source.text.splitlines(keepends=True), after.source.text.splitlines(keepends=True)
     name = before.source.name
     lines = [line.rstrip("\n") for line in unified_diff(old, new, name, name, n=0)]
@@ -83,7 +83,7 @@ def changes_text(before: SpecDocument, after: SpecDocument, plans: tuple[Plan, P
 
 
 def unfixable_text(findings: Sequence[Finding], codes: Sequence[str]) -> list[str]:
-    """List the findings that have no automatic fix."""
+    """Format the findings that have no automatic fix."""
     return [
         f"{finding_line(finding)}: no automatic fix, edit the file by hand"
         for finding in findings

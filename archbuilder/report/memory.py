@@ -16,7 +16,7 @@ from archbuilder.report.numbers import plural, short
 
 
 class Setting(NamedTuple):
-    """The setting for which memory is computed.
+    """The batch size, dtype and optimizer for which memory is computed.
 
     Attributes:
         batch: The batch size.
@@ -69,32 +69,33 @@ def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
 
 
 def memory_report(data: dict[str, Any]) -> RenderableType:
-    """Show what `memory_as_data` gives: a row a layer, then the totals with their conventions."""
+    """Return a report of `memory_as_data`: a row per layer, then the totals with their conventions."""
     table = bare_table()
     table.add_column("layer", no_wrap=True)
     for column in ("output", "allocated", "peak live", "moved", "FLOPs/byte"):
         table.add_column(column, justify="right", no_wrap=True)
     for layer in data["layers"]:
-        moved = _bytes(layer["moved"]) if layer["moved"] else ""
+        moved = _bytes_text(layer["moved"]) if layer["moved"] else ""
         intensity = f"{layer['intensity']:.1f}" if layer["intensity"] else ""
-        sizes = (_bytes(layer["allocated"]) if layer["allocated"] else "", _bytes(layer["live"]))
+        sizes = (_bytes_text(layer["allocated"]) if layer["allocated"] else "", _bytes_text(layer["live"]))
         table.add_row(layer["name"], shape_text(tuple(layer["output"])), *sizes, moved, intensity)
     inference, training, moved = data["inference"], data["training"], data["traffic"]
     grid = Table.grid(padding=(0, 2))
     grid.add_row(
         "inference",
-        f"peak {_bytes(inference['peak'])} at {inference['at'] or 'the input'}, plus weights "
-        f"{_bytes(inference['weights'])}",
+        f"peak {_bytes_text(inference['peak'])} at {inference['at'] or 'the input'}, plus weights "
+        f"{_bytes_text(inference['weights'])}",
     )
     grid.add_row(
         "training",
-        f"{_bytes(training['total'])} = weights {_bytes(training['weights'])} + gradients "
-        f"{_bytes(training['gradients'])} + {training['optimizer'].replace('_', ' with ')} "
-        f"{_bytes(training['optimizer_state'])} + kept for backward {_bytes(training['activations'])}",
+        f"{_bytes_text(training['total'])} = weights {_bytes_text(training['weights'])} + gradients "
+        f"{_bytes_text(training['gradients'])} + {training['optimizer'].replace('_', ' with ')} "
+        f"{_bytes_text(training['optimizer_state'])} + kept for backward {_bytes_text(training['activations'])}",
     )
     grid.add_row(
         "moved",
-        f"{_bytes(moved['read'])} read + {_bytes(moved['written'])} written; {moved['intensity']:.1f} FLOPs/byte",
+        f"{_bytes_text(moved['read'])} read + {_bytes_text(moved['written'])} written; "
+        f"{moved['intensity']:.1f} FLOPs/byte",
     )
     note = (
         f"for {plural(data['batch'], 'image')} in {data['dtype']}; live tensors as in eager PyTorch, without kernel "
@@ -103,6 +104,6 @@ def memory_report(data: dict[str, Any]) -> RenderableType:
     return Group(table, grid, Text(note, "dim"))
 
 
-def _bytes(count: float) -> str:
+def _bytes_text(count: float) -> str:
     text = short(count)
     return f"{text}B" if " " in text else f"{text} B"

@@ -1,11 +1,11 @@
-"""A running study on the screen: redrawn in place on a terminal, a line a trial elsewhere."""
+"""A running study on the screen: redrawn in place on a terminal, else a line per trial."""
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from archbuilder.report.numbers import plain, plural, rough, short
-from archbuilder.report.search_standing import Standing
+from archbuilder.report.search_progress import StudyProgress
 from archbuilder.report.view import View
 from archbuilder.searching import (
     BaselineEnded,
@@ -18,7 +18,7 @@ from archbuilder.searching import (
     LatencyMeasured,
     Outcome,
     PrunedAtChance,
-    RivalBegun,
+    RandomSearchBegun,
     SpaceExhausted,
     StudyOpened,
     Tally,
@@ -36,17 +36,17 @@ class SearchView(View):
     """Shows nothing; the others show what they are told.
 
     Attributes:
-        standing: What the events so far add up to.
+        progress: What the events so far add up to.
     """
 
     def __init__(self, console: Console) -> None:
         """Show on a console."""
         super().__init__(console)
-        self.standing = Standing()
+        self.progress = StudyProgress()
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
-        self.standing.take(event)
+        self.progress.take(event)
 
 
 class LineView(SearchView):
@@ -59,7 +59,7 @@ class LineView(SearchView):
             case StudyOpened():
                 self._opened(event)
             case LatencyMeasured():
-                measured = self.standing.measured
+                measured = self.progress.measured
                 if event.what != "a candidate" and measured is not None and measured[1] == 1:
                     self._print(f"measuring the latency of {event.what}: {event.conditions}")
             case BaselineEnded():
@@ -67,7 +67,7 @@ class LineView(SearchView):
             case BaselineFailed():
                 self._print(f"baseline  failed: {event.reason.splitlines()[0]}; the search continues without it")
             case TrialEnded():
-                of = "" if self.standing.trials is None else f"/{self.standing.trials}"
+                of = "" if self.progress.trials is None else f"/{self.progress.trials}"
                 step = self._study.steps[event.trial.place.step].name
                 line = trial_line(self._study, event.trial)
                 self._print(f"{event.counted}{of}  {f'{step:>5}  ' if step else ''}{line}")
@@ -81,19 +81,19 @@ class LineView(SearchView):
                 self._print(f"{event.name}  seed {event.seed}  {self._measured(event.accuracy)}")
             case FinalFailed():
                 self._print(f"{event.name}  seed {event.seed}  failed: {event.reason.splitlines()[0]}")
-            case RivalBegun():
-                self._print("random-search baseline: the same training cost")
+            case RandomSearchBegun():
+                self._print("random search at equal training cost")
 
     @property
     def _study(self) -> Study:
-        assert self.standing.opened is not None
-        return self.standing.opened.study
+        assert self.progress.opened is not None
+        return self.progress.opened.study
 
     def _measured(self, value: float) -> str:
-        return f"{measure_of(self._study)} {score_text(self._study, value)}"
+        return f"{objective_name(self._study)} {score_text(self._study, value)}"
 
     def _opened(self, event: StudyOpened) -> None:
-        if not self.standing.is_rival:
+        if not self.progress.is_random_search:
             self.console.print(study_heading(event))
         if event.tally.counted:
             done, of = plural(event.tally.counted, "trial"), "" if event.trials is None else f" of {event.trials}"
@@ -105,7 +105,7 @@ class LineView(SearchView):
 
 
 class LiveView(SearchView):
-    """Redraws how the study stands."""
+    """Redraws the progress of the study."""
 
     def __init__(self, console: Console) -> None:
         """Show on a terminal."""
@@ -121,21 +121,21 @@ class LiveView(SearchView):
         self._live.stop()
 
     def _draw(self) -> RenderableType:
-        standing = self.standing
-        if standing.opened is not None:
-            return standing_panel(standing)
-        return Group(Text("opening the study"), *_measuring(standing))
+        progress = self.progress
+        if progress.opened is not None:
+            return progress_panel(progress)
+        return Group(Text("opening the study"), *_measuring(progress))
 
 
 def search_view(console: Console, *, quiet: bool = False) -> SearchView:
-    """Choose how a study is shown: not at all, redrawn in place, or a line a trial where there is no terminal."""
+    """Return the view of a study: silent, redrawn in place on a terminal, or else a line per trial."""
     if quiet:
         return SearchView(console)
     return LiveView(console) if console.is_terminal else LineView(console)
 
 
 def exhausted_text(study: Study, step: int) -> str:
-    """Say that no further candidate was found within a budget, and how thoroughly that was looked for."""
+    """Format that no new candidate was found within a budget, and how many were tried."""
     name = study.steps[step].name
     about = f"{name}: " if name else ""
     if study.space.is_enumerated:
@@ -144,7 +144,7 @@ def exhausted_text(study: Study, step: int) -> str:
 
 
 def chance_text(study: Study, rung: ChanceRung) -> str:
-    """Say that pruning compares trials that have learned nothing yet, and what to change."""
+    """Format the warning that trials at a rung are at chance level, and what to change."""
     chance = f"{100 / study.spec.plan().classes:.1f} %"
     later = min(study.settings.train.epochs, 2 * rung.epochs)
     found = f"{rung.at_chance} of {plural(rung.trials, 'trial')} are at chance level ({chance})"
@@ -153,7 +153,7 @@ def chance_text(study: Study, rung: ChanceRung) -> str:
 
 
 def study_heading(opened: StudyOpened) -> Text:
-    """Name the study, its search space, its candidates and its budget."""
+    """Format the heading: the study, its search space, candidates and budget."""
     study = opened.study
     parts = [*widths_texts(study), candidates_text(study.space.candidates)]
     budget = budget_text(study)
@@ -166,7 +166,7 @@ def study_heading(opened: StudyOpened) -> Text:
 
 
 def widths_texts(study: Study) -> list[str]:
-    """Describe the search space: `24 searchable widths`, `1 searchable width`, `2 other choices`."""
+    """Format the size of the search space: `24 searchable widths`, `1 searchable width`, `2 other choices`."""
     space = study.space
     widths, choices = len(space.varied), len(space.choice_knobs)
     groups = sum(len(knob.values) > 1 for knob in space.width_knobs)
@@ -179,7 +179,7 @@ def widths_texts(study: Study) -> list[str]:
 
 
 def budget_text(study: Study) -> str:
-    """Say the budget: `1.50 M MACs (baseline 1.35 M)`; of a ladder, the goals."""
+    """Format the budget: `1.50 M MACs (baseline 1.35 M)`; of a ladder, the goals."""
     ladder = study.settings.budgets
     name = "" if ladder is None else ladder.quantity
     texts = [_ladder_text(study, name)] if ladder else []
@@ -190,7 +190,7 @@ def budget_text(study: Study) -> str:
 
 def _ladder_text(study: Study, quantity: str) -> str:
     names = [step.name for step in study.steps]
-    own, word = amount(quantity, study.baseline_cost[quantity]), word_of(quantity)
+    own, word = amount(quantity, study.baseline_cost[quantity]), cost_name(quantity)
     if all(name.endswith("%") for name in names):
         return f"{', '.join(names)} of the baseline's {own} {word}"
     names = [amount(quantity, step.limits.by_quantity[quantity].high) for step in study.steps]
@@ -198,103 +198,103 @@ def _ladder_text(study: Study, quantity: str) -> str:
 
 
 def limit_text(name: str, limit: Limit, baseline: Cost) -> str:
-    """Say a limit with what the baseline has: `1.50 M MACs (baseline 1.35 M)`."""
+    """Format a limit beside the baseline's cost: `1.50 M MACs (baseline 1.35 M)`."""
     own = f" (baseline {amount(name, baseline[name])})" if name in baseline else ""
     low = f"{amount(name, limit.low)} to " if limit.low else ""
-    return f"{low}{amount(name, limit.high)} {word_of(name)}{own}"
+    return f"{low}{amount(name, limit.high)} {cost_name(name)}{own}"
 
 
-def word_of(name: str) -> str:
-    """Return the word for a cost beside its `amount`."""
+def cost_name(name: str) -> str:
+    """Return the name of a cost on screens: `MACs`, `latency`."""
     return "latency" if name == "latency" else WORDS[name]
 
 
 def costs_text(cost: Cost) -> str:
-    """Write a cost in short, with its latency if that was measured: `1.35 M MACs  0.82 ms`."""
+    """Format a cost, with its latency if that was measured: `1.35 M MACs  0.82 ms`."""
     latency = f"  {amount('latency', cost['latency'])}" if "latency" in cost else ""
     return f"{short(cost['macs'])} MACs{latency}"
 
 
 def latency_text(cost: Cost) -> str:
-    """Write a latency; a dash where it was not measured."""
+    """Format a latency; a dash if it was not measured."""
     return amount("latency", cost["latency"]) if "latency" in cost else "—"
 
 
 def amount(name: str, count: int) -> str:
-    """Write a cost with its unit; a latency as a time."""
+    """Format an amount of a cost with its unit; a latency in milliseconds."""
     return f"{plain(count / 1000, 3)} ms" if name == "latency" else short(count)
 
 
 def candidates_text(count: int) -> str:
-    """Say how many candidates there are: exactly while they are few, then `≈ 3.1 × 10¹⁴ candidates`."""
+    """Format the number of candidates: exactly below a million, then `≈ 3.1 × 10¹⁴ candidates`."""
     return plural(count, "candidate") if count < 10**6 else f"≈ {rough(count)} candidates"
 
 
 def score_text(study: Study, value: float | None) -> str:
-    """Write the objective of a trial: a validation accuracy as `97.9 %`, a score as a number; `—` if unknown."""
+    """Format the objective of a trial: a validation accuracy as `97.9 %`, a score as a number; `—` if unknown."""
     if value is None:
         return "—"
     return f"{100 * abs(value):.1f} %" if study.settings.objective.is_trained_for else plain(value, 4)
 
 
-def measure_of(study: Study) -> str:
-    """Name the objective of a study in a line: `validation` for an accuracy, else `score`."""
+def objective_name(study: Study) -> str:
+    """Return the name of a study's objective: `validation` for an accuracy, else `score`."""
     return "validation" if study.settings.objective.is_trained_for else "score"
 
 
-def standing_panel(standing: Standing) -> RenderableType:
-    """Draw how a study stands."""
-    assert standing.opened is not None
-    study = standing.opened.study
-    measure = measure_of(study)
-    done, whole = standing.finals or (standing.tally.counted, standing.trials)
-    name = "finals" if standing.finals else "random" if standing.is_rival else "trials"
+def progress_panel(progress: StudyProgress) -> RenderableType:
+    """Return a panel with the progress of a study."""
+    assert progress.opened is not None
+    study = progress.opened.study
+    measure = objective_name(study)
+    done, whole = progress.finals or (progress.tally.counted, progress.trials)
+    name = "finals" if progress.finals else "random search" if progress.is_random_search else "trials"
     bar = Text(f" {name}   ")
     if whole is not None:
         full = min(_BAR, _BAR * done // whole)
         bar.append("█" * full, "cyan").append("░" * (_BAR - full), "dim").append(f"  {done}/{whole}")
-        left = standing.seconds_left()
+        left = progress.seconds_left()
         if left is not None and done < whole:
             bar.append(f"   ≈ {int(left) // 60}:{int(left) % 60:02d} left")
     else:
         bar.append(str(done))
-    rows = [study_heading(standing.opened), bar]
-    baseline = f"(baseline {score_text(study, standing.baseline)})" if standing.baseline is not None else ""
-    if standing.best is not None:
-        best = standing.best
+    rows = [study_heading(progress.opened), bar]
+    baseline = f"(baseline {score_text(study, progress.baseline)})" if progress.baseline is not None else ""
+    if progress.best is not None:
+        best = progress.best
         name = "baseline" if best.outcome is Outcome.BASELINE else f"trial {best.number}"
         score = f"{measure} {score_text(study, best.accuracy)}"
         rows.append(Text(f" best     {name}  {score}  {costs_text(best.cost)}  {baseline}"))
     elif baseline:
         rows.append(Text(f" best     none yet  {baseline}"))
-    for epoch in standing.running.values():
+    for epoch in progress.running.values():
         score = f"{measure} {score_text(study, epoch.accuracy)}"
         rows.append(Text(f" running  {epoch.name}  epoch {epoch.epoch}/{epoch.epochs}  {score}"))
-    rows += _measuring(standing)
-    rows += [Text(f" warning  {chance_text(study, rung)}", "yellow") for rung in standing.at_chance.values()]
-    rows.append(Text(f" {tally_line(standing.tally)}", "dim"))
+    rows += _measuring(progress)
+    rows += [Text(f" warning  {chance_text(study, rung)}", "yellow") for rung in progress.at_chance.values()]
+    rows.append(Text(f" {tally_line(progress.tally)}", "dim"))
     return Group(*rows)
 
 
 def saved_text(tally: Tally) -> str:
-    """Say which trials are saved: `8 trials are saved (1 finished, 7 failed)`."""
+    """Format the number of saved trials: `8 trials are saved (1 finished, 7 failed)`."""
     counts = {str(outcome): tally[outcome] for outcome in (Outcome.FINISHED, Outcome.PRUNED, Outcome.FAILED)}
     parts = [f"{count} {name}" for name, count in counts.items() if count]
     saved = f"{plural(tally.counted, 'trial')} {'is' if tally.counted == 1 else 'are'} saved"
     return f"{saved} ({', '.join(parts)})" if parts else saved
 
 
-def _measuring(standing: Standing) -> list[Text]:
-    """Say which latency is measured, how often that has been, and what came out last."""
-    if standing.measured is None:
+def _measuring(progress: StudyProgress) -> list[Text]:
+    """Return a line on the latency measurement in progress, or nothing."""
+    if progress.measured is None:
         return []
-    event, times = standing.measured
+    event, times = progress.measured
     last = f"{plural(times, 'measurement')}, the last {amount('latency', event.latency)}"
     return [Text(f" latency  {event.what}  {last}  {event.conditions}")]
 
 
 def tally_line(tally: Tally) -> str:
-    """Count the trials that were pruned, the candidates that were projected onto the budget, and the duplicates."""
+    """Format the numbers of pruned, projected, duplicate, failed and unfinished trials."""
     parts = [
         f"pruned {tally[Outcome.PRUNED]}",
         f"projected onto the budget {tally.repaired}",
@@ -308,7 +308,7 @@ def tally_line(tally: Tally) -> str:
 
 
 def trial_line(study: Study, trial: TrialRecord) -> str:
-    """Return the state of a trial in a line."""
+    """Format the state of a trial in a line."""
     epochs = plural(len(trial.accuracies), "epoch")
     match trial.outcome:
         case Outcome.OPEN:
@@ -319,7 +319,7 @@ def trial_line(study: Study, trial: TrialRecord) -> str:
             what = f"failed: {trial.reason.splitlines()[0]}"
         case _:
             what = str(trial.outcome)
-    score = f"{measure_of(study)} {score_text(study, trial.accuracy if trial.accuracies else None)}"
+    score = f"{objective_name(study)} {score_text(study, trial.accuracy if trial.accuracies else None)}"
     costs = f"{costs_text(trial.cost)}  {plural(trial.cost['parameters'], 'parameter')}"
     seconds = (
         f"  {trial.stretches[-1].seconds:.1f} s" if trial.stretches and trial.outcome is not Outcome.PRUNED else ""

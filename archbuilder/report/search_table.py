@@ -1,4 +1,4 @@
-"""The end of a study: the best trials beside the baseline, and how far to trust them."""
+"""The end of a study on the screen: the final table, verdicts and next steps."""
 
 import shlex
 
@@ -14,7 +14,7 @@ from archbuilder.searching.fitting import final_folder
 
 
 def result_table(result: StudyResult) -> RenderableType:
-    """Draw the final table and its verdict."""
+    """Return the final table, notes and verdicts."""
     notes = [_counts(result)]
     notes += [exhausted_text(result.study, step) for step in result.exhausted]
     notes += _openings(result)
@@ -36,13 +36,13 @@ def _openings(result: StudyResult) -> list[str]:
 
 
 def next_steps(result: StudyResult) -> list[str]:
-    """List the saved files and the next command, a line each: not to be wrapped, so that paths can be copied."""
+    """Return the saved files and the next command, a line each; print them unwrapped, so that paths can be copied."""
     if result.best_spec is None:
         return []
     lines = [f"saved: {path}" for path in result.best_specs.values()]
-    champions = list(result.champions().values())
-    if champions:
-        trained = champions[-1]
+    best = list(result.best_rows().values())
+    if best:
+        trained = best[-1]
         place = final_folder(result.folder, trained.finalist.name, trained.seeds[0])
         return [*lines, f"next: archbuilder evaluate {shlex.quote(str(place))}"]
     return [*lines, f"next: archbuilder build {shlex.quote(str(result.best_spec))}"]

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural
-from archbuilder.report.search import amount, candidates_text, widths_texts, word_of
+from archbuilder.report.search import amount, candidates_text, cost_name, widths_texts
 from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import ChoiceKnob, Knob
 from archbuilder.study.study import Study
@@ -20,23 +20,30 @@ _NAME = 36  # cells that a name has in its line, at the least where it is so lon
 
 
 def space_report(found: Survey) -> RenderableType:
-    """Show a survey of a search space."""
+    """Return the report of a survey of a search space."""
     study = found.study
     what = " · ".join([*widths_texts(study), candidates_text(study.space.candidates)])
     heading = f"  {what} of {study.spec.name}"
-    shares = [Text(_share(found, inside)) for inside in found.inside]
+    shares = [Text(_share_text(found, inside)) for inside in found.inside]
     if study.conditions:
         shares.append(Text(f"latency: median, measured with {study.conditions}"))
-    return Group(Text.assemble((study.name, "bold"), heading), _knobs(found), Text(), _costs(found), Text(), *shares)
+    return Group(
+        Text.assemble((study.name, "bold"), heading),
+        _hyperparameter_table(found),
+        Text(),
+        _cost_table(found),
+        Text(),
+        *shares,
+    )
 
 
 def space_as_data(found: Survey) -> dict[str, Any]:
-    """Return a survey of a search space as plain data for scripts."""
+    """Return a survey of a search space as JSON data."""
     study = found.study
     return {
         "study": study.name,
         "candidates": study.space.candidates,
-        "hyperparameters": {knob.name: _knob_as_data(study, knob) for knob in study.space.knobs},
+        "hyperparameters": {knob.name: _hyperparameter_as_data(study, knob) for knob in study.space.knobs},
         "budgets": {
             inside.step.name or "budget": {
                 "limits": inside.step.limits.described(),
@@ -56,15 +63,15 @@ def space_as_data(found: Survey) -> dict[str, Any]:
     }
 
 
-def _knob_as_data(study: Study, knob: Knob) -> dict[str, Any]:
+def _hyperparameter_as_data(study: Study, knob: Knob) -> dict[str, Any]:
     if isinstance(knob, ChoiceKnob):
         return {"baseline": {path: study.spec.value(path) for path in knob.paths}, "values": list(knob.values)}
     widths = {name: knob.table[:, column].tolist() for column, name in enumerate(knob.width_names)}
     return {"baseline": {name: study.spec.widths[name] for name in knob.width_names}, "widths": widths}
 
 
-def _knobs(found: Survey) -> Table:
-    """List the hyperparameters; long names and values are folded, not cut, so that they can be searched for."""
+def _hyperparameter_table(found: Survey) -> Table:
+    """Return the table of hyperparameters; long names and values are wrapped, not truncated."""
     study = found.study
     table = bare_table()
     table.add_column(
@@ -82,14 +89,14 @@ def _knobs(found: Survey) -> Table:
     return table
 
 
-def _costs(found: Survey) -> Table:
+def _cost_table(found: Survey) -> Table:
     steps = [inside.step for inside in found.inside]
     bounded = [name for step in steps for name in step.limits.by_quantity]
     rows = [("", "smallest", "baseline", "largest", *(step.name or "budget" for step in steps))]
     for name in dict.fromkeys([*found.baseline, *bounded]):
-        cells = [_cost(cost, name) for cost in (found.smallest, found.baseline, found.largest)]
+        cells = [_cost_text(cost, name) for cost in (found.smallest, found.baseline, found.largest)]
         limits = [step.limits.by_quantity.get(name) for step in steps]
-        rows.append((word_of(name), *cells, *(amount(name, limit.high) if limit else "" for limit in limits)))
+        rows.append((cost_name(name), *cells, *(amount(name, limit.high) if limit else "" for limit in limits)))
     if sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) - 2 > _ROOM:
         rows = list(zip(*rows, strict=True))  # many budgets stand below one another
     table = bare_table("")
@@ -100,20 +107,20 @@ def _costs(found: Survey) -> Table:
     return table
 
 
-def _cost(cost: Cost | None, name: str) -> str:
+def _cost_text(cost: Cost | None, name: str) -> str:
     if cost is None:
         return "invalid"
     return amount(name, cost[name]) if name in cost else "not measured"
 
 
-def _share(found: Survey, inside: Inside) -> str:
+def _share_text(found: Survey, inside: Inside) -> str:
     about = f"within {inside.step.name or 'the budget'}"
     if inside.measured:
-        text = f"{about}: {_part(inside.fast, inside.measured)} of {inside.measured} measured candidates"
+        text = f"{about}: {_percent_text(inside.fast, inside.measured)} of {inside.measured} measured candidates"
     elif found.is_complete:
         text = f"{about}: {100 * inside.drawn / found.priced:.1f} % of all candidates"
     else:
-        text = f"{about}: {_part(inside.drawn, found.priced)} of {found.priced:,} random candidates"
+        text = f"{about}: {_percent_text(inside.drawn, found.priced)} of {found.priced:,} random candidates"
     if "latency" in inside.step.limits.by_quantity and not inside.measured:
         text = f"{text}, latency not measured"
     lost = found.priced - found.networks
@@ -121,7 +128,7 @@ def _share(found: Survey, inside: Inside) -> str:
     return f"{text}; can be projected onto it: {100 * inside.reached:.0f} %"
 
 
-def _part(some: int, whole: int) -> str:
-    """Write a share of a sample with its standard error."""
+def _percent_text(some: int, whole: int) -> str:
+    """Format a share of a sample with its standard error."""
     share = some / whole
     return f"{100 * share:.1f} ± {100 * sqrt(share * (1 - share) / whole):.1f} %"

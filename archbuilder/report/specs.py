@@ -9,7 +9,7 @@ from archbuilder.report.numbers import short
 
 
 def spec_table(specs: list[NetworkSpec]) -> Table:
-    """List specs, the cheapest first, with their input, classes, parameters and MACs."""
+    """Return a table of specs, the cheapest first, with their input, classes, parameters and MACs."""
     table = bare_table()
     table.add_column("spec", no_wrap=True, min_width=max(len(spec.name) for spec in specs))
     for column in ("input", "classes", "parameters", "MACs"):

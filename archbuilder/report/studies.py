@@ -1,4 +1,4 @@
-"""The kept studies on the screen and as data: a list of them, one of them, and several side by side."""
+"""Studies that were run, on the screen and as JSON data: all of them, one, or several compared."""
 
 import time
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import plural, short
-from archbuilder.report.search import amount, latency_text, score_text, word_of
+from archbuilder.report.search import amount, cost_name, latency_text, score_text
 from archbuilder.report.study_tables import final_table, outcome_text, rich_table
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
-from archbuilder.report.verdicts import accuracy_text, difference_text, share_text, verdicts
+from archbuilder.report.verdicts import accuracy_text, comparison_text, share_text, verdicts
 from archbuilder.searching import Outcome, Row, StudyResult
 from archbuilder.searching.front import hypervolume
 from archbuilder.searching.importance import importance
 from archbuilder.searching.kept import Damaged, KeptStudy
-from archbuilder.searching.rivalry import why_not_paired
+from archbuilder.searching.pairing import why_not_paired
 from archbuilder.study.budget import Cost
 
 
 def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
-    """List studies; those that cannot be read stand below with what is wrong."""
+    """Return a table of studies, followed by the problems of those that cannot be read."""
     table = bare_table("study", "spec")
     timed = any("latency" in study.journal.study.bounded for study in found if isinstance(study, KeptStudy))
     for column in ("trials", "best validation", "MACs", *(["latency"] if timed else [])):
@@ -31,14 +31,14 @@ def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
     table.add_column("last written", no_wrap=True)
     for study in found:
         if isinstance(study, KeptStudy):
-            table.add_row(*_listed(study, timed=timed))
+            table.add_row(*_table_row(study, timed=timed))
     damaged = [study for study in found if isinstance(study, Damaged)]
     notes = [Text(study.problem, "red") for study in damaged]
     readable = len(found) > len(damaged)
     return Group(*([table] if readable else []), *notes)
 
 
-def _listed(study: KeptStudy, *, timed: bool) -> tuple[str, ...]:
+def _table_row(study: KeptStudy, *, timed: bool) -> tuple[str, ...]:
     journal, best = study.journal, study.best
     settings = journal.study.settings
     if best is None:
@@ -54,7 +54,7 @@ def _listed(study: KeptStudy, *, timed: bool) -> tuple[str, ...]:
 
 
 def studies_as_data(found: Sequence[KeptStudy | Damaged]) -> list[dict[str, Any]]:
-    """Return a list of studies as plain data for scripts."""
+    """Return a list of studies as JSON data."""
     return [_damaged_as_data(study) if isinstance(study, Damaged) else _study_as_data(study) for study in found]
 
 
@@ -73,13 +73,13 @@ def _study_as_data(study: KeptStudy) -> dict[str, Any]:
         "of": settings.search.trials,
         "objective": settings.objective.maximize,
         "baseline": None if study.baseline is None else study.baseline.accuracy,
-        "best": None if best is None else {"trial": best.number, "value": best.accuracy, "cost": dict(best.cost)},
+        "best_trial": None if best is None else {"trial": best.number, "value": best.accuracy, "cost": dict(best.cost)},
         "written": study.written,
     }
 
 
 def study_report(result: StudyResult, state: str) -> RenderableType:
-    """Show a study: its verdict in sentences, its table, and its plots."""
+    """Return the report of a study: verdicts, table and plots."""
     heading = Text.assemble((result.study.name, "bold"), f"  {result.study.spec.name}  {state}")
     sentences = [Text(sentence) for sentence in verdicts(result)]
     table = final_table(result)
@@ -92,7 +92,7 @@ def study_report(result: StudyResult, state: str) -> RenderableType:
 
 
 def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
-    """Return a study as plain data for scripts."""
+    """Return a study as JSON data."""
     return {
         "name": result.study.name,
         "folder": str(result.folder),
@@ -107,8 +107,10 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         "verdicts": verdicts(result),
         "finals": [_row_as_data(row) for row in result.rows],
         "front": [row.finalist.name for row in result.front()],
-        "random_search": None if result.rival is None else [_row_as_data(row) for row in result.rival.rows],
-        "best": {
+        "random_search": None
+        if result.random_search is None
+        else [_row_as_data(row) for row in result.random_search.rows],
+        "best_networks": {
             result.study.steps[number].name or "best": str(path) for number, path in sorted(result.best_specs.items())
         },
         "trials": [
@@ -141,23 +143,23 @@ def _row_as_data(row: Row) -> dict[str, Any]:
 
 
 def comparison_report(results: Sequence[StudyResult]) -> RenderableType:
-    """Show studies side by side: the best of each, and how far the others are from the first."""
+    """Return a table of the best networks of studies, and their differences from those of the first study."""
     table = bare_table("study", "network")
     timed = any("latency" in result.study.bounded for result in results)
     for column in ("MACs", *(["latency"] if timed else []), "parameters", "search", "test"):
         table.add_column(column, justify="right", no_wrap=True)
     for result in results:
-        for number, line in enumerate(_lines(result, timed=timed)):
+        for number, line in enumerate(_network_rows(result, timed=timed)):
             table.add_row("" if number else result.study.name, *line)
     first, *others = results
-    notes = [line for other in others for line in _paired(first, other)]
+    notes = [line for other in others for line in _comparison_sentences(first, other)]
     measured = {result.study.name: result.study.conditions for result in results if result.study.conditions}
     notes += [f"Latencies of {name} were measured with {conditions}." for name, conditions in measured.items()]
-    return Group(table, Text(), *(Text(line) for line in [*notes, *_areas(results)]))
+    return Group(table, Text(), *(Text(line) for line in [*notes, *_hypervolume_sentences(results)]))
 
 
 def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
-    """Return studies side by side as plain data for scripts."""
+    """Return the comparison of studies as JSON data."""
     first, *others = results
     return {
         "studies": [
@@ -165,60 +167,61 @@ def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
                 "name": result.study.name,
                 "latency_measured_with": result.study.conditions or None,
                 "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline.accuracy},
-                "found": [_row_as_data(row) for row in result.champions().values()],
+                "best_networks": [_row_as_data(row) for row in result.best_rows().values()],
             }
             for result in results
         ],
-        "sentences": [line for other in others for line in _paired(first, other)] + _areas(results),
+        "sentences": [line for other in others for line in _comparison_sentences(first, other)]
+        + _hypervolume_sentences(results),
     }
 
 
-def _lines(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
+def _network_rows(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
     own = result.row("baseline")
     seen = score_text(result.study, result.baseline.accuracy)
-    lines = [_line("baseline", result.baseline.cost, seen, own, timed=timed)]
-    champions = result.champions()
+    lines = [_network_row("baseline", result.baseline.cost, seen, own, timed=timed)]
+    best_rows = result.best_rows()
     for number, step in enumerate(result.study.steps):
         about = f" ({step.name})" if step.name else ""
-        row = champions.get(number)
+        row = best_rows.get(number)
         best = result.best(1, number)
         if row is not None:
             accuracy = row.finalist.search_accuracy
             value = "—" if accuracy is None else score_text(result.study, accuracy)
-            lines.append(_line(f"{row.finalist.label}{about}", row.finalist.cost, value, row, timed=timed))
+            lines.append(_network_row(f"{row.finalist.label}{about}", row.finalist.cost, value, row, timed=timed))
         elif best:
             (trial,) = best
             name = "baseline" if trial.outcome is Outcome.BASELINE else f"trial {trial.number}"
             lines.append(
-                _line(f"{name}{about}", trial.cost, score_text(result.study, trial.accuracy), None, timed=timed)
+                _network_row(f"{name}{about}", trial.cost, score_text(result.study, trial.accuracy), None, timed=timed)
             )
     return lines
 
 
-def _line(name: str, cost: Cost, seen: str, row: Row | None, *, timed: bool) -> tuple[str, ...]:
+def _network_row(name: str, cost: Cost, seen: str, row: Row | None, *, timed: bool) -> tuple[str, ...]:
     costs = (short(cost["macs"]), *([latency_text(cost)] if timed else []), f"{cost['parameters']:,}")
     return name, *costs, seen, "—" if row is None else accuracy_text(row)
 
 
-def _paired(first: StudyResult, other: StudyResult) -> list[str]:
-    """Compare the best of one study with that of another seed by seed; or say why that is not possible."""
-    names = f"{other.study.name} and {first.study.name}"
+def _comparison_sentences(first: StudyResult, other: StudyResult) -> list[str]:
+    """Return sentences that compare the best networks of two studies seed by seed, or why they cannot be compared."""
+    studies = f"{other.study.name} and {first.study.name}"
     why = why_not_paired(first, other)
     if why is not None:
-        return [f"{names} are not compared seed by seed: {why}."]
-    mine, theirs = list(first.champions().values())[-1], list(other.champions().values())[-1]
+        return [f"{studies} are not compared seed by seed: {why}."]
+    mine, theirs = list(first.best_rows().values())[-1], list(other.best_rows().values())[-1]
     difference = other.compared(theirs, mine)
     assert difference is not None
-    points = f"{difference_text(difference)} points of test accuracy over {plural(difference.pairs, 'seed')}"
-    known = ", not a significant difference" if difference.is_noise else ", a significant difference"
-    noise = "; with so few seeds this may be noise" if difference.margin is None else known
-    costs = f"{share_text(other, theirs.finalist.cost)} against {share_text(first, mine.finalist.cost)}"
-    both = f"{theirs.finalist.label} of {other.study.name} minus {mine.finalist.label} of {first.study.name}"
-    return [f"{both[0].upper()}{both[1:]}: {points}{noise}; {costs}."]
+    names = [f"{row.finalist.label} of {result.study.name}" for row, result in ((theirs, other), (mine, first))]
+    costs = f"{share_text(other, theirs.finalist.cost)} and {share_text(first, mine.finalist.cost)}"
+    return [
+        comparison_text(names[0], difference, names[1]),
+        f"They are compared over {plural(difference.pairs, 'seed')}; their costs are {costs}.",
+    ]
 
 
-def _areas(results: Sequence[StudyResult]) -> list[str]:
-    """Return the hypervolume of each ladder's front, by the same reference point."""
+def _hypervolume_sentences(results: Sequence[StudyResult]) -> list[str]:
+    """Return a sentence with the hypervolume of each ladder's front, by the same reference point."""
     ladders = [result for result in results if len(result.study.steps) > 1]
     quantities = {result.study.quantity for result in ladders}
     if not ladders or len(quantities) > 1:
@@ -230,8 +233,8 @@ def _areas(results: Sequence[StudyResult]) -> list[str]:
     most = max(step.limits.by_quantity[quantity].high for result in ladders for step in result.study.steps) * 5 // 4
     areas = []
     for result in ladders:
-        known = [row for row in result.champions().values() if quantity in row.finalist.cost]
+        known = [row for row in result.best_rows().values() if quantity in row.finalist.cost]
         points = result.points(quantity) if known else []
         areas.append(f"{result.study.name} {100 * hypervolume(points, most=most):.1f} %")
-    reference = f"test accuracy 0 % and {amount(quantity, most)} {word_of(quantity)}, 1.25 times the largest budget"
+    reference = f"test accuracy 0 % and {amount(quantity, most)} {cost_name(quantity)}, 1.25 times the largest budget"
     return [f"Hypervolume of the fronts (reference {reference}): {', '.join(areas)}."]

@@ -1,4 +1,4 @@
-"""A study's results in a folder of their own, to be given away."""
+"""Export the results of a study to a folder."""
 
 from pathlib import Path
 
@@ -13,18 +13,18 @@ from archbuilder.spec.writing import write_bytes
 
 
 def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> list[Path]:
-    """Write the trials, the page, its pictures, the best specs and their weights.
+    """Write the trials, the page, its charts, the best specs and their weights.
 
     Args:
         result: The study.
-        folder: Where to; made if need be.
-        force: Whether files that are there and differ are written over.
+        folder: The folder, which is created if necessary.
+        force: Whether to overwrite files that exist and differ.
 
     Returns:
-        What was written.
+        The files written.
 
     Raises:
-        ArchbuilderError: A file is there and differs, or cannot be written; nothing is written in the first case.
+        ArchbuilderError: A file exists and differs, in which case nothing is written; or it cannot be written.
     """
     files = {
         TRIALS: trials_text(result.study, result.record).encode(),
@@ -47,14 +47,13 @@ def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> l
 
 
 def _weights(result: StudyResult) -> dict[str, Path]:
-    """Return the weights of each best network that the finals have trained, by a name beside that of its spec.
+    """Return the weights of each best network that was retrained, by file name.
 
-    Of its seeds it is the one with the best validation accuracy. There are none where their folder was deleted. With
-    them go the hashes of the images they were trained on, which are the same for all of a study: without these,
-    `evaluate` could not tell which images of another data set they have seen.
+    Of several seeds, the one with the best validation accuracy is used; weights that were deleted are left out. The
+    hashes of the training images are included, so that `evaluate` can recognize them in other data sets.
     """
     found = {}
-    for step, row in result.champions().items():
+    for step, row in result.best_rows().items():
         seed = row.seeds[row.validation.index(max(row.validation))]
         place = final_folder(result.folder, row.finalist.name, seed)
         if step in result.best_specs and (place / BEST).is_file():

@@ -34,12 +34,12 @@ _CAPTIONS = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture within the page.
+    """A chart of the page.
 
     Attributes:
-        title: What stands above it.
-        svg: The picture.
-        caption: What stands below it.
+        title: The heading.
+        svg: The chart as SVG.
+        caption: The text below it.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Page:
-    """What the page says, in its order."""
+    """The contents of the page, in order."""
 
     name: str
     spec: str
@@ -67,14 +67,14 @@ class Page:
 
 
 def write_page(result: StudyResult, folder: Path | None = None) -> Path:
-    """Write `report.html` and its pictures, each whole.
+    """Write `report.html` and its charts, each atomically.
 
     Args:
         result: The study.
-        folder: Where; in the study's own folder unless given.
+        folder: The folder; by default that of the study.
 
     Returns:
-        The page.
+        The path of the page.
 
     Raises:
         ArchbuilderError: A file cannot be written.
@@ -86,8 +86,8 @@ def write_page(result: StudyResult, folder: Path | None = None) -> Path:
 
 
 def page_files(result: StudyResult) -> dict[str, str]:
-    """Return the text of the page and of each picture, by the name of its file."""
-    from archbuilder.report.charts import charts  # noqa: PLC0415 - only who draws waits for Matplotlib
+    """Return the text of the page and of each chart, by file name."""
+    from archbuilder.report.charts import charts  # noqa: PLC0415 - slow to import, and only charts need it
 
     pictures = charts(result)
     page = page_text(result, pictures)
@@ -95,7 +95,7 @@ def page_files(result: StudyResult) -> dict[str, str]:
 
 
 def page_text(result: StudyResult, pictures: Mapping[str, str]) -> str:
-    """Write the page.
+    """Return the HTML of the page.
 
     Args:
         result: The study.
@@ -122,21 +122,21 @@ def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
         name=result.study.name,
         spec=result.study.spec.name,
         data=settings.data or "",
-        progress=_progress(result),
+        progress=_progress_text(result),
         verdicts=verdicts(result),
         table=final_table(result),
-        charts=[Chart(titles[name], _inline(svg, name), captions[name]) for name, svg in pictures.items()],
+        charts=[Chart(titles[name], _inline_svg(svg, name), captions[name]) for name, svg in pictures.items()],
         no_importance="" if "importance" in pictures else few if judged < FEWEST else alike,
-        facts=_facts(result),
+        facts=_settings_facts(result),
         space=space_table(result),
-        costs=_costs(result),
+        costs=_training_costs(result),
         commands=_commands(result),
         trials=trial_table(result),
     )
 
 
-def _progress(result: StudyResult) -> str:
-    tally, wanted = result.tally, 0 if result.study.is_rival else result.study.settings.search.trials
+def _progress_text(result: StudyResult) -> str:
+    tally, wanted = result.tally, 0 if result.study.is_random_search else result.study.settings.search.trials
     words = {Outcome.FINISHED: "finished", Outcome.PRUNED: "pruned", Outcome.FAILED: "failed"}
     if not result.study.settings.objective.is_trained_for:
         words[Outcome.FINISHED] = "scored"
@@ -150,7 +150,7 @@ def _progress(result: StudyResult) -> str:
     return " ".join([said, *(f"{exhausted_text(result.study, step)}." for step in result.exhausted)])
 
 
-def _facts(result: StudyResult) -> list[tuple[str, str]]:
+def _settings_facts(result: StudyResult) -> list[tuple[str, str]]:
     study, settings = result.study, result.study.settings
     budgets = [f"{step.name}: {step.limits.text()}" if step.name else step.limits.text() for step in study.steps]
     said = settings.train.model_dump(mode="json") | {
@@ -161,7 +161,7 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
     train = {key: value for key, value in said.items() if value is not None and value is not False}
     search, finals, images = settings.search, settings.finals, result.images
     facts = [
-        ("spec", f"{study.spec.name}: {_cost(result)}"),
+        ("spec", f"{study.spec.name}: {_baseline_cost_text(result)}"),
         ("data", _data_text(settings.data, images)),
         ("search space", ", ".join([*widths_texts(study), candidates_text(study.space.candidates)])),
         ("budget", "; ".join(filter(None, budgets)) or "none"),
@@ -179,7 +179,7 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
     return facts
 
 
-def _cost(result: StudyResult) -> str:
+def _baseline_cost_text(result: StudyResult) -> str:
     cost = result.baseline.cost
     latency = f", {amount('latency', cost['latency'])} latency" if "latency" in cost else ""
     return f"{cost['macs']:,} MACs, {plural(cost['parameters'], 'parameter')}{latency}"
@@ -192,19 +192,19 @@ def _data_text(data: str | None, images: Mapping[str, int]) -> str:
     return f"{data}: {counts}"
 
 
-def _costs(result: StudyResult) -> list[tuple[str, str]]:
+def _training_costs(result: StudyResult) -> list[tuple[str, str]]:
     trials = result.record.trials.values()
     seconds = sum(trial.seconds for trial in trials)
     costs = []
     if result.study.settings.objective.is_trained_for and result.images:
         who = "all trials" + (" and the baseline, whose weights they may inherit" if result.inherited_macs else "")
         costs.append(("training", f"{short(result.trained_macs)} MACs, forward and backward, of {who}"))
-        if result.rival is not None:
-            costs.append(("random search", f"{short(result.rival.trained_macs)} MACs of all its trials"))
+        if result.random_search is not None:
+            costs.append(("random search", f"{short(result.random_search.trained_macs)} MACs of all its trials"))
     costs.append(
         (
             "time",
-            f"{_duration(seconds)} for all trials, {_duration(result.baseline.seconds)} for the baseline",
+            f"{_duration_text(seconds)} for all trials, {_duration_text(result.baseline.seconds)} for the baseline",
         )
     )
     projected = f"{result.tally.repaired:,} of {plural(len(trials), 'candidate')}, before training"
@@ -220,7 +220,7 @@ def _costs(result: StudyResult) -> list[tuple[str, str]]:
     return costs
 
 
-def _duration(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
@@ -233,9 +233,9 @@ def _commands(result: StudyResult) -> list[tuple[str, str]]:
         name = result.study.steps[number].name
         what = f"the best network of budget {name}" if name else "the best network"
         commands.append((f"Show {what} layer by layer:", f"archbuilder build {shlex.quote(str(path))}"))
-    champions = list(result.champions().values())
-    if champions:
-        row = champions[-1]
+    best = list(result.best_rows().values())
+    if best:
+        row = best[-1]
         place = final_folder(result.folder, row.finalist.name, row.seeds[0])
         commands.append(
             (
@@ -248,7 +248,7 @@ def _commands(result: StudyResult) -> list[tuple[str, str]]:
     return commands
 
 
-def _inline(svg: str, name: str) -> Markup:
+def _inline_svg(svg: str, name: str) -> Markup:
     """Embed a chart: use the page's colors, make its identifiers unique, drop the file header."""
     from archbuilder.report.charts import COLORS, STEP_COLORS  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The tables of a study's page: its finalists, its space and its trials."""
+"""Tables of a study: finalists, search space and trials, for the page and the terminal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.numbers import percent, plural, short
-from archbuilder.report.search import amount, latency_text, score_text, widths_texts, word_of
+from archbuilder.report.search import amount, cost_name, latency_text, score_text, widths_texts
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
 from archbuilder.searching.comparing import FEWEST_SEEDS
@@ -23,12 +23,12 @@ _STAR = " *"  # after the name of the best
 
 @dataclass(frozen=True)
 class PageRow:
-    """A row.
+    """A row of a table.
 
     Attributes:
-        cells: Its texts.
+        cells: The text of each column.
         is_best: Whether it is the best network of its budget.
-        is_noise: Whether the difference in its last cell is within seed variance.
+        is_noise: Whether the difference in its last cell is not significant.
     """
 
     cells: tuple[str, ...]
@@ -38,15 +38,15 @@ class PageRow:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table.
+    """A table of a study.
 
     Attributes:
-        title: What it is.
-        heads: The names of its columns.
-        rows: Its rows.
-        meanings: What some of the columns hold, by their heads.
-        note: What else helps to read it.
-        texts: The columns that hold text and no numbers.
+        title: The title.
+        heads: The heads of the columns.
+        rows: The rows.
+        meanings: Explanations of columns, by head.
+        note: A line below the table.
+        texts: The heads of the columns with text, which are left-aligned.
     """
 
     title: str
@@ -58,34 +58,34 @@ class PageTable:
 
 
 def final_table(result: StudyResult) -> PageTable:
-    """Return the finalists; the best trials where no finalist has a test accuracy."""
+    """Return the table of finalists; of the best trials if no finalist has a test accuracy."""
     if not any(row.test for row in result.rows):
-        return _best_table(result)
+        return _best_trials_table(result)
     seeds, images = max(len(row.test) for row in result.rows), result.images.get("test", 0)
-    champions, baseline = list(result.champions().values()), result.row("baseline")
-    rows = [_final(result, row, baseline, is_best=row in champions) for row in result.rows]
-    if result.rival is not None:
-        found = result.rival.champions().values()
-        rows += [_final(result, row, baseline, name=f"random {row.finalist.label}") for row in found]
+    best, baseline = list(result.best_rows().values()), result.row("baseline")
+    rows = [_finalist_row(result, row, baseline, is_best=row in best) for row in result.rows]
+    if result.random_search is not None:
+        found = result.random_search.best_rows().values()
+        rows += [_finalist_row(result, row, baseline, name=f"random search {row.finalist.label}") for row in found]
     against = "that of the baseline scaled to the same budget" if len(result.study.steps) > 1 else "the baseline's"
     many = plural(seeds, "held-out seed")
     interval = "with its 95 % confidence interval; ≈ marks a difference that is not significant"
     if 0 < seeds < FEWEST_SEEDS:
         interval = f"±?, as a confidence interval needs {FEWEST_SEEDS} seeds"
-    meanings = _latency(result) | {
+    meanings = _latency_meaning(result) | {
         "search": "validation accuracy in the search",
         "retrained": f"mean validation accuracy after retraining from scratch with {many}; * marks best.yaml",
         "test": f"mean and standard deviation of the test accuracy with these seeds ({plural(images, 'image')})",
         "difference": f"test accuracy minus {against}, in points, {interval}",
     }
-    heads = (*_cost_heads(result), "search", "retrained", "test", "difference")
+    heads = (*_cost_headings(result), "search", "retrained", "test", "difference")
     return PageTable("Retrained networks", heads, rows, meanings)
 
 
 def rich_table(page: PageTable) -> Group:
-    """Return a table for the terminal, with the meanings of its columns below.
+    """Return a table for the terminal, with explanations of its columns below.
 
-    The share of the parameters is left out; so are other columns, the less needed first, while it is not within 80.
+    The share of the parameters is left out, and further columns if the table is wider than 80 columns.
     """
     table = bare_table()
     shown = [number for number in range(len(page.heads)) if page.heads[number - 1 : number] != ("parameters",)]
@@ -103,7 +103,7 @@ def rich_table(page: PageTable) -> Group:
     return Group(table, *meanings, *([Text(page.note, "dim")] if page.note else []))
 
 
-def _final(
+def _finalist_row(
     result: StudyResult, row: Row, baseline: Row | None, *, is_best: bool = False, name: str | None = None
 ) -> PageRow:
     seen = row.finalist.search_accuracy
@@ -113,7 +113,7 @@ def _final(
     is_noise = compared is not None and compared.is_noise
     text = "" if compared is None else f"{'≈ ' if is_noise else ''}{difference_text(compared)}"
     cells = (
-        *_costs(result, f"{name or row.finalist.label}{_STAR if is_best else ''}", row.finalist.cost),
+        *_cost_cells(result, f"{name or row.finalist.label}{_STAR if is_best else ''}", row.finalist.cost),
         "—" if seen is None else score_text(result.study, seen),
         score_text(result.study, fmean(row.validation)) if row.validation else "",
         accuracy_text(row),
@@ -122,17 +122,17 @@ def _final(
     return PageRow(cells, is_best, is_noise)
 
 
-def _best_table(result: StudyResult) -> PageTable:
+def _best_trials_table(result: StudyResult) -> PageTable:
     own = score_text(result.study, result.baseline.accuracy)
     steps = range(len(result.study.steps))
     leads = any(best.outcome is Outcome.BASELINE for step in steps for best in result.best(1, step))
-    rows = [PageRow((*_costs(result, f"baseline{_STAR if leads else ''}", result.baseline.cost), own), leads)]
+    rows = [PageRow((*_cost_cells(result, f"baseline{_STAR if leads else ''}", result.baseline.cost), own), leads)]
     for step in steps:
         best = result.best(_BEST, step)
         rows += [
             PageRow(
                 (
-                    *_costs(result, f"trial {trial.number}{_STAR if trial is best[0] else ''}", trial.cost),
+                    *_cost_cells(result, f"trial {trial.number}{_STAR if trial is best[0] else ''}", trial.cost),
                     score_text(result.study, trial.accuracy),
                 ),
                 trial is best[0],
@@ -143,32 +143,32 @@ def _best_table(result: StudyResult) -> PageTable:
     name = result.study.settings.objective.maximize
     word = "search" if result.study.settings.objective.is_trained_for else f"{name} score"
     best_of = "* marks the best" + (" of its budget" if len(steps) > 1 else "")
-    meanings = _latency(result) | {
+    meanings = _latency_meaning(result) | {
         word: f"validation accuracy in the search; {best_of}" if word == "search" else best_of,
     }
-    return PageTable("Best trials", (*_cost_heads(result), word), rows, meanings)
+    return PageTable("Best trials", (*_cost_headings(result), word), rows, meanings)
 
 
-def _latency(result: StudyResult) -> dict[str, str]:
+def _latency_meaning(result: StudyResult) -> dict[str, str]:
     conditions = result.study.conditions
     return {"latency": f"median, measured with {conditions}"} if conditions else {}
 
 
-def _extra(result: StudyResult) -> list[str]:
-    """Return the costs that are shown beside MACs and parameters: that of the budget, and a bounded latency."""
+def _extra_cost_cells(result: StudyResult) -> list[str]:
+    """Return the names of costs shown beside MACs and parameters: that of the budget, and a bounded latency."""
     study = result.study
     shown = [study.quantity, *(["latency"] if "latency" in study.bounded else [])]
     return [name for name in dict.fromkeys(shown) if name not in {"macs", "parameters"}]
 
 
-def _cost_heads(result: StudyResult) -> tuple[str, ...]:
-    extra = (word_of(name) for name in _extra(result))
+def _cost_headings(result: StudyResult) -> tuple[str, ...]:
+    extra = (cost_name(name) for name in _extra_cost_cells(result))
     return ("network", *extra, "MACs", "of baseline", "parameters", "of baseline")
 
 
-def _costs(result: StudyResult, name: str, cost: Cost) -> tuple[str, ...]:
+def _cost_cells(result: StudyResult, name: str, cost: Cost) -> tuple[str, ...]:
     own = result.baseline.cost
-    extra = [amount(key, cost[key]) if key in cost else "—" for key in _extra(result)]
+    extra = [amount(key, cost[key]) if key in cost else "—" for key in _extra_cost_cells(result)]
     parts = [
         (short(cost[key]) if key == "macs" else f"{cost[key]:,}", percent(cost[key], own[key]))
         for key in ("macs", "parameters")
@@ -176,19 +176,19 @@ def _costs(result: StudyResult, name: str, cost: Cost) -> tuple[str, ...]:
     return (name, *extra, *parts[0], *parts[1])
 
 
-def _chosen(study: Study, trial: TrialRecord) -> dict[str, Value]:
+def _values_of(study: Study, trial: TrialRecord) -> dict[str, Value]:
     return {**study.space.widths(trial.values), **study.space.structure(trial.values)}
 
 
 def space_table(result: StudyResult) -> PageTable:
-    """Return the search space, and the values of the best trial of each budget."""
+    """Return the table of the search space, with the values of the best trial of each budget."""
     study = result.study
     best = [
         (step.name or "best trial", trial)
         for number, step in enumerate(study.steps)
         if (trial := result.found(number)) is not None
     ]
-    widths = [(name, _chosen(study, trial)) for name, trial in best]
+    widths = [(name, _values_of(study, trial)) for name, trial in best]
     own = study.spec.widths
     described = study.space.describe()
     rows = []
@@ -203,7 +203,7 @@ def space_table(result: StudyResult) -> PageTable:
 
 
 def trial_table(result: StudyResult) -> PageTable:
-    """Return the trials in order."""
+    """Return the table of trials in order."""
     trials = list(result.record.trials.values())
     ladder = len(result.study.steps) > 1
     trained = result.study.settings.objective.is_trained_for
@@ -216,7 +216,7 @@ def trial_table(result: StudyResult) -> PageTable:
         "epochs",
         "validation" if trained else "score",
     ]
-    rows = [PageRow(_trial(result, trial, ladder=ladder)) for trial in trials[:_TRIALS]]
+    rows = [PageRow(_trial_cells(result, trial, ladder=ladder)) for trial in trials[:_TRIALS]]
     note = f"The first {_TRIALS:,}; all {len(trials):,} are in trials.csv." if len(trials) > _TRIALS else ""
     kinds = {Outcome.BASELINE: "the baseline", Outcome.FROM_RECORD: "duplicates"}
     among = " and ".join(word for kind, word in kinds.items() if result.tally[kind])
@@ -224,7 +224,7 @@ def trial_table(result: StudyResult) -> PageTable:
     return PageTable(title, (*heads, "seconds", "outcome"), rows, note=note, texts=("outcome",))
 
 
-def _trial(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[str, ...]:
+def _trial_cells(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[str, ...]:
     return (
         str(trial.number),
         *([result.study.steps[trial.place.step].name] if ladder else []),
@@ -239,7 +239,7 @@ def _trial(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[st
 
 
 def outcome_text(trial: TrialRecord) -> str:
-    """Return the outcome of a trial in words."""
+    """Format the outcome of a trial."""
     words = {Outcome.OPEN: "unfinished", Outcome.FROM_RECORD: f"duplicate of trial {trial.same_as}"}
     text = words.get(trial.outcome, str(trial.outcome))
     return f"{text}: {trial.reason}" if trial.reason else text

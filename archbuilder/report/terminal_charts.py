@@ -10,7 +10,7 @@ from rich.text import Text
 
 from archbuilder.report.front_points import Dot, bounds, front_points
 from archbuilder.report.numbers import plain, plural, short
-from archbuilder.report.search import amount, word_of
+from archbuilder.report.search import amount, cost_name
 from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance
@@ -21,7 +21,7 @@ _BARS = 12
 
 @dataclass(frozen=True)
 class _Mark:
-    """What a kind of point is drawn as."""
+    """The character, style and legend of a kind of point."""
 
     character: str
     style: str
@@ -32,14 +32,14 @@ _TRIAL = _Mark("·", "dim", "finished trial (validation)")
 _PRUNED = _Mark("×", "dim", "pruned trial (validation)")
 _OTHER = _Mark("o", "blue", "other finalist (test)")
 _RANDOM = _Mark("▲", "green", "random search (test)")
-_SCALED = _Mark("■", "dark_orange", "baseline, uniformly scaled (test)")
-_BEST = _Mark("●", "bold blue", "best of the search (test)")
+_SCALED = _Mark("■", "dark_orange", "uniformly scaled baseline (test)")
+_BEST = _Mark("●", "bold blue", "best network (test)")
 _FINALS = (_OTHER, _RANDOM, _SCALED, _BEST)
 _BASELINE = _Mark("■", "dark_orange", "baseline (validation)")
 
 
-class _Plane:
-    """Cells between the least and the greatest of two quantities; what comes later covers what was there."""
+class _CharacterPlot:
+    """A plot of characters with linear axes; later points cover earlier ones."""
 
     def __init__(self, across: tuple[float, float], up: tuple[float, float]) -> None:
         self._across, self._up = across, up
@@ -51,9 +51,9 @@ class _Plane:
         """Draw points; those outside are left out.
 
         Args:
-            mark: What each is drawn as.
+            mark: The mark of each point.
             points: The points.
-            beside: Marks that are not to be covered: what falls upon one stands beside it.
+            beside: Marks that must stay visible: a point at the same cell is drawn in the next free one.
         """
         for x, y in points:
             row, column = _cell(y, self._up, _HEIGHT), _cell(x, self._across, _WIDTH)
@@ -64,7 +64,7 @@ class _Plane:
                 self._marks[mark] = None
 
     def line(self, mark: _Mark, points: Sequence[tuple[float, float]]) -> None:
-        """Draw what stays as it is until it changes; lines that coincide take turns."""
+        """Draw a step function; cells of lines that coincide alternate between their marks."""
         for (x, y), (until, _) in zip(points, [*points[1:], points[-1]], strict=True):
             first, last = (_cell(place, self._across, _WIDTH) for place in (x, until))
             row = _cell(y, self._up, _HEIGHT)
@@ -75,8 +75,13 @@ class _Plane:
                     self._cells[column, row] = here[column % len(here)]
                     self._marks[mark] = None
 
-    def drawn(self, titles: tuple[str, str], ticks: tuple[str, str, str, str]) -> RenderableType:
-        """Return it with its axes: the titles and the limits of both axes."""
+    def render(self, titles: tuple[str, str], ticks: tuple[str, str, str, str]) -> RenderableType:
+        """Return the plot with axes and legend.
+
+        Args:
+            titles: Those of the vertical and the horizontal axis.
+            ticks: The lower and upper limit of the vertical axis, then of the horizontal one.
+        """
         up, across = titles
         least, most, left, right = ticks
         lines = [Text(up, "bold")]
@@ -108,33 +113,35 @@ def front_plot(result: StudyResult) -> RenderableType:
     own = () if points.baseline is None or points.tested else (points.baseline,)
     shown = (*points.tested, *points.finished, *own)
     costs = [dot.cost for dot in shown] or [0.0, 1.0]
-    across, up = _widened(min(costs), max(costs)), _clipped(result, points.bounds(deviations=False))
-    plane = _Plane(across, up)
+    across, up = _with_margin(min(costs), max(costs)), _at_most_100_percent(result, points.bounds(deviations=False))
+    plane = _CharacterPlot(across, up)
     kinds = (
         (_PRUNED, points.pruned),
         (_TRIAL, points.finished),
         (_OTHER, points.others),
-        (_RANDOM, points.rival),
+        (_RANDOM, points.random_search),
         (_SCALED, points.scaled),
         (_BASELINE, own),
-        (_BEST, points.found),
+        (_BEST, points.best),
     )
     for mark, dots in kinds:
-        plane.put(mark, _places(dots), _FINALS)
-    word = word_of(points.quantity)
+        plane.put(mark, _coordinates(dots), _FINALS)
+    word = cost_name(points.quantity)
     left, right = (amount(points.quantity, int(end)) for end in across)
-    return plane.drawn((_what(result, "accuracy"), word), (*_values(result, up), left, right))
+    return plane.render((_axis_title(result, "accuracy"), word), (*_axis_limits_text(result, up), left, right))
 
 
 def history_plot(result: StudyResult) -> RenderableType:
     """Draw the best validation accuracy so far against training cost in 78 columns."""
     moments = history(result)
-    rival = [] if result.rival is None else history(result.rival)
-    end = max(last_spent(moments), last_spent(rival), 1)
+    random_search = [] if result.random_search is None else history(result.random_search)
+    end = max(last_spent(moments), last_spent(random_search), 1)
     baselines = [] if result.baseline.accuracy is None else [result.baseline.accuracy]
-    best = [moment.best for moment in (*moments, *rival) if moment.best is not None]
-    up = _clipped(result, bounds([*baselines, *best], [moment.accuracy for moment in moments if moment.is_end]))
-    plane = _Plane((0, end), up)
+    best = [moment.best for moment in (*moments, *random_search) if moment.best is not None]
+    up = _at_most_100_percent(
+        result, bounds([*baselines, *best], [moment.accuracy for moment in moments if moment.is_end])
+    )
+    plane = _CharacterPlot((0, end), up)
     for baseline in baselines:
         plane.line(_Mark("╌", "dark_orange", "baseline"), [(0, baseline), (end, baseline)])
     for is_end, mark in ((False, _Mark("×", "dim", "pruned or paused")), (True, _Mark("·", "dim", "finished"))):
@@ -142,18 +149,20 @@ def history_plot(result: StudyResult) -> RenderableType:
     steps = result.study.steps
     for step, budget in enumerate(steps):
         for source, character, style, label in (
-            (rival, "┄", "green", "random search"),
+            (random_search, "┄", "green", "random search"),
             (moments, "━", "bold blue", "best so far"),
         ):
             own = [(moment.spent, moment.best) for moment in source if moment.step == step and moment.best is not None]
             if own:
                 # In a ladder each budget's line is made of its number; that of random search of a letter.
-                letters = ascii_lowercase if source is rival else digits[1:] + digits[0]
+                letters = ascii_lowercase if source is random_search else digits[1:] + digits[0]
                 letter = character if len(steps) == 1 else letters[step % len(letters)]
                 name = f"{label}, {budget.name}" if budget.name else label
                 plane.line(_Mark(letter, style, name), [*own, (last_spent(source), own[-1][1])])
     unit = "training cost, MACs" if is_in_macs(result) else "candidates scored"
-    return plane.drawn((_what(result, "validation accuracy"), unit), (*_values(result, up), "0", short(end)))
+    return plane.render(
+        (_axis_title(result, "validation accuracy"), unit), (*_axis_limits_text(result, up), "0", short(end))
+    )
 
 
 def importance_plot(judged: Importance) -> RenderableType:
@@ -173,27 +182,27 @@ def importance_plot(judged: Importance) -> RenderableType:
     return Group(*lines, *([Text(rest, "dim")] if left else []))
 
 
-def _what(result: StudyResult, accuracy: str) -> str:
+def _axis_title(result: StudyResult, accuracy: str) -> str:
     objective = result.study.settings.objective
     return accuracy if objective.is_trained_for else f"{objective.maximize} score"
 
 
-def _values(result: StudyResult, up: tuple[float, float]) -> tuple[str, str]:
+def _axis_limits_text(result: StudyResult, up: tuple[float, float]) -> tuple[str, str]:
     if result.study.settings.objective.is_trained_for:
         return f"{100 * up[0]:.1f} %", f"{100 * up[1]:.1f} %"
     return plain(up[0], 4), plain(up[1], 4)
 
 
-def _clipped(result: StudyResult, ends: tuple[float, float]) -> tuple[float, float]:
-    """Let no axis of accuracies go beyond all images."""
+def _at_most_100_percent(result: StudyResult, ends: tuple[float, float]) -> tuple[float, float]:
+    """Clip the upper limit of an axis of accuracies at 1."""
     return (ends[0], min(ends[1], 1.0)) if result.study.settings.objective.is_trained_for else ends
 
 
-def _places(dots: Sequence[Dot]) -> list[tuple[float, float]]:
+def _coordinates(dots: Sequence[Dot]) -> list[tuple[float, float]]:
     return [(dot.cost, dot.value) for dot in dots]
 
 
-def _widened(least: float, most: float) -> tuple[float, float]:
+def _with_margin(least: float, most: float) -> tuple[float, float]:
     room = 0.04 * (most - least) or 0.1 * most or 1.0
     return max(0.0, least - room), most + room
 

@@ -38,7 +38,7 @@ class TrainView(View):
                 self.console.print(line, highlight=False, soft_wrap=True)
 
     def step(self, step: StepResult) -> None:
-        """Take a step: nothing is shown of it here."""
+        """Handle a step: this view shows nothing of it."""
 
 
 class LiveTrainView(TrainView):
@@ -64,7 +64,7 @@ class LiveTrainView(TrainView):
         self._bar.start()
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         self._bar.stop()
 
     def __call__(self, event: Event) -> None:
@@ -75,7 +75,7 @@ class LiveTrainView(TrainView):
         super().__call__(event)
 
     def step(self, step: StepResult) -> None:
-        """Move the bar on."""
+        """Advance the progress bar."""
         if self._task is None:
             done = self._batch_size * (step.step - 1)  # where a run goes on in the middle of an epoch
             epoch = f"{step.epoch}/{self._epochs}"
@@ -87,7 +87,7 @@ class LiveTrainView(TrainView):
 
 
 def train_view(console: Console) -> TrainView:
-    """Choose how a run is shown: with a bar that moves, or a line an epoch where there is no terminal."""
+    """Return the view of a run: with a progress bar on a terminal, else a line per epoch."""
     return LiveTrainView(console) if console.is_terminal else TrainView(console)
 
 
@@ -123,7 +123,7 @@ def heading(opened: RunOpened) -> list[RenderableType]:
 
 
 def augmentation(opened: RunOpened) -> list[str]:
-    """Name the augmentations and the other settings that are not the defaults."""
+    """Format the augmentations and other settings that differ from the defaults."""
     settings = opened.setup.settings
     usual = type(settings).model_fields["clip_norm"].default
     named = {
@@ -140,23 +140,23 @@ def augmentation(opened: RunOpened) -> list[str]:
 
 def epoch_heading(epochs: int) -> Text:
     """Return the headings of the columns of the epochs."""
-    words = f"{'epoch':>{_wide(epochs)}}  train loss  val loss  val accuracy  images/s  seconds"
+    words = f"{'epoch':>{_epoch_column_width(epochs)}}  train loss  val loss  val accuracy  images/s  seconds"
     return Text(words, "dim")
 
 
 def epoch_line(result: EpochResult, epochs: int, is_best: bool) -> str:
-    """Return the metrics of an epoch in a line."""
+    """Format the metrics of an epoch in a line."""
     return (
-        f"{f'{result.epoch}/{epochs}':>{_wide(epochs)}}  {_loss(result.train_loss):>10}  "
-        f"{_loss(result.validation_loss):>8}  "
+        f"{f'{result.epoch}/{epochs}':>{_epoch_column_width(epochs)}}  {_loss_text(result.train_loss):>10}  "
+        f"{_loss_text(result.validation_loss):>8}  "
         f"{100 * result.validation_accuracy:10.2f} %  {result.images_per_second:8,.0f}  {result.seconds:7,.1f}"
         f"{'  best' if is_best else ''}"
     )
 
 
-def _loss(value: float) -> str:
+def _loss_text(value: float) -> str:
     return f"{value:.4f}" if value < 1000 else plain(value, 2)
 
 
-def _wide(epochs: int) -> int:
+def _epoch_column_width(epochs: int) -> int:
     return max(len("epoch"), len(f"{epochs}/{epochs}"))

@@ -8,8 +8,8 @@ from archbuilder.report.numbers import plural
 from archbuilder.runs import RunResult
 
 
-def ending(result: RunResult) -> RenderableType:
-    """Say how to resume a run that was stopped, or give the results of the best epoch of a complete one."""
+def run_summary(result: RunResult) -> RenderableType:
+    """Return how to resume a stopped run, or the results of the best epoch of a complete one."""
     folder = result.folder.path
     if result.interrupted:
         epochs = plural(len(result.history), "epoch")

@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 
 from archbuilder.report.numbers import percent, plural, signed
-from archbuilder.report.search import chance_text, score_text, word_of
+from archbuilder.report.search import chance_text, cost_name, score_text
 from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
 from archbuilder.study.budget import Cost
 
 _LARGE = 0.05  # seeds of one network seldom differ by so much, so that one seed is enough to say which is worse
-_WAYS = (
-    "significantly better",
-    "significantly worse",
-    "no significant difference",
-    "too few seeds to compare",
-    "the same network",
-)
+_SIGNIFICANT = "a significant difference"
+_NOT_SIGNIFICANT = "no significant difference"
+_TOO_FEW_SEEDS = "too few seeds for a confidence interval"
+_BETTER, _WORSE, _SAME = "significantly better", "significantly worse", "the same network"
+_OUTCOMES = (_BETTER, _WORSE, _NOT_SIGNIFICANT, _TOO_FEW_SEEDS, _SAME)  # in the order of a sentence
 
 
 def verdicts(result: StudyResult) -> list[str]:
@@ -33,65 +31,64 @@ def _of_result(result: StudyResult) -> list[str]:
         return ["No trial has finished, so there is nothing to compare with the baseline."]
     if not result.study.settings.objective.is_trained_for:
         return _scored(result)
-    champions = result.champions()
-    if not champions:
+    best = result.best_rows()
+    if not best:
         return _unmeasured(result)
-    if len(champions) > 1:
+    if len(best) > 1:
         return [*_overview(result), *cautions(result)]
-    found = [sentence for step in champions for sentence in _of_step(result, step)]
+    found = [sentence for step in best for sentence in _of_step(result, step)]
     return [*found, *cautions(result)]
 
 
 def _overview(result: StudyResult) -> list[str]:
-    """Name the budgets of a ladder at which the search is better or worse than scaling and than random search.
-
-    The table has the differences, a row a budget.
-    """
-    scaled = {step: scaled_row(result, step) or result.row("baseline") for step in result.champions()}
+    """Return sentences on the budgets at which the best network differs from the scaled baseline and random search."""
+    scaled = {step: scaled_row(result, step) or result.row("baseline") for step in result.best_rows()}
     sentences = [_against(result, "the uniformly scaled baseline", scaled)]
-    if result.rival is not None:
-        sentences.append(_against(result, "random search at equal training cost", dict(result.rival.champions())))
+    if result.random_search is not None:
+        sentences.append(_against(result, "the best network of random search", dict(result.random_search.best_rows())))
     return [sentence for sentence in sentences if sentence]
 
 
 def _against(result: StudyResult, what: str, others: Mapping[int, Row | None]) -> str:
     found: dict[str, list[str]] = {}
-    for step, row in result.champions().items():
+    for step, row in result.best_rows().items():
         other = others.get(step)
         difference = None if other is None else result.compared(row, other)
         if difference is None:
             continue
-        way = "significantly better" if difference.mean > 0 else "significantly worse"
         if row is other:
-            way = "the same network"
+            outcome = _SAME
         elif difference.margin is None:
-            way = "too few seeds to compare"
+            outcome = _TOO_FEW_SEEDS
         elif difference.is_noise:
-            way = "no significant difference"
-        found.setdefault(way, []).append(result.study.steps[step].name)
+            outcome = _NOT_SIGNIFICANT
+        else:
+            outcome = _BETTER if difference.mean > 0 else _WORSE
+        found.setdefault(outcome, []).append(result.study.steps[step].name)
     if not found:
         return ""
-    parts = [f"{way} at {', '.join(found[way])}" for way in _WAYS if way in found]
-    return f"Best of the search compared with {what}: {'; '.join(parts)}."
+    parts = [f"{outcome} at {', '.join(found[outcome])}" for outcome in _OUTCOMES if outcome in found]
+    return f"Best network compared with {what}: {'; '.join(parts)}."
 
 
 def cautions(result: StudyResult) -> list[str]:
-    """Say what the confidence intervals leave out, and which networks failed or have not been trained yet."""
-    champions, sentences = result.champions(), []
-    if any(_rival_row(result, step) for step in champions):
+    """Return sentences on the limits of the confidence intervals, and on networks that failed or are untrained."""
+    best, sentences = result.best_rows(), []
+    if any(_random_search_row(result, step) for step in best):
         sentences.append(
-            "Search and random search ran once each: the confidence intervals leave out the variance between searches."
+            "Search and random search ran once each, at equal training cost: the confidence intervals leave out the "
+            "variance between searches."
         )
-    fewest = min((len(row.test) for row in champions.values()), default=0)
+    fewest = min((len(row.test) for row in best.values()), default=0)
     if fewest == 1:
-        sentences.append("One seed gives no confidence interval: set finals: {seeds: 3} or more.")
+        sentences.append("One seed is too few for a confidence interval: set finals: {seeds: 3} or more.")
     elif fewest == 2:
         sentences.append("Two seeds are too few for a confidence interval: set finals: {seeds: 3} or more.")
     return [*sentences, *_missing(result)]
 
 
 def _missing(result: StudyResult) -> list[str]:
-    """Say which finalists failed, and how many have no test accuracy yet."""
+    """Return sentences on which finalists failed, and how many have no test accuracy yet."""
     sentences = [
         f"Training of {row.finalist.label} failed with {reason.splitlines()[0]}. Run the same command to retry."
         for row in result.rows
@@ -104,7 +101,7 @@ def _missing(result: StudyResult) -> list[str]:
 
 
 def accuracy_text(row: Row) -> str:
-    """Write a finalist's test accuracy: `98.2 ± 0.3 %`, its mean and standard deviation over seeds."""
+    """Format a finalist's test accuracy: `98.2 ± 0.3 %`, its mean and standard deviation over seeds."""
     spread = row.spread
     if spread is None:
         return "—"
@@ -113,7 +110,7 @@ def accuracy_text(row: Row) -> str:
 
 
 def difference_text(difference: Difference) -> str:
-    """Write a difference in percentage points with its 95 % margin: `+0.8 ± 0.5`; `±?` where seeds are too few."""
+    """Format a difference in percentage points with its 95 % margin: `+0.8 ± 0.5`; `±?` where seeds are too few."""
     margin = "?" if difference.margin is None else f" {100 * difference.margin:.1f}"
     return f"{signed(100 * difference.mean)} ±{margin}"
 
@@ -126,15 +123,15 @@ def scaled_row(result: StudyResult, step: int) -> Row | None:
 
 
 def share_text(result: StudyResult, cost: Cost) -> str:
-    """Write a cost as a share of the baseline's: `59.8 % of the baseline's MACs`."""
+    """Format a cost as a share of the baseline's: `59.8 % of the baseline's MACs`."""
     quantity = result.study.quantity
     if quantity not in cost or quantity not in result.baseline.cost:
         quantity = "macs"
-    return f"{percent(cost[quantity], result.baseline.cost[quantity])} of the baseline's {word_of(quantity)}"
+    return f"{percent(cost[quantity], result.baseline.cost[quantity])} of the baseline's {cost_name(quantity)}"
 
 
 def _of_step(result: StudyResult, step: int) -> list[str]:
-    row, name = result.champions()[step], result.study.steps[step].name
+    row, name = result.best_rows()[step], result.study.steps[step].name
     about = f"Budget {name}: " if name else ""
     baseline = result.row("baseline")
     accuracy = f"test accuracy {accuracy_text(row)} ({plural(len(row.test), 'seed')})"
@@ -147,14 +144,14 @@ def _of_step(result: StudyResult, step: int) -> list[str]:
         own = next((found for found in trials if found.finalist.step == step), None)
         difference = None if own is None else result.compared(own, row)
         if own is not None and difference is not None:
-            sentences.append(_comparison(own.finalist.label, difference, f"the baseline ({accuracy_text(row)})"))
+            sentences.append(comparison_text(own.finalist.label, difference, f"the baseline ({accuracy_text(row)})"))
     else:
         name_of = f"{about}{row.finalist.label}" if about else _capital(row.finalist.label)
         sentences = [f"{name_of}: {accuracy} at {share_text(result, row.finalist.cost)}."]
     others = [
         ("the baseline", None if row is baseline else baseline),
-        ("the baseline scaled uniformly to the budget", scaled_row(result, step)),
-        ("the best of random search at equal training cost", _rival_row(result, step)),
+        ("the uniformly scaled baseline", scaled_row(result, step)),
+        ("the best network of random search", _random_search_row(result, step)),
     ]
     for what, other in others:
         if other is None:
@@ -163,29 +160,34 @@ def _of_step(result: StudyResult, step: int) -> list[str]:
             sentences.append(f"It is the same network as {what}.")
         elif (difference := result.compared(row, other)) is not None:
             name = "the baseline" if row is baseline else row.finalist.label
-            sentences.append(_comparison(name, difference, f"{what} ({accuracy_text(other)})"))
+            sentences.append(comparison_text(name, difference, f"{what} ({accuracy_text(other)})"))
     return sentences
 
 
-def _rival_row(result: StudyResult, step: int) -> Row | None:
-    return None if result.rival is None else result.rival.champions().get(step)
+def _random_search_row(result: StudyResult, step: int) -> Row | None:
+    return None if result.random_search is None else result.random_search.best_rows().get(step)
 
 
-def _comparison(name: str, difference: Difference, other: str) -> str:
-    """Say how far a network is from another, and whether the difference is significant."""
+def comparison_text(name: str, difference: Difference, other: str) -> str:
+    """Return a sentence on the difference in test accuracy of two networks, and on its significance at 95 %.
+
+    Args:
+        name: The first network.
+        difference: Its accuracy minus that of the other network.
+        other: The other network.
+    """
     way, points = "above" if difference.mean > 0 else "below", f"{100 * abs(difference.mean):.1f}"
     if difference.margin is None and difference.mean <= -_LARGE:
         return f"{_capital(name)} is worse than {other}: {points} points lower."
     if difference.margin is None:
         far = f"{points} points {way}" if float(points) else "as accurate as"
-        seeds = {1: "one seed", 2: "two seeds"}[difference.pairs]
-        return f"{_capital(name)} is {far} {other}; with {seeds} this may be noise."
+        return f"{_capital(name)} is {far} {other}: {_TOO_FEW_SEEDS}."
     margin = f"± {100 * difference.margin:.1f}"
     if not difference.is_noise and difference.mean < 0:
-        return f"{_capital(name)} is worse than {other}: {points} {margin} points lower, a significant difference."
+        return f"{_capital(name)} is worse than {other}: {points} {margin} points lower, {_SIGNIFICANT}."
     if not difference.is_noise:
-        return f"{_capital(name)} is {points} {margin} points {way} {other}: a significant difference."
-    return f"No significant difference between {name} and {other}: {signed(100 * difference.mean)} {margin} points."
+        return f"{_capital(name)} is {points} {margin} points {way} {other}: {_SIGNIFICANT}."
+    return f"{_capital(_NOT_SIGNIFICANT)} between {name} and {other}: {signed(100 * difference.mean)} {margin} points."
 
 
 def _capital(text: str) -> str:

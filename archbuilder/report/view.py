@@ -1,4 +1,4 @@
-"""What shows events on a console while something runs."""
+"""The base of views that show events on a console."""
 
 from types import TracebackType
 from typing import Self
@@ -7,10 +7,10 @@ from rich.console import Console
 
 
 class View:
-    """Shows nothing yet; entered while something runs, and left with the console as it was.
+    """A context manager that shows events on a console; this one shows nothing.
 
     Attributes:
-        console: Where it shows.
+        console: The console.
     """
 
     def __init__(self, console: Console) -> None:
@@ -28,7 +28,7 @@ class View:
         self.end()
 
     def begin(self) -> None:
-        """Start what is drawn again and again."""
+        """Start live output, if the view has any."""
 
     def end(self) -> None:
-        """Stop it."""
+        """Stop live output."""

@@ -175,10 +175,10 @@ class Candidates:
     def _beginnings(self, slot: Slot) -> Iterator[Values]:
         """Give what a bracket begins with: the baseline, and in a ladder the best of the budgets beside this one.
 
-        A rival begins with nothing, as it is to be random.
+        Random search begins with nothing, as it is to be random.
         """
         record = self._journal.record
-        if self._study.is_rival or any(trial.place.bracket == slot.bracket for trial in record.counted):
+        if self._study.is_random_search or any(trial.place.bracket == slot.bracket for trial in record.counted):
             return
         if self._own is not None and not any(trial.place.step == slot.step for trial in record.counted):
             yield self._own

@@ -142,7 +142,7 @@ class FinalEnded:
     """A finalist was trained with one seed.
 
     Attributes:
-        name: The finalist; `random trial 3` of the random-search baseline.
+        name: The finalist; `random search trial 3` of random search.
         seed: The seed.
         accuracy: On the validation split, from 0 to 1.
     """
@@ -157,7 +157,7 @@ class FinalFailed:
     """A finalist could not be trained with one seed; the same command tries it again.
 
     Attributes:
-        name: The finalist; `random trial 3` of the random-search baseline.
+        name: The finalist; `random search trial 3` of random search.
         seed: The seed.
         reason: Why.
     """
@@ -168,7 +168,7 @@ class FinalFailed:
 
 
 @dataclass(frozen=True)
-class RivalBegun:
+class RandomSearchBegun:
     """Random search of the same cost is about to begin, or to go on."""
 
 
@@ -184,7 +184,7 @@ Event = (
     | FinalsBegun
     | FinalEnded
     | FinalFailed
-    | RivalBegun
+    | RandomSearchBegun
 )
 Observer = Callable[[Event], None]
 

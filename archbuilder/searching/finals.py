@@ -151,12 +151,11 @@ def final_rows(journal: Journal) -> list[Row]:
     return [_row(finalist, seeds, known) for finalist in finalists(journal)]
 
 
-def champions(rows: Sequence[Row]) -> dict[int, Row]:
-    """Give of each budget, in order, the finalist that is best by the validation images, over all seeds of the finals.
+def best_rows(rows: Sequence[Row]) -> dict[int, Row]:
+    """Return the best finalist of each budget, by mean validation accuracy over all seeds of the finals.
 
-    One training chose the finalists, and favors whichever had most luck; several choose among them. The one that tests
-    best would flatter. Of equals the first is taken. The spec as it is is one of them if it is within the budget. One
-    whose training failed with some seed is none while there are others: its other seeds may be the lucky ones.
+    Not by test accuracy, which selection would bias upward. Of equals the first is taken. The baseline is a candidate
+    if it is within the budget. A finalist with a failed seed is selected only if all have one.
     """
     found: dict[int, Row] = {}
     for row in rows:
@@ -199,7 +198,8 @@ class Finals:
         """
         self._journal, self._who, self._observe = journal, who, observe
         self._all = [Final(finalist.name, seed) for seed in _seeds(journal.study) for finalist in who]
-        self._prefix = "random " if journal.study.is_rival else ""  # before names, as both studies count from 0
+        # Before names, as the trials of both studies are numbered from 0.
+        self._prefix = "random search " if journal.study.is_random_search else ""
         self._waiting: list[Final] = []
         self._lost: set[Final] = set()
 

@@ -10,7 +10,7 @@ from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.baseline import Baseline, read_baseline
 from archbuilder.searching.chance import ChanceRung, rungs_at_chance
 from archbuilder.searching.comparing import Difference, compare, luck_of
-from archbuilder.searching.finals import Row, champions, final_rows, openings
+from archbuilder.searching.finals import Row, best_rows, final_rows, openings
 from archbuilder.searching.front import Point, pareto
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import JOURNAL, read_journal
@@ -19,7 +19,7 @@ from archbuilder.study.ladder import Step
 from archbuilder.study.study import Study
 
 IMAGES, FINGERPRINTS = "images", "fingerprints"  # what the journal calls the sizes of the splits, and which they are
-RIVAL = "versus-random"
+RANDOM_SEARCH = "versus-random"
 """The folder of the random search that a study is compared with, within its own."""
 COMPLETE = "complete"  # what the journal calls how many trials there were when the table was written
 
@@ -39,7 +39,7 @@ class StudyResult:
         images: How many images the splits have: `train`, `validation`, `test`; empty if there are none.
         test_openings: How often the test split was opened: once, unless the study went on after its first table.
         exhausted: The numbers of the budgets within which no further candidate was found.
-        rival: The result of random search of equal cost, if it was run.
+        random_search: The result of random search of equal cost, if it was run.
     """
 
     study: Study
@@ -51,7 +51,7 @@ class StudyResult:
     images: dict[str, int]
     test_openings: int
     exhausted: tuple[int, ...] = ()
-    rival: "StudyResult | None" = None
+    random_search: "StudyResult | None" = None
 
     def __repr__(self) -> str:
         best = next(iter(self.best(1)), None)
@@ -92,7 +92,7 @@ class StudyResult:
             count: How many, all unless given.
             step: The number of a budget, all unless given.
         """
-        chosen = self._chosen(max(self.champions(), default=0) if step is None else step)
+        chosen = self._chosen(max(self.best_rows(), default=0) if step is None else step)
         ranked = self.record.best(step=step)
         first = [trial for trial in ranked if chosen is not None and trial.number == chosen.number]
         return [*first, *(trial for trial in ranked if trial not in first)][:count]
@@ -123,14 +123,14 @@ class StudyResult:
         seeds = [seed for seed in row.seeds if seed in other.seeds]
         if not seeds:
             return None
-        trained = [*self.rows, *(() if self.rival is None else self.rival.rows), row, other]
+        trained = [*self.rows, *(() if self.random_search is None else self.random_search.rows), row, other]
         complete = {id(known): known.tested(seeds) for known in trained if {*seeds} <= {*known.seeds}}
         luck = luck_of(list(complete.values()))
         return compare(row.tested(seeds), other.tested(seeds), self.images["test"], luck)
 
-    def champions(self) -> dict[int, Row]:
-        """Give of each budget the finalist that is best by the validation images; see `finals.champions`."""
-        return champions(self.rows)
+    def best_rows(self) -> dict[int, Row]:
+        """Return the best finalist of each budget by validation accuracy; see `finals.best_rows`."""
+        return best_rows(self.rows)
 
     def found(self, step: int = 0) -> TrialRecord | None:
         """Give the best trial of a budget: by the finals if there are any, else by the search; None before that."""
@@ -139,27 +139,27 @@ class StudyResult:
 
     def _chosen(self, step: int) -> TrialRecord | None:
         """Give the trial of a budget that is the best by the finals; None before these, or if it is no trial."""
-        champion = self.champions().get(step)
+        best_row = self.best_rows().get(step)
         best = self.record.best(step=step)
-        if champion is not None:
-            number = champion.finalist.number
+        if best_row is not None:
+            number = best_row.finalist.number
             best = [t for t in best if t.number == number or (number is None and t.outcome is Outcome.BASELINE)]
             return best[0] if best else None
         return None
 
     def front(self) -> list[Row]:
-        """Give of the champions those that no other one equals in test accuracy for less, or beats for no more."""
-        rows = [row for row in self.champions().values() if self.study.quantity in row.finalist.cost]
+        """Return the best finalists on the Pareto front of test accuracy and cost."""
+        rows = [row for row in self.best_rows().values() if self.study.quantity in row.finalist.cost]
         points = {Point(row.finalist.cost[self.study.quantity], fmean(row.test)): row for row in rows}
         return [points[point] for point in pareto(list(points))]
 
     def points(self, quantity: str = "macs") -> list[Point]:
-        """Give the champions as points of cost and mean test accuracy.
+        """Return the best finalists as points of cost and mean test accuracy.
 
         Args:
             quantity: Which cost.
         """
-        return [Point(row.finalist.cost[quantity], fmean(row.test)) for row in self.champions().values()]
+        return [Point(row.finalist.cost[quantity], fmean(row.test)) for row in self.best_rows().values()]
 
 
 def result_of(journal: Journal) -> StudyResult:
@@ -192,26 +192,26 @@ def read_result(folder: Path | str) -> StudyResult:
         ArchbuilderError: No study is kept there, it is damaged, or nothing is finished yet.
     """
     result = result_of(read_journal(Path(folder)))
-    if result.study.is_rival:
+    if result.study.is_random_search:
         searched = Path(folder).absolute().parent
-        rivalled = (searched / JOURNAL).is_file() and read_result(searched).rival
-        return rivalled or result
-    rival = Path(folder) / RIVAL
-    if not (rival / JOURNAL).is_file():
+        compared = (searched / JOURNAL).is_file() and read_result(searched).random_search
+        return compared or result
+    random_search = Path(folder) / RANDOM_SEARCH
+    if not (random_search / JOURNAL).is_file():
         return result
-    journal = read_journal(rival)
-    return result if read_baseline(journal) is None else with_rival(result, result_of(journal))
+    journal = read_journal(random_search)
+    return result if read_baseline(journal) is None else with_random_search(result, result_of(journal))
 
 
-def with_rival(result: StudyResult, rival: StudyResult) -> StudyResult:
+def with_random_search(result: StudyResult, random_search: StudyResult) -> StudyResult:
     """Set random search beside a study.
 
-    What either has, the spec as it is and it scaled uniformly, is trained once more in the study alone: the rival is
-    lent how that did, as it may be what is best of both.
+    What either has, the spec as it is and it scaled uniformly, is trained once more in the study alone, and its
+    results are copied to random search, as it may be the best network of both.
     """
     lent = {row.finalist.name: row for row in result.rows if row.finalist.number is None}
-    rows = tuple(lent.get(row.finalist.name, row) for row in rival.rows)
-    return replace(result, rival=replace(rival, rows=rows))
+    rows = tuple(lent.get(row.finalist.name, row) for row in random_search.rows)
+    return replace(result, random_search=replace(random_search, rows=rows))
 
 
 def best_name(step: Step) -> str:

@@ -11,7 +11,7 @@ from archbuilder.recipe import RUNS
 from archbuilder.searching.baseline import Baseline, keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.crew import Crew, Doer, check_in_no_worker, crew_of
-from archbuilder.searching.events import Observer, RivalBegun, StudyOpened, ignore
+from archbuilder.searching.events import Observer, RandomSearchBegun, StudyOpened, ignore
 from archbuilder.searching.finals import Finals, finalists, keep_scaled, open_test_split
 from archbuilder.searching.fitting import Fitter
 from archbuilder.searching.journal import Journal
@@ -22,11 +22,11 @@ from archbuilder.searching.result import (
     COMPLETE,
     FINGERPRINTS,
     IMAGES,
-    RIVAL,
+    RANDOM_SEARCH,
     StudyResult,
     best_name,
     result_of,
-    with_rival,
+    with_random_search,
 )
 from archbuilder.searching.stopwatch import Stopwatch, keep_latency
 from archbuilder.study.settings import PYTHON
@@ -94,16 +94,18 @@ def run_study(
         own.search(study.settings.search.trials if trials is None else trials, until=until)
         searches = [own]
         if versus_random:
-            observe(RivalBegun())
-            beside = folder / RIVAL
-            journal = sessions.enter_context(open_journal(study.as_rival(), beside))
-            rival = _trained(journal, fitter.beside(journal.study, beside), machines, observe, stopwatch, own.baseline)
-            rival.search(None, macs=result_of(own.journal).trained_macs, until=until)
-            searches.append(rival)
+            observe(RandomSearchBegun())
+            beside = folder / RANDOM_SEARCH
+            journal = sessions.enter_context(open_journal(study.as_random_search(), beside))
+            random_search = _trained(
+                journal, fitter.beside(journal.study, beside), machines, observe, stopwatch, own.baseline
+            )
+            random_search.search(None, macs=result_of(own.journal).trained_macs, until=until)
+            searches.append(random_search)
         finals = [(search.journal, search.train_finals()) for search in searches]
         open_test_split(finals, fitter, machines[0])
         results = [search.conclude() for search in searches]
-        return with_rival(*results) if versus_random else results[0]
+        return with_random_search(*results) if versus_random else results[0]
 
 
 def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: Observer) -> StudyResult:
@@ -144,7 +146,7 @@ def _trained(
         machines: Where candidates are trained.
         observe: Is told what happens.
         stopwatch: Measures latencies, if these are bounded.
-        known: How the spec as it is did in the search that this one rivals.
+        known: The result of the baseline in the search that this random search is compared with.
     """
     journal.enqueue(journal.folder.parent)
     _check_images(journal, fitter)
@@ -211,7 +213,7 @@ class _Search:
         """Train the finalists."""
         keep_scaled(self.journal, self._measuring("the uniformly scaled baseline"))
         who = finalists(self.journal)
-        if self.journal.study.is_rival:  # what it shares with the search that it rivals is trained there
+        if self.journal.study.is_random_search:  # the baselines are trained by the search that it is compared with
             who = [finalist for finalist in who if finalist.number is not None]
         finals = Finals(self.journal, who, self._observe)
         with self._crew() as crew:

@@ -17,13 +17,13 @@ class Parcel:
         name: Its name, which its text need not give.
         study: The text of its file.
         spec: Its network, as a spec that needs no other file.
-        is_rival: Whether it is random search, to compare another study with.
+        is_random_search: Whether it is random search, to compare another study with.
     """
 
     name: str
     study: str
     spec: str
-    is_rival: bool
+    is_random_search: bool
 
     @classmethod
     def of(cls, study: Study) -> "Parcel":
@@ -31,7 +31,7 @@ class Parcel:
         spec = study.spec
         if "name" not in spec.document.root.entries:  # it has its file's, which is not sent along
             spec = spec.renamed(spec.name)
-        return cls(study.name, study.source.text, spec.document.standalone_text, study.is_rival)
+        return cls(study.name, study.source.text, spec.document.standalone_text, study.is_random_search)
 
     def unpacked(self, file: str, path: Path | None = None) -> Study:
         """Read the study again.
@@ -45,4 +45,4 @@ class Parcel:
         """
         spec = NetworkSpec.from_text(self.spec, "spec.yaml")
         study = read_study(Source(file, self.study, path), spec, self.name)
-        return study.as_rival() if self.is_rival else study
+        return study.as_random_search() if self.is_random_search else study

@@ -26,8 +26,8 @@ class Study:
             the baseline's latency is known; see `timed`.
         latency: The baseline's latency in microseconds, once it has been measured.
         conditions: What latencies are measured under, once one has been: `batch size 1 on cpu with 2 threads`.
-        is_rival: Whether it is random search, to compare another study with: it draws at random, trains all it draws to
-            the end, and goes on until it has cost as much.
+        is_random_search: Whether it is the random search that another study is compared with: it samples at random,
+            trains every candidate in full, and stops at the same training cost.
     """
 
     source: Source
@@ -37,7 +37,7 @@ class Study:
     steps: tuple[Step, ...]
     latency: int | None = None
     conditions: str = ""
-    is_rival: bool = False
+    is_random_search: bool = False
 
     @property
     def name(self) -> str:
@@ -77,7 +77,7 @@ class Study:
         counts = cost_of(self.spec.plan(), self.bounded)
         return counts if self.latency is None else {**counts, "latency": self.latency}
 
-    def as_rival(self) -> "Study":
+    def as_random_search(self) -> "Study":
         """Give the study that random search of its budgets is."""
         changes = {
             "sampler": "random",
@@ -88,7 +88,7 @@ class Study:
             "patience": None,
         }
         search = self.settings.search.model_copy(update=changes)
-        return replace(self, settings=self.settings.model_copy(update={"search": search}), is_rival=True)
+        return replace(self, settings=self.settings.model_copy(update={"search": search}), is_random_search=True)
 
     def timed(self, latency: int, conditions: str = "") -> "Study":
         """Give the study with shares of a latency as times.

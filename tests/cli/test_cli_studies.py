@@ -29,7 +29,7 @@ def test_a_list_is_had_as_json(run: Run, runs: str) -> None:
     found = {entry["name"]: entry for entry in json.loads(run("studies", "--runs", runs, "list", "--json").stdout)}
     assert found["whole"]["trials"] == found["whole"]["of"] == 12
     assert found["stopped"]["state"] == "stopped"
-    assert 0 <= found["whole"]["best"]["value"] <= 1
+    assert 0 <= found["whole"]["best_trial"]["value"] <= 1
 
 
 def test_an_empty_folder_says_what_to_do(run: Run, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_studies_are_compared(run: Run, runs: str) -> None:
 def test_studies_are_compared_as_json(run: Run, runs: str) -> None:
     data = json.loads(run("studies", "--runs", runs, "compare", "whole", "steps", "--json").stdout)
     assert [study["name"] for study in data["studies"]] == ["whole", "steps"]
-    assert [len(study["found"]) for study in data["studies"]] == [1, 2]
+    assert [len(study["best_networks"]) for study in data["studies"]] == [1, 2]
     assert all(data["sentences"])
 
 

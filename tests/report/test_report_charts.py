@@ -10,7 +10,7 @@ from support.kept import kept_runs
 
 from archbuilder.report.charts import STEP_COLORS, charts, front_chart
 from archbuilder.report.front_points import bounds, front_points
-from archbuilder.report.terminal_charts import _Mark, _Plane, front_plot, history_plot, importance_plot
+from archbuilder.report.terminal_charts import _CharacterPlot, _Mark, front_plot, history_plot, importance_plot
 from archbuilder.searching import Outcome, StudyResult, read_result
 from archbuilder.searching.front import Point
 from archbuilder.searching.history import history, is_in_macs, last_spent
@@ -48,7 +48,7 @@ def test_the_same_study_gives_the_same_bytes_whatever_was_drawn_before(name: str
 def test_a_front_names_what_it_shows_and_on_which_images() -> None:
     found = texts(charts(kept("steps"))["front"])
     assert {"accuracy, %", "MACs of one image, thousand", "70%", "100%", "baseline (test)"} <= set(found)
-    assert "best of each budget (test)" in found
+    assert "best networks (test)" in found
     assert "uniformly scaled baseline (test)" in found
     assert any(text.startswith("finished trials (validation accuracy") for text in found)
     assert "Bars: one standard deviation over 2 seeds." in found
@@ -85,17 +85,17 @@ def test_names_of_budgets_close_together_stand_above_one_another() -> None:
 
 
 def test_lines_that_coincide_take_turns_in_the_terminal() -> None:
-    plane = _Plane((0, 1), (0, 1))
+    plane = _CharacterPlot((0, 1), (0, 1))
     for mark in (one := _Mark("1", "", "one"), two := _Mark("2", "", "two")):
         plane.line(mark, [(0, 0.5), (1, 0.5)])
-    drawn = "".join(shown(plane.drawn(("up", "across"), ("0", "1", "0", "1"))))
+    drawn = "".join(shown(plane.render(("up", "across"), ("0", "1", "0", "1"))))
     assert drawn.count(one.character) > 30
     assert drawn.count(two.character) > 30
 
 
 def test_random_search_is_drawn_beside_it() -> None:
     pictures = charts(kept("whole"))
-    assert "random search at equal training cost (test)" in texts(pictures["front"])
+    assert "random search (test)" in texts(pictures["front"])
     assert "random search" in texts(pictures["history"])
 
 
@@ -109,7 +109,7 @@ def test_scores_are_no_percentages() -> None:
 def test_points_are_those_of_the_result() -> None:
     result = kept("steps")
     points = front_points(result)
-    assert [Point(dot.cost, dot.value) for dot in points.found] == sorted(result.points())
+    assert [Point(dot.cost, dot.value) for dot in points.best] == sorted(result.points())
     scaled = [row.spread.mean for row in result.rows if row.finalist.number is None and row.spread is not None]
     assert sorted(dot.value for dot in points.scaled) == sorted(scaled)
     assert len(points.finished) == result.tally[Outcome.FINISHED]

@@ -19,7 +19,7 @@ from archbuilder.report.search import (
     search_view,
     trial_line,
 )
-from archbuilder.report.search_standing import Standing
+from archbuilder.report.search_progress import StudyProgress
 from archbuilder.report.search_table import next_steps, result_table
 from archbuilder.report.verdicts import difference_text
 from archbuilder.searching import (
@@ -28,7 +28,7 @@ from archbuilder.searching import (
     FinalEnded,
     FinalsBegun,
     Outcome,
-    RivalBegun,
+    RandomSearchBegun,
     Row,
     SpaceExhausted,
     StudyOpened,
@@ -115,11 +115,11 @@ def test_lines_of_a_ladder_name_the_budget(tmp_path: Path, text: io.StringIO) ->
 def test_random_search_has_no_number_to_reach(study: Study, text: io.StringIO) -> None:
     with LineView(plain(text)) as view:
         view(StudyOpened(study, 40, Tally({}), None, 0.9))
-        view(RivalBegun())
-        view(StudyOpened(study.as_rival(), None, Tally({}), None, 0.9))
+        view(RandomSearchBegun())
+        view(StudyOpened(study.as_random_search(), None, Tally({}), None, 0.9))
         view(TrialEnded(FINISHED, TALLY, FINISHED, 3))
     lines = text.getvalue().splitlines()
-    assert lines[1] == "random-search baseline: the same training cost"
+    assert lines[1] == "random search at equal training cost"
     assert lines[2].startswith("3  trial 19  validation 98.1 %")
     assert len(lines) == 3
 
@@ -207,22 +207,22 @@ def test_the_live_view_goes_on_to_finals_and_to_random_search(study: Study, text
         view(FinalEnded("trial 19", 1, 0.9))
     assert " finals   ████████████░░░░░░░░░░░░  2/4" in text.getvalue()
     assert "running" not in text.getvalue().split("tiny-widths")[-1]
-    standing = view.standing
-    standing.take(RivalBegun())
-    standing.take(StudyOpened(study.as_rival(), 1_000_000, Tally({}), None, 0.974))
-    assert (standing.is_rival, standing.finals, standing.best) == (True, None, None)
+    progress = view.progress
+    progress.take(RandomSearchBegun())
+    progress.take(StudyOpened(study.as_random_search(), 1_000_000, Tally({}), None, 0.974))
+    assert (progress.is_random_search, progress.finals, progress.best) == (True, None, None)
 
 
 def test_the_time_left_follows_the_trials_of_this_session(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("archbuilder.report.search_standing.time.monotonic", lambda: clock[0])
-    standing = Standing()
-    assert standing.seconds_left() is None
-    standing.take(StudyOpened(study, 40, Tally({Outcome.FINISHED: 10}), None, 0.9))
-    assert standing.seconds_left() is None
+    monkeypatch.setattr("archbuilder.report.search_progress.time.monotonic", lambda: clock[0])
+    progress = StudyProgress()
+    assert progress.seconds_left() is None
+    progress.take(StudyOpened(study, 40, Tally({Outcome.FINISHED: 10}), None, 0.9))
+    assert progress.seconds_left() is None
     clock[0] = 120.0
-    standing.take(TrialEnded(FINISHED, Tally({Outcome.FINISHED: 15}), FINISHED, 15))
-    assert standing.seconds_left() == pytest.approx(25 * 20 / 5)
+    progress.take(TrialEnded(FINISHED, Tally({Outcome.FINISHED: 15}), FINISHED, 15))
+    assert progress.seconds_left() == pytest.approx(25 * 20 / 5)
 
 
 @pytest.mark.parametrize(
@@ -243,12 +243,12 @@ def kept(name: str) -> StudyResult:
 
 
 def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
-    result = replace(kept("whole"), rival=None)
+    result = replace(kept("whole"), random_search=None)
     lines = shown(result_table(result), 120)
     assert lines[0].split() == ["network", "MACs", "of", "base", "parameters", "retrained", "test", "difference"]
     assert [re.split("  | [*]", line)[0] for line in lines[1:5]] == [row.finalist.label for row in result.rows]
     assert lines[1].split()[:3] == ["baseline", "11.6", "k"]
-    row = result.champions()[0]
+    row = result.best_rows()[0]
     compared = result.compared(row, result.rows[0])
     assert compared is not None
     shown_in = next(line for line in lines if line.startswith(row.finalist.label)).rstrip()
@@ -269,17 +269,17 @@ def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
 def test_the_table_fits_80_columns(name: str) -> None:
     result = kept(name)
     wide, narrow = shown(result_table(result), 300), shown(result_table(result))
-    rivals = result.rival.champions() if result.rival else ()
-    rows = 1 + len(rivals) + (len(result.rows) if result.champions() else 1 + len(result.best(5)))
+    random_rows = result.random_search.best_rows() if result.random_search else ()
+    rows = 1 + len(random_rows) + (len(result.rows) if result.best_rows() else 1 + len(result.best(5)))
     assert wide[:rows] == narrow[:rows]
     assert not any("…" in line for line in narrow)
 
 
-def test_a_rival_is_shown_below_and_fits_too() -> None:
+def test_random_search_is_shown_below_and_fits_too() -> None:
     result = kept("whole")
-    lines = shown(result_table(replace(result, rival=result)))
-    assert lines[5].split("  ")[0] == f"random {result.champions()[0].finalist.label}"
-    assert "It is the same network as the best of random search at equal training cost." in lines
+    lines = shown(result_table(replace(result, random_search=result)))
+    assert lines[5].split("  ")[0] == f"random search {result.best_rows()[0].finalist.label}"
+    assert "It is the same network as the best network of random search." in lines
 
 
 def test_columns_are_left_out_where_long_names_leave_no_room() -> None:
@@ -290,7 +290,7 @@ def test_columns_are_left_out_where_long_names_leave_no_room() -> None:
         else row
         for row in result.rows
     )
-    lines = shown(result_table(replace(result, rows=rows, rival=replace(result, rows=rows))))
+    lines = shown(result_table(replace(result, rows=rows, random_search=replace(result, rows=rows))))
     assert lines[0].split() == ["network", "MACs", "retrained", "test", "difference"]
     assert sum("±" in line for line in lines[1:6]) == 5
     assert not any("…" in line for line in lines)
@@ -311,7 +311,7 @@ def test_too_few_seeds_show_no_significance(seeds: int) -> None:
         replace(row, seeds=row.seeds[:seeds], test=row.test[:seeds], validation=row.validation[:seeds])
         for row in result.rows
     ]
-    lines = shown(result_table(replace(result, rows=tuple(few), rival=None)), 120)
+    lines = shown(result_table(replace(result, rows=tuple(few), random_search=None)), 120)
     assert all(line.rstrip().endswith("±?") for line in lines[2:5])
     assert not any("≈" in line for line in lines[:5])
     assert "as a confidence interval needs 3 seeds" in " ".join(lines)
@@ -331,10 +331,10 @@ def test_a_ladder_names_its_budgets_in_a_sentence_and_its_differences_in_the_tab
     assert scaled.endswith("85.0 ± 0.0 %")  # what the others of its budget are compared with
     trials = [line for line in table if line.startswith("trial ")]
     assert [line.rpartition(" %  ")[2].strip() for line in trials] == ["+8.0 ± 1.2", "+3.0 ± 1.2"]
-    said = "Best of the search compared with the uniformly scaled baseline: significantly better at 70%, 100%."
+    said = "Best network compared with the uniformly scaled baseline: significantly better at 70%, 100%."
     assert said in table
     assert "test accuracy minus that of the baseline scaled to the same budget, in points" in " ".join(table)
-    assert sum(line.startswith(("Best of the search", "Budget")) for line in table) == 1
+    assert sum(line.startswith(("Best network compared", "Budget")) for line in table) == 1
 
 
 def test_a_search_without_finals_says_so() -> None:

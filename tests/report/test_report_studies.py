@@ -16,7 +16,7 @@ from archbuilder.runs.seen import SEEN
 from archbuilder.searching import StudyResult, read_result
 from archbuilder.searching.fitting import final_folder
 from archbuilder.searching.kept import Damaged, KeptStudy, State, find_study, kept_studies, kept_study
-from archbuilder.searching.rivalry import why_not_paired
+from archbuilder.searching.pairing import why_not_paired
 
 
 def kept(name: str) -> StudyResult:
@@ -77,9 +77,9 @@ def test_a_name_that_is_nearly_right_is_suggested(tmp_path: Path) -> None:
 
 def test_random_search_that_has_no_baseline_yet_is_left_out(tmp_path: Path) -> None:
     folder = shutil.copytree(kept_runs() / "whole", tmp_path / "whole")
-    assert read_result(folder).rival is not None
+    assert read_result(folder).random_search is not None
     (folder / "versus-random" / "journal.log").unlink()
-    assert read_result(folder).rival is None
+    assert read_result(folder).random_search is None
 
 
 @pytest.mark.parametrize("name", ["whole", "steps", "scored", "short", "stopped", "rated"])
@@ -94,7 +94,8 @@ def test_a_study_is_shown_in_80_columns(name: str) -> None:
 
 def test_studies_of_one_data_set_are_compared_seed_by_seed() -> None:
     text = shown(comparison_report([kept("whole"), kept("steps")]), 200)
-    assert "points of test accuracy over 2 seeds" in text
+    assert "of whole: too few seeds for a confidence interval." in text
+    assert "They are compared over 2 seeds; their costs are " in text
     assert "Hypervolume of the fronts (reference test accuracy 0 % and " in text
 
 
@@ -118,7 +119,7 @@ def test_an_export_holds_all_there_is_and_writes_over_nothing_unasked(tmp_path: 
     names = {path.name for path in written}
     assert names >= {"trials.csv", "report.html", "front.svg", "history.svg", "best-70.yaml", "best-100.yaml"}
     assert (folder / "trials.csv").read_bytes() == (result.folder / "trials.csv").read_bytes()
-    for step, row in result.champions().items():
+    for step, row in result.best_rows().items():
         name = result.best_specs[step].stem
         exported = folder / f"{name}.safetensors"
         assert read_checkpoint(exported).setup.load_spec().widths == NetworkSpec.load(folder / f"{name}.yaml").widths
@@ -126,7 +127,7 @@ def test_an_export_holds_all_there_is_and_writes_over_nothing_unasked(tmp_path: 
         folders = [final_folder(result.folder, row.finalist.name, seed) for seed in seeds]
         assert exported.read_bytes() in [(place / "best.safetensors").read_bytes() for place in folders]
         assert all((place / SEEN).read_bytes() == (folder / SEEN).read_bytes() for place in folders)
-    assert result.champions()
+    assert result.best_rows()
     export_study(result, folder)  # the same again is no harm
     (folder / "trials.csv").write_text("mine")
     with pytest.raises(ArchbuilderError, match=r"has trials\.csv with other contents; choose another folder with -o"):

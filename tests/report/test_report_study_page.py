@@ -70,7 +70,9 @@ def with_tests(result: StudyResult, tests: Mapping[str, tuple[float, ...]], imag
         test = tests[old.finalist.name if old.finalist.number is None else "trial"]
         return Row(old.finalist, tuple(range(1, len(test) + 1)), test, test)
 
-    return replace(result, rows=tuple(map(row, result.rows)), images={**result.images, "test": images}, rival=None)
+    return replace(
+        result, rows=tuple(map(row, result.rows)), images={**result.images, "test": images}, random_search=None
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -118,8 +120,8 @@ def test_a_page_gives_the_next_steps() -> None:
     result = kept("whole")
     text = "".join(Reader(page(result)).texts)
     assert f"archbuilder build {result.folder / 'best.yaml'}" in text
-    champion = result.champions()[0]
-    assert f"archbuilder evaluate {result.folder}/finals/{champion.finalist.name}/seed-1" in text
+    best_row = result.best_rows()[0]
+    assert f"archbuilder evaluate {result.folder}/finals/{best_row.finalist.name}/seed-1" in text
     assert "none: every candidate is projected onto the budget before training" in text
 
 
@@ -142,7 +144,7 @@ def test_a_verdict_says_what_is_significant() -> None:
     assert found[0].endswith("of the baseline's MACs.")
     assert "test accuracy 93.0 ± 1.0 % (3 seeds) at " in found[0]
     assert "is 3.0 ± 1.2 points above the baseline (90.0 ± 0.0 %): a significant difference." in found[1]
-    assert "is 8.0 ± 1.2 points above the baseline scaled uniformly to the budget (85.0 ± 0.0 %)" in found[2]
+    assert "is 8.0 ± 1.2 points above the uniformly scaled baseline (85.0 ± 0.0 %)" in found[2]
 
 
 def test_a_verdict_says_what_is_not_significant() -> None:
@@ -157,7 +159,7 @@ def test_a_verdict_says_what_is_not_significant() -> None:
 
 def test_two_seeds_are_too_few_for_a_margin() -> None:
     found = compared(with_tests(kept("whole"), {"baseline": (0.92, 0.94), "scaled": (0.9, 0.9), "trial": (0.94, 0.92)}))
-    assert "as accurate as the baseline (93.0 ± 1.4 %); with two seeds this may be noise." in found[1]
+    assert "as accurate as the baseline (93.0 ± 1.4 %): too few seeds for a confidence interval." in found[1]
     assert found[-1] == "Two seeds are too few for a confidence interval: set finals: {seeds: 3} or more."
 
 
@@ -171,13 +173,13 @@ def test_few_test_images_show_no_significance() -> None:
 
 def test_one_seed_is_no_proof() -> None:
     found = compared(with_tests(kept("whole"), {"baseline": (0.5,), "scaled": (0.5,), "trial": (0.9,)}))
-    assert "40.0 points above the baseline (50.0 %); with one seed this may be noise." in found[1]
-    assert found[-1].startswith("One seed gives no confidence interval")
+    assert "40.0 points above the baseline (50.0 %): too few seeds for a confidence interval." in found[1]
+    assert found[-1].startswith("One seed is too few for a confidence interval")
 
 
 def test_a_ladder_takes_a_sentence_and_not_three_a_budget() -> None:
     found = compared(kept("steps"))
-    assert found[0].startswith("Best of the search compared with the uniformly scaled baseline: ")
+    assert found[0].startswith("Best network compared with the uniformly scaled baseline: ")
     assert found[1:] == ["Two seeds are too few for a confidence interval: set finals: {seeds: 3} or more."]
 
 

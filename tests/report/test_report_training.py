@@ -13,7 +13,7 @@ from runs.tiny_runs import STEPS, begin, go_on
 from archbuilder.recipe import TrainSettings
 from archbuilder.report.evaluation import class_table, confusion_matrix, evaluation_lines
 from archbuilder.report.training import LiveTrainView, TrainView, augmentation, train_view
-from archbuilder.report.training_end import ending
+from archbuilder.report.training_end import run_summary
 from archbuilder.runs import Event, RunOpened, StepTaken
 from archbuilder.training import Evaluation
 
@@ -238,7 +238,7 @@ def test_a_matrix_too_wide_for_a_screen_is_not_shown() -> None:
 
 def test_the_end_of_a_run_that_ended_early(tmp_path: Path) -> None:
     poor = TrainSettings(epochs=9, batch_size=128, learning_rate=1e-9, patience=1)
-    lines = rendered(ending(begin(tmp_path / "run", poor)), width=200)
+    lines = rendered(run_summary(begin(tmp_path / "run", poor)), width=200)
     assert lines[0] == "stopped early: 1 epoch without a higher validation accuracy"
     assert re.fullmatch(r"best epoch \d: validation accuracy [\d.]+ % \(47 images\)", lines[1])
     assert lines[2] == ""

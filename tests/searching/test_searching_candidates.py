@@ -57,7 +57,9 @@ def test_a_budget_begins_with_the_baseline_and_then_with_the_best_beside_it(tmp_
 
 
 def test_random_search_begins_with_nothing(tmp_path: Path) -> None:
-    study = a_study(tmp_path, LADDER.replace("[50%, 100%, 150%]", "{macs: [60%, 150%], within: 30%}")).as_rival()
+    study = a_study(
+        tmp_path, LADDER.replace("[50%, 100%, 150%]", "{macs: [60%, 150%], within: 30%}")
+    ).as_random_search()
     proposer = Proposer(study.space, "random", study.settings.search.seed)
     with open_journal(study, tmp_path / "run") as journal:
         candidates = Candidates(journal)

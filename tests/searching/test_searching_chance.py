@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from support.tiny_studies import NO_FINALS, STUDY, a_study, run
 
-from archbuilder.report.search import LineView, chance_text, standing_panel
+from archbuilder.report.search import LineView, chance_text, progress_panel
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import ChanceRung, Event, Outcome, PrunedAtChance, TrialRecord, read_result
 from archbuilder.searching.chance import highest_by_chance, rungs_at_chance
@@ -51,7 +51,7 @@ def test_pruning_at_chance_level_is_warned_of_once_and_in_the_result(tmp_path: P
     assert [rung.epochs for rung in warned] == [1]
     lines = console.export_text().splitlines()
     assert sum(line.startswith("warning: after 1 epoch ") and CHANCE in line for line in lines) == 1
-    console.print(standing_panel(view.standing))
+    console.print(progress_panel(view.progress))
     assert CHANCE in console.export_text()
     for found in (result, read_result(tmp_path / study.name)):
         assert [rung.epochs for rung in found.rungs_at_chance] == [1]

@@ -189,7 +189,7 @@ def test_a_trained_study_enqueues_and_its_random_search_does_not(tmp_path: Path)
     study = a_study(tmp_path, text(NARROW).replace("epochs: 3", "epochs: 1") + NO_FINALS)
     result, _ = run(study, tmp_path, trials=1)
     assert shown(widths(result)[0], NARROW) == NARROW
-    assert not study.as_rival().settings.search.enqueue
-    assert study.as_rival().settings.search.patience is None, "it ends when it has cost as much"
+    assert not study.as_random_search().settings.search.enqueue
+    assert study.as_random_search().settings.search.patience is None, "it ends when it has cost as much"
     with pytest.raises(ArchbuilderError, match=re.escape("seed was 3 and is 4 now")):
         run(a_study(tmp_path, text(NARROW).replace("epochs: 3", "epochs: 1").replace("seed: 3", "seed: 4")), tmp_path)

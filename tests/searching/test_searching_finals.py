@@ -16,7 +16,7 @@ from archbuilder.data import SOURCES, DataSplits, Images
 from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
 from archbuilder.searching import EpochEnded, Event, FinalFailed, Outcome, read_result
-from archbuilder.searching.finals import champions
+from archbuilder.searching.finals import best_rows
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.kept import KeptStudy, kept_studies
 from archbuilder.searching.work import Final
@@ -67,10 +67,10 @@ def test_the_test_split_is_opened_again_for_new_finalists_alone(tmp_path: Path, 
     assert len(openings) <= len(names) - 1
 
 
-def test_a_ladder_has_a_champion_of_each_budget(tmp_path: Path) -> None:
+def test_a_ladder_has_a_best_network_of_each_budget(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", "budgets: [60%, 100%]"))
     result, _ = run(study, tmp_path, trials=4)
-    found = result.champions()
+    found = result.best_rows()
     assert set(found) == {0, 1}
     for step, row in found.items():
         assert row.finalist.number == result.best(1, step)[0].number  # the only one
@@ -82,15 +82,15 @@ def test_of_the_finalists_the_best_by_validation_with_fresh_seeds_is_what_was_fo
     rows = [row for row in result.rows if row.finalist.number is not None]
     assert len(rows) == 3
     best = max(rows, key=lambda row: sum(row.validation))
-    assert result.champions() == {0: best}
+    assert result.best_rows() == {0: best}
     assert result.best_spec is not None
     assert result.best_spec.read_text() == best.finalist.spec.renamed("tiny-widths-best").text
     lucky = [replace(row, validation=(accuracy,) * 3) for row, accuracy in zip(rows, (0.5, 0.6, 0.6), strict=True)]
-    assert champions(lucky)[0] == lucky[1]
-    assert champions([replace(row, test=()) for row in lucky[:2]] + [lucky[2]])[0] == lucky[2]
+    assert best_rows(lucky)[0] == lucky[1]
+    assert best_rows([replace(row, test=()) for row in lucky[:2]] + [lucky[2]])[0] == lucky[2]
     few = replace(lucky[0], seeds=rows[0].seeds[:1], test=rows[0].test[:1], validation=(0.9,))
-    assert champions([few, *lucky[1:]])[0] == lucky[1]
-    assert champions([few])[0] == few
+    assert best_rows([few, *lucky[1:]])[0] == lucky[1]
+    assert best_rows([few])[0] == few
 
 
 def test_a_final_that_failed_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,10 +155,10 @@ def test_a_study_and_the_random_search_beside_it_open_the_test_split_together(
     tmp_path: Path, openings: list[str]
 ) -> None:
     result, _ = run(a_study(tmp_path, TEXT), tmp_path, trials=3, versus_random=True)
-    assert result.rival is not None
+    assert result.random_search is not None
     assert len(openings) == result.test_openings == 1
-    assert all(len(row.test) == 2 for row in result.rival.rows)
-    own, other = result.row("baseline"), result.rival.row("baseline")
+    assert all(len(row.test) == 2 for row in result.random_search.rows)
+    own, other = result.row("baseline"), result.random_search.row("baseline")
     assert own is not None
     assert own is other  # it is lent, as it may be the best of both
     read = read_result(result.folder / "versus-random").row("baseline")
@@ -166,9 +166,9 @@ def test_a_study_and_the_random_search_beside_it_open_the_test_split_together(
     assert read.test == own.test
 
 
-def test_the_front_is_what_no_other_champion_beats_for_less(tmp_path: Path) -> None:
+def test_the_front_is_what_no_other_best_network_beats_for_less(tmp_path: Path) -> None:
     result, _ = run(a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", "budgets: [70%, 100%, 130%]")), tmp_path)
-    found = list(result.champions().values())
+    found = list(result.best_rows().values())
     assert len(found) == 3
     tested = [replace(row, test=(accuracy,)) for row, accuracy in zip(found, (0.5, 0.4, 0.6), strict=True)]
     changed = replace(result, rows=tuple(tested))
@@ -181,7 +181,7 @@ def test_more_trials_never_make_what_was_found_worse(tmp_path: Path) -> None:
     kept = {row.finalist.name for row in first.rows}
     more, _ = run(study, tmp_path, trials=9)
     assert kept <= {row.finalist.name for row in more.rows}  # what was retrained stays in
-    before, after = (fmean(result.champions()[0].validation) for result in (first, more))
+    before, after = (fmean(result.best_rows()[0].validation) for result in (first, more))
     assert after >= before
     (best,) = more.best(1)
     found = more.found()

@@ -13,8 +13,8 @@ from support.tiny_studies import STUDY, a_study, run
 from archbuilder import ArchbuilderError, SpecError
 from archbuilder.plan.plan import Plan
 from archbuilder.report.front_points import front_points
-from archbuilder.report.search import LineView, standing_panel, widths_texts
-from archbuilder.report.search_standing import Standing
+from archbuilder.report.search import LineView, progress_panel, widths_texts
+from archbuilder.report.search_progress import StudyProgress
 from archbuilder.report.search_table import result_table
 from archbuilder.report.space import space_as_data, space_report
 from archbuilder.report.studies import comparison_report, studies_table, study_as_data, study_report
@@ -86,11 +86,11 @@ def test_a_latency_is_shown_wherever_macs_are_and_all_that_is_compared_is_within
     assert " ms" in next(line for line in told.splitlines() if line.startswith("1/"))
     first = next(number for number, event in enumerate(events) if isinstance(event, StudyOpened))
     assert any(isinstance(event, LatencyMeasured) for event in events[:first])
-    standing = Standing()
-    standing.take(events[first])
-    standing.take(LatencyMeasured("a candidate", 1234, CONDITIONS))
-    standing.take(LatencyMeasured("a candidate", 1300, CONDITIONS))
-    assert f"latency a candidate 2 measurements, the last 1.3 ms {CONDITIONS}" in text_of(standing_panel(standing))
+    progress = StudyProgress()
+    progress.take(events[first])
+    progress.take(LatencyMeasured("a candidate", 1234, CONDITIONS))
+    progress.take(LatencyMeasured("a candidate", 1300, CONDITIONS))
+    assert f"latency a candidate 2 measurements, the last 1.3 ms {CONDITIONS}" in text_of(progress_panel(progress))
 
 
 def test_a_study_does_not_go_on_with_latencies_that_are_measured_otherwise(tmp_path: Path) -> None:

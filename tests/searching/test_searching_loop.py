@@ -150,9 +150,9 @@ def test_finals_and_random_search_do_without_a_baseline_that_is_too_large(
 
     monkeypatch.setattr("archbuilder.searching.fitting.initial_network", limited)
     result, _ = run(study, tmp_path, trials=2, versus_random=True)
-    assert result.champions()
+    assert result.best_rows()
     assert result.row("baseline") is None
-    assert result.rival is not None
+    assert result.random_search is not None
     shown_of_a_study_without_baseline(result)
     shown_of_a_study_without_baseline(read_result(tmp_path / study.name))
 
@@ -338,8 +338,8 @@ def test_a_share_of_a_latency_is_known_to_whoever_reads_the_study(tmp_path: Path
     text = TEXT.replace("{macs: 20k}", "{latency: 80%}") + "finals: {candidates: 1, seeds: 1}\n"
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=2, versus_random=True, timer=in_tenths())
     read = read_result(result.folder)
-    assert read.rival is not None
-    for one in (result, read, read.rival):
+    assert read.random_search is not None
+    for one in (result, read, read.random_search):
         assert one.study.steps[0].limits.by_quantity == {"latency": Limit(928)}
         assert one.baseline.cost["latency"] == 1161
         assert one.tally[Outcome.BASELINE] == 0  # it is above the budget

@@ -9,13 +9,13 @@ _TEST = "test"  # the part that the finals are measured on
 def why_not_paired(one: StudyResult, other: StudyResult) -> str | None:
     """Say why two studies cannot be compared seed by seed; None if they can."""
     for result in (one, other):
-        if not result.champions():
+        if not result.best_rows():
             return f"{result.study.name} has no test accuracies"
     if one.study.settings.data != other.study.settings.data:
         return f"their data sets are {one.study.settings.data} and {other.study.settings.data}"
     if _images(one) != _images(other):
         return "their test images differ"
-    if one.compared(list(one.champions().values())[-1], list(other.champions().values())[-1]) is None:
+    if one.compared(list(one.best_rows().values())[-1], list(other.best_rows().values())[-1]) is None:
         return "they share no seed"
     if one.study.settings.train != other.study.settings.train:
         return "their training settings differ"

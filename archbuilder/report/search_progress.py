@@ -1,4 +1,4 @@
-"""How a study stands: what its events add up to."""
+"""The progress of a running study, from its events."""
 
 import time
 
@@ -14,7 +14,7 @@ from archbuilder.searching import (
     LatencyMeasured,
     Outcome,
     PrunedAtChance,
-    RivalBegun,
+    RandomSearchBegun,
     StudyOpened,
     Tally,
     TrialEnded,
@@ -22,25 +22,25 @@ from archbuilder.searching import (
 )
 
 
-class Standing:
-    """Adds up the events of a study.
+class StudyProgress:
+    """The progress of a running study.
 
     Attributes:
         opened: The first event; None until the study is open.
         tally: The outcomes so far.
-        begun: How many candidates have been begun.
+        begun: The number of candidates that were started.
         best: The best finished trial so far.
         baseline: The validation accuracy of the baseline, from 0 to 1; None until it has been trained.
-        measured: The latest measurement of a latency, and how many there were of the same networks in a row; None while
-            something else is done.
-        running: The latest epoch of each network that is being trained, by its name.
-        finals: How many final trainings are done, and of how many; None before they begin.
+        measured: The latest latency measurement, and the number of measurements of that network so far; None while
+            nothing is measured.
+        running: The latest epoch of each network in training, by name.
+        finals: The number of finished final trainings, and their total; None before they begin.
         at_chance: The rungs, by their epochs, at which trials were pruned although most are at chance level.
-        is_rival: Whether it is the random-search baseline.
+        is_random_search: Whether it is the random search that the study is compared with.
     """
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start without events."""
         self.opened: StudyOpened | None = None
         self.tally = Tally({})
         self.begun = 0
@@ -50,12 +50,12 @@ class Standing:
         self.running: dict[str, EpochEnded] = {}
         self.finals: tuple[int, int] | None = None
         self.at_chance: dict[int, ChanceRung] = {}
-        self.is_rival = False
+        self.is_random_search = False
         self._started = 0.0
         self._done_before = 0
 
     def take(self, event: Event) -> None:
-        """Take the next event."""
+        """Update the progress with an event."""
         if not isinstance(event, LatencyMeasured):
             self.measured = None
         match event:
@@ -87,16 +87,16 @@ class Standing:
                 assert self.finals is not None
                 self.finals = (self.finals[0] + 1, self.finals[1])
                 self.running.pop(f"{event.name}, seed {event.seed}", None)
-            case RivalBegun():
-                self.is_rival = True
+            case RandomSearchBegun():
+                self.is_random_search = True
 
     @property
     def trials(self) -> int | None:
-        """How many trials are to be counted in all; None where that is not known."""
+        """The total number of trials; None if unknown."""
         return self.opened.trials if self.opened else None
 
     def seconds_left(self) -> float | None:
-        """Guess from what was done in this session how long the rest of it takes; None before there is anything."""
+        """Estimate the remaining seconds from the rate of this session; None before anything is done."""
         done, whole = self.finals or (self.tally.counted, self.trials)
         if whole is None or done <= self._done_before:
             return None
