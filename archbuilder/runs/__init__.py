@@ -1,4 +1,4 @@
-"""Training runs: a network, a data set and a folder that keeps what becomes of them."""
+"""Training runs: a network trained on a data set, with checkpoints and metrics in a folder."""
 
 from archbuilder.runs.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
 from archbuilder.runs.evaluating import Measured, evaluate_checkpoint

@@ -1,4 +1,4 @@
-"""A training at one moment, in one file that is safetensors with JSON in its header."""
+"""Checkpoints of a run: safetensors files with JSON in the header."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,10 +26,10 @@ Picture = Union[str, Path, "Image.Image"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training at one moment.
+    """The state of a run after an epoch or a step.
 
     Attributes:
-        setup: What the run is.
+        setup: The setup of the run.
         history: The results of its epochs so far.
         state: The network's tensors by the names of its state dict; below `training/`, and in `state.data`, what is
             needed to resume. A checkpoint of the best epoch has the network alone.
@@ -76,7 +76,7 @@ class Checkpoint:
         return self.setup.normalizer(torch.stack([torch.from_numpy(each.copy()) for each in pixels]))
 
     def network_alone(self) -> "Checkpoint":
-        """Omit everything that is needed only to resume."""
+        """Return the checkpoint without what is only needed to resume."""
         return replace(self, state=TrainerState(self.weights, {}))
 
     def network(self) -> Network:
@@ -88,7 +88,7 @@ class Checkpoint:
         return trained_network(self.setup.load_spec().plan(), self.weights)
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint, whole or not at all.
+        """Write the checkpoint atomically.
 
         Raises:
             ArchbuilderError: The file cannot be written.
@@ -102,10 +102,10 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path | str) -> Checkpoint:
-    """Read a checkpoint: a file, or the folder of a run, whose best epoch is meant.
+    """Read a checkpoint: a file, or the best epoch of a run's folder.
 
     Raises:
-        ArchbuilderError: There is none, it is damaged, or it was not written by `archbuilder train`.
+        ArchbuilderError: It does not exist, it is damaged, or it was not written by `archbuilder train`.
     """
     path = Path(path)
     if path.is_dir():
@@ -133,7 +133,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 
 
 def _runs_inside(folder: Path) -> str:
-    """List the runs in a folder, and the trained networks of a search, of which the folder itself is neither."""
+    """Format the runs in a folder that is not a run itself, those of a search included."""
     found = sorted(best.parent for pattern in ("*", "finals/*/*") for best in folder.glob(f"{pattern}/{BEST}"))
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     return ", ".join(map(str, found[:_MOST_NAMED])) + more
@@ -146,7 +146,7 @@ def _files_of(picture: Picture) -> Sequence[Picture]:
 
 
 def _other_checkpoint(path: Path) -> str:
-    """Say what the run's other checkpoint is still good for, when one cannot be used."""
+    """Format that the run's other checkpoint can be used instead, if it exists."""
     other = path.with_name(LAST if path.name == BEST else BEST)
     if path.name not in {BEST, LAST} or not other.is_file():
         return ""

@@ -1,4 +1,4 @@
-"""Which images a checkpoint is measured on, and whether that is a test."""
+"""Choose the images that a checkpoint is evaluated on, and check that none of a test were trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from archbuilder.data import Images, RawData, find_data, load_raw, partition
 from archbuilder.errors import ArchbuilderError
-from archbuilder.runs.class_names import places_by_name
+from archbuilder.runs.class_names import match_classes
 from archbuilder.runs.seen import SeenImages
 from archbuilder.runs.setup import RunSetup
 
@@ -18,14 +18,14 @@ WHOLE, UNSEEN = "all", "unseen"
 
 @dataclass(frozen=True)
 class Chosen:
-    """Images to measure a checkpoint on.
+    """Images to evaluate a checkpoint on.
 
     Attributes:
-        address: Of their data set.
-        split: Which of them: `test`, `validation`, `train`, `all` or `unseen`.
+        address: The address of the data set.
+        split: The split: `test`, `validation`, `train`, `all` or `unseen`.
         images: The images, labeled by the classes of the training.
-        class_names: What the labels mean.
-        notes: What must be known of them.
+        class_names: The name of each label.
+        notes: Notes for the user.
     """
 
     address: str
@@ -45,40 +45,40 @@ def choose_images(
     download: bool = False,
     skip_broken: bool = False,
 ) -> Chosen:
-    """Load a data set, and choose the images of it that are measured.
+    """Load a data set, and choose the images to evaluate on.
 
     Args:
         setup: The run.
         seen: The images that it has seen, if that is known.
         data: The address of a data set; by default that of the training, with unchanged images.
         split: The split; by default test, or all images of another data set without one.
-        channels: What the network takes.
-        download: Whether a library may fetch the data set.
-        skip_broken: Whether broken files are left out.
+        channels: The input channels of the network.
+        download: Whether torchvision may download the data set.
+        skip_broken: Whether unreadable files are skipped.
 
     Raises:
-        ArchbuilderError: The data set is not there or is damaged, its classes are others, or the images would be
-            called a test although the run has seen some.
+        ArchbuilderError: The data set is missing or damaged, it has unknown classes, or the run was trained on some of
+            the images of a test.
     """
     if data is None and split not in {WHOLE, UNSEEN}:
         loaded = setup.load_data(None, download=download)
         setup.check_data(loaded)
         split = split or "test"
         own = {"train": loaded.train, "validation": loaded.validation, "test": loaded.open_test()}
-        return Chosen(setup.data, split, own[split], setup.class_names, _check_own(setup.data, own, split, seen))
+        return Chosen(setup.data, split, own[split], setup.class_names, _duplicates_note(setup.data, own, split, seen))
     text = data or setup.data
     skip = skip_broken or (bool(setup.skipped) and text.startswith("folder:"))
     address = replace(find_data(text, download=download, skip_broken=skip), evaluation_only=True)
     if address.kind == "folder":
         address = replace(address, channels=address.channels or channels)
     raw = load_raw(address)
-    places, names, notes = places_by_name(text, raw.class_names, setup.class_names)
-    raw = _labeled(raw, torch.tensor(places), names)
+    places, names, notes = match_classes(text, raw.class_names, setup.class_names)
+    raw = _relabeled(raw, torch.tensor(places), names)
     notes = [*raw.notes, *notes]
     if parts := _own_splits(text, raw, setup, split):
         split = split or "test"
-        return Chosen(text, split, parts[split], names, (*notes, *_check_own(text, parts, split, seen)))
-    split, images = _choose(text, raw, setup, split)
+        return Chosen(text, split, parts[split], names, (*notes, *_duplicates_note(text, parts, split, seen)))
+    split, images = _choose_split(text, raw, setup, split)
     if not len(images):
         raise ArchbuilderError(f"{text}: the {split} split has no images")
     if seen is None:
@@ -99,15 +99,15 @@ def choose_images(
         )
         return Chosen(text, split, images.take(fresh), names, tuple(notes))
     if split != "train" and (bool(trained.any()) or (split != "validation" and bool(picked.any()))):
-        raise ArchbuilderError(_not_a_test(text, len(images), int(trained.sum()), int(picked.sum())))
+        raise ArchbuilderError(_not_a_test_text(text, len(images), int(trained.sum()), int(picked.sum())))
     return Chosen(text, split, images, names, tuple(notes))
 
 
-def _check_own(text: str, own: dict[str, Images], split: str, seen: SeenImages | None) -> tuple[str, ...]:
-    """Say how many images of a split of the run's own are copies of others that it was trained on.
+def _duplicates_note(text: str, own: dict[str, Images], split: str, seen: SeenImages | None) -> tuple[str, ...]:
+    """Return a note on the images of a split of the run that duplicate training images.
 
     Raises:
-        ArchbuilderError: Some are no copies: it was trained on them before it went on with other images.
+        ArchbuilderError: Some were trained on before the run was resumed with other images.
     """
     if split == "train" or seen is None:
         return ()
@@ -117,12 +117,12 @@ def _check_own(text: str, own: dict[str, Images], split: str, seen: SeenImages |
     validated = torch.isin(digests, seen.validation) & ~torch.isin(digests, own["validation"].digests())
     picked = validated & ~copies & ~trained
     if bool(trained.any()) or (split == "test" and bool(picked.any())):
-        raise ArchbuilderError(_not_a_test(text, len(digests), int(trained.sum()), int(picked.sum())))
+        raise ArchbuilderError(_not_a_test_text(text, len(digests), int(trained.sum()), int(picked.sum())))
     count = int(copies.sum())
     return (f"duplicates of its training images among these: {count:,}",) if count else ()
 
 
-def _not_a_test(text: str, images: int, trained: int, picked: int) -> str:
+def _not_a_test_text(text: str, images: int, trained: int, picked: int) -> str:
     seen = [f"it was trained on {trained:,}"] if trained else []
     seen += [f"its best epoch was selected by {picked:,}"] if picked else []
     rest = images - trained - picked
@@ -130,7 +130,7 @@ def _not_a_test(text: str, images: int, trained: int, picked: int) -> str:
     return f"{text}: not a test set: of these {images:,} images, {' and '.join(seen)}\n  {advice}"
 
 
-def _labeled(data: RawData, places: Tensor, names: tuple[str, ...]) -> RawData:
+def _relabeled(data: RawData, places: Tensor, names: tuple[str, ...]) -> RawData:
     def labeled(images: Images | None) -> Images | None:
         return None if images is None else images.labeled(places[images.labels] if len(images) else images.labels)
 
@@ -152,11 +152,11 @@ def _own_splits(text: str, data: RawData, setup: RunSetup, split: str | None) ->
     return {"train": parts.train, "validation": parts.validation, "test": parts.test} if same else None
 
 
-def _choose(text: str, data: RawData, setup: RunSetup, split: str | None) -> tuple[str, Images]:
+def _choose_split(text: str, data: RawData, setup: RunSetup, split: str | None) -> tuple[str, Images]:
     given = {"train": data.train, "validation": data.validation, "test": data.test}
     chosen = split or (WHOLE if data.test is None else "test")
     if chosen in {WHOLE, UNSEEN}:
-        return chosen, _together([images for images in given.values() if images is not None and len(images)], text)
+        return chosen, _joined([images for images in given.values() if images is not None and len(images)], text)
     images = given[chosen]
     cuts = chosen == "train" and (data.test is None or data.validation is None)
     if images is not None and not cuts:
@@ -165,7 +165,7 @@ def _choose(text: str, data: RawData, setup: RunSetup, split: str | None) -> tup
     return chosen, {"train": parts.train, "validation": parts.validation, "test": parts.test}[chosen]
 
 
-def _together(parts: Sequence[Images], text: str) -> Images:
+def _joined(parts: Sequence[Images], text: str) -> Images:
     first, *others = parts
     if any(type(other) is not type(first) or other.shape != first.shape for other in others):
         raise ArchbuilderError(f"{text}: its splits differ in image shape: choose one with split=")

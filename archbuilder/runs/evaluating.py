@@ -1,4 +1,4 @@
-"""A checkpoint measured on images."""
+"""Evaluate a checkpoint on images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from archbuilder.data import check_shape
 from archbuilder.runs.checkpoint import read_checkpoint
 from archbuilder.runs.choosing import choose_images
 from archbuilder.runs.memory import free_memory, is_out_of_memory
-from archbuilder.runs.memory_advice import advice_to_measure
+from archbuilder.runs.memory_advice import evaluation_out_of_memory
 from archbuilder.runs.seen import read_seen
 from archbuilder.runs.setup import RunSetup
 from archbuilder.training import CPU, Evaluation, Machine, evaluate
@@ -55,11 +55,11 @@ def evaluate_checkpoint(
 ) -> Measured:
     """Evaluate a checkpoint on a split of a data set.
 
-    The images pass what those of the training passed, and the data set is split by the seed of the
-    training, so that no training image is in another split.
+    Images are prepared as in training, and the data set is split by the seed of the training, so that no training image
+    is in another split.
 
     Args:
-        path: A checkpoint, or the folder of a run, whose best epoch is meant.
+        path: A checkpoint, or the folder of a run, for its best epoch.
         data: The address of a data set; by default that of the training, with unchanged images.
         split: `test`, `validation` or `train`; `all` images of the set; or those that were `unseen` in the training. If
             left out `test`, or `all` where another data set comes with no test split.
@@ -91,11 +91,13 @@ def evaluate_checkpoint(
             network.compile()
         images = images.to(machine.device)
         first = images.take(torch.arange(min(at_once, len(images))))
-        evaluate(network, first, setup.normalizer, at_once, machine=machine)  # slow the first time, wherever it runs
+        evaluate(
+            network, first, setup.normalizer, at_once, machine=machine
+        )  # a warm-up, so that the throughput is right
         found = evaluate(network, images, setup.normalizer, at_once, machine=machine)
     except Exception as error:
         if is_out_of_memory(error):
-            raise advice_to_measure(plan, min(at_once, len(images)), machine, room) from error
+            raise evaluation_out_of_memory(plan, min(at_once, len(images)), machine, room) from error
         raise
     named = chosen.class_names
     return Measured(setup, len(checkpoint.history), chosen.address, chosen.split, named, found, chosen.notes)

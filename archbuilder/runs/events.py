@@ -1,4 +1,4 @@
-"""What a run tells whoever watches."""
+"""Events of a run, for progress displays and callbacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ class RunOpened:
     """A run is about to start or resume.
 
     Attributes:
-        setup: What it is.
+        setup: The setup of the run.
         plan: The network.
-        data: What it is trained on.
-        folder: Where it is kept.
-        machine: Where it is trained.
-        processes: Who trains it.
+        data: The data set.
+        folder: The folder of the run.
+        machine: The device and precision.
+        processes: The processes that train together.
         history: The results of its epochs so far.
-        steps_done: How many steps of the next epoch are done.
+        steps_done: The number of finished steps of the next epoch.
     """
 
     setup: RunSetup
@@ -37,7 +37,7 @@ class RunOpened:
 
 @dataclass(frozen=True)
 class StepTaken:
-    """A step was taken."""
+    """A training step has ended."""
 
     step: StepResult
 
@@ -60,4 +60,4 @@ Observer = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Watch nothing."""
+    """Ignore an event."""

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies in it, and who may write there."""
+"""The folder of a run: its files, and the lock for writing."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,19 @@ from archbuilder.spec.writing import write_text
 from archbuilder.training import EpochResult, launched
 
 _METRICS, _LOCK = "metrics.jsonl", "run.lock"
-_LEFT = (f".{BEST}.*", f".{LAST}.*", f".{_METRICS}.*", f".{SEEN}.*")
-"""What a process leaves that is killed while it writes."""
+_TEMPORARY = (f".{BEST}.*", f".{LAST}.*", f".{_METRICS}.*", f".{SEEN}.*")
+"""Temporary files that a killed process may leave."""
 
 
 class RunFolder:
     """The folder of a run.
 
     Attributes:
-        path: Where it is.
+        path: The path.
     """
 
     def __init__(self, path: Path) -> None:
-        """Use a folder, which need not exist yet; the last checkpoint of a run means its folder."""
+        """Name a folder, which need not exist; `path` may also be the last checkpoint in it."""
         self.path = path.parent if path.name == LAST else path
 
     @property
@@ -45,7 +45,7 @@ class RunFolder:
 
     @classmethod
     def unused(cls, path: Path) -> "RunFolder":
-        """Use a folder if no run is kept there; else the first of `path-2`, `path-3`, … that is free."""
+        """Return the folder, or the first of `path-2`, `path-3`, … if it is used."""
         count = 1
         while (place := cls(path if count == 1 else path.with_name(f"{path.name}-{count}"))).is_used:
             count += 1
@@ -64,26 +64,26 @@ class RunFolder:
         return False
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
-        """Be the one process that writes into the folder while the body runs.
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the folder while the body runs.
 
         Raises:
-            ArchbuilderError: Another process does, or the folder cannot be made.
+            ArchbuilderError: Another process holds it, or the folder cannot be created.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ArchbuilderError(f"{self.path}: cannot be created: {error.strerror}") from None
         with held(self.path / _LOCK, f"the run {self.path}"):
-            for left in [path for pattern in _LEFT for path in self.path.glob(pattern)]:
+            for left in [path for pattern in _TEMPORARY for path in self.path.glob(pattern)]:
                 left.unlink()
             yield
 
     def check_unused(self) -> None:
-        """Check that no run has begun here, and that nothing else is kept here.
+        """Check that the folder contains no run and no other files.
 
         Raises:
-            ArchbuilderError: One has, or something is.
+            ArchbuilderError: It contains a run or other files.
         """
         if self.last.exists():
             raise ArchbuilderError(
@@ -95,19 +95,19 @@ class RunFolder:
             raise ArchbuilderError(f"{self.path}: has {min(others)}, which is not a run's; choose an empty folder")
 
     def read(self) -> Checkpoint:
-        """Read where a run stands.
+        """Read the last checkpoint of the run.
 
         Raises:
-            ArchbuilderError: No run has begun here, or its checkpoint is damaged.
+            ArchbuilderError: There is no run here, or its checkpoint is damaged.
         """
         if not self.last.exists():
-            raise ArchbuilderError(f"{self.path}: no run to resume: {self._missing()}")
+            raise ArchbuilderError(f"{self.path}: no run to resume: {self._why_missing()}")
         checkpoint = read_checkpoint(self.last)
         if not checkpoint.state.data:
             raise ArchbuilderError(f"{self.last}: has only a network, like {BEST}, so it cannot be resumed")
         return checkpoint
 
-    def _missing(self) -> str:
+    def _why_missing(self) -> str:
         if not self.path.exists():
             there = sorted(path.parent.name for path in self.path.parent.glob(f"*/{LAST}"))
             near = did_you_mean(self.path.name, there)

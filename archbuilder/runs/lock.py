@@ -1,4 +1,4 @@
-"""One process at a time works on a study or a run."""
+"""File locks: one process at a time works on a study or a run."""
 
 import os
 import sys
@@ -10,15 +10,15 @@ from typing import IO
 
 from archbuilder.errors import ArchbuilderError
 
-_PATIENCE = 0.5  # seconds, as whoever looks whether a lock is held has it for an instant
+_PATIENCE = 0.5  # seconds, as `is_held` holds the lock for an instant
 
 
 @contextmanager
 def held(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock while the body runs. The operating system frees it when the process ends, however it ends.
+    """Hold a lock while the body runs. The operating system releases it when the process ends, in any way.
 
     Args:
-        path: The file that stands for the lock; it holds the number of the process that has it, and stays.
+        path: The lock file; it contains the process number of the holder, and is not deleted.
         what: What is locked, for the message.
 
     Raises:
@@ -39,7 +39,7 @@ def held(path: Path, what: str) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a process holds a lock; nothing is written, and the file may be somebody else's."""
+    """Return whether a process holds a lock; nothing is written."""
     try:
         with path.open("r", encoding="utf-8") as file:
             return not _lock(file, shared=True)

@@ -1,11 +1,11 @@
-"""How much memory there is, and how to tell that it did not suffice."""
+"""Free memory, and recognition of out-of-memory errors."""
 
 import sys
 from pathlib import Path
 
 import torch
 
-_SAID = (
+_MESSAGES = (
     "can't allocate memory",
     "out of memory",
     "not enough memory",
@@ -16,14 +16,14 @@ _SAID = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice; a CPU's are no type of their own."""
+    """Return whether an error is out of memory; on a CPU these have no type of their own."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _SAID)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _MESSAGES)
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Return how many bytes a process may still take on a device; None where nobody says."""
+    """Return the free bytes of a device; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     found = Path("/proc/meminfo")
@@ -34,7 +34,7 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def _room_below_limit() -> int:
-    """Return what a limit on the address space leaves, as `ulimit -v` sets one."""
+    """Return the bytes left below the limit of the address space, as set by `ulimit -v`."""
     if sys.platform == "win32":
         return sys.maxsize
     import resource  # noqa: PLC0415 - Windows has none

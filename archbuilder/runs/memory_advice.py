@@ -1,4 +1,4 @@
-"""What to do where memory does not suffice."""
+"""Errors for out of memory, with a batch size that should fit."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ from archbuilder.recipe import OptimizerName, Precision, TrainSettings
 from archbuilder.runs.memory import free_memory, is_out_of_memory
 from archbuilder.training import Machine
 
-# Of the free memory, how much the tensors of the plan may take. On a CPU a process came to 2.2 times its tensors, as
-# what is freed is in pieces that do not fit the next tensor; a GPU's allocator is better at it.
+# The share of free memory that the tensors of the plan may take. On a CPU a process took 2.2 times its tensors, due to
+# fragmentation; GPU allocators have less of it.
 _USABLE, _USUALLY_USABLE = {"cpu": 0.4}, 0.8
 
 
@@ -22,69 +22,71 @@ class OutOfMemory(ArchbuilderError):  # noqa: N818 - it names what happened
     """The batch does not fit into memory."""
 
 
-def advice(
+def training_out_of_memory(
     plan: Plan,
     settings: TrainSettings,
     machine: Machine,
     room: int | None,
     *,
     processes: int = 1,
-    goes_on: bool = False,
+    is_resumed: bool = False,
 ) -> OutOfMemory:
-    """Say which batch size to try: half of this one, or of that, until its tensors leave room for all else.
+    """Return the error for training out of memory, with the largest halved batch size whose tensors fit.
 
     Args:
         plan: The network.
-        settings: How it was trained.
-        machine: Where.
-        room: How many bytes there were before training began, if that is known.
-        processes: How many share a batch.
-        goes_on: Whether the run had begun before, so that its batches stay what they are.
+        settings: The training settings.
+        machine: The device and precision.
+        room: The free bytes before training, if known.
+        processes: The number of processes that share a batch.
+        is_resumed: Whether the run was resumed, so that its batch size cannot change.
     """
 
     def needed(batch: int) -> int:
-        return _needed(plan, settings, machine, -(-batch // processes))
+        return _training_bytes(plan, settings, machine, -(-batch // processes))
 
     head = f"out of memory with batches of {settings.batch_size}"
     head += f", of which a process has {-(-settings.batch_size // processes)}" if processes > 1 else ""
-    head += f": their tensors alone take {_size(needed(settings.batch_size))} by the plan"
+    head += f": their tensors alone take {_bytes_text(needed(settings.batch_size))} by the plan"
     if room is not None:
-        head += f", and {_size(room)} were free"
-    size = _halved(settings.batch_size, 2, needed, machine, room)
+        head += f", and {_bytes_text(room)} were free"
+    size = _fitting_batch_bytes_text(settings.batch_size, 2, needed, machine, room)
     if size < 2:
         return OutOfMemory(f"{head}\n  not even batches of 2 fit: use a smaller network or a machine with more memory")
-    if goes_on:
-        again = f"or begin another with batch_size={size} ({_size(needed(size))})"
+    if is_resumed:
+        again = f"or begin another with batch_size={size} ({_bytes_text(needed(size))})"
         return OutOfMemory(f"{head}\n  resume this run where there is more memory, {again}")
-    return OutOfMemory(f"{head}\n  try batch_size={size} ({_size(needed(size))})")
+    return OutOfMemory(f"{head}\n  try batch_size={size} ({_bytes_text(needed(size))})")
 
 
-def advice_to_measure(plan: Plan, batch: int, machine: Machine, room: int | None) -> OutOfMemory:
-    """Say which batch size to try where a network is only measured.
+def evaluation_out_of_memory(plan: Plan, batch: int, machine: Machine, room: int | None) -> OutOfMemory:
+    """Return the error for evaluation out of memory, with the largest halved batch size whose tensors fit.
 
     Args:
         plan: The network.
-        batch: How many images ran at once.
-        machine: Where.
-        room: How many bytes there were before, if that is known.
+        batch: The batch size.
+        machine: The device and precision.
+        room: The free bytes before, if known.
     """
 
     def needed(batch: int) -> int:
         return inference_memory(plan, batch=batch).peak
 
-    head = f"out of memory with {batch} images at once: their tensors alone take {_size(needed(batch))} by the plan"
-    size = _halved(batch, 1, needed, machine, room)
+    head = (
+        f"out of memory with {batch} images at once: their tensors alone take {_bytes_text(needed(batch))} by the plan"
+    )
+    size = _fitting_batch_bytes_text(batch, 1, needed, machine, room)
     if size < 1:
         return OutOfMemory(f"{head}\n  not even one image fits: use a machine with more memory")
-    return OutOfMemory(f"{head}\n  try batch_size={size} ({_size(needed(size))})")
+    return OutOfMemory(f"{head}\n  try batch_size={size} ({_bytes_text(needed(size))})")
 
 
 @contextmanager
 def built_in_memory(plan: Plan) -> Iterator[None]:
-    """Say what a network needs where memory does not suffice to build it and run it with one image.
+    """Convert errors for out of memory while a network is built and run with one image.
 
     Raises:
-        OutOfMemory: It does not.
+        OutOfMemory: The body ran out of memory; the message has what the network needs.
     """
     room = free_memory(torch.device("cpu"))
     try:
@@ -93,15 +95,17 @@ def built_in_memory(plan: Plan) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         weights = 4 * (plan.parameters + plan.head_parameters)
-        head = f"out of memory: the weights of {plan.name} take {_size(weights)} by the plan"
-        head += f", the tensors of one image {_size(inference_memory(plan).peak)}"
-        head += f"; {_size(room)} were free" if room is not None else ""
+        head = f"out of memory: the weights of {plan.name} take {_bytes_text(weights)} by the plan"
+        head += f", the tensors of one image {_bytes_text(inference_memory(plan).peak)}"
+        head += f"; {_bytes_text(room)} were free" if room is not None else ""
         advice = "use a smaller network or a machine with more memory; check, diff and flops --csv need none"
         raise OutOfMemory(f"{head}\n  {advice}") from error
 
 
-def _halved(batch: int, least: int, needed: Callable[[int], int], machine: Machine, room: int | None) -> int:
-    """Halve a batch, and again until its tensors leave room for all else or it is below the least."""
+def _fitting_batch_bytes_text(
+    batch: int, least: int, needed: Callable[[int], int], machine: Machine, room: int | None
+) -> int:
+    """Halve a batch size until its tensors fit, or it is below `least`."""
     usable = _USABLE.get(machine.device.type, _USUALLY_USABLE)
     size = batch // 2
     while room is not None and size >= least and needed(size) > usable * room:
@@ -109,7 +113,7 @@ def _halved(batch: int, least: int, needed: Callable[[int], int], machine: Machi
     return size
 
 
-def _needed(plan: Plan, settings: TrainSettings, machine: Machine, batch: int) -> int:
+def _training_bytes(plan: Plan, settings: TrainSettings, machine: Machine, batch: int) -> int:
     optimizer = Optimizer.ADAM
     if settings.optimizer is OptimizerName.SGD:
         optimizer = Optimizer.SGD_MOMENTUM if settings.momentum else Optimizer.SGD
@@ -121,6 +125,6 @@ def _needed(plan: Plan, settings: TrainSettings, machine: Machine, batch: int) -
     return memory.total - memory.activations + activations + average
 
 
-def _size(count: int) -> str:
+def _bytes_text(count: int) -> str:
     mebibytes = f"{count / 2**20:.1f} MiB"
     return f"{count / 2**30:.2f} GiB" if count >= 2**30 or mebibytes == "1024.0 MiB" else mebibytes

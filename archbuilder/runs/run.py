@@ -11,8 +11,8 @@ from archbuilder.runs.events import Observer, ignore
 from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.setup import RunSetup
-from archbuilder.runs.under_way import RunUnderWay
-from archbuilder.training import ALONE, CPU, Machine, joined, launched
+from archbuilder.runs.training_run import TrainingRun
+from archbuilder.training import ALONE, CPU, Machine, launched, process_group
 
 
 def train_spec(
@@ -67,8 +67,8 @@ def train_spec(
     )
     _check(spec, loaded)
     setup = RunSetup.of(spec, loaded, settings or TrainSettings(), seed=seed, split_seed=split_seed)
-    with joined(machine.device) as processes:
-        return RunUnderWay(setup, spec, loaded, place, machine, processes, observe).go_on(None)
+    with process_group(machine.device) as processes:
+        return TrainingRun(setup, spec, loaded, place, machine, processes, observe).train(None)
 
 
 def resume_run(
@@ -112,8 +112,8 @@ def resume_run(
     found = {"data": loaded.name, "class_names": loaded.class_names, "fingerprints": loaded.fingerprints()}
     found["skipped"] = loaded.skipped
     setup = setup.model_copy(update=found)
-    with joined(machine.device) as processes:
-        return RunUnderWay(setup, spec, loaded, place, machine, processes, observe).go_on(checkpoint)
+    with process_group(machine.device) as processes:
+        return TrainingRun(setup, spec, loaded, place, machine, processes, observe).train(checkpoint)
 
 
 def train_loaded(
@@ -143,7 +143,7 @@ def train_loaded(
         exclude={"spec_name"}
     ):
         raise ArchbuilderError(f"{place.path}: has another run; delete it to begin this one")
-    return RunUnderWay(setup, spec, data, place, machine, ALONE, observe).go_on(checkpoint)
+    return TrainingRun(setup, spec, data, place, machine, ALONE, observe).train(checkpoint)
 
 
 def _check(spec: NetworkSpec, data: DataSplits) -> None:

@@ -1,4 +1,4 @@
-"""Which images a network has seen: those it was trained on, and those that chose its best epoch."""
+"""The images that a run has seen: those trained on, and those that selected its best epoch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +28,11 @@ class SeenImages:
 
     @classmethod
     def of(cls, data: DataSplits) -> "SeenImages":
-        """Hash the images of a training."""
+        """Hash the images of a data set."""
         return cls(torch.unique(data.train.digests()), torch.unique(data.validation.digests()))
 
-    def and_those_in(self, folder: Path) -> "SeenImages":
-        """Add what a run saw before, which may have gone on with other images."""
+    def union_with_saved(self, folder: Path) -> "SeenImages":
+        """Return the union with the images seen by earlier parts of the run, which may have had other images."""
         before = read_seen(folder)
         if before is None:
             return self
@@ -49,7 +49,7 @@ class SeenImages:
 
 
 def read_seen(folder: Path) -> SeenImages | None:
-    """Read what a run has seen; None if that is not kept, as where a checkpoint was copied alone.
+    """Read the images that a run has seen; None if the file is missing, as for a checkpoint that was copied alone.
 
     Raises:
         ArchbuilderError: The file is damaged.

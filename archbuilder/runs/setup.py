@@ -14,22 +14,22 @@ from archbuilder.training import EpochResult, is_enough
 
 
 class RunSetup(BaseModel):
-    """What a run is, as its checkpoints keep it.
+    """The setup of a run, as stored in its checkpoints.
 
     Attributes:
         archbuilder: The version that began it.
         spec: The network as YAML, with all that it extends and includes.
         spec_name: What the spec was called: a file, or a shipped spec.
         data: The address of the data set.
-        split_seed: Decides which image falls into which split.
+        split_seed: Determines which image falls into which split.
         split_by: Whether that seed alone decides it, or the content of each image with it.
-        skipped: The files that were left out because they cannot be read.
-        class_names: What the labels mean.
-        mean: Of every channel of the training images.
+        skipped: The files that were skipped because they cannot be read.
+        class_names: The name of each label.
+        mean: The mean of every channel of the training images.
         std: The standard deviation of every channel of the training images.
-        fingerprints: Of the images of each split.
-        settings: How it is trained.
-        seed: Decides the first weights, the order of the images, dropout and augmentation.
+        fingerprints: The number and hash of the images of each split.
+        settings: The training settings.
+        seed: Determines the initial weights, the order of the images, dropout and augmentation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,7 +52,7 @@ class RunSetup(BaseModel):
     def of(
         cls, spec: NetworkSpec, data: DataSplits, settings: TrainSettings, *, seed: int, split_seed: int
     ) -> "RunSetup":
-        """Describe a run that begins."""
+        """Return the setup of a new run."""
         return cls(
             spec=spec.document.standalone_text,
             spec_name=spec.document.source.name,
@@ -70,11 +70,11 @@ class RunSetup(BaseModel):
 
     @property
     def normalizer(self) -> Normalizer:
-        """What images pass before the network sees them."""
+        """The normalization of network inputs."""
         return Normalizer(self.mean, self.std)
 
     def with_epochs(self, epochs: int, history: Sequence[EpochResult], folder: Path) -> "RunSetup":
-        """Return the same run with another number of epochs in all.
+        """Return the setup with another total number of epochs.
 
         Args:
             epochs: How many.
@@ -97,7 +97,7 @@ class RunSetup(BaseModel):
         return self.model_copy(update={"settings": self.settings.model_copy(update={"epochs": epochs})})
 
     def load_data(self, data: str | None, *, download: bool = False, base: Path | None = None) -> DataSplits:
-        """Load the data set of the run, or another one as that was: in the same way, and split by the same rule.
+        """Load the data set of the run, or another one with the same options and splits.
 
         Raises:
             ArchbuilderError: It is not there, or it is damaged.
@@ -108,7 +108,7 @@ class RunSetup(BaseModel):
         return load_data(address, seed=seed, split_by=by, download=download, skip_broken=skip, base=base)
 
     def check_data(self, data: DataSplits) -> None:
-        """Check that a data set is the one that the run began with, in the same splits.
+        """Check that a data set has the same images in the same splits as when the run began.
 
         Raises:
             ArchbuilderError: It is not; the message says what differs and what to do.
@@ -128,7 +128,7 @@ class RunSetup(BaseModel):
             raise ArchbuilderError("\n  ".join(lines))
 
     def check_classes(self, data: DataSplits) -> None:
-        """Check that classes of the same names have the same labels; other names may be another's for the same.
+        """Check that classes of the same names have the same labels; other names are accepted.
 
         Raises:
             ArchbuilderError: The data set has the classes of the run in another order.
@@ -145,6 +145,6 @@ class RunSetup(BaseModel):
         """Read the spec.
 
         Raises:
-            SpecError: Another version wrote it, whose specs were others.
+            SpecError: It was written by a version with another spec language.
         """
         return NetworkSpec.from_text(self.spec, self.spec_name)

@@ -11,10 +11,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether somebody has asked for a stop.
+    """A flag that the run should stop after its current step.
 
     Attributes:
-        asked: Whether.
+        asked: Whether a stop was requested.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Take Ctrl-C and SIGTERM for requests while the body runs; a second Ctrl-C interrupts as it always does."""
+    """Handle Ctrl-C and SIGTERM as stop requests while the body runs; a second Ctrl-C raises `KeyboardInterrupt`."""
     request = StopRequest()
     before: dict[signal.Signals, Any] = {}
 

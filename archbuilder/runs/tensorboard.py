@@ -8,10 +8,10 @@ from archbuilder.runs.events import EpochEnded, Event, RunOpened
 
 
 class TensorBoard:
-    """Writes what epochs come to into the folder `tensorboard` of a run."""
+    """Writes the metrics of epochs into the folder `tensorboard` of a run."""
 
     def __init__(self) -> None:
-        """Check that TensorBoard is there.
+        """Check that TensorBoard is installed.
 
         Raises:
             ArchbuilderError: It is not installed.
@@ -26,7 +26,7 @@ class TensorBoard:
         self._writer: Any = None
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event."""
         match event:
             case RunOpened() if event.processes.is_first:
                 # What a run that was killed wrote of epochs that are not saved is hidden.

@@ -23,7 +23,7 @@ from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.work import Report, Work, WorkError, WorkFailed, WorkLost
 from archbuilder.study.parcel import Parcel
 from archbuilder.study.study import Study
-from archbuilder.training import Machine, TrainingDiverged, threads_of_torch
+from archbuilder.training import Machine, TrainingDiverged, torch_threads
 
 _FAILURES = (TrainingDiverged, OutOfMemory)
 _NAME, _READY = "archbuilder-worker", "ready"
@@ -91,7 +91,7 @@ class OwnProcess:
     def wait(self, tell: Tell) -> None:
         """Do it."""
         (work,) = self._given
-        with threads_of_torch(self._threads):
+        with torch_threads(self._threads):
             _attempt(self._doer, work, tell)
         self._given = []
 

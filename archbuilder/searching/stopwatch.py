@@ -11,7 +11,7 @@ from archbuilder.searching.journal import Journal
 from archbuilder.study.settings import LatencySettings
 from archbuilder.study.study import Study
 from archbuilder.study.timing import Measure, median_latency
-from archbuilder.training import Machine, Timer, choose_machine, conditions_text, latency_of, threads_of_torch
+from archbuilder.training import Machine, Timer, choose_machine, conditions_text, latency_of, torch_threads
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Stopwatch:
         """
 
         def measure(plan: Plan) -> int:
-            with threads_of_torch(self.threads):
+            with torch_threads(self.threads):
                 latency = self.timer(plan, self.machine, self.batch_size)
             self.observe(LatencyMeasured(what, latency, self.conditions))
             return latency

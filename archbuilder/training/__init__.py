@@ -1,11 +1,11 @@
-"""The loop that fits a network to images, and measures it."""
+"""Training and evaluation of a network on images."""
 
 from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.initial_weights import initial_network
 from archbuilder.training.latency import Timer, conditions_text, latency_of
 from archbuilder.training.loop import best_epoch, is_enough, train
-from archbuilder.training.machine import CPU, Machine, choose_machine, threads_of_torch
-from archbuilder.training.processes import ALONE, Processes, joined, launched
+from archbuilder.training.machine import CPU, Machine, choose_machine, torch_threads
+from archbuilder.training.processes import ALONE, Processes, launched, process_group
 from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged, TrainResult
 from archbuilder.training.seeds import PROPOSAL, derived_seed
 from archbuilder.training.state import Progress, TrainerState
@@ -34,9 +34,9 @@ __all__ = [
     "evaluate",
     "initial_network",
     "is_enough",
-    "joined",
     "latency_of",
     "launched",
-    "threads_of_torch",
+    "process_group",
+    "torch_threads",
     "train",
 ]

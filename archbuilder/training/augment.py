@@ -1,4 +1,4 @@
-"""Images changed at random, on the device they are trained on, before a network sees them."""
+"""Random augmentation of images, on the training device."""
 
 import torch
 from torch import Tensor
@@ -7,25 +7,25 @@ from archbuilder.recipe import TrainSettings
 from archbuilder.training.distributed import Shard
 
 
-def shifted_and_flipped(images: Tensor, settings: TrainSettings, shard: Shard) -> Tensor:
-    """Mirror and shift images, each by itself, as `flip` and `crop` say.
+def flip_and_shift(images: Tensor, settings: TrainSettings, shard: Shard) -> Tensor:
+    """Flip and shift each image at random, by the settings `flip` and `crop`.
 
-    A shift of up to `crop` pixels in each direction is what padding by so many and cutting the size out again does.
-    What comes in from outside is the image mirrored at its edge; the row at the edge is not repeated.
+    A shift of up to `crop` pixels in each direction is what padding by `crop` and cropping to the size does. Padding
+    is by reflection, without repeating the edge.
 
     Args:
         images: N x C x H x W, of any type.
-        settings: `flip` and `crop`; without them the images are given as they are.
-        shard: Which part of the batch they are: numbers are drawn for all of it.
+        settings: The settings; without `flip` and `crop` the images are returned unchanged.
+        shard: The part of the batch that the images are; random numbers are drawn for the whole batch.
     """
     if not settings.flip and not settings.crop:
         return images
     height, width = images.shape[2:]
-    down, right = (_draw(-settings.crop, settings.crop, shard, images) for _ in range(2))
-    rows = _inside(down[:, None] + torch.arange(height, device=images.device), height)  # N x H
-    columns = _inside(right[:, None] + torch.arange(width, device=images.device), width)  # N x W
+    down, right = (_random_integers(-settings.crop, settings.crop, shard, images) for _ in range(2))
+    rows = _reflected(down[:, None] + torch.arange(height, device=images.device), height)  # N x H
+    columns = _reflected(right[:, None] + torch.arange(width, device=images.device), width)  # N x W
     if settings.flip:
-        mirrored = _draw(0, 1, shard, images).bool()
+        mirrored = _random_integers(0, 1, shard, images).bool()
         columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     which = torch.arange(len(images), device=images.device)[:, None, None]
     picked = images.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]  # N x H x W x C
@@ -33,34 +33,34 @@ def shifted_and_flipped(images: Tensor, settings: TrainSettings, shard: Shard) -
 
 
 def cut_out(images: Tensor, settings: TrainSettings, shard: Shard) -> Tensor:
-    """Blank a square in every image, in place, as `cutout` says; at the edge a part of it lies outside.
+    """Set a random square of every image to 0, in place, by the setting `cutout`; it may lie partly outside.
 
     Improved Regularization of Convolutional Neural Networks with Cutout (DeVries and Taylor 2017).
 
     Args:
         images: N x C x H x W, normalized, so that 0 is the mean of the training images.
         settings: `cutout`, the side of the square in pixels; 0 for none.
-        shard: Which part of the batch they are: numbers are drawn for all of it.
+        shard: The part of the batch that the images are; random numbers are drawn for the whole batch.
     """
     if not settings.cutout:
         return images
     inside = []
     for size in images.shape[2:]:
-        first = _draw(0, size - 1, shard, images) - settings.cutout // 2
+        first = _random_integers(0, size - 1, shard, images) - settings.cutout // 2
         place = torch.arange(size, device=images.device)
         inside.append((place >= first[:, None]) & (place < first[:, None] + settings.cutout))  # N x size
     square = inside[0][:, None, :, None] & inside[1][:, None, None, :]  # N x 1 x H x W
     return images.masked_fill_(square, 0.0)
 
 
-def _draw(low: int, high: int, shard: Shard, images: Tensor) -> Tensor:
-    """Draw a whole number from `low` to `high` for each image."""
+def _random_integers(low: int, high: int, shard: Shard, images: Tensor) -> Tensor:
+    """Draw an integer from `low` to `high` for each image."""
     drawn = torch.randint(low, high + 1, (shard.images,))  # on the CPU, so that every device draws the same
     return drawn[shard.start : shard.start + len(images)].to(images.device, non_blocking=True)
 
 
-def _inside(places: Tensor, size: int) -> Tensor:
-    """Mirror places outside 0 to size - 1 back into them, as often as it takes."""
+def _reflected(places: Tensor, size: int) -> Tensor:
+    """Reflect positions outside 0 to size - 1 into that range."""
     if size == 1:
         return torch.zeros_like(places)
     period = 2 * (size - 1)

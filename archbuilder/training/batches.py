@@ -1,14 +1,14 @@
-"""How an epoch is cut into batches."""
+"""Split the images of an epoch into batches."""
 
 import torch
 from torch import Tensor
 
 
 def batches_of(indices: Tensor, batch_size: int, *, least: int = 2) -> list[Tensor]:
-    """Cut indices into batches, the last of which may be smaller, or a little larger.
+    """Split indices into batches; the last may be smaller, or slightly larger.
 
-    A last batch of fewer than `least` images joins the batch before it: batch norm in training mode refuses a single
-    value a channel, and dropping the image would mean that an epoch does not see every image.
+    A last batch of fewer than `least` images is joined with the batch before it: batch norm in training mode needs more
+    than one value per channel, and every epoch should use every image.
     """
     batches = list(torch.split(indices, batch_size))
     if len(batches) > 1 and len(batches[-1]) < least:

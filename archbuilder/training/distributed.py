@@ -1,4 +1,4 @@
-"""Layers whose outcome depends on the whole batch, where several processes have a part of it each."""
+"""Layers that depend on the whole batch, for batches that are split over processes."""
 
 import inspect
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Shard:
     """This process's shard of the current batch.
 
     Attributes:
-        start: How many of its images belong to the processes before.
-        images: How many images the whole batch has.
+        start: The position of its first image in the batch.
+        images: The number of images of the whole batch.
     """
 
     start: int = 0
@@ -25,26 +25,26 @@ class Shard:
 
 
 def synchronize_layers(network: nn.Module, shard: Shard, device: torch.device) -> nn.Module:
-    """Replace batch norm, dropout and stochastic depth, in place, by ones that do what they would do in one process.
+    """Replace batch norm, dropout and stochastic depth, in place, by layers with the result of a single process.
 
     The names of parameters and buffers stay. On a GPU batch norm is torch's SyncBatchNorm, which runs nowhere else,
-    unless it would not learn all of its parameters.
+    unless some of its parameters would get no gradient.
 
     Args:
         network: The network; its parameters become those of the new layers.
-        shard: Says, step by step, which part of the batch this process has.
-        device: Where the network runs.
+        shard: The shard of this process, which is updated in every step.
+        device: The device of the network.
     """
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
-                parent.add_module(name, _synced(child, device))
+                parent.add_module(name, _synchronized(child, device))
             elif isinstance(child, nn.Dropout | StochasticDepth):
                 parent.add_module(name, _SharedDropout(child, shard).train(child.training))
     return network
 
 
-def _synced(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
+def _synchronized(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
     # torch's own gives a shift no gradient where there is no scale.
     if device.type == "cuda" and (norm.weight is not None or norm.bias is None):
         return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(norm))  # type: ignore[no-untyped-call]
@@ -55,7 +55,7 @@ def _synced(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
 def distributed_data_parallel(network: nn.Module) -> nn.Module:
     """Wrap a network so that its gradients are the mean over the processes.
 
-    Its buffers need not be sent around: they are the same in all processes, which see the whole batch's statistics.
+    Buffers are not broadcast: they are equal in all processes, which use the statistics of the whole batch.
     """
     known = inspect.signature(DistributedDataParallel).parameters
     unsent = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # of older torch
@@ -81,9 +81,9 @@ class _SyncedBatchNorm(nn.BatchNorm2d):
         given, x = x.dtype, x.to(self.running_mean.dtype)  # statistics in full precision, as torch has them
         count = torch.tensor(float(x[:, 0].numel()), device=x.device)
         distributed.all_reduce(count)
-        mean = _total(x.sum(dim=(0, 2, 3))) / count
+        mean = _sum_over_processes(x.sum(dim=(0, 2, 3))) / count
         centered = x - mean.view(1, -1, 1, 1)
-        variance = _total(centered.square().sum(dim=(0, 2, 3))) / count
+        variance = _sum_over_processes(centered.square().sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             momentum = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
@@ -96,13 +96,13 @@ class _SyncedBatchNorm(nn.BatchNorm2d):
         return (y if self.bias is None else y + self.bias.view(1, -1, 1, 1)).to(given)
 
 
-def _total(tensor: Tensor) -> Tensor:
-    """Add up what every process has of a tensor; gradients flow back to all of them."""
-    return cast(Tensor, _Total.apply(tensor))  # type: ignore[no-untyped-call]
+def _sum_over_processes(tensor: Tensor) -> Tensor:
+    """Sum a tensor over processes; gradients are summed likewise."""
+    return cast(Tensor, _SumOverProcesses.apply(tensor))  # type: ignore[no-untyped-call]
 
 
-class _Total(torch.autograd.Function):
-    """What every process has counts in the sum of every process, and so does its gradient."""
+class _SumOverProcesses(torch.autograd.Function):
+    """The sum over processes, whose gradient is the sum of the gradients."""
 
     @staticmethod
     def forward(context: Any, tensor: Tensor) -> Tensor:
@@ -118,9 +118,9 @@ class _Total(torch.autograd.Function):
 
 
 class _SharedDropout(nn.Module):
-    """Dropout, or stochastic depth, that drops of this process's images what one process would drop of them.
+    """Dropout or stochastic depth with the mask that a single process would use.
 
-    Every process draws for the whole batch, from the same random state, and uses its own part.
+    Every process draws the mask of the whole batch, from the same random state, and uses its own part.
     """
 
     def __init__(self, layer: nn.Dropout | StochasticDepth, shard: Shard) -> None:

@@ -1,4 +1,4 @@
-"""How well a network does on images."""
+"""Evaluate a network on images: loss, accuracy, calibration and confusion."""
 
 import time
 from collections.abc import Callable
@@ -17,16 +17,15 @@ _BINS = 15  # of confidence, as in the paper
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well a network does on some images.
+    """The evaluation of a network on images.
 
     Attributes:
-        images: How many there are.
+        images: The number of images.
         loss: Mean cross entropy in nats, without label smoothing and without auxiliary heads.
         accuracy: The share of images whose most likely class is their label, from 0 to 1.
         top5: The share of images whose label is among the five most likely classes.
-        calibration_error: How far, on average, the probability that the network gives to its answer is from the share
-            of right answers: the expected calibration error of On Calibration of Modern Neural Networks (Guo et al.
-            2017), section 2, over 15 bins of equal width.
+        calibration_error: The mean difference of confidence and accuracy: the expected calibration error of On
+            Calibration of Modern Neural Networks (Guo et al. 2017), section 2, over 15 bins of equal width.
         confusion: classes x classes, int64: number of images of the row's class that were predicted as the column's.
         seconds: Wall time.
     """
@@ -56,16 +55,15 @@ def evaluate(
     machine: Machine = CPU,
     processes: Processes = ALONE,
 ) -> Evaluation:
-    """Run a network on every image, in evaluation mode, and leave it in the mode it came in.
+    """Evaluate a network on images, in evaluation mode; its mode is restored.
 
     Args:
-        network: Takes N x C x H x W and gives logits, N x classes, in evaluation mode.
+        network: Takes N x C x H x W and returns logits, N x classes, in evaluation mode.
         images: At least one image.
-        normalize: What the images pass before the network sees them.
-        batch_size: How many images run at once, in all processes together; it decides memory and speed, and of the
-            outcome only rounding.
-        machine: Where the network is.
-        processes: Who else has a part of the images; all get the outcome of all.
+        normalize: The normalization of network inputs.
+        batch_size: The batch size over all processes; it affects the result only by rounding.
+        machine: The device and precision.
+        processes: The processes that evaluate together; all return the result over all images.
     """
     started = time.perf_counter()
     was_training = network.training
@@ -81,14 +79,14 @@ def evaluate(
     finally:
         network.train(was_training)
     assert tally is not None
-    processes.total(tally.sums)
-    processes.total(tally.confusion)
-    processes.total(tally.bins)
+    processes.sum(tally.sums)
+    processes.sum(tally.confusion)
+    processes.sum(tally.bins)
     return tally.outcome(started)
 
 
 class _Tally:
-    """What is summed over batches: sums of loss, right answers and answers among five; confusion; bins."""
+    """Sums over batches: loss, correct predictions, correct among the top 5; confusion; bins of confidence."""
 
     def __init__(self, classes: int, device: torch.device) -> None:
         exact = torch.float32 if device.type == "mps" else torch.float64
@@ -112,7 +110,7 @@ class _Tally:
         self.bins.index_add_(1, place, values)
 
     def outcome(self, started: float) -> Evaluation:
-        """Return the evaluation, with the time since it was started."""
+        """Return the evaluation, with the time since `started`."""
         loss, right, among_five, images = self.sums.tolist()
         _, confidence, right_of_bin = self.bins
         return Evaluation(

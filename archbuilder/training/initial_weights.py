@@ -1,4 +1,4 @@
-"""A network as its training begins."""
+"""Networks with initial weights."""
 
 import torch
 
@@ -8,7 +8,7 @@ from archbuilder.training.seeds import INITIAL_WEIGHTS, derived_seed
 
 
 def initial_network(plan: Plan, seed: int) -> Network:
-    """Build a network with the first weights that follow from a seed; the caller's random state is left alone."""
+    """Build a network with initial weights by a seed; the caller's random state is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, INITIAL_WEIGHTS))
         return build_network(plan)

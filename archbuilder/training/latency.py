@@ -1,4 +1,4 @@
-"""How long a network takes for a batch of images."""
+"""Measurement of the latency of a network."""
 
 import time
 from collections.abc import Callable
@@ -12,21 +12,21 @@ from archbuilder.recipe import Precision
 from archbuilder.training.machine import Machine
 
 Timer = Callable[[Plan, Machine, int], int]
-"""Gives how many microseconds a network takes on a machine for a batch of so many images."""
+"""Return the latency of a network on a machine at a batch size, in microseconds."""
 
-_SECONDS = 0.3  # of measuring, at least
-_RUNS = 20  # at least
+_MIN_SECONDS = 0.3
+_MIN_RUNS = 20
 
 
 def latency_of(plan: Plan, machine: Machine, batch_size: int = 1) -> int:
-    """Measure how long a network takes in evaluation, with weights of no meaning; a median, in microseconds.
+    """Measure the median latency of a network in evaluation, in microseconds, with random weights.
 
-    It is what this machine does now: whatever else runs on it is measured too.
+    Other load on the machine affects the result.
 
     Args:
         plan: The network.
         machine: Device and precision.
-        batch_size: How many images at once.
+        batch_size: The batch size.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -37,17 +37,17 @@ def latency_of(plan: Plan, machine: Machine, batch_size: int = 1) -> int:
     with torch.inference_mode(), machine.autocast():
         for _ in range(3):
             network(images)
-        _wait(machine)
-        while len(times) < _RUNS or sum(times) < _SECONDS:
+        _synchronize(machine)
+        while len(times) < _MIN_RUNS or sum(times) < _MIN_SECONDS:
             started = time.perf_counter()
             network(images)
-            _wait(machine)
+            _synchronize(machine)
             times.append(time.perf_counter() - started)
     return max(1, round(median(times) * 1e6))
 
 
 def conditions_text(machine: Machine, batch_size: int, threads: int) -> str:
-    """Say what decides a latency beside the network: `batch size 1 on cpu with 2 threads`."""
+    """Format the conditions of a latency: `batch size 1 on cpu with 2 threads`."""
     device = machine.device
     where = f"cpu with {threads} thread{'' if threads == 1 else 's'}" if device.type == "cpu" else f"{device.type}"
     if device.type == "cuda":
@@ -56,6 +56,6 @@ def conditions_text(machine: Machine, batch_size: int, threads: int) -> str:
     return f"batch size {batch_size} on {where}{numbers}"
 
 
-def _wait(machine: Machine) -> None:
+def _synchronize(machine: Machine) -> None:
     if machine.device.type == "cuda":
         torch.cuda.synchronize(machine.device)

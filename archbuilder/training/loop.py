@@ -1,4 +1,4 @@
-"""A training from its first epoch to its last."""
+"""Train a network for all epochs, without checkpoints."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,16 +23,16 @@ def train(
 ) -> TrainResult:
     """Train a network in place; it is left in evaluation mode, its convolutions in channels_last memory format.
 
-    A `Trainer` that runs all its epochs; see there for what the arguments mean and what is promised.
+    A `Trainer` that runs all its epochs; see there for details.
 
     Args:
-        network: What is trained.
-        data: Trained on `train`, measured on `validation`; the test split stays closed.
-        settings: Epochs, batch size, learning rate and the like.
+        network: The network to train.
+        data: The data set: `train` and `validation` are used, the test split is not.
+        settings: Epochs, batch size, learning rate and so on.
         head_weights: The loss weight of every auxiliary head by its name; empty for a network without heads.
-        seed: Decides all that is random.
+        seed: The seed of all randomness.
         on_epoch: Called after each epoch; training stops when it returns True.
-        machine: Where it is trained.
+        machine: The device and precision.
 
     Raises:
         TrainingDiverged: A loss is infinite or not a number.
@@ -51,12 +51,12 @@ def train(
 
 
 def best_epoch(results: Sequence[EpochResult]) -> EpochResult:
-    """Return the epoch of the highest validation accuracy; among equals that of the lower loss, then the earlier."""
+    """Return the epoch with the highest validation accuracy; of equal ones the lower loss, then the earlier."""
     return min(results, key=lambda result: (-result.validation_accuracy, result.validation_loss, result.epoch))
 
 
 def is_enough(results: Sequence[EpochResult], settings: TrainSettings) -> bool:
-    """Whether training is to end early: the best epoch lies `patience` epochs back."""
+    """Return whether to stop early: the best epoch is `patience` epochs ago."""
     if settings.patience is None or not results:
         return False
     return results[-1].epoch - best_epoch(results).epoch >= settings.patience

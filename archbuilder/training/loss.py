@@ -1,4 +1,4 @@
-"""What is made smaller."""
+"""The training loss, with auxiliary heads."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from archbuilder.errors import ArchbuilderError
 
 
 class HeadedOutput(Protocol):
-    """A named tuple of `logits` and one more tensor of logits for every auxiliary head, by the head's name."""
+    """A named tuple of `logits`, and the logits of every auxiliary head by name."""
 
     def _asdict(self) -> dict[str, Any]: ...
 
@@ -18,12 +18,12 @@ class HeadedOutput(Protocol):
 def training_loss(
     output: Tensor | HeadedOutput, labels: Tensor, *, head_weights: Mapping[str, float], label_smoothing: float = 0.0
 ) -> Tensor:
-    """Add to the cross entropy of the logits that of every auxiliary head, times the head's weight.
+    """Return the cross entropy of the logits, plus that of every auxiliary head times its weight.
 
     Going Deeper with Convolutions (Szegedy et al. 2014), section 5, where both weights are 0.3.
 
     Args:
-        output: What the network gives in training mode; each tensor is N x classes.
+        output: The output of the network in training mode; each tensor is N x classes.
         labels: N, int64.
         head_weights: The weight of every auxiliary head by its name; empty for a network without heads.
         label_smoothing: The share of every label that is spread evenly over all classes.
@@ -32,7 +32,7 @@ def training_loss(
         A scalar: the mean over the batch, in nats.
 
     Raises:
-        ArchbuilderError: The heads that have a weight are not the heads that the network has.
+        ArchbuilderError: The names of `head_weights` are not those of the network's heads.
     """
     heads = {"logits": output} if isinstance(output, Tensor) else output._asdict()
     logits = heads.pop("logits")

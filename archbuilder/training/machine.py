@@ -18,9 +18,9 @@ class Machine:
 
     Attributes:
         device: The device.
-        precision: Not `AUTO`.
+        precision: The precision; never `AUTO`.
         compiled: Whether the network runs compiled by `torch.compile`.
-        workers: How many processes read files, for data that does not fit into memory.
+        workers: The number of processes that read files, for data that does not fit into memory.
     """
 
     device: torch.device
@@ -29,20 +29,20 @@ class Machine:
     workers: int = 0
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Compute in the machine's precision while the body runs."""
+        """Return a context that computes in the machine's precision."""
         if self.precision is Precision.FLOAT32:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=getattr(torch, self.precision.value))
 
     @property
-    def looks_every(self) -> int:
-        """After how many steps a loss is looked at; that makes a GPU wait, but not a CPU."""
+    def steps_between_reads(self) -> int:
+        """The number of steps between reads of the loss, as a read synchronizes with a GPU."""
         return 1 if self.device.type == "cpu" else 20
 
 
 @contextmanager
-def threads_of_torch(count: int | None) -> Iterator[None]:
-    """Let torch use so many processor threads while the body runs; None leaves it as it is."""
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Set the number of torch's CPU threads while the body runs; None keeps it."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -61,7 +61,7 @@ def choose_machine(
     compiled: bool = False,
     workers: int | None = None,
 ) -> Machine:
-    """Choose what is left open: a GPU if there is one, and mixed precision where it is faster.
+    """Return a machine with defaults filled in: a GPU if there is one, and mixed precision if it is faster.
 
     Args:
         device: `auto`, or a device by torch's name: `cpu`, `cuda`, `cuda:1`, `mps`.
@@ -71,7 +71,7 @@ def choose_machine(
         workers: How many processes read files; by default one per available processor, up to 8.
 
     Raises:
-        ArchbuilderError: There is no such device, or it does not do what is asked of it.
+        ArchbuilderError: The device is not available, or does not support the precision.
     """
     chosen = _device(device)
     if precision is Precision.AUTO:
@@ -81,7 +81,7 @@ def choose_machine(
             precision = Precision.BFLOAT16 if native else Precision.FLOAT16
     if precision is Precision.FLOAT16 and chosen.type == "cpu":
         raise ArchbuilderError("precision float16 needs a GPU; on a CPU choose float32 or bfloat16")
-    workers = _usual_workers() if workers is None else workers
+    workers = _default_workers() if workers is None else workers
     return Machine(chosen, precision, compiled, workers)
 
 
@@ -103,7 +103,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _usual_workers() -> int:
+def _default_workers() -> int:
     # Python 3.13 has process_cpu_count for it.
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(8, processors // launched().local_count))

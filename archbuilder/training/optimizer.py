@@ -1,4 +1,4 @@
-"""Who takes the steps, and which parameters decay."""
+"""Optimizers and their parameter groups."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from archbuilder.recipe import OptimizerName, TrainSettings
 
 
 def make_optimizer(network: nn.Module, settings: TrainSettings, *, fused: bool = True) -> Optimizer:
-    """Make the optimizer of a network's parameters.
+    """Return the optimizer of a network's parameters.
 
     Decoupled Weight Decay Regularization (Loshchilov and Hutter 2017) for AdamW; On the importance of initialization
     and momentum in deep learning (Sutskever et al. 2013) for Nesterov's.
 
     Args:
-        network: Its parameters are optimized.
+        network: The network.
         settings: The optimizer, its momentum and its weight decay; the learning rate is set step by step.
-        fused: Whether a step is one kernel, which takes a third of the time on small networks. Not where steps may be
-            skipped, as with scaled gradients: SGD's momentum would begin as memory that nobody has written.
+        fused: Whether a step is one kernel, which takes a third of the time on small networks. Must be false if steps
+            may be skipped, as with scaled gradients: SGD's momentum would start as uninitialized memory.
     """
     groups = decay_groups(network, settings.decay)
     if settings.optimizer is OptimizerName.ADAMW:
@@ -28,10 +28,9 @@ def make_optimizer(network: nn.Module, settings: TrainSettings, *, fused: bool =
 
 
 def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Part the parameters into those that decay and those that do not, as torch's optimizers take groups.
+    """Return parameter groups for torch's optimizers: with weight decay and without.
 
-    Biases and the parameters of norms shift and scale whole channels; pulling them to zero does not simplify the
-    network, it only weakens the channel. They are exactly the parameters of one dimension.
+    Biases and the parameters of norms, which are the one-dimensional ones, do not decay.
     """
     parameters = list(network.parameters())
     return [

@@ -1,4 +1,4 @@
-"""The processes that train one network together, as `torchrun` starts them."""
+"""The processes of a distributed training, as started by `torchrun`."""
 
 import os
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from archbuilder.errors import ArchbuilderError
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of one training and which of them this is.
+    """The rank of this process and the number of processes.
 
     Attributes:
-        rank: Which one, from 0. The first one writes and speaks for all.
-        count: How many there are.
-        local_rank: Which of those on this machine: the number of its GPU.
-        local_count: How many there are on this machine.
+        rank: The rank of this process, from 0. The first process writes files and shows progress.
+        count: The number of processes.
+        local_rank: The rank on this machine, which is the number of its GPU.
+        local_count: The number of processes on this machine.
     """
 
     rank: int = 0
@@ -33,55 +33,55 @@ class Processes:
         return self.rank == 0
 
     def share(self, indices: Tensor) -> Tensor:
-        """Return this process's part of some indices: neighbors, as many as the others have or one fewer."""
+        """Return this process's contiguous part of some indices; parts differ in size by at most one."""
         return indices.tensor_split(self.count)[self.rank]
 
     def start(self, count: int) -> int:
-        """Return how many of so many indices belong to the processes before this one."""
+        """Return the position of this process's part among `count` indices."""
         return sum(len(part) for part in torch.arange(count).tensor_split(self.count)[: self.rank])
 
-    def total(self, tensor: Tensor) -> Tensor:
-        """Add up, in place, what every process has of a tensor; all of them get the sum."""
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Sum a tensor over all processes, in place, and return it."""
         if self.count > 1:
             distributed.all_reduce(tensor)
         return tensor
 
 
 ALONE = Processes()
-_SET = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def launched() -> Processes:
-    """Say which of the processes that `torchrun` started this is, by the environment that it sets.
+    """Return the rank of this process by the environment variables of `torchrun`; `ALONE` without them.
 
     Raises:
-        ArchbuilderError: Some of the environment is set, and some is not.
+        ArchbuilderError: Some of the variables are missing or invalid.
     """
     if "RANK" not in os.environ and "WORLD_SIZE" not in os.environ:
         return ALONE
-    missing = [name for name in _SET if name not in os.environ]
+    missing = [name for name in _VARIABLES if name not in os.environ]
     if missing:
-        there = ", ".join(name for name in _SET if name in os.environ)
+        there = ", ".join(name for name in _VARIABLES if name in os.environ)
         raise ArchbuilderError(
             f"the environment sets {there}, but not {', '.join(missing)}: torchrun sets all of them\n"
             "  start it with torchrun, or unset them to train in one process"
         )
-    numbers = [os.environ[name] for name in _SET[:4]]
+    numbers = [os.environ[name] for name in _VARIABLES[:4]]
     if not all(number.isdecimal() for number in numbers):
-        found = ", ".join(f"{name}={os.environ[name]!r}" for name in _SET[:4])
+        found = ", ".join(f"{name}={os.environ[name]!r}" for name in _VARIABLES[:4])
         raise ArchbuilderError(f"the environment sets {found}, expected integers, as torchrun sets them")
     return Processes(*map(int, numbers))
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[Processes]:
-    """Join the other processes that `torchrun` started, while the body runs; without `torchrun` there are none.
+def process_group(device: torch.device) -> Iterator[Processes]:
+    """Initialize the process group of `torchrun` while the body runs; without `torchrun` do nothing.
 
     Args:
-        device: Where this process trains, which decides how they talk: by NCCL between GPUs, else by Gloo.
+        device: The device of this process; GPUs use NCCL, others Gloo.
 
     Raises:
-        ArchbuilderError: Some of what `torchrun` sets is missing.
+        ArchbuilderError: Some variables of `torchrun` are missing or invalid.
     """
     processes = launched()
     if processes.count == 1:

@@ -1,4 +1,4 @@
-"""What a training says of itself while it runs."""
+"""Results of training steps and epochs."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -7,18 +7,18 @@ from archbuilder.errors import ArchbuilderError
 
 
 class TrainingDiverged(ArchbuilderError):  # noqa: N818 - it names what happened
-    """The loss is no longer a number, so there is nothing left to follow downhill."""
+    """A loss is infinite or not a number."""
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """A step was taken.
+    """The progress after a step.
 
     Attributes:
         epoch: The current epoch, from 1.
-        step: How many of its steps are taken.
-        steps: How many it has.
-        images: How many images this step has seen.
+        step: The number of finished steps of the epoch.
+        steps: The number of steps of an epoch.
+        images: The number of images of the step.
     """
 
     epoch: int
@@ -32,13 +32,12 @@ class EpochResult:
     """The result of one epoch.
 
     Attributes:
-        epoch: Its number; the first is 1.
+        epoch: The number of the epoch, from 1.
         train_loss: The mean over the epoch's images, auxiliary heads and label smoothing included, in nats.
         validation_loss: Mean cross entropy of the logits alone, in nats.
         validation_accuracy: From 0 to 1.
-        learning_rate: That of its last step.
-        images_per_second: How many images were trained on in a second, validation apart. It is no part of equality,
-            nor are the seconds: two runs of the same seed give equal results at different speeds.
+        learning_rate: The learning rate of its last step.
+        images_per_second: Training images per second, without validation. Speeds do not count for equality.
         seconds: Wall time of training and validation together.
     """
 
@@ -51,7 +50,7 @@ class EpochResult:
     seconds: float = field(default=0.0, compare=False)
 
     def as_data(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the result as JSON data."""
         return asdict(self)
 
 
@@ -60,7 +59,7 @@ class TrainResult:
     """The result of a training.
 
     Attributes:
-        epochs: One result an epoch, in order; at least one.
+        epochs: The result of each epoch; at least one.
         stopped: Whether `on_epoch` asked to stop.
     """
 
@@ -69,5 +68,5 @@ class TrainResult:
 
     @property
     def last(self) -> EpochResult:
-        """The last epoch, which describes the network as it was left; an earlier one may have scored higher."""
+        """The last epoch, whose weights the network has; an earlier one may be better."""
         return self.epochs[-1]

@@ -1,4 +1,4 @@
-"""The learning rate and the momentum of each step, as functions of how far a training has come."""
+"""Schedules of the learning rate, and of momentum in one cycle."""
 
 import math
 
@@ -6,8 +6,8 @@ from torch.optim import Optimizer
 
 from archbuilder.recipe import OptimizerName, Schedule, TrainSettings
 
-_FIRST, _LAST = 25, 25e4  # by how much one cycle's first and last rates are below its peak, as torch has them
-_BETAS = 0.95, 0.85  # the first of AdamW's betas, at the ends of one cycle and at its peak, as torch has them
+_DIVISOR, _FINAL_DIVISOR = 25, 25e4  # of the peak, for one cycle's first and last rate, as in torch
+_BETAS = 0.95, 0.85  # the first beta of AdamW at the ends and at the peak of one cycle, as in torch
 
 
 def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
@@ -19,13 +19,13 @@ def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
 
     Args:
         step: From 0 to `steps` - 1.
-        steps: How many steps the whole training takes.
+        steps: The number of steps of the training.
         settings: The schedule, its peak, and the share of the steps in which the rate rises.
     """
     peak, share = settings.peak_rate, settings.warmup_share
     if settings.schedule is Schedule.ONE_CYCLE:
-        end = _FIRST if step <= _summit(steps, share) else _LAST
-        return _cosine(peak / end, peak, _height(step, steps, share))
+        divisor = _DIVISOR if step <= _peak_step(steps, share) else _FINAL_DIVISOR
+        return _cosine(peak / divisor, peak, _relative_height(step, steps, share))
     rise = round(share * steps)
     if step < rise:
         return peak * (step + 1) / (rise + 1)
@@ -33,31 +33,31 @@ def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
 
 
 def set_rates(optimizer: Optimizer, step: int, steps: int, settings: TrainSettings) -> None:
-    """Set what an optimizer takes a step with: its rate and, in one cycle, AdamW's momentum, which goes the other way.
+    """Set the learning rate of an optimizer for a step and, in one cycle, the first beta of AdamW.
 
-    SGD keeps the momentum that was set: whoever sets it means it.
+    The momentum of SGD stays as set.
     """
     rate = learning_rate(step, steps, settings)
     for group in optimizer.param_groups:
         group["lr"] = rate
         if settings.schedule is Schedule.ONE_CYCLE and settings.optimizer is OptimizerName.ADAMW:
-            beta = _cosine(*_BETAS, _height(step, steps, settings.warmup_share))
+            beta = _cosine(*_BETAS, _relative_height(step, steps, settings.warmup_share))
             group["betas"] = (beta, group["betas"][1])
 
 
-def _summit(steps: int, share: float) -> float:
-    """Say at which step one cycle is at its peak; it may lie between two."""
+def _peak_step(steps: int, share: float) -> float:
+    """Return the step of the peak of one cycle, which may be a fraction."""
     return max(0.0, share * steps - 1)
 
 
-def _height(step: int, steps: int, share: float) -> float:
-    """Say how far up one cycle is, from 0 at its ends to 1 at its peak."""
-    summit = _summit(steps, share)
-    if step <= summit:
-        return step / summit if summit else 1.0
-    return 1 - (step - summit) / (steps - 1 - summit)
+def _relative_height(step: int, steps: int, share: float) -> float:
+    """Return the relative height of one cycle at a step, from 0 at its ends to 1 at its peak."""
+    peak_step = _peak_step(steps, share)
+    if step <= peak_step:
+        return step / peak_step if peak_step else 1.0
+    return 1 - (step - peak_step) / (steps - 1 - peak_step)
 
 
 def _cosine(low: float, high: float, share: float) -> float:
-    """Go from `low` at 0 to `high` at 1 along half a cosine."""
+    """Interpolate from `low` at 0 to `high` at 1 along half a cosine."""
     return high + (low - high) / 2 * (1 + math.cos(math.pi * share))

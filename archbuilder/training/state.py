@@ -1,4 +1,4 @@
-"""The state from which a training resumes, as tensors and plain data."""
+"""The state of a training, to resume it: tensors and JSON data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-OWN = "training/"  # what begins so is no part of the network
+PREFIX = "training/"  # of the names of tensors that are not of the network
 
 
 @dataclass
 class Progress:
-    """How far a training has come.
+    """The progress of a training.
 
     Attributes:
-        epochs: How many are done.
-        steps: How many steps of the next one are done.
-        images: How many images those steps saw, in all processes.
+        epochs: The number of finished epochs.
+        steps: The number of finished steps of the next epoch.
+        images: The number of images of those steps, over all processes.
         loss: The sum of their losses.
-        seconds: How long those steps took.
+        seconds: The time of those steps.
     """
 
     epochs: int = 0
@@ -35,8 +35,8 @@ class TrainerState:
     """The state from which a training resumes.
 
     Attributes:
-        tensors: The network's by the names of its state dict, as it is measured; the rest below `training/`.
-        data: What is no tensor, as JSON has it.
+        tensors: The state dict of the evaluated network; all others have names that begin with `training/`.
+        data: Everything else, as JSON data.
     """
 
     tensors: Mapping[str, Tensor] = field(repr=False)
@@ -45,26 +45,25 @@ class TrainerState:
     @property
     def weights(self) -> dict[str, Tensor]:
         """The network's state dict."""
-        return {name: tensor for name, tensor in self.tensors.items() if not name.startswith(OWN)}
+        return {name: tensor for name, tensor in self.tensors.items() if not name.startswith(PREFIX)}
 
 
-def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with a prefix, without it."""
+def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, with the prefix removed."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """Part what an optimizer remembers into tensors, by parameter and name, and the settings of its groups."""
+    """Return the state of an optimizer: tensors by `parameter/name`, and the settings of its groups."""
     state = optimizer.state_dict()
     tensors = {f"{index}/{name}": value for index, values in state["state"].items() for name, value in values.items()}
     return tensors, state["param_groups"]
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> None:
-    """Load into an optimizer a copy of the state that `optimizer_state` returned.
+    """Load a copy of the state that `optimizer_state` returned into an optimizer.
 
-    What it remembers of a parameter gets the parameter's memory format, which a file does not keep: fused optimizers go
-    through memory without a look at strides.
+    Tensors get the memory format of their parameter, which files do not store and fused optimizers rely on.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}

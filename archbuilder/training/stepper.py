@@ -1,4 +1,4 @@
-"""One step of training: forward, backward, and what it changes."""
+"""Training steps: augmentation, forward, backward, optimizer and weight average."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -10,25 +10,25 @@ from torch.nn.utils import clip_grad_norm_
 
 from archbuilder.data import Batch, Normalizer
 from archbuilder.recipe import Precision, TrainSettings
-from archbuilder.training.augment import cut_out, shifted_and_flipped
-from archbuilder.training.average import averaged
+from archbuilder.training.augment import cut_out, flip_and_shift
+from archbuilder.training.average import make_average
 from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
 from archbuilder.training.loss import training_loss
 from archbuilder.training.machine import Machine
 from archbuilder.training.optimizer import make_optimizer
 from archbuilder.training.processes import Processes
 from archbuilder.training.schedule import learning_rate, set_rates
-from archbuilder.training.state import OWN, TrainerState, below, optimizer_state, restore_optimizer
+from archbuilder.training.state import PREFIX, TrainerState, optimizer_state, restore_optimizer, without_prefix
 
-_RAW, _OPTIMIZER = f"{OWN}network/", f"{OWN}optimizer/"
+_UNAVERAGED, _OPTIMIZER = f"{PREFIX}network/", f"{PREFIX}optimizer/"
 
 
 class Stepper:
-    """Takes steps and knows all that they change.
+    """Takes training steps, and holds all state that they change.
 
     Attributes:
-        network: The network that learns.
-        measured: The network that is measured: that one, or the moving average of its weights.
+        network: The network in training.
+        evaluated: The network to evaluate: the same, or one with the moving average of its weights.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class Stepper:
         machine: Machine,
         processes: Processes,
     ) -> None:
-        """Get ready for the first of so many steps."""
+        """Prepare for the first of `steps` steps."""
         self._settings, self._machine, self._processes = settings, machine, processes
         self._normalizer, self._head_weights, self._shard = normalizer, head_weights, Shard()
         # channels_last ran small inception networks 1.3 to 1.9 times faster on a CPU.
         network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._average = averaged(network, settings.ema_decay) if settings.ema_decay else None
+        self._average = make_average(network, settings.ema_decay) if settings.ema_decay else None
         if processes.count > 1:
             network = synchronize_layers(network, self._shard, machine.device)
         self.network = network
-        self.measured: nn.Module = self._average.module if self._average else network
+        self.evaluated: nn.Module = self._average.module if self._average else network
         if machine.compiled:
             network.compile()
-        self._runs = distributed_data_parallel(network) if processes.count > 1 else network
+        self._parallel_network = distributed_data_parallel(network) if processes.count > 1 else network
         scaled = machine.precision is Precision.FLOAT16
         self._optimizer = make_optimizer(network, settings, fused=not scaled)
         self._steps = steps
@@ -68,10 +68,10 @@ class Stepper:
         """Take a step.
 
         Args:
-            number: How many were taken before.
+            number: The number of earlier steps.
             batch: This process's part of the batch.
-            images: How many images the whole batch has.
-            seed: Decides what dropout and augmentation do.
+            images: The number of images of the whole batch.
+            seed: The seed of dropout and augmentation.
 
         Returns:
             The sum of the losses of this process's images, in nats: a scalar.
@@ -80,10 +80,10 @@ class Stepper:
         _reseed(seed, self._machine.device)
         set_rates(self._optimizer, number, self._steps, self._settings)
         labels = batch.labels.to(self._machine.device, non_blocking=True)
-        shown = self._shown(batch.images)
+        inputs = self._prepared(batch.images)
         with self._machine.autocast():
             loss = training_loss(
-                self._runs(shown),
+                self._parallel_network(inputs),
                 labels,
                 head_weights=self._head_weights,
                 label_smoothing=self._settings.label_smoothing,
@@ -101,25 +101,25 @@ class Stepper:
             self._average.update_parameters(self.network)
         return loss.detach().float() * len(labels)
 
-    def _shown(self, images: Tensor) -> Tensor:
-        """Return images as the network takes them: N x C x H x W, float32, channels_last."""
+    def _prepared(self, images: Tensor) -> Tensor:
+        """Return augmented and normalized images: N x C x H x W, float32, channels_last."""
         images = images.to(self._machine.device, non_blocking=True)
         return cut_out(
-            self._normalizer(shifted_and_flipped(images, self._settings, self._shard)), self._settings, self._shard
+            self._normalizer(flip_and_shift(images, self._settings, self._shard)), self._settings, self._shard
         )
 
     def load_average(self) -> None:
-        """Load the evaluated weights into the network."""
+        """Load the averaged weights, if any, into the network."""
         if self._average:
             self.network.load_state_dict(self._average.module.state_dict())
 
     def state(self) -> TrainerState:
-        """Return all that decides what further steps do; the tensors are those that steps change."""
+        """Return the state that determines further steps; its tensors are not copies."""
         remembered, groups = optimizer_state(self._optimizer)
-        tensors = dict(self.measured.state_dict())
+        tensors = dict(self.evaluated.state_dict())
         tensors |= {f"{_OPTIMIZER}{key}": value for key, value in remembered.items()}
         if self._average:
-            tensors |= {f"{_RAW}{key}": value for key, value in self.network.state_dict().items()}
+            tensors |= {f"{_UNAVERAGED}{key}": value for key, value in self.network.state_dict().items()}
         data: dict[str, Any] = {
             "optimizer": groups,
             "scaler": self._scaler.state_dict(),
@@ -128,31 +128,31 @@ class Stepper:
         return TrainerState(tensors, data)
 
     def restore(self, state: TrainerState) -> None:
-        """Go on from where another one of the same network and settings was."""
-        self.measured.load_state_dict(state.weights)
+        """Restore the state of another stepper with the same network and settings."""
+        self.evaluated.load_state_dict(state.weights)
         if self._average:
-            self.network.load_state_dict(below(_RAW, state.tensors))
+            self.network.load_state_dict(without_prefix(_UNAVERAGED, state.tensors))
             self._average.n_averaged.fill_(state.data["averaged"])
-        restore_optimizer(self._optimizer, below(_OPTIMIZER, state.tensors), state.data["optimizer"])
-        if state.data["scaler"] and self._scaler.is_enabled():  # else one of the two computed in another precision
+        restore_optimizer(self._optimizer, without_prefix(_OPTIMIZER, state.tensors), state.data["optimizer"])
+        if state.data["scaler"] and self._scaler.is_enabled():  # otherwise the precision has changed
             self._scaler.load_state_dict(dict(state.data["scaler"]))
 
 
 @contextmanager
-def own_randomness(device: torch.device) -> Iterator[None]:
-    """Leave the caller's random state alone while the body runs, and have convolutions on a GPU do the same twice."""
+def isolated_randomness(device: torch.device) -> Iterator[None]:
+    """Restore the random state after the body, and make convolutions on a GPU deterministic in it."""
     devices = [] if device.type == "cpu" else [device.index or 0]
     kind = "cuda" if device.type == "cpu" else device.type
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=devices, device_type=kind))
         if device.type == "cuda":
-            stack.enter_context(_same_convolutions())
+            stack.enter_context(_deterministic_convolutions())
         yield
 
 
 @contextmanager
-def _same_convolutions() -> Iterator[None]:
-    """Have cuDNN choose its kernels the same way every time, and only such that add up in one order."""
+def _deterministic_convolutions() -> Iterator[None]:
+    """Make cuDNN choose deterministic kernels, without benchmarking."""
     cudnn: Any = torch.backends.cudnn
     before = cudnn.benchmark, cudnn.deterministic
     cudnn.benchmark, cudnn.deterministic = False, True
@@ -163,7 +163,7 @@ def _same_convolutions() -> Iterator[None]:
 
 
 def _reseed(seed: int, device: torch.device) -> None:
-    """Seed the CPU and one device: `torch.manual_seed` would seed all, and own_randomness keeps the state of these."""
+    """Seed the CPU and one device; `torch.manual_seed` would seed all devices, which are not restored afterwards."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(seed)

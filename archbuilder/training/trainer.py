@@ -1,4 +1,4 @@
-"""The loop: images in, steps taken, a network that has learned."""
+"""The trainer: runs the epochs of a training, one at a time."""
 
 import math
 import time
@@ -19,7 +19,7 @@ from archbuilder.training.processes import ALONE, Processes
 from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged
 from archbuilder.training.seeds import ORDER, STEP, derived_seed
 from archbuilder.training.state import Progress, TrainerState
-from archbuilder.training.stepper import Stepper, own_randomness
+from archbuilder.training.stepper import Stepper, isolated_randomness
 
 Watcher = Callable[[StepResult], bool | None]
 
@@ -27,16 +27,15 @@ Watcher = Callable[[StepResult], bool | None]
 class Trainer:
     """Trains a network in place, one epoch at a time.
 
-    The same network, data, settings and seed give the same weights on one machine, bit for bit on a CPU. All that is
-    random in a step follows from the seed and the number of the step, so that a training that resumes from its state
-    becomes what it would have become. The caller's random state is left alone; but it is the process's, so that no two
-    trainers may run in threads of one process.
+    The same network, data, settings and seed give the same weights on one machine, bit for bit on a CPU. The
+    randomness of a step is determined by the seed and the number of the step, so that a resumed training gives the same
+    result. The caller's random state is restored; as it belongs to the process, only one trainer may run at a time.
 
     Attributes:
-        network: The network that learns.
-        measured: The network that is measured: that one, or the moving average of its weights.
-        progress: How far it has come.
-        evaluation: How `measured` did after the last epoch that this trainer ended; None before.
+        network: The network in training.
+        evaluated: The network to evaluate: the same, or one with the moving average of its weights.
+        progress: The number of finished epochs and steps.
+        evaluation: The evaluation after the last epoch of this trainer; None before.
     """
 
     def __init__(
@@ -50,17 +49,17 @@ class Trainer:
         machine: Machine = CPU,
         processes: Processes = ALONE,
     ) -> None:
-        """Get ready for the first step.
+        """Prepare for the first step.
 
         Args:
-            network: Takes N x C x H x W. In training mode it gives logits, N x classes, or a named tuple of `logits`
+            network: Takes N x C x H x W. In training mode it returns logits, N x classes, or a named tuple of `logits`
                 and the auxiliary heads by name; in evaluation mode, logits.
-            data: Trained on `train`, measured on `validation`; the test split stays closed.
-            settings: Epochs, batch size, learning rate and the like.
+            data: The data set: `train` and `validation` are used, the test split is not.
+            settings: Epochs, batch size, learning rate and so on.
             head_weights: The loss weight of every auxiliary head by its name; empty for a network without heads.
-            seed: Decides the order of the images, what dropout drops and how images are augmented.
+            seed: The seed of the order of images, dropout and augmentation.
             machine: Device and precision.
-            processes: Who else trains the same network, each with its part of every batch.
+            processes: The processes that train the network together, each with a part of every batch.
 
         Raises:
             ArchbuilderError: There are fewer images than processes, or augmentation leaves nothing of an image.
@@ -82,15 +81,15 @@ class Trainer:
             machine=machine,
             processes=processes,
         )
-        self.network, self.measured = self._stepper.network, self._stepper.measured
+        self.network, self.evaluated = self._stepper.network, self._stepper.evaluated
         self.progress = Progress()
         self.evaluation: Evaluation | None = None
 
     def run_epoch(self, watch: Watcher = lambda step: None) -> EpochResult | None:
-        """Go on to the end of the epoch, and measure.
+        """Run to the end of the epoch, and evaluate.
 
         Args:
-            watch: Called after each step; the epoch is left unfinished, to be resumed, when it returns True.
+            watch: Called after each step; if it returns True, the epoch stays unfinished, to be resumed.
 
         Returns:
             The result of the epoch; None if it was left unfinished.
@@ -100,7 +99,7 @@ class Trainer:
             ArchbuilderError: `head_weights` does not name the network's heads.
         """
         progress, before, started = self.progress, self.progress.seconds, time.perf_counter()
-        with own_randomness(self._machine.device):
+        with isolated_randomness(self._machine.device):
             finished = self._take_steps(watch)
             progress.seconds = before + time.perf_counter() - started
             if not finished:
@@ -120,9 +119,9 @@ class Trainer:
         )
 
     def measure(self) -> Evaluation:
-        """Measure `measured` on the validation images."""
+        """Evaluate `evaluated` on the validation images."""
         return evaluate(
-            self.measured,
+            self.evaluated,
             self._validation,
             self._normalizer,
             self._settings.batch_size,
@@ -131,7 +130,7 @@ class Trainer:
         )
 
     def load_average(self) -> None:
-        """Load the evaluated weights into the network, and leave it in evaluation mode."""
+        """Load the averaged weights, if any, into the network, and set it to evaluation mode."""
         self._stepper.load_average()
         self.network.eval()
 
@@ -141,9 +140,9 @@ class Trainer:
         return replace(state, data={**state.data, "progress": asdict(self.progress)})
 
     def restore(self, state: TrainerState) -> None:
-        """Go on from where another trainer of the same network, data, settings and seed was.
+        """Restore the state of another trainer with the same network, data, settings and seed.
 
-        With more epochs than that one had, the learning rate is from here on what the longer training has at this step.
+        With more epochs than before, the learning rate continues as in the longer training at this step.
         """
         self._stepper.restore(state)
         self.progress = Progress(**state.data["progress"])
@@ -152,14 +151,14 @@ class Trainer:
         return batches_of(indices, self._settings.batch_size, least=max(2, self._processes.count))
 
     def _take_steps(self, watch: Watcher) -> bool:
-        """Take the steps that the epoch still has; give whether none is left."""
+        """Take the remaining steps of the epoch; return whether it was finished."""
         self.network.train()
         progress, epoch = self.progress, self.progress.epochs + 1
         order = torch.Generator().manual_seed(derived_seed(self._seed, ORDER, epoch))
         batches = self._batches(torch.randperm(len(self._train), generator=order))
         todo = batches[progress.steps :]
         shares = [self._processes.share(batch) for batch in todo]
-        taken: list[_Taken] = []
+        taken: list[_UnreadStep] = []
         asked_to_stop = False
         for whole, batch in zip(todo, self._train.batches(shares, workers=self._machine.workers), strict=True):
             number = progress.epochs * len(batches) + progress.steps
@@ -168,27 +167,27 @@ class Trainer:
             loss = self._stepper.step(number, batch, len(whole), seed)
             progress.steps += 1
             progress.images += len(whole)
-            taken.append(_Taken(loss, len(whole), self._last_rate, f"epoch {epoch}, step {progress.steps}"))
+            taken.append(_UnreadStep(loss, len(whole), self._last_rate, f"epoch {epoch}, step {progress.steps}"))
             asked_to_stop |= bool(watch(StepResult(epoch, progress.steps, len(batches), len(whole))))
             last = progress.steps == len(batches)
-            if last or progress.steps % self._machine.looks_every == 0:
-                stop = self._look(taken, asked_to_stop, len(batches))
+            if last or progress.steps % self._machine.steps_between_reads == 0:
+                stop = self._read_losses(taken, asked_to_stop, len(batches))
                 taken = []
                 if stop and not last:
                     return False
         return True
 
-    def _look(self, taken: list["_Taken"], asked_to_stop: bool, steps: int) -> bool:
-        """Add up the losses of steps; give whether any of the processes was asked to stop."""
+    def _read_losses(self, taken: list["_UnreadStep"], asked_to_stop: bool, steps: int) -> bool:
+        """Read and sum the losses of steps; return whether any process was asked to stop."""
         asked = torch.tensor(float(asked_to_stop), device=self._machine.device)
-        sums = self._processes.total(torch.stack([*(step.loss for step in taken), asked])).tolist()
+        sums = self._processes.sum(torch.stack([*(step.loss for step in taken), asked])).tolist()
         for step, loss in zip(taken, sums, strict=False):
             self._check_finite(loss / step.images, f"training loss in {step.place} of {steps}", step.rate)
             self.progress.loss += loss
         return bool(sums[-1])
 
     def _check_finite(self, loss: float, what: str, rate: float) -> None:
-        """Raise if a loss is infinite or not a number."""
+        """Raise `TrainingDiverged` if a loss is infinite or not a number."""
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the {what} is {loss} at a learning rate of {rate:.3g} (the peak is {self._settings.peak_rate:.3g}); "
@@ -197,15 +196,15 @@ class Trainer:
 
 
 def _check_augmentation(settings: TrainSettings, shape: tuple[int, int, int]) -> None:
-    """Check that something of every image is left."""
+    """Check that augmentation does not remove whole images."""
     most = min(shape[1:]) - 1
     for name, value in (("crop", settings.crop), ("cutout", settings.cutout)):
         if value > most:
             raise ArchbuilderError(f"{name} {value}: images are {shape[1]} x {shape[2]}, expected at most {most}")
 
 
-class _Taken(NamedTuple):
-    """A step whose loss has not been read yet."""
+class _UnreadStep(NamedTuple):
+    """A step whose loss has not been read from the device yet."""
 
     loss: Tensor
     images: int

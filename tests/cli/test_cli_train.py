@@ -225,7 +225,7 @@ def test_divergence_is_told_without_a_traceback(run: Run, tmp_path: Path) -> Non
 
 
 def test_an_interrupt_says_how_to_go_on(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    station: Any = import_module("archbuilder.runs.under_way")
+    station: Any = import_module("archbuilder.runs.training_run")
     real = station.StepTaken
 
     def step(taken: Any) -> Any:
@@ -318,7 +318,7 @@ def test_what_several_processes_cannot_do(
 
 STREAMING = """
 import functools, os, signal, time
-import archbuilder.runs.under_way as station
+import archbuilder.runs.training_run as station
 from archbuilder.cli import main
 from archbuilder.data import SOURCES
 from archbuilder.data.folder import load_folder
@@ -330,7 +330,7 @@ def taken(step, real=station.StepTaken):
         time.sleep(1)  # in which those that would, end
     return real(step)
 
-Machine.looks_every = 10  # as a GPU's, so that there is more to read before the stop
+Machine.steps_between_reads = 10  # as a GPU's, so that there is more to read before the stop
 station.StepTaken = taken
 SOURCES["folder"] = functools.partial(load_folder, most_held=0)
 main()

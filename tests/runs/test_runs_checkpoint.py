@@ -246,7 +246,7 @@ def test_what_a_killed_write_left_is_removed_and_nothing_else(folder: Path) -> N
     kept = ["notes.txt", ".hidden", "other.safetensors", ".tmp", ".tmpabcdef", ".tmpFPXacI"]
     for name in (*left, *kept):
         (folder / name).write_text("x")
-    with RunFolder(folder).opened():
+    with RunFolder(folder).locked():
         names = {path.name for path in folder.iterdir()}
     assert not names & set(left)
     assert set(kept) < names

@@ -12,7 +12,7 @@ from archbuilder.data import load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import TrainSettings
 from archbuilder.runs.choosing import Chosen, choose_images
-from archbuilder.runs.class_names import places_by_name
+from archbuilder.runs.class_names import match_classes
 from archbuilder.runs.seen import SeenImages, read_seen
 from archbuilder.runs.setup import RunSetup
 
@@ -107,7 +107,7 @@ def test_copies_in_its_own_test_split_are_noted(tmp_path: Path) -> None:
 def test_what_a_run_has_seen_is_kept_and_grows(run: Run, tmp_path: Path) -> None:
     assert read_seen(tmp_path) is None
     run.seen.save(tmp_path)
-    other = SeenImages(torch.tensor([1]), torch.tensor([2])).and_those_in(tmp_path)
+    other = SeenImages(torch.tensor([1]), torch.tensor([2])).union_with_saved(tmp_path)
     assert (len(other.train), len(other.validation)) == (19, 7)
     (tmp_path / "seen.safetensors").write_bytes(b"x")
     with pytest.raises(
@@ -119,7 +119,7 @@ def test_what_a_run_has_seen_is_kept_and_grows(run: Run, tmp_path: Path) -> None
 def test_a_run_that_went_on_with_other_images_has_seen_the_first_ones_too(run: Run, tmp_path: Path) -> None:
     run.seen.save(tmp_path)
     now = Run(fill(tmp_path / "own", start=10, count=20))
-    now.seen = now.seen.and_those_in(tmp_path)
+    now.seen = now.seen.union_with_saved(tmp_path)
     with pytest.raises(ArchbuilderError, match=r"own: not a test set: of these 15 images, it was trained on \d"):
         now.choose()
     assert 0 < len(now.choose(split="unseen").images) < 15
@@ -142,7 +142,7 @@ def test_what_is_not_known_is_said(run: Run, tmp_path: Path) -> None:
     ],
 )
 def test_classes_that_are_matched(found: tuple[str, ...], places: list[int]) -> None:
-    assert places_by_name("x", found, CLASSES)[0] == places
+    assert match_classes("x", found, CLASSES)[0] == places
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_classes_that_are_matched(found: tuple[str, ...], places: list[int]) -> 
 )
 def test_classes_that_are_not_guessed(found: tuple[str, ...], message: str) -> None:
     with pytest.raises(ArchbuilderError, match=message):
-        places_by_name("x", found, CLASSES)
+        match_classes("x", found, CLASSES)

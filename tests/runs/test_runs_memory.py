@@ -10,7 +10,7 @@ from archbuilder.costs.memory import inference_memory, training_memory
 from archbuilder.costs.options import Optimizer
 from archbuilder.recipe import OptimizerName, Precision, TrainSettings
 from archbuilder.runs.memory import free_memory, is_out_of_memory
-from archbuilder.runs.memory_advice import advice, advice_to_measure
+from archbuilder.runs.memory_advice import evaluation_out_of_memory, training_out_of_memory
 from archbuilder.training import CPU, Machine
 from runs.processes import run
 from runs.tiny_runs import a_spec
@@ -51,7 +51,7 @@ def total(batch: int, optimizer: Optimizer = Optimizer.ADAM) -> int:
 )
 def test_the_figures_are_those_of_the_plan(settings: dict[str, object], optimizer: Optimizer) -> None:
     chosen = TrainSettings.model_validate({"batch_size": 65_536, **settings})
-    message = str(advice(PLAN, chosen, CPU, 100 * MIB))
+    message = str(training_out_of_memory(PLAN, chosen, CPU, 100 * MIB))
     first, second = message.splitlines()
     assert first == (
         f"out of memory with batches of 65536: their tensors alone take {shown(total(65_536, optimizer))} by the plan, "
@@ -64,51 +64,55 @@ def test_the_figures_are_those_of_the_plan(settings: dict[str, object], optimize
 
 def test_an_average_is_another_copy_of_the_weights() -> None:
     weights = training_memory(PLAN, batch=1).weights
-    message = str(advice(PLAN, TrainSettings(ema_decay=0.9, batch_size=65_536), CPU, None))
+    message = str(training_out_of_memory(PLAN, TrainSettings(ema_decay=0.9, batch_size=65_536), CPU, None))
     assert f"alone take {shown(total(65_536) + weights)} by the plan\n" in message
 
 
 def test_mixed_precision_halves_the_activations_and_a_gpu_may_be_filled_further() -> None:
     machine = Machine(torch.device("cuda"), Precision.BFLOAT16)
     memory = training_memory(PLAN, batch=8192, optimizer=Optimizer.ADAM)
-    message = str(advice(PLAN, TrainSettings(batch_size=8192), machine, 10 * MIB))
+    message = str(training_out_of_memory(PLAN, TrainSettings(batch_size=8192), machine, 10 * MIB))
     assert f"alone take {shown(memory.total - memory.activations + memory.activations // 2)} by the plan" in message
     sizes = [
-        int(re.findall(r"batch_size=(\d+)", str(advice(PLAN, TrainSettings(batch_size=8192), one, 10 * MIB)))[0])
+        int(
+            re.findall(
+                r"batch_size=(\d+)", str(training_out_of_memory(PLAN, TrainSettings(batch_size=8192), one, 10 * MIB))
+            )[0]
+        )
         for one in (machine, CPU)
     ]
     assert sizes[0] > sizes[1]
 
 
 def test_half_is_tried_even_where_the_plan_says_that_all_fits() -> None:
-    assert "try batch_size=64 (" in str(advice(PLAN, TrainSettings(batch_size=128), CPU, 10**12))
-    assert "try batch_size=64 (" in str(advice(PLAN, TrainSettings(batch_size=128), CPU, None))
+    assert "try batch_size=64 (" in str(training_out_of_memory(PLAN, TrainSettings(batch_size=128), CPU, 10**12))
+    assert "try batch_size=64 (" in str(training_out_of_memory(PLAN, TrainSettings(batch_size=128), CPU, None))
 
 
 def test_where_nothing_fits() -> None:
     message = "not even batches of 2 fit: use a smaller network or a machine with more memory"
-    assert message in str(advice(PLAN, TrainSettings(batch_size=128), CPU, 0))
-    assert message in str(advice(PLAN, TrainSettings(batch_size=2), CPU, None))
+    assert message in str(training_out_of_memory(PLAN, TrainSettings(batch_size=128), CPU, 0))
+    assert message in str(training_out_of_memory(PLAN, TrainSettings(batch_size=2), CPU, None))
 
 
 def test_a_run_that_goes_on_keeps_its_batches() -> None:
-    message = str(advice(PLAN, TrainSettings(batch_size=128), CPU, None, goes_on=True))
+    message = str(training_out_of_memory(PLAN, TrainSettings(batch_size=128), CPU, None, is_resumed=True))
     assert "resume this run where there is more memory, or begin another with batch_size=64 (" in message
 
 
 def test_processes_share_a_batch() -> None:
-    message = str(advice(PLAN, TrainSettings(batch_size=129), CPU, None, processes=2))
+    message = str(training_out_of_memory(PLAN, TrainSettings(batch_size=129), CPU, None, processes=2))
     assert f"batches of 129, of which a process has 65: their tensors alone take {shown(total(65))}" in message
 
 
 def test_measuring_takes_no_gradients() -> None:
     peak = inference_memory(PLAN, batch=4096).peak
-    message = str(advice_to_measure(PLAN, 4096, CPU, None))
+    message = str(evaluation_out_of_memory(PLAN, 4096, CPU, None))
     assert message == (
         f"out of memory with 4096 images at once: their tensors alone take {shown(peak)} by the plan\n"
         f"  try batch_size=2048 ({shown(inference_memory(PLAN, batch=2048).peak)})"
     )
-    assert "not even one image fits" in str(advice_to_measure(PLAN, 1, CPU, None))
+    assert "not even one image fits" in str(evaluation_out_of_memory(PLAN, 1, CPU, None))
 
 
 def test_what_torch_says_of_memory_is_recognized() -> None:

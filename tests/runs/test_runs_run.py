@@ -242,7 +242,7 @@ def test_a_run_that_its_patience_ended_takes_no_more_epochs(tmp_path: Path) -> N
 def test_a_run_in_use_or_begun_is_left_alone_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert RunFolder.unused(Path("runs/tiny")).path == Path("runs/tiny")
-    with RunFolder(Path("runs/tiny")).opened():
+    with RunFolder(Path("runs/tiny")).locked():
         assert RunFolder.unused(Path("runs/tiny")).path == Path("runs/tiny-2")
     assert RunFolder.unused(Path("runs/tiny")).path == Path("runs/tiny")  # nothing was saved there
     Path("runs/tiny-2").mkdir()
@@ -264,7 +264,7 @@ def test_without_a_finished_epoch_none_is_the_best(tmp_path: Path) -> None:
 
 
 def test_the_best_epoch_is_not_measured_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    station: Any = import_module("archbuilder.runs.under_way")
+    station: Any = import_module("archbuilder.runs.training_run")
     measured = 0
     real = station.evaluate
 

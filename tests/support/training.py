@@ -14,7 +14,7 @@ from torch.multiprocessing.spawn import spawn
 
 from archbuilder.data import DataSplits, Images, ImageSet, Normalizer
 from archbuilder.recipe import TrainSettings
-from archbuilder.training import CPU, Machine, Processes, Trainer, TrainerState, joined
+from archbuilder.training import CPU, Machine, Processes, Trainer, TrainerState, process_group
 
 IDENTITY = Normalizer((0.0,), (1.0,))
 
@@ -117,6 +117,6 @@ def _call(rank: int, function: Callable[[Processes], Any], folder: Path, port: i
     warnings.simplefilter("error")
     torch.set_num_threads(1)
     os.environ |= torchrun_environment(rank, 2, port)
-    with joined(torch.device("cpu")) as processes:
+    with process_group(torch.device("cpu")) as processes:
         assert processes == Processes(rank, 2, rank, 2)
         torch.save(function(processes), folder / f"{rank}.pt")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from archbuilder.recipe import TrainSettings
-from archbuilder.training.augment import cut_out, shifted_and_flipped
+from archbuilder.training.augment import cut_out, flip_and_shift
 from archbuilder.training.distributed import Shard
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -47,7 +47,7 @@ def test_every_image_is_shifted_and_mirrored_as_padding_and_cutting_would(
     images = distinct(3, height, width, dtype)
     before = images.clone()
     torch.manual_seed(seed)
-    found = shifted_and_flipped(images, TrainSettings(flip=flip, crop=crop), whole(images))
+    found = flip_and_shift(images, TrainSettings(flip=flip, crop=crop), whole(images))
     assert torch.equal(images, before)
     assert found.shape == images.shape
     assert found.dtype == dtype
@@ -64,7 +64,7 @@ def test_every_image_is_shifted_and_mirrored_as_padding_and_cutting_would(
 def test_each_image_is_moved_by_itself_and_every_shift_happens() -> None:
     images = distinct(2000, 5, 6)
     torch.manual_seed(0)
-    found = shifted_and_flipped(images, TrainSettings(flip=True, crop=1), whole(images))
+    found = flip_and_shift(images, TrainSettings(flip=True, crop=1), whole(images))
     seen = {tuple(image.flatten().tolist()) for image in found}
     assert len(seen) == 3 * 3 * 2
 
@@ -72,14 +72,14 @@ def test_each_image_is_moved_by_itself_and_every_shift_happens() -> None:
 def test_the_edge_is_not_repeated() -> None:
     images = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 1, 3).repeat(200, 1, 1, 1)
     torch.manual_seed(0)
-    found = shifted_and_flipped(images, TrainSettings(crop=1), whole(images))
+    found = flip_and_shift(images, TrainSettings(crop=1), whole(images))
     assert {tuple(image.flatten().tolist()) for image in found} == {(1, 2, 3), (2, 1, 2), (2, 3, 2)}
 
 
 def test_about_half_of_the_images_are_mirrored() -> None:
     images = distinct(1000, 3, 4)
     torch.manual_seed(0)
-    found = shifted_and_flipped(images, TrainSettings(flip=True), whole(images))
+    found = flip_and_shift(images, TrainSettings(flip=True), whole(images))
     mirrored = sum(torch.equal(image, images[0].flip(2)) for image in found)
     kept = sum(torch.equal(image, images[0]) for image in found)
     assert mirrored + kept == 1000
@@ -90,7 +90,7 @@ def test_where_nothing_is_asked_for_images_are_given_as_they_are() -> None:
     images = distinct(3, 4, 4)
     before = images.clone()
     state = torch.get_rng_state()
-    assert shifted_and_flipped(images, TrainSettings(), whole(images)) is images
+    assert flip_and_shift(images, TrainSettings(), whole(images)) is images
     assert cut_out(images, TrainSettings(), whole(images)) is images
     assert torch.equal(images, before)
     assert torch.equal(torch.get_rng_state(), state)
@@ -104,7 +104,7 @@ def test_a_part_of_a_batch_gets_what_the_whole_batch_would_give_it(seed: int, co
 
     def augmented(images: Tensor, shard: Shard) -> Tensor:
         torch.manual_seed(seed)
-        return cut_out(shifted_and_flipped(images, recipe, shard), recipe, shard)
+        return cut_out(flip_and_shift(images, recipe, shard), recipe, shard)
 
     images = distinct(count, 5, 6)
     expected = augmented(images, Shard(0, count))[start:end]
@@ -146,7 +146,7 @@ def test_the_random_state_decides(recipe: TrainSettings) -> None:
     def augmented(seed: int) -> Tensor:
         torch.manual_seed(seed)
         images = distinct(50, 6, 6)
-        return cut_out(shifted_and_flipped(images, recipe, whole(images)), recipe, whole(images))
+        return cut_out(flip_and_shift(images, recipe, whole(images)), recipe, whole(images))
 
     assert torch.equal(augmented(1), augmented(1))
     assert not torch.equal(augmented(1), augmented(2))

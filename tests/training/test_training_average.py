@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from archbuilder.training.average import averaged
+from archbuilder.training.average import make_average
 
 
 def set_to(network: nn.Module, seed: int) -> None:
@@ -19,7 +19,7 @@ def set_to(network: nn.Module, seed: int) -> None:
 @pytest.mark.parametrize("decay", [0.05, 0.3, 0.999])
 def test_it_is_the_published_recurrence_in_weights_and_running_statistics(decay: float) -> None:
     network = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2))
-    average = averaged(network, decay)
+    average = make_average(network, decay)
     expected: dict[str, list[float]] = {}
     for t in range(12):  # steps before this one
         set_to(network, seed=t + 1)
@@ -41,7 +41,7 @@ def test_it_is_the_published_recurrence_in_weights_and_running_statistics(decay:
 def test_how_the_network_began_is_soon_forgotten() -> None:
     network = nn.Linear(1, 1, bias=False)
     nn.init.constant_(network.weight, 1e6)
-    average = averaged(network, 0.9999)
+    average = make_average(network, 0.9999)
     followed = average.module.get_parameter("weight")
     for value in (1.0, 2.0, 2.0, 2.0):
         nn.init.constant_(network.weight, value)
@@ -51,7 +51,7 @@ def test_how_the_network_began_is_soon_forgotten() -> None:
 
 def test_the_network_itself_is_not_touched() -> None:
     network = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2))
-    average = averaged(network, 0.9)
+    average = make_average(network, 0.9)
     set_to(network, seed=1)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     for _ in range(3):

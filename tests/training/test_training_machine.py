@@ -82,8 +82,8 @@ def test_float16_is_not_for_cpus() -> None:
 
 
 def test_a_cpu_is_asked_for_every_loss_and_a_gpu_is_left_to_run_ahead() -> None:
-    assert CPU.looks_every == 1
-    assert Machine(torch.device("cuda", 0)).looks_every > 1
+    assert CPU.steps_between_reads == 1
+    assert Machine(torch.device("cuda", 0)).steps_between_reads > 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from support.training import IDENTITY, a_network, in_two_processes, noise, torch
 from torch import distributed
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.training import ALONE, Evaluation, Processes, evaluate, joined, launched
+from archbuilder.training import ALONE, Evaluation, Processes, evaluate, launched, process_group
 
 
 @given(count=st.integers(0, 50), processes=st.integers(1, 6))
@@ -25,7 +25,7 @@ def test_the_processes_part_everything_among_them_in_order(count: int, processes
 def test_a_process_alone_has_and_is_everything() -> None:
     assert ALONE.is_first
     tensor = torch.tensor([1.0, 2.0])
-    assert ALONE.total(tensor) is tensor
+    assert ALONE.sum(tensor) is tensor
     assert tensor.tolist() == [1.0, 2.0]
 
 
@@ -46,7 +46,7 @@ def test_alone_there_is_nobody_to_join(environment: pytest.MonkeyPatch, started:
         for name, value in torchrun_environment(0, 1).items():
             environment.setenv(name, value)
     assert launched() == ALONE
-    with joined(torch.device("cpu")) as processes:
+    with process_group(torch.device("cpu")) as processes:
         assert processes == ALONE
         assert not distributed.is_initialized()
 
@@ -72,7 +72,7 @@ def test_an_environment_that_is_not_whole_is_an_error(environment: pytest.Monkey
     )
     with pytest.raises(ArchbuilderError, match=message):
         launched()
-    with pytest.raises(ArchbuilderError, match=message), joined(torch.device("cpu")):
+    with pytest.raises(ArchbuilderError, match=message), process_group(torch.device("cpu")):
         pass
 
 
@@ -87,7 +87,7 @@ def measure_one_image(processes: Processes) -> Evaluation:
 
 def talk(processes: Processes) -> tuple[bool, list[int], Evaluation]:
     tensor = torch.tensor([1 + processes.rank, 10])
-    assert processes.total(tensor) is tensor
+    assert processes.sum(tensor) is tensor
     return processes.is_first, tensor.tolist(), measure_one_image(processes)
 
 

@@ -26,8 +26,8 @@ from archbuilder.training import (
     evaluate,
 )
 from archbuilder.training.schedule import learning_rate
-from archbuilder.training.state import OWN
-from archbuilder.training.stepper import _same_convolutions
+from archbuilder.training.state import PREFIX
+from archbuilder.training.stepper import _deterministic_convolutions
 
 EVERYTHING = TrainSettings(
     epochs=3, batch_size=8, ema_decay=0.9, flip=True, crop=2, cutout=3, clip_norm=1.0, label_smoothing=0.1
@@ -84,7 +84,7 @@ def test_what_was_stopped_becomes_what_it_would_have_become_bit_for_bit(recipe: 
     assert results == expected
     assert_equal(trainer.state().tensors, whole.state().tensors)
     trainer.load_average()
-    assert_equal(trainer.network.state_dict(), whole.measured.state_dict())
+    assert_equal(trainer.network.state_dict(), whole.evaluated.state_dict())
     assert trainer.measure() == whole.evaluation
 
 
@@ -126,11 +126,11 @@ def test_a_state_holds_the_measured_network_by_its_own_names() -> None:
     trainer = a_trainer(EVERYTHING)
     assert trainer.run_epoch() is not None
     state = trainer.state()
-    assert_equal(state.weights, trainer.measured.state_dict())
+    assert_equal(state.weights, trainer.evaluated.state_dict())
     assert state.weights.keys() == a_network().state_dict().keys()
     rest = state.tensors.keys() - state.weights.keys()
     assert rest
-    assert all(name.startswith(OWN) for name in rest)
+    assert all(name.startswith(PREFIX) for name in rest)
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -263,20 +263,20 @@ def test_the_average_is_what_is_measured_and_what_the_network_becomes() -> None:
     result = trainer.run_epoch()
     assert result is not None
     assert trainer.network is network
-    assert trainer.measured is not network
+    assert trainer.evaluated is not network
     data = noise_splits()
-    found, raw = (evaluate(one, data.validation, data.normalizer, 8) for one in (trainer.measured, network))
+    found, raw = (evaluate(one, data.validation, data.normalizer, 8) for one in (trainer.evaluated, network))
     assert trainer.evaluation == found == trainer.measure() != raw
     assert (result.validation_loss, result.validation_accuracy) == (found.loss, found.accuracy)
     trainer.load_average()
-    assert_equal(network.state_dict(), trainer.measured.state_dict())
+    assert_equal(network.state_dict(), trainer.evaluated.state_dict())
     assert evaluate(network, data.validation, data.normalizer, 8) == found
     assert not any(module.training for module in network.modules())
 
 
 def test_without_an_average_the_network_itself_is_measured() -> None:
     trainer = a_trainer(TrainSettings(batch_size=8))
-    assert trainer.measured is trainer.network
+    assert trainer.evaluated is trainer.network
     before = trainer.network.state_dict()
     trainer.load_average()
     assert_equal(trainer.network.state_dict(), before)
@@ -373,7 +373,7 @@ def test_a_first_step_that_float16_skips_leaves_no_garbage(optimizer: OptimizerN
 
 def look_and_leave(tf32: bool) -> None:
     cudnn: Any = torch.backends.cudnn
-    with _same_convolutions():
+    with _deterministic_convolutions():
         assert (cudnn.benchmark, cudnn.deterministic) == (False, True)
         assert cudnn.allow_tf32 == tf32
         cudnn.allow_tf32 = not tf32  # by somebody else meanwhile

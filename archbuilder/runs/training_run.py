@@ -1,4 +1,4 @@
-"""A running training: epochs are trained, evaluated and saved in turn."""
+"""Run a training: train, evaluate and save epochs in turn."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from archbuilder.runs.checkpoint import Checkpoint, read_checkpoint
 from archbuilder.runs.events import EpochEnded, Observer, RunOpened, StepTaken
 from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.memory import free_memory, is_out_of_memory
-from archbuilder.runs.memory_advice import advice
+from archbuilder.runs.memory_advice import training_out_of_memory
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.seen import SeenImages
 from archbuilder.runs.setup import RunSetup
@@ -34,8 +34,8 @@ from archbuilder.training import (
 
 
 @dataclass
-class RunUnderWay:
-    """A running training."""
+class TrainingRun:
+    """A training run in progress."""
 
     setup: RunSetup
     spec: NetworkSpec
@@ -47,26 +47,28 @@ class RunUnderWay:
     room: int | None = None  # bytes that were free before the first step
     validation: Evaluation | None = None  # of the best epoch, if it ended here
 
-    def go_on(self, checkpoint: Checkpoint | None) -> RunResult:
-        """Train until the end, or until somebody asks for a stop."""
+    def train(self, checkpoint: Checkpoint | None) -> RunResult:
+        """Train from the start or from a checkpoint, until the end or a stop request."""
         self.room = free_memory(self.machine.device)
-        plan, goes_on = self.spec.plan(), checkpoint is not None
+        plan, is_resumed = self.spec.plan(), checkpoint is not None
         with stop_on_signals() as stop:
             try:
                 if not self.processes.is_first:  # it trains, and leaves the files to the first
-                    return self._train(checkpoint, stop)
-                with self.folder.opened():
+                    return self._train_epochs(checkpoint, stop)
+                with self.folder.locked():
                     if checkpoint is None:  # another may have begun since the first look
                         self.folder.check_unused()
-                    return self._train(checkpoint, stop)
+                    return self._train_epochs(checkpoint, stop)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
                 # A batch is shared by the processes; a run that goes on keeps the size of its batches.
                 count, settings = self.processes.count, self.setup.settings
-                raise advice(plan, settings, self.machine, self.room, processes=count, goes_on=goes_on) from error
+                raise training_out_of_memory(
+                    plan, settings, self.machine, self.room, processes=count, is_resumed=is_resumed
+                ) from error
 
-    def _train(self, checkpoint: Checkpoint | None, stop: StopRequest) -> RunResult:
+    def _train_epochs(self, checkpoint: Checkpoint | None, stop: StopRequest) -> RunResult:
         setup, plan = self.setup, self.spec.plan()
         trainer = self._trainer(initialized=checkpoint is None)
         self.room = free_memory(self.machine.device)  # now that all libraries are loaded
@@ -77,7 +79,7 @@ class RunUnderWay:
         done = trainer.progress.steps
         if self.processes.is_first:
             self.folder.write_metrics(history)
-            SeenImages.of(self.data).and_those_in(self.folder.path).save(self.folder.path)
+            SeenImages.of(self.data).union_with_saved(self.folder.path).save(self.folder.path)
         opened = RunOpened(setup, plan, self.data, self.folder, self.machine, self.processes, history, done)
         self.observe(opened)
 
@@ -103,7 +105,7 @@ class RunUnderWay:
             self.observe(EpochEnded(result, is_best))
             if self._is_any_asked(stop) and not self._is_complete(history):
                 return RunResult(setup, self.folder, history, True, stop_asked=True)
-        validation = self.validation or self._measure_best()
+        validation = self.validation or self._evaluate_best()
         return RunResult(setup, self.folder, history, False, validation=validation, stop_asked=stop.asked)
 
     def _run_epoch(self, trainer: Trainer, history: tuple[EpochResult, ...], watch: Watcher) -> EpochResult | None:
@@ -120,8 +122,8 @@ class RunUnderWay:
         return len(history) >= settings.epochs or is_enough(history, settings)
 
     def _is_any_asked(self, stop: StopRequest) -> bool:
-        """Whether any of the processes was asked to stop; all of them get the same answer."""
-        return bool(self.processes.total(torch.tensor(float(stop.asked), device=self.machine.device)))
+        """Return whether any of the processes was asked to stop; the result is the same in all."""
+        return bool(self.processes.sum(torch.tensor(float(stop.asked), device=self.machine.device)))
 
     def _trainer(self, *, initialized: bool) -> Trainer:
         plan, setup = self.spec.plan(), self.setup
@@ -139,8 +141,8 @@ class RunUnderWay:
         if self.processes.is_first:
             Checkpoint(self.setup, history, trainer.state()).save(self.folder.last)
 
-    def _measure_best(self) -> Evaluation:
-        """Measure the best epoch, which ended before this process began."""
+    def _evaluate_best(self) -> Evaluation:
+        """Evaluate the best epoch, which ended before this process began."""
         network = read_checkpoint(self.folder.best).network().to(self.machine.device)
         return evaluate(
             network,
