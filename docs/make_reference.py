@@ -25,10 +25,12 @@ from archbuilder.primitives.fields import (
 )
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_block, shipped_blocks
 from archbuilder.spec.document import read_spec
-from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, SPLIT, LayerEntry
+from archbuilder.spec.entries import LayerEntry
+from archbuilder.spec.grammar import LAYER_KEYS, MEMBER_KEYS, SPLIT
 from archbuilder.spec.header import Header, InputShape
 from archbuilder.spec.heads import HEAD_KEYS
 from archbuilder.spec.initialization import Init
+from archbuilder.spec.key_reader import LARGEST_REPEAT
 from archbuilder.spec.names import Name
 from archbuilder.spec.parameters import PARAMETER_TYPES, Parameter
 from archbuilder.spec.writing import write_text

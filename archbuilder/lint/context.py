@@ -12,7 +12,7 @@ from archbuilder.plan.symbols import width_name
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
 from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.grammar import Member
+from archbuilder.spec.entries import Member
 from archbuilder.spec.nodes import MappingNode, location
 from archbuilder.spec.validation import as_a_whole
 

@@ -13,7 +13,7 @@ from archbuilder.plan.planning import Planning
 from archbuilder.plan.recorder import WORK_OF_MEMBER
 from archbuilder.plan.scope import Scope
 from archbuilder.primitives import MERGES
-from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry
+from archbuilder.spec.entries import ForkEntry, LayerEntry, Member, SequenceEntry
 
 
 class Expander:

@@ -16,7 +16,7 @@ from archbuilder.plan.scope import Scope
 from archbuilder.plan.symbolic import in_branch, presence
 from archbuilder.plan.symbols import Number, Symbol
 from archbuilder.primitives import PRIMITIVES, Part
-from archbuilder.spec.grammar import BranchEntry, ForkEntry, LayerEntry
+from archbuilder.spec.entries import BranchEntry, ForkEntry, LayerEntry
 from archbuilder.spec.nodes import describe_value
 
 

@@ -9,8 +9,8 @@ from archbuilder.plan.defaults import TypeDefaults
 from archbuilder.plan.flow import Flow
 from archbuilder.plan.symbols import Number
 from archbuilder.spec.blocks import Block
+from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression, ExpressionError, UnknownNameError, names_in
-from archbuilder.spec.grammar import LayerEntry, Member
 from archbuilder.spec.initialization import Init
 
 EVERYWHERE = {"in", "in_channels", "classes"}

@@ -7,7 +7,7 @@ from archbuilder.plan.flow import Flow, Known, Producer
 from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import DeclaredInput
 from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.grammar import LayerEntry
+from archbuilder.spec.entries import LayerEntry
 from archbuilder.spec.nodes import ScalarNode
 
 

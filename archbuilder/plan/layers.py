@@ -18,8 +18,9 @@ from archbuilder.plan.scope import Scope
 from archbuilder.plan.symbolic import masked, validate_keys
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import Block, shipped_blocks
+from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression, ExpressionError, parse_expression
-from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry, Member
+from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.initialization import OwnInit
 from archbuilder.spec.nodes import plain
 from archbuilder.spec.synonyms import type_here

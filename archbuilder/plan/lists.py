@@ -13,7 +13,7 @@ from archbuilder.plan.planning import Planning
 from archbuilder.plan.recorder import WORK_OF_MEMBER
 from archbuilder.plan.repeats import check_overrides, repetitions, stood_before, times_of
 from archbuilder.plan.scope import Scope
-from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member
+from archbuilder.spec.entries import ForkEntry, LayerEntry, Member
 from archbuilder.spec.names import is_pattern, name_fault, numbered_name, pattern_fault
 
 ExpandMember = Callable[[Member, str, Frame, Flow, Scope], tuple[list[TreeNode], Flow]]

@@ -10,7 +10,7 @@ from archbuilder.plan.planner import run_planning
 from archbuilder.plan.planning import Planning
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.grammar import ForkEntry, Member, SequenceEntry
+from archbuilder.spec.entries import ForkEntry, Member, SequenceEntry
 
 
 @dataclass(frozen=True, eq=False)

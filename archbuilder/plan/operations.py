@@ -9,8 +9,8 @@ from archbuilder.plan.plan import OpNode, PlannedOp
 from archbuilder.plan.planning import Planning
 from archbuilder.plan.scope import Scope
 from archbuilder.primitives import MERGES, Primitive, Shape, ShapeError
+from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import names_in
-from archbuilder.spec.grammar import LayerEntry, Member
 
 
 class Operations:

@@ -11,8 +11,9 @@ from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import shipped_blocks
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.edit import Plain, plain_value
+from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import is_expression
-from archbuilder.spec.grammar import LAYER_KEYS, LayerEntry, Member
+from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.heads import HEAD_KEYS
 from archbuilder.spec.nodes import MappingNode, describe, location, plain
 

@@ -17,8 +17,8 @@ from archbuilder.plan.scope import Scope
 from archbuilder.plan.trace import Trace
 from archbuilder.primitives import shape_text
 from archbuilder.spec.document import SpecDocument, last_layers
+from archbuilder.spec.entries import LayerEntry, Member, SequenceEntry
 from archbuilder.spec.expression import ExpressionError, is_expression, parse_expression
-from archbuilder.spec.grammar import LayerEntry, Member, SequenceEntry
 from archbuilder.spec.heads import Head
 from archbuilder.spec.validation import as_a_whole, locator
 

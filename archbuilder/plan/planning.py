@@ -15,7 +15,7 @@ from archbuilder.plan.trace import Trace
 from archbuilder.plan.widths import Widths
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.document import SpecDocument
-from archbuilder.spec.grammar import Member
+from archbuilder.spec.entries import Member
 
 
 class Observer(Protocol):

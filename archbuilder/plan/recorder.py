@@ -7,7 +7,7 @@ from archbuilder.plan.frame import Frame
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.plan.symbols import traced_value
 from archbuilder.primitives import Merge, Primitive, Shape, shape_text
-from archbuilder.spec.grammar import Member
+from archbuilder.spec.entries import Member
 
 LARGEST_PARAMETERS = 10**12
 LARGEST_ACTIVATION = 10**12

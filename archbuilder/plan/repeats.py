@@ -7,7 +7,8 @@ from archbuilder.plan.frame import Frame
 from archbuilder.plan.multipliers import multiplied_repeat
 from archbuilder.plan.planning import Planning
 from archbuilder.plan.symbols import fixed
-from archbuilder.spec.grammar import LARGEST_REPEAT, LayerEntry, Member
+from archbuilder.spec.entries import LayerEntry, Member
+from archbuilder.spec.key_reader import LARGEST_REPEAT
 from archbuilder.spec.nodes import describe_value
 
 

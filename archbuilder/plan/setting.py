@@ -12,8 +12,8 @@ from archbuilder.plan.paths import Paths, Place, all_places, refused
 from archbuilder.plan.plan import DeclaredInput
 from archbuilder.spec.document import SpecDocument, read_spec
 from archbuilder.spec.edit import Plain, Scalar, Value, plain_value, same, set_values
+from archbuilder.spec.entries import LayerEntry
 from archbuilder.spec.expression import is_expression
-from archbuilder.spec.grammar import LayerEntry
 from archbuilder.spec.nodes import describe_value, location
 
 _PASSES = 5  # an anchored value changes those that are its aliases, which the next pass then writes out

@@ -10,8 +10,8 @@ from archbuilder.plan.trace import Trace
 from archbuilder.primitives import PRIMITIVES, Primitive
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.document import SpecDocument
+from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression
-from archbuilder.spec.grammar import LayerEntry, Member
 
 _P = TypeVar("_P", bound=Primitive)
 

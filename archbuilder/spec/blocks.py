@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from archbuilder.errors import Problem, did_you_mean, nearest, raise_if_any
-from archbuilder.spec.grammar import Member, read_members
+from archbuilder.spec.entries import Member
+from archbuilder.spec.grammar import read_members
 from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
 from archbuilder.spec.parameters import Parameter, arguments_model, read_parameters
 from archbuilder.spec.reader import read_text, read_yaml

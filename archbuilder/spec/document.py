@@ -20,7 +20,8 @@ from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.assembly import Assembled, assemble
 from archbuilder.spec.blocks import Block, read_block, shipped_block, shipped_blocks
 from archbuilder.spec.emitter import to_yaml
-from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry, read_members
+from archbuilder.spec.entries import ForkEntry, LayerEntry, Member, SequenceEntry
+from archbuilder.spec.grammar import read_members
 from archbuilder.spec.header import Header, read_header
 from archbuilder.spec.heads import Head, read_heads
 from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain

@@ -1,155 +1,33 @@
-"""Lists of members: the items of `layers:`, of a branch, of a sequence and of a block's body."""
+"""Read lists of members: the items of `layers:`, of a branch, of a sequence and of a block's body."""
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
-from archbuilder.errors import Location, Problem, did_you_mean, nearest
+from archbuilder.errors import Problem, did_you_mean, nearest
 from archbuilder.primitives import MERGES
-from archbuilder.spec.expression import Expression, ExpressionError, is_expression, names_in, parse_expression, size_of
+from archbuilder.spec.entries import BranchEntry, ForkEntry, LayerEntry, Member, SequenceEntry
+from archbuilder.spec.expression import is_expression
+from archbuilder.spec.key_reader import (
+    INVALID,
+    LARGEST_REPEAT,
+    KeyReader,
+    as_boolean,
+    as_condition,
+    as_names,
+    as_repeat,
+    is_part,
+    read_value,
+)
 from archbuilder.spec.names import is_pattern, name_fault, pattern_fault
 from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
 from archbuilder.spec.suppressions import check_suppressions
 from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
 
-LARGEST_REPEAT = 10_000
-
-MOST_OVERRIDDEN = 1000  # keys of all the repetitions of a layer that are overridden
+MOST_OVERRIDDEN = 1000  # keys of all overridden repetitions of a layer
 
 POSITION = re.compile("-?[0-9]{1,5}")  # of a repetition
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """The common fields of members.
-
-    Attributes:
-        node: The mapping of the file.
-        path: Its place by name: `layers.conv1`.
-        name: Its name, if it has one.
-        when: The condition under which it exists.
-        sources: The earlier members of the list whose outputs, concatenated, it takes; empty is the one before.
-        repeat: The number of repetitions; None is once, without a scope of its own.
-        lost_name: The name that it was meant to have and cannot, which is noted; empty if that cannot be read.
-        computed_name: The `$` value that gives its name, in the body of a block.
-        splice: Whether what it is made of takes part in the surrounding list, without a scope of its own.
-    """
-
-    node: MappingNode
-    path: str
-    name: str | None
-    when: Expression | None = None
-    sources: tuple[str, ...] = ()
-    repeat: "int | Expression | None" = None
-    lost_name: str | None = None
-    computed_name: Expression | None = None
-    splice: bool = False
-
-    @property
-    def work(self) -> int:
-        """The work of planning it once, in parts of values."""
-        return len(self.sources) + size_of(self.when) + size_of(self.repeat) + size_of(self.computed_name)
-
-    @cached_property
-    def copies(self) -> "dict[str, Member]":
-        """The member under each name that it was given: one of a body is used often, mostly under the same name."""
-        return {}
-
-    @cached_property
-    def names_its_input(self) -> bool:
-        """Whether one of its values refers to `$in_channels`."""
-        return "in_channels" in names_in([self.when, self.repeat, self.computed_name, *self._values()])
-
-    def _values(self) -> Iterable[Any]:
-        return ()
-
-    @property
-    def where(self) -> Location:
-        """The location of the member as a whole."""
-        return as_a_whole(self.node)
-
-    def place(self, key: str) -> Location:
-        """The location of a key's value, or of the whole member if the key is not given."""
-        entry = self.node.entries.get(key)
-        return location(entry.value) if entry else self.where
-
-
-@dataclass(frozen=True, eq=False)
-class LayerEntry(Member):
-    """A layer of a file.
-
-    Attributes:
-        type: The word for its primitive or block; an empty string if the file has none.
-        values: The values of its keys, without those that every layer has.
-        overrides: The layer as it is at some of its repetitions; negative positions count from the end.
-        checks_input: Whether its `in:` is meant for this repetition.
-    """
-
-    type: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
-    overrides: dict[int, "LayerEntry"] = field(default_factory=dict)
-    checks_input: bool = True
-
-    def _values(self) -> Iterable[Any]:
-        return self.values.values()
-
-    @cached_property
-    def work(self) -> int:
-        """The work of planning it once, in parts of values."""
-        values = size_of(list(self.values.values()))
-        init = self.node.get("init")
-        return super().work + values + len(self.overrides) + (init.size if init else 0)
-
-
-@dataclass(frozen=True, eq=False)
-class SequenceEntry(Member):
-    """A sequence of members with one name."""
-
-    members: list[Member] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False)
-class BranchEntry:
-    """One of the parallel paths of a fork.
-
-    Attributes:
-        name: Its name, if it has one.
-        members: Its members; none is the identity.
-        when: The condition under which the branch exists, where it is written as a single member.
-        earlier: The earlier member of the fork's list whose output it is instead.
-    """
-
-    name: str | None
-    members: list[Member]
-    when: Expression | None = None
-    earlier: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class ForkEntry(Member):
-    """Parallel branches and their merge.
-
-    Attributes:
-        merge: The key of the merge.
-        branches: The branches in order.
-        split: The parts of the channels that the branches take: their number, or the size of each; None for all each.
-    """
-
-    merge: str = ""
-    branches: list[BranchEntry] = field(default_factory=list)
-    split: "int | Expression | list[int | Expression] | None" = None
-
-    def _values(self) -> Iterable[Any]:
-        return (self.split,)
-
-    @property
-    def work(self) -> int:
-        """The work of planning it once, in parts of values."""
-        return super().work + 10 * len(self.branches) + size_of(self.split)
-
 
 MEMBER_KEYS = {
     "name": "The member's name: part of its state-dict keys, and what taps and `from` refer to; an integer, too. With "
@@ -177,13 +55,13 @@ def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[
 
     Args:
         node: The list in the file.
-        path: Its place by name.
+        path: The path of the list by names, such as `layers.stage1.sequence`.
         problems: The list of problems to extend; an unreadable member becomes a layer without a type.
     """
     if not isinstance(node, SequenceNode):
         if node is not None:
             problems.append(Problem(f"found {describe(node)}, expected a list of layers", as_a_whole(node), path))
-            return [_unread(node, path)]
+            return [_unreadable_member(node, path)]
         return []
     members: list[Member] = []
     for position, item in enumerate(node.items):
@@ -192,11 +70,11 @@ def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[
         else:
             message = f"found {describe(item)}, expected a layer, such as {{type: max_pool, kernel: 3}}"
             problems.append(Problem(message, location(item), f"{path}.{position}"))
-            members.append(_unread(item, f"{path}.{position}"))
+            members.append(_unreadable_member(item, f"{path}.{position}"))
     return members
 
 
-def _unread(node: Node, path: str) -> LayerEntry:
+def _unreadable_member(node: Node, path: str) -> LayerEntry:
     """Return a placeholder for a member that cannot be read: a layer without a type."""
     return LayerEntry(MappingNode({}, node.source, node.span, use=node.use), path, None, lost_name="")
 
@@ -224,25 +102,20 @@ def _read_member(node: MappingNode, path: str, position: int, problems: list[Pro
 def _read_split(node: MappingNode, path: str, problems: list[Problem]) -> Any:
     """Return the parts of a fork's input: a number, a `$` value, or a list of such."""
     inner = node.get("split")
-    value = None if inner is None else _value(inner, f"{path}.split", problems)
-    if inner is None or value is _FAULTY:
+    value = None if inner is None else read_value(inner, f"{path}.split", problems)
+    if inner is None or value is INVALID:
         return None
-    if all(_is_part(part) for part in (value if isinstance(value, list) and value else [value])):
+    if all(is_part(part) for part in (value if isinstance(value, list) and value else [value])):
         return value
     message = f"found {describe(inner)}, expected a number of equal parts, or a list of their sizes"
     problems.append(Problem(message, location(inner), f"{path}.split"))
     return None
 
 
-def _is_part(value: Any) -> bool:
-    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    return is_number or isinstance(value, Expression)
-
-
 def read_layer(
     node: MappingNode, path: str, position: int | str, problems: list[Problem], default_type: str = ""
 ) -> LayerEntry:
-    """Read one layer; what is wrong with the keys that every layer has is added to `problems`."""
+    """Read a layer; problems of the keys that all layers have are added to `problems`."""
     common = _read_common(node, path, position, problems)
     path = common["path"]
     type_node = node.get("type")
@@ -252,37 +125,37 @@ def read_layer(
             message = f"found {describe(type_node)}, expected a layer type, such as conv"
             problems.append(Problem(message, location(type_node), f"{path}.type"))
         else:
-            problems.append(_without_type(node, path))
+            problems.append(_missing_type_problem(node, path))
             return LayerEntry(**common)
         type_ = ""
     values: dict[str, Any] = {}
     before = ""
     for key, entry in node.entries.items():
         before, opened = key, node.get(before)
-        if key not in LAYER_KEYS and _closes(key, entry.value, opened):
+        if key not in LAYER_KEYS and _ends_round_brackets(key, entry.value, opened):
             assert isinstance(opened, ScalarNode)
             written = f"{str(opened.value)[1:]}, {key[:-1]}"
             message = f"a list has square brackets: write [{written}], not ({written})"
             problems.append(Problem(message, location(opened), path))
             type_ = ""
         elif key not in LAYER_KEYS:
-            value = _value(entry.value, f"{path}.{key}", problems)
-            if value is _FAULTY:
-                type_ = ""  # what the layer is cannot be known; the fault is noted
+            value = read_value(entry.value, f"{path}.{key}", problems)
+            if value is INVALID:
+                type_ = ""  # unknown; the problem has been added
             else:
                 values[key] = value
     layer = LayerEntry(**common, type=type_, values=values)
     return replace(layer, overrides=_read_overrides(layer, problems)) if "overrides" in node.entries else layer
 
 
-def _closes(key: str, value: Node, opened: Node | None) -> bool:
+def _ends_round_brackets(key: str, value: Node, opened: Node | None) -> bool:
     """Return whether a key is the end of a list in round brackets, which YAML splits at the comma: (3, 3)."""
     begins = isinstance(opened, ScalarNode) and isinstance(opened.value, str) and opened.value.startswith("(")
     return begins and key.endswith(")") and isinstance(value, ScalarNode) and value.value is None
 
 
-def _without_type(node: MappingNode, path: str) -> Problem:
-    """Report a layer without a type, or a misspelled key that stands for it."""
+def _missing_type_problem(node: MappingNode, path: str) -> Problem:
+    """Return the problem of a layer without a type, or with a misspelled key in its place."""
     for key, entry in node.entries.items():
         words = ("type",) if isinstance(entry.value, ScalarNode) else (*MERGES, "sequence")
         near = None if key in LAYER_KEYS else nearest(key, words)
@@ -292,36 +165,19 @@ def _without_type(node: MappingNode, path: str) -> Problem:
     return Problem("a layer needs a type, such as type: conv", as_a_whole(node), path)
 
 
-_FAULTY = object()
-
-
-def _value(node: Node, path: str, problems: list[Problem]) -> Any:
-    """Return a plain value with its `$` strings parsed, also in lists."""
-    if isinstance(node, SequenceNode):
-        items = [_value(item, path, problems) for item in node.items]
-        return _FAULTY if any(item is _FAULTY for item in items) else items
-    value = plain(node)
-    if not is_expression(value):
-        return value
-    try:
-        return parse_expression(value)
-    except ExpressionError as error:
-        problems.append(Problem(str(error), location(node), path))
-        return _FAULTY
-
-
 def _read_common(node: MappingNode, path: str, position: int | str, problems: list[Problem]) -> dict[str, Any]:
+    """Read the keys that all members have, as the arguments of `Member`."""
     name_node = node.get("name")
     name = plain(name_node) if name_node is not None else None
     computed, lost = None, None
     if is_expression(name) and ".body" in path:
-        value = _value(name_node, f"{path}.{position}.name", problems) if name_node else None
-        computed, name = None if value is _FAULTY else value, None
+        value = read_value(name_node, f"{path}.{position}.name", problems) if name_node else None
+        computed, name = None if value is INVALID else value, None
     elif name_node is not None and (fault := (pattern_fault if "repeat" in node.entries else name_fault)(name)):
         problems.append(Problem(fault, location(name_node), f"{path}.{position}.name"))
         lost, name = _text(name), None
     path = f"{path}.{name if name is not None else position}"
-    read = _Reader(node, path, problems)
+    read = KeyReader(node, path, problems)
     check_suppressions(node.get("lint"), f"{path}.lint", problems)
     return {
         "node": node,
@@ -329,15 +185,11 @@ def _read_common(node: MappingNode, path: str, position: int | str, problems: li
         "name": name,
         "computed_name": computed,
         "lost_name": _misspelled_name(node) if name_node is None else lost,
-        "splice": bool(read("splice", _flag, "expected true or false")),
-        "when": read("when", _condition, "a condition looks like $norm == batch"),
-        "sources": read("from", _names, "expected the name of an earlier layer, or a list of names") or (),
-        "repeat": read("repeat", _count, f"expected a number of repetitions: 0 to {LARGEST_REPEAT:,}"),
+        "splice": bool(read("splice", as_boolean, "expected true or false")),
+        "when": read("when", as_condition, "a condition looks like $norm == batch"),
+        "sources": read("from", as_names, "expected the name of an earlier layer, or a list of names") or (),
+        "repeat": read("repeat", as_repeat, f"expected a number of repetitions: 0 to {LARGEST_REPEAT:,}"),
     }
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _text(name: object) -> str:
@@ -349,46 +201,8 @@ def _misspelled_name(node: MappingNode) -> str | None:
     return _text(plain(node.entries[keys[0]].value)) if keys else None
 
 
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class _Reader:
-    node: MappingNode
-    path: str
-    problems: list[Problem]
-
-    def __call__(self, key: str, convert: Callable[[Any], _T | None], expectation: str) -> _T | None:
-        inner = self.node.get(key)
-        if inner is None:
-            return None
-        value = _value(inner, f"{self.path}.{key}", self.problems)
-        if value is _FAULTY:
-            return None
-        result = convert(value)
-        if result is None:
-            self.problems.append(Problem(expectation, location(inner), f"{self.path}.{key}"))
-        return result
-
-
-def _condition(value: Any) -> Expression | None:
-    return value if isinstance(value, Expression) else None
-
-
-def _count(value: Any) -> int | Expression | None:
-    if isinstance(value, Expression):
-        return value
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_REPEAT else None
-
-
-def _names(value: Any) -> tuple[str, ...] | None:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        return None
-    return tuple(names)
-
-
 def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, LayerEntry]:
+    """Return the layer at each overridden repetition, by position."""
     node, path = layer.node.entries["overrides"].value, f"{layer.path}.overrides"
     overrides: dict[int, LayerEntry] = {}
     keys = len(layer.node.entries)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from archbuilder.errors import Problem
 from archbuilder.primitives import PRIMITIVES
-from archbuilder.spec.grammar import LayerEntry, SequenceEntry, read_layer, read_members
+from archbuilder.spec.entries import LayerEntry, SequenceEntry
+from archbuilder.spec.grammar import read_layer, read_members
 from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location
 from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole

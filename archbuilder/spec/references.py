@@ -6,8 +6,8 @@ from typing import Any
 
 from archbuilder.errors import Problem
 from archbuilder.spec.blocks import Block
+from archbuilder.spec.entries import ForkEntry, LayerEntry, Member, SequenceEntry
 from archbuilder.spec.expression import UnknownNameError, names_in
-from archbuilder.spec.grammar import ForkEntry, LayerEntry, Member, SequenceEntry
 
 
 def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], problems: list[Problem]) -> set[str]:

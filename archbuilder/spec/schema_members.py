@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from archbuilder.primitives import MERGES, PRIMITIVES
 from archbuilder.spec.blocks import Block, shipped_block, shipped_blocks
-from archbuilder.spec.grammar import LARGEST_REPEAT, LAYER_KEYS, MEMBER_KEYS, POSITION, SPLIT
+from archbuilder.spec.grammar import LAYER_KEYS, MEMBER_KEYS, POSITION, SPLIT
 from archbuilder.spec.heads import HEAD_KEYS, NOT_FIELDS
+from archbuilder.spec.key_reader import LARGEST_REPEAT
 from archbuilder.spec.names import NAME, TAKEN
 from archbuilder.spec.suppressions import CODE
 

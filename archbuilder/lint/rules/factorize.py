@@ -11,7 +11,7 @@ from archbuilder.lint.rule import Rule, example
 from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import Convolution
 from archbuilder.spec.emitter import to_yaml
-from archbuilder.spec.grammar import LayerEntry
+from archbuilder.spec.entries import LayerEntry
 from archbuilder.spec.nodes import plain
 
 _WORDS = {2: "two", 3: "three", 4: "four", 5: "five"}
