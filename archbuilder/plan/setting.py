@@ -11,7 +11,7 @@ from archbuilder.plan.padding import followed_padding
 from archbuilder.plan.paths import Paths, Place, all_places, refused
 from archbuilder.plan.plan import DeclaredInput
 from archbuilder.spec.document import SpecDocument, read_spec
-from archbuilder.spec.edit import Plain, Scalar, Value, plain_value, same, set_values
+from archbuilder.spec.edit import Plain, Scalar, Value, plain_value, same_typed_value, set_values
 from archbuilder.spec.entries import LayerEntry
 from archbuilder.spec.expression import is_expression
 from archbuilder.spec.nodes import describe_value, location
@@ -52,7 +52,7 @@ def updated(paths: Paths, values: Mapping[str, Any]) -> SpecDocument:
         padding = followed_padding(paths, number, of_layer)
         if padding is not None:
             asked[number, "padding"] = padding
-    asked = {place: value for place, value in asked.items() if not same(paths.value(*place), value)}
+    asked = {place: value for place, value in asked.items() if not same_typed_value(paths.value(*place), value)}
     if not asked:
         return document
     kept = {
@@ -185,7 +185,7 @@ def _settled(document: SpecDocument, wanted: Callable[[SpecDocument], Sequence[V
     """Write values repeatedly until all are set, as an alias or merged value may change with another."""
     for _ in range(_PASSES):
         values = wanted(document)
-        if all(value.is_so for value in values):
+        if all(value.is_set for value in values):
             return document
         document = _rewritten(document, values)
     raise ArchbuilderError(f"{document.source.name}: its YAML aliases do not allow these values; write them out")
@@ -207,7 +207,7 @@ def _can_be_written(value: Value, document: SpecDocument) -> bool:
     members = [*document.layers, *(head.member for head in document.heads)]
     entry = value.node.entries.get(value.key)
     return (
-        value.is_so
+        value.is_set
         or document.source in (value.node.source, entry.value.source if entry and entry.own else None)
         or any(member.node is value.node and member.name for member in members)
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean
 from archbuilder.spec.nodes import Entry, MappingNode, Node, SequenceNode, describe, location, plain
-from archbuilder.spec.overriding import Change, lay_over, without
+from archbuilder.spec.overriding import Change, merge_extended, without
 from archbuilder.spec.reader import MAXIMUM_CHARACTERS, MAXIMUM_VALUES, read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_folder, shipped_names
 
@@ -58,7 +58,7 @@ class Assembled:
         assert self.base is not None
         kept = {change.path for change in changes}
         own = without(self.own, {change.path for change in self.changes} - kept)
-        root, made = lay_over(self.base.root, own, [])
+        root, made = merge_extended(self.base.root, own, [])
         return replace(self, root=root, own=own, changes=tuple(made))
 
 
@@ -117,7 +117,7 @@ def _assembled(root: MappingNode, folder: Path | None, chain: list[Source], file
     if base is None or reference is None:
         return Assembled(chain[-1], own, own, included)
     own = replace(own, entries={key: entry for key, entry in own.entries.items() if key != "extends"})
-    laid, changes = lay_over(base.root, own, problems)
+    laid, changes = merge_extended(base.root, own, problems)
     return Assembled(chain[-1], laid, own, included, tuple(changes), base, location(reference))
 
 

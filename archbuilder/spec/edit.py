@@ -1,4 +1,4 @@
-"""Edit the text of a spec: replace or add values, and keep everything else."""
+"""Edit the text of a spec: replace or add values, and keep comments, layout and everything else."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ Plain = Scalar | list[Scalar]
 
 @dataclass(frozen=True)
 class Value:
-    """A value that a spec should have at a key of a layer.
+    """A value to set at a key of a layer.
 
     Attributes:
         section: The list that contains the layer: `layers` or `aux`.
@@ -41,21 +41,23 @@ class Value:
 
     @property
     def written(self) -> Plain:
-        """The value at the key, also through a merge key; None if there is none, or a mapping."""
+        """The present value at the key, also from a merge key; None if there is none, or a mapping."""
         written = self.node.get(self.key)
         return None if written is None else plain_value(written)
 
     @property
     def use(self) -> Use | None:
-        """The use of an anchor that the value is inside of; None for one that is an alias itself, or none."""
+        """The alias or merge that the value is inside of; None if it is an alias itself, or inside of none."""
         entry = self.node.entries.get(self.key)
-        use = self.node.use or (entry.value.use if entry else None)  # an override may be an alias, its layer not
+        use = self.node.use or (
+            entry.value.use if entry else None
+        )  # an override may be an alias where its layer is not
         return None if use is None or isinstance(use.node, ScalarNode) or (entry and use.node is entry.value) else use
 
     @property
-    def is_so(self) -> bool:
-        """Whether the value is there already; `true` is not 1."""
-        return same(self.written, self.value) and self.key in self.node.entries
+    def is_set(self) -> bool:
+        """Whether the key has the value already; `true` differs from 1."""
+        return same_typed_value(self.written, self.value) and self.key in self.node.entries
 
     @property
     def text(self) -> str:
@@ -71,10 +73,10 @@ def plain_value(node: Node) -> Plain:
     return node.value if isinstance(node, ScalarNode) else None
 
 
-def same(one: Any, other: Any) -> bool:
-    """Return whether two values are the same, of one type too: `true` is not 1, and 3.0 no integer."""
+def same_typed_value(one: Any, other: Any) -> bool:
+    """Return whether two values are equal and of the same type: `true` differs from 1, and 3.0 from 3."""
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(map(same_typed_value, one, other))
     return type(one) is type(other) and one == other
 
 
@@ -90,18 +92,18 @@ def yaml_text(value: Plain) -> str:
 def set_values(source: Source, wanted: Iterable[Value]) -> Source:
     """Return the text with values set.
 
-    A value that is written is replaced; one that is a default, or comes through a merge key, is written beside its
-    layer's other keys; one of a layer in another file, which this one extends, is written as an override. An alias or
-    a merged value is written out only where nothing else is left to change, as it follows the value that it stands
-    for: call again, with the values of the new text, until nothing changes.
+    A value in the text is replaced. A default, or a value from a merge key, is added to the keys of its layer. A value
+    of a layer in an extended file is added as a change under `layers:` or `aux:`. An alias or merged value is expanded
+    only if there is no other change, as it follows its anchor: call again with the values of the new text until
+    nothing changes.
 
     Args:
         source: The text.
-        wanted: The values; those that are so already are left alone.
+        wanted: The values; those that are set already are skipped.
 
     Raises:
-        ArchbuilderError: One place should have two values, as it is shared through a YAML alias; or a text stands
-            there that goes over several lines.
+        ArchbuilderError: Two values are to be set at a place shared through a YAML alias; or the present value spans
+            several lines.
     """
     replaced: dict[Span, Value] = {}
     changes: dict[Span, str] = {}
@@ -111,33 +113,33 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
     elsewhere: list[Value] = []
     for value in wanted:
         (elsewhere if value.node.source is not source or value.use is None else in_uses).append(value)
-    for span, text in _uses_written_out(source, in_uses):
+    for span, text in _expanded_uses(source, in_uses):
         aliases[span] = aliases.get(span, "") + text
     for value in elsewhere:
         entry = value.node.entries.get(value.key)
         written = entry.value if entry and entry.own and not isinstance(entry.value, MappingNode) else None
         if written is not None and written.source is source:
             earlier = replaced.setdefault(written.span, value)
-            if not same(earlier.value, value.value):
+            if not same_typed_value(earlier.value, value.value):
                 raise ArchbuilderError(
-                    f"{location(written)}: this {_word(value)} is shared through a YAML alias, and would have to "
+                    f"{location(written)}: this {_noun(value)} is shared through a YAML alias, and would have to "
                     f"become both {earlier.value} and {value.value}; write it out where it is used"
                 )
-            if not value.is_so:
+            if not value.is_set:
                 place = changes if _is_literal(written) else aliases
-                place[written.span] = _in_place(written, value.value)
-        elif value.is_so:
+                place[written.span] = _replacement_text(written, value.value)
+        elif value.is_set:
             continue
         elif value.node.source is source:
             place = aliases if entry else changes  # a merged value may follow the one that it is merged from
-            span, text = _beside(source, value.node, value.text)
+            span, text = _insertion(source, value.node, value.text)
             place[span] = place.get(span, "") + text
         else:
             overrides.setdefault(value.section, {}).setdefault(value.layer, []).append(value)
     for section, layers in overrides.items():
-        for span, text in _as_overrides(source, section, layers).items():
+        for span, text in _override_insertions(source, section, layers).items():
             changes[span] = changes.get(span, "") + text
-    changes |= _kept_aliases(source, changes, {*replaced})
+    changes |= _expanded_aliases(source, changes, {*replaced})
     changes = changes or aliases
     text = source.text
     for span in sorted(changes, reverse=True):
@@ -155,20 +157,20 @@ def set_name(source: Source, name: str) -> Source:
     return Source(source.name, f"{source.text[:start]}name: {yaml_text(name)}\n{source.text[start:]}", source.path)
 
 
-def _uses_written_out(source: Source, values: Iterable[Value]) -> Iterator[tuple[Span, str]]:
-    """Return the new text of each use of an anchor that should differ from the anchored value."""
+def _expanded_uses(source: Source, values: Iterable[Value]) -> Iterator[tuple[Span, str]]:
+    """Yield the span and new text of each use of an anchor that is to differ from the anchored value."""
     uses: dict[int, tuple[Use, list[Value]]] = {}
     for value in values:
-        if value.use is not None and not value.is_so:
+        if value.use is not None and not value.is_set:
             uses.setdefault(id(value.use), (value.use, []))[1].append(value)
     for use, differing in uses.values():
-        yield _written_out(source, use, differing)
+        yield _expanded_use(source, use, differing)
 
 
-def _written_out(source: Source, use: Use, values: Sequence[Value]) -> tuple[Span, str]:
-    """Write one use of an anchor; the keys of a mapping that stay come by a merge key."""
-    changed: dict[int, Plain] = {}  # by the scalar that stands there
-    added: dict[int, dict[str, Plain]] = {}  # by the mapping that has none
+def _expanded_use(source: Source, use: Use, values: Sequence[Value]) -> tuple[Span, str]:
+    """Return the span and text of an expanded use of an anchor; unchanged keys of a mapping stay merged."""
+    changed: dict[int, Plain] = {}  # by the identity of the scalar
+    added: dict[int, dict[str, Plain]] = {}  # by the identity of the mapping
     for value in values:
         if value.key in value.node.entries:
             changed[id(value.node.entries[value.key].value)] = value.value
@@ -176,25 +178,25 @@ def _written_out(source: Source, use: Use, values: Sequence[Value]) -> tuple[Spa
             added.setdefault(id(value.node), {})[value.key] = value.value
     if use.owner is not None:
         assert use.node is not None
-        return _beside(source, use.owner, f"{use.key}: {_flow_text(_data(use.node, changed, added))}")
+        return _insertion(source, use.owner, f"{use.key}: {_flow_text(_changed_data(use.node, changed, added))}")
     if not isinstance(use.node, MappingNode):
         assert use.node is not None
-        return use.span, _flow_text(_data(use.node, changed, added))
-    data = _data(use.node, changed, added)
+        return use.span, _flow_text(_changed_data(use.node, changed, added))
+    data = _changed_data(use.node, changed, added)
     new = {key: value for key, value in data.items() if key not in use.node.entries or value != plain(use.node)[key]}
     alias = source.text[slice(*use.span)]
     return use.span, f"{{<<: {alias}, {_flow_text(new)[1:]}"
 
 
-def _data(node: Node, changed: Mapping[int, Plain], added: Mapping[int, Mapping[str, Plain]]) -> Any:
-    """Return a node as plain data, some scalars of it changed, and some keys added to its mappings."""
+def _changed_data(node: Node, changed: Mapping[int, Plain], added: Mapping[int, Mapping[str, Plain]]) -> Any:
+    """Return a node as plain data with some scalars changed, and some keys added to its mappings."""
     if id(node) in changed:
         return changed[id(node)]
     if isinstance(node, ScalarNode):
         return node.value
     if isinstance(node, SequenceNode):
-        return [_data(item, changed, added) for item in node.items]
-    own = {key: _data(entry.value, changed, added) for key, entry in node.entries.items()}
+        return [_changed_data(item, changed, added) for item in node.items]
+    own = {key: _changed_data(entry.value, changed, added) for key, entry in node.entries.items()}
     return own | dict(added.get(id(node), {}))
 
 
@@ -202,17 +204,17 @@ def _flow_text(data: Any) -> str:
     return to_yaml({"value": [[data]]}).removeprefix("value: [[").removesuffix("]]\n")
 
 
-def _word(value: Value) -> str:
+def _noun(value: Value) -> str:
     return "number" if isinstance(value.value, int) else "value"
 
 
 def _is_literal(node: Node) -> bool:
-    """Return whether a value is written where it stands: a merged or aliased one is written elsewhere."""
+    """Return whether a value is written in place, neither merged nor an alias."""
     return node.literal if isinstance(node, ScalarNode) else node.use is None
 
 
-def _in_place(written: ScalarNode | SequenceNode, value: Plain) -> str:
-    """Replace a value, keeping its anchor."""
+def _replacement_text(written: ScalarNode | SequenceNode, value: Plain) -> str:
+    """Return the text that replaces a value; its anchor is kept."""
     before = written.source.text[written.span.start : written.span.end]
     anchor = _ANCHOR.match(before)
     if len(before.rstrip().splitlines()) > 1:
@@ -220,14 +222,14 @@ def _in_place(written: ScalarNode | SequenceNode, value: Plain) -> str:
         raise ArchbuilderError(f"{location(written)}: this {what} spans several lines; edit it by hand")
     if isinstance(written, SequenceNode) and "&" in before[anchor.end() if anchor else 0 :]:
         raise ArchbuilderError(f"{location(written)}: this list has an anchored item; edit it by hand")
-    behind_colon = written.source.text[: written.span.start].endswith(":")  # where nothing was written
+    behind_colon = written.source.text[: written.span.start].endswith(":")  # an empty value
     return (anchor[0] if anchor else " " if behind_colon else "") + yaml_text(value)
 
 
-def _kept_aliases(source: Source, changes: dict[Span, str], wanted: set[Span]) -> dict[Span, str]:
-    """Write out the aliases of changed anchors that are none of the values themselves: theirs stay.
+def _expanded_aliases(source: Source, changes: dict[Span, str], wanted: set[Span]) -> dict[Span, str]:
+    """Expand aliases of changed anchors that are not to change, to their present value.
 
-    Those at `in` follow: they are set when the channels are known.
+    Aliases at `in` are not expanded: they follow the channels.
     """
     anchors = {text.split()[0][1:] for text in changes.values() if text.startswith("&")}
     if not anchors:
@@ -244,8 +246,8 @@ def _kept_aliases(source: Source, changes: dict[Span, str], wanted: set[Span]) -
     return kept
 
 
-def _beside(source: Source, node: MappingNode, text: str) -> tuple[Span, str]:
-    """Find where a further entry of a mapping goes, and how it is written there."""
+def _insertion(source: Source, node: MappingNode, text: str) -> tuple[Span, str]:
+    """Return the position and text to insert an entry at the end of a mapping."""
     own = [entry for entry in node.entries.values() if entry.own and entry.value.source is source]
     if node.flow:
         if own:
@@ -267,8 +269,8 @@ def _on_one_line(node: Node) -> bool:
     return isinstance(node, ScalarNode) or node.flow
 
 
-def _as_overrides(source: Source, section: str, overrides: dict[str, list[Value]]) -> dict[Span, str]:
-    """Write values of an extended file's layers under this file's own `layers:` or `aux:`."""
+def _override_insertions(source: Source, section: str, overrides: dict[str, list[Value]]) -> dict[Span, str]:
+    """Return insertions that set values of an extended file's layers, under this file's `layers:` or `aux:`."""
     root = read_yaml(source, [])
     assert isinstance(root, MappingNode)
     layers = root.get(section)
@@ -278,14 +280,14 @@ def _as_overrides(source: Source, section: str, overrides: dict[str, list[Value]
         text = ", ".join(value.text for value in values)
         below = layers.get(layer) if isinstance(layers, MappingNode) else None
         if isinstance(below, MappingNode):
-            place, written = _beside(source, below, text) if below.flow else _lines(source, below, values)
+            place, written = _insertion(source, below, text) if below.flow else _line_insertions(source, below, values)
             changes[place] = changes.get(place, "") + written
         else:
             new.append(f"{layer}: {{{text}}}")
     if not new:
         return changes
     if isinstance(layers, MappingNode) and layers.flow:
-        place, written = _beside(source, layers, ", ".join(new))
+        place, written = _insertion(source, layers, ", ".join(new))
     elif isinstance(layers, MappingNode):
         first = next(iter(layers.entries.values()))
         column = source.line_and_column(first.key_span.start)[1] - 1
@@ -299,6 +301,6 @@ def _as_overrides(source: Source, section: str, overrides: dict[str, list[Value]
     return changes
 
 
-def _lines(source: Source, node: MappingNode, values: list[Value]) -> tuple[Span, str]:
-    texts = [_beside(source, node, value.text) for value in values]
+def _line_insertions(source: Source, node: MappingNode, values: list[Value]) -> tuple[Span, str]:
+    texts = [_insertion(source, node, value.text) for value in values]
     return texts[0][0], "".join(text for _, text in texts)

@@ -10,18 +10,18 @@ from archbuilder.spec.nodes import Entry, MappingNode, Node, ScalarNode, Sequenc
 from archbuilder.spec.replacing import LISTS, kept_entries, kind_of, known_keys, listing_key, names_in, ways_to
 
 _SECTIONS = ("layers", "aux")  # lists of the base whose members are changed by name
-_OPEN = ("conv", "defaults", "variables", "blocks")  # sections that may lack any of their keys
+_OPEN_SECTIONS = ("conv", "defaults", "variables", "blocks")  # sections whose keys are all optional
 
 Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """One value that a file lays over those of the file that it extends.
+    """A change that a file makes to the file that it extends.
 
     Attributes:
-        path: The keys that lead to it in the file, such as `("layers", "conv1", "out")`.
-        entry: Its last key, and the value.
+        path: The keys to the value in the file, such as `("layers", "conv1", "out")`.
+        entry: The last key and the value.
     """
 
     path: Path
@@ -35,15 +35,15 @@ class Change:
         return location(value) if isinstance(value, ScalarNode) and not nothing else self.entry.key_location
 
 
-def lay_over(base: MappingNode, own: MappingNode, problems: list[Problem]) -> tuple[MappingNode, list[Change]]:
+def merge_extended(base: MappingNode, own: MappingNode, problems: list[Problem]) -> tuple[MappingNode, list[Change]]:
     """Merge the keys of a file into those of the file it extends.
 
     Returns:
-        Both as one mapping, and what was changed, in the order of the file.
+        The merged mapping, and the changes in the order of the file.
     """
-    laying = _Laying(base, own, problems)
-    merged = laying.whole()
-    return merged, sorted(laying.changes, key=lambda change: change.entry.key_span)
+    merger = _Merger(base, own, problems)
+    merged = merger.merged()
+    return merged, sorted(merger.changes, key=lambda change: change.entry.key_span)
 
 
 def without(node: MappingNode, changes: Collection[Path]) -> MappingNode:
@@ -66,27 +66,34 @@ def without(node: MappingNode, changes: Collection[Path]) -> MappingNode:
 
 @dataclass
 class _Names:
-    """The changes to one scope of names, as they find what they are about."""
+    """The changes to the members of a list by name, and the names found so far.
+
+    Attributes:
+        pending: The changes whose member has not been found yet, by name.
+        known: The names of members found so far.
+    """
 
     pending: dict[str, Entry]
     known: list[str] = field(default_factory=list)
 
     def take(self, name: str | None) -> Entry | None:
-        """Return the change to a name, once."""
+        """Remove and return the pending change to a name, or None."""
         if name is None:
             return None
         self.known.append(name)
         return self.pending.pop(name, None)
 
 
-class _Laying:
+class _Merger:
+    """Merges a file into the one that it extends, and records the changes."""
+
     def __init__(self, base: MappingNode, own: MappingNode, problems: list[Problem]) -> None:
         self._base, self._own = base, own
         self._problems = problems
         self._blocks = [file.get("blocks") for file in (own, base)]
         self.changes: list[Change] = []
 
-    def whole(self) -> MappingNode:
+    def merged(self) -> MappingNode:
         entries = dict(self._base.entries)
         for key, entry in self._own.entries.items():
             below = entries.get(key)
@@ -98,9 +105,9 @@ class _Laying:
         above = entry.value
         if key in _SECTIONS and isinstance(below, SequenceNode) and isinstance(above, MappingNode):
             return self._members(below, above, (key,))
-        if isinstance(above, MappingNode) and (isinstance(below, MappingNode) or key in _OPEN):
+        if isinstance(above, MappingNode) and (isinstance(below, MappingNode) or key in _OPEN_SECTIONS):
             return self._keys_of_section(below if isinstance(below, MappingNode) else None, above, (key,))
-        self._note((key,), entry)
+        self._record((key,), entry)
         return above
 
     def _keys_of_section(self, below: MappingNode | None, above: MappingNode, path: Path) -> MappingNode:
@@ -112,17 +119,17 @@ class _Laying:
                 own = inner.value if inner and isinstance(inner.value, MappingNode) else None
                 entry = replace(entry, value=self._keys_of_section(own, entry.value, (*path, key)))  # noqa: PLW2901
             else:
-                self._note((*path, key), entry)
+                self._record((*path, key), entry)
             if _is_null(entry.value) and inner is not None:
                 del entries[key]
             else:
                 entries[key] = entry
         return replace(above, entries=entries)
 
-    def _note(self, path: Path, entry: Entry) -> None:
+    def _record(self, path: Path, entry: Entry) -> None:
         self.changes.append(Change(path, entry))
 
-    def _refuse(self, message: str, where: Location, path: Path, *notes: str) -> None:
+    def _report(self, message: str, where: Location, path: Path, *notes: str) -> None:
         self._problems.append(Problem(message, where, ".".join(path), notes))
 
     # -- lists of members ------------------------------------------------------------------------------------------
@@ -139,12 +146,13 @@ class _Laying:
         for item in below.items:
             changed: Node | None = item
             if isinstance(item, MappingNode):
-                word = _fork_of(item)
+                word = _merge_key_of(item)
                 change = names.take(_name(item))
                 if change is not None:
                     changed = self._member(item, change, path)
-                elif word and "name" not in item.entries:  # what stands in a fork without a name has names out here
-                    changed = _with(item, word, self._fork(item.entries[word].value, names, path))
+                elif word and "name" not in item.entries:
+                    # Members of an unnamed fork are named in the surrounding list.
+                    changed = _with_value(item, word, self._fork(item.entries[word].value, names, path))
             if changed is not None:
                 items.append(changed)
         return items
@@ -165,7 +173,7 @@ class _Laying:
             message = f"the extended file has no member named {key!r}{near}"
             if len(path) > 1:
                 message = f"{'.'.join(path[1:-1])} of the extended file has no member named {key!r}{near}"
-            self._refuse(message, entry.key_location, (*path, key), *notes)
+            self._report(message, entry.key_location, (*path, key), *notes)
 
     def _names(self, section: str) -> list[str]:
         listed = self._base.get(section)
@@ -176,20 +184,20 @@ class _Laying:
         above, path = change.value, (*path, change.key)
         if not isinstance(above, MappingNode):
             if _is_null(above):
-                self._note(path, change)
+                self._record(path, change)
                 return None
             message = f"found {describe(above)}, expected the keys to change, or null to remove {change.key}"
-            self._refuse(message, location(above), path)
+            self._report(message, location(above), path)
             return item
         if "name" in above.entries:
             message = f"the name of {change.key} cannot change: changes refer to members by name"
-            self._refuse(message, above.key_location("name"), (*path, "name"))
+            self._report(message, above.key_location("name"), (*path, "name"))
         return self._keys(item, above, path)
 
     def _keys(self, item: MappingNode, above: MappingNode, path: Path) -> MappingNode:
         """Merge new keys into those of a member."""
         listed = listing_key(path)
-        above = replace(above, entries=dict(self._that_fit(item, above, listed, path)))
+        above = replace(above, entries=dict(self._applicable_changes(item, above, listed, path)))
         entries = kept_entries(item, above, listed, self._blocks)
         for key, entry in above.entries.items():
             below, value = entries.get(key), entry.value
@@ -201,25 +209,27 @@ class _Laying:
             elif key == listed and below and isinstance(below.value, SequenceNode) and isinstance(value, MappingNode):
                 entries[key] = replace(below, value=self._members(below.value, value, (*path, key)))
             else:
-                self._note((*path, key), entry)
+                self._record((*path, key), entry)
                 entries[key] = entry
         return replace(item, entries=entries)
 
-    def _that_fit(self, item: MappingNode, above: MappingNode, listed: str, path: Path) -> Iterator[tuple[str, Entry]]:
-        """Return the changes of a member's keys without those that are no such: members are changed in its list."""
+    def _applicable_changes(
+        self, item: MappingNode, above: MappingNode, listed: str, path: Path
+    ) -> Iterator[tuple[str, Entry]]:
+        """Yield the changes to keys of a member; changes that belong into its list of members are reported."""
         for key, entry in above.entries.items():
             if isinstance(entry.value, MappingNode):
                 if key == listed and not isinstance(item.get(key), SequenceNode):
-                    self._refuse_list(item, entry, path)
+                    self._report_list(item, entry, path)
                     continue
                 ways = ways_to([item], key) if key not in (*LAYER_KEYS, *MERGES, *LISTS) else []
                 if ways:
                     message = f"{key} is a member inside {path[-1]}, not a key of it"
-                    self._refuse(message, entry.key_location, (*path, key), f"write {path[-1]}: {ways[0]}")
+                    self._report(message, entry.key_location, (*path, key), f"write {path[-1]}: {ways[0]}")
                     continue
             yield key, entry
 
-    def _refuse_list(self, item: MappingNode, entry: Entry, path: Path) -> None:
+    def _report_list(self, item: MappingNode, entry: Entry, path: Path) -> None:
         kind = kind_of(item, entry.key)
         type_ = item.get("type")
         default = "aux_head" if entry.key == "layers" else "layer"
@@ -230,7 +240,7 @@ class _Laying:
         notes = [f"its keys are {', '.join(known)}"] if known else []
         if kind in MERGES:
             notes = [f"change its branches: {path[-1]}: {{{kind}: {{…}}}}"]
-        self._refuse(message, entry.key_location, (*path, entry.key), *notes, f"a list under {entry.key!r} replaces it")
+        self._report(message, entry.key_location, (*path, entry.key), *notes, f"a list under {entry.key!r} replaces it")
 
     # -- branches --------------------------------------------------------------------------------------------------
 
@@ -269,13 +279,13 @@ class _Laying:
             if isinstance(below, MappingNode):
                 return self._keys(below, above, inner)
             message = f"the branch {change.key} has no layers to change: a list of layers replaces it"
-            self._refuse(message, change.key_location, inner)
+            self._report(message, change.key_location, inner)
             return below
         if isinstance(above, SequenceNode) or _is_null(above):
-            self._note(inner, change)
+            self._record(inner, change)
             return above if isinstance(above, SequenceNode) else None
         message = f"found {describe(above)}, expected what to change in {change.key}, a list of layers, or null"
-        self._refuse(message, location(above), inner)
+        self._report(message, location(above), inner)
         return below
 
 
@@ -288,10 +298,10 @@ def _is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.value is None
 
 
-def _fork_of(item: MappingNode) -> str | None:
+def _merge_key_of(item: MappingNode) -> str | None:
     kind = kind_of(item, "sequence")
     return kind if kind in MERGES else None
 
 
-def _with(item: MappingNode, key: str, value: Node) -> MappingNode:
+def _with_value(item: MappingNode, key: str, value: Node) -> MappingNode:
     return replace(item, entries={**item.entries, key: replace(item.entries[key], value=value)})

@@ -1,4 +1,4 @@
-"""What a member of a list is, and what of it stays where an extending file makes it another."""
+"""The kind of a member, and which of its keys stay when an extending file changes its type."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -14,19 +14,19 @@ LISTS = ("sequence", "layers")
 
 
 def listing_key(path: Sequence[str]) -> str:
-    """Return the key that holds the list of a member at a path: of a head `layers`, else `sequence`."""
+    """Return the key of the list of members at a path: `layers` for a head, else `sequence`."""
     return "layers" if path[0] == "aux" and len(path) == len(("aux", "its name")) else "sequence"
 
 
 def kind_of(item: MappingNode, listed: str) -> str | None:
-    """Return the key that says what a member is: `type`, a merge, or that of its list."""
+    """Return the key that determines the kind of a member: `type`, a merge, or its list key."""
     return next((key for key in ("type", *MERGES, listed) if key in item.entries), None)
 
 
 def kept_entries(item: MappingNode, above: MappingNode, listed: str, blocks: Sequence[Node | None]) -> dict[str, Entry]:
-    """Return the keys of a member that stay beside those that are laid over them.
+    """Return the entries of a member that stay beside the changes `above`.
 
-    Where it becomes another kind of layer, those stay that the other knows too.
+    If its type changes, only keys that the new type has too stay.
     """
     kind = kind_of(above, listed)
     if kind is None or (kind == kind_of(item, listed) and (kind != "type" or _same_type(item, above))):
@@ -35,7 +35,7 @@ def kept_entries(item: MappingNode, above: MappingNode, listed: str, blocks: Seq
     if kind == "type":
         known = known_keys(plain(above.entries["type"].value), blocks)
         if known is None:
-            return dict(item.entries)  # there is no such type, which is said later
+            return dict(item.entries)  # an unknown type, which is reported later
         shared |= {*LAYER_KEYS, *known}
     entries = {key: entry for key, entry in item.entries.items() if key in shared}
     overrides = entries.get("overrides")
@@ -48,8 +48,8 @@ def known_keys(type_: object, blocks: Sequence[Node | None]) -> list[str] | None
     """Return the keys of a type of layer, or None where there is no such type.
 
     Args:
-        type_: The word for it.
-        blocks: The blocks that files define, by name; the first that has the type counts.
+        type_: The name of the type.
+        blocks: Mappings of block definitions; the first with the type is used.
     """
     if not isinstance(type_, str):
         return None
@@ -69,7 +69,7 @@ def _same_type(one: MappingNode, other: MappingNode) -> bool:
 
 
 def _filtered(overrides: MappingNode, known: Collection[str]) -> MappingNode:
-    """Return the values of single repetitions without those of keys that are not known."""
+    """Return overrides of repetitions without unknown keys."""
     entries = {}
     for position, entry in overrides.entries.items():
         value = entry.value
@@ -80,7 +80,7 @@ def _filtered(overrides: MappingNode, known: Collection[str]) -> MappingNode:
 
 
 def ways_to(nodes: list[Node], name: str) -> list[str]:
-    """Return how to reach nested members of a name: `{sequence: {conv1: {…}}}`."""
+    """Format how to write changes to nested members of a name: `{sequence: {conv1: {…}}}`."""
     return [way for node in nodes for way in _ways(node, name)]
 
 

@@ -119,7 +119,7 @@ def test_zeros_in_the_place_of_weights(folder: Path, name: str) -> None:
     half = (size - header) // 2
     spoil(path, size - half, bytes(half))
     other = "holds the last epoch" if name == "best.safetensors" else "holds the network of the best epoch"
-    message = rf"{name}: damaged: its content is not what was written .*\n  .*{other}: archbuilder evaluate takes it"
+    message = rf"{name}: damaged: its content is not what was written .*\n  .*{other}: evaluate_checkpoint takes it"
     with pytest.raises(ArchbuilderError, match=message):
         evaluate_checkpoint(path)
     with pytest.raises(ArchbuilderError, match=f"{name}: damaged"):
