@@ -58,7 +58,7 @@ class Schedule(StrEnum):
 
 
 class TrainSettings(BaseModel):
-    """How a network is trained: the `train:` mapping of a study, the options of `archbuilder train`.
+    """The settings of a training: the `train:` mapping of a study, the options of `archbuilder train`.
 
     The defaults train the shipped small networks, with and without batch norm, from 250 images on: docs/training.md has
     the table.

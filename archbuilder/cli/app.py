@@ -1,4 +1,4 @@
-"""The command line: what is typed, and what happens to errors.
+"""The command line: options, commands, and conversion of errors to messages and exit statuses.
 
 Commands import what they need when they run, so that `archbuilder check` never waits for torch.
 """
@@ -11,7 +11,7 @@ import typer
 from archbuilder import ArchbuilderError, __version__
 from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, studies, train
 from archbuilder.cli.overview import GroupedCommands
-from archbuilder.cli.wording import as_typed
+from archbuilder.cli.wording import in_command_line_terms
 from archbuilder.errors import system_advice
 from archbuilder.plugins import load_plugins
 
@@ -45,7 +45,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Read the options that stand before a command."""
+    """Handle the options before a command."""
     context.obj = {"debug": debug}
     load_plugins(plugin or ())
 
@@ -66,7 +66,7 @@ def _plugins_first(arguments: list[str]) -> list[str]:
 
 
 def _system_error(error: OSError) -> str:
-    """Say what the operating system refused: no fault of anybody's program."""
+    """Format an error of the operating system, such as a full disk."""
     what = f"{error.filename}: " if error.filename else ""
     return f"{what}{error.strerror or error}{system_advice(error)}"
 
@@ -80,7 +80,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def run() -> None:
-    """Run the command line; what goes wrong becomes a message and an exit status."""
+    """Run the command line; convert errors to messages and exit statuses."""
     arguments = _plugins_first(sys.argv[1:])
     debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):
@@ -92,7 +92,7 @@ def run() -> None:
     except ArchbuilderError as error:
         if debug:
             raise
-        print(as_typed(str(error)), file=sys.stderr)
+        print(in_command_line_terms(str(error)), file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:  # the reader has left, as `head` does
         sys.stderr.close()

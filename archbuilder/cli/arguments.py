@@ -1,4 +1,4 @@
-"""Arguments that several commands take."""
+"""Arguments and options shared by several commands."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What a shell completes: shipped names, files, the folders of runs, and studies that were run.
+"""Shell completion: shipped names, files, the folders of runs, and studies that were run.
 
 Nothing here imports torch, as a shell asks at every press of the key. `archbuilder --install-completion` turns it on.
 """

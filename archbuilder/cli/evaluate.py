@@ -1,4 +1,4 @@
-"""`archbuilder evaluate`: a checkpoint measured on images."""
+"""`archbuilder evaluate`: evaluate a checkpoint on images."""
 
 import json
 from enum import StrEnum
@@ -13,7 +13,7 @@ from archbuilder.recipe import Precision
 
 
 class Split(StrEnum):
-    """Which images."""
+    """The split to evaluate on."""
 
     TEST = "test"
     VALIDATION = "validation"

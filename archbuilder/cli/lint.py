@@ -68,7 +68,7 @@ def _report(specs: list[NetworkSpec], as_json: bool) -> int:
 
 
 def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
-    """Change a spec's file as rules offer, show what changed, and give the spec as it is then."""
+    """Apply the fixes of rules to a spec's file, show what changed, and return the new spec."""
     from archbuilder.lint import lint_document  # noqa: PLC0415
     from archbuilder.lint.change import apply  # noqa: PLC0415
     from archbuilder.report.lint import changes_text, finding_line, unfixable_text  # noqa: PLC0415

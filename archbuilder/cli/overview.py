@@ -1,4 +1,4 @@
-"""`archbuilder --help`: the commands by what they are used for, what each needs, and an example."""
+"""`archbuilder --help`: commands by group, with arguments and an example."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from archbuilder import load
 
 
 class Kind(StrEnum):
-    """Which files a schema is of."""
+    """The kind of files that a schema describes."""
 
     SPEC = "spec"
     STUDY = "study"

@@ -1,4 +1,4 @@
-"""`archbuilder search`: a study, from its first trial or its last finished one to its table."""
+"""`archbuilder search`: run or resume a study, and show its result."""
 
 import signal
 from collections.abc import Iterator
@@ -131,7 +131,7 @@ def _devices(gpus: str | None, workers: int, device: str) -> list[str]:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C while the body runs."""
+    """Handle SIGTERM as Ctrl-C while the body runs."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The settings of a training as options of a command, with the descriptions of their definitions."""
+"""Command-line options for the settings of a training, made from their definitions."""
 
 import functools
 import inspect
@@ -34,7 +34,7 @@ def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def check_settings(given: dict[str, Any]) -> TrainSettings:
-    """Make settings of what was given.
+    """Return settings from the options that were given.
 
     Raises:
         typer.BadParameter: A value makes no sense.

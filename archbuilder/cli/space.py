@@ -1,4 +1,4 @@
-"""`archbuilder space`: what a study may try, before anything is trained."""
+"""`archbuilder space`: show the search space and budget of a study."""
 
 import json
 from typing import TYPE_CHECKING, Annotated

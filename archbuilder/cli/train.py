@@ -1,4 +1,4 @@
-"""`archbuilder train`: a network fitted to images, from its first step or its last saved one."""
+"""`archbuilder train`: train a network on images, or resume a run."""
 
 from contextlib import nullcontext
 from enum import StrEnum
@@ -15,7 +15,7 @@ from archbuilder.recipe import Precision
 
 
 class SplitBy(StrEnum):
-    """What decides which image falls into which split."""
+    """How images are assigned to splits."""
 
     SEED = "seed"
     HASH = "hash"

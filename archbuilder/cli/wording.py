@@ -1,4 +1,4 @@
-"""Errors of the library, which name functions and arguments, in the words of the command line."""
+"""Convert errors of the library, which name functions and arguments, to commands and options."""
 
 import ast
 import re
@@ -31,11 +31,11 @@ _COMMANDS = {
     r"\bfewer workers(?= \(there are)": "fewer --workers",
     r"(?<=already; )epochs(?= is the total number)": "--epochs",
 }
-"""What stands in errors, as a regular expression, and what is typed in its place; `{}` is a value."""
+"""Regular expressions for calls and arguments in errors, with the commands and options instead; `{}` is a value."""
 
 
-def as_typed(message: str) -> str:
-    """Return an error of the library with the commands and options that do what its functions and arguments do."""
+def in_command_line_terms(message: str) -> str:
+    """Return an error message with functions and arguments replaced by commands and options."""
     for pattern, typed in _COMMANDS.items():
         message = re.sub(pattern, partial(_replaced, typed), message)
     return message

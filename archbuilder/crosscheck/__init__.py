@@ -1,1 +1,1 @@
-"""Counts of a built module by independent counters, beside the plan's."""
+"""Compare the counts of a plan with independent counters of the built module."""

@@ -1,4 +1,4 @@
-"""What torch allocates while a module runs in evaluation, tensor by tensor, and what autograd keeps in training."""
+"""Measure the tensors that torch allocates in evaluation, and the bytes that autograd saves in training."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,7 +87,7 @@ def _gone(reference: StorageWeakRef) -> bool:
 
 @contextmanager
 def running_leaf(network: nn.Module) -> Iterator[list[str]]:
-    """Keep a list whose last item is the name of the leaf module that runs now; `MERGES` where none does."""
+    """Yield a list whose last item is the name of the running leaf module, or `MERGES`, while the body runs."""
     running = [MERGES]
     hooks = []
     for name, module in leaf_modules(network):
@@ -107,7 +107,7 @@ def running_leaf(network: nn.Module) -> Iterator[list[str]]:
 
 
 class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes each new storage, and looks before each operator which of the old ones are gone."""
+    """Records each new storage and, before each operator, which storages were freed."""
 
     def __init__(self, network: nn.Module, images: Tensor, running: list[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

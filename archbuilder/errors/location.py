@@ -1,3 +1,5 @@
+"""Locations in texts: sources, spans, lines and columns."""
+
 import re
 from bisect import bisect_right
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""Errors for users: single problems with locations, and exceptions that collect them."""
+
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +45,7 @@ class Problem:
 
     @property
     def cause(self) -> tuple[object, ...]:
-        """What is wrong, and where: the same for every use of a line, whatever the numbers in the message."""
+        """The message without numbers and the location, which are equal for all problems of one cause."""
         if self.root_cause:
             return (self.root_cause,)
         if self.where is None:

@@ -1,3 +1,5 @@
+"""Draw excerpts of a source with a caret below the place of an error."""
+
 import unicodedata
 
 from archbuilder.errors.location import Location

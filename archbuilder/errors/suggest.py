@@ -1,3 +1,5 @@
+"""Find the known word that is nearest to a misspelled one."""
+
 from collections.abc import Iterable
 from functools import lru_cache
 from heapq import nlargest

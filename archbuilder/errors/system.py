@@ -1,4 +1,4 @@
-"""What to do about an error of the operating system."""
+"""Advice on errors of the operating system."""
 
 import errno
 

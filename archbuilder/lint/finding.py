@@ -1,3 +1,5 @@
+"""A finding of the linter."""
+
 from dataclasses import dataclass
 
 from archbuilder.errors import Location

@@ -1,3 +1,5 @@
+"""A rule of the linter, with its documentation and examples."""
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How differently the network's rectifiers see different images."""
+"""NASWOT: how much the signs of rectifier inputs differ between images."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How large the network is, which is what any other proxy has to beat."""
+"""The number of parameters, as a proxy to compare others with."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from archbuilder.proxies.proxy import Batch
 
 
 def parameters(network: Network, batches: Sequence[Batch] = ()) -> float:
-    """Count the trained numbers: weights, biases, scales and shifts, without those of the auxiliary heads.
+    """Count the trainable parameters, without those of auxiliary heads.
 
     That it ranks networks about as well as most proxies do is said by Ning et al., 2021, "Evaluating Efficient
     Performance Estimators of Neural Architectures" (arXiv:2008.03064), and by Li et al., 2023 (arXiv:2301.11300).

@@ -1,4 +1,4 @@
-"""What a proxy is, and what it may ask of its batches."""
+"""The interface of proxies, and checks of their batches."""
 
 from collections.abc import Sequence
 from typing import Protocol

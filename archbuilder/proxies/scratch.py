@@ -1,4 +1,4 @@
-"""A copy of a network that a proxy may do anything to."""
+"""Copies of a network that a proxy may change."""
 
 from copy import deepcopy
 
@@ -21,7 +21,7 @@ def scratch_copy(network: Network) -> Network:
 
 
 def normalize_by_batch(network: Network) -> None:
-    """Have batch norms use the statistics of the batch, as in training; dropout stays off, so that nothing is random.
+    """Make batch norms use the statistics of the batch, as in training; dropout stays off.
 
     An untrained network has no other statistics: its running mean is 0 and its running variance 1, whatever the input.
     """

@@ -1,4 +1,4 @@
-"""How much flows through the network's weights, whatever the images."""
+"""SynFlow: the sum of weights times gradients, without images."""
 
 from collections.abc import Sequence
 from typing import Any

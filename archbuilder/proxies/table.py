@@ -17,7 +17,7 @@ PROXIES: Mapping[str, Proxy] = MappingProxyType(
 """The proxies by name."""
 
 BATCHES: Mapping[str, int] = MappingProxyType({"parameters": 0, "naswot": 1, "synflow": 1, "zico": 2})
-"""How many batches each reads."""
+"""The number of batches that each proxy reads."""
 
 
 def score(name: str, network: Network, batches: Sequence[Batch]) -> float:

@@ -1,4 +1,4 @@
-"""How steady the gradients are from batch to batch."""
+"""ZiCo: the ratio of mean and standard deviation of gradients over batches."""
 
 from collections.abc import Sequence
 

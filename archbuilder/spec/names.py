@@ -1,3 +1,5 @@
+"""Valid names of layers, and names that number repetitions, such as `layer{}`."""
+
 import re
 from keyword import iskeyword, kwlist
 from typing import Annotated, Any

@@ -1,3 +1,5 @@
+"""Nodes of a YAML file: scalars, sequences and mappings with their locations."""
+
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any

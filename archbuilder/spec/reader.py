@@ -1,3 +1,5 @@
+"""Read YAML files into nodes, with locations and limits on size and depth."""
+
 import re
 from collections.abc import Iterator
 from dataclasses import replace

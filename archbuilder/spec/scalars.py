@@ -1,3 +1,5 @@
+"""Convert unquoted YAML scalars to strings, numbers, booleans and null."""
+
 import re
 
 # YAML 1.2's core schema (yaml.org/spec/1.2.2, section 10.3.2), with digits grouped by underscores as Python has them.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from archbuilder.cli.wording import as_typed
+from archbuilder.cli.wording import in_command_line_terms
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ from archbuilder.cli.wording import as_typed
     ],
 )
 def test_an_error_of_the_library_is_told_with_what_is_typed(said: str, typed: str) -> None:
-    found = as_typed(said)
+    found = in_command_line_terms(said)
     assert found.endswith(typed)
-    assert as_typed(found) == found
+    assert in_command_line_terms(found) == found
 
 
 @pytest.mark.parametrize("text", ["found the string 'split', expected 3", "a.yaml:3:1  layers.conv1\n  kernel=3"])
 def test_other_errors_stay_as_they_are(text: str) -> None:
-    assert as_typed(text) == text
+    assert in_command_line_terms(text) == text
