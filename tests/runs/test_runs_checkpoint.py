@@ -143,7 +143,7 @@ def test_a_checkpoint_of_something_else(folder: Path) -> None:
     with pytest.raises(ArchbuilderError, match="holds weights alone; expected a file that archbuilder wrote"):
         go_on(folder)
     save_tensors(folder / "last.safetensors", {"weight": torch.zeros(3)})
-    message = r"last\.safetensors: has only weights; expected a checkpoint of archbuilder train"
+    message = r"last\.safetensors: has only weights; expected a checkpoint of train_spec"
     with pytest.raises(ArchbuilderError, match=message):
         go_on(folder)
 
