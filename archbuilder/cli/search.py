@@ -52,7 +52,7 @@ def search(
         str | None, typer.Option(metavar="N,N", help="GPUs to train on, one candidate at a time each: 0,1.")
     ] = None,
     versus: Annotated[
-        str | None, typer.Option(metavar="random", help="Also run random search at the same training cost.")
+        str | None, typer.Option(metavar="random", help="Also run random search at equal training cost.")
     ] = None,
     runs: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of all studies; each has a subfolder of its name.")

@@ -84,7 +84,7 @@ class Planning:
 
     def claim(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
         """Take a name in a scope; add a problem if it is taken already."""
-        noted = not scope.path and name in self.document.given_twice  # when the file was read
+        noted = not scope.path and name in self.document.duplicate_names  # when the file was read
         if not scope.claim(name) and not noted:
             message = f"the name {scope.full(name)!r} is already used: names are unique within the nearest named layer"
             self.diagnostics.add(frame.problem(member, "name", message))

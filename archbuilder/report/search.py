@@ -45,7 +45,7 @@ class SearchView(View):
         self.progress = StudyProgress()
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event."""
         self.progress.take(event)
 
 
@@ -53,7 +53,7 @@ class LineView(SearchView):
     """Prints a line for each segment of training."""
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event."""
         super().__call__(event)
         match event:
             case StudyOpened():

@@ -21,7 +21,7 @@ class TrainView(View):
         self._epochs, self._images, self._batch_size = 0, 0, 0
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event."""
         match event:
             case RunOpened():
                 settings = event.setup.settings
@@ -68,7 +68,7 @@ class LiveTrainView(TrainView):
         self._bar.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event."""
         if isinstance(event, EpochEnded) and self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None

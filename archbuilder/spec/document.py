@@ -110,8 +110,8 @@ class SpecDocument:
         return self.files.base is None or self.files.is_own(node.source)
 
     @cached_property
-    def given_twice(self) -> frozenset[str]:
-        """The names of more than one layer or head; they are already reported."""
+    def duplicate_names(self) -> frozenset[str]:
+        """The names that several layers or heads have, which have been reported."""
         members = [*self.layers, *(head.member for head in self.heads)]
         counts = Counter(member.name for member in members if member.name)
         return frozenset(name for name, count in counts.items() if count > 1)

@@ -59,8 +59,8 @@ def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
     return heads
 
 
-def _take_slips(node: MappingNode, layer: LayerEntry, problems: list[Problem]) -> set[str]:
-    """Take out the keys that are one of a head's but for a slip, and note them; return which were meant.
+def _remove_misspelled_keys(node: MappingNode, layer: LayerEntry, problems: list[Problem]) -> set[str]:
+    """Remove misspelled keys of a head from its layer, and report them; return the keys that were meant.
 
     Of a head whose block is the file's own, whose parameters are not known here, only what it needs is looked for.
     """
@@ -80,7 +80,7 @@ def _read_head(node: MappingNode, position: int, problems: list[Problem]) -> Hea
     layer = read_layer(node, "aux", position, problems, default_type="aux_head")
     values = {key: layer.values.pop(key, None) for key in HEAD_KEYS}
     before = len(problems)
-    meant = _take_slips(node, layer, problems)
+    meant = _remove_misspelled_keys(node, layer, problems)
 
     def refuse(key: str, message: str) -> None:
         problems.append(Problem(message, layer.place(key), f"{layer.path}.{key}" if key else layer.path))

@@ -89,7 +89,7 @@ def _tidy(schema: Any) -> Any:
 
 
 def _or_expression(schema: Schema) -> Schema:
-    """Let a key's value be a `$` value instead, or a list with such in it."""
+    """Return the schema of a key that also accepts a `$` value, or a list with such values."""
     described = {"description": schema["description"]} if "description" in schema else {}
     own = {key: _in_lists(value) for key, value in schema.items() if key != "description"}
     return {"anyOf": [own, _EXPRESSION]} | described
