@@ -281,7 +281,7 @@ def test_tensorboard_lies_in_the_run(run: Run, tmp_path: Path) -> None:
 
 def test_only_the_first_process_speaks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     station: Any = import_module("archbuilder.runs.run")
-    monkeypatch.setattr(station, "joined", lambda _: nullcontext(ALONE))  # the others are not there
+    monkeypatch.setattr(station, "process_group", lambda _: nullcontext(ALONE))  # the others are not there
     for name, value in torchrun_environment(1, 2).items():
         monkeypatch.setenv(name, value)
     done = train(run, "--epochs", 1)
