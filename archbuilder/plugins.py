@@ -1,4 +1,4 @@
-"""Declarations from outside the package: primitives, merges and lint rules.
+"""Declarations from outside the package: primitives, merges, lint rules, quantities of budgets, data formats.
 
 A plugin is a Python module, or a file, that calls `archbuilder.register`. It runs only where the user names it: on the
 command line (`--plugin`), in the environment (`ARCHBUILDER_PLUGINS`), by an installed package's entry point, or by an
@@ -15,6 +15,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, TypeVar
 
+from archbuilder.costs.quantities import QUANTITIES, Quantity
 from archbuilder.errors import ArchbuilderError
 from archbuilder.primitives import MERGES, PRIMITIVES, Merge, Primitive
 
@@ -29,10 +30,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def register(declaration: _T) -> _T:
-    """Add a primitive, a merge or a lint rule; also as a decorator of a class.
+    """Add a primitive, a merge, a lint rule, a quantity or a data format; also as a decorator of a class.
 
     Args:
-        declaration: A subclass of `Primitive` or `Merge` with a `type`, or a `Rule`.
+        declaration: A subclass of `Primitive` or `Merge` with a `type`, a `Rule`, a `Quantity`,
+            or a `Format` of `archbuilder.data`.
 
     Returns:
         The declaration.
@@ -50,9 +52,28 @@ def register(declaration: _T) -> _T:
         if RULES.setdefault(declaration.code, declaration) is not declaration:
             raise ArchbuilderError(f"the lint rule {declaration.code} is taken: {RULES[declaration.code].name}")
         return declaration
+    data = sys.modules.get("archbuilder.data.format")  # which imports torch, where a plugin declares one
+    if data is not None and isinstance(declaration, data.Format):
+        from archbuilder.data.sources import add_format  # noqa: PLC0415
+
+        add_format(declaration)
+        return declaration
+    if isinstance(declaration, Quantity):
+        _add_quantity(declaration)
+        return declaration
     raise ArchbuilderError(
-        f"cannot register {declaration!r}: expected a primitive or a merge (a class with a `type`), or a lint rule"
+        f"cannot register {declaration!r}: expected a primitive or a merge (a class with a `type`), a lint rule, a "
+        "quantity or a data format"
     )
+
+
+def _add_quantity(quantity: Quantity) -> None:
+    """Add a quantity, unless its name is taken or the keys of budgets are made already."""
+    if quantity.name in {*QUANTITIES, "memory", "latency", "flops", "within"}:
+        raise ArchbuilderError(f"the quantity {quantity.name!r} is taken; choose another name")
+    if "archbuilder.study.budget" in sys.modules:
+        raise ArchbuilderError(f"register the quantity {quantity.name!r} before studies are used: they have budgets")
+    QUANTITIES[quantity.name] = quantity
 
 
 def _add_type(table: dict[str, Any], name: str, declaration: Any) -> None:

@@ -18,10 +18,10 @@ STAGES = (
     "costs",
     "lint",
     "recipe",
-    "plugins",
     "modules",
     "crosscheck",
     "data",
+    "plugins",
     "training",
     "network_spec",  # the public class: earlier stages work on documents and plans
     "study",

@@ -29,16 +29,22 @@ class Prices:
     """The costs of candidates, for one image in evaluation, without heads.
 
     Attributes:
-        macs: Multiply-adds of each candidate.
-        parameters: Trainable parameters of each candidate.
-        activations: Output elements of convolutions and linear layers.
+        counts: The count of each candidate, by quantity.
         is_valid: Whether a candidate is a valid network; the counts of invalid ones are 0.
     """
 
-    macs: NDArray[np.int64]
-    parameters: NDArray[np.int64]
-    activations: NDArray[np.int64]
+    counts: Mapping[str, NDArray[np.int64]]
     is_valid: NDArray[np.bool_]
+
+    @property
+    def macs(self) -> NDArray[np.int64]:
+        """Multiply-adds of each candidate."""
+        return self.counts["macs"]
+
+    @property
+    def parameters(self) -> NDArray[np.int64]:
+        """Trainable parameters of each candidate."""
+        return self.counts["parameters"]
 
 
 class CostFunction:
@@ -99,8 +105,7 @@ class CostFunction:
                 for row in range(start, min(start + _CHUNK, len(matrix))):
                     counts[:, row], is_valid[row] = self._price_by_planning(matrix[row], row)
         is_valid &= ~too_wide
-        macs, parameters, activations = np.where(is_valid, counts, 0)
-        return Prices(macs, parameters, activations, is_valid)
+        return Prices(dict(zip(QUANTITIES, np.where(is_valid, counts, 0), strict=True)), is_valid)
 
     def price_one(self, widths: Mapping[str, int]) -> dict[str, int] | None:
         """Return the costs of one candidate; None if it is invalid.
@@ -119,7 +124,7 @@ class CostFunction:
                 f"a candidate has a width for each of {len(self.names)} searchable widths: this one {what}"
             )
         prices = self.price([[widths[name] for name in self.names]])
-        return {name: int(getattr(prices, name)[0]) for name in QUANTITIES} if prices.is_valid[0] else None
+        return {name: int(count[0]) for name, count in prices.counts.items()} if prices.is_valid[0] else None
 
     def __repr__(self) -> str:
         return f"CostFunction({self._document.header.name!r}: {len(self.names)} widths)"
@@ -131,7 +136,7 @@ class CostFunction:
             ArchbuilderError: A count does not fit 64 bits; `candidate` is its position.
         """
         plan = try_plan(self._document, self._widths(row))[0]
-        counts = [count(plan) if plan else 0 for count in QUANTITIES.values()]
+        counts = [quantity.count(plan) if plan else 0 for quantity in QUANTITIES.values()]
         if max(counts) >= 2**63:
             raise ArchbuilderError(
                 f"candidate {candidate:,}: one of its counts is 2**63 or more, too large for 64 bits"
@@ -208,7 +213,10 @@ class CostFunction:
 
     def _compiled_variants(self, plan: Plan, trace: Trace) -> "list[_Variant]":
         """Compile a traced plan; if branches can be removed, first a shorter variant that keeps all of them."""
-        totals, guards = [terms_of(count(plan)) for count in QUANTITIES.values()], list(trace.guards.values())
+        totals, guards = (
+            [terms_of(quantity.count(plan)) for quantity in QUANTITIES.values()],
+            list(trace.guards.values()),
+        )
         variants = [_Variant(trace, self.names, totals, guards)]
         present = {number for number, atom in enumerate(trace.atoms) if atom.kind == "present"}
         if present:

@@ -1,6 +1,7 @@
 """Data sets by name or path: images and labels, in three splits."""
 
 from archbuilder.data.address import Address, parse_address
+from archbuilder.data.format import Format
 from archbuilder.data.images import Batch, Images, ImageSet
 from archbuilder.data.normalizer import Normalizer
 from archbuilder.data.partition import SplitBy, image_differences, partition
@@ -13,6 +14,7 @@ __all__ = [
     "Address",
     "Batch",
     "DataSplits",
+    "Format",
     "ImageSet",
     "Images",
     "Normalizer",

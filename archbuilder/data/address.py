@@ -15,16 +15,8 @@ _LARGEST = 4096
 USUAL_ROOT = "data"
 """The folder of torchvision's data sets where their address has none."""
 
-FORMS = {
-    "digits": "digits",
-    "idx": "idx:PATH",
-    "cifar10": "cifar10:PATH",
-    "cifar100": "cifar100:PATH",
-    "folder": "folder:PATH[@SIZE][@gray|@rgb]",
-    "npz": "npz:PATH",
-    "torchvision": "torchvision:NAME[:ROOT]",
-}
-"""How the address of each kind is written."""
+FORMS: dict[str, str] = {}
+"""How the address of each kind is written; the formats are in the files of this package, and in plugins."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,8 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
         raise ArchbuilderError(f"{text!r}: no path is given, expected {form}")
     if kind == "torchvision" and not path.partition(":")[0].strip():
         raise ArchbuilderError(f"{text!r}: no name is given, expected {form}, such as torchvision:MNIST")
-    return address if base is None else _absolute(base, address)
+    has_path = "PATH" in form or kind == "torchvision"
+    return address if base is None or not has_path else _absolute(base, address)
 
 
 def _unknown_format(text: str, kind: str, known: Collection[str]) -> str:

@@ -8,6 +8,7 @@ import torch
 
 from archbuilder.data.address import Address
 from archbuilder.data.files import convert_read_errors, names_text, open_decompressed, path_text, visible_names
+from archbuilder.data.format import Format
 from archbuilder.data.images import ImageSet
 from archbuilder.data.raw import RawData
 from archbuilder.errors import ArchbuilderError
@@ -140,3 +141,7 @@ def _records(place: Path, name: str, data: bytes, version: _Version) -> ImageSet
         message = f"found the label {int(labels[at])} in record {at:,}, expected 0 to {version.classes - 1}"
         raise ArchbuilderError(f"{where}: {message} (records are counted from 0)")
     return ImageSet(rows[:, version.label_bytes :].reshape(-1, 3, 32, 32).contiguous(), labels)
+
+
+CIFAR10 = Format("cifar10", "cifar10:PATH", load_cifar10)
+CIFAR100 = Format("cifar100", "cifar100:PATH", load_cifar100)

@@ -3,6 +3,7 @@
 import torch
 
 from archbuilder.data.address import Address
+from archbuilder.data.format import Format
 from archbuilder.data.images import ImageSet
 from archbuilder.data.raw import RawData
 
@@ -15,3 +16,6 @@ def load_digits(address: Address) -> RawData:
     images = torch.from_numpy(digits.images).to(torch.uint8).unsqueeze(1)  # N x 1 x 8 x 8
     names = tuple(str(name) for name in digits.target_names)
     return RawData(ImageSet(images, torch.from_numpy(digits.target).to(torch.int64)), names)
+
+
+FORMAT = Format("digits", "digits", load_digits)

@@ -12,6 +12,7 @@ from archbuilder.data.address import Address
 from archbuilder.data.decode import SUFFIXES, ImageHeader, Target, read_header
 from archbuilder.data.file_images import FileImages, broken_files_text
 from archbuilder.data.files import convert_read_errors, folder_of, names_text, path_text, visible_names
+from archbuilder.data.format import Format
 from archbuilder.data.images import MOST_HELD, Images
 from archbuilder.data.raw import RawData
 from archbuilder.data.split_folders import find_splits
@@ -214,3 +215,6 @@ def _evenly_spaced(files: Sequence[Path], most: int) -> list[Path]:
 def _with_size(address: Address, size: int) -> str:
     path, at, colors = address.text.rpartition("@") if address.channels else (address.text, "", "")
     return f"{path}@{size}{at}{colors}"
+
+
+FORMAT = Format("folder", "folder:PATH[@SIZE][@gray|@rgb]", load_folder)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from archbuilder.data.address import Address
 from archbuilder.data.files import folder_of, names_text, open_decompressed, path_text, visible_names
+from archbuilder.data.format import Format
 from archbuilder.data.images import ImageSet
 from archbuilder.data.labels import from_zero
 from archbuilder.data.raw import RawData
@@ -107,3 +108,6 @@ def _parse(path: Path, what: str, file: IO[bytes]) -> tuple[tuple[int, ...], byt
         message = f"found {more + length:,} bytes, expected {size + length:,} ({says}): {what_to_do}"
         raise ArchbuilderError(f"{path_text(path)}: {message}")
     return shape, data
+
+
+FORMAT = Format("idx", "idx:PATH", load_idx)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from archbuilder.data.address import Address
 from archbuilder.data.files import convert_read_errors, names_text, path_text
+from archbuilder.data.format import Format
 from archbuilder.data.images import ImageSet
 from archbuilder.data.labels import from_zero
 from archbuilder.data.raw import RawData
@@ -138,3 +139,6 @@ def _labels(where: str, array: Array) -> Tensor:
     if len(values) and not -_LARGEST <= float(values.min()) <= float(values.max()) <= _LARGEST:
         raise ArchbuilderError(f"{where}: found labels from {values.min()} to {values.max()}, expected small numbers")
     return torch.from_numpy(values.astype(np.int64))
+
+
+FORMAT = Format("npz", "npz:PATH", load_npz)

@@ -2,30 +2,43 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
-from archbuilder.data.address import Address, parse_address
-from archbuilder.data.cifar import load_cifar10, load_cifar100
-from archbuilder.data.digits import load_digits
-from archbuilder.data.folder import load_folder
-from archbuilder.data.idx import load_idx
-from archbuilder.data.npz import load_npz
+from archbuilder.data.address import FORMS, Address, parse_address
+from archbuilder.data.format import Format
 from archbuilder.data.partition import SplitBy
 from archbuilder.data.raw import RawData
 from archbuilder.data.splits import DataSplits, split
-from archbuilder.data.vision import load_torchvision
 from archbuilder.errors import ArchbuilderError
 
-SOURCES: dict[str, Callable[[Address], RawData]] = {
-    "digits": load_digits,
-    "idx": load_idx,
-    "cifar10": load_cifar10,
-    "cifar100": load_cifar100,
-    "folder": load_folder,
-    "npz": load_npz,
-    "torchvision": load_torchvision,
-}
+SOURCES: dict[str, Callable[[Address], RawData]] = {}
 """How to load each format: all of a data set's images, in the values its makers gave them."""
+
+
+def add_format(declared: Format) -> None:
+    """Add a format.
+
+    Raises:
+        ArchbuilderError: Its kind is taken.
+    """
+    if declared.kind in SOURCES:
+        raise ArchbuilderError(f"the data format {declared.kind!r} is taken; choose another name")
+    SOURCES[declared.kind], FORMS[declared.kind] = declared.load, declared.form
+
+
+def _add_declared() -> None:
+    """Add every `Format` in a module of this package."""
+    package = __name__.rpartition(".")[0]
+    names = [module.name for module in iter_modules(import_module(package).__path__, f"{package}.")]
+    modules = [import_module(name) for name in names if name != __name__]
+    found = {value.kind: value for module in modules for value in vars(module).values() if isinstance(value, Format)}
+    for kind in sorted(found):
+        add_format(found[kind])
+
+
+_add_declared()
 
 
 def check_address(text: str, base: Path | None = None) -> Address:

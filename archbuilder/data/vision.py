@@ -6,6 +6,7 @@ from collections.abc import Sized
 from typing import Any, cast
 
 from archbuilder.data.address import USUAL_ROOT, Address, expand_home
+from archbuilder.data.format import Format
 from archbuilder.data.raw import RawData
 from archbuilder.data.samples import read_samples
 from archbuilder.errors import ArchbuilderError, did_you_mean
@@ -88,3 +89,6 @@ def _open_split(address: Address, maker: Any, arguments: dict[str, Any], *, need
         first = str(error).partition("\n")[0]
         message = f"not found{root}, or damaged; download=True downloads it (torchvision says: {first})"
         raise ArchbuilderError(f"{address.text}: {message}") from error
+
+
+FORMAT = Format("torchvision", "torchvision:NAME[:ROOT]", load_torchvision)

@@ -19,9 +19,7 @@ Cost = Mapping[str, int]
 """An exact count for every key of `QUANTITIES`; and `memory`, in bytes, and `latency`, in microseconds, if bounded."""
 
 WORDS = {
-    "macs": "MACs",
-    "parameters": "parameters",
-    "activations": "activations",
+    **{name: quantity.unit for name, quantity in QUANTITIES.items()},
     "memory": "bytes of memory",
     "latency": "µs of latency",
 }
@@ -35,7 +33,7 @@ def cost_of(plan: Plan, quantities: Container[str] = ()) -> dict[str, int]:
         plan: The network.
         quantities: What is bounded: memory takes longer, and is counted only if it is.
     """
-    counts = {name: count(plan) for name, count in QUANTITIES.items()}
+    counts = {name: quantity.count(plan) for name, quantity in QUANTITIES.items()}
     return counts | ({"memory": memory_of(plan)} if "memory" in quantities else {})
 
 
@@ -117,13 +115,11 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
-    macs: _Count | None = Field(
-        None, description="The most MACs of one image in evaluation, such as 1.5M, or 60% of the baseline's."
-    )
-    parameters: _Count | None = Field(None, description="The most trainable parameters without heads, such as 60k.")
-    activations: _Count | None = Field(
-        None, description="The most activations (outputs of convolutions and linear layers) of one image, such as 200k."
-    )
+    for _name, _quantity in QUANTITIES.items():  # a key for each
+        __annotations__[_name] = _Count | None
+        locals()[_name] = Field(None, description=_quantity.description)
+    del _name, _quantity
+
     memory: _Count | None = Field(
         None, description="The most bytes held for one image in evaluation, weights included, in float32, such as 2M."
     )

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbuilder.costs.function import CostFunction
-from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
@@ -93,7 +92,7 @@ class Variant:
         """
         widths = self.width_rows(positions)
         prices = self._costs.price(widths)
-        costs = {name: getattr(prices, name) for name in QUANTITIES}
+        costs = dict(prices.counts)
         priced = Priced(costs, prices.is_valid)
         if self._counts_memory:
             asked = prices.is_valid if limits is None else priced.below(limits)

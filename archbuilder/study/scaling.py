@@ -82,7 +82,7 @@ def _last_within(spec: NetworkSpec, names: Sequence[str], rows: NDArray[np.int64
     fits = prices.is_valid.copy()
     for name in QUANTITIES:
         if name in limits.by_quantity:
-            fits &= getattr(prices, name) <= limits.by_quantity[name].high
+            fits &= prices.counts[name] <= limits.by_quantity[name].high
     numbers = [int(number) for number in np.flatnonzero(fits)]
     if "memory" in limits.by_quantity:  # which has to be planned: found by halving
 

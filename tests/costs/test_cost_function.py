@@ -36,8 +36,8 @@ def compared(spec: NetworkSpec, function: CostFunction, matrix: np.ndarray[Any, 
     prices = function.price(matrix)
     for row, widths in enumerate(matrix):
         plan, _ = try_plan(spec.document, dict(zip(function.names, map(int, widths), strict=True)))
-        found = {name: int(getattr(prices, name)[row]) for name in QUANTITIES}
-        expected = {name: count(plan) if plan else 0 for name, count in QUANTITIES.items()}
+        found = {name: int(prices.counts[name][row]) for name in QUANTITIES}
+        expected = {name: quantity.count(plan) if plan else 0 for name, quantity in QUANTITIES.items()}
         assert (found, bool(prices.is_valid[row])) == (expected, plan is not None), widths
     return int(prices.is_valid.sum())
 
@@ -128,9 +128,9 @@ def test_some_widths_vary_and_the_rest_stay() -> None:
     assert function.names == ("inception5b.5x5", "inception3a.3x3")
     changed = spec.set({"inception3a.3x3": 64, "inception5b.5x5": 0}).plan()
     cost = function.price_one({"inception3a.3x3": 64, "inception5b.5x5": 0})
-    assert cost == {name: count(changed) for name, count in QUANTITIES.items()}
+    assert cost == {name: quantity.count(changed) for name, quantity in QUANTITIES.items()}
     assert function.price_one({"inception3a.3x3": 128, "inception5b.5x5": 128}) == {
-        name: count(spec.plan()) for name, count in QUANTITIES.items()
+        name: quantity.count(spec.plan()) for name, quantity in QUANTITIES.items()
     }
 
 

@@ -43,11 +43,11 @@ def agree(spec: NetworkSpec, rows: list[list[int]]) -> int:
     for number, row in enumerate(rows):
         widths = dict(zip(function.names, row, strict=True))
         plan, _ = try_plan(spec.document, widths)
-        expected = {name: count(plan) for name, count in QUANTITIES.items()} if plan else None
+        expected = {name: quantity.count(plan) for name, quantity in QUANTITIES.items()} if plan else None
         assert CostFunction(spec.document).price_one(widths) == expected, widths
         assert bool(together.is_valid[number]) is (plan is not None), widths
         for name in QUANTITIES:
-            assert int(getattr(together, name)[number]) == (expected[name] if expected else 0), widths
+            assert int(together.counts[name][number]) == (expected[name] if expected else 0), widths
     return int(together.is_valid.sum())
 
 
@@ -94,7 +94,9 @@ def test_a_spec_that_64_bits_do_not_hold_itself() -> None:
 
 def test_a_spec_without_widths() -> None:
     spec = NetworkSpec.from_text(f"{HEAD}layers:\n{TAIL}")
-    assert CostFunction(spec.document).price_one({}) == {name: count(spec.plan()) for name, count in QUANTITIES.items()}
+    assert CostFunction(spec.document).price_one({}) == {
+        name: quantity.count(spec.plan()) for name, quantity in QUANTITIES.items()
+    }
 
 
 def test_a_candidate_has_a_value_for_each_width() -> None:

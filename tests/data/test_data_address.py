@@ -93,9 +93,9 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("digit", r"^unknown data set 'digit'; did you mean digits\? \(forms: digits, idx:PATH, .*torchvision:NAME"),
+        ("digit", r"^unknown data set 'digit'; did you mean digits\? \(forms: cifar10:PATH, .*torchvision:NAME"),
         ("Folder:/x", r"^unknown data set 'Folder'; did you mean folder\?"),
-        ("", r"^unknown data set '' \(forms: digits, "),
+        ("", r"^unknown data set '' \(forms: cifar10:PATH, "),
         ("/data/photos", r"^'/data/photos' does not say its format; did you mean folder:/data/photos\? \(forms"),
         ("./photos", r"did you mean folder:\./photos\?"),
         (r"C:\photos", r"did you mean folder:C:\\photos\?"),

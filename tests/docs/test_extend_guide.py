@@ -120,6 +120,44 @@ def test_a_process_of_a_search_has_the_plugins(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_quantity_is_bounded_and_priced(folder: Path) -> None:
+    script = """
+import archbuilder, widest
+from archbuilder.costs.function import CostFunction
+from archbuilder.study import load_study
+
+spec = archbuilder.load("googlenet")
+function = CostFunction(spec.document, ["conv1.out", "inception5b.1x1"])
+for widths in ({"conv1.out": 64, "inception5b.1x1": 384}, {"conv1.out": 2000, "inception5b.1x1": 8}):
+    assert function.price_one(widths)["widest"] == widest.widest(spec.set(widths).plan()), widths
+study = load_study("wide.yaml")
+assert study.settings.budget.goals["widest"].amount == 40
+archbuilder.register(archbuilder.costs.quantities.Quantity("late", "x", "x", len))
+"""
+    study = {
+        "spec": "net.yaml",
+        "space": {"*": {"scale": [0.5, 2.0]}},
+        "budget": {"widest": 40},
+        "data": "digits",
+        "search": {"trials": 2},
+    }
+    (folder / "wide.yaml").write_text(json.dumps(study))
+    (folder / "net2.yaml").write_text(NETWORK)
+    done = run(folder, "-c", "import blur_pool, coordinate_attention\n" + script)
+    assert "register the quantity 'late' before studies are used" in done.stderr, done.stderr
+
+
+def test_a_data_format_is_trained_on(folder: Path) -> None:
+    net = NETWORK.replace("channels: 3, height: 16, width: 12", "channels: 1, height: 8, width: 8")
+    (folder / "noisy.yaml").write_text(net.replace("classes: 4", "classes: 2").replace("out: 4}", "out: 2}"))
+    plugins = ["--plugin", "noise.py", *BOTH]
+    done = archbuilder(folder, "train", "noisy.yaml", "--data", "noise:200", "--epochs", "1", *plugins)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = archbuilder(folder, "train", "noisy.yaml", "--data", "nose:200", *plugins)
+    assert "unknown data set 'nose'; did you mean noise?" in done.stderr
+    assert "noise:COUNT" in done.stderr
+
+
 def test_the_schema_has_the_types_of_plugins(folder: Path) -> None:
     done = archbuilder(folder, "schema", *BOTH)
     assert done.returncode == 0, done.stderr
