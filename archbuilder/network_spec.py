@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archbuilder.errors import Source, raise_if_any
-from archbuilder.plan.causes import brought_out
+from archbuilder.plan.causes import located_at_causes
 from archbuilder.plan.checked import read_checked
 from archbuilder.plan.plan import Plan, SearchableWidth
 from archbuilder.plan.planner import try_plan
@@ -154,7 +154,7 @@ class NetworkSpec:
 
         document = updated(self._paths, values)
         plan, problems = try_plan(document)
-        raise_if_any(brought_out(document, problems))
+        raise_if_any(located_at_causes(document, problems))
         assert plan is not None
         return NetworkSpec(document, plan)
 

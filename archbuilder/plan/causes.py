@@ -21,18 +21,18 @@ _Place = tuple[int, tuple[int, int]]
 _Fault = tuple[_Place | None, str]
 
 
-def brought_out(document: SpecDocument, problems: Sequence[Problem]) -> list[Problem]:
-    """Say of problems in extended files first which lines of the file itself bring them out.
+def located_at_causes(document: SpecDocument, problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems of extended files at the lines of the file itself that cause them.
 
     Args:
         document: The spec.
-        problems: What is wrong with it. What is in its own file stays as it is, and so does what is wrong with the
-            extended file by itself. Several with one cause become one.
+        problems: Every problem of the spec. Those in its own file are returned unchanged, and so are those that the
+            extended file has by itself. Several with one cause become one.
     """
-    return _explained(document.files, problems)
+    return _located(document.files, problems)
 
 
-def _explained(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
+def _located(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
     different = {(_place(problem), problem.path, problem.message): problem for problem in problems}.values()
     foreign = [problem for problem in different if problem.where and not files.is_own(problem.where.source)]
     if files.base is None or files.reference is None or not foreign:
@@ -51,7 +51,7 @@ def _explained(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
     for causes, theirs in by_causes.items():
         if not any(f"{path}.".startswith(f"{'.'.join(cause.path)}.") for cause in causes for path in wrong):
             found.append(_problem(causes, theirs, files.reference))
-    return found + _explained(files.base, base)
+    return found + _located(files.base, base)
 
 
 @dataclass(eq=False)
@@ -63,7 +63,7 @@ class _PlanTrials:
     _worked: int = 0
 
     def causes(self, problem: Problem) -> tuple[Change, ...]:
-        """Find the fewest changes that bring a problem out; none if it is there without any.
+        """Find the fewest changes that cause a problem; none if it is there without any.
 
         Each is found by halving: the last of the shortest row of changes, beside those found so far, with which the
         problem is there. With too much to plan, more are given than are needed.
@@ -109,17 +109,17 @@ def _place(problem: Problem) -> _Place | None:
 
 
 def _problem(causes: tuple[Change, ...], problems: Sequence[Problem], extends: Location) -> Problem:
-    """Say of problems with the same causes which those are, and then where the problems are."""
+    """Return one problem at the first of its causes, with the others and their consequences as notes."""
     cause, first = causes[0], problems[0]
     by = f"extended by {extends.source.name}:{extends.line}"
     if first.consequence:
         message, *notes = first.consequence
         message = f"but {message} ({_line(first)}, {by})"
     else:
-        message = f"breaks {first.path}: {_from_afar(first.message, first)}"
-        notes = [f"{first.path} is at {_line(first)}, {by}", *(_from_afar(note, first) for note in first.notes)]
+        message = f"breaks {first.path}: {_with_file_name(first.message, first)}"
+        notes = [f"{first.path} is at {_line(first)}, {by}", *(_with_file_name(note, first) for note in first.notes)]
     notes += [
-        f"also breaks {other.path} ({_line(other)}): {_from_afar(other.message, other)}"
+        f"also breaks {other.path} ({_line(other)}): {_with_file_name(other.message, other)}"
         for other in problems[1:_MOST_LISTED]
     ]
     if len(problems) > _MOST_LISTED:
@@ -137,8 +137,8 @@ def _line(problem: Problem) -> str:
     return f"{problem.where.source.name}:{problem.where.line}"
 
 
-def _from_afar(text: str, problem: Problem) -> str:
-    """Name the file of the lines that a message tells by their number alone, as its reader is pointed into another."""
+def _with_file_name(text: str, problem: Problem) -> str:
+    """Add the file's name to line numbers in a message that is shown for another file."""
     assert problem.where is not None
     name = problem.where.source.name
     return _OWN_LINE.sub(lambda match: f"{name}:{match[1]}", text)

@@ -1,7 +1,7 @@
 """Read and check a spec, and locate errors at the lines that cause them."""
 
 from archbuilder.errors import Source, raise_if_any
-from archbuilder.plan.causes import brought_out
+from archbuilder.plan.causes import located_at_causes
 from archbuilder.plan.claims import claims_as_written, wrong_claims_of_extended
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
@@ -19,6 +19,6 @@ def read_checked(source: Source) -> tuple[SpecDocument, Plan]:
     problems = [*problems, *more]
     if document.is_multiplied:  # otherwise the plan has checked its claims
         problems += claims_as_written(document).wrong
-    raise_if_any([*brought_out(document, problems), *wrong_claims_of_extended(document)])
+    raise_if_any([*located_at_causes(document, problems), *wrong_claims_of_extended(document)])
     assert plan is not None
     return document, plan

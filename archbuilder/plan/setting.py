@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from archbuilder.errors import ArchbuilderError, Problem, Source, SpecError, did_you_mean, raise_if_any
-from archbuilder.plan.causes import brought_out
+from archbuilder.plan.causes import located_at_causes
 from archbuilder.plan.members import index_members
 from archbuilder.plan.padding import followed_padding
 from archbuilder.plan.paths import Paths, Place, all_places, refused
@@ -68,7 +68,7 @@ def updated(paths: Paths, values: Mapping[str, Any]) -> SpecDocument:
 
     def with_inputs(document: SpecDocument) -> list[Value]:
         found = index_members(document)
-        raise_if_any(brought_out(document, found.problems))
+        raise_if_any(located_at_causes(document, found.problems))
         written = index_members(document.as_written) if document.is_multiplied else found
         return [*_values_of(document, wanted, paths), *_inputs(document, written.declared)]
 

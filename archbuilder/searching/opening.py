@@ -94,7 +94,7 @@ def read_journal(folder: Path) -> Journal:
     path = folder / JOURNAL
     if not path.is_file():
         raise ArchbuilderError(f"{folder}: no study here; run_study writes one into a folder of its name")
-    with quiet_optuna(), _explained(path):
+    with quiet_optuna(), _located(path):
         check_lines(path)
         storage = JournalStorage(JournalFile(path))
         begun = [kept for kept in storage.get_all_studies() if {_SOURCES, _SETUP} <= kept.user_attrs.keys()]
@@ -108,7 +108,7 @@ def read_journal(folder: Path) -> Journal:
 def _open(study: Study, folder: Path) -> Journal:
     path = folder / JOURNAL
     _mend(path)
-    with _explained(path):
+    with _located(path):
         if path.exists():
             check_lines(path)
         storage = JournalStorage(JournalFile(path))
@@ -122,7 +122,7 @@ def _begun_anew(study: Study, folder: Path) -> Journal:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _located(path: Path) -> Iterator[None]:
     try:
         yield
     except ArchbuilderError:
