@@ -184,8 +184,10 @@ class ListExpander:
         """
         name = member.name or str(listing.position)
         body = self._body_of(member, name, frame, flow, scope)
-        if body is None:
-            return flow.at_most(Known.NOTHING)
+        if body is None:  # nothing is said of what its output does not fit
+            flow = flow.at_most(Known.NOTHING)
+            yield PlannedMember(member, name, taken, flow)
+            return flow
         members, inside = body
         flow = yield from self._members(members, inside, flow, scope, listing, taken)
         self._planning.taps[scope.full(name)] = flow

@@ -173,7 +173,7 @@ def _read_common(node: MappingNode, path: str, position: int | str, problems: li
     if is_expression(name) and ".body" in path:
         value = read_value(name_node, f"{path}.{position}.name", problems) if name_node else None
         computed, name = None if value is INVALID else value, None
-    elif name_node is not None and (fault := (pattern_fault if "repeat" in node.entries else name_fault)(name)):
+    elif name_node is not None and (fault := _name_fault(name, node)):
         problems.append(Problem(fault, location(name_node), f"{path}.{position}.name"))
         lost, name = _text(name), None
     path = f"{path}.{name if name is not None else position}"
@@ -199,6 +199,20 @@ def _text(name: object) -> str:
 def _misspelled_name(node: MappingNode) -> str | None:
     keys = [key for key in node.entries if key not in LAYER_KEYS and near_key(key, ("name",)) is not None]
     return _text(plain(node.entries[keys[0]].value)) if keys else None
+
+
+def _may_repeat(node: MappingNode) -> bool:
+    """Return whether a member has a repeat, or a key that was probably meant to be one."""
+    return "repeat" in {nearest(key, LAYER_KEYS) for key in node.entries}
+
+
+def _name_fault(name: object, node: MappingNode) -> str | None:
+    """Describe what is wrong with the name of a member, or None."""
+    if _may_repeat(node):
+        return pattern_fault(name)
+    if isinstance(name, str) and is_pattern(name) and not pattern_fault(name):
+        return f"{name!r} numbers repetitions, but there is no repeat, such as repeat: 3"
+    return name_fault(name)
 
 
 def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, LayerEntry]:
@@ -229,7 +243,7 @@ def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, Lay
     if not isinstance(node, MappingNode):
         message = "expected repetitions and their values, such as {0: {stride: 2}}, together with a repeat"
         problems.append(Problem(message, as_a_whole(node), path))
-    elif not layer.repeat and "repeat" not in {nearest(key, LAYER_KEYS) for key in layer.node.entries}:
+    elif not layer.repeat and not _may_repeat(layer.node) and not is_pattern(layer.lost_name or ""):
         message = "overrides apply to repetitions, but this layer has no repeat, such as repeat: 3"
         problems.append(Problem(message, as_a_whole(node), path))
     return overrides

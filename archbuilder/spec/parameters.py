@@ -90,7 +90,7 @@ def arguments_model(name: str, parameters: Mapping[str, Parameter]) -> type[Base
             kind = kind | None
         default = parameter.default if parameter.optional or parameter.default is not None else ...
         if parameter.is_computed:  # where the layer is planned
-            kind, default = kind | None, None
+            default = None
         # A parameter such as 3x3 is not an identifier: it is the alias of a field that is.
         checked = parameter.type != "name" and not parameter.is_computed  # which was checked when it was read
         field = Field(default, alias=key, description=parameter.description, validate_default=checked)

@@ -95,7 +95,7 @@ def test_a_parameter_of_a_default_alone() -> None:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ("{name: 'a{}', type: activation}", "'a{}' is not a valid name"),
+        ("{name: 'a{}', type: activation}", "'a{}' numbers repetitions, but there is no repeat"),
         ("{name: 'a{}{}', type: activation, repeat: 2}", "'a{}{}' is not a valid name"),
         ("{name: 'a{x}', type: activation, repeat: 2}", "'a{x}' is not a valid name"),
         ("{name: '{}train', type: activation, repeat: 2, in: 3}", ""),
