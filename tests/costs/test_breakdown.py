@@ -139,7 +139,7 @@ def test_repeated_blocks_have_forks_of_their_own() -> None:
     assert found == [
         ("layer1.0 (branch 1)", "branch of add"),
         ("layer1.1 (branch 1)", "branch of add"),
-        ("layer1", "rest of basic_block"),
+        ("layer1", "rest of basic_residual"),
         ("layer2.0 (branch 1)", "branch of add"),
         ("layer2.0.downsample", "branch of add"),
     ]

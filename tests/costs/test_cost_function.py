@@ -18,7 +18,7 @@ from archbuilder.spec.sources import shipped_names
 # 10,000 in all; the large networks take longest to plan.
 CANDIDATES = {
     "inception_digits": 5000,
-    "googlenet": 1500,
+    "googlenet": 1200,
     "inception_small_28": 1000,
     "resnet18_torchvision": 600,
     "inception_small_32": 600,
@@ -28,7 +28,24 @@ CANDIDATES = {
     "inception_v3_torchvision": 200,
     "inception_v4_timm": 120,
     "inception_resnet_v2_timm": 80,
+    "squeezenet1_0_torchvision": 40,
+    "resnet50_torchvision": 20,
+    "convnext_tiny_torchvision": 20,
+    "ghostnet_timm": 20,
+    "vgg16_bn_torchvision": 60,
+    "mobilenet_v2_torchvision": 20,
+    "mobilenet_v3_large_torchvision": 20,
+    "efficientnet_b0_torchvision": 20,
+    "densenet121_torchvision": 20,
+    "regnet_y_400mf_torchvision": 20,
+    "shufflenet_v2_x1_0_torchvision": 40,
 }
+
+HALVED = ("ghostnet", "shufflenet", "regnet")
+"""Networks whose channels are halved, or have groups of 8: most odd widths leave no network."""
+
+ADDED = ("resnet", "inception_resnet", "convnext", *HALVED)
+"""Networks whose widths are added: they are equal in half of the candidates."""
 
 
 def compared(spec: NetworkSpec, function: CostFunction, matrix: np.ndarray[Any, Any]) -> int:
@@ -60,9 +77,11 @@ def test_random_candidates_cost_what_their_plans_say(name: str) -> None:
     random = np.random.default_rng(0)
     base = np.array([spec.widths[name] for name in function.names])
     matrix = np.maximum(1, (base * random.uniform(0.25, 2, (count, len(base)))).astype(np.int64))
-    if name.startswith(("resnet18", "inception_resnet")):  # widths that are added are equal in half of them
+    if name.startswith(HALVED):
+        matrix = matrix // 8 * 8 + 8
+    if name.startswith(ADDED):
         matrix[::2] = base
-        matrix[::2, 0] = random.integers(1, 200, len(matrix[::2]))
+        matrix[::2, 0] = random.integers(1, 25, len(matrix[::2])) * 8
     else:
         matrix[random.random(matrix.shape) < 0.5 / len(base)] = 0  # a branch is left out, or no network is left
     networks = compared(spec, function, matrix)

@@ -1,5 +1,6 @@
 """The reference networks are met in keys, order, shapes, counts, logits and auxiliary logits."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def case(request: pytest.FixtureRequest) -> tuple[archbuilder.NetworkSpec, Netwo
     facts = json.loads((FACTS / f"{request.param}.json").read_text())
     spec = archbuilder.load(request.param)
     network = spec.build(initialized=False)
-    fill_(network)
+    if "eval_logits" in facts:
+        fill_(network)
     return spec, network.eval(), facts
 
 
@@ -37,8 +39,12 @@ def assert_agrees(logits: torch.Tensor, facts: dict[str, Any]) -> None:
 
 def test_keys_order_and_shapes(case: tuple[archbuilder.NetworkSpec, Network, dict[str, Any]]) -> None:
     _, network, facts = case
-    state = {key: list(tensor.shape) for key, tensor in network.state_dict().items()}
-    assert list(state.items()) == list(facts["state_dict"].items())
+    state = [[key, list(tensor.shape)] for key, tensor in network.state_dict().items()]
+    if "state_dict" in facts:
+        assert state == [list(entry) for entry in facts["state_dict"].items()]
+    else:
+        digest = {"keys": len(state), "sha256": hashlib.sha256(json.dumps(state).encode()).hexdigest()}
+        assert digest == facts["state_dict_digest"]
 
 
 def test_counts(case: tuple[archbuilder.NetworkSpec, Network, dict[str, Any]]) -> None:
@@ -47,25 +53,29 @@ def test_counts(case: tuple[archbuilder.NetworkSpec, Network, dict[str, Any]]) -
     assert plan.parameters + plan.head_parameters == facts["parameters"]
     assert plan.parameters == facts.get("parameters_without_aux", facts["parameters"])
     assert sum(p.numel() for p in network.parameters()) == facts["parameters"]
-    assert sum(p.numel() for p in spec.build(aux=False).parameters()) == facts.get(
+    assert sum(p.numel() for p in spec.build(aux=False, initialized=False).parameters()) == facts.get(
         "parameters_without_aux", facts["parameters"]
     )
     counts = facts["fvcore_eval_batch1"]
     assert plan.macs == counts["total"]
     assert plan.macs_by_operator == counts["by_operator"]
-    by_module = {op.name: op.macs for op in plan.ops if op.macs and op.name in counts["by_leaf_module"]}
-    assert by_module == counts["by_leaf_module"]
+    leaves = counts.get("by_leaf_module", {})
+    assert {op.name: op.macs for op in plan.ops if op.macs and op.name in leaves} == leaves
     assert count_with_fvcore(network, plan.input_shape).by_operator == counts["by_operator"]
 
 
 def test_logits_in_evaluation(case: tuple[archbuilder.NetworkSpec, Network, dict[str, Any]]) -> None:
     _, network, facts = case
+    if "eval_logits" not in facts:
+        pytest.skip(facts["note"])
     with torch.inference_mode():
         assert_agrees(network(uniform("input", tuple(facts["input"]))), facts["eval_logits"])
 
 
 def test_outputs_in_training(case: tuple[archbuilder.NetworkSpec, Network, dict[str, Any]]) -> None:
     _, network, facts = case
+    if "eval_logits" not in facts:
+        pytest.skip(facts["note"])
     network.training = True
     try:
         with torch.inference_mode():

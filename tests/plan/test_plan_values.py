@@ -78,7 +78,7 @@ def check_set(spec: NetworkSpec, values: dict[str, Any], *replacements: tuple[st
 def test_a_shipped_spec_with_the_values_it_has_is_the_same_text(name: str) -> None:
     spec = load(name)
     values = paths_of(spec)
-    assert len(values) > 20
+    assert len(values) > 5
     assert spec.set({}).text == spec.text
     assert spec.set(values).text == spec.text
     assert set(spec.widths.items()) <= {(path, value) for path, value in values.items() if isinstance(value, int)}
