@@ -65,6 +65,10 @@ def _network(plan: Plan, aux: bool) -> Network:
     return Network(plan.name, children, Path(tuple(steps)), heads)
 
 
+_METHODS = frozenset(dir(nn.Sequential))
+"""Names such as `append`, of which nn.Sequential takes no child."""
+
+
 def _module(node: Chain | OpNode) -> Child:
     if isinstance(node, OpNode):
         assert isinstance(node.op.op, Primitive)
@@ -75,11 +79,10 @@ def _module(node: Chain | OpNode) -> Child:
         made: nn.Module = make(call)
         return made
     children: dict[str, Child] = {}
-    path = Path(_path(node.members, children))
-    methods = any(hasattr(nn.Sequential, name) for name in children)  # such as `append`: torch takes no such child
-    if path.steps == tuple(children) and not methods:
+    steps = _path(node.members, children)
+    if steps == tuple(children) and not _METHODS.intersection(children):
         return Series(node.label, {name: child for name, child in children.items() if isinstance(child, nn.Module)})
-    return Composite(node.label, children, path, node.outer)
+    return Composite(node.label, children, Path(steps), node.outer)
 
 
 def _branch(branch: Chain, children: dict[str, Child]) -> Path | Recall:
