@@ -26,6 +26,7 @@ from archbuilder.primitives.fields import (
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_block, shipped_blocks
 from archbuilder.spec.document import read_spec
 from archbuilder.spec.entries import LayerEntry
+from archbuilder.spec.expression import Expression
 from archbuilder.spec.grammar import LAYER_KEYS, MEMBER_KEYS, SPLIT
 from archbuilder.spec.header import Header, InputShape
 from archbuilder.spec.heads import HEAD_KEYS
@@ -195,6 +196,8 @@ def _value(value: Any) -> str:
     """Format a default as in YAML; none is a dash."""
     if isinstance(value, Init):
         return f"`{value.type}`"
+    if isinstance(value, Expression):
+        return f"`{value.text}`"
     if value is None or value in ("", {}) or isinstance(value, BaseModel):
         return "–"
     if isinstance(value, tuple):
@@ -268,7 +271,7 @@ def _blocks() -> Iterator[str]:
     """Describe the shipped blocks; meanings that several blocks share are given once."""
     blocks = {name: block for name in shipped_blocks() if (block := shipped_block(name))}
     rows = {name: list(_parameters(block)) for name, block in blocks.items()}
-    listed = [name for name in blocks if sum(takes == "width" for _, takes, _, _ in rows[name]) * 2 > len(rows[name])]
+    listed = [name for name in blocks if name.startswith("inception")]  # nearly all of their keys are widths
     meanings = Counter(_typed(*row) for name in listed for row in rows[name])
     common = {key: meaning for (key, meaning), number in reversed(meanings.most_common()) if number > 1}
     yield from ["", "## Shipped blocks", ""]
