@@ -10,14 +10,20 @@ from archbuilder.plan.plan import NETWORK_INPUT, Chain, Fork, Plan, PlannedOp, S
 from archbuilder.plan.planner import plan_network
 from archbuilder.plan.symbols import width_name
 from archbuilder.plan.trace import Trace
-from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, GroupNorm, Identity, Linear, Shape
+from archbuilder.primitives import Convolution, Linear, Primitive, Same, Shape
+from archbuilder.primitives.facts import ONE_POSITION
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.entries import Member
 from archbuilder.spec.nodes import MappingNode, location
 from archbuilder.spec.validation import as_a_whole
 
-TRANSPARENT = (Activation, BatchNorm, GroupNorm, Dropout, Identity)
-"""Ops between convolutions that the rules ignore."""
+
+def is_transparent(op: PlannedOp) -> bool:
+    """Return whether an op changes no more than values at their places: norms, activations, dropout and the like."""
+    if not isinstance(op.op, Primitive) or op.op.counters.product or op.output_shape != op.input_shapes[0]:
+        return False
+    shapes = op.input_shapes[0], op.output_shape
+    return isinstance(op.op.channels(*shapes), Same) and op.op.window(*shapes) == ONE_POSITION
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +183,7 @@ class LintContext:
             found = self.plan.ops[number]
             if len(op.inputs) > 1 or len(self.takers[number]) > 1:
                 return None
-            if not isinstance(found.op, TRANSPARENT):
+            if not is_transparent(found):
                 return found
             number = found.inputs[0]
         return None

@@ -16,7 +16,7 @@ from archbuilder.plan.planning import Planning
 from archbuilder.plan.recorder import WORK_OF_PARAMETER
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.symbolic import masked, validate_keys
-from archbuilder.primitives import PRIMITIVES
+from archbuilder.primitives import PRIMITIVES, Primitive
 from archbuilder.spec.blocks import Block, shipped_blocks
 from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression, ExpressionError, parse_expression
@@ -103,10 +103,23 @@ class LayerExpander:
         op = self._arguments(kind, entry, frame, None, scope.full(name))
         if op is None:
             return None, flow.at_most(Known.NOTHING)
+        if op.place and (op := self._sized(op, entry, frame, scope)) is None:
+            return None, flow.at_most(Known.NOTHING)
         if frame.block is None:
             op = self._planning.widths.multiplied(op, entry, kind.widths)
         op = masked(op, kind.widths, frame.present)
         return self._operations.primitive(op, entry, name, frame, flow, scope)
+
+    def _sized(self, op: Primitive, entry: LayerEntry, frame: Frame, scope: Scope) -> Primitive | None:
+        """Return a primitive with the size of the earlier place that it names; None if there is none with a size."""
+        places = {**self._planning.taps, **frame.earlier}
+        found = places.get(op.place) or places.get(scope.full(op.place))
+        if found is not None and len(found.shape) == 3:
+            return op.with_size((found.shape[1], found.shape[2]))
+        what = f"{op.place!r} is a vector" if found else f"no earlier place is named {op.place!r}"
+        near = "" if found else did_you_mean(op.place, places)
+        self._planning.diagnostics.add(frame.problem(entry, "like", f"{what}{near}"))
+        return None
 
     def _block(
         self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope

@@ -88,6 +88,15 @@ class Primitive(BaseModel):
         """The name under which its MACs are listed: fvcore's operator, or its type if fvcore counts none."""
         return self.counters.fvcore or self.type
 
+    @property
+    def place(self) -> str:
+        """The name of the earlier place whose height and width its output has; an empty string if it has its own."""
+        return ""
+
+    def with_size(self, size: tuple[int, int]) -> "Primitive":
+        """Return the primitive with the height and width of its place."""
+        return self
+
     def macs_by_operator(self, input_shape: Shape, output_shape: Shape) -> dict[str, int]:
         """Split the MACs by fvcore's operators; a primitive of several operators says them by overriding this."""
         return {self.operator: self.macs(input_shape, output_shape)}

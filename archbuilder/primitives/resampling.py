@@ -29,7 +29,7 @@ from archbuilder.primitives.primitive import (
 
 
 class Upsample(KeepsChannels, Weightless, OneTensor):
-    """Enlarges a map by a factor, or to a size, as torch.nn.Upsample."""
+    """Enlarges a map by a factor, to a size, or to that of an earlier place, as torch.nn.Upsample."""
 
     type: ClassVar[str] = "upsample"
     counters: ClassVar[Counters] = Counters(
@@ -38,7 +38,17 @@ class Upsample(KeepsChannels, Weightless, OneTensor):
 
     factor: PositivePair | None = Field(None, description="Factor of the size: an integer, or [height, width].")
     output: PositivePair | None = Field(None, description="Output size instead: an integer, or [height, width].")
+    like: str | None = Field(None, description="Or the name of an earlier place, whose height and width it is given.")
     mode: Literal["nearest", "bilinear"] = Field("nearest", description="How positions between others are filled.")
+
+    @property
+    def place(self) -> str:
+        """The name of the earlier place whose height and width its output has."""
+        return self.like or ""
+
+    def with_size(self, size: tuple[int, int]) -> "Upsample":
+        """Return the primitive with the height and width of its place as its output size."""
+        return self.model_copy(update={"output": size, "like": None})
 
     @property
     def operator(self) -> str:
@@ -48,8 +58,8 @@ class Upsample(KeepsChannels, Weightless, OneTensor):
     def output_shape(self, input_shape: Shape) -> Shape:
         """N x C x H x W -> N x C x H' x W'."""
         channels, height, width = expect_map(input_shape, "an upsample")
-        if (self.factor is None) == (self.output is None):
-            raise ShapeError("an upsample needs a factor or an output size, one of them")
+        if sum(key is not None for key in (self.factor, self.output, self.like)) != 1:
+            raise ShapeError("an upsample needs one of factor, output and like")
         if self.output is not None:
             return channels, *self.output
         assert self.factor is not None

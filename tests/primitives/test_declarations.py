@@ -139,6 +139,36 @@ def test_counts_and_memory_are_torchs(type_: str, keys: dict[str, Any]) -> None:
     assert kept == saved_for_backward(spec.build(), spec.plan().input_shape, batch=2)
 
 
+FPN = """\
+input: {channels: 3, height: 13, width: 9}
+output: map
+layers:
+  - {name: fine, type: conv, out: 4, kernel: 3, padding: 1}
+  - {name: coarse, type: conv, out: 4, kernel: 3, padding: 1, stride: 2}
+  - {name: up, type: upsample, like: LIKE}
+  - {name: sum, add: [up, fine]}
+"""
+
+
+def test_an_upsample_takes_the_size_of_an_earlier_place() -> None:
+    spec = archbuilder.NetworkSpec.from_text(FPN.replace("LIKE", "fine"))
+    assert spec.plan().output_shape == (4, 13, 9)
+    assert spec.build()(torch.zeros(1, 3, 13, 9)).shape == (1, 4, 13, 9)
+
+
+@pytest.mark.parametrize(
+    ("like", "message"),
+    [
+        ("fin", "layers.up.like\n.*no earlier place is named 'fin'; did you mean fine?"),
+        ("sum", "no earlier place is named 'sum'"),
+        ("fine, factor: 2", "an upsample needs one of factor, output and like"),
+    ],
+)
+def test_an_upsample_that_has_no_size_is_refused(like: str, message: str) -> None:
+    with pytest.raises(archbuilder.SpecError, match=f"(?s){message.replace('?', '.')}"):
+        archbuilder.NetworkSpec.from_text(FPN.replace("LIKE", like))
+
+
 def test_every_merge_joins_tensors() -> None:
     tensors = [torch.full((2, 3, 4, 4), 2.0), torch.full((2, 3, 4, 4), 3.0)]
     from archbuilder.modules.blocks import MERGES as JOINED  # noqa: PLC0415

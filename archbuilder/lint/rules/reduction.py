@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from archbuilder.lint.change import NewWidths
-from archbuilder.lint.context import TRANSPARENT, LintContext, area, kernel_text, multiple_of_8
+from archbuilder.lint.context import LintContext, area, is_transparent, kernel_text, multiple_of_8
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
 from archbuilder.plan.plan import NETWORK_INPUT, PlannedOp
@@ -54,7 +54,7 @@ def _reduced_before(context: LintContext, ops: tuple[PlannedOp, ...]) -> bool:
     number = ops[0].inputs[0] if ops else NETWORK_INPUT
     while number != NETWORK_INPUT:
         op = context.plan.ops[number]
-        if not isinstance(op.op, TRANSPARENT) or len(op.inputs) > 1:
+        if not is_transparent(op) or len(op.inputs) > 1:
             return area(op) == 1 and op.output_shape[0] < op.input_shapes[0][0]
         number = op.inputs[0]
     return False
