@@ -27,11 +27,10 @@ from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_block, shipped_bl
 from archbuilder.spec.document import read_spec
 from archbuilder.spec.entries import LayerEntry
 from archbuilder.spec.expression import Expression
-from archbuilder.spec.grammar import LAYER_KEYS, MEMBER_KEYS, SPLIT
 from archbuilder.spec.header import Header, InputShape
-from archbuilder.spec.heads import HEAD_KEYS
 from archbuilder.spec.initialization import Init
 from archbuilder.spec.key_reader import LARGEST_REPEAT
+from archbuilder.spec.keys import HEAD_KEYS, LAYER_KEYS, MEMBER_KEYS, SPLIT
 from archbuilder.spec.names import Name
 from archbuilder.spec.parameters import PARAMETER_TYPES, Parameter
 from archbuilder.spec.writing import write_text
@@ -59,7 +58,8 @@ VALUES = {
     "repeat": f"integer, 0 to {LARGEST_REPEAT:,}, or `$` value",
     "type": "string",
     "in": "integer",
-    "overrides": "mapping of positions to keys",
+    "first": "mapping of keys, or of names to keys",
+    "overrides": "mapping of positions to the same",
     "init": "string or mapping",
     "splice": "boolean",
     "lint": "mapping of codes to reasons",

@@ -9,8 +9,8 @@ from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rules import RULES
 from archbuilder.spec.assembly import Assembled
+from archbuilder.spec.changes import Change
 from archbuilder.spec.document import SpecDocument, document_of
-from archbuilder.spec.overriding import Change
 
 _Known = tuple[str, str]
 

@@ -9,8 +9,8 @@ from archbuilder.errors import Location, Problem, Problems, SpecError
 from archbuilder.plan.planner import run_planning
 from archbuilder.plan.planning import Planning
 from archbuilder.spec.assembly import Assembled
+from archbuilder.spec.changes import Change
 from archbuilder.spec.document import SpecDocument, document_of
-from archbuilder.spec.overriding import Change
 
 MOST_TRIED = 60  # plans of a spec to learn what is at fault
 MOST_WORK_TRIED = 6_000_000  # parts of values that are computed for that

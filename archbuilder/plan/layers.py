@@ -20,8 +20,8 @@ from archbuilder.primitives import PRIMITIVES, Primitive
 from archbuilder.spec.blocks import Block, shipped_blocks
 from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression, ExpressionError, parse_expression
-from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.initialization import OwnInit
+from archbuilder.spec.keys import LAYER_KEYS
 from archbuilder.spec.nodes import plain
 from archbuilder.spec.synonyms import type_here
 from archbuilder.spec.validation import Place, locator, validate

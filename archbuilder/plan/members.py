@@ -56,18 +56,19 @@ def index_members(document: SpecDocument) -> MemberIndex:
 
 def all_members(document: SpecDocument) -> Iterator[Member]:
     """Return every member that the spec's file has, heads and what is in branches included, blocks left out."""
-    yield from _below(document.layers)
-    yield from _below(head.member for head in document.heads)
+    yield from below(document.layers)
+    yield from below(head.member for head in document.heads)
 
 
-def _below(members: Iterable[Member]) -> Iterator[Member]:
+def below(members: Iterable[Member]) -> Iterator[Member]:
+    """Return members and all that is in them, blocks left out."""
     for member in members:
         yield member
         if isinstance(member, SequenceEntry):
-            yield from _below(member.members)
+            yield from below(member.members)
         elif isinstance(member, ForkEntry):
             for branch in member.branches:
-                yield from _below(branch.members)
+                yield from below(branch.members)
 
 
 class _Indexer:

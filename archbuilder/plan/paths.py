@@ -1,20 +1,19 @@
 """What can be set in a spec, by path: `inception4e.3x3`, `stem.kernel`, `stage2.repeat`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from archbuilder.errors import Problem, SpecError, did_you_mean
 from archbuilder.plan.defaults import NO_DEFAULTS
-from archbuilder.plan.members import MemberIndex, all_members, index_members
+from archbuilder.plan.members import MemberIndex, all_members, below, index_members
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import shipped_blocks
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.edit import Plain, plain_value
 from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import is_expression
-from archbuilder.spec.grammar import LAYER_KEYS
-from archbuilder.spec.heads import HEAD_KEYS
+from archbuilder.spec.keys import HEAD_KEYS, LAYER_KEYS
 from archbuilder.spec.nodes import MappingNode, describe, location, plain
 
 _OF_MEMBERS: dict[str, Plain] = {"repeat": 1, "from": None}
@@ -44,14 +43,23 @@ class Place(NamedTuple):
 def all_places(document: SpecDocument) -> list[Place]:
     """Return the mappings of all members of a spec's file, in an order that new values do not change."""
     heads = {id(head.member) for head in document.heads}
-    return [place for member in all_members(document) for place in _of_member(member, id(member) in heads)]
+    members = {id(member.node): member for member in all_members(document)}
+    return [place for member in members.values() for place in _of_member(member, id(member) in heads, members)]
 
 
-def _of_member(member: Member, is_head: bool) -> Iterator[Place]:
+def _of_member(member: Member, is_head: bool, members: Mapping[int, Member]) -> Iterator[Place]:
     yield Place(member.node, member, is_override=False, is_head=is_head)
-    if isinstance(member, LayerEntry):
-        for override in member.overrides.values():
+    for override in member.overrides.values():
+        if isinstance(override, LayerEntry):
             yield Place(override.node, member, is_override=True, is_head=is_head)
+            continue
+        for inner in below([override]):
+            node: MappingNode | None = inner.node
+            while node is not None and id(node) not in members:
+                node = node.original
+            if node is not inner.node:
+                unchanged = inner if node is None else members[id(node)]
+                yield Place(inner.node, unchanged, is_override=True, is_head=False)
 
 
 class Paths:

@@ -32,8 +32,7 @@ def times_of(planning: Planning, member: Member, frame: Frame) -> int | None:
 
 def check_overrides(planning: Planning, member: Member, times: int, frame: Frame) -> None:
     """Add a problem where `overrides` of a member name repetitions that it does not have."""
-    positions = member.overrides if isinstance(member, LayerEntry) else ()
-    if wrong := [position for position in positions if not -times <= position < times]:
+    if wrong := [position for position in member.overrides if not -times <= position < times]:
         depth = planning.document.header.depth
         notes = (
             (f"depth: {depth} changes the repeat from {member.repeat} to {times}",)
@@ -58,9 +57,9 @@ def stood_before(frame: Frame, member: Member, repetition: int) -> bool:
 
 def _at(member: Member, position: int, times: int) -> Member:
     """Return a repeated member as it is at one repetition."""
-    if not isinstance(member, LayerEntry):
-        return member
     override = member.overrides.get(position) or member.overrides.get(position - times)
     chosen = override or member
+    if not isinstance(chosen, LayerEntry):
+        return chosen
     own = override is not None and override.node.get("in") is not member.node.get("in")
     return chosen if position == 0 or own else replace(chosen, checks_input=False)  # `in` is the input of the first

@@ -12,6 +12,7 @@ from archbuilder.spec.blocks import Block
 from archbuilder.spec.document import SpecDocument
 from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression
+from archbuilder.spec.nodes import origin
 
 _P = TypeVar("_P", bound=Primitive)
 
@@ -55,7 +56,7 @@ class Widths:
                 or isinstance(written, bool)
             ):
                 continue
-            identity = (id(entry.node.entries.get(key, entry.node)), key)
+            identity = _identity(entry, key)
             shared, name = self._names.setdefault(identity, (layer, f"{layer}.{key}"))
             width = self._asked.get(name, written)
             if key in values or name in self._asked:
@@ -71,8 +72,7 @@ class Widths:
         for entry in (member, *member.overrides.values()):
             for key in {*member.node.entries, *self._defaults(member)}:
                 if entry.node.entries.get(key) is member.node.entries.get(key):  # an override has widths of its own
-                    identity = (id(entry.node.entries.get(key, entry.node)), key)
-                    self._names.setdefault(identity, (name, f"{name}.{key}"))
+                    self._names.setdefault(_identity(entry, key), (name, f"{name}.{key}"))
 
     def _defaults(self, entry: LayerEntry) -> tuple[str, ...]:
         block = self._document.block(entry.type)
@@ -99,3 +99,8 @@ class Widths:
         keys = tuple(key for key in keys if not isinstance(entry.values.get(key), Expression))
         fields = {name: field.alias for name, field in type(op).model_fields.items() if field.alias in keys}
         return op.model_copy(update={name: self.scaled(getattr(op, name)) for name in fields})
+
+
+def _identity(entry: Member, key: str) -> tuple[int, str]:
+    """Return what tells a width of the file from others: repetitions of a layer share those that are written once."""
+    return id(entry.node.entries.get(key) or origin(entry.node)), key

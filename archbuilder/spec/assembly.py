@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean
+from archbuilder.spec.changes import Change
 from archbuilder.spec.nodes import Entry, MappingNode, Node, SequenceNode, describe, location, plain
-from archbuilder.spec.overriding import Change, merge_extended, without
+from archbuilder.spec.overriding import merge_extended, without
 from archbuilder.spec.reader import MAXIMUM_CHARACTERS, MAXIMUM_VALUES, read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_folder, shipped_names
 

@@ -201,7 +201,8 @@ def last_layers(members: list[Member]) -> Iterator[LayerEntry]:
         else:
             assert isinstance(member, LayerEntry)
             kind = PRIMITIVES.get(member.type)
-            found = [member, *member.overrides.values()] if kind is None or kind.widths else []
+            found = [member] if kind is None or kind.widths else []
+        found += [entry for override in member.overrides.values() for entry in last_layers([override])]
         yield from found
         if found and member.when is None:
             return

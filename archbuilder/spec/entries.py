@@ -1,6 +1,6 @@
 """The members of a spec as its files write them: layers, sequences and forks, with locations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ class Member:
         lost_name: An invalid name, which has been reported; empty if it cannot be read; None if there is none.
         computed_name: The `$` value that gives its name, in the body of a block.
         splice: Whether its members belong to the surrounding list, without a scope of their own.
+        overrides: The member at some of its repetitions, by position; negative positions count from the end.
     """
 
     node: MappingNode
@@ -36,11 +37,13 @@ class Member:
     lost_name: str | None = None
     computed_name: Expression | None = None
     splice: bool = False
+    overrides: "Mapping[int, Member]" = field(default_factory=dict)
 
     @property
     def work(self) -> int:
         """The work of planning it once, as the number of values and parts of `$` values."""
-        return len(self.sources) + size_of(self.when) + size_of(self.repeat) + size_of(self.computed_name)
+        own = size_of(self.when) + size_of(self.repeat) + size_of(self.computed_name)
+        return len(self.sources) + own + len(self.overrides)
 
     @cached_property
     def copies(self) -> "dict[str, Member]":
@@ -73,13 +76,11 @@ class LayerEntry(Member):
     Attributes:
         type: The name of its primitive or block; empty if the file has none.
         values: The values of its keys, without those that every layer has.
-        overrides: The layer at some of its repetitions, by position; negative positions count from the end.
         checks_input: Whether its `in:` applies to this repetition.
     """
 
     type: str = ""
     values: dict[str, Any] = field(default_factory=dict)
-    overrides: dict[int, "LayerEntry"] = field(default_factory=dict)
     checks_input: bool = True
 
     def _values(self) -> Iterable[Any]:
@@ -90,7 +91,7 @@ class LayerEntry(Member):
         """The work of planning it once, as the number of values and parts of `$` values."""
         values = size_of(list(self.values.values()))
         init = self.node.get("init")
-        return super().work + values + len(self.overrides) + (init.size if init else 0)
+        return super().work + values + (init.size if init else 0)
 
 
 @dataclass(frozen=True, eq=False)

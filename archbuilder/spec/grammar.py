@@ -1,11 +1,11 @@
 """Read lists of members: the items of `layers:`, of a branch, of a sequence and of a block's body."""
 
-import re
 from dataclasses import replace
 from typing import Any
 
 from archbuilder.errors import Problem, did_you_mean, nearest
 from archbuilder.primitives import MERGES
+from archbuilder.spec.changes import changed_member
 from archbuilder.spec.entries import BranchEntry, ForkEntry, LayerEntry, Member, SequenceEntry
 from archbuilder.spec.expression import is_expression
 from archbuilder.spec.key_reader import (
@@ -19,35 +19,13 @@ from archbuilder.spec.key_reader import (
     is_part,
     read_value,
 )
+from archbuilder.spec.keys import LAYER_KEYS, MEMBER_KEYS
 from archbuilder.spec.names import is_pattern, name_fault, pattern_fault
-from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location, plain
+from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, is_null, location, plain, walk
+from archbuilder.spec.repetitions import may_repeat, read_repetitions
 from archbuilder.spec.suppressions import check_suppressions
 from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
-
-MOST_OVERRIDDEN = 1000  # keys of all overridden repetitions of a layer
-
-POSITION = re.compile("-?[0-9]{1,5}")  # of a repetition
-
-MEMBER_KEYS = {
-    "name": "The member's name: part of its state-dict keys, and what taps and `from` refer to; an integer, too. With "
-    "a repeat, `layer{}` numbers copies from 0, `layer{1}` from 1, without a scope.",
-    "when": "A condition, such as $norm == batch; without it the member always exists.",
-    "from": "Earlier named members of this list; their outputs are concatenated. `input` is the input of the list.",
-    "repeat": "How many times the member is repeated, one after the other.",
-    "splice": "Whether the members of a sequence or block stand in the surrounding list themselves, without a scope.",
-    "lint": "Lint rules that are suppressed here, each with a reason: {AB104: why}.",
-}
-SPLIT = "Parts of the input channels, one for each branch: their number, or a list of sizes."
-"""What the key `split` of a fork means."""
-
-LAYER_KEYS = MEMBER_KEYS | {
-    "type": "A primitive or a block.",
-    "in": "Input channels; optional, and checked against the actual input.",
-    "overrides": "Other values for some repetitions: {0: {stride: 2}, -1: {activation: none}}.",
-    "init": "Weight initialization of this layer: a name, or {type: truncated_normal, std: 0.1}.",
-}
-"""The keys of layers of every type, with their descriptions."""
 
 
 def read_members(node: Node | None, path: str, problems: list[Problem]) -> list[Member]:
@@ -79,24 +57,35 @@ def _unreadable_member(node: Node, path: str) -> LayerEntry:
     return LayerEntry(MappingNode({}, node.source, node.span, use=node.use), path, None, lost_name="")
 
 
-def _read_member(node: MappingNode, path: str, position: int, problems: list[Problem]) -> Member:
+def _read_member(node: MappingNode, path: str, position: int | str, problems: list[Problem]) -> Member:
     words = [word for word in (*MERGES, "sequence") if word in node.entries]
     if not words or "type" in node.entries:
         return read_layer(node, path, position, problems)
+    member = _read_composite(node, words[0], path, position, problems)
+
+    def read(changes: MappingNode, place: tuple[str, ...]) -> Member:
+        around = changed_member(_once(member), changes, member.name or member.path.rpartition(".")[2], place, problems)
+        return _read_member(around, path, position, problems)
+
+    size = sum(len(inner.entries) for inner in walk(node) if isinstance(inner, MappingNode))
+    return replace(member, overrides=read_repetitions(node, member.path, size, read, problems))
+
+
+def _read_composite(node: MappingNode, word: str, path: str, position: int | str, problems: list[Problem]) -> Member:
     common = _read_common(node, path, position, problems)
-    known = {*MEMBER_KEYS, words[0]} | ({"split"} if words[0] in MERGES else set())
+    known = {*MEMBER_KEYS, word} | ({"split"} if word in MERGES else set())
     for key in node.entries:
         if key not in known:
-            message = f"unknown key {key!r} beside {words[0]}{did_you_mean(key, known)}"
+            message = f"unknown key {key!r} beside {word}{did_you_mean(key, known)}"
             problems.append(Problem(message, node.key_location(key), f"{common['path']}.{key}"))
-    inner = node.entries[words[0]].value
-    if words[0] == "sequence":
+    inner = node.entries[word].value
+    if word == "sequence":
         return SequenceEntry(**common, members=read_members(inner, common["path"], problems))
     if common.pop("splice"):
-        message = f"a fork cannot be spliced: without a name, {words[0]} has no scope of its own"
+        message = f"a fork cannot be spliced: without a name, {word} has no scope of its own"
         problems.append(Problem(message, node.key_location("splice"), f"{common['path']}.splice"))
     branches = _read_branches(inner, common["path"], problems)
-    return ForkEntry(**common, merge=words[0], branches=branches, split=_read_split(node, common["path"], problems))
+    return ForkEntry(**common, merge=word, branches=branches, split=_read_split(node, common["path"], problems))
 
 
 def _read_split(node: MappingNode, path: str, problems: list[Problem]) -> Any:
@@ -145,7 +134,20 @@ def read_layer(
             else:
                 values[key] = value
     layer = LayerEntry(**common, type=type_, values=values)
-    return replace(layer, overrides=_read_overrides(layer, problems)) if "overrides" in node.entries else layer
+
+    def read(changes: MappingNode, place: tuple[str, ...]) -> Member:
+        refused = set(changes.entries) & (set(LAYER_KEYS) - {"in", "init"})
+        for word in refused:
+            message = f"{word!r} cannot differ between repetitions"
+            problems.append(Problem(message, changes.key_location(word), f"{'.'.join(place)}.{word}"))
+        once = _once(layer)
+        merged = once.entries | {key: entry for key, entry in changes.entries.items() if key not in refused}
+        taken = [key for key, entry in changes.entries.items() if key in once.entries and is_null(entry.value)]
+        merged = {key: entry for key, entry in merged.items() if key not in taken}
+        parent, _, own = layer.path.rpartition(".")
+        return read_layer(replace(once, entries=merged), parent, own, problems, layer.type)
+
+    return replace(layer, overrides=read_repetitions(node, path, len(node.entries), read, problems))
 
 
 def _ends_round_brackets(key: str, value: Node, opened: Node | None) -> bool:
@@ -201,52 +203,22 @@ def _misspelled_name(node: MappingNode) -> str | None:
     return _text(plain(node.entries[keys[0]].value)) if keys else None
 
 
-def _may_repeat(node: MappingNode) -> bool:
-    """Return whether a member has a repeat, or a key that was probably meant to be one."""
-    return "repeat" in {nearest(key, LAYER_KEYS) for key in node.entries}
-
-
 def _name_fault(name: object, node: MappingNode) -> str | None:
     """Describe what is wrong with the name of a member, or None."""
-    if _may_repeat(node):
+    if may_repeat(node):
         return pattern_fault(name)
     if isinstance(name, str) and is_pattern(name) and not pattern_fault(name):
         return f"{name!r} numbers repetitions, but there is no repeat, such as repeat: 3"
     return name_fault(name)
 
 
-def _read_overrides(layer: LayerEntry, problems: list[Problem]) -> dict[int, LayerEntry]:
-    """Return the layer at each overridden repetition, by position."""
-    node, path = layer.node.entries["overrides"].value, f"{layer.path}.overrides"
-    overrides: dict[int, LayerEntry] = {}
-    keys = len(layer.node.entries)
-    if isinstance(node, MappingNode) and len(node.entries) * keys > MOST_OVERRIDDEN:
-        message = f"more than {MOST_OVERRIDDEN // keys} overrides of a layer with {keys} keys: write such layers out"
-        problems.append(Problem(message, as_a_whole(node), path))
-        return overrides
-    for key, entry in node.entries.items() if isinstance(node, MappingNode) else ():
-        if not POSITION.fullmatch(key) or not isinstance(entry.value, MappingNode):
-            message = f"expected a repetition and its values, such as {{0: {{stride: 2}}}}, not {key[:40]}"
-            problems.append(Problem(message, entry.key_location, path))
-            continue
-        refused = set(entry.value.entries) & (set(LAYER_KEYS) - {"in", "init"})
-        for word in refused:
-            message = f"{word!r} cannot differ between repetitions"
-            problems.append(Problem(message, entry.value.key_location(word), f"{path}.{key}.{word}"))
-        merged = {k: e for k, e in layer.node.entries.items() if k not in ("overrides", "repeat", "when", "from")}
-        if layer.name is not None and is_pattern(layer.name):
-            del merged["name"]  # each repetition has a name of its own
-        merged |= {k: e for k, e in entry.value.entries.items() if k not in refused}
-        overridden = replace(layer.node, entries=merged)
-        parent, _, own = layer.path.rpartition(".")
-        overrides[int(key)] = read_layer(overridden, parent, own, problems, layer.type)
-    if not isinstance(node, MappingNode):
-        message = "expected repetitions and their values, such as {0: {stride: 2}}, together with a repeat"
-        problems.append(Problem(message, as_a_whole(node), path))
-    elif not layer.repeat and not _may_repeat(layer.node) and not is_pattern(layer.lost_name or ""):
-        message = "overrides apply to repetitions, but this layer has no repeat, such as repeat: 3"
-        problems.append(Problem(message, as_a_whole(node), path))
-    return overrides
+def _once(member: Member) -> MappingNode:
+    """Return the mapping of a repeated member as one of its repetitions."""
+    outside = {"overrides", "first", "repeat", "when", "from"}
+    if member.name is not None and is_pattern(member.name):
+        outside.add("name")  # each repetition has a name of its own
+    entries = {key: entry for key, entry in member.node.entries.items() if key not in outside}
+    return replace(member.node, entries=entries, original=member.node)
 
 
 def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[BranchEntry]:

@@ -6,19 +6,13 @@ from archbuilder.errors import Problem
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.entries import LayerEntry, SequenceEntry
 from archbuilder.spec.grammar import read_layer, read_members
+from archbuilder.spec.keys import HEAD_KEYS
 from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, location
 from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
 
 NOT_FIELDS = {"logits", "count", "index"}  # what a field of a named tuple with `logits` cannot be called
 MOST_HEADS = 100
-
-HEAD_KEYS = {
-    "after": "The named place that the head attaches to: a layer, or a place inside one, such as mixed.branch2.",
-    "loss_weight": "Factor of the head's loss, which is added to the loss of the logits.",
-    "layers": "The head's own layers, instead of a type; the last one outputs the classes.",
-    "listed": "The position of its keys in the state dict: before_classifier, or at_tap.",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +91,7 @@ def _read_head(node: MappingNode, position: int, problems: list[Problem]) -> Hea
         refuse("loss_weight", f"found {describe(node.entries['loss_weight'].value)}, expected a number from 0 to 1000")
     if "listed" in node.entries and values["listed"] not in ("before_classifier", "at_tap"):
         refuse("listed", "expected before_classifier or at_tap")
-    for key in ("from", "repeat", "overrides"):
+    for key in ("from", "repeat", "first", "overrides"):
         if key in node.entries:
             refuse(key, f"a head has no key {key!r}")
     if layer.type in PRIMITIVES:

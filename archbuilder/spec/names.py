@@ -48,6 +48,16 @@ def numbered_name(pattern: str, position: int) -> str:
     return _PLACE.sub(lambda place: str(int(place[1] or 0) + position), pattern)
 
 
+def pattern_position(pattern: str, name: str) -> int | None:
+    """Return the position of the repetition that a pattern gives a name; None if it gives no such name."""
+    place = _PLACE.search(pattern)
+    if place is None or not name.startswith(pattern[: place.start()]) or not name.endswith(pattern[place.end() :]):
+        return None
+    number = name[place.start() : len(name) - len(pattern) + place.end()]
+    position = int(number) - int(place[1] or 0) if re.fullmatch(r"[0-9]{1,6}", number) else -1
+    return position if position >= 0 and numbered_name(pattern, position) == name else None
+
+
 def pattern_fault(name: object) -> str | None:
     """Describe what is wrong with the name of repetitions, or None."""
     if isinstance(name, str) and len(_PLACE.findall(name)) == 1:

@@ -79,7 +79,11 @@ class Entry:
 
 @dataclass(slots=True, eq=False)
 class MappingNode:
-    """Keys and nodes, in the order of the file."""
+    """Keys and nodes, in the order of the file.
+
+    Attributes:
+        original: The mapping that this was before some of its keys were changed, if they were.
+    """
 
     entries: dict[str, Entry]
     source: Source
@@ -87,6 +91,7 @@ class MappingNode:
     flow: bool = False
     size: int = 1
     use: Use | None = None
+    original: "MappingNode | None" = None
 
     def get(self, key: str) -> "Node | None":
         """Return the value of a key, or None."""
@@ -115,6 +120,18 @@ def used(node: "Node", use: Use) -> "Node":
         return replace(node, items=[used(item, use) for item in node.items], use=use)
     entries = {key: replace(entry, value=used(entry.value, use)) for key, entry in node.entries.items()}
     return replace(node, entries=entries, use=use)
+
+
+def is_null(node: Node) -> bool:
+    """Return whether a node is nothing: `null`, `~` or an empty value."""
+    return isinstance(node, ScalarNode) and node.value is None
+
+
+def origin(node: MappingNode) -> MappingNode:
+    """Return the mapping that a changed one was at first."""
+    while node.original is not None:
+        node = node.original
+    return node
 
 
 def plain(node: Node) -> Any:

@@ -11,7 +11,7 @@ from archbuilder.errors import Problem
 from archbuilder.primitives.activation import ActivationName
 from archbuilder.primitives.fields import LARGEST_WIDTH, Padding, PositivePair, Probability
 from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression
-from archbuilder.spec.grammar import LAYER_KEYS
+from archbuilder.spec.keys import LAYER_KEYS
 from archbuilder.spec.names import Name
 from archbuilder.spec.nodes import MappingNode, Node, describe, location, plain
 from archbuilder.spec.validation import Locator, Place, locator, validate

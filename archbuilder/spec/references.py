@@ -45,9 +45,9 @@ def _common(member: Member) -> Iterator[tuple[str, Any]]:
 def _values(members: list[Member]) -> Iterator[tuple[Member, str, Any]]:
     for member in members:
         yield from ((member, key, value) for key, value in _common(member))
+        yield from _values(list(member.overrides.values()))
         if isinstance(member, LayerEntry):
             yield from ((member, key, value) for key, value in member.values.items())
-            yield from _values(list(member.overrides.values()))
         elif isinstance(member, SequenceEntry):
             yield from _values(member.members)
         elif isinstance(member, ForkEntry):

@@ -1,21 +1,17 @@
 """The kind of a member, and which of its keys stay when an extending file changes its type."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
-from archbuilder.primitives import MERGES, PRIMITIVES
-from archbuilder.spec.blocks import shipped_block
-from archbuilder.spec.grammar import LAYER_KEYS, MEMBER_KEYS
-from archbuilder.spec.heads import HEAD_KEYS
+from archbuilder.primitives import MERGES
+from archbuilder.spec.keys import HEAD_KEYS, LAYER_KEYS, MEMBER_KEYS
 from archbuilder.spec.nodes import Entry, MappingNode, Node, SequenceNode, plain
+
+KnownKeys = Callable[[object], list[str] | None]
+"""Returns the keys of a type of layer, or None where there is no such type."""
 
 LISTS = ("sequence", "layers")
 """The keys of a member and of a head that hold a list of members."""
-
-
-def listing_key(path: Sequence[str]) -> str:
-    """Return the key of the list of members at a path: `layers` for a head, else `sequence`."""
-    return "layers" if path[0] == "aux" and len(path) == len(("aux", "its name")) else "sequence"
 
 
 def kind_of(item: MappingNode, listed: str) -> str | None:
@@ -23,7 +19,7 @@ def kind_of(item: MappingNode, listed: str) -> str | None:
     return next((key for key in ("type", *MERGES, listed) if key in item.entries), None)
 
 
-def kept_entries(item: MappingNode, above: MappingNode, listed: str, blocks: Sequence[Node | None]) -> dict[str, Entry]:
+def kept_entries(item: MappingNode, above: MappingNode, listed: str, known_keys: KnownKeys) -> dict[str, Entry]:
     """Return the entries of a member that stay beside the changes `above`.
 
     If its type changes, only keys that the new type has too stay.
@@ -31,74 +27,64 @@ def kept_entries(item: MappingNode, above: MappingNode, listed: str, blocks: Seq
     kind = kind_of(above, listed)
     if kind is None or (kind == kind_of(item, listed) and (kind != "type" or _same_type(item, above))):
         return dict(item.entries)
-    shared: set[str] = {*MEMBER_KEYS, *HEAD_KEYS} - {"layers"}
+    shared: set[str] = {*MEMBER_KEYS, *HEAD_KEYS} - {"layers", "first", "overrides"}
     if kind == "type":
-        known = known_keys(plain(above.entries["type"].value), blocks)
+        known = known_keys(plain(above.entries["type"].value))
         if known is None:
             return dict(item.entries)  # an unknown type, which is reported later
         shared |= {*LAYER_KEYS, *known}
     entries = {key: entry for key, entry in item.entries.items() if key in shared}
-    overrides = entries.get("overrides")
+    overrides, first = entries.get("overrides"), entries.get("first")
     if overrides and isinstance(overrides.value, MappingNode):
-        entries["overrides"] = replace(overrides, value=_filtered(overrides.value, shared))
+        at = {position: _only(entry, shared) for position, entry in overrides.value.entries.items()}
+        entries["overrides"] = replace(overrides, value=replace(overrides.value, entries=at))
+    if first:
+        entries["first"] = _only(first, shared)
     return entries
-
-
-def known_keys(type_: object, blocks: Sequence[Node | None]) -> list[str] | None:
-    """Return the keys of a type of layer, or None where there is no such type.
-
-    Args:
-        type_: The name of the type.
-        blocks: Mappings of block definitions; the first with the type is used.
-    """
-    if not isinstance(type_, str):
-        return None
-    if type_ in PRIMITIVES:
-        return [field.alias or name for name, field in PRIMITIVES[type_].model_fields.items()]
-    for defined in blocks:
-        block = defined.get(type_) if isinstance(defined, MappingNode) else None
-        if block is not None:
-            parameters = block.get("parameters") if isinstance(block, MappingNode) else None
-            return list(parameters.entries) if isinstance(parameters, MappingNode) else []
-    shipped = shipped_block(type_)
-    return list(shipped.parameters) if shipped else None
 
 
 def _same_type(one: MappingNode, other: MappingNode) -> bool:
     return bool(plain(one.entries["type"].value) == plain(other.entries["type"].value))
 
 
-def _filtered(overrides: MappingNode, known: Collection[str]) -> MappingNode:
-    """Return overrides of repetitions without unknown keys."""
-    entries = {}
-    for position, entry in overrides.entries.items():
-        value = entry.value
-        if isinstance(value, MappingNode):
-            value = replace(value, entries={key: inner for key, inner in value.entries.items() if key in known})
-        entries[position] = replace(entry, value=value)
-    return replace(overrides, entries=entries)
+def _only(entry: Entry, known: Collection[str]) -> Entry:
+    """Return what differs in a repetition without the keys that are not known."""
+    value = entry.value
+    if not isinstance(value, MappingNode):
+        return entry
+    return replace(
+        entry, value=replace(value, entries={key: inner for key, inner in value.entries.items() if key in known})
+    )
 
 
 def ways_to(nodes: list[Node], name: str) -> list[str]:
-    """Format how to write changes to nested members of a name: `{sequence: {conv1: {…}}}`."""
-    return [way for node in nodes for way in _ways(node, name)]
+    """Return the dotted names of nested members of a name: `stage.conv1`."""
+    return [way for node in nodes for way in _dotted(node) if way.rpartition(".")[2] == name]
 
 
-def _ways(node: Node, name: str) -> Iterator[str]:
+def _dotted(node: Node) -> Iterator[str]:
+    """Yield the dotted names of what is in a list of members, in branches, or in a member."""
     if isinstance(node, SequenceNode):
         for item in node.items:
-            for way in _ways(item, name):
-                own = item.get("name") if isinstance(item, MappingNode) else None
-                yield f"{plain(own)}: {way}" if own else way
+            name = item.get("name") if isinstance(item, MappingNode) else None
+            if name is not None:
+                yield str(plain(name))
+            if name is not None or _is_open(item):
+                yield from (f"{plain(name)}.{way}" if name is not None else way for way in _dotted(item))
     elif isinstance(node, MappingNode):
         for key in (*LISTS, *MERGES):
             below = node.get(key)
-            if below is None:
-                continue
-            if name in names_in(below):
-                yield f"{{{key}: {{{name}: …}}}}"
-            elif key in MERGES or isinstance(below, SequenceNode):
-                yield from (f"{{{key}: {{{way}}}}}" for way in _ways(below, name) if not way.startswith("{"))
+            if key in MERGES and isinstance(below, MappingNode):
+                for branch, entry in below.entries.items():
+                    yield branch
+                    yield from (f"{branch}.{way}" for way in _dotted(entry.value))
+            elif below is not None:
+                yield from _dotted(below)
+
+
+def _is_open(item: Node) -> bool:
+    """Return whether the members of an unnamed item have names in the list around it."""
+    return isinstance(item, SequenceNode) or (isinstance(item, MappingNode) and kind_of(item, "sequence") in MERGES)
 
 
 def names_in(below: Node) -> list[str]:

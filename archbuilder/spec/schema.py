@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_blocks
-from archbuilder.spec.grammar import LAYER_KEYS
 from archbuilder.spec.header import LONGEST_NAME, Header
+from archbuilder.spec.keys import LAYER_KEYS
 from archbuilder.spec.parameters import Parameter
 from archbuilder.spec.schema_members import MEMBERS, SUPPRESSIONS, Schema, member_definitions, model_schema, reference
 

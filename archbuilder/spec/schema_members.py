@@ -7,10 +7,11 @@ from pydantic import BaseModel
 
 from archbuilder.primitives import MERGES, PRIMITIVES
 from archbuilder.spec.blocks import Block, shipped_block, shipped_blocks
-from archbuilder.spec.grammar import LAYER_KEYS, MEMBER_KEYS, POSITION, SPLIT
-from archbuilder.spec.heads import HEAD_KEYS, NOT_FIELDS
+from archbuilder.spec.heads import NOT_FIELDS
 from archbuilder.spec.key_reader import LARGEST_REPEAT
+from archbuilder.spec.keys import HEAD_KEYS, LAYER_KEYS, MEMBER_KEYS, SPLIT
 from archbuilder.spec.names import NAME, TAKEN
+from archbuilder.spec.repetitions import POSITION
 from archbuilder.spec.suppressions import CODE
 
 Schema = dict[str, Any]
@@ -113,7 +114,12 @@ def _common_keys() -> Schema:
         "from": {"anyOf": [name, {"type": "array", "items": name, "minItems": 1}]},
         "repeat": _or_expression({"type": "integer", "minimum": 0, "maximum": LARGEST_REPEAT}),
         "in": {"type": "integer", "minimum": 1},
-        "overrides": {"type": "object", "propertyNames": {"pattern": f"^{POSITION.pattern}$"}},
+        "first": {"type": "object"},
+        "overrides": {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{POSITION.pattern}$"},
+            "additionalProperties": {"type": "object"},
+        },
         "init": {"allOf": [reference("init")]},
         "splice": {"type": "boolean"},
         "lint": SUPPRESSIONS,
@@ -128,16 +134,19 @@ def _only(keys: list[str]) -> Schema:
 def _layer(name: str, text: str, keys: list[str], required: list[str]) -> Schema:
     common = {key: reference(f"key_{key}") for key in LAYER_KEYS if key not in (*MEMBER_KEYS, "type")}
     repetition = {"allOf": [{"type": "object", **_only(["in", "init", *keys])}, reference(f"keys_{name}")]}
+    differing: Schema = {
+        "first": {"description": LAYER_KEYS["first"], **repetition},
+        "overrides": {"description": LAYER_KEYS["overrides"], "additionalProperties": repetition},
+    }
     return {
         "description": text,
         "properties": common,
         "allOf": [
             reference(f"keys_{name}"),
-            {"properties": {"overrides": {"description": LAYER_KEYS["overrides"], "additionalProperties": repetition}}},
+            {"properties": differing},
             _only([*LAYER_KEYS, *keys]),
         ],
         "required": ["type", *required],
-        "dependencies": {"overrides": ["repeat"]},
     }
 
 
@@ -180,6 +189,7 @@ def _member(texts: Mapping[str, str], of_known: str = "") -> Schema:
                 "split": split,
             },
             "anyOf": [{"required": [word]} for word in ("type", *composite)],
+            "dependencies": {"first": ["repeat"], "overrides": ["repeat"]},
             "allOf": [
                 *({"if": _of_type(name), "then": reference(f"layer_{name}")} for name in texts),
                 *({"if": _composite(word), "then": _only(_composite_keys(word))} for word in composite),
@@ -238,7 +248,7 @@ def _head(blocks: list[str]) -> Schema:
             "description": "An auxiliary classifier: a head block (aux_head unless a type is given), or own layers.",
             "properties": keys,
             "required": ["name", "after"],
-            "not": {"anyOf": [{"required": [key]} for key in ("from", "repeat", "overrides")]},
+            "not": {"anyOf": [{"required": [key]} for key in ("from", "repeat", "first", "overrides")]},
             "allOf": [
                 {"if": own, "then": _only([*_HEAD_KEYS])},
                 {"if": {"not": {"anyOf": [own, typed]}}, "then": reference("head_aux_head")},

@@ -34,14 +34,15 @@ from archbuilder.spec.assembly import MOST_FILES
 from archbuilder.spec.blocks import BLOCK_KEYS
 from archbuilder.spec.document import MOST_DECLARED, open_spec
 from archbuilder.spec.expression import parse_expression
-from archbuilder.spec.grammar import LAYER_KEYS, MOST_OVERRIDDEN
 from archbuilder.spec.header import LONGEST_VARIABLE, MOST_VARIABLES, Header
-from archbuilder.spec.heads import HEAD_KEYS, MOST_HEADS
+from archbuilder.spec.heads import MOST_HEADS
 from archbuilder.spec.initialization import Scheme
 from archbuilder.spec.key_reader import LARGEST_REPEAT
+from archbuilder.spec.keys import HEAD_KEYS, LAYER_KEYS
 from archbuilder.spec.nodes import plain
 from archbuilder.spec.parameters import MOST_PARAMETERS, PARAMETER_TYPES, Parameter
 from archbuilder.spec.reader import LONGEST_KEY, MAXIMUM_CHARACTERS, MAXIMUM_DEPTH, MAXIMUM_VALUES, read_yaml
+from archbuilder.spec.repetitions import MOST_OVERRIDDEN
 from archbuilder.spec.scalars import resolve_scalar
 from archbuilder.spec.sources import shipped_names
 

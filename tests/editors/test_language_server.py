@@ -9,7 +9,7 @@ import pytest
 from editors.language_client import SERVER, LanguageClient
 
 from archbuilder import NetworkSpec
-from archbuilder.spec.grammar import LAYER_KEYS
+from archbuilder.spec.keys import LAYER_KEYS
 from archbuilder.spec.schema import json_schema
 from archbuilder.spec.sources import shipped_folder
 

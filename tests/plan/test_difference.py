@@ -61,13 +61,13 @@ input: {channels: 3, height: 8, width: 8}
 classes: 10
 blocks:
   two:
-    parameters: {first: size, second: size}
+    parameters: {one: size, second: size}
     body:
-      - {name: a, type: convolution, out: 4, kernel: $first, padding: same}
+      - {name: a, type: convolution, out: 4, kernel: $one, padding: same}
       - {name: b, type: convolution, out: 4, kernel: $second, padding: same}
       - {name: c, type: POOL, kernel: 2}
 layers:
-  - {name: stem, type: two, first: FIRST, second: SECOND}
+  - {name: stem, type: two, one: FIRST, second: SECOND}
   - {name: out, type: flatten}
   - {name: fc, type: linear, out: $classes}
 """

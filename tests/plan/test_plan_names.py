@@ -17,9 +17,9 @@ blocks:
       - {type: convolution, out: $in_channels, kernel: 3, padding: 1, groups: $in_channels}
       - {type: convolution, out: $out, kernel: 1}
   named:
-    parameters: {out: width, first: {type: name, default: conv}, second: {type: name, optional: true}}
+    parameters: {out: width, one: {type: name, default: conv}, second: {type: name, optional: true}}
     body:
-      - {name: $first, type: convolution, out: $out, kernel: 1}
+      - {name: $one, type: convolution, out: $out, kernel: 1}
       - {name: $second, type: batch_norm}
 """
 
@@ -44,7 +44,7 @@ def weights(*layers: str, before: str = BLOCKS) -> list[str]:
         (["{name: 'layer{}', type: convolution, out: 4, kernel: 1, repeat: 3}"], ["layer0", "layer1", "layer2"]),
         (["{name: 'layer{1}', type: convolution, out: 4, kernel: 1, repeat: 2}"], ["layer1", "layer2"]),
         (["{name: 'b2-{}', type: named, out: 4, repeat: 2}"], ["b2-0.conv", "b2-0.1", "b2-1.conv", "b2-1.1"]),
-        (["{type: named, out: 4, first: 0, second: 7}"], ["0.0", "0.7"]),
+        (["{type: named, out: 4, one: 0, second: 7}"], ["0.0", "0.7"]),
         (["{type: named, out: 4, splice: true}"], ["conv", "1"]),
         (["{type: activation}", "{type: unit, out: 4, splice: true, repeat: 2}"], ["1", "3", "4", "5", "7", "8"]),
         (["{splice: true, sequence: [{type: batch_norm}, {type: batch_norm}]}", "{type: batch_norm}"], ["0", "1", "2"]),
@@ -104,7 +104,7 @@ def test_a_parameter_of_a_default_alone() -> None:
         ("{splice: true, concat: [[]]}", "a fork cannot be spliced: without a name, concat has no scope of its own"),
         ("{splice: yes, sequence: []}", "expected true or false"),
         ("{name: u, type: unit, out: 1}", "found 0, expected at least 1"),
-        ("{type: named, out: 4, first: a.b}", "'a.b' is not a valid name"),
+        ("{type: named, out: 4, one: a.b}", "'a.b' is not a valid name"),
         ("{type: named, out: 4, second: conv}", "the name '0.conv' is already used"),
     ],
 )

@@ -1,11 +1,20 @@
 """Members changed by name wherever they stand: in heads, sequences and branches; and layers made another type."""
 
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, reject, settings
+from hypothesis import strategies as st
 from spec.small_specs import text_of
+from support.nested_specs import nested_specs
 
 from archbuilder import NetworkSpec, SpecError, load
+from archbuilder.primitives import MERGES, Primitive
+from archbuilder.spec.emitter import to_yaml
+from archbuilder.spec.keys import MEMBER_KEYS
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +75,25 @@ def widths(spec: NetworkSpec) -> dict[str, int]:
          {"c.0.i.conv": 17, "c.1.i.conv": 17, "c.0.conv": None, "c.1.conv": None}),
         ("aux: {h: {layers: [{type: global_avg_pool}, {type: flatten}, {name: o, type: linear, out: 4}]}}",
          {"h.conv.conv": None, "h.fc1": None, "h.fc2": None, "h.o": 4}),
+        ("layers: {x: ~, s.a: {out: 5}, m.two.q: {out: 7}, m.one: {out: 9}}",
+         {"x.conv": None, "s.a.conv": 5, "m.two.q.conv": 7, "m.one.conv": 9}),
+        ("layers: {s.t: ~, m.one: ~}", {"m.one.conv": None}),
+        ("layers: {m.two: [{type: conv, out: 5, kernel: 1}]}", {"m.two.q.conv": None, "m.two.conv": 5}),
+        ("layers: {c.1: {out: 9}}", {"c.1.conv": 9}),
+        ("layers: {c.0: {out: 9}, c.1: {out: 7, stride: 2}}", {"c.0.conv": 9, "c.1.conv": 7}),
+        ("aux: {g.mid.lin: {out: 5}}", {"g.mid.lin": 5}),
+        ("aux: {g.mid: ~}", {"g.mid.lin": None}),
+        ("layers: {s.t.b: {type: conv, out: 8, kernel: 1}}", {"s.t.b.conv": 8}),
+        ("layers: {n: {after: s, type: conv, out: 8, kernel: 1}}", {"n.conv": 8}),
+        ("layers: {n: {before: s, type: conv, out: 9, kernel: 1}}", {"n.conv": 9}),
+        ("layers: {s.n: {before: a, type: conv, out: 9, kernel: 1}, s.t: ~}", {"s.n.conv": 9}),
+        ("layers: {n: {after: s, type: conv, out: 9, kernel: 1}, k: {after: n, type: conv, out: 8, kernel: 1}}",
+         {"n.conv": 9, "k.conv": 8}),
+        ("layers: {m.two.n: {after: q, sequence: [{name: i, type: conv, out: 9, kernel: 1}]}}", {"m.two.n.i.conv": 9}),
+        ("aux: {g.n: {before: fc, type: linear, out: 11}}", {"g.n": 11}),
+        ("aux: {k: {after: c, layers: [{type: global_avg_pool}, {type: flatten}, {name: o, type: linear, out: 4}]}}",
+         {"k.o": 4}),
+        ("layers: {c: {padding: ~, stride: 1}}", {}),
         ("aux: {g: {type: aux_head, pool_output: 1}}",
          {"g.mid.lin": None, "g.fc": None, "g.conv.conv": 128, "g.fc1": 1024, "g.fc2": 4}),
     ],
@@ -94,17 +122,38 @@ NAMED = "of the extended file has no member named"
         ("layers: {s: {sequence: {aa: {out: 5}}}}", "layers.s.sequence.aa", f"s {NAMED} 'aa'; did you mean a?", ""),
         ("layers: {s: {sequence: {zzz: ~}}}", "layers.s.sequence.zzz", f"s {NAMED} 'zzz'", "its names are a, t"),
         ("layers: {a: {out: 5}}", "layers.a", "the extended file has no member named 'a'",
-         "a member of that name is nested deeper: write s: {sequence: {a: …}}"),
+         "a member of that name is nested deeper: write s.a"),
         ("layers: {h: ~}", "layers.h", "the extended file has no member named 'h'",
          "h is defined under aux: change it there"),
         ("aux: {c: ~}", "aux.c", "the extended file has no member named 'c'",
          "c is defined under layers: change it there"),
-        ("layers: {s.t.b: {eps: 0.1}}", "layers.s.t.b", "the extended file has no member named 's.t.b'",
-         "a member of that name is nested deeper: write s: {sequence: {t: {sequence: {b: …}}}}"),
+        ("layers: {b: {eps: 0.1}}", "layers.b", "the extended file has no member named 'b'",
+         "a member of that name is nested deeper: write s.t.b"),
+        ("layers: {s.b: {eps: 0.1}}", "layers.s.b", f"s {NAMED} 'b'",
+         "a member of that name is nested deeper: write s.t.b"),
+        ("layers: {s.t.bb: {eps: 0.1}}", "layers.s.t.bb", f"s.t {NAMED} 'bb'; did you mean b?", ""),
+        ("layers: {ss.t.b: {eps: 0.1}}", "layers.ss.t.b", "the extended file has no member named 'ss'", ""),
+        ("layers: {c.conv: {out: 5}}", "layers.c.conv", "c is a conv: it has no members that could be changed", ""),
+        ("layers: {m.four.x: {out: 5}}", "layers.m.four.x",
+         "the branch m.four has no layers to change: a list of layers replaces it", ""),
+        ("layers: {c.5: {out: 5}}", "layers.c.overrides",
+         "there is no repetition 5 of 2: they are counted from 0, or backwards from -1", ""),
+        ("layers: {c.1: 5}", "layers.c.1", "found 5, expected the keys to change", ""),
+        ("layers: {c: {padding: ~, paddin: ~}}", "layers.c.paddin",
+         "c does not set 'paddin'; did you mean padding?", ""),
+        ("layers: {n: {type: batch_norm}}", "layers.n", "the extended file has no member named 'n'",
+         "a new member says where it is inserted: after: or before: the name of another"),
+        ("layers: {n: {after: xx, type: batch_norm}}", "layers.n.after",
+         "the extended file has no member named 'xx'", ""),
+        ("layers: {s.n: {before: aa, type: batch_norm}}", "layers.s.n.before",
+         f"s {NAMED} 'aa'; did you mean a?", ""),
+        ("layers: {n: {before: s, after: z, type: batch_norm}}", "layers.n",
+         "found after and before, expected one of them", ""),
+        ("layers: {n: {after: s, name: k, type: batch_norm}}", "layers.n.name", "the name of n is its key", ""),
         ("layers: {s: {a: {out: 5}}}", "layers.s.a", "a is a member inside s, not a key of it",
-         "write s: {sequence: {a: …}}"),
+         "write s.a"),
         ("layers: {m: {concat: {on: {out: 5}}}}", "layers.m.concat.on", f"m {NAMED} 'on'; did you mean one?", ""),
-        ("layers: {m: {concat: {two: {p: {out: 5}}}}}", "layers.m.concat.two.p", f"m.concat {NAMED} 'p'",
+        ("layers: {m: {concat: {two: {p: {out: 5}}}}}", "layers.m.concat.two.p", f"m.two {NAMED} 'p'",
          "its names are q, r"),
         ("layers: {m: {concat: {one: 3}}}", "layers.m.concat.one",
          "found 3, expected what to change in one, a list of layers, or null", ""),
@@ -121,7 +170,7 @@ NAMED = "of the extended file has no member named"
          "h is an aux_head: it has no list 'layers' whose members could be changed",
          "its keys are pool_kernel, pool_stride, pool_output, channels, hidden, dropout_fc1, dropout_fc2"),
         ("aux: {g: {fc: {out: 4}}}", "aux.g.fc", "fc is a member inside g, not a key of it",
-         "write g: {layers: {fc: …}}"),
+         "write g.fc"),
         ("layers: {c: {type: max_pol}}", "layers.c.type", "unknown layer type 'max_pol'; did you mean max_pool?", ""),
         ("layers: {c: {type: max_pool, kernl: 3}}", "layers.c.kernl",
          "unknown key 'kernl' for max_pool; did you mean kernel?", ""),
@@ -135,3 +184,92 @@ def test_mistakes_in_changes_by_name(text: str, path: str, message: str, note: s
     assert str(problem.where).startswith("mine.yaml:2:")
     assert (problem.path, problem.message) == (path, message)
     assert not note or note in problem.notes, problem.notes
+
+
+Where = tuple[Any, ...]
+"""The keys and positions that lead to a member in a tree of plain data."""
+
+
+def reachable(members: Any, where: Where, prefix: str = "", *, numbered: bool = True) -> Iterator[tuple[str, Where]]:
+    """Give the dotted name of every member that has one, and where it stands."""
+    for position, item in enumerate(members if isinstance(members, list) else [members]):
+        at = (*where, position) if isinstance(members, list) else where
+        label = item.get("name") or (str(position) if numbered else None)
+        merge = next((key for key in MERGES if key in item), None)
+        numbered = numbered and not ({"when", "splice"} | (set() if "name" in item else {"repeat"})) & item.keys()
+        inner = prefix if merge and "name" not in item else f"{prefix}{label}."
+        if label and not (merge and "name" not in item):
+            yield f"{prefix}{label}", at
+        if (label is None and not merge) or ("repeat" in item and "name" not in item):
+            continue
+        if "sequence" in item:
+            yield from reachable(item["sequence"], (*at, "sequence"), inner)
+        branches = item[merge] if merge else []
+        for name, branch in branches.items() if isinstance(branches, dict) else ():
+            alone = isinstance(branch, dict) or len(branch or []) == 1
+            if branch and not (alone and "type" in (branch if isinstance(branch, dict) else branch[0])):
+                yield from reachable(branch, (*at, merge, name), f"{inner}{name}.")
+        for number, branch in enumerate(branches if isinstance(branches, list) else ()):
+            yield from reachable(branch, (*at, merge, number), inner, numbered=False)
+
+
+def at(tree: Any, where: Where) -> Any:
+    for key in where:
+        tree = tree[key]
+    return tree
+
+
+def written_out(values: dict[str, Any], where: Where, edit: str) -> dict[str, Any] | None:
+    """Make an edit in the file itself; None where it cannot be."""
+    tree = deepcopy(values)
+    item, around, last = at(tree, where), at(tree, where[:-1]), where[-1]
+    if not isinstance(around, list):
+        return None
+    if edit == "remove":
+        del around[last]
+    elif edit == "init":
+        item["init"] = "zeros"
+    elif edit == "type":
+        kept = {key: value for key, value in item.items() if key in {*MEMBER_KEYS, "in", "init", "overrides"}}
+        around[last] = kept | {"type": "identity"}
+    elif edit == "insert":
+        around.insert(last + 1, {"name": "extra", "type": "batch_norm"})
+    return tree
+
+
+def facts(text: str, path: str) -> object:
+    """Give what two networks have to agree in; of one that is wrong, that it is."""
+    Path(path).write_text(text)
+    try:
+        plan = load(path).plan()
+    except SpecError:
+        return "wrong"
+    ops = [op for layer in plan.all_layers() for op in layer.ops]
+    heads = [(head.name, head.after, head.loss_weight) for head in plan.heads]
+    kinds = [op.op if isinstance(op.op, Primitive) else op.op.type for op in ops]
+    return [(op.name, op.inputs, op.output_shape, kind, op.init) for op, kind in zip(ops, kinds, strict=True)], heads
+
+
+@given(nested_specs(), st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_change_by_dotted_name_is_the_file_with_the_change_written_in_it(
+    values: dict[str, Any], data: st.DataObject
+) -> None:
+    name, where = data.draw(st.sampled_from(list(reachable(values["layers"], ("layers",)))))
+    edit = data.draw(st.sampled_from(["remove", "init", "type", "insert"]))
+    item = at(values, where)
+    assume(edit in ("remove", "insert") or "type" in item)
+    assume(edit != "insert" or "name" in item)
+    changed = written_out(values, where, edit)
+    if changed is None:
+        reject()
+    Path("base.yaml").write_text(to_yaml(values))
+    scope = name.rpartition(".")[0]
+    changes: dict[str, dict[str, Any]] = {
+        "remove": {name: None},
+        "init": {name: {"init": "zeros"}},
+        "type": {name: {"type": "identity"}},
+        "insert": {f"{scope}.extra".strip("."): {"after": item.get("name"), "type": "batch_norm"}},
+    }
+    mine = to_yaml({"extends": "base.yaml", "layers": changes[edit]})
+    assert facts(mine, "mine.yaml") == facts(to_yaml(changed), "written.yaml"), f"{edit} {name}"

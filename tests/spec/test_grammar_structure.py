@@ -333,15 +333,15 @@ def test_what_is_no_condition(written: str) -> None:
 
 def test_variables_stand_for_values_everywhere() -> None:
     header = """\
-variables: {first: 3, second: $first * 2 + $classes, kernel: [3, 1], function: silu, times: 2, on: true, share: 0.5}
+variables: {one: 3, second: $one * 2 + $classes, kernel: [3, 1], function: silu, times: 2, on: true, share: 0.5}
 blocks:
   b:
-    parameters: {first: width}
-    body: [{type: conv, out: $first, kernel: 1}, {type: conv, out: $second, kernel: 1}]
+    parameters: {one: width}
+    body: [{type: conv, out: $one, kernel: 1}, {type: conv, out: $second, kernel: 1}]
 """
     layers = (
-        "{name: a, type: conv, out: $first, kernel: $kernel, padding: same, activation: $function, repeat: $times}",
-        "{name: b, type: b, first: 5}",  # a parameter hides a variable of its name
+        "{name: a, type: conv, out: $one, kernel: $kernel, padding: same, activation: $function, repeat: $times}",
+        "{name: b, type: b, one: 5}",  # a parameter hides a variable of its name
         "{name: c, type: batch_norm, when: $on}",
         "{name: d, type: dropout, p: $share / 2}",
         "{name: e, type: conv, out: 1, kernel: 1, repeat: 2, overrides: {1: {out: $second}}}",
@@ -353,7 +353,7 @@ blocks:
     dropout = network.get_submodule("d")
     assert isinstance(dropout, nn.Dropout)
     assert dropout.p == 0.25
-    assert spec.widths == {"b.first": 5, "e.out": 1}  # a width that follows from something else is none to search
+    assert spec.widths == {"b.one": 5, "e.out": 1}  # a width that follows from something else is none to search
 
 
 @pytest.mark.parametrize(

@@ -435,9 +435,9 @@ def test_both_refuse(text: str) -> None:
 
 def test_an_error_is_about_the_key_that_is_wrong() -> None:
     assert mistakes(layer("{type: conv, out: 3, kernel: 1, paddin: 1}")) == [
-        "'paddin' is not one of ['name', 'when', 'from', 'repeat', 'splice', 'lint', 'type', 'in', 'overrides', "
-        "'init', 'out', 'kernel', 'stride', 'padding', 'dilation', 'groups', 'norm', 'norm_groups', 'activation', "
-        "'bias', 'eps', 'momentum', 'conv_name', 'norm_name', 'activation_name']"
+        "'paddin' is not one of ['name', 'when', 'from', 'repeat', 'splice', 'first', 'overrides', 'lint', "
+        "'type', 'in', 'init', 'out', 'kernel', 'stride', 'padding', 'dilation', 'groups', 'norm', 'norm_groups', "
+        "'activation', 'bias', 'eps', 'momentum', 'conv_name', 'norm_name', 'activation_name']"
     ]
     assert mistakes(layer("{type: conv, out: 3}")) == ["'kernel' is a required property"]
     assert mistakes(INPUT + LAYERS + END) == ["'classes' is a required property"]

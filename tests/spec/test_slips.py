@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archbuilder import NetworkSpec, SpecError
 from archbuilder.errors import nearest
 from archbuilder.primitives import PRIMITIVES
-from archbuilder.spec.grammar import LAYER_KEYS
+from archbuilder.spec.keys import LAYER_KEYS
 from archbuilder.spec.synonyms import type_here
 
 HEAD = "input: {channels: 3, height: 16, width: 16}\nclasses: 4\n"
