@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archbuilder.errors import ArchbuilderError
+from archbuilder.optimizers import OptimizerName
 from archbuilder.spec.validation import validate
 
 RUNS = Path("runs")
@@ -16,28 +17,6 @@ USUAL_BATCH = 128
 """The default batch size, if there are enough images."""
 
 _LEAST_STEPS, _SMALLEST_BATCH = 32, 8  # per epoch, if the batch size is not given
-
-
-class OptimizerName(StrEnum):
-    """The optimizer."""
-
-    ADAMW = "adamw"
-    SGD = "sgd"
-
-    def usual_rate(self, batch_size: int) -> float:
-        """Return the default peak learning rate, smaller for smaller batches.
-
-        It falls in proportion to the batch for SGD (Goyal et al. 2017, arXiv:1706.02677) and with its square root for
-        AdamW (Malladi et al. 2022, arXiv:2205.10287), as a step of fewer images is noisier. It never rises above that
-        of the usual batch.
-        """
-        share = min(1.0, batch_size / USUAL_BATCH)
-        return 0.015 * share**0.5 if self is OptimizerName.ADAMW else 0.2 * share
-
-    @property
-    def usual_decay(self) -> float:
-        """The default weight decay."""
-        return {"adamw": 0.01, "sgd": 0.0005}[self.value]
 
 
 class Precision(StrEnum):
@@ -155,12 +134,16 @@ class TrainSettings(BaseModel):
     @property
     def peak_rate(self) -> float:
         """The highest learning rate."""
-        return self.optimizer.usual_rate(self.batch_size) if self.learning_rate is None else self.learning_rate
+        return (
+            self.optimizer.usual_rate(self.batch_size / USUAL_BATCH)
+            if self.learning_rate is None
+            else self.learning_rate
+        )
 
     @property
     def decay(self) -> float:
         """The weight decay."""
-        return self.optimizer.usual_decay if self.weight_decay is None else self.weight_decay
+        return self.optimizer.facts.decay if self.weight_decay is None else self.weight_decay
 
     @property
     def warmup_share(self) -> float:

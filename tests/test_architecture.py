@@ -12,6 +12,7 @@ import archbuilder
 PACKAGE = Path(archbuilder.__file__).parent
 STAGES = (
     "errors",
+    "optimizers",
     "primitives",
     "spec",
     "plan",
@@ -31,7 +32,7 @@ STAGES = (
     "report",
     "cli",
 )
-TORCH_FREE = ("errors", "primitives", "spec", "plan", "costs", "lint", "recipe", "plugins")
+TORCH_FREE = ("errors", "optimizers", "primitives", "spec", "plan", "costs", "lint", "recipe", "plugins")
 HEAVY = {"torch", "fvcore", "optuna", "sklearn", "safetensors"}
 
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.recipe import OptimizerName, Schedule, TrainSettings
+from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe import Schedule, TrainSettings
 
 
 def test_an_empty_mapping_is_enough() -> None:

@@ -7,7 +7,8 @@ import typer
 
 from archbuilder import load
 from archbuilder.cli.arguments import Depth, Spec
-from archbuilder.costs.options import By, Dtype, Optimizer, Sort
+from archbuilder.costs.options import By, Dtype, Sort
+from archbuilder.optimizers import OptimizerName
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +29,7 @@ def flops(
     ] = False,
     batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Batch size for --memory.")] = 1,
     dtype: Annotated[Dtype, typer.Option(help="Data type for --memory.")] = Dtype.FLOAT32,
-    optimizer: Annotated[Optimizer, typer.Option(help="Optimizer for --memory.")] = Optimizer.SGD_MOMENTUM,
+    optimizer: Annotated[OptimizerName, typer.Option(help="Optimizer for --memory.")] = OptimizerName.SGD,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print only the parts, as CSV, without fvcore's count.")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from archbuilder.costs.options import Optimizer
 from archbuilder.costs.tensors import MemoryStep, Run, allocations
+from archbuilder.optimizers import OptimizerName
 from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedOp
 from archbuilder.primitives import Merge
 from archbuilder.primitives.held import INDEX_BYTES
@@ -70,7 +70,12 @@ def inference_memory(plan: Plan, *, batch: int = 1, bytes_per_value: int = 4) ->
 
 
 def training_memory(
-    plan: Plan, *, batch: int, bytes_per_value: int = 4, optimizer: Optimizer = Optimizer.SGD_MOMENTUM
+    plan: Plan,
+    *,
+    batch: int,
+    bytes_per_value: int = 4,
+    optimizer: OptimizerName = OptimizerName.SGD,
+    momentum: float = 0.9,
 ) -> TrainingMemory:
     """Compute the memory of training at the end of the forward pass, before the loss.
 
@@ -82,10 +87,11 @@ def training_memory(
         batch: How many images run at once.
         bytes_per_value: The size of a value: 4 for float32.
         optimizer: The optimizer, which determines the state per parameter.
+        momentum: Its momentum, if it takes one; SGD without one has no state.
     """
     weights = (plan.parameters + plan.head_parameters) * bytes_per_value
     kept = _SavedTensors(plan, batch, bytes_per_value).saved
-    return TrainingMemory(weights, weights, optimizer.state * weights, sum(kept.values()))
+    return TrainingMemory(weights, weights, optimizer.state(momentum) * weights, sum(kept.values()))
 
 
 class _Output(NamedTuple):

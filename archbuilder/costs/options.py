@@ -34,16 +34,3 @@ class Dtype(StrEnum):
     def bytes(self) -> int:
         """The size of a value in bytes."""
         return {"float64": 8, "float32": 4}.get(self.value, 2)
-
-
-class Optimizer(StrEnum):
-    """The optimizers that memory is computed for."""
-
-    SGD = "sgd"
-    SGD_MOMENTUM = "sgd_momentum"
-    ADAM = "adam"
-
-    @property
-    def state(self) -> int:
-        """The number of state values for each parameter."""
-        return {"sgd": 0, "sgd_momentum": 1, "adam": 2}[self.value]

@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.options import Dtype, Optimizer
+from archbuilder.costs.options import Dtype
 from archbuilder.costs.traffic import traffic
+from archbuilder.optimizers import OptimizerName
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
 from archbuilder.report.bare_table import bare_table
@@ -26,7 +27,7 @@ class Setting(NamedTuple):
 
     batch: int
     dtype: Dtype
-    optimizer: Optimizer
+    optimizer: OptimizerName
 
 
 def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def memory_report(data: dict[str, Any]) -> RenderableType:
     grid.add_row(
         "training",
         f"{_bytes_text(training['total'])} = weights {_bytes_text(training['weights'])} + gradients "
-        f"{_bytes_text(training['gradients'])} + {training['optimizer'].replace('_', ' with ')} "
+        f"{_bytes_text(training['gradients'])} + {training['optimizer']} "
         f"{_bytes_text(training['optimizer_state'])} + kept for backward {_bytes_text(training['activations'])}",
     )
     grid.add_row(

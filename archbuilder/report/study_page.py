@@ -9,7 +9,6 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from archbuilder.recipe import OptimizerName
 from archbuilder.report.numbers import plural, short
 from archbuilder.report.search import amount, candidates_text, exhausted_text, widths_texts
 from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
@@ -156,7 +155,7 @@ def _settings_facts(result: StudyResult) -> list[tuple[str, str]]:
     said = settings.train.model_dump(mode="json") | {
         "learning_rate": settings.train.peak_rate,
         "weight_decay": settings.train.decay,
-        "momentum": settings.train.momentum if settings.train.optimizer is OptimizerName.SGD else None,
+        "momentum": settings.train.momentum if settings.train.optimizer.facts.has_momentum else None,
     }
     train = {key: value for key, value in said.items() if value is not None and value is not False}
     search, finals, images = settings.search, settings.finals, result.images

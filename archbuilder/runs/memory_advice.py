@@ -6,10 +6,9 @@ from contextlib import contextmanager
 import torch
 
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.options import Optimizer
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.recipe import OptimizerName, Precision, TrainSettings
+from archbuilder.recipe import Precision, TrainSettings
 from archbuilder.runs.memory import free_memory, is_out_of_memory
 from archbuilder.training import Machine
 
@@ -114,10 +113,7 @@ def _fitting_batch_bytes_text(
 
 
 def _training_bytes(plan: Plan, settings: TrainSettings, machine: Machine, batch: int) -> int:
-    optimizer = Optimizer.ADAM
-    if settings.optimizer is OptimizerName.SGD:
-        optimizer = Optimizer.SGD_MOMENTUM if settings.momentum else Optimizer.SGD
-    memory = training_memory(plan, batch=batch, optimizer=optimizer)
+    memory = training_memory(plan, batch=batch, optimizer=settings.optimizer, momentum=settings.momentum)
     activations = memory.activations
     if machine.precision is not Precision.FLOAT32:
         activations //= 2  # what autocast computes in, weights staying float32

@@ -3,9 +3,10 @@
 from typing import Any
 
 from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import Optimizer
 
-from archbuilder.recipe import OptimizerName, TrainSettings
+from archbuilder.modules.calls import resolve
+from archbuilder.recipe import TrainSettings
 
 
 def make_optimizer(network: nn.Module, settings: TrainSettings, *, fused: bool = True) -> Optimizer:
@@ -21,10 +22,10 @@ def make_optimizer(network: nn.Module, settings: TrainSettings, *, fused: bool =
             may be skipped, as with scaled gradients: SGD's momentum would start as uninitialized memory.
     """
     groups = decay_groups(network, settings.decay)
-    if settings.optimizer is OptimizerName.ADAMW:
-        return AdamW(groups, lr=settings.peak_rate, fused=fused)
-    nesterov = settings.momentum > 0
-    return SGD(groups, lr=settings.peak_rate, momentum=settings.momentum, nesterov=nesterov, fused=fused)
+    facts = settings.optimizer.facts
+    momentum = {"momentum": settings.momentum, "nesterov": settings.momentum > 0} if facts.has_momentum else {}
+    made: Optimizer = resolve(facts.target)(groups, lr=settings.peak_rate, fused=fused, **momentum)
+    return made
 
 
 def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import math
 
 from torch.optim import Optimizer
 
-from archbuilder.recipe import OptimizerName, Schedule, TrainSettings
+from archbuilder.recipe import Schedule, TrainSettings
 
 _DIVISOR, _FINAL_DIVISOR = 25, 25e4  # of the peak, for one cycle's first and last rate, as in torch
 _BETAS = 0.95, 0.85  # the first beta of AdamW at the ends and at the peak of one cycle, as in torch
@@ -33,14 +33,14 @@ def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
 
 
 def set_rates(optimizer: Optimizer, step: int, steps: int, settings: TrainSettings) -> None:
-    """Set the learning rate of an optimizer for a step and, in one cycle, the first beta of AdamW.
+    """Set the learning rate for a step and, in one cycle, the first beta of an optimizer that has betas.
 
-    The momentum of SGD stays as set.
+    A momentum stays as set.
     """
     rate = learning_rate(step, steps, settings)
     for group in optimizer.param_groups:
         group["lr"] = rate
-        if settings.schedule is Schedule.ONE_CYCLE and settings.optimizer is OptimizerName.ADAMW:
+        if settings.schedule is Schedule.ONE_CYCLE and settings.optimizer.facts.has_betas:
             beta = _cosine(*_BETAS, _relative_height(step, steps, settings.warmup_share))
             group["betas"] = (beta, group["betas"][1])
 

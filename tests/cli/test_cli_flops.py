@@ -123,7 +123,7 @@ def test_check_names_what_differs(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_memory_for_a_batch_and_a_type(run: Run) -> None:
-    done = run("flops", "googlenet", "--memory", "--batch", "32", "--optimizer", "adam", "--json")
+    done = run("flops", "googlenet", "--memory", "--batch", "32", "--optimizer", "adamw", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     memory = json.loads(done.stdout)["memory"]
     plan = load("googlenet").plan()

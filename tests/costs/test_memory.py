@@ -7,7 +7,7 @@ import pytest
 import archbuilder
 from archbuilder import NetworkSpec
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.options import Optimizer
+from archbuilder.optimizers import OptimizerName
 from archbuilder.plan.plan import Plan
 
 END: list[dict[str, Any]] = [
@@ -89,7 +89,7 @@ def test_training_adds_up() -> None:
         {"name": "relu", "type": "activation"},
         {"name": "pool", "type": "max_pool", "kernel": 2},
     )
-    memory = training_memory(plan, batch=2, optimizer=Optimizer.ADAM)
+    memory = training_memory(plan, batch=2, optimizer=OptimizerName.ADAMW)
     trained = 2 * 5 + 2 * 5 + 5 * 3 + 3
     assert (memory.weights, memory.gradients, memory.optimizer) == (4 * trained, 4 * trained, 8 * trained)
     image, map_, pooled = 2 * 32, 2 * 80, 2 * 20
@@ -100,10 +100,10 @@ def test_training_adds_up() -> None:
     assert memory.total == 16 * trained + memory.activations
 
 
-@pytest.mark.parametrize(("word", "numbers"), [("sgd", 0), ("sgd_momentum", 1), ("adam", 2)])
-def test_optimizers_keep_numbers_for_each_parameter(word: str, numbers: int) -> None:
+@pytest.mark.parametrize(("word", "momentum", "numbers"), [("sgd", 0, 0), ("sgd", 0.5, 1), ("adamw", 0, 2)])
+def test_optimizers_keep_numbers_for_each_parameter(word: str, momentum: float, numbers: int) -> None:
     plan = archbuilder.load("inception_digits").plan()
-    memory = training_memory(plan, batch=1, optimizer=Optimizer(word))
+    memory = training_memory(plan, batch=1, optimizer=OptimizerName(word), momentum=momentum)
     assert memory.optimizer == numbers * memory.weights
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from archbuilder.recipe import OptimizerName, TrainSettings
+from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe import TrainSettings
 from archbuilder.runs import read_checkpoint, train_spec
 from runs.processes import COMMAND, write_inputs
 from runs.tiny_runs import SPEC, a_spec, metrics, tensors

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from archbuilder.costs.memory import inference_memory, training_memory
-from archbuilder.costs.options import Optimizer
-from archbuilder.recipe import OptimizerName, Precision, TrainSettings
+from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe import Precision, TrainSettings
 from archbuilder.runs.memory import free_memory, is_out_of_memory
 from archbuilder.runs.memory_advice import evaluation_out_of_memory, training_out_of_memory
 from archbuilder.training import CPU, Machine
@@ -37,29 +37,29 @@ def shown(count: int) -> str:
     return f"{count / MIB:.1f} MiB"
 
 
-def total(batch: int, optimizer: Optimizer = Optimizer.ADAM) -> int:
-    return training_memory(PLAN, batch=batch, optimizer=optimizer).total
+def total(batch: int, optimizer: OptimizerName = OptimizerName.ADAMW, momentum: float = 0.9) -> int:
+    return training_memory(PLAN, batch=batch, optimizer=optimizer, momentum=momentum).total
 
 
 @pytest.mark.parametrize(
     ("settings", "optimizer"),
     [
-        ({}, Optimizer.ADAM),
-        ({"optimizer": OptimizerName.SGD}, Optimizer.SGD_MOMENTUM),
-        ({"optimizer": OptimizerName.SGD, "momentum": 0.0}, Optimizer.SGD),
+        ({}, (OptimizerName.ADAMW, 0.9)),
+        ({"optimizer": OptimizerName.SGD}, (OptimizerName.SGD, 0.9)),
+        ({"optimizer": OptimizerName.SGD, "momentum": 0.0}, (OptimizerName.SGD, 0.0)),
     ],
 )
-def test_the_figures_are_those_of_the_plan(settings: dict[str, object], optimizer: Optimizer) -> None:
+def test_the_figures_are_those_of_the_plan(settings: dict[str, object], optimizer: tuple[OptimizerName, float]) -> None:
     chosen = TrainSettings.model_validate({"batch_size": 65_536, **settings})
     message = str(training_out_of_memory(PLAN, chosen, CPU, 100 * MIB))
     first, second = message.splitlines()
     assert first == (
-        f"out of memory with batches of 65536: their tensors alone take {shown(total(65_536, optimizer))} by the plan, "
-        "and 100.0 MiB were free"
+        "out of memory with batches of 65536: their tensors alone take "
+        f"{shown(total(65_536, *optimizer))} by the plan, and 100.0 MiB were free"
     )
     size = int(re.findall(r"batch_size=(\d+)", second)[0])
-    assert second.strip() == f"try batch_size={size} ({shown(total(size, optimizer))})"
-    assert total(size, optimizer) <= 0.4 * 100 * MIB < total(2 * size, optimizer)
+    assert second.strip() == f"try batch_size={size} ({shown(total(size, *optimizer))})"
+    assert total(size, *optimizer) <= 0.4 * 100 * MIB < total(2 * size, *optimizer)
 
 
 def test_an_average_is_another_copy_of_the_weights() -> None:
@@ -70,7 +70,7 @@ def test_an_average_is_another_copy_of_the_weights() -> None:
 
 def test_mixed_precision_halves_the_activations_and_a_gpu_may_be_filled_further() -> None:
     machine = Machine(torch.device("cuda"), Precision.BFLOAT16)
-    memory = training_memory(PLAN, batch=8192, optimizer=Optimizer.ADAM)
+    memory = training_memory(PLAN, batch=8192, optimizer=OptimizerName.ADAMW)
     message = str(training_out_of_memory(PLAN, TrainSettings(batch_size=8192), machine, 10 * MIB))
     assert f"alone take {shown(memory.total - memory.activations + memory.activations // 2)} by the plan" in message
     sizes = [

@@ -15,7 +15,8 @@ from support.training import torchrun_environment
 from archbuilder.data import SOURCES, Normalizer
 from archbuilder.data.splits import split
 from archbuilder.errors import ArchbuilderError
-from archbuilder.recipe import OptimizerName, TrainSettings
+from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe import TrainSettings
 from archbuilder.runs import (
     EpochEnded,
     Event,

@@ -12,7 +12,8 @@ from support.training import a_network, a_trainer, assert_equal, in_two_processe
 from torch import Tensor, nn
 
 from archbuilder.modules.layers import StochasticDepth
-from archbuilder.recipe import OptimizerName, Precision, Schedule, TrainSettings
+from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe import Precision, Schedule, TrainSettings
 from archbuilder.training import CPU, EpochResult, Evaluation, Machine, Processes, TrainerState
 from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
 

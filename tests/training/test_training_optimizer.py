@@ -3,7 +3,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from archbuilder.recipe import OptimizerName, TrainSettings
+from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe import TrainSettings
 from archbuilder.training.optimizer import decay_groups, make_optimizer
 
 

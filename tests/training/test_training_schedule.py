@@ -9,7 +9,8 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from archbuilder.recipe import OptimizerName, Schedule, TrainSettings
+from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe import Schedule, TrainSettings
 from archbuilder.training.optimizer import make_optimizer
 from archbuilder.training.schedule import learning_rate, set_rates
 

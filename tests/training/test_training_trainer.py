@@ -14,7 +14,8 @@ from torch.nn.functional import cross_entropy
 
 from archbuilder.data import ImageSet
 from archbuilder.errors import ArchbuilderError
-from archbuilder.recipe import OptimizerName, Precision, Schedule, TrainSettings
+from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe import Precision, Schedule, TrainSettings
 from archbuilder.training import (
     CPU,
     EpochResult,
