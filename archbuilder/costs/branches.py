@@ -42,12 +42,12 @@ def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> I
             yield from _outermost(node.members, _joined_name(path, node.name), forks)
         elif isinstance(node, Fork):
             place = path or node.merge.layer
-            forks[place] = forks.get(place, 0) + 1
+            position = forks[place] = forks.get(place, 0) + 1
             for number, branch in enumerate(node.branches, 1):
                 if node.merge.op.type != "concat" and _has_concat(branch):
                     yield from _outermost([branch], path, forks)
                 elif ops := tuple(ops_in(branch)):
-                    fork = f"fork {forks[place]}, " if forks[place] > 1 else ""
+                    fork = f"fork {position}, " if position > 1 else ""  # forks inside branches have been counted too
                     own = _own_name(branch)
                     name = _joined_name(path, own) if own else f"{place} ({fork}branch {number})"
                     yield Branch(name, node.merge.op.type, ops)

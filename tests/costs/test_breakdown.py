@@ -8,6 +8,7 @@ from support.nested_specs import nested_specs
 from support.random_specs import specs
 
 from archbuilder import NetworkSpec, load
+from archbuilder.costs.branches import branches
 from archbuilder.costs.breakdown import CostRow, breakdown, sort_rows
 from archbuilder.costs.options import By, Sort
 from archbuilder.plan.plan import Plan
@@ -237,3 +238,13 @@ def test_no_torch_is_imported() -> None:
         "assert not {'torch', 'rich', 'numpy'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_branches_of_forks_in_forks_have_names_of_their_own() -> None:
+    """A fork inside a branch is counted while the branches of the outer one are named."""
+    conv = {"type": "convolution", "out": 4, "kernel": 1}
+    inner = {"concat": [[conv], [conv]]}
+    layers = [{"name": "s", "sequence": [{"add": [[inner, conv], [conv], [inner, conv]]}, {"add": [[conv], [conv]]}]}]
+    values = {"input": {"channels": 4, "height": 4, "width": 4}, "output": "map", "layers": layers}
+    names = [branch.name for branch in branches(NetworkSpec.from_dict(values).plan())]
+    assert len(names) == len(set(names)), names
