@@ -243,8 +243,8 @@ def test_no_torch_is_imported() -> None:
 def test_branches_of_forks_in_forks_have_names_of_their_own() -> None:
     """A fork inside a branch is counted while the branches of the outer one are named."""
     conv = {"type": "convolution", "out": 4, "kernel": 1}
-    inner = {"concat": [[conv], [conv]]}
-    layers = [{"name": "s", "sequence": [{"add": [[inner, conv], [conv], [inner, conv]]}, {"add": [[conv], [conv]]}]}]
+    inner = {"concat": [[conv, conv], [conv, conv]]}
+    layers = [{"name": "s", "sequence": [{"add": [[inner, conv], [conv, conv], [inner, conv]]}]}]
     values = {"input": {"channels": 4, "height": 4, "width": 4}, "output": "map", "layers": layers}
     names = [branch.name for branch in branches(NetworkSpec.from_dict(values).plan())]
     assert len(names) == len(set(names)), names
