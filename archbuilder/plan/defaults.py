@@ -29,7 +29,7 @@ class TypeDefaults:
         values: Values by key.
         places: The path and the location of each.
         init: The weight initialization.
-        faulty: The keys at fault, for which there is no value.
+        faulty: The keys that have no value, as one of them is at fault.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -115,6 +115,8 @@ def _read(
         defaults.faulty |= {problem.path.removeprefix(f"{path}.").partition(".")[0] for problem in result}
     if not isinstance(node, MappingNode):
         return
+    if defaults.faulty:  # with some of its defaults alone a layer may be wrong, which would follow from the others
+        defaults.faulty |= values.keys()
     kept = {key: value for key, value in values.items() if key not in defaults.faulty}
     if "init" in kept:
         defaults.init = OwnInit.model_validate({"init": kept.pop("init")}).init

@@ -18,7 +18,8 @@ from archbuilder.spec.nodes import (
     location,
     plain,
 )
-from archbuilder.spec.replacing import LISTS, KnownKeys, kept_entries, kind_of, ways_to
+from archbuilder.spec.replacing import LISTS, KnownKeys, kept_entries, kind_of, members_in, ways_to
+from archbuilder.spec.synonyms import near_key
 
 Path = tuple[str, ...]
 
@@ -190,6 +191,8 @@ class MemberChanges:
         return item
 
     def _report_unknown(self, names: Names, searched: list[Node], path: Path) -> None:
+        if any(_has_misspelled_name(item) for item in members_in(searched)):
+            return  # which is reported when the list is read
         for name, entry in names.pending.items():
             first, _, last = name.partition(".")[0], *name.rpartition(".")[1:]
             near = did_you_mean(first, names.known)
@@ -432,6 +435,10 @@ def changed_member(
 def _name(item: MappingNode) -> str | None:
     name = item.get("name")
     return None if name is None else str(plain(name))
+
+
+def _has_misspelled_name(item: MappingNode) -> bool:
+    return any(key not in LAYER_KEYS and near_key(key, ("name",)) is not None for key in item.entries)
 
 
 def _merge_key_of(item: MappingNode) -> str | None:

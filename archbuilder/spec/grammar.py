@@ -61,7 +61,10 @@ def _read_member(node: MappingNode, path: str, position: int | str, problems: li
     words = [word for word in (*MERGES, "sequence") if word in node.entries]
     if not words or "type" in node.entries:
         return read_layer(node, path, position, problems)
+    before = len(problems)
     member = _read_composite(node, words[0], path, position, problems)
+    if len(problems) > before:  # from which errors in its repetitions would follow
+        return member
 
     def read(changes: MappingNode, place: tuple[str, ...]) -> Member:
         around = changed_member(_once(member), changes, member.name or member.path.rpartition(".")[2], place, problems)

@@ -98,3 +98,12 @@ def names_in(below: Node) -> list[str]:
         elif isinstance(item, MappingNode) and (name := item.get("name")) is not None:
             names.append(str(plain(name)))
     return names
+
+
+def members_in(nodes: list[Node]) -> Iterator[MappingNode]:
+    """Yield the members of lists and of branches, those of unnamed branches included."""
+    for node in nodes:
+        if isinstance(node, MappingNode):
+            yield node
+        elif isinstance(node, SequenceNode):
+            yield from members_in(node.items)

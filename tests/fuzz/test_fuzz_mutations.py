@@ -21,6 +21,7 @@ width: 0.5
 depth: 1.5
 variables: {out: 24, twice: $out * 2, act: silu, sides: [1, $classes]}
 conv: {norm: group, norm_groups: 2}
+defaults: {dropout: {p: 0.1}, linear: {init: {type: kaiming, mode: fan_in, distribution: uniform}}, group_norm: {eps: 0.1}}
 init: {type: normal, std: 0.1}
 blocks:
   unit:
@@ -34,6 +35,13 @@ layers:
   - &stem {name: stem, type: conv, out: $out, kernel: [3, 1], padding: [[1, 1], [0, 0]], activation: $act}
   - {<<: *stem, name: stem2, in: 24, groups: 2}
   - {name: units, type: unit, out: 16, repeat: 2, overrides: {0: {stride: 2}, -1: {view: 4}}}
+  - name: twice
+    repeat: 2
+    first: {widen: {out: 12}}
+    overrides: {-1: {side.long: {kernel: 3, padding: 1}}}
+    sequence:
+      - {name: widen, type: conv, out: 8, kernel: 1}
+      - {name: side, concat: {long: [{type: conv, out: 4, kernel: 1}], short: []}}
   - name: dense
     sequence:
       - {name: a, type: conv, out: 8, kernel: 1, init: kaiming}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spec.small_specs import spec_of, text_of
+from spec.small_specs import spec_of
 
 from archbuilder import NetworkSpec, SpecError, load
 
@@ -149,12 +149,22 @@ def test_an_extending_file_changes_one_repetition_by_its_dotted_name(
     assert ops(load(str(tmp_path / "mine.yaml"))) == ops(expected)
 
 
-def test_densenet_169_is_densenet_121_with_other_repeats(tmp_path: Path) -> None:
-    block = (
-        "{{name: block{n}, repeat: {r}, sequence: [{{concat: [[], [{{name: grow, type: conv, out: 2, kernel: 1}}]]}}]}}"
-    )
-    small = text_of(*(block.format(n=n, r=r) for n, r in ((1, 2), (2, 3))))
-    (tmp_path / "small.yaml").write_text(f"{small}")
-    (tmp_path / "large.yaml").write_text("extends: small.yaml\nlayers: {block2: {repeat: 5}}\n")
-    large = text_of(*(block.format(n=n, r=r) for n, r in ((1, 2), (2, 5))))
-    assert ops(load(str(tmp_path / "large.yaml"))) == ops(NetworkSpec.from_text(large))
+def test_densenet_169_is_densenet_121_with_other_repeats() -> None:
+    blocks = ", ".join(f'"features.denseblock{n}.denselayer{{1}}": {{repeat: 32}}' for n in (3, 4))
+    spec = NetworkSpec.from_text(f"extends: densenet121_torchvision\nname: densenet169\nlayers: {{{blocks}}}\n")
+    assert sum(layer.parameters for layer in spec.plan().layers) == 14_149_480  # torchvision's
+    text = "extends: densenet121_torchvision\nlayers: {features.denseblock1.denselayer2: {growth: 8}}\n"
+    before, after = (NetworkSpec.from_text(file).plan().ops for file in ("extends: densenet121_torchvision\n", text))
+    pairs = zip(before, after, strict=True)
+    changed = [one.name for one, other in pairs if one.op.type == "convolution" and one.op != other.op]
+    assert changed[:2] == [f"features.denseblock1.denselayer2.conv{n}" for n in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("name: conv1", "nmae: conv1"), ("repeat: 3", "repaet: 3"), ("sequence:", "sequenec:"), ("main:", "_main:")],
+)
+def test_nothing_follows_from_what_is_wrong_with_the_member_itself(right: str, wrong: str) -> None:
+    member = STAGE.format(more="first: {conv1: {stride: 2}, main.conv2: {kernel: 1, padding: 0}}")
+    with pytest.raises(SpecError, match=r"1 error$"):
+        spec_of(member.replace(right, wrong))
