@@ -5,7 +5,6 @@ from typing import Any
 
 from archbuilder.errors import Problem, did_you_mean, nearest
 from archbuilder.primitives import MERGES
-from archbuilder.spec.changes import changed_member
 from archbuilder.spec.entries import BranchEntry, ForkEntry, LayerEntry, Member, SequenceEntry
 from archbuilder.spec.expression import is_expression
 from archbuilder.spec.key_reader import (
@@ -20,6 +19,7 @@ from archbuilder.spec.key_reader import (
     read_value,
 )
 from archbuilder.spec.keys import LAYER_KEYS, MEMBER_KEYS
+from archbuilder.spec.member_changes import changed_member
 from archbuilder.spec.names import is_pattern, name_fault, pattern_fault
 from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, describe, is_null, location, plain, walk
 from archbuilder.spec.repetitions import may_repeat, read_repetitions

@@ -6,7 +6,8 @@ from dataclasses import replace
 from archbuilder.errors import Problem
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import shipped_block
-from archbuilder.spec.changes import Change, MemberChanges, Names, Path
+from archbuilder.spec.changes import Change, Names, Path
+from archbuilder.spec.member_changes import MemberChanges
 from archbuilder.spec.nodes import Entry, MappingNode, Node, SequenceNode, is_null
 from archbuilder.spec.replacing import names_in
 

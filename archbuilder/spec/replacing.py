@@ -6,6 +6,7 @@ from dataclasses import replace
 from archbuilder.primitives import MERGES
 from archbuilder.spec.keys import HEAD_KEYS, LAYER_KEYS, MEMBER_KEYS
 from archbuilder.spec.nodes import Entry, MappingNode, Node, SequenceNode, plain
+from archbuilder.spec.synonyms import near_key
 
 KnownKeys = Callable[[object], list[str] | None]
 """Returns the keys of a type of layer, or None where there is no such type."""
@@ -107,3 +108,34 @@ def members_in(nodes: list[Node]) -> Iterator[MappingNode]:
             yield node
         elif isinstance(node, SequenceNode):
             yield from members_in(node.items)
+
+
+def name_of(item: MappingNode) -> str | None:
+    """Return the name of a member, if it has one."""
+    name = item.get("name")
+    return None if name is None else str(plain(name))
+
+
+def has_misspelled_name(item: MappingNode) -> bool:
+    """Return whether a member has a key that was probably meant to be its name."""
+    return any(key not in LAYER_KEYS and near_key(key, ("name",)) is not None for key in item.entries)
+
+
+def merge_key_of(item: MappingNode) -> str | None:
+    """Return the key of the merge of a fork; None for another member."""
+    kind = kind_of(item, "sequence")
+    return kind if kind in MERGES else None
+
+
+def type_of(item: MappingNode, listed: str) -> str:
+    """Say what a member is, with its article."""
+    type_ = item.get("type")
+    default = "aux_head" if listed == "layers" else "layer"
+    what = str(plain(type_)) if type_ is not None else (kind_of(item, listed) or default)
+    return f"{'an' if what[:1] in 'aeio' else 'a'} {what}"
+
+
+def with_value(item: MappingNode, key: str, value: Node) -> MappingNode:
+    """Return a member with another value of a key."""
+    entries = {**item.entries, key: replace(item.entries[key], value=value)}
+    return replace(item, entries=entries, original=item)
