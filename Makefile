@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test docs lint bench gpu clean
+.PHONY: demo test docs generated lint bench gpu clean
 
 demo: $(INSTALLED)
 	$(BIN)/archbuilder build specs/googlenet.yaml
@@ -17,6 +17,14 @@ test: $(INSTALLED)
 # Guides and library reference as pages: build/docs/index.html. No network access.
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html -d build/doctrees docs build/docs
+
+# What is written from the code: the reference, the guides of lint and GoogLeNet, and both schemas.
+generated: $(INSTALLED)
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_lint.py
+	$(BIN)/python docs/make_googlenet.py
+	$(BIN)/archbuilder schema -o specs/archbuilder.schema.json
+	$(BIN)/archbuilder schema study -o studies/archbuilder-study.schema.json
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
-from archbuilder.costs.tensors import MemoryStep, Run, allocations
+from archbuilder.costs.tensors import ForwardSimulation, MemoryStep, allocations
 from archbuilder.optimizers import OptimizerName
 from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedOp
 from archbuilder.primitives import Merge
@@ -59,13 +59,13 @@ def inference_memory(plan: Plan, *, batch: int = 1, bytes_per_value: int = 4) ->
         batch: How many images run at once.
         bytes_per_value: The size of a value: 4 for float32.
     """
-    run = Run(batch, bytes_per_value)
+    run = ForwardSimulation(batch, bytes_per_value)
     images = run.make(prod(plan.input_shape) * batch * bytes_per_value)
     start = run.live
-    run.follow(plan.trees, images)
+    run.run_nodes(plan.trees, images)
     steps = tuple(run.steps)
-    peak = max((step.highest for step in steps), default=start)
-    at = next((step.name for step in steps if step.made and step.highest == peak), "")
+    peak = max((step.peak_live for step in steps), default=start)
+    at = next((step.name for step in steps if step.made and step.peak_live == peak), "")
     return InferenceMemory(peak, at, steps)
 
 

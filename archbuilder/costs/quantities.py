@@ -1,4 +1,4 @@
-"""The costs that a budget can bound: integers for one image in evaluation, without heads."""
+"""The costs that a budget can bound: integers for one image in evaluation, without auxiliary heads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,16 +8,18 @@ from archbuilder.plan.plan import Plan
 
 @dataclass(frozen=True)
 class Quantity:
-    """A cost that every network has, exactly.
+    """A cost that is computed exactly for every network.
 
-    To add one, add a row to `QUANTITIES`, or register it before studies are used: budgets, schemas, prices of many
-    candidates and screens follow.
+    To add one, add a row to `QUANTITIES`, or call `archbuilder.register` before studies are used: the keys of budgets,
+    the schema of studies, the costs of many candidates and reports then include it.
 
     Attributes:
         name: Its key under `budget:`.
-        unit: What an amount of it is called.
+        unit: The unit shown after an amount, such as `MACs`.
         description: What the key means.
-        count: Counts it. The plan's shapes may be symbols: sums, products, quotients and comparisons of them are fine.
+        count: Computes the cost of a plan. Widths may be symbols there: use `+`, `*` and `//` on shapes, parameters and
+            MACs. Operations of a branch that a width of 0 removes are in such a plan, with 0 channels: do not count
+            operations. Each comparison splits the candidates that are priced at once.
     """
 
     name: str

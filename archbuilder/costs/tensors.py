@@ -1,4 +1,7 @@
-"""Simulate which tensors eager PyTorch holds while a plan's module runs in evaluation."""
+"""Simulate the memory of a plan's forward pass in eval mode, as eager PyTorch allocates it.
+
+The memory of a tensor is freed when its last reference goes, as in CPython.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,21 +40,21 @@ class MemoryStep:
         return sum(made.size for made in self.made)
 
     @property
-    def highest(self) -> int:
+    def peak_live(self) -> int:
         """The maximum of live bytes while it runs."""
         return max((made.live for made in self.made), default=self.before)
 
 
-class Tensor:
-    """A tensor and the number of variables that hold it."""
+class SimulatedTensor:
+    """The bytes of a tensor, and its reference count."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.holders = 1
+        self.references = 1
 
 
-class Run:
-    """A simulated forward pass through the tree, in the order of archbuilder.modules.blocks.follow.
+class ForwardSimulation:
+    """A simulated forward pass over `plan.trees`, in the order of archbuilder.modules.blocks.follow.
 
     Attributes:
         live: The bytes of live tensors.
@@ -64,81 +67,87 @@ class Run:
         self._batch = batch
         self._bytes = bytes_per_value
 
-    def make(self, size: int) -> Tensor:
-        """Allocate a tensor with one holder."""
+    def make(self, size: int) -> SimulatedTensor:
+        """Allocate a tensor with a reference count of 1."""
         self.live += size
-        return Tensor(size)
+        return SimulatedTensor(size)
 
-    def follow(
-        self, nodes: Sequence[TreeNode], fed: Tensor, outer: Mapping[str, Tensor] = MappingProxyType({})
-    ) -> Tensor:
-        """Run a list of nodes on a tensor that the caller holds; return the output, held once more.
+    def run_nodes(
+        self,
+        nodes: Sequence[TreeNode],
+        x_in: SimulatedTensor,
+        outer: Mapping[str, SimulatedTensor] = MappingProxyType({}),
+    ) -> SimulatedTensor:
+        """Simulate a list of nodes; return the output, with a reference for the caller to release.
 
         Args:
             nodes: The nodes.
-            fed: The input.
-            outer: The earlier outputs of the surrounding list by name, which the caller holds too.
+            x_in: The input, to which the caller keeps its reference.
+            outer: Outputs of earlier nodes of the surrounding list by name, to which the caller keeps its references.
         """
         names = recalled(nodes)
-        kept = {"input": _held(fed), **{name: _held(tensor) for name, tensor in outer.items()}} if names else {}
-        x = _held(fed)
+        # Outputs that a later node reads again stay alive until the list ends.
+        reused = {"input": _retain(x_in), **{name: _retain(tensor) for name, tensor in outer.items()}} if names else {}
+        x = _retain(x_in)
         for node in nodes:
-            output = self._node(node, x, kept)
-            self._drop(x)
+            output = self._node(node, x, reused)
+            self._release(x)
             x = output
             if isinstance(node, OpNode | Chain) and node.name in names:
-                kept[node.name] = _held(x)
-        for tensor in kept.values():
-            self._drop(tensor)
+                reused[node.name] = _retain(x)
+        for tensor in reused.values():
+            self._release(tensor)
         return x
 
-    def _node(self, node: TreeNode, x: Tensor, kept: dict[str, Tensor]) -> Tensor:
+    def _node(self, node: TreeNode, x: SimulatedTensor, reused: dict[str, SimulatedTensor]) -> SimulatedTensor:
         match node:
             case OpNode() | PartNode():
                 return self._op(node.op, x)
             case Chain():
-                return self.follow(node.members, x, {name: kept[name] for name in node.outer})
+                return self.run_nodes(node.members, x, {name: reused[name] for name in node.outer})
             case Fork():
                 joined = [
-                    _held(kept[take.names[0]]) if (take := outer_take(branch)) else self.follow(branch.members, x)
+                    _retain(reused[take.names[0]])
+                    if (take := outer_take(branch))
+                    else self.run_nodes(branch.members, x)
                     for branch in node.branches
                 ]
                 output = self._op(node.merge, joined[0])
                 for tensor in joined:
-                    self._drop(tensor)
+                    self._release(tensor)
                 return output
             case Take():
-                first = kept[node.names[0]]
-                return self._op(node.merge, first) if node.merge else _held(first)
+                first = reused[node.names[0]]
+                return self._op(node.merge, first) if node.merge else _retain(first)
 
-    def _op(self, op: PlannedOp, first: Tensor) -> Tensor:
-        """Run an op whose inputs are held; return `first` if the op allocates nothing."""
+    def _op(self, op: PlannedOp, first: SimulatedTensor) -> SimulatedTensor:
+        """ForwardSimulation an op whose inputs are held; return `first` if the op allocates nothing."""
         before, made = self.live, list[AllocatedTensor]()
-        held: list[tuple[int, Tensor]] = []  # with the allocation at which each is gone
+        held: list[tuple[int, SimulatedTensor]] = []  # with the allocation at which each is gone
         planned = allocations(op)
         for position, allocation in enumerate(planned):
-            self._drop_all([tensor for gone_at, tensor in held if gone_at <= position])
+            self._release_all([tensor for gone_at, tensor in held if gone_at <= position])
             held = [(gone_at, tensor) for gone_at, tensor in held if gone_at > position]
             tensor = self.make(allocation.values * self._batch * (allocation.bytes_per_value or self._bytes))
             made.append(AllocatedTensor(tensor.size, self.live))
             if position + 1 < len(planned):
                 held.append((position + allocation.outlived_by + 1, tensor))
-        self._drop_all([tensor for _, tensor in held])
+        self._release_all([tensor for _, tensor in held])
         self.steps.append(MemoryStep(op.name, tuple(made), before))
-        return tensor if planned else _held(first)
+        return tensor if planned else _retain(first)
 
-    def _drop(self, tensor: Tensor) -> None:
-        tensor.holders -= 1
-        if not tensor.holders:
+    def _release(self, tensor: SimulatedTensor) -> None:
+        tensor.references -= 1
+        if not tensor.references:
             self.live -= tensor.size
 
-    def _drop_all(self, tensors: Sequence[Tensor]) -> None:
+    def _release_all(self, tensors: Sequence[SimulatedTensor]) -> None:
         for tensor in tensors:
-            self._drop(tensor)
+            self._release(tensor)
 
 
-def _held(tensor: Tensor) -> Tensor:
-    tensor.holders += 1
+def _retain(tensor: SimulatedTensor) -> SimulatedTensor:
+    tensor.references += 1
     return tensor
 
 

@@ -17,7 +17,8 @@ from archbuilder.data.labels import from_zero
 from archbuilder.data.raw import RawData
 from archbuilder.errors import ArchbuilderError
 
-_FORMS: tuple[Mapping[str, tuple[str, str]], ...] = (
+# The names of the arrays of images and labels, by split.
+_LAYOUTS: tuple[Mapping[str, tuple[str, str]], ...] = (
     {"train": ("images", "labels")},
     {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")},  # Keras
     {
@@ -41,36 +42,38 @@ def load_npz(address: Address) -> RawData:
         if not zipfile.is_zipfile(path):
             raise ArchbuilderError(f"{path_text(path)}: is not an .npz file (a zip of numpy arrays), or it is cut off")
         arrays = _arrays(path)
-    form = next(form for form in _FORMS if _keys(form) <= arrays.keys())
-    images = {part: _images(f"{path_text(path)}: {key}", arrays[key]) for part, (key, _) in form.items()}
+    layout = next(layout for layout in _LAYOUTS if _keys(layout) <= arrays.keys())
+    images = {part: _images(f"{path_text(path)}: {key}", arrays[key]) for part, (key, _) in layout.items()}
     labels = {
-        f"{path_text(path)}: {key}": _labels(f"{path_text(path)}: {key}", arrays[key]) for _, key in form.values()
+        f"{path_text(path)}: {key}": _labels(f"{path_text(path)}: {key}", arrays[key]) for _, key in layout.values()
     }
-    for (part, (key, _)), (where, values) in zip(form.items(), labels.items(), strict=True):
+    for (part, (key, _)), (where, values) in zip(layout.items(), labels.items(), strict=True):
         if len(images[part]) != len(values):
             counts = f"found {len(values):,} labels for {len(images[part]):,} images of {key}"
             raise ArchbuilderError(f"{where}: {counts}, expected one an image")
     names, numbered = from_zero(labels)
-    parts = {part: ImageSet(images[part], values) for part, values in zip(form, numbered.values(), strict=True)}
+    parts = {part: ImageSet(images[part], values) for part, values in zip(layout, numbered.values(), strict=True)}
     return RawData(parts["train"], names, test=parts.get("test"), validation=parts.get("validation"))
 
 
-def _keys(form: Mapping[str, tuple[str, str]]) -> set[str]:
-    return {key for pair in form.values() for key in pair}
+def _keys(layout: Mapping[str, tuple[str, str]]) -> set[str]:
+    return {key for pair in layout.values() for key in pair}
 
 
 def _arrays(path: Path) -> dict[str, Array]:
-    """Read the arrays of the first form whose keys the file has."""
+    """Read the arrays of the first layout whose keys the file has."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            form = next((form for form in _FORMS if _keys(form) <= set(file.files)), None)
-            if form is None:
-                forms = "; or ".join(", ".join(key for pair in form.values() for key in pair) for form in _FORMS)
+            layout = next((layout for layout in _LAYOUTS if _keys(layout) <= set(file.files)), None)
+            if layout is None:
+                layouts = "; or ".join(
+                    ", ".join(key for pair in layout.values() for key in pair) for layout in _LAYOUTS
+                )
                 raise ArchbuilderError(
-                    f"{path_text(path)}: found the arrays {names_text(file.files)}, expected {forms}"
+                    f"{path_text(path)}: found the arrays {names_text(file.files)}, expected {layouts}"
                 )
             arrays = {}
-            for key in sorted(_keys(form)):
+            for key in sorted(_keys(layout)):
                 arrays[key] = _read(f"{path_text(path)}: {key}", file, key)
             return arrays
     except ArchbuilderError:

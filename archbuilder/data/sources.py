@@ -14,7 +14,7 @@ from archbuilder.data.splits import DataSplits, split
 from archbuilder.errors import ArchbuilderError
 
 SOURCES: dict[str, Callable[[Address], RawData]] = {}
-"""How to load each format: all of a data set's images, in the values its makers gave them."""
+"""The loader of each format by its name: it returns every image with its original pixel values."""
 
 
 def add_format(declared: Format) -> None:
@@ -49,7 +49,7 @@ def check_address(text: str, base: Path | None = None) -> Address:
         base: The folder that relative paths start from; without it, the working directory.
 
     Raises:
-        ArchbuilderError: It is none; the message says what forms there are.
+        ArchbuilderError: The address is invalid; the message lists the valid forms.
     """
     return parse_address(text, base, known=SOURCES.keys())
 

@@ -21,17 +21,17 @@ def load_torchvision(address: Address) -> RawData:
     known = [entry for entry in library.__all__ if inspect.isclass(getattr(library, entry, None))]
     if name not in known:
         raise ArchbuilderError(f"{address.text}: torchvision has no data set {name!r}{did_you_mean(name, known)}")
-    maker = getattr(library, name)
-    parameters = inspect.signature(maker).parameters
+    dataset_class = getattr(library, name)
+    parameters = inspect.signature(dataset_class).parameters
     _check_needs(address, parameters)
     arguments: dict[str, Any] = {"root": str(expand_home(root or USUAL_ROOT))} if "root" in parameters else {}
-    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    if "download" in parameters or (address.download and anything):
+    accepts_kwargs = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    if "download" in parameters or (address.download and accepts_kwargs):
         arguments["download"] = address.download
-    made = {"train": _open_split(address, maker, arguments | _split_arguments(parameters, "train"))}
+    made = {"train": _open_split(address, dataset_class, arguments | _split_arguments(parameters, "train"))}
     for part, word in (("validation", "val"), ("test", "test")):
         if choice := _split_arguments(parameters, word):
-            found = _open_split(address, maker, arguments | choice, needed="train" in choice)
+            found = _open_split(address, dataset_class, arguments | choice, needed="train" in choice)
             made |= {part: found} if found is not None else {}
     classes = getattr(made["train"], "classes", None)
     return read_samples(address.text, {part: cast(Sized, some) for part, some in made.items()}, classes)
@@ -72,10 +72,10 @@ def _split_arguments(parameters: Any, word: str) -> dict[str, Any]:
     return {"split": word} if "split" in parameters else {}
 
 
-def _open_split(address: Address, maker: Any, arguments: dict[str, Any], *, needed: bool = True) -> Any:
+def _open_split(address: Address, dataset_class: Any, arguments: dict[str, Any], *, needed: bool = True) -> Any:
     """Return a split, or None if there is none of that name."""
     try:
-        return maker(**arguments)
+        return dataset_class(**arguments)
     except ValueError as error:  # torchvision's word for a split it does not know
         if not needed or arguments.get("split") in ("val", "test"):
             return None

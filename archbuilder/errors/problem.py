@@ -12,7 +12,7 @@ MOST_SHOWN = 50  # problems of one file that are shown
 MOST_FOUND = 100  # different ones; then the checking ends
 MOST_NOTED = 10_000  # the same ones again included, as of a layer that is repeated
 _NUMBER = re.compile(r"(?<![\w'.])\d[\d,]*(?![\w'])")  # not those in names, such as 3x3
-_LONGEST_TEXT = 1000  # of a message or a note, which may repeat what the file says
+_LONGEST_TEXT = 4000  # of a message or a note, which may repeat what the file says, or list every known type
 
 
 class ArchbuilderError(ValueError):

@@ -127,6 +127,11 @@ class Primitive(BaseModel):
         missing += [name for name in _FACTS if getattr(cls, name) is getattr(Primitive, name)]
         missing += [f"a description of {name}" for name, field in cls.model_fields.items() if not field.description]
         missing += [] if cls.__dict__.get("__doc__") else ["a docstring"]
+        keys = {field.alias or name for name, field in cls.model_fields.items()}
+        if unknown := [key for key in getattr(cls, "widths", ()) if key not in keys]:
+            raise TypeError(
+                f"the primitive {cls.__name__} ({cls.type}) has no key {unknown[0]!r}, which is in `widths`"
+            )
         if missing:
             raise TypeError(f"the primitive {cls.__name__} ({cls.type}) does not declare {', '.join(missing)}")
 

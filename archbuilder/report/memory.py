@@ -41,7 +41,7 @@ def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
         indexes = [op.index for op in layer.ops]
         ops = [moved.ops[index] for index in indexes]
         bytes_moved, flops = sum(op.bytes for op in ops), sum(op.flops for op in ops)
-        highest = [inference.steps[index].highest for index in indexes]
+        highest = [inference.steps[index].peak_live for index in indexes]
         layers.append(
             {
                 "name": layer.name,

@@ -28,7 +28,7 @@ def planned(*layers: dict[str, Any], **keys: Any) -> Plan:
 def test_a_chain_holds_the_image_what_arrives_and_what_leaves() -> None:
     plan = planned({"name": "a", "type": "convolution", "out": 5, "kernel": 1}, {"name": "b", "type": "activation"})
     memory = inference_memory(plan, bytes_per_value=1)
-    highest = {step.name: step.highest for step in memory.steps}
+    highest = {step.name: step.peak_live for step in memory.steps}
     assert highest["a"] == 32 + 80
     assert highest["b"] == 32 + 80 + 80
     assert (memory.peak, memory.at) == (192, "b")
@@ -47,15 +47,15 @@ def test_what_hands_on_allocates_nothing() -> None:
     steps = {step.name: step for step in inference_memory(plan).steps}
     for name in ("drop", "same"):
         assert steps[name].allocated == 0
-        assert steps[name].highest == 4 * 32
+        assert steps[name].peak_live == 4 * 32
 
 
 def test_max_pooling_makes_int64_indices_that_die_at_once() -> None:
     plan = planned({"name": "pool", "type": "max_pool", "kernel": 2}, {"name": "after", "type": "activation"})
     steps = {step.name: step for step in inference_memory(plan).steps}
     assert steps["pool"].allocated == (4 + 8) * 8
-    assert steps["pool"].highest == 4 * 32 + (4 + 8) * 8
-    assert steps["after"].highest == 4 * (32 + 8 + 8)
+    assert steps["pool"].peak_live == 4 * 32 + (4 + 8) * 8
+    assert steps["after"].peak_live == 4 * (32 + 8 + 8)
 
 
 def test_a_branch_waits_for_the_merge() -> None:

@@ -7,10 +7,19 @@ from archbuilder.lint.context import LintContext
 from archbuilder.lint.finding import Finding
 from archbuilder.lint.rule import Rule, example
 from archbuilder.plan.plan import NETWORK_INPUT, PlannedOp
-from archbuilder.primitives import Activation, BatchNorm, Convolution, Dropout, Flatten, Identity, MaxPool, Primitive
+from archbuilder.primitives import (
+    ACTIVATIONS,
+    Activation,
+    BatchNorm,
+    Convolution,
+    Dropout,
+    Flatten,
+    Identity,
+    MaxPool,
+    Primitive,
+)
 
 _BY_CHANNEL = (BatchNorm, Activation, Dropout, Identity)  # each channel alone, so that branches can be joined
-_SAME_AGAIN = ("none", "relu", "relu6")  # functions that change nothing the second time
 
 
 def _takes_nothing(op: PlannedOp) -> bool:
@@ -61,7 +70,7 @@ def _duplicates(context: LintContext) -> Iterator[Finding]:
         before = context.plan.ops[op.inputs[0]]
         again = type(op.op) is type(before.op) and (
             isinstance(op.op, BatchNorm | Flatten)
-            or (isinstance(op.op, Activation) and op.op == before.op and op.op.function in _SAME_AGAIN)
+            or (isinstance(op.op, Activation) and op.op == before.op and ACTIVATIONS[op.op.function].same_again)
         )
         if again:
             message = f"{op.name} repeats {before.name} directly before it"
