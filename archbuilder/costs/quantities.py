@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archbuilder.plan.plan import Plan
+from archbuilder.plan.plan import Plan, PlannedOp
+from archbuilder.plan.symbolic import presence
+from archbuilder.plan.symbols import Number
 
 
 @dataclass(frozen=True)
@@ -18,14 +20,19 @@ class Quantity:
         unit: The unit shown after an amount, such as `MACs`.
         description: What the key means.
         count: Computes the cost of a plan. Widths may be symbols there: use `+`, `*` and `//` on shapes, parameters and
-            MACs. Operations of a branch that a width of 0 removes are in such a plan, with 0 channels: do not count
-            operations. Each comparison splits the candidates that are priced at once.
+            MACs. Operations of a branch that a width of 0 removes are in such a plan, with 0 channels: to count
+            operations, sum `exists(op)`. Each comparison splits the candidates that are priced at once.
     """
 
     name: str
     unit: str
     description: str
     count: Callable[[Plan], int]
+
+
+def exists(op: PlannedOp) -> Number:
+    """Return 1 for an op of a network, and 0 for one of a branch that a width of 0 removes; a symbol for symbols."""
+    return presence(op.output_shape[0]) or 0
 
 
 QUANTITIES: dict[str, Quantity] = {

@@ -1,6 +1,6 @@
 """Compare a plan with independent counters of its module."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import prod
@@ -116,7 +116,25 @@ def _parameters(plan: Plan, network: nn.Module) -> Check:
     total = sum(parameter.numel() for parameter in network.parameters())
     differences = _by_module("parameters", planned, counted, total)
     both = plan.parameters + plan.head_parameters
+    differences = (*differences, *_weights(plan, network))
     return Check("torch parameters", "parameters with heads", both, total, differences, {})
+
+
+def _weights(plan: Plan, network: nn.Module) -> Iterator[CountDifference]:
+    """Yield each tensor of the state dict that no primitive declares, or that one declares otherwise."""
+    declared = {
+        f"{op.name}.{weight.name}".rstrip("."): weight.shape
+        for layer in plan.all_layers()
+        for op in layer.ops
+        if isinstance(op.op, Primitive)
+        for weight in op.op.weights(op.input_shapes[0])
+        if weight.saved
+    }
+    built = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    for key in [*declared, *(key for key in built if key not in declared)]:
+        if declared.get(key) != built.get(key):
+            values = [prod(shapes[key]) if key in shapes else 0 for shapes in (declared, built)]
+            yield CountDifference(key, "weight", *values)
 
 
 def _allocations(plan: Plan, network: nn.Module) -> Check:

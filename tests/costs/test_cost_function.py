@@ -11,8 +11,10 @@ from support.random_specs import specs as random_specs
 
 from archbuilder import ArchbuilderError, NetworkSpec, load
 from archbuilder.costs.function import CostFunction
-from archbuilder.costs.quantities import QUANTITIES
+from archbuilder.costs.quantities import QUANTITIES, Quantity, exists
+from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
+from archbuilder.primitives import Convolution
 from archbuilder.spec.sources import shipped_names
 
 # 10,000 in all; the large networks take longest to plan.
@@ -233,3 +235,20 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ArchbuilderError, match=r"no width 'inception2a.3x3rd'; did you mean inception2a.3x3red\?"):
         CostFunction(load("inception_digits").document, ["inception2a.3x3rd"])
     assert function.price(np.zeros((0, count), dtype=int)).macs.shape == (0,)
+
+
+def test_a_quantity_that_counts_operations_leaves_removed_branches_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def layers(plan: Plan) -> Any:  # a symbol where widths are
+        return sum(exists(op) for op in plan.ops if isinstance(op.op, Convolution))
+
+    monkeypatch.setitem(QUANTITIES, "layers", Quantity("layers", "layers", "The most convolutions.", layers))
+    spec = load("googlenet")
+    function = spec.costs(["inception3a.5x5", "inception3a.5x5red", "inception4b.1x1"])
+    candidates = [[32, 16, 160], [0, 16, 160], [32, 0, 160], [0, 0, 0], [8, 8, 0]]
+    prices = function.price(candidates)
+    expected = [
+        sum(isinstance(op.op, Convolution) for op in spec.set(dict(zip(function.names, row, strict=True))).plan().ops)
+        for row in candidates
+    ]
+    assert prices.counts["layers"].tolist() == expected
+    assert len(set(expected)) > 2

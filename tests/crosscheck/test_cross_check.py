@@ -6,7 +6,8 @@ from rich.console import Console
 import archbuilder
 from archbuilder.crosscheck.check import CrossCheck, cross_check
 from archbuilder.crosscheck.fvcore_count import CountDifference
-from archbuilder.primitives import Activation, Linear, Shape
+from archbuilder.primitives import Activation, Linear, Shape, Weight
+from archbuilder.primitives.facts import per_channel
 from archbuilder.primitives.held import Allocation
 from archbuilder.report.checks import checks_as_data, checks_table
 from archbuilder.spec.sources import shipped_names
@@ -76,3 +77,17 @@ def test_a_wrong_allocation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert peak.differences[0] == CountDifference("conv1.activation", "allocation", 4, 4 * 64 * 112 * 112)
     assert len(peak.differences) > 20
     assert f"and {len(peak.differences) - 20:,} more" in shown(check)
+
+
+def test_a_weight_that_is_declared_under_another_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def misnamed(op: Linear, input_shape: Shape) -> tuple[Weight, ...]:
+        return (
+            Weight("wieght", (op.out_features, input_shape[0]), ("out", "in")),
+            per_channel("bias", op.out_features),
+        )
+
+    monkeypatch.setattr(Linear, "weights", misnamed)
+    checks = {check.counter: check for check in cross_check(archbuilder.load("inception_digits").plan()).checks}
+    found = checks["torch parameters"]
+    assert not found.equal
+    assert {difference.module for difference in found.differences} >= {"fc.wieght", "fc.weight"}
