@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class By(StrEnum):
-    """What the ops of a network are grouped by."""
+    """How the rows of `flops --by` group the ops of a network: `operator` by type, `op` one row each."""
 
     LAYER = "layer"
     BRANCH = "branch"
@@ -23,7 +23,7 @@ class Sort(StrEnum):
 
 
 class Dtype(StrEnum):
-    """Dtypes, by their names in torch."""
+    """Floating-point dtypes, by their names in torch."""
 
     FLOAT64 = "float64"
     FLOAT32 = "float32"
@@ -32,5 +32,5 @@ class Dtype(StrEnum):
 
     @property
     def bytes(self) -> int:
-        """The size of a value in bytes."""
+        """Bytes of one element."""
         return {"float64": 8, "float32": 4}.get(self.value, 2)

@@ -54,16 +54,16 @@ def load_idx(address: Address) -> RawData:
 
 def _find(folder: Path) -> dict[tuple[str, str], Path]:
     """Return the path of each of the four files; a plain file is preferred to a gzipped one."""
-    there = visible_names(folder)
+    file_names = visible_names(folder)
     found: dict[tuple[str, str], dict[str, Path]] = {role: {} for role in _ROLES}
-    for name in reversed(there):  # "a.gz" before "a", which then takes its place
+    for name in reversed(file_names):  # "a.gz" comes before "a", which overwrites it
         if match := _NAME.fullmatch(name):
             role = ("train" if match[1] == "train" else "test", match[2][:6])
             found[role][name.removesuffix(".gz")] = folder / name
     missing = [_ROLES[role] for role, paths in found.items() if not paths]
     if missing:
         raise ArchbuilderError(
-            f"{path_text(folder)}: missing {', '.join(missing)} (each may end in .gz); found {names_text(there)}"
+            f"{path_text(folder)}: missing {', '.join(missing)} (each may end in .gz); found {names_text(file_names)}"
         )
     for role, paths in found.items():
         if len(paths) > 1:
@@ -84,6 +84,7 @@ def _read(path: Path, what: str) -> Tensor:
 
 
 def _parse(path: Path, what: str, file: IO[bytes]) -> tuple[tuple[int, ...], bytearray]:
+    """Read the header and the data of an IDX file; return the shape and the bytes."""
     dimensions = 3 if what == "images" else 1
     length = 4 * (1 + dimensions)
     header = file.read(length)
@@ -98,14 +99,14 @@ def _parse(path: Path, what: str, file: IO[bytes]) -> tuple[tuple[int, ...], byt
     size = 1
     for count in shape:
         size *= count
-    data, more = bytearray(), 0
-    while chunk := file.read(_CHUNK):  # by pieces: a damaged header may ask for more than there is memory
+    data, read_bytes = bytearray(), 0
+    while chunk := file.read(_CHUNK):  # in chunks: a damaged header may declare more bytes than fit in memory
         data += chunk[: size - len(data)]
-        more += len(chunk)
-    if more != size:
-        says = f"a header of {length} and {' x '.join(f'{count:,}' for count in shape)}"
-        what_to_do = "the file is cut off" if more < size else "bytes follow the last"
-        message = f"found {more + length:,} bytes, expected {size + length:,} ({says}): {what_to_do}"
+        read_bytes += len(chunk)
+    if read_bytes != size:
+        layout = f"a header of {length} and {' x '.join(f'{count:,}' for count in shape)}"
+        diagnosis = "the file is cut off" if read_bytes < size else "bytes follow the last"
+        message = f"found {read_bytes + length:,} bytes, expected {size + length:,} ({layout}): {diagnosis}"
         raise ArchbuilderError(f"{path_text(path)}: {message}")
     return shape, data
 

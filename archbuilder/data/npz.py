@@ -33,7 +33,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def load_npz(address: Address) -> RawData:
-    """Load images and labels from an `.npz` file. Nothing is unpickled."""
+    """Load images and labels from an `.npz` file. Nothing is unpickled.
+
+    Images are N x H x W, N x H x W x C or N x C x H x W with 1 or 3 channels; labels are N or N x 1 integers.
+    The arrays are named `images` and `labels`, or as Keras or MedMNIST name them.
+
+    Raises:
+        ArchbuilderError: There is no such file, it is damaged, or its arrays are others.
+    """
     path = address.expanded_path
     if not path.is_file():
         found = "found a folder, expected a file" if path.is_dir() else "no such file"
@@ -78,11 +85,12 @@ def _arrays(path: Path) -> dict[str, Array]:
             return arrays
     except ArchbuilderError:
         raise
-    except Exception as error:  # zipfile and numpy raise what they like on damaged files
+    except Exception as error:  # zipfile and numpy raise many kinds of exceptions for damaged files
         raise ArchbuilderError(f"{path_text(path)}: the file is damaged: {error}") from error
 
 
 def _read(where: str, file: Mapping[str, Any], key: str) -> Array:
+    """Read one array, without unpickling."""
     try:
         array = file[key]
     except ValueError as error:
@@ -100,7 +108,10 @@ def _images(where: str, array: Array) -> Tensor:
     shape = " x ".join(map(str, array.shape))
     if array.ndim == 3:
         array = array[:, np.newaxis]
-    elif array.ndim == 4 and array.shape[3] in (1, 3):  # first: 3 x 32 x 3 is far rarer than 3 x 32 x 32 or 32 x 32 x 3
+    elif array.ndim == 4 and array.shape[3] in (
+        1,
+        3,
+    ):  # before channels first: a last extent of 1 or 3 is nearly always C
         array = array.transpose(0, 3, 1, 2)
     elif array.ndim != 4 or array.shape[1] not in (1, 3):
         wanted = "N x height x width, N x height x width x channels or N x channels x height x width"
@@ -114,7 +125,7 @@ def _as_uint8_or_float32(where: str, array: Array) -> Array:
     if array.dtype in (np.uint8, np.bool_):
         return array.astype(np.uint8)
     if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is then found
+        with np.errstate(over="ignore"):  # overflow gives inf, which the check below finds
             array = array.astype(np.float32)
         wrong = np.argwhere(~np.isfinite(array).all(axis=(1, 2, 3)))
         if len(wrong):

@@ -21,7 +21,7 @@ def add_format(declared: Format) -> None:
     """Add a format.
 
     Raises:
-        ArchbuilderError: Its kind is taken.
+        ArchbuilderError: There is a format of that name.
     """
     if declared.kind in SOURCES:
         raise ArchbuilderError(f"the data format {declared.kind!r} is taken; choose another name")
@@ -29,7 +29,7 @@ def add_format(declared: Format) -> None:
 
 
 def _add_declared() -> None:
-    """Add every `Format` in a module of this package."""
+    """Import every module of this package, and add each `Format` found."""
     package = __name__.rpartition(".")[0]
     names = [module.name for module in iter_modules(import_module(package).__path__, f"{package}.")]
     modules = [import_module(name) for name in names if name != __name__]
@@ -67,14 +67,15 @@ def load_data(
 
     Args:
         address: Such as `digits` or `idx:/usr/share/datasets/fashion-mnist`.
-        seed: Decides which image falls into which split.
-        split_by: `seed` gives the same share of every class; `hash` keeps an image where it is when others are added.
-        download: Whether torchvision may fetch what is not there. Nothing else ever asks the network.
+        seed: The random seed of the split.
+        split_by: `seed` stratifies by class; `hash` goes by the content of an image, which then keeps its split when
+            others are added.
+        download: Whether torchvision may download a missing data set. No other format uses the network.
         skip_broken: Whether image files that cannot be read are left out; else they are errors.
         base: The folder that relative paths start from; without it, the working directory.
 
     Raises:
-        ArchbuilderError: There is no data set of this address, or it is damaged.
+        ArchbuilderError: The data set does not exist, or it is damaged.
     """
     found = find_data(address, download=download, skip_broken=skip_broken, base=base)
     return split(found.text, load_raw(found), seed=seed, by=split_by)

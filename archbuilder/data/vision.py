@@ -23,18 +23,18 @@ def load_torchvision(address: Address) -> RawData:
         raise ArchbuilderError(f"{address.text}: torchvision has no data set {name!r}{did_you_mean(name, known)}")
     dataset_class = getattr(library, name)
     parameters = inspect.signature(dataset_class).parameters
-    _check_needs(address, parameters)
+    _check_no_further_arguments(address, parameters)
     arguments: dict[str, Any] = {"root": str(expand_home(root or USUAL_ROOT))} if "root" in parameters else {}
     accepts_kwargs = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     if "download" in parameters or (address.download and accepts_kwargs):
         arguments["download"] = address.download
-    made = {"train": _open_split(address, dataset_class, arguments | _split_arguments(parameters, "train"))}
-    for part, word in (("validation", "val"), ("test", "test")):
-        if choice := _split_arguments(parameters, word):
-            found = _open_split(address, dataset_class, arguments | choice, needed="train" in choice)
-            made |= {part: found} if found is not None else {}
-    classes = getattr(made["train"], "classes", None)
-    return read_samples(address.text, {part: cast(Sized, some) for part, some in made.items()}, classes)
+    splits = {"train": _open_split(address, dataset_class, arguments | _split_arguments(parameters, "train"))}
+    for part, split_name in (("validation", "val"), ("test", "test")):
+        if selection := _split_arguments(parameters, split_name):
+            dataset = _open_split(address, dataset_class, arguments | selection, required="train" in selection)
+            splits |= {part: dataset} if dataset is not None else {}
+    classes = getattr(splits["train"], "classes", None)
+    return read_samples(address.text, {part: cast(Sized, samples) for part, samples in splits.items()}, classes)
 
 
 def _import_datasets() -> Any:  # torchvision need not be installed, so its types may be unknown
@@ -52,7 +52,8 @@ def _import_datasets() -> Any:  # torchvision need not be installed, so its type
         ) from error
 
 
-def _check_needs(address: Address, parameters: Any) -> None:
+def _check_no_further_arguments(address: Address, parameters: Any) -> None:
+    """Raise an error if the class has required arguments that an address cannot express."""
     needed = [
         name
         for name, parameter in parameters.items()
@@ -65,24 +66,24 @@ def _check_needs(address: Address, parameters: Any) -> None:
         raise ArchbuilderError(f"{address.text}: it needs {wanted}, which an address cannot give; use folder:PATH")
 
 
-def _split_arguments(parameters: Any, word: str) -> dict[str, Any]:
-    """Return the arguments that select a split, or none if it cannot be selected."""
+def _split_arguments(parameters: Any, split_name: str) -> dict[str, Any]:
+    """Return the keyword arguments that select a split; an empty dict if the class has no such split."""
     if "train" in parameters:
-        return {} if word == "val" else {"train": word == "train"}
-    return {"split": word} if "split" in parameters else {}
+        return {} if split_name == "val" else {"train": split_name == "train"}
+    return {"split": split_name} if "split" in parameters else {}
 
 
-def _open_split(address: Address, dataset_class: Any, arguments: dict[str, Any], *, needed: bool = True) -> Any:
-    """Return a split, or None if there is none of that name."""
+def _open_split(address: Address, dataset_class: Any, arguments: dict[str, Any], *, required: bool = True) -> Any:
+    """Return a split; None if it is optional and the data set does not have it."""
     try:
         return dataset_class(**arguments)
-    except ValueError as error:  # torchvision's word for a split it does not know
-        if not needed or arguments.get("split") in ("val", "test"):
+    except ValueError as error:  # what torchvision raises for an unknown split
+        if not required or arguments.get("split") in ("val", "test"):
             return None
         raise ArchbuilderError(f"{address.text}: {error}") from error
     except ImportError as error:
         raise ArchbuilderError(f"{address.text}: it needs another package: {error}") from error
-    except (RuntimeError, OSError, TypeError) as error:  # the last where it takes no `download`
+    except (RuntimeError, OSError, TypeError) as error:  # TypeError where the class has no argument `download`
         if address.download:
             raise ArchbuilderError(f"{address.text}: it could not be downloaded: {error}") from error
         root = f" in {arguments['root']}" if "root" in arguments else ""

@@ -12,14 +12,14 @@ from archbuilder.spec.items import replace_item
 
 @dataclass(frozen=True)
 class NewWidths:
-    """New values of searchable widths, by name."""
+    """A fix that sets searchable widths, by name."""
 
     widths: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class NewLayers:
-    """A replacement of a top-level layer of the file.
+    """A fix that replaces or removes a top-level layer of the file.
 
     Attributes:
         layer: The name of the layer.
@@ -37,7 +37,8 @@ def apply(document: SpecDocument, change: Change) -> SpecDocument:
     """Return the spec with a change applied; comments and layout are kept.
 
     Raises:
-        ArchbuilderError: The network is invalid with it, or the layer is defined in another file or shares its lines.
+        ArchbuilderError: The changed spec is invalid, or the layer is defined in another file, shares a line with other
+            YAML, has comments inside, or is a YAML alias.
     """
     if isinstance(change, NewWidths):
         return updated(Paths(document), change.widths)
@@ -50,6 +51,7 @@ def can_replace(document: SpecDocument, layer: str) -> bool:
 
 
 def _replaced(document: SpecDocument, change: NewLayers) -> SpecDocument:
+    """Return the spec with a layer replaced or removed."""
     member = next((member for member in document.layers if member.name == change.layer), None)
     if member is None or member.node.source is not document.source:
         raise ArchbuilderError(f"{document.source.name}: layer {change.layer} is not defined in this file")

@@ -21,8 +21,8 @@ class Setting(NamedTuple):
 
     Attributes:
         batch: The batch size.
-        dtype: The type of the values.
-        optimizer: Which optimizer trains.
+        dtype: The dtype of weights, activations and gradients.
+        optimizer: The optimizer, for the size of its state.
     """
 
     batch: int
@@ -31,7 +31,7 @@ class Setting(NamedTuple):
 
 
 def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
-    """Return memory and traffic in bytes as JSON data."""
+    """Return the memory and the memory traffic of a plan in bytes, as JSON data."""
     size = setting.dtype.bytes
     inference = inference_memory(plan, batch=setting.batch, bytes_per_value=size)
     training = training_memory(plan, batch=setting.batch, bytes_per_value=size, optimizer=setting.optimizer)
