@@ -55,7 +55,8 @@ def test_the_keys_of_a_block_are_offered_first_with_what_they_mean(client: Langu
     found = client.completions("keys.yaml", HEAD + "layers:\n  - name: a\n    type: inception\n    |\n")
     labels = [item["label"] for item in found]
     assert labels[: len(INCEPTION)] == INCEPTION
-    assert set(labels) <= {*INCEPTION, *LAYER_KEYS, "concat", "add", "multiply", "sequence"}  # and no other block's
+    composite = {"concat", "add", "multiply", "sequence", "split"}
+    assert set(labels) <= {*INCEPTION, *LAYER_KEYS, *composite}  # and no other block's
     described = {item["label"]: item.get("documentation") for item in found}
     assert described["3x3red"] == "Output channels of the 1x1 reduction before the 3x3 convolution."
     assert all(described.values())

@@ -170,7 +170,7 @@ def test_fewer_than_two_dimensions_are_left_to_chance(space: Space) -> None:
 
 def test_trials_of_another_space_are_not_told() -> None:
     _, trials = search(40, CmaEsSampler)
-    other: Space = {**INTEGERS, "site0": IntDistribution(4, 128, step=4)}
+    other: Space = {**INTEGERS, "width0": IntDistribution(4, 128, step=4)}
     strangers = [trial_of(dict.fromkeys(other, 64), other, 1e9)] * 30
     assert ask([*trials, *strangers], INTEGERS, CmaEsSampler(9)) == ask(trials, INTEGERS, CmaEsSampler(9))
 
