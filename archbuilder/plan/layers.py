@@ -1,6 +1,7 @@
 """One layer at a time: a primitive becomes an op, a block is unfolded, and the keys of either are checked."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -142,12 +143,14 @@ class LayerExpander:
         arguments = self._arguments(block.arguments, entry, frame, block, scope.full(name))
         if arguments is None:
             return None
-        if (computed := self._computed(block, arguments, entry, frame, flow)) is None:
-            return None
-        own = block.values(arguments) | computed
+        own = block.values(arguments)
         if frame.block is None:
+            omitted = {key for key in block.computed if own[key] is None}  # which follow from multiplied widths
             written = [key for key in block.widths if not isinstance(entry.values.get(key), Expression)]
-            own |= {key: self._planning.widths.scaled(own[key]) for key in written}
+            own |= {key: self._planning.widths.scaled(own[key]) for key in written if key not in omitted}
+        if (computed := self._computed(block, own, entry, frame, flow)) is None:
+            return None
+        own |= computed
         if frame.block is not None and not frame.block.shipped:
             frame = frame.changed(path=entry.path, where=entry.where, used=frame.notes(entry))
         return frame.changed(
@@ -159,13 +162,13 @@ class LayerExpander:
         )
 
     def _computed(
-        self, block: Block, arguments: Any, entry: LayerEntry, frame: Frame, flow: Flow
+        self, block: Block, own: Mapping[str, Any], entry: LayerEntry, frame: Frame, flow: Flow
     ) -> dict[str, Any] | None:
         """Compute defaults that are `$` values, of parameters that the layer omits; None if one is at fault."""
         if not block.computed:
             return {}
-        values = {**self._planning.variables, "in": flow.shape[0], **block.values(arguments)}
-        given = {key: value for key, value in values.items() if key in block.parameters and value is not None}
+        values = {**self._planning.variables, "in": flow.shape[0], **own}
+        given = {key: value for key, value in own.items() if value is not None}
         try:
             for name in block.computed:
                 if values[name] is None:
@@ -177,8 +180,9 @@ class LayerExpander:
         result = validate_keys(block.arguments, given, frame.present, entry.type, lambda place, at_key: where, ())
         if isinstance(result, list):
             for problem in result:
-                note = f"its default is {block.parameters[problem.path.partition('.')[0]].default.text}"
-                self._planning.diagnostics.add(replace(problem, notes=(*problem.notes, note, *frame.notes(entry))))
+                parameter = block.parameters[problem.path.partition(".")[0]]
+                note = (f"its default is {parameter.default.text}",) if parameter.is_computed else ()
+                self._planning.diagnostics.add(replace(problem, notes=(*problem.notes, *note, *frame.notes(entry))))
             return None
         return {name: block.values(result)[name] for name in block.computed}
 

@@ -55,3 +55,23 @@ def test_copies_are_as_many_as_the_decimals_give(depth: float, repeat: int, copi
 )
 def test_widths_are_as_the_decimals_give(multiplier: float, width: int, divisor: int, multiplied: int) -> None:
     assert multiplied_width(width, multiplier, divisor) == multiplied
+
+
+@pytest.mark.parametrize("multiplier", ["0.25", "0.5", "1", "2.5"])
+def test_defaults_that_are_computed_follow_multiplied_widths(multiplier: str) -> None:
+    """And are not multiplied once more."""
+    parameters = "{out: width, mid: {type: width, default: $out // 2}}"
+    body = "[{type: conv, out: $mid, kernel: 1}, {type: conv, out: $out, kernel: 1}]"
+    block = f"blocks: {{b: {{parameters: {parameters}, body: {body}}}}}"
+    end = "{type: global_avg_pool}, {type: flatten}, {type: linear, out: 5}"
+    top = f"input: {{channels: 3, height: 4, width: 4}}\nclasses: 5\nwidth: {multiplier}\n{block}\n"
+    plan = NetworkSpec.from_text(f"{top}layers: [{{name: a, type: b, out: 32}}, {end}]").plan()
+    out = multiplied_width(32, float(multiplier), 8)
+    assert [op.output_shape[0] for op in plan.layers[0].ops if op.op.type == "convolution"] == [out // 2, out]
+
+
+def test_the_expansion_of_a_narrow_mobilenet_is_still_six() -> None:
+    """As in torchvision 0.28.0, whose `width_mult=0.5` leaves the last convolution and its classifier as they are."""
+    text = "extends: mobilenet_v2_torchvision\nname: half\nwidth: 0.5\n"
+    torchvision, unscaled = 1_968_680, 640 * (160 + 2 + 1000)
+    assert NetworkSpec.from_text(text).plan().parameters == torchvision - unscaled
