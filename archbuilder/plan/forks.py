@@ -57,14 +57,17 @@ class ForkExpander:
         mark = diagnostics.mark()
         presences = [(branch, self._presence(branch, frame, flow)) for branch in entry.branches]
         unsure = diagnostics.added_since(mark)  # a condition that cannot be computed
-        present = [(branch, exists) for branch, exists in presences if exists is not None]
-        parts = self._parts(entry, frame, flow, inner)
-        if parts is None:
+        sizes = self._sizes(entry, frame, flow)
+        if entry.split is not None and sizes is None:
             return None, flow.at_most(Known.NOTHING)
-        planned = [
-            self._branch(entry, branch, frame, *parts[entry.branches.index(branch)], inner, exists)
-            for branch, exists in present
-        ]
+        planned, present, start = list[tuple[Chain, Flow]](), list[BranchEntry](), 0
+        for position, (branch, exists) in enumerate(presences):
+            size = sizes[position] if sizes else None
+            if exists is not None:
+                fed, fetched = (flow, ()) if size is None else self._part(frame, flow, inner, start, size)
+                planned.append(self._branch(entry, branch, frame, fed, fetched, inner, exists))
+                present.append(branch)
+            start += size or 0
         if unsure:
             planned = [(chain, output.at_most(Known.NOTHING)) for chain, output in planned]
         if not planned:
@@ -72,22 +75,16 @@ class ForkExpander:
                 message = "every branch is removed by a width of 0 or a condition: there is nothing to merge"
                 diagnostics.add(frame.problem(entry, "", message))
             return None, flow.at_most(Known.NOTHING)
-        names = tuple(branch.name for branch, _ in present if branch.name)
+        names = tuple(branch.name for branch in present if branch.name)
         joined = self._operations.merge(entry.merge, tuple(output for _, output in planned), entry, frame, inner, names)
         bool(joined.shape[0])  # a guard where it is a symbol: one branch at least must be left
         fork = Fork(self._planning.ops.all[joined.index], tuple(chain for chain, _ in planned))
         return (Chain(name, "", (fork,), outer_names(fork)) if entry.name else fork), joined
 
-    def _parts(
-        self, entry: ForkEntry, frame: Frame, flow: Flow, scope: Scope
-    ) -> list[tuple[Flow, tuple[TreeNode, ...]]] | None:
-        """Return the input of each branch, and the nodes that take it: parts of the channels where the fork splits.
-
-        Returns:
-            None where the parts are at fault.
-        """
+    def _sizes(self, entry: ForkEntry, frame: Frame, flow: Flow) -> list[Number] | None:
+        """Return how many channels each branch of a fork that splits takes; None where it does not, or at a fault."""
         if entry.split is None:
-            return [(flow, ()) for _ in entry.branches]
+            return None
         planning, count = self._planning, len(entry.branches)
         mark = planning.diagnostics.mark()
         value = frame.evaluate(entry, "split", entry.split, planning.diagnostics)
@@ -96,20 +93,22 @@ class ForkExpander:
         channels = flow.shape[0]
         sizes: list[Number] = list(value) if isinstance(value, list) else [channels // count] * count
         fault = self._fault(value, sizes, channels, count)
-        if fault:
-            if flow.known is not Known.NOTHING:
-                notes = (flow.arithmetic(frame.blame(entry, "split")[1].source), *planning.widths.notes)
-                planning.diagnostics.add(frame.problem(entry, "split", fault, notes, flow.related))
-            return None
-        parts: list[tuple[Flow, tuple[TreeNode, ...]]] = []
-        start: Number = 0
-        for size in sizes:
-            symbols: dict[str, Any] = {"start": start, "size": size}
-            op = Part.model_construct(None, **symbols)
-            planned = self._operations.add(op, frame, flow, scope)
-            parts.append((replace(flow, shape=planned.output_shape, index=planned.index), (PartNode(planned),)))
-            start += size
-        return parts
+        if earlier := next((branch.earlier for branch in entry.branches if branch.earlier), ""):
+            fault = f"a branch that is an earlier member takes no part of the input: {earlier}"
+        if not fault:
+            return sizes
+        if flow.known is not Known.NOTHING:
+            notes = (flow.arithmetic(frame.blame(entry, "split")[1].source), *planning.widths.notes)
+            planning.diagnostics.add(frame.problem(entry, "split", fault, notes, flow.related))
+        return None
+
+    def _part(
+        self, frame: Frame, flow: Flow, scope: Scope, start: Number, size: Number
+    ) -> tuple[Flow, tuple[TreeNode, ...]]:
+        """Add the op that takes a part of the channels; return its output, and its node."""
+        numbers: dict[str, Any] = {"start": start, "size": size}  # which may be symbols
+        planned = self._operations.add(Part.model_construct(None, **numbers), frame, flow, scope)
+        return replace(flow, shape=planned.output_shape, index=planned.index), (PartNode(planned),)
 
     @staticmethod
     def _fault(value: Any, sizes: Sequence[Any], channels: Number, count: int) -> str:

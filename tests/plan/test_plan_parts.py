@@ -39,6 +39,17 @@ def test_branches_take_equal_parts() -> None:
     torch.testing.assert_close(module.s(images), expected)
 
 
+def test_the_part_of_a_branch_that_is_removed_is_dropped() -> None:
+    module = agrees(
+        network(
+            "{name: s, split: [2, 4, 6], concat: {a: {type: activation}, "
+            "b: {type: activation, when: $classes > 9}, c: []}}"
+        )
+    )
+    images = torch.randn(2, 12, 8, 8)
+    torch.testing.assert_close(module.s(images), torch.cat([images[:, :2].relu(), images[:, 6:]], 1))
+
+
 @pytest.mark.parametrize("split", ["[2, 10]", "[$in // 6, $in - $in // 6]", "[2, 'max(10, $classes)']"])
 def test_branches_take_parts_of_sizes(split: str) -> None:
     module = agrees(network(f"{{name: s, split: {split}, concat: [[{{type: activation}}], []]}}"))
@@ -122,6 +133,11 @@ def test_channels_keep_their_origin_through_parts() -> None:
         ("{name: s, split: 0, concat: [[], []]}", "s.split", "expected a number of equal parts, or a list of their"),
         ("{name: s, split: [$in / 2, 6], concat: [[], []]}", "s.split", "expected a number of equal parts, or a list"),
         ("{name: s, split: [$inn, 6], concat: [[], []]}", "s.split", "$inn is not known here; did you mean in?"),
+        (
+            "{name: s, split: 2, concat: [input, []]}",
+            "s.split",
+            "a branch that is an earlier member takes no part of the input: input",
+        ),
         ("{name: s, split: 2, sequence: []}", "s.split", "unknown key 'split' beside sequence"),
         ("{name: s, add: [first, input]}", "s.add", "no earlier member of this list is named 'first'"),
         (
