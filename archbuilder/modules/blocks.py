@@ -78,6 +78,16 @@ Step = str | Join | Recall | Factor | Narrow | Feed
 """
 
 
+def output_name(step: Step) -> str:
+    """Return the name under which the output of a step is known; an empty string if it has none."""
+    match step:
+        case str():
+            return step
+        case Feed(child=name) | Factor(parameter=name):
+            return name
+    return ""
+
+
 @dataclass(frozen=True)
 class Path:
     """A sequence of steps.

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from archbuilder.errors import ArchbuilderError, did_you_mean
-from archbuilder.modules.blocks import Child, Path, Seen, add_children, follow
+from archbuilder.modules.blocks import Child, Path, Seen, add_children, follow, output_name
 
 
 @cache
@@ -121,11 +121,13 @@ def forward_features(network: Network, images: Tensor) -> Tensor:
     Returns:
         N x C' x H' x W'; the images where no layer gives a map.
     """
-    last = x = images
-    places = [str(step) for step in network._path.steps if isinstance(step, str)]
-    seen: Seen = dict.fromkeys(places)
-    follow(network, network._path, x, seen)
-    for output in seen.values():
+    steps = network._path.steps
+    names = [output_name(step) for step in steps]
+    seen: Seen = dict.fromkeys(filter(None, names))
+    follow(network, network._path, images, seen)
+    for end in range(len(steps), 0, -1):
+        name = names[end - 1]
+        output = seen[name] if name else follow(network, Path(steps[:end]), images)  # a fork without a name
         if output is not None and output.ndim == 4 and output.shape[2:].numel() > 1:
-            last = output
-    return last
+            return output
+    return images

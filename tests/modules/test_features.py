@@ -44,6 +44,31 @@ def test_of_a_network_without_maps_the_images_are_the_features() -> None:
 
 
 @pytest.mark.parametrize(
+    ("layer", "channels"),
+    [
+        ("{name: both, concat: [input, []]}", 7),
+        ("{concat: [[], {type: activation}]}", 8),
+        ("{sequence: [{type: activation}, {concat: [input, []]}]}", 8),
+        ("{type: scale}", 4),
+        ("{type: activation}", 4),
+    ],
+)
+def test_the_last_map_is_what_the_classifier_reads(layer: str, channels: int) -> None:
+    """Whatever gives the last map: a fork with or without a name, which takes earlier outputs or none, or a factor."""
+    end = "  - {name: pool, type: global_avg_pool}\n  - {type: flatten}\n  - {type: linear, out: 4}\n"
+    body = f"layers:\n  - {{name: c, type: convolution, out: 4, kernel: 3, padding: 1}}\n  - {layer}\n{end}"
+    text = "input: {channels: 3, height: 8, width: 8}\nclasses: 4\n" + body
+    network: Any = archbuilder.NetworkSpec.from_text(text).build().eval()
+    read = []
+    network.pool.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))
+    images = torch.rand(2, 3, 8, 8)
+    network(images)
+    found = archbuilder.forward_features(network, images)
+    assert found.shape[1] == channels
+    torch.testing.assert_close(found, read[-1])
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [("stge", "has no place 'stge'; did you mean stage?"), ("head", "has no place 'head'"), ("", "has no place ''")],
 )
