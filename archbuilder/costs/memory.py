@@ -124,11 +124,12 @@ class _SavedTensors:
         size = prod(op.output_shape) * self._batch * self._bytes
         output = _Output((op.index, ""), size, has_gradient=inputs.has_gradient or op.parameters > 0)
         if output.has_gradient:
-            if kept.input:
+            if kept.input or (kept.input_for_gradient and inputs.has_gradient):
                 self._save(inputs)
             if kept.output:
                 self._save(output)
-            values = kept.values * self._batch + kept.per_batch
+            per_sample = kept.values + kept.values_for_gradient * inputs.has_gradient
+            values = per_sample * self._batch + kept.per_batch
             own = values * self._bytes + kept.indices * self._batch * INDEX_BYTES
             self.saved[op.index, "own"] = own
         return output

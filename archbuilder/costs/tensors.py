@@ -87,7 +87,8 @@ class ForwardSimulation:
         """
         names = recalled(nodes)
         # Outputs that a later node reads again stay alive until the list ends.
-        reused = {"input": _retain(x_in), **{name: _retain(tensor) for name, tensor in outer.items()}} if names else {}
+        held = {"input": x_in, **outer} if names else {}
+        reused = {name: _retain(tensor) for name, tensor in held.items()}
         x = _retain(x_in)
         for node in nodes:
             output = self._node(node, x, reused)
@@ -121,7 +122,7 @@ class ForwardSimulation:
                 return self._op(node.merge, first) if node.merge else _retain(first)
 
     def _op(self, op: PlannedOp, first: SimulatedTensor) -> SimulatedTensor:
-        """ForwardSimulation an op whose inputs are held; return `first` if the op allocates nothing."""
+        """Simulate an op whose inputs are held; return `first` if the op allocates nothing."""
         before, made = self.live, list[AllocatedTensor]()
         held: list[tuple[int, SimulatedTensor]] = []  # with the allocation at which each is gone
         planned = allocations(op)

@@ -124,12 +124,13 @@ class Convolution(_Convolution):
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """Keep the input, or the padded input, for the gradient of the weights."""
         padded = self._padded(input_shape)
-        return Kept(input=not padded or self.padding_mode in ("reflect", "replicate"), values=padded)
+        mirrored = self.padding_mode in ("reflect", "replicate")
+        return Kept(input=not padded, input_for_gradient=mirrored, values=padded)
 
     def _padded(self, input_shape: Shape) -> int:
         """Count the values of the input if it is padded in a separate step; else 0."""
         (top, bottom), (left, right) = self.sides(input_shape)
-        if top == bottom and left == right and (self.padding_mode == _ZEROS or top == left == 0):
+        if top == bottom and left == right and self.padding_mode == _ZEROS:
             return 0
         return input_shape[0] * (input_shape[1] + top + bottom) * (input_shape[2] + left + right)
 

@@ -32,6 +32,8 @@ class Kept(NamedTuple):
         input: Whether it keeps its input.
         output: Whether it keeps its output.
         values: How many further values it keeps for each sample.
+        input_for_gradient: Whether it keeps its input if that requires a gradient; images do not.
+        values_for_gradient: How many further values it keeps for each sample if its input requires a gradient.
         per_batch: How many further values it keeps, whatever the size of the batch.
         indices: How many indices it keeps for each sample.
     """
@@ -39,5 +41,7 @@ class Kept(NamedTuple):
     input: bool = False
     output: bool = False
     values: int = 0
+    input_for_gradient: bool = False
+    values_for_gradient: int = 0
     per_batch: int = 0
     indices: int = 0

@@ -173,8 +173,9 @@ class GlobalResponseNorm(Elementwise, Uncounted):
         )
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
-        """Keep the input, the norms, the shares and what the map is multiplied by."""
-        return Kept(input=True, values=3 * input_shape[0] + 1)
+        """Keep the input and the shares; for its gradient the norms, their mean, and what the map is multiplied by."""
+        channels = input_shape[0]
+        return Kept(input=True, values=channels, values_for_gradient=2 * channels + 1)
 
 
 class L2Norm(Elementwise, Weightless, Uncounted):

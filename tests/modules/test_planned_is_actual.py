@@ -10,6 +10,7 @@ from support.language_specs import language_spec
 from torch import nn
 
 from archbuilder import NetworkSpec
+from archbuilder.costs.memory import inference_memory
 from archbuilder.crosscheck.evaluating import leaf_modules
 from archbuilder.crosscheck.fvcore_count import compare, count_with_fvcore
 from archbuilder.primitives import MERGES, PRIMITIVES, Merge
@@ -32,6 +33,7 @@ def check(seed: int) -> set[str]:
         taps = [head.tapped for head in plan.heads_deepest_first]
         assert taps == sorted(taps, reverse=True)
     assert shapes == {op.name: op.output_shape for op in ops if op.is_module}
+    assert [step.name for step in inference_memory(plan).steps] == [op.name for op in plan.ops]
     assert compare(plan, count) == []
     assert (count.total, count.by_operator) == (plan.macs, plan.macs_by_operator)
     declared = {
