@@ -12,9 +12,7 @@ from archbuilder.spec.blocks import Block
 from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression, ExpressionError, UnknownNameError, names_in
 from archbuilder.spec.initialization import Init
-
-EVERYWHERE = {"in", "in_channels", "classes"}
-"""The `$` names that are known without a parameter or a variable."""
+from archbuilder.spec.keys import GIVEN_NAMES
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +57,10 @@ class Frame:
         copy.__dict__.update(self.__dict__, **changes)
         return copy
 
+    def at_repetition(self, index: int, *, again: bool) -> "Frame":
+        """Return the frame of one repetition of a member, counted from 0: `$index`."""
+        return self.changed(values={**self.values, "index": index}, again=again)
+
     def with_input(self, channels: Number) -> "Frame":
         """Return the frame of a member with an input: `$in_channels`, and outside of blocks also `$in`."""
         return self.changed(values=self.values_with_input(channels))
@@ -84,7 +86,7 @@ class Frame:
         """Describe an expression that has no value; an unknown name is one problem wherever it is used."""
         if not isinstance(error, UnknownNameError):
             return self.problem(member, key, str(error))
-        if not error.is_near and self.block is None and set(error.known) <= EVERYWHERE:
+        if not error.is_near and self.block is None and set(error.known) <= {*GIVEN_NAMES}:
             notes = (f"declare it at the top of the file, such as variables: {{{error.name}: 64}}", *error.notes)
             problem = self.problem(member, key, f"{error}: the file declares no variables", notes)
             return replace(problem, root_cause="no variables")

@@ -155,7 +155,7 @@ class LayerExpander:
             frame = frame.changed(path=entry.path, where=entry.where, used=frame.notes(entry))
         return frame.changed(
             again=frame.again or not entry.checks_input,
-            values={**self._planning.variables, "in": flow.shape[0], **own},
+            values={**self._planning.variables, "in": flow.shape[0], "index": 0, **own},
             origins={key: frame.blame(entry, key) for key in (*entry.values, *self._defaults(entry).values)},
             block=block,
             blocks=(*frame.blocks, block.name),
@@ -167,7 +167,7 @@ class LayerExpander:
         """Compute defaults that are `$` values, of parameters that the layer omits; None if one is at fault."""
         if not block.computed:
             return {}
-        values = {**self._planning.variables, "in": flow.shape[0], **own}
+        values = {**self._planning.variables, "in": flow.shape[0], "index": 0, **own}
         given = {key: value for key, value in own.items() if value is not None}
         try:
             for name in block.computed:

@@ -126,16 +126,14 @@ class ListExpander:
             taking = frame if frame.layer else frame.changed(layer=member.name or str(listing.position))
             taken, flow = self._take(member, taking, flow, listing.outputs, scope, listing.members)
             taken, fetched = [*fetched, *taken], ()
-            for repetition, single in enumerate(self._repetitions(member, times, frame)):
-                again = stood_before(frame, single, repetition)
+            for single, around in self._repetitions(member, times, frame):
                 if single.splice:
-                    flow = yield from self._spliced(single, taken, frame.changed(again=again), flow, scope, listing)
+                    flow = yield from self._spliced(single, taken, around, flow, scope, listing)
                     taken = []
                     continue
                 chosen = listing.name or single.name or self._position(single, scope, listing)
                 layer = frame.layer or chosen
-                same = layer == frame.layer and again == frame.again  # to copy a frame is what takes the time
-                inside = frame if same else frame.changed(layer=layer, again=again)
+                inside = around if layer == around.layer else around.changed(layer=layer)  # copying takes the time
                 if times is not None and single.name and not is_pattern(member.name or ""):
                     nodes, flow = self._named_repeat(single, chosen, times, inside, flow, scope)
                 else:
@@ -216,15 +214,16 @@ class ListExpander:
         joined = self._operations.merge("concat", flows, member, frame, scope)
         return [Take(member.sources, self._planning.ops.all[joined.index])], joined
 
-    def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[Member]:
-        """Yield the repetitions of a member; one with a name of its own is a scope of them."""
+    def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[tuple[Member, Frame]]:
+        """Yield each repetition of a member with its surroundings; one with a name of its own is a scope of them."""
         pattern = member.name if member.name and is_pattern(member.name) else None
         if times is None or (member.name and not pattern and not member.splice):
-            yield member
+            yield member, frame
             return
         check_overrides(self._planning, member, times, frame)
         for position, single in enumerate(repetitions(member, times)):
-            yield replace(single, name=numbered_name(pattern, position)) if pattern else single
+            named = replace(single, name=numbered_name(pattern, position)) if pattern else single
+            yield named, frame.at_repetition(position, again=stood_before(frame, single, position))
 
     def _named_repeat(
         self, member: Member, name: str, times: int, frame: Frame, flow: Flow, scope: Scope
@@ -243,8 +242,8 @@ class ListExpander:
         nodes: list[TreeNode] = []
         for position, repeated in enumerate(repetitions(member, times)):
             single = replace(repeated, name=str(position))
-            again = frame.changed(again=stood_before(frame, single, position))
-            more, flow = self._expand_member(single, str(position), again, flow, inner)
+            inside = frame.at_repetition(position, again=stood_before(frame, single, position))
+            more, flow = self._expand_member(single, str(position), inside, flow, inner)
             nodes += more
         self._planning.taps[scope.full(name)] = flow
         return [Chain(name, "", tuple(nodes))], flow

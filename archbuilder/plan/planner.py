@@ -97,7 +97,8 @@ class Planner:
         document, header = self._document, self._document.header
         known = Known.NOTHING if "input" in document.guessed else Known.ALL
         flow = Flow(header.input.shape, NETWORK_INPUT, Producer("", None), known)
-        frame = Frame("", "layers", as_a_whole(document.root), self._variables(), defaults=self._defaults())
+        values = self._variables() | {"index": 0}
+        frame = Frame("", "layers", as_a_whole(document.root), values, defaults=self._defaults())
         for member, name, nodes, after in self._expander.members(document.layers, frame, flow, self._scope):
             self._nodes_before.append(len(self._trees))
             self._layers.append(self._planned_layer(name, member, after))
@@ -166,7 +167,7 @@ class Planner:
             self._planning.diagnostics.add(Problem(message, where, f"{member.path}.after"))
             return None
         hint = _HEAD_HINT if isinstance(member, LayerEntry) else ""
-        values = {**self._planning.variables, "in": tap.shape[0]}
+        values = {**self._planning.variables, "in": tap.shape[0], "index": 0}
         frame = Frame(member.name, member.path, where, values, defaults=self._planning.defaults, hint=hint)
         if member.when is not None and not frame.evaluate(member, "when", member.when, self._planning.diagnostics):
             return None

@@ -11,6 +11,7 @@ from archbuilder.errors import (
 )
 from archbuilder.primitives.fields import LARGEST_EXTENT, LARGEST_WIDTH
 from archbuilder.spec.initialization import Init, InitField
+from archbuilder.spec.keys import GIVEN_NAMES
 from archbuilder.spec.nodes import MappingNode, Node, plain
 from archbuilder.spec.suppressions import check_suppressions
 from archbuilder.spec.synonyms import near_key
@@ -134,6 +135,6 @@ def _bound_variables(node: Node | None, problems: list[Problem]) -> None:
 
 def _variable_fault(word: str) -> str:
     """Return why a string is not a valid variable name, or an empty string."""
-    if word in ("in", "in_channels", "classes"):
+    if word in GIVEN_NAMES:
         return "it is reserved"
     return "" if re.fullmatch(r"\w+", word) else "use only letters, digits and _"

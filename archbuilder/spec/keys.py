@@ -17,12 +17,18 @@ MEMBER_KEYS = {
 SPLIT = "Parts of the input channels, one for each branch: their number, or a list of sizes."
 """What the key `split` of a fork means."""
 
+GIVEN_NAMES = ("classes", "in", "in_channels", "index")
+"""The `$` names that are known everywhere, without a parameter or a variable."""
+
 LAYER_KEYS = MEMBER_KEYS | {
     "type": "A primitive or a block.",
     "in": "Input channels; optional, and checked against the actual input.",
     "init": "Weight initialization of this layer: a name, or {type: truncated_normal, std: 0.1}.",
 }
 """The keys of layers of every type, with their descriptions."""
+
+NOT_PARAMETERS = tuple(dict.fromkeys([*LAYER_KEYS, *GIVEN_NAMES]))
+"""What a parameter of a block cannot be called."""
 
 HEAD_KEYS = {
     "after": "The named place that the head attaches to: a layer, or a place inside one, such as mixed.branch2.",

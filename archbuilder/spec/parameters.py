@@ -11,7 +11,7 @@ from archbuilder.errors import Problem
 from archbuilder.primitives.activation import ActivationName
 from archbuilder.primitives.fields import LARGEST_WIDTH, Padding, PositivePair, Probability
 from archbuilder.spec.expression import Expression, ExpressionError, is_expression, parse_expression
-from archbuilder.spec.keys import LAYER_KEYS
+from archbuilder.spec.keys import NOT_PARAMETERS
 from archbuilder.spec.names import Name
 from archbuilder.spec.nodes import MappingNode, Node, describe, location, plain
 from archbuilder.spec.validation import Locator, Place, locator, validate
@@ -112,7 +112,7 @@ def read_parameters(node: Node | None, path: str, problems: list[Problem]) -> di
         problems.append(Problem(f"more than {MOST_PARAMETERS} parameters", location(node), path))
         return parameters
     for key, entry in node.entries.items():
-        if key in (*LAYER_KEYS, "classes", "in_channels") or not re.fullmatch(r"\w+", key):
+        if key in NOT_PARAMETERS or not re.fullmatch(r"\w+", key):
             why = "it is reserved" if re.fullmatch(r"\w+", key) else "use only letters, digits and _"
             message = f"{key[:40]!r} is not a valid parameter name: {why}"
             problems.append(Problem(message, node.key_location(key), f"{path}.{key}"))

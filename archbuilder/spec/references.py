@@ -8,6 +8,7 @@ from archbuilder.errors import Problem
 from archbuilder.spec.blocks import Block
 from archbuilder.spec.entries import ForkEntry, LayerEntry, Member, SequenceEntry
 from archbuilder.spec.expression import UnknownNameError, names_in
+from archbuilder.spec.keys import GIVEN_NAMES
 
 
 def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], problems: list[Problem]) -> set[str]:
@@ -16,7 +17,7 @@ def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], 
     Returns:
         The names of the blocks that have one: of the layers that use these nothing can be said.
     """
-    everywhere = {*variables, "in", "in_channels", "classes"}
+    everywhere = {*variables, *GIVEN_NAMES}
     broken = set()
     for block in blocks.values():
         unknown: dict[str, Problem] = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.blocks import BLOCK_KEYS, Block, shipped_blocks
 from archbuilder.spec.header import LONGEST_NAME, Header
-from archbuilder.spec.keys import LAYER_KEYS
+from archbuilder.spec.keys import GIVEN_NAMES, NOT_PARAMETERS
 from archbuilder.spec.parameters import Parameter
 from archbuilder.spec.schema_members import MEMBERS, SUPPRESSIONS, Schema, member_definitions, model_schema, reference
 
@@ -35,7 +35,7 @@ def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
         "additionalProperties": reference("block"),
     }
     properties["lint"] |= SUPPRESSIONS
-    properties["variables"]["propertyNames"] = {"pattern": _WORD, "not": {"enum": ["in", "in_channels", "classes"]}}
+    properties["variables"]["propertyNames"] = {"pattern": _WORD, "not": {"enum": [*GIVEN_NAMES]}}
     properties["extends"] |= _TEXT
     properties["include"] |= {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
     properties["name"] = {
@@ -106,7 +106,10 @@ def _block(definitions: Schema) -> Schema:
         "description": {"type": ["string", "number"]},
         "parameters": {
             "type": "object",
-            "propertyNames": {"pattern": _WORD, "not": {"enum": [*LAYER_KEYS, "classes", "in_channels"]}},
+            "propertyNames": {
+                "pattern": _WORD,
+                "not": {"enum": [*NOT_PARAMETERS]},
+            },
             "additionalProperties": {"anyOf": [{"enum": types}, parameter, {"type": ["number", "boolean", "array"]}]},
         },
         "body": {**MEMBERS, "minItems": 1},

@@ -115,3 +115,46 @@ def test_what_is_wrong_with_a_name_is_said(layer: str, message: str) -> None:
     with pytest.raises(SpecError) as error:
         network(layer)
     assert message in str(error.value)
+
+
+DROPS = "{type: dropout, p: 0.1 * $index}"
+DROPPING = """\
+blocks:
+  dropping: {parameters: {p: {type: float, default: 0.1 * $index}}, body: [{type: dropout, p: $p}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "rates"),
+    [
+        (DROPS, [0]),
+        (f"{DROPS[:-1]}, repeat: 3}}", [0, 1, 2]),
+        (f"{DROPS[:-1]}, name: d, repeat: 2}}", [0, 1]),
+        (f"{DROPS[:-1]}, name: 'd{{1}}', repeat: 2}}", [0, 1]),
+        (f"{{repeat: 2, sequence: [{DROPS}, {DROPS}]}}", [0, 0, 1, 1]),
+        (f"{{repeat: 2, splice: true, sequence: [{DROPS}]}}", [0, 1]),
+        (f"{{repeat: 2, add: [[{DROPS}], []]}}", [0, 1]),
+        (f"{{repeat: 2, sequence: [{DROPS}, {DROPS[:-1]}, repeat: 2}}]}}", [0, 0, 1, 1, 0, 1]),
+        ("{type: dropping, p: 0.1 * $index, repeat: 2}", [0, 1]),
+        ("{type: dropping, p: 0.1 * ($index + 4), repeat: 3, overrides: {1: {p: 0}}}", [4, 0, 6]),
+        ("{type: dropping, repeat: 2}", [0, 0]),  # a block is planned alike wherever it stands
+    ],
+)
+def test_the_number_of_a_repetition(layer: str, rates: list[int]) -> None:
+    plan = network(layer, before=DROPPING).plan()
+    found = [vars(op.op)["p"] for op in plan.ops if op.op.type == "dropout"]
+    assert found == pytest.approx([0.1 * rate for rate in rates])
+
+
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        ("variables: {index: 3}\n", "index"),
+        ("blocks: {b: {parameters: {index: 1}, body: [{type: identity}]}}\n", "'index' is not a valid parameter name"),
+        ("defaults: {dropout: {p: 0.1 * $index}}\n", "$index is not known here"),
+    ],
+)
+def test_the_number_of_a_repetition_is_no_name_of_the_users(before: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        network("{type: dropout}", before=before)
+    assert message in str(caught.value)

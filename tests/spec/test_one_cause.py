@@ -90,6 +90,6 @@ def test_names_without_variables_are_one_error(variables: str, messages: list[st
     if not variables:
         assert error.problems[0].notes == (
             "declare it at the top of the file, such as variables: {width0: 64}",
-            "known here: $classes, $in, $in_channels",
+            "known here: $classes, $index, $in, $in_channels",
             "and in 5 more places",
         )
