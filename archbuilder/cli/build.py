@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from archbuilder import ArchbuilderError, load
+from archbuilder import load
 from archbuilder.cli.arguments import Depth, Spec
 
 
@@ -28,6 +28,7 @@ def build(
     plan = loaded.plan()
     import torch  # noqa: PLC0415
 
+    from archbuilder.crosscheck.shapes import check_shapes  # noqa: PLC0415
     from archbuilder.primitives import shape_text  # noqa: PLC0415
     from archbuilder.report.layers import console, heading, layer_table, totals  # noqa: PLC0415
     from archbuilder.runs.memory_advice import built_in_memory  # noqa: PLC0415
@@ -37,15 +38,11 @@ def build(
         started = time.perf_counter()
         network = loaded.build().eval()
         seconds = time.perf_counter() - started
-        with torch.inference_mode():
-            logits = network(torch.zeros(1, *plan.input_shape))
-    if tuple(logits.shape) != (1, *plan.output_shape):
-        expected = (1, *plan.output_shape)
-        raise ArchbuilderError(f"the forward pass gave {tuple(logits.shape)}, but the plan expects {expected}")
+        output_shape = check_shapes(plan, network)
     screen = console()
     screen.print(heading(plan, loaded.document.source.name), soft_wrap=True)  # a path stays in one piece
     screen.print(layer_table(plan, depth), totals(plan), sep="\n")
-    screen.print(f"built in {seconds * 1000:.0f} ms; forward pass checked: {shape_text(tuple(logits.shape))}")
+    screen.print(f"built in {seconds * 1000:.0f} ms; forward pass checked: {shape_text(output_shape)}")
     if output is not None:
         from archbuilder.modules.saving import save_tensors  # noqa: PLC0415
 

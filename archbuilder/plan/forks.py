@@ -12,6 +12,7 @@ from archbuilder.plan.operations import Operations
 from archbuilder.plan.plan import Chain, Fork, PartNode, Take, TreeNode, outer_names
 from archbuilder.plan.planning import Planning
 from archbuilder.plan.recorder import WORK_OF_MEMBER
+from archbuilder.plan.repeats import times_of
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.symbolic import in_branch, presence
 from archbuilder.plan.symbols import Number, Symbol
@@ -161,13 +162,16 @@ class ForkExpander:
         take = Chain("", "", (Take((branch.earlier,), None, outer=True),))
         if branch.earlier in frame.earlier:
             return take, frame.earlier[branch.earlier]
-        near = did_you_mean(branch.earlier, frame.earlier)
-        message = f"no earlier member of this list is named {branch.earlier!r}{near}"
+        message = f"no earlier member of this list is named {branch.earlier!r}"
+        if any(place.rpartition(".")[2] == branch.earlier for place in self._planning.taps):
+            message += "; a fork in a branch cannot take members of the lists around it"
+        else:
+            message += did_you_mean(branch.earlier, frame.earlier)
         self._planning.diagnostics.add(frame.problem(fork, fork.merge, message))
         return Chain("", "", ()), flow.at_most(Known.NOTHING)
 
     def _presence(self, branch: BranchEntry, frame: Frame, flow: Flow) -> Number | None:
-        """Return 1 for a branch that exists, None for one removed by its condition or by a width of 0 in it.
+        """Return 1 for a branch that exists; None for one removed by a condition, no repetition, or a width of 0.
 
         Of traced widths, return the symbol that is 1 where none of them is 0.
         """
@@ -178,6 +182,8 @@ class ForkExpander:
             if entry.names_its_input:
                 frame = frame.with_input(flow.shape[0])
             if branch.when is not None and not frame.evaluate(entry, "when", branch.when, planning.diagnostics):
+                return None
+            if branch.is_member and times_of(planning, entry, frame) == 0:
                 return None
             if not isinstance(entry, LayerEntry):
                 continue

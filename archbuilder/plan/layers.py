@@ -17,7 +17,7 @@ from archbuilder.plan.planning import Planning
 from archbuilder.plan.recorder import WORK_OF_PARAMETER
 from archbuilder.plan.scope import Scope
 from archbuilder.plan.symbolic import masked, validate_keys
-from archbuilder.primitives import PRIMITIVES, Primitive
+from archbuilder.primitives import MERGES, PRIMITIVES, Primitive
 from archbuilder.spec.blocks import Block, shipped_blocks
 from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression, ExpressionError, parse_expression
@@ -213,6 +213,9 @@ class LayerExpander:
             path = frame.blame(entry, key)[0] + (f".{below}" if below else "")
             if entry.type == "convolution" and key in _ONLY_CONV and problem.message.startswith("unknown key"):
                 problem = replace(problem, message=f"unknown key {key!r} for convolution; conv has it")  # noqa: PLW2901
+            if key in (*MERGES, "sequence") and problem.message.startswith("unknown key"):
+                message = f"unknown key {key!r} for {entry.type}: a member with {key} has no type"
+                problem = replace(problem, message=message)  # noqa: PLW2901
             notes = (*problem.notes, *_hint(entry.values.get(key), values.get(key), frame), *frame.notes(entry))
             diagnostics.add(replace(problem, path=path, notes=notes))
         return None

@@ -1,6 +1,7 @@
 """The state of planning one network, shared by everything that takes part in it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from archbuilder.errors import Diagnostics
@@ -87,4 +88,7 @@ class Planning:
         noted = not scope.path and name in self.document.duplicate_names  # when the file was read
         if not scope.claim(name) and not noted:
             message = f"the name {scope.full(name)!r} is already used: names are unique within the nearest named layer"
-            self.diagnostics.add(frame.problem(member, "name", message))
+            problem = frame.problem(member, "name", message)
+            if frame.block and not frame.block.shipped:  # wherever the block is used
+                problem = replace(problem, root_cause=f"{frame.block.name}: {member.path}.{name} is already used")
+            self.diagnostics.add(problem)

@@ -108,12 +108,14 @@ class BranchEntry:
     Attributes:
         name: Its name, if it has one.
         members: Its members; an empty list is the identity.
-        when: The condition under which the branch exists, if it is written as a single member.
+        is_member: Whether it is written as a single member, so that what removes the member removes the branch.
+        when: The condition of that member.
         earlier: The name of an earlier member of the fork's list whose output the branch is; else empty.
     """
 
     name: str | None
     members: list[Member]
+    is_member: bool = False
     when: Expression | None = None
     earlier: str = ""
 

@@ -79,7 +79,7 @@ class UnknownNameError(ExpressionError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name, self.known = name, tuple(known)
-        near = did_you_mean(name, self.known)
+        near = "; true and false have no $" if name in ("true", "false") else did_you_mean(name, self.known)
         self.is_near = bool(near)
         super().__init__(f"${name} is not known here{near}")
 
@@ -152,7 +152,9 @@ def parse_expression(text: str) -> Expression:
     parser = _Parser(tokens, text)
     tree = parser.binary(0)
     if parser.position < len(tokens):
-        raise ExpressionError(f"{text!r}: did not expect {tokens[parser.position][1]!r}")
+        joined = parser.position and tokens[parser.position][0] == "name"
+        why = ": a $ value is arithmetic, and nothing can be joined to it" if joined else ""
+        raise ExpressionError(f"{text!r}: did not expect {tokens[parser.position][1]!r}{why}")
     names = dict.fromkeys(value[1:] for kind, value in tokens if kind == "name")
     return Expression(text, tuple(names), len(tokens), tree)
 

@@ -191,7 +191,7 @@ def _read_common(node: MappingNode, path: str, position: int | str, problems: li
         "computed_name": computed,
         "lost_name": _misspelled_name(node) if name_node is None else lost,
         "splice": bool(read("splice", as_boolean, "expected true or false")),
-        "when": read("when", as_condition, "a condition looks like $norm == batch"),
+        "when": read("when", as_condition, "expected a condition with a $ name, such as $norm == batch"),
         "sources": read("from", as_names, "expected the name of an earlier layer, or a list of names") or (),
         "repeat": read("repeat", as_repeat, f"expected a number of repetitions: 0 to {LARGEST_REPEAT:,}"),
     }
@@ -248,7 +248,7 @@ def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[Branc
             branch = SequenceNode([], branch.source, branch.span)  # noqa: PLW2901
         if isinstance(branch, MappingNode):
             member = _read_member(branch, path, position, problems)
-            branches.append(BranchEntry(name, [replace(member, when=None)], member.when))
+            branches.append(BranchEntry(name, [replace(member, when=None)], is_member=True, when=member.when))
         else:
             branches.append(BranchEntry(name, read_members(branch, branch_path, problems)))
     return branches

@@ -135,7 +135,7 @@ def test_a_forward_pass_that_differs_is_said(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setattr(NetworkSpec, "build", build)
     done = run("build", "inception_digits")
     assert done.returncode == 1
-    assert done.stderr == "the forward pass gave (1, 3), but the plan expects (1, 10)\n"
+    assert done.stderr == "the forward pass of fc gave (1, 3), but the plan expects (1, 10)\n"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from archbuilder import SpecError
 pytest.importorskip("resource")
 
 LARGEST = 500 * 10**6  # bytes of address space, of which what is held is a part
-SECONDS = 20
+SECONDS = 120
 
 CHECK = f"""
 import resource, sys

@@ -198,3 +198,16 @@ def test_a_backbone_is_no_classifier(tmp_path: Any) -> None:
         assert done.exit_code == 0, (command, done.output, done.exception)
     done = CliRunner().invoke(app, ["train", path, "--data", "digits", "--run", str(tmp_path / "run")])
     assert "ends in a map of 1 x 8 x 8" in str(done.exception)
+
+
+@pytest.mark.parametrize("removal", ["when: $in < 0", "repeat: 0", "repeat: $in - 8"])
+@pytest.mark.parametrize(("branch", "channels"), [("{{type: identity, {}}}", 8), ("[{{type: identity, {}}}]", 16)])
+def test_what_removes_a_member_removes_the_branch_that_it_is(removal: str, branch: str, channels: int) -> None:
+    text = (
+        "input: {channels: 8, height: 4, width: 4}\noutput: map\nlayers:\n  - concat: [[], "
+        + branch.format(removal)
+        + "]\n"
+    )
+    spec = NetworkSpec.from_text(text)
+    assert spec.plan().output_shape == (channels, 4, 4)
+    assert spec.build()(torch.zeros(1, 8, 4, 4)).shape == (1, channels, 4, 4)

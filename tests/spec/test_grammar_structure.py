@@ -325,7 +325,7 @@ def test_a_condition_of_a_head() -> None:
 @pytest.mark.parametrize("written", ["true", "x", "3", "[a]", "~"])
 def test_what_is_no_condition(written: str) -> None:
     found = problems_of(f"{{name: a, type: identity, when: {written}}}")
-    assert found == [("layers.a.when", "a condition looks like $norm == batch")]
+    assert found == [("layers.a.when", "expected a condition with a $ name, such as $norm == batch")]
 
 
 # -- variables ---------------------------------------------------------------------------------------------------------
