@@ -33,6 +33,7 @@ def located_at_causes(document: SpecDocument, problems: Sequence[Problem]) -> li
 
 
 def _located(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems with those of the extended file moved to the changes that cause them, file by file."""
     different = {(_place(problem), problem.path, problem.message): problem for problem in problems}.values()
     foreign = [problem for problem in different if problem.where and not files.is_own(problem.where.source)]
     if files.base is None or files.reference is None or not foreign:
@@ -95,6 +96,7 @@ class _PlanTrials:
         return self._found[changes]
 
     def _problems(self, files: Assembled) -> list[Problem]:
+        """Plan assembled files and return every problem."""
         problems = Problems()
         with suppress(SpecError):  # there are too many
             planning = Planning(document_of(files, problems))

@@ -89,6 +89,7 @@ def _word_of(layer: PlannedLayer) -> tuple[str, ...]:
 def _others(
     old: PlannedLayer, new: PlannedLayer, inputs: _Inputs, widths: set[tuple[int | None, int | None]]
 ) -> dict[str, tuple[str, str]]:
+    """Return what differs besides widths, by key; the arguments and the result are those of `LayerDifference`."""
     if len(old.ops) != len(new.ops):
         return {"operations": (f"{len(old.ops)}", f"{len(new.ops)}")}
     found: dict[str, dict[str, tuple[str, str]]] = {}  # by what it is, then by operation

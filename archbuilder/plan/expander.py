@@ -85,6 +85,7 @@ class Expander:
         return self._layers.body(member, name, frame, flow, scope)
 
     def _node(self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope) -> tuple[TreeNode | None, Flow]:
+        """Expand a member by its kind; return its node in the tree of names, if it has one, and its output."""
         if isinstance(member, ForkEntry):
             return self._forks.expand(member, name, frame, flow, scope)
         self._planning.claim(member, name, frame, scope)

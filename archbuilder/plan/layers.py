@@ -86,6 +86,7 @@ class LayerExpander:
         return None
 
     def _report_unknown_type(self, entry: LayerEntry, frame: Frame) -> None:
+        """Add a problem for a layer of an unknown type, unless its cause was reported when the file was read."""
         document = self._planning.document
         # A layer without a type was noted when the file was read, as were blocks that stand at a key with a slip.
         if not entry.type or "blocks" in document.guessed:
@@ -100,6 +101,7 @@ class LayerExpander:
     def _primitive(
         self, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[TreeNode | None, Flow]:
+        """Expand a layer of a primitive: validate its keys, apply multipliers, add the op."""
         kind = PRIMITIVES[entry.type]
         op = self._arguments(kind, entry, frame, None, scope.full(name))
         if op is None:
@@ -125,6 +127,7 @@ class LayerExpander:
     def _block(
         self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[TreeNode | None, Flow]:
+        """Expand a layer of a block: expand the block's body in a scope of the layer's name."""
         inner = self._inside(block, entry, name, frame, flow, scope)
         if inner is None:
             return None, flow.at_most(Known.NOTHING)
@@ -224,6 +227,7 @@ class LayerExpander:
         return self._planning.defaults.get(entry.type, NO_DEFAULTS)
 
     def _with_init(self, entry: LayerEntry, frame: Frame) -> Frame:
+        """Return the frame with the layer's weight initialization, or that of the type's defaults."""
         node = entry.node.get("init")
         if node is None:
             return frame if frame.init else replace(frame, init=self._defaults(entry).init)

@@ -84,6 +84,7 @@ class _Indexer:
         self._positions = dict(self._unnamed)
 
     def on_member(self, member: Member, name: str, block: Block | None) -> None:
+        """Record the name of a member of the file; bodies of blocks and unnamed forks are left out."""
         transparent = isinstance(member, ForkEntry) and not member.name
         if block is not None or transparent:
             return

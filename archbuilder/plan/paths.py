@@ -48,6 +48,7 @@ def all_places(document: SpecDocument) -> list[Place]:
 
 
 def _of_member(member: Member, is_head: bool, members: Mapping[int, Member]) -> Iterator[Place]:
+    """Yield the place of a member and those of its overrides."""
     yield Place(member.node, member, is_override=False, is_head=is_head)
     for override in member.overrides.values():
         if isinstance(override, LayerEntry):
@@ -172,6 +173,7 @@ class Paths:
         return PRIMITIVES[type_].widths if type_ in PRIMITIVES else ()
 
     def _of_type(self, type_: str) -> dict[str, Any]:
+        """Return the keys of a primitive or block with their defaults, those of the file first."""
         block, of_file = self.document.block(type_), self._index.defaults.get(type_, NO_DEFAULTS).values
         if block is None:
             fields = PRIMITIVES[type_].model_fields if type_ in PRIMITIVES else {}

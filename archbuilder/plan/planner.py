@@ -151,6 +151,7 @@ class Planner:
         return PlannedLayer(name, word_of(member), after.shape, parameters, macs, ops, member.node)
 
     def _head(self, head: Head) -> PlannedHead | None:
+        """Plan a head; None, with a problem added, if it is invalid, or if its condition does not hold."""
         member, where = head.member, head.member.place("after")
         assert member.name is not None
         tap = self._planning.taps.get(head.after)
@@ -198,6 +199,7 @@ class Planner:
         return linear[-1] if linear else len(self._trees)
 
     def _check_logits(self, member: Member, flow: Flow) -> None:
+        """Add a problem if the output of the network or of a head is not a vector with one logit per class."""
         classes = self._document.header.classes
         if classes is None:
             if member not in self._document.layers:

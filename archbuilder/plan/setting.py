@@ -114,6 +114,7 @@ def _plain(path: str, value: Any) -> Plain:
 
 
 def _scalar(path: str, value: Any) -> Scalar:
+    """Return a single value as plain data; raise an error for a `$` value or another type."""
     if isinstance(value, str):
         if is_expression(value):
             raise refused(f"{path}: found {describe_value(value)}, expected a plain value, not a $ expression")

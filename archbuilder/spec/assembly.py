@@ -103,6 +103,7 @@ class _Files:
 
 
 def _assembled(root: MappingNode, folder: Path | None, chain: list[Source], files: _Files) -> Assembled:
+    """Assemble a file that has been read; `chain` has the files that led to it by `extends`, and itself last."""
     problems = files.problems
     reference = root.get("extends")
     base = None

@@ -209,6 +209,7 @@ def last_layers(members: list[Member]) -> Iterator[LayerEntry]:
 
 
 def _read_blocks(node: Node | None, problems: list[Problem]) -> dict[str, Block]:
+    """Read the blocks that a file defines, by name; one with the name of a known type is a problem."""
     blocks: dict[str, Block] = {}
     declared = 0
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
@@ -233,6 +234,7 @@ def _read_blocks(node: Node | None, problems: list[Problem]) -> dict[str, Block]
 
 
 def _check_names(members: list[Member], heads: list[Head], problems: list[Problem]) -> None:
+    """Add a problem for each name that several members or heads have."""
     first: dict[str, Location] = {}
     for member in [*members, *(head.member for head in heads)]:
         if member.name is None:

@@ -160,6 +160,7 @@ def parse_expression(text: str) -> Expression:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the text of each token of an expression."""
     position, stripped = 0, text.rstrip()
     while position < len(stripped):
         match = _TOKEN.match(stripped, position)
@@ -183,6 +184,7 @@ class _Parser:
         return self._tokens[self.position - 1]
 
     def binary(self, weakest: int) -> Any:
+        """Parse operations whose operators bind more strongly than `weakest`."""
         left = self.unary()
         while self.position < len(self._tokens):
             operator = self._tokens[self.position][1]
@@ -194,6 +196,7 @@ class _Parser:
         return left
 
     def unary(self) -> Any:
+        """Parse a name, a value, a call, a bracket, or what follows `-` or `not`."""
         kind, value = self._next()
         if kind == "name":
             return ("name", value[1:])
@@ -218,6 +221,7 @@ class _Parser:
         return self._tokens[self.position][1] if self.position < len(self._tokens) else ""
 
     def _call(self, function: str) -> Any:
+        """Parse the arguments of a function."""
         if function not in _FUNCTIONS:
             near = did_you_mean(function, _FUNCTIONS) or f"; there are {', '.join(_FUNCTIONS)}"
             raise ExpressionError(f"{self._text!r}: there is no function {function!r}{near}")
@@ -236,6 +240,7 @@ class _Parser:
 
 
 def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:
+    """Compute the value of a tree of the parser; `text` is the expression, for errors."""
     kind = tree[0]
     if kind == "value":
         return tree[1]

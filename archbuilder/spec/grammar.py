@@ -58,6 +58,7 @@ def _unreadable_member(node: Node, path: str) -> LayerEntry:
 
 
 def _read_member(node: MappingNode, path: str, position: int | str, problems: list[Problem]) -> Member:
+    """Read a layer, a sequence or a fork, with its overrides."""
     words = [word for word in (*MERGES, "sequence") if word in node.entries]
     if not words or "type" in node.entries:
         return read_layer(node, path, position, problems)
@@ -75,6 +76,7 @@ def _read_member(node: MappingNode, path: str, position: int | str, problems: li
 
 
 def _read_composite(node: MappingNode, word: str, path: str, position: int | str, problems: list[Problem]) -> Member:
+    """Read a sequence or a fork; `word` is its key: `sequence`, or the merge."""
     common = _read_common(node, path, position, problems)
     known = {*MEMBER_KEYS, word} | ({"split"} if word in MERGES else set())
     for key in node.entries:
@@ -139,6 +141,7 @@ def read_layer(
     layer = LayerEntry(**common, type=type_, values=values)
 
     def read(changes: MappingNode, place: tuple[str, ...]) -> Member:
+        """Read one repetition of the layer, with the keys that differ in it."""
         refused = set(changes.entries) & (set(LAYER_KEYS) - {"in", "init"})
         for word in refused:
             message = f"{word!r} cannot differ between repetitions"
@@ -225,6 +228,7 @@ def _once(member: Member) -> MappingNode:
 
 
 def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[BranchEntry]:
+    """Read the branches of a fork: a mapping by name, or a list of unnamed ones."""
     if isinstance(node, MappingNode):
         named: list[tuple[str | None, Node]] = [(key, entry.value) for key, entry in node.entries.items()]
         for key, entry in node.entries.items():

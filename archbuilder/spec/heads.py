@@ -71,6 +71,7 @@ def _remove_misspelled_keys(node: MappingNode, layer: LayerEntry, problems: list
 
 
 def _read_head(node: MappingNode, position: int, problems: list[Problem]) -> Head | None:
+    """Read a head; None if something is wrong with it, which is added to `problems`."""
     layer = read_layer(node, "aux", position, problems, default_type="aux_head")
     values = {key: layer.values.pop(key, None) for key in HEAD_KEYS}
     before = len(problems)

@@ -50,6 +50,7 @@ class Init(BaseModel):
 
     @model_validator(mode="after")
     def _check_keys(self) -> Self:
+        """Refuse keys that the scheme does not have."""
         keys = _KEYS[self.type]
         for key in sorted(self.model_fields_set - {"type", *keys}):
             known = f"its keys are {', '.join(keys)}" if keys else "it has no keys"

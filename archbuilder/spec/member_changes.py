@@ -97,6 +97,7 @@ class MemberChanges:
     def _items(
         self, below: SequenceNode, names: Names, path: Path, *, heads: bool = False, numbered: bool = True
     ) -> list[Node]:
+        """Change the items of a list; unnamed ones are named by their position if `numbered`."""
         items: list[Node] = []
         for position, item in enumerate(below.items):
             changed: Node | None = item
@@ -112,6 +113,7 @@ class MemberChanges:
     def _item(
         self, item: MappingNode, position: str | None, names: Names, path: Path, *, heads: bool
     ) -> MappingNode | None:
+        """Change one item of a list and what is inside it; return None if it is removed."""
         word, name = merge_key_of(item), name_of(item)
         if word and name is None:  # what stands in a fork without a name has names out here
             return with_value(item, word, self._fork(item.entries[word].value, names, path))
@@ -150,6 +152,7 @@ class MemberChanges:
         return item
 
     def _report_unknown(self, names: Names, searched: list[Node], path: Path) -> None:
+        """Report the changes that are left over: no member in `searched` has their names."""
         if any(has_misspelled_name(item) for item in members_in(searched)):
             return  # which is reported when the list is read
         for name, entry in names.pending.items():
@@ -264,6 +267,7 @@ class MemberChanges:
             yield key, entry
 
     def _report_list(self, item: MappingNode, entry: Entry, listed: str, path: Path) -> None:
+        """Report a change by name of a list that the member does not have."""
         kind = kind_of(item, entry.key)
         what = type_of(item, listed)
         message = f"{path[-1]} is {what}: it has no list {entry.key!r} whose members could be changed"
@@ -287,6 +291,7 @@ class MemberChanges:
         return item
 
     def _repetition(self, item: MappingNode, position: int, rest: str, entry: Entry, path: Path) -> MappingNode:
+        """Merge a change of one repetition into the member's `overrides`, or into its `first`."""
         value = entry.value
         if rest:
             value = MappingNode({rest: replace(entry, key=rest)}, value.source, value.span)

@@ -30,6 +30,7 @@ def without(node: MappingNode, changes: Collection[Path]) -> MappingNode:
     """Return a file without some of its changes."""
 
     def kept(node: Node, path: Path) -> Node:
+        """Return a node below `path` without the changes."""
         if not isinstance(node, MappingNode):
             return node
         entries = {
@@ -61,6 +62,7 @@ class _Merger:
         return replace(self._own, entries=entries)
 
     def _section(self, key: str, below: Node | None, entry: Entry) -> Node:
+        """Merge one key of the file into that of the extended file, `below`."""
         above = entry.value
         if key == "aux" and below is None:
             below = SequenceNode([], above.source, above.span)

@@ -124,6 +124,7 @@ def read_parameters(node: Node | None, path: str, problems: list[Problem]) -> di
 
 
 def _read_parameter(key: str, node: Node, path: str, problems: list[Problem]) -> Parameter | None:
+    """Read the declaration of a parameter; None if something is wrong with it."""
     value = plain(node)
     locate = locator(node)
     values = value if isinstance(value, dict) else {"type": value}
@@ -148,6 +149,7 @@ def _read_parameter(key: str, node: Node, path: str, problems: list[Problem]) ->
 
 
 def _check_bounds(parameter: Parameter, path: str, locate: Locator) -> list[Problem]:
+    """Return the problems of a parameter's `minimum` and `maximum`."""
     problems = []
     for key in ("minimum", "maximum"):
         bound = getattr(parameter, key)

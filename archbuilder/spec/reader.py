@@ -94,6 +94,7 @@ class _Composer:
         self._events: Iterator[Any] = self._parse()
 
     def document(self) -> Node:
+        """Read the single document of the text."""
         if directive := _TAG_DIRECTIVE.search(self._text):
             self._refuse(self._at(*directive.span(1)), "a %TAG directive is not allowed: a spec has no tags")
         root: Node | None = None
@@ -107,6 +108,7 @@ class _Composer:
         return root
 
     def _parse(self) -> Iterator[Any]:
+        """Yield libyaml's events; its errors become a `SpecError` with a location."""
         try:
             yield from yaml.parse(self._text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
@@ -127,6 +129,7 @@ class _Composer:
             self._refuse(self._at(error.start, error.start + 1), f"not valid YAML: {error.reason}")
 
     def _node(self, event: Any, depth: int) -> Node:
+        """Read the node that an event starts, at a depth of nesting."""
         span = self._span(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(str(event.anchor), span, depth)
@@ -152,6 +155,7 @@ class _Composer:
         return node
 
     def _sequence(self, event: Any, depth: int) -> SequenceNode:
+        """Read the items of a list up to its end."""
         node = SequenceNode([], self._source, self._span(event), flow=bool(event.flow_style))
         while not isinstance(inner := next(self._events), yaml.SequenceEndEvent):
             self._path.append(str(len(node.items)))
@@ -163,6 +167,7 @@ class _Composer:
         return node
 
     def _mapping(self, event: Any, depth: int) -> MappingNode:
+        """Read the keys and values of a mapping up to its end, and merge what `<<` refers to."""
         node = MappingNode({}, self._source, self._span(event), flow=bool(event.flow_style))
         merges: list[Node] = []
         while not isinstance(inner := next(self._events), yaml.MappingEndEvent):
@@ -201,6 +206,7 @@ class _Composer:
         return key in _NAMES or (at_top and key in _FILES) or (in_head and key == "after")
 
     def _merge(self, node: MappingNode, merged: Node) -> None:
+        """Add the entries of the value of `<<`, a mapping or a list of mappings; keys of the mapping itself win."""
         parts: list[Node] = merged.items if isinstance(merged, SequenceNode) else [merged]
         for part in parts:
             if not isinstance(part, MappingNode):
@@ -222,6 +228,7 @@ class _Composer:
         return ".".join(path)
 
     def _alias(self, anchor: str, span: Span, depth: int) -> Node:
+        """Return a copy of the anchored node that an alias refers to."""
         target = self._anchors.get(anchor)
         if target is None:
             inside = anchor in self._anchors
@@ -264,6 +271,7 @@ class _Composer:
         related: tuple[Location, ...] = (),
         notes: tuple[str, ...] = (),
     ) -> NoReturn:
+        """Raise a `SpecError` with a problem at a span, and the problems before it."""
         problem = Problem(message, Location(self._source, span), path, notes, related)
         raise SpecError([*self._problems, problem]) from None
 

@@ -44,6 +44,7 @@ def _common(member: Member) -> Iterator[tuple[str, Any]]:
 
 
 def _values(members: list[Member]) -> Iterator[tuple[Member, str, Any]]:
+    """Yield each value of members that may be a `$` value, with its member and its key."""
     for member in members:
         yield from ((member, key, value) for key, value in _common(member))
         yield from _values(list(member.overrides.values()))

@@ -100,6 +100,7 @@ def _list_or(listed: Schema, otherwise: Schema, change: str) -> Schema:
 
 
 def _block(definitions: Schema) -> Schema:
+    """Return the schema of a block's definition."""
     parameter = model_schema(Parameter, definitions)
     types = parameter["properties"]["type"]["enum"]
     schemas: dict[str, Schema] = {

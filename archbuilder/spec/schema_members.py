@@ -132,6 +132,7 @@ def _only(keys: list[str]) -> Schema:
 
 
 def _layer(name: str, text: str, keys: list[str], required: list[str]) -> Schema:
+    """Return the schema of a layer of a type; `text` is its description, `keys` are its own keys."""
     common = {key: reference(f"key_{key}") for key in LAYER_KEYS if key not in (*MEMBER_KEYS, "type")}
     repetition = {"allOf": [{"type": "object", **_only(["in", "init", *keys])}, reference(f"keys_{name}")]}
     differing: Schema = {
@@ -222,6 +223,7 @@ def _typed_head(name: str, keys: list[str], required: list[str]) -> Schema:
 
 
 def _head(blocks: list[str]) -> Schema:
+    """Define heads, and changes of heads and members by name; `blocks` are the known blocks."""
     schemas: dict[str, Schema] = {
         "after": {"type": "string", "minLength": 1},
         "loss_weight": {"type": "number", "minimum": 0, "maximum": 1000},

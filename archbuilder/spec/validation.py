@@ -87,6 +87,7 @@ def _mistyped(details: list[ErrorDetails], model: type[BaseModel]) -> set[Place]
 def _problem(
     detail: ErrorDetails, model: type[BaseModel], what: str, path: str, locate: Locator, also: tuple[str, ...]
 ) -> Problem:
+    """Convert an error of pydantic to a problem; the other arguments are those of `validate`."""
     place = _place(detail)
     key = str(place[-1]) if place else ""
     owner = next((part for part in reversed(place[:-1]) if isinstance(part, str)), what)
@@ -115,6 +116,7 @@ def _problem(
 
 
 def _expectation(detail: ErrorDetails) -> str:
+    """Return what was expected, from an error of pydantic: `at least 1`, `one of relu, gelu`."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in _EXPECTED:
         return _EXPECTED[kind]
@@ -136,6 +138,7 @@ def _keys(model: type[BaseModel]) -> list[str]:
 
 
 def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel]:
+    """Return the model at a path of keys; the innermost one above it if there is none."""
     for part in place:
         field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
         inner = field.annotation if field else None
@@ -167,6 +170,7 @@ def locator(node: Node) -> Locator:
     """Return a function that finds places below a node: of a key itself, or of its value."""
 
     def locate(place: Place, at_key: bool) -> Location:
+        """Return the location of the innermost part of the path that the text has."""
         current: Node = node
         for depth, part in enumerate(place):
             if isinstance(current, MappingNode) and str(part) in current.entries:
