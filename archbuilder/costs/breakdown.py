@@ -86,6 +86,7 @@ def _row(
     *,
     training_only: bool = False,
 ) -> CostRow:
+    """Return a row with the sums of the parameters, MACs and activations of ops."""
     return CostRow(
         name=name,
         what=what,
@@ -119,6 +120,7 @@ def _operators(plan: Plan, _: int | None) -> list[CostRow]:
 
 
 def _stages(plan: Plan, _: int | None) -> list[CostRow]:
+    """Return a row for each run of layers whose maps have one height and width."""
     rows: list[CostRow] = []
     names: set[str] = set()
     members = parts_by_map_size(plan)
@@ -138,6 +140,7 @@ def _stages(plan: Plan, _: int | None) -> list[CostRow]:
 
 
 def _branches(plan: Plan, _: int | None) -> list[CostRow]:
+    """Return a row for each branch, and one for the other ops of each layer."""
     by_op = geometry(plan)
     branch_of: dict[int, Branch] = {}
     for found in branches(plan):

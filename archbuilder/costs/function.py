@@ -144,6 +144,7 @@ class CostFunction:
         return counts, plan is not None
 
     def _checked_matrix(self, candidates: Any) -> NDArray[np.int64]:
+        """Return candidates as int64, candidates x widths; raise an error for other shapes and values."""
         matrix = np.asarray(candidates)
         if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
             raise ArchbuilderError(
@@ -155,6 +156,7 @@ class CostFunction:
         return matrix.astype(np.int64, copy=False)
 
     def _price_chunk(self, matrix: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Price up to `_CHUNK` candidates; return counts (quantities x candidates) and which are valid."""
         counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
         is_valid, left = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
         if self._variants:  # the first one covers nearly all candidates
@@ -186,6 +188,7 @@ class CostFunction:
         counts: NDArray[np.int64],
         is_valid: NDArray[np.bool_],
     ) -> None:
+        """Price the candidates in `left` with a variant; store those that it decides, and clear them in `left`."""
         rows = np.flatnonzero(left)
         if not len(rows):
             return

@@ -117,6 +117,7 @@ class _SavedTensors:
                 output[op.index] = self._merge(op, inputs) if isinstance(op.op, Merge) else self._run(op, *inputs)
 
     def _run(self, op: PlannedOp, inputs: _Output) -> _Output:
+        """Add what autograd saves for a primitive, and return its output."""
         assert not isinstance(op.op, Merge)
         kept = op.op.kept(op.input_shapes[0], op.output_shape)
         if kept is None:
@@ -135,6 +136,7 @@ class _SavedTensors:
         return output
 
     def _merge(self, op: PlannedOp, inputs: list[_Output]) -> _Output:
+        """Add what autograd saves for a merge, and return its output."""
         assert isinstance(op.op, Merge)
         made = allocations(op)
         if not made:

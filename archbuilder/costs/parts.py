@@ -53,6 +53,7 @@ def _has_most_macs(chain: Chain, plan: Plan) -> bool:
 
 
 def _parts(plan: Plan, expands: Expands) -> list[PlannedLayer]:
+    """Return the layers, with those replaced by their parts whose outermost chain is expanded."""
     nodes: dict[str, list[TreeNode]] = {}
     for node in plan.trees:
         first = next(ops_in(node), None)
@@ -118,6 +119,7 @@ def _chain_type(chain: Chain) -> str:
 
 
 def _part(name: str, kind: str, ops: tuple[PlannedOp, ...], layer: PlannedLayer) -> PlannedLayer:
+    """Return a layer reduced to some of its ops, with their costs and the output of the last."""
     return replace(
         layer,
         name=name,

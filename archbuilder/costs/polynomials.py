@@ -142,6 +142,7 @@ def _only_operand(atom: Atom) -> int | None:
 
 
 def _value(atom: Atom, operands: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Compute an atom for every candidate from the values of its operands."""
     if atom.kind == "present":
         present: NDArray[np.int64] = (operands[0] != 0).astype(np.int64)
         return present

@@ -101,6 +101,7 @@ class ForwardSimulation:
         return x
 
     def _node(self, node: TreeNode, x: SimulatedTensor, reused: dict[str, SimulatedTensor]) -> SimulatedTensor:
+        """Simulate a node; return its output, with a reference for the caller to release."""
         match node:
             case OpNode() | PartNode():
                 return self._op(node.op, x)

@@ -90,6 +90,7 @@ def traffic(plan: Plan, batch: int = 1, bytes_per_value: int = 4) -> Traffic:
 
 
 def _op_traffic(op: PlannedOp, batch: int, bytes_per_value: int) -> OpTraffic:
+    """Return the bytes and FLOPs of an op; all are 0 if it passes its input through."""
     if not allocations(op):
         return OpTraffic(op.name, 0, 0, 0)
     stored = 0 if isinstance(op.op, Merge) else op.op.stored(op.input_shapes[0])

@@ -111,6 +111,7 @@ def _torch_flops(plan: Plan, network: nn.Module) -> Check:
 
 
 def _parameters(plan: Plan, network: nn.Module) -> Check:
+    """Compare parameters by module, and the tensors of the state dict by shape."""
     counted = built_parameters(network)
     planned = {op.name: op.parameters for layer in plan.all_layers() for op in layer.ops if op.parameters}
     total = sum(parameter.numel() for parameter in network.parameters())
@@ -138,6 +139,7 @@ def _weights(plan: Plan, network: nn.Module) -> Iterator[CountDifference]:
 
 
 def _allocations(plan: Plan, network: nn.Module) -> Check:
+    """Compare each allocation of a forward pass, in order, and the peak of live bytes."""
     memory = inference_memory(plan)
     outside = {op.name for op in plan.ops if not op.is_module}
     planned = [(step.name, made.size, made.live) for step in memory.steps for made in step.made]

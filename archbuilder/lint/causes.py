@@ -31,6 +31,7 @@ def located(document: SpecDocument, findings: Sequence[Finding]) -> list[Finding
 
 
 def _located(trials: "_LintTrials", finding: Finding) -> Finding:
+    """Return a finding, located at the change that causes it, or in the file where it stands by itself."""
     files = trials.files
     if files.base is None or files.is_own(finding.where.source):
         return finding
@@ -68,6 +69,7 @@ class _LintTrials:
         return (finding.code, finding.layer) in self._found[count]
 
     def _check(self, count: int) -> frozenset[_Known]:
+        """Return the codes and layers of all findings with the first `count` changes."""
         problems: list[Problem] = []
         try:
             document = document_of(self.files.with_only(self.files.changes[:count]), problems)

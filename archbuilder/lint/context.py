@@ -124,6 +124,7 @@ class LintContext:
 
     @cached_property
     def _traced(self) -> dict[int, str]:
+        """The name of the searchable width of each convolution that has one, by the index of the op."""
         trace = Trace()
         traced = plan_network(self.document, trace=trace)
         names: dict[int, str] = {}
@@ -205,6 +206,7 @@ class LintContext:
         return tuple(fork for node in self.plan.trees for fork in self._forks(node))
 
     def _forks(self, node: TreeNode) -> Iterator[Parallel]:
+        """Yield the forks in a node of the tree of names, outer ones first."""
         if isinstance(node, Chain):
             for member in node.members:
                 yield from self._forks(member)

@@ -72,6 +72,7 @@ def _width(columns: Sequence[_Column]) -> int:
 
 
 def _columns(plan: Plan, by: By, rows: list[CostRow]) -> list[_Column]:
+    """Return the columns of the table, from left to right."""
     columns = [
         _Column(by.value, [row.name for row in rows], "left"),
         _Column("type" if by in {By.LAYER, By.OP} else "", [row.what for row in rows], "left", spared=3),

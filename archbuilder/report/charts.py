@@ -251,6 +251,7 @@ def importance_chart(judged: Importance) -> Figure:
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:
+    """Return an empty figure in the style of all charts, 8 inches wide and `height` inches high, and its axes."""
     figure = Figure(figsize=(8.0, height), facecolor=COLORS["paper"])
     figure.set_layout_engine("constrained", h_pad=0.09, w_pad=0.09)
     axes = figure.add_subplot()
@@ -268,6 +269,7 @@ def _figure(height: float) -> tuple[Figure, Axes]:
 
 
 def _finish(figure: Figure, axes: Axes, title: str, note: str, *, legend: bool = True, rows: int = 1) -> None:
+    """Add title, note and legend; `rows` is the number of rows of names above the axis."""
     axes.set_title(
         title, loc="left", fontsize=12.5, fontweight="bold", color=COLORS["ink"], pad=20 + _LINE * (max(rows, 1) - 1)
     )

@@ -52,6 +52,7 @@ def difference_as_data(first: Plan, second: Plan, rows: list[LayerDifference]) -
 
 
 def _layer_as_data(layer: PlannedLayer | None) -> dict[str, Any] | None:
+    """Return a layer as JSON data; None if a network lacks it."""
     if layer is None:
         return None
     return {
@@ -63,6 +64,7 @@ def _layer_as_data(layer: PlannedLayer | None) -> dict[str, Any] | None:
 
 
 def _change_text(row: LayerDifference, widths: str) -> Text:
+    """Format a change: added, removed, another type, or the given text."""
     if row.before is None:
         assert row.after is not None
         return Text(f"added: {row.after.type}", "green")
@@ -79,6 +81,7 @@ def _shapes(row: LayerDifference) -> str:
 
 
 def _costs(row: LayerDifference) -> tuple[str, str]:
+    """Format parameters and MACs: before and after, or one number if the layer was added or removed."""
     old = row.before or row.after
     new = row.after or row.before
     assert old is not None

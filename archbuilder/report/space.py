@@ -90,6 +90,7 @@ def _hyperparameter_table(found: Survey) -> Table:
 
 
 def _cost_table(found: Survey) -> Table:
+    """Return the table of the costs of the smallest network, the baseline and the largest, with budgets."""
     steps = [inside.step for inside in found.inside]
     bounded = [name for step in steps for name in step.limits.by_quantity]
     rows = [("", "smallest", "baseline", "largest", *(step.name or "budget" for step in steps))]
@@ -114,6 +115,7 @@ def _cost_text(cost: Cost | None, name: str) -> str:
 
 
 def _share_text(found: Survey, inside: Inside) -> str:
+    """Format the share of candidates within a budget, and the share that can be projected onto it."""
     about = f"within {inside.step.name or 'the budget'}"
     if inside.measured:
         text = f"{about}: {_percent_text(inside.fast, inside.measured)} of {inside.measured} measured candidates"

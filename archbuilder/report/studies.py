@@ -39,6 +39,7 @@ def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
 
 
 def _table_row(study: KeptStudy, *, timed: bool) -> tuple[str, ...]:
+    """Return the cells of a study in the list of studies; `timed` adds the latency."""
     journal, best = study.journal, study.best
     settings = journal.study.settings
     if best is None:
@@ -63,6 +64,7 @@ def _damaged_as_data(study: Damaged) -> dict[str, Any]:
 
 
 def _study_as_data(study: KeptStudy) -> dict[str, Any]:
+    """Return a study of the list as JSON data."""
     settings, best = study.journal.study.settings, study.best
     return {
         "name": study.folder.name,
@@ -130,6 +132,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
 
 
 def _row_as_data(row: Row) -> dict[str, Any]:
+    """Return a finalist as JSON data, with its accuracies by seed."""
     finalist = row.finalist
     return {
         "name": finalist.name,
@@ -177,6 +180,7 @@ def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
 
 
 def _network_rows(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
+    """Return the rows of the baseline and of the best network of each budget."""
     own = result.row("baseline")
     seen = score_text(result.study, result.baseline.accuracy)
     lines = [_network_row("baseline", result.baseline.cost, seen, own, timed=timed)]

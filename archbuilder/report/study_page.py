@@ -106,6 +106,7 @@ def page_text(result: StudyResult, pictures: Mapping[str, str]) -> str:
 
 
 def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
+    """Return the contents of the page; `pictures` are its charts as SVG by name."""
     settings = result.study.settings
     trained = settings.objective.is_trained_for
     titles = _TITLES if trained else _TITLES | {"front": "Score against cost"}
@@ -135,6 +136,7 @@ def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
 
 
 def _progress_text(result: StudyResult) -> str:
+    """Format how many trials were run and with which outcomes, and the exhausted budgets."""
     tally, wanted = result.tally, 0 if result.study.is_random_search else result.study.settings.search.trials
     words = {Outcome.FINISHED: "finished", Outcome.PRUNED: "pruned", Outcome.FAILED: "failed"}
     if not result.study.settings.objective.is_trained_for:
@@ -150,6 +152,7 @@ def _progress_text(result: StudyResult) -> str:
 
 
 def _settings_facts(result: StudyResult) -> list[tuple[str, str]]:
+    """Return the settings of the study, each as a name and a text."""
     study, settings = result.study, result.study.settings
     budgets = [f"{step.name}: {step.limits.text()}" if step.name else step.limits.text() for step in study.steps]
     said = settings.train.model_dump(mode="json") | {
@@ -192,6 +195,7 @@ def _data_text(data: str | None, images: Mapping[str, int]) -> str:
 
 
 def _training_costs(result: StudyResult) -> list[tuple[str, str]]:
+    """Return what the study cost, each as a name and a text: MACs, time, projections, test openings."""
     trials = result.record.trials.values()
     seconds = sum(trial.seconds for trial in trials)
     costs = []
@@ -227,6 +231,7 @@ def _duration_text(seconds: float) -> str:
 
 
 def _commands(result: StudyResult) -> list[tuple[str, str]]:
+    """Return commands to try next, each with a sentence on what it does."""
     commands = []
     for number, path in result.best_specs.items():
         name = result.study.steps[number].name

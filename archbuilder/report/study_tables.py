@@ -106,6 +106,7 @@ def rich_table(page: PageTable) -> Group:
 def _finalist_row(
     result: StudyResult, row: Row, baseline: Row | None, *, is_best: bool = False, name: str | None = None
 ) -> PageRow:
+    """Return the row of a finalist, with its difference from the baseline scaled to the same budget."""
     seen = row.finalist.search_accuracy
     step = row.finalist.step if len(result.study.steps) > 1 else None
     other = baseline if step is None else scaled_row(result, step) or baseline
@@ -123,6 +124,7 @@ def _finalist_row(
 
 
 def _best_trials_table(result: StudyResult) -> PageTable:
+    """Return the table of the baseline and the best trials of each budget, by validation accuracy or score."""
     own = score_text(result.study, result.baseline.accuracy)
     steps = range(len(result.study.steps))
     leads = any(best.outcome is Outcome.BASELINE for step in steps for best in result.best(1, step))
@@ -167,6 +169,7 @@ def _cost_headings(result: StudyResult) -> tuple[str, ...]:
 
 
 def _cost_cells(result: StudyResult, name: str, cost: Cost) -> tuple[str, ...]:
+    """Return the cells of a network's name and costs, as `_cost_headings` names them."""
     own = result.baseline.cost
     extra = [amount(key, cost[key]) if key in cost else "—" for key in _extra_cost_cells(result)]
     parts = [
@@ -225,6 +228,7 @@ def trial_table(result: StudyResult) -> PageTable:
 
 
 def _trial_cells(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tuple[str, ...]:
+    """Return the cells of a trial, as `trial_table` names them."""
     return (
         str(trial.number),
         *([result.study.steps[trial.place.step].name] if ladder else []),

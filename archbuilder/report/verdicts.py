@@ -27,6 +27,7 @@ def verdicts(result: StudyResult) -> list[str]:
 
 
 def _of_result(result: StudyResult) -> list[str]:
+    """Return the sentences on the results, without those on failures and chance level."""
     if not result.record.found():
         return ["No trial has finished, so there is nothing to compare with the baseline."]
     if not result.study.settings.objective.is_trained_for:
@@ -50,6 +51,7 @@ def _overview(result: StudyResult) -> list[str]:
 
 
 def _against(result: StudyResult, what: str, others: Mapping[int, Row | None]) -> str:
+    """Return a sentence with the outcome of each budget's comparison; empty if nothing can be compared."""
     found: dict[str, list[str]] = {}
     for step, row in result.best_rows().items():
         other = others.get(step)
@@ -131,6 +133,7 @@ def share_text(result: StudyResult, cost: Cost) -> str:
 
 
 def _of_step(result: StudyResult, step: int) -> list[str]:
+    """Return sentences on the best network of a budget, and its comparison with the baselines and random search."""
     row, name = result.best_rows()[step], result.study.steps[step].name
     about = f"Budget {name}: " if name else ""
     baseline = result.row("baseline")
@@ -195,6 +198,7 @@ def _capital(text: str) -> str:
 
 
 def _scored(result: StudyResult) -> list[str]:
+    """Return sentences on a study whose candidates were scored, not trained."""
     best, name = result.record.found(1)[0], result.study.settings.objective.maximize
     own, share = score_text(result.study, result.baseline.accuracy), share_text(result, best.cost)
     by = "a Python function" if name == "python" else name

@@ -16,6 +16,7 @@ _LEAST = 0.1
 
 
 def _bottlenecks(context: LintContext) -> Iterator[Finding]:
+    """Find ops on every path whose output keeps too small a share of the values before them."""
     before, seen = context.plan.input_shape, 0
     for op in takewhile(is_map, context.cuts):
         kept = prod(op.output_shape) / prod(before)
@@ -37,6 +38,7 @@ def _bottlenecks(context: LintContext) -> Iterator[Finding]:
 
 
 def _growth(context: LintContext) -> Iterator[Finding]:
+    """Find stages whose map is smaller than the map before, with no more channels."""
     ends: list[PlannedOp] = []  # the last op of each size of the map
     for op in takewhile(is_map, context.cuts):
         if ends and ends[-1].output_shape[1:] == op.output_shape[1:]:

@@ -37,6 +37,7 @@ def _share(fork: Parallel) -> float:
 
 
 def _shares(context: LintContext) -> Iterator[Finding]:
+    """Find a decrease of the share of large kernels from the first to the last third of the blocks."""
     blocks = [fork for fork in _blocks(context) if _convolved(fork)]
     third = len(blocks) // 3
     if not third:
@@ -68,6 +69,7 @@ def _pooled(ops: tuple[PlannedOp, ...]) -> bool:
 
 
 def _pools(context: LintContext) -> Iterator[Finding]:
+    """Find pool branches with more output channels than any other branch."""
     for fork in context.forks:
         others = [c for ops, c in zip(fork.branches, fork.channels, strict=True) if not _pooled(ops)]
         if fork.fork.merge.op.type != "concat" or not fork.keeps_the_map or not others:

@@ -35,6 +35,7 @@ def _between(op: PlannedOp) -> int:
 
 
 def _stacked(context: LintContext) -> Iterator[Finding]:
+    """Find large kernels that a stack of 3x3 convolutions can replace."""
     for op, side in _candidates(context):
         if op.output_shape[1] in _MEDIUM and op.output_shape[2] in _MEDIUM:
             continue  # AB108 saves more there
@@ -47,6 +48,7 @@ def _stacked(context: LintContext) -> Iterator[Finding]:
 
 
 def _asymmetric(context: LintContext) -> Iterator[Finding]:
+    """Find large kernels on maps of medium size that 1xn and nx1 convolutions can replace."""
     for op, side in _candidates(context):
         if op.output_shape[1] not in _MEDIUM or op.output_shape[2] not in _MEDIUM:
             continue
@@ -59,6 +61,7 @@ def _asymmetric(context: LintContext) -> Iterator[Finding]:
 def _finding(
     code: str, context: LintContext, op: PlannedOp, taps: int, by: str, kernels: list[tuple[int, int]], between: int
 ) -> Iterator[Finding]:
+    """Yield the finding if the replacement saves enough MACs; `taps` are its MACs at one position."""
     cost = taps * op.output_shape[1] * op.output_shape[2]
     saved = op.macs - cost
     if saved < _LEAST_SAVED * context.plan.macs:

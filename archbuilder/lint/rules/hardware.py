@@ -12,6 +12,7 @@ _SHOWN = 6
 
 
 def _widths(context: LintContext) -> Iterator[Finding]:
+    """Find layers whose convolutions have searchable widths that are not multiples of 8."""
     odd: dict[str, dict[str, SearchableWidth]] = {}
     for op in context.convolutions:
         width = context.searchable_width(op)

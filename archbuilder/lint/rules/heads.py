@@ -12,6 +12,7 @@ _SMALLEST = 4  # pixels on a side
 
 
 def _positions(context: LintContext) -> Iterator[Finding]:
+    """Find heads that attach too near the image or the end."""
     for head in context.plan.heads:
         position = context.depths[head.tapped] / max(context.depth, 1)
         if _NEAREST <= position <= _FARTHEST:

@@ -20,6 +20,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _unreduced(context: LintContext) -> Iterator[Finding]:
+    """Find expensive first convolutions of branches without a 1x1 reduction before them."""
     layers = {layer.name: layer for layer in context.plan.layers}
     for fork in context.forks:
         if fork.fork.merge.op.type != "concat":
@@ -61,6 +62,7 @@ def _reduced_before(context: LintContext, ops: tuple[PlannedOp, ...]) -> bool:
 
 
 def _reductions(context: LintContext) -> Iterator[Finding]:
+    """Find 1x1 convolutions before expensive ones that do not reduce the channels."""
     for op in context.convolutions:
         before = context.before(op)
         if before is None or area(op) < _EXPENSIVE or op.op.groups > 1 or area(before) != 1:  # type: ignore[union-attr]

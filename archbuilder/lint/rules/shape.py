@@ -18,6 +18,7 @@ def width_of(context: LintContext) -> float:
 
 
 def _balance(context: LintContext) -> Iterator[Finding]:
+    """Find a network whose mean width is out of proportion to its depth."""
     if not context.convolutions:
         return
     width = width_of(context)
@@ -35,6 +36,7 @@ def _balance(context: LintContext) -> Iterator[Finding]:
 
 
 def _field(context: LintContext) -> Iterator[Finding]:
+    """Find a last map whose receptive field does not cover the image."""
     fields = geometry(context.plan)
     size = context.plan.input_shape[1:]
     maps = list(takewhile(is_map, context.cuts))  # a pool to one pixel inside of a branch ends nothing

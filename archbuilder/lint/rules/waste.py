@@ -40,6 +40,7 @@ def _removal(context: LintContext, layer: str, ops: int) -> Change | None:
 
 
 def _dead(context: LintContext) -> Iterator[Finding]:
+    """Find layers whose output is not used, and ops that do nothing."""
     tapped = {head.tapped for head in context.plan.heads}
     # An identity that is a whole branch is the shortcut of a residual, often under a condition.
     shortcuts = {ops[0].index for fork in context.forks for ops in fork.branches if len(ops) == 1}
@@ -64,6 +65,7 @@ def _dead(context: LintContext) -> Iterator[Finding]:
 
 
 def _duplicates(context: LintContext) -> Iterator[Finding]:
+    """Find ops that repeat the op before them, and branches that are the same convolution."""
     for op in context.plan.ops:
         if op.inputs[0] == NETWORK_INPUT or len(op.inputs) > 1:
             continue
