@@ -53,6 +53,7 @@ def lint(
 
 
 def _report(specs: list[NetworkSpec], as_json: bool) -> int:
+    """Print the findings in specs, as text or JSON, and return how many are not suppressed."""
     from archbuilder.lint import LintReport, lint_document  # noqa: PLC0415
     from archbuilder.report.lint import finding_line, findings_as_data, summary  # noqa: PLC0415
 
@@ -101,6 +102,7 @@ def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
 
 
 def _explain(code: str) -> None:
+    """Print the page of a rule, or for `all` the table of rules."""
     from archbuilder.lint import RULES  # noqa: PLC0415
     from archbuilder.report.lint import rule_page, rules_table  # noqa: PLC0415
 

@@ -106,6 +106,7 @@ def search(
 
 
 def _machines(devices: list[str], precision: Precision, *, by_number: bool) -> "list[Machine]":
+    """Return the machine of each worker; with `by_number`, an error names `--gpus`."""
     from archbuilder.training import choose_machine  # noqa: PLC0415
 
     try:

@@ -46,6 +46,7 @@ def check_settings(given: dict[str, Any]) -> TrainSettings:
 
 
 def _option(name: str) -> inspect.Parameter:
+    """Return the option of a setting, as a keyword parameter of a command; its default is None."""
     field = TrainSettings.model_fields[name]
     assert field.description is not None
     dashed = name.replace("_", "-")

@@ -127,6 +127,7 @@ def train(
 
 
 def _check_usage(spec: str | None, data: str | None, resume: Path | None, given: list[str]) -> None:
+    """Raise an error if options are missing, or cannot be combined with `--resume`."""
     if resume is not None and (spec is not None or given):
         what = ", ".join([*(["a spec"] if spec is not None else []), *given])
         raise typer.BadParameter(

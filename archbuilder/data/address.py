@@ -94,6 +94,7 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
 
 
 def _unknown_format(text: str, kind: str, known: Collection[str]) -> str:
+    """Return the error for an address of an unknown format, with a suggestion and the valid forms."""
     forms = ", ".join(FORMS.get(name, name) for name in known)
     if _BARE_PATH.match(text) or _exists(text):
         likely = "npz" if text.endswith(".npz") else "idx" if _contains_idx(Path(text)) else "folder"
@@ -118,6 +119,7 @@ def _contains_idx(folder: Path) -> bool:
 
 
 def _size(text: str, said: re.Match[str], form: str) -> tuple[int, int]:
+    """Return the height and width that an address ends in, in pixels; raise an error if they are invalid."""
     if "@SIZE" not in form:
         message = f"{text!r}: {form} takes no size, found {said[0]}; if the path itself ends in it, append a slash"
         raise ArchbuilderError(message)

@@ -69,6 +69,7 @@ def load_cifar100(address: Address) -> RawData:
 
 
 def _load(address: Address, version: _Version) -> RawData:
+    """Load training and test images of a version from its folder or its archive."""
     place = address.expanded_path
     if not place.exists():
         raise ArchbuilderError(f"{address.text}: no such file or folder: {path_text(place)}")
@@ -84,6 +85,7 @@ def _load(address: Address, version: _Version) -> RawData:
 
 
 def _from_folder(folder: Path, version: _Version) -> dict[str, bytes]:
+    """Read the files of a version from a folder, or from its usual subfolder; return them by name."""
     folder = folder / version.folder if (folder / version.folder).is_dir() else folder
     _check_complete(folder, visible_names(folder), version)
     found = {}
@@ -116,6 +118,7 @@ def _from_archive(path: Path, version: _Version) -> dict[str, bytes]:
 
 
 def _check_complete(place: Path, names: list[str], version: _Version) -> None:
+    """Raise an error if files of the binary version are missing."""
     missing = [name for name in version.files if name not in names]
     if missing and version.pickled in names:
         raise ArchbuilderError(
@@ -128,6 +131,7 @@ def _check_complete(place: Path, names: list[str], version: _Version) -> None:
 
 
 def _records(place: Path, name: str, data: bytes, version: _Version) -> ImageSet:
+    """Return the images (N x 3 x 32 x 32, uint8) and the labels in the bytes of a file."""
     record = version.label_bytes + _PIXELS
     where = f"{path_text(place)}: {name}"
     if not data or len(data) % record:

@@ -192,6 +192,7 @@ def as_pixels(image: "Image.Image") -> Pixels:
 
 
 def _to_mode(image: "Image.Image", mode: str) -> "Image.Image":
+    """Convert an image to Pillow's mode `L` or `RGB`; 16-bit gray is scaled to 8 bits."""
     from PIL import Image  # noqa: PLC0415
 
     if image.mode == "I" and image.format not in _FORMATS_WITH_16_BITS:

@@ -117,6 +117,7 @@ class FileImages:
         has_more_frames, broken = [False] * len(self), dict[int, str]()
 
         def read(row: int) -> None:
+            """Decode one file, and store its pixels and digest, or its error."""
             try:
                 found: Decoded = decode(self.paths[row], self.target)
             except ArchbuilderError as error:
@@ -139,6 +140,7 @@ class FileImages:
         return Scan(images.take(whole) if broken else images, broken_files, sum(has_more_frames))
 
     def _read(self, order: Sequence[Tensor], workers: int) -> Iterator["Pixels | str"]:
+        """Yield the pixels of each batch, or the text of an error; decode in worker processes if there are any."""
         files = _ImageFiles(self.paths, self.target)
         if not workers or not order:
             yield from (files.__getitems__(indices.tolist(), threads=_THREADS) for indices in order)
@@ -225,6 +227,8 @@ class _ImageFiles(Dataset["Pixels | str"]):
 
 
 def _fill(pixels: Pixels, paths: Sequence[Path], target: Target, threads: int = _THREADS) -> None:
+    """Decode files into the rows of an array, N x C x H x W."""
+
     def read(row: int) -> None:
         pixels[row] = read_image(paths[row], target)
 

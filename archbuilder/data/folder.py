@@ -76,6 +76,7 @@ def _count_text(count: int, one: str, more: str) -> str:
 
 
 def _ignored_texts(ignored: Counter[str]) -> list[str]:
+    """Return sentences on the files and folders that are skipped, from their counts by extension or name."""
     notes = []
     if count := ignored.pop("", 0):
         notes.append(_count_text(count, "without an extension is skipped", "without an extension are skipped"))
@@ -117,6 +118,7 @@ def _find_classes(
 
 
 def _check_same_classes(folders: dict[str, Path], part: str, names: list[str], found: list[str]) -> None:
+    """Raise an error if the classes of a split differ from those of the training images."""
     missing, unknown = sorted(set(names) - set(found)), sorted(set(found) - set(names))
     if missing or unknown:
         what = [f"lacks {names_text(missing)}"] if missing else []
@@ -194,6 +196,7 @@ def _common_target(files: Sequence[Path], address: Address) -> tuple[Target, dic
 
 
 def _common_size(headers: dict[Path, ImageHeader], address: Address) -> tuple[int, int]:
+    """Return the height and width of all images, in pixels; raise an error if they differ."""
     sizes = Counter((header.height, header.width) for header in headers.values())
     (common, _), *_ = sizes.most_common(1)
     for path, header in headers.items():

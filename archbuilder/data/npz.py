@@ -122,6 +122,7 @@ def _images(where: str, array: Array) -> Tensor:
 
 
 def _as_uint8_or_float32(where: str, array: Array) -> Array:
+    """Convert images to uint8 or float32; raise an error if float32 cannot hold a value exactly."""
     if array.dtype in (np.uint8, np.bool_):
         return array.astype(np.uint8)
     if array.dtype.kind == "f":

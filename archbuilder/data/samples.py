@@ -44,6 +44,7 @@ def _class_name(entry: object) -> str:
 
 
 def _sample(name: str, samples: Any, index: int) -> tuple[Any, Any]:
+    """Return the image and the label of a sample."""
     try:
         sample = samples[index]
     except Exception as error:  # it is another library's code, and may raise anything
@@ -54,6 +55,7 @@ def _sample(name: str, samples: Any, index: int) -> tuple[Any, Any]:
 
 
 def _read(name: str, samples: Any, *, gray: bool) -> ImageSet:
+    """Read all samples of a split into tensors: images N x C x H x W, labels N."""
     count = len(samples)
     if not count:
         raise ArchbuilderError(f"{name}: has no images")

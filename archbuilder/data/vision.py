@@ -38,6 +38,7 @@ def load_torchvision(address: Address) -> RawData:
 
 
 def _import_datasets() -> Any:  # torchvision need not be installed, so its types may be unknown
+    """Import `torchvision.datasets`; raise an error that says what to install if that fails."""
     try:
         return importlib.import_module("torchvision.datasets")
     except ModuleNotFoundError as error:

@@ -24,6 +24,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 @lru_cache(maxsize=64)  # a layer that is repeated is wrong again and again
 def _nearest(word: str, known: tuple[str, ...]) -> str | None:
+    """Return the known word that is most like a case-folded word: first of those with one typing slip."""
     from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistake pays for it
 
     folded = {name.casefold(): name for name in known}

@@ -54,6 +54,7 @@ _RANDOM = {init.kaiming_uniform_, init.uniform_, torch.Tensor.uniform_, torch.Te
 
 
 def _network(plan: Plan, aux: bool) -> Network:
+    """Make the module of a plan; heads are children where the state dict lists them."""
     children: dict[str, Child] = {}
     heads = {head.name: head.after for head in plan.heads_deepest_first} if aux else {}
     steps: list[Step] = []
@@ -70,6 +71,7 @@ _METHODS = frozenset(dir(nn.Sequential))
 
 
 def _module(node: Chain | OpNode) -> Child:
+    """Make the module of an op or of a chain; a parameter for an op that is one."""
     if isinstance(node, OpNode):
         assert isinstance(node.op.op, Primitive)
         call = node.op.op.call(node.op.input_shapes[0])

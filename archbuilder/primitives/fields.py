@@ -23,6 +23,7 @@ def _pair(minimum: int) -> BeforeValidator:
 
 
 def _checked_pair(minimum: int, value: Any) -> tuple[int, int]:
+    """Return (height, width) from an integer or a pair; raise an error for anything else."""
     if type(value) is int and minimum <= value <= LARGEST_EXTENT:  # most are
         return value, value
     pair = (value, value) if isinstance(value, int) else value

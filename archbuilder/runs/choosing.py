@@ -131,6 +131,8 @@ def _not_a_test_text(text: str, images: int, trained: int, picked: int) -> str:
 
 
 def _relabeled(data: RawData, places: Tensor, names: tuple[str, ...]) -> RawData:
+    """Return the data set with each label mapped to its number among `names`; `places` has the new numbers."""
+
     def labeled(images: Images | None) -> Images | None:
         return None if images is None else images.labeled(places[images.labels] if len(images) else images.labels)
 
@@ -153,6 +155,7 @@ def _own_splits(text: str, data: RawData, setup: RunSetup, split: str | None) ->
 
 
 def _choose_split(text: str, data: RawData, setup: RunSetup, split: str | None) -> tuple[str, Images]:
+    """Return the name and the images of the chosen split; by default `test`, or all images without a test split."""
     given = {"train": data.train, "validation": data.validation, "test": data.test}
     chosen = split or (WHOLE if data.test is None else "test")
     if chosen in {WHOLE, UNSEEN}:

@@ -108,6 +108,7 @@ class RunFolder:
         return checkpoint
 
     def _why_missing(self) -> str:
+        """Return why the folder has no checkpoint to resume from, and what to do."""
         if not self.path.exists():
             there = sorted(path.parent.name for path in self.path.parent.glob(f"*/{LAST}"))
             near = did_you_mean(self.path.name, there)

@@ -51,6 +51,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(file: IO[str], *, shared: bool = False) -> bool:
+        """Try to lock a file without waiting; return whether that succeeded."""
         # Far behind the text, as Windows would keep others from reading what is locked.
         file.seek(1 << 20)
         try:
@@ -63,6 +64,7 @@ else:
     import fcntl
 
     def _lock(file: IO[str], *, shared: bool = False) -> bool:
+        """Try to lock a file without waiting; return whether that succeeded."""
         try:
             fcntl.flock(file.fileno(), (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:

@@ -69,6 +69,7 @@ class TrainingRun:
                 ) from error
 
     def _train_epochs(self, checkpoint: Checkpoint | None, stop: StopRequest) -> RunResult:
+        """Train the remaining epochs, save each, and return the result of the run."""
         setup, plan = self.setup, self.spec.plan()
         trainer = self._trainer(initialized=checkpoint is None)
         self.room = free_memory(self.machine.device)  # now that all libraries are loaded
@@ -109,6 +110,7 @@ class TrainingRun:
         return RunResult(setup, self.folder, history, False, validation=validation, stop_asked=stop.asked)
 
     def _run_epoch(self, trainer: Trainer, history: tuple[EpochResult, ...], watch: Watcher) -> EpochResult | None:
+        """Train one epoch; None if `watch` stopped it. The error of a diverged one says where the best epoch is."""
         try:
             return trainer.run_epoch(watch)
         except TrainingDiverged as error:
@@ -126,6 +128,7 @@ class TrainingRun:
         return bool(self.processes.sum(torch.tensor(float(stop.asked), device=self.machine.device)))
 
     def _trainer(self, *, initialized: bool) -> Trainer:
+        """Make the trainer of the run; without initial weights if a checkpoint is restored next."""
         plan, setup = self.spec.plan(), self.setup
         return Trainer(
             initial_network(plan, setup.seed) if initialized else build_network(plan, initialized=False),
@@ -155,6 +158,7 @@ class TrainingRun:
 
 
 def _restore(trainer: Trainer, checkpoint: Checkpoint, folder: RunFolder) -> None:
+    """Restore a trainer from a checkpoint; raise an error if the checkpoint is of another version."""
     try:
         trainer.restore(checkpoint.state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

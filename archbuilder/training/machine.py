@@ -86,6 +86,7 @@ def choose_machine(
 
 
 def _device(name: str) -> torch.device:
+    """Return the device of a name, after a tensor has been made on it; `auto` is the accelerator if there is one."""
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         name = "cpu" if accelerator is None else accelerator.type
