@@ -12,10 +12,10 @@ from archbuilder.spec.assembly import Assembled
 from archbuilder.spec.changes import Change
 from archbuilder.spec.document import SpecDocument, document_of
 
-MOST_TRIED = 60  # plans of a spec to learn what is at fault
-MOST_WORK_TRIED = 6_000_000  # parts of values that are computed for that
+MOST_TRIED = 60  # plans of a spec to find the cause of its problems
+MOST_WORK_TRIED = 6_000_000  # work of these plans, as `Recorder` counts it
 _OWN_LINE = re.compile(r"\bline ([0-9]+)\b")
-_MOST_LISTED = 5  # further consequences of one cause
+_MOST_LISTED = 5  # consequences of one cause
 
 _Place = tuple[int, tuple[int, int]]
 _Fault = tuple[_Place | None, str]
@@ -29,10 +29,10 @@ def located_at_causes(document: SpecDocument, problems: Sequence[Problem]) -> li
         problems: Every problem of the spec. Those in its own file are returned unchanged, and so are those that the
             extended file has by itself. Several with one cause become one.
     """
-    return _located(document.files, problems)
+    return _locate(document.files, problems)
 
 
-def _located(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
+def _locate(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
     """Return problems with those of the extended file moved to the changes that cause them, file by file."""
     different = {(_place(problem), problem.path, problem.message): problem for problem in problems}.values()
     foreign = [problem for problem in different if problem.where and not files.is_own(problem.where.source)]
@@ -47,61 +47,61 @@ def _located(files: Assembled, problems: Sequence[Problem]) -> list[Problem]:
             by_causes.setdefault(causes, []).append(problem)
         else:
             base.append(problem)
-    found = [problem for problem in different if problem not in foreign]
-    wrong = {problem.path for problem in found}  # nothing follows from what is wrong itself
-    for causes, theirs in by_causes.items():
-        if not any(f"{path}.".startswith(f"{'.'.join(cause.path)}.") for cause in causes for path in wrong):
-            found.append(_problem(causes, theirs, files.reference))
-    return found + _located(files.base, base)
+    located = [problem for problem in different if problem not in foreign]
+    wrong_paths = {problem.path for problem in located}  # consequences of what is reported itself are left out
+    for causes, consequences in by_causes.items():
+        if not any(f"{path}.".startswith(f"{'.'.join(cause.path)}.") for cause in causes for path in wrong_paths):
+            located.append(_problem(causes, consequences, files.reference))
+    return located + _locate(files.base, base)
 
 
 @dataclass(eq=False)
 class _PlanTrials:
-    """Plans a spec with some of its changes, to see what is wrong then."""
+    """Plans a spec with subsets of its changes, to find which of them cause a problem."""
 
     files: Assembled
-    _found: dict[tuple[Change, ...], set[_Fault]] = field(default_factory=dict)
-    _worked: int = 0
+    _faults_by_changes: dict[tuple[Change, ...], set[_Fault]] = field(default_factory=dict)
+    _work: int = 0
 
     def causes(self, problem: Problem) -> tuple[Change, ...]:
-        """Find the fewest changes that cause a problem; none if it is there without any.
+        """Find the fewest changes that cause a problem; none if the extended file has it without them.
 
-        Each is found by halving: the last of the shortest row of changes, beside those found so far, with which the
-        problem is there. With too much to plan, more are given than are needed.
+        Each is found by bisection: with the causes found so far, it is the last of the shortest run of changes that
+        has the problem. If that takes too many plans, the result may contain changes that are not causes.
         """
         if any(place == _place(problem) for place, _ in self._faults(())):
             return ()
         fault = _place(problem), problem.message
-        found: tuple[Change, ...] = ()
-        rest = self.files.changes
-        while rest and fault not in self._faults(found):
-            if self._spent:
-                found += rest
+        causes: tuple[Change, ...] = ()
+        remaining = self.files.changes
+        while remaining and fault not in self._faults(causes):
+            if self._is_exhausted:
+                causes += remaining
                 break
-            low, high = 0, len(rest)  # with the first `low` of them it is not there, with `high` of them it is
-            while high - low > 1 and not self._spent:
+            low, high = 0, len(remaining)  # the first `low` changes lack the problem, the first `high` have it
+            while high - low > 1 and not self._is_exhausted:
                 middle = (low + high) // 2
-                low, high = (low, middle) if fault in self._faults((*rest[:middle], *found)) else (middle, high)
-            found, rest = (rest[high - 1], *found), rest[: high - 1]
-        return tuple(change for change in self.files.changes if change in found)
+                low, high = (low, middle) if fault in self._faults((*remaining[:middle], *causes)) else (middle, high)
+            causes, remaining = (remaining[high - 1], *causes), remaining[: high - 1]
+        return tuple(change for change in self.files.changes if change in causes)
 
     @property
-    def _spent(self) -> bool:
-        return len(self._found) >= MOST_TRIED or self._worked >= MOST_WORK_TRIED
+    def _is_exhausted(self) -> bool:
+        return len(self._faults_by_changes) >= MOST_TRIED or self._work >= MOST_WORK_TRIED
 
     def _faults(self, changes: tuple[Change, ...]) -> set[_Fault]:
-        if changes not in self._found:
+        if changes not in self._faults_by_changes:
             problems = self._problems(self.files.with_only(changes))
-            self._found[changes] = {(_place(problem), problem.message) for problem in problems}
-        return self._found[changes]
+            self._faults_by_changes[changes] = {(_place(problem), problem.message) for problem in problems}
+        return self._faults_by_changes[changes]
 
     def _problems(self, files: Assembled) -> list[Problem]:
         """Plan assembled files and return every problem."""
         problems = Problems()
-        with suppress(SpecError):  # there are too many
+        with suppress(SpecError):  # too many problems
             planning = Planning(document_of(files, problems))
             run_planning(planning)
-            self._worked += planning.ops.worked
+            self._work += planning.ops.worked
             problems += planning.diagnostics.problems
         return list(problems)
 

@@ -12,11 +12,11 @@ from archbuilder.spec.document import SpecDocument, document_of
 
 
 class Claims(NamedTuple):
-    """What a spec declares of its inputs.
+    """The declared inputs of a spec, compared with the actual ones.
 
     Attributes:
-        declared: Every `in`, with the channels that it should say.
-        wrong: Those that say something else.
+        declared: Every `in`, with the actual input channels.
+        wrong: The problem of each `in` with another number.
     """
 
     declared: list[DeclaredInput]
@@ -35,20 +35,20 @@ def claims_as_written(document: SpecDocument, widths: Mapping[str, int] | None =
     note = (f"`in` is checked without `{'` and `'.join(multipliers)}`",) if multipliers else ()
     document = document.as_written
     planning = Planning(document, widths)
-    run_planning(planning)  # what else is wrong with it is said of the network that is built
+    run_planning(planning)  # its other problems are reported by the plan with multipliers
     wrong = [replace(problem, notes=(*problem.notes, *note)) for problem in planning.inputs.wrong]
     return Claims(planning.inputs.declared, wrong)
 
 
 def wrong_claims_of_extended(document: SpecDocument) -> list[Problem]:
     """Check the claims of the files that a spec extends, each about itself; those of shipped files hold."""
-    files, found = document.files, []
+    files, problems = document.files, []
     while files.base is not None and not files.base.is_shipped:
         note = f"extended by {files.reference}" if files.reference else ""
         files = files.base
         try:
             wrong = claims_as_written(document_of(files, [])).wrong
-        except SpecError:  # it cannot be read by itself, and so nothing be said of it
+        except SpecError:  # it cannot be read by itself
             continue
-        found += [replace(problem, notes=(*problem.notes, note)) for problem in wrong]
-    return found
+        problems += [replace(problem, notes=(*problem.notes, note)) for problem in wrong]
+    return problems

@@ -29,7 +29,7 @@ class TypeDefaults:
         values: Values by key.
         places: The path and the location of each.
         init: The weight initialization.
-        faulty: The keys that have no value, as one of them is at fault.
+        faulty: The keys whose defaults are invalid or left out; layers that lack them are not checked.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -49,16 +49,16 @@ def read_defaults(
     Args:
         document: The spec.
         variables: The values of the file's `$` names.
-        diagnostics: Where problems go.
+        diagnostics: Collects the problems.
     """
-    found: dict[str, TypeDefaults] = {}
+    defaults: dict[str, TypeDefaults] = {}
     for type_, path, node in _sections(document, diagnostics):
         kind = PRIMITIVES.get(type_) or document.block(type_)
         if isinstance(kind, Block) and kind.broken:
             continue
         assert kind is not None
-        _read(node, path, kind, found.setdefault(type_, TypeDefaults()), variables, diagnostics)
-    return found
+        _read(node, path, kind, defaults.setdefault(type_, TypeDefaults()), variables, diagnostics)
+    return defaults
 
 
 def _sections(document: SpecDocument, diagnostics: Diagnostics) -> Iterator[tuple[str, str, Node]]:
@@ -115,13 +115,13 @@ def _read(
         defaults.faulty |= {problem.path.removeprefix(f"{path}.").partition(".")[0] for problem in result}
     if not isinstance(node, MappingNode):
         return
-    if defaults.faulty:  # with some of its defaults alone a layer may be wrong, which would follow from the others
+    if defaults.faulty:  # some of the defaults alone could make a layer invalid, so all are left out
         defaults.faulty |= values.keys()
-    kept = {key: value for key, value in values.items() if key not in defaults.faulty}
-    if "init" in kept:
-        defaults.init = OwnInit.model_validate({"init": kept.pop("init")}).init
-    defaults.values |= kept
-    defaults.places |= {key: (f"{path}.{key}", location(node.entries[key].value)) for key in kept}
+    valid = {key: value for key, value in values.items() if key not in defaults.faulty}
+    if "init" in valid:
+        defaults.init = OwnInit.model_validate({"init": valid.pop("init")}).init
+    defaults.values |= valid
+    defaults.places |= {key: (f"{path}.{key}", location(node.entries[key].value)) for key in valid}
 
 
 def _evaluated(value: Any, variables: Mapping[str, Any]) -> Any:

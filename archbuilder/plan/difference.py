@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from archbuilder.plan.plan import NETWORK_INPUT, Plan, PlannedLayer, PlannedOp
 from archbuilder.primitives import Merge, Primitive
 
-_CHANNELS = {"out_channels", "out_features", "groups"}  # what may follow from a width
+_CHANNELS = {"out_channels", "out_features", "groups"}  # may change only because a width does
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class LayerDifference:
         before: The layer in the first network; None where only the second has it.
         after: The layer in the second network; None where only the first has it.
         widths: The widths that differ, by key: what they were and what they are; None where one has no such width.
-        others: What else differs, by key: kernels, strides, groups, types, inputs and the like of operations that stand
-            in the same place, numbers of channels that no width of the layer says, behind an operation's name where
-            several changed otherwise; and of how many operations the layer is made.
+        others: Other differences, by key: kernels, strides, types, inputs and so on of operations at the same position,
+            and the number of operations. If operations of the layer differ in different ways, the key starts with the
+            name of the operation.
     """
 
     name: str
@@ -32,8 +32,8 @@ class LayerDifference:
 def difference(first: Plan, second: Plan) -> list[LayerDifference]:
     """List the layers and heads whose operations differ, in the order of the second network.
 
-    Layers are matched by name. Those that the second network lacks stand at the end. Two files that give the same
-    network, however they write it, differ in nothing.
+    Layers are matched by name; those that the second network lacks are last. Two files that describe the same network
+    have no differences, however they are written.
     """
     before = {layer.name: layer for layer in first.all_layers()}
     after = {layer.name: layer for layer in second.all_layers()}
@@ -45,13 +45,15 @@ def difference(first: Plan, second: Plan) -> list[LayerDifference]:
             rows.append(LayerDifference(name, old, new, _widths(name, first, second), {}))
         elif not _is_same(old, new, inputs):
             widths = _widths(name, first, second)
-            others = _others(old, new, inputs, {*widths.values()}) if _word_of(old) == _word_of(new) else {}
+            others = (
+                _other_changes(old, new, inputs, {*widths.values()}) if _type_names(old) == _type_names(new) else {}
+            )
             rows.append(LayerDifference(name, old, new, widths, others))
     return rows
 
 
 class _Inputs:
-    """What operations of two plans take, by name."""
+    """The inputs of the operations of two plans, by name."""
 
     def __init__(self, first: Plan, second: Plan) -> None:
         self._names = [
@@ -61,13 +63,13 @@ class _Inputs:
         self._common = {*self._names[0].values()} & {*self._names[1].values()}
 
     def change(self, old: PlannedOp, new: PlannedOp) -> tuple[str, str] | None:
-        """Return what two operations take where that differs, and not only as an operation has come or gone before."""
-        taken = [self._names[0][index] for index in old.inputs]
-        takes = [self._names[1][index] for index in new.inputs]
-        alike = len(taken) == len(takes) and all(
-            one == other or not {one, other} <= self._common for one, other in zip(taken, takes, strict=True)
+        """Return the inputs of two operations if they differ other than by operations that only one plan has."""
+        old_names = [self._names[0][index] for index in old.inputs]
+        new_names = [self._names[1][index] for index in new.inputs]
+        is_same = len(old_names) == len(new_names) and all(
+            one == other or not {one, other} <= self._common for one, other in zip(old_names, new_names, strict=True)
         )
-        return None if alike else (" + ".join(taken), " + ".join(takes))
+        return None if is_same else (" + ".join(old_names), " + ".join(new_names))
 
 
 def _is_same(old: PlannedLayer, new: PlannedLayer, inputs: _Inputs) -> bool:
@@ -81,42 +83,45 @@ def _facts(op: PlannedOp) -> tuple[object, ...]:
     return op.name, type(op.op), vars(op.op), op.input_shapes, op.output_shape
 
 
-def _word_of(layer: PlannedLayer) -> tuple[str, ...]:
-    """Return what a layer is: of one operation that, whatever the type in the file is called."""
+def _type_names(layer: PlannedLayer) -> tuple[str, ...]:
+    """Return the type of a layer; for a layer of one operation, the type of the operation."""
     return (layer.type,) if len(layer.ops) > 1 else tuple(op.op.type for op in layer.ops)
 
 
-def _others(
+def _other_changes(
     old: PlannedLayer, new: PlannedLayer, inputs: _Inputs, widths: set[tuple[int | None, int | None]]
 ) -> dict[str, tuple[str, str]]:
     """Return what differs besides widths, by key; the arguments and the result are those of `LayerDifference`."""
     if len(old.ops) != len(new.ops):
         return {"operations": (f"{len(old.ops)}", f"{len(new.ops)}")}
-    found: dict[str, dict[str, tuple[str, str]]] = {}  # by what it is, then by operation
+    changes_by_key: dict[str, dict[str, tuple[str, str]]] = {}  # by key, then by operation
     for one, other in zip(old.ops, new.ops, strict=True):
         if one.name != other.name:
-            found.setdefault("name", {})[one.name] = (one.name, other.name)
+            changes_by_key.setdefault("name", {})[one.name] = (one.name, other.name)
         if change := inputs.change(one, other):
-            found.setdefault("input", {})[one.name] = change
+            changes_by_key.setdefault("input", {})[one.name] = change
         if type(one.op) is not type(other.op):
-            found.setdefault("operation", {})[one.name] = (one.op.type, other.op.type)
+            changes_by_key.setdefault("operation", {})[one.name] = (one.op.type, other.op.type)
             continue
         before, after = vars(one.op), vars(other.op)
         for key in before:
-            if before[key] != after[key] and not _follows(key, one, other, widths):
-                found.setdefault(_word(one.op, key), {})[one.name] = (_text(before[key]), _text(after[key]))
+            if before[key] != after[key] and not _follows_from_width(key, one, other, widths):
+                changes_by_key.setdefault(_spec_key(one.op, key), {})[one.name] = (
+                    _text(before[key]),
+                    _text(after[key]),
+                )
     changes = {}
     kinds = {op.name: type(op.op) for op in old.ops}
-    for word, by_name in found.items():
+    for word, by_name in changes_by_key.items():
         changed = {kinds[name] for name in by_name}
         all_of_them = len(by_name) == sum(kind in changed for kind in kinds.values())
         for name, change in by_name.items():
-            alike = len({*by_name.values()}) == 1 and all_of_them
-            changes[word if alike else f"{name.removeprefix(f'{old.name}.')} {word}"] = change
+            is_common = len({*by_name.values()}) == 1 and all_of_them
+            changes[word if is_common else f"{name.removeprefix(f'{old.name}.')} {word}"] = change
     return changes
 
 
-def _follows(key: str, old: PlannedOp, new: PlannedOp, widths: set[tuple[int | None, int | None]]) -> bool:
+def _follows_from_width(key: str, old: PlannedOp, new: PlannedOp, widths: set[tuple[int | None, int | None]]) -> bool:
     """Return whether a number of channels, features or groups changed only because a width or the input did."""
     if key not in _CHANNELS:
         return False
@@ -124,14 +129,14 @@ def _follows(key: str, old: PlannedOp, new: PlannedOp, widths: set[tuple[int | N
     return change in widths or change == (old.input_shapes[0][0], new.input_shapes[0][0])
 
 
-def _word(op: Primitive | Merge, key: str) -> str:
-    """Return what a spec calls a field of an operation."""
+def _spec_key(op: Primitive | Merge, key: str) -> str:
+    """Return the key of a field of an operation in a spec."""
     field = type(op).model_fields.get(key) if isinstance(op, Primitive) else None
     return (field.alias if field is not None else None) or key
 
 
 def _text(value: object) -> str:
-    """Write a value; one number where it is the same in all directions."""
+    """Format a value; a pair of equal numbers as one number."""
     while isinstance(value, tuple) and value and all(item == value[0] for item in value):
         value = value[0]
     return str(value)

@@ -1,4 +1,4 @@
-"""Members become ops with names, shapes and costs: lists, sequences, forks, blocks and primitives."""
+"""Expand members to ops with names, shapes and costs: lists, sequences, forks, blocks and primitives."""
 
 from collections.abc import Iterator
 
@@ -46,7 +46,7 @@ class Expander:
             Its nodes in the tree of names, and its output.
 
         Raises:
-            PlanningEnded: There is too much of it, or too much is wrong with it.
+            PlanningEnded: The network is too large, or has too many problems.
         """
         ops, observer, full_name = self._planning.ops, self._planning.observer, scope.full(name)
         if observer:
@@ -76,7 +76,7 @@ class Expander:
     def _body(
         self, member: Member, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[list[Member], Frame] | None:
-        """Return what a member that is spliced is made of, and the surroundings of that."""
+        """Return the members of a spliced sequence or block, and their frame; None if the block is invalid."""
         if isinstance(member, SequenceEntry):
             return member.members, frame
         assert isinstance(member, LayerEntry)

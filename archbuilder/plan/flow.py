@@ -20,10 +20,10 @@ class Producer:
     """The origin of an input, for the arithmetic in an error.
 
     Attributes:
-        name: The full name of the op, layer or merge that made it; an empty string is the input.
+        name: The full name of the op, layer or merge that outputs it; an empty string for the input of the network.
         where: Its location; for an op in a shipped block, the location of the layer.
-        addends: The channels of each branch, where branches were concatenated.
-        verb: What it does with the channels: it declares them, where the actual input is not known.
+        addends: The channels of each concatenated branch.
+        verb: `outputs`, or `declares` if the channels are those of an `in:` and the actual ones are unknown.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Flow:
 
     Attributes:
         shape: Its shape.
-        index: The index of the op that made it.
-        producer: The innermost named place whose output it is.
+        index: The index of the op that outputs it.
+        producer: The innermost named layer or merge that outputs it.
         known: How much of the shape is known.
     """
 
@@ -68,9 +68,9 @@ class Flow:
 
     @property
     def related(self) -> tuple[Location, ...]:
-        """Where the layer that made it stands, if it is a layer."""
+        """The location of the layer that outputs it; empty for the input of the network."""
         return (self.producer.where,) if self.producer.where else ()
 
     def at_most(self, known: Known) -> "Flow":
-        """The same, less of it relied on."""
+        """Return the flow with at most this much of its shape known."""
         return replace(self, known=min(self.known, known))

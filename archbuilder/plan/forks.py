@@ -65,25 +65,25 @@ class ForkExpander:
         for position, (branch, exists) in enumerate(presences):
             size = sizes[position] if sizes else None
             if exists is not None:
-                fed, fetched = (flow, ()) if size is None else self._part(frame, flow, inner, start, size)
-                planned.append(self._branch(entry, branch, frame, fed, fetched, inner, exists))
+                branch_input, part_nodes = (flow, ()) if size is None else self._part(frame, flow, inner, start, size)
+                planned.append(self._branch(entry, branch, frame, branch_input, part_nodes, inner, exists))
                 present.append(branch)
             start += size or 0
         if unsure:
             planned = [(chain, output.at_most(Known.NOTHING)) for chain, output in planned]
         if not planned:
-            if entry.branches and not unsure:  # a fork without any was noted when the file was read
+            if entry.branches and not unsure:  # a fork without branches was reported when the file was read
                 message = "every branch is removed by a width of 0 or a condition: there is nothing to merge"
                 diagnostics.add(frame.problem(entry, "", message))
             return None, flow.at_most(Known.NOTHING)
         names = tuple(branch.name for branch in present if branch.name)
-        joined = self._operations.merge(entry.merge, tuple(output for _, output in planned), entry, frame, inner, names)
-        bool(joined.shape[0])  # a guard where it is a symbol: one branch at least must be left
-        fork = Fork(self._planning.ops.all[joined.index], tuple(chain for chain, _ in planned))
-        return (Chain(name, "", (fork,), outer_names(fork)) if entry.name else fork), joined
+        merged = self._operations.merge(entry.merge, tuple(output for _, output in planned), entry, frame, inner, names)
+        bool(merged.shape[0])  # of a symbol, a guard: at least one branch exists
+        fork = Fork(self._planning.ops.all[merged.index], tuple(chain for chain, _ in planned))
+        return (Chain(name, "", (fork,), outer_names(fork)) if entry.name else fork), merged
 
     def _sizes(self, entry: ForkEntry, frame: Frame, flow: Flow) -> list[Number] | None:
-        """Return how many channels each branch of a fork that splits takes; None where it does not, or at a fault."""
+        """Return the input channels of each branch of a fork with `split`; None without `split` or if it is invalid."""
         if entry.split is None:
             return None
         planning, count = self._planning, len(entry.branches)
@@ -106,14 +106,14 @@ class ForkExpander:
     def _part(
         self, frame: Frame, flow: Flow, scope: Scope, start: Number, size: Number
     ) -> tuple[Flow, tuple[TreeNode, ...]]:
-        """Add the op that takes a part of the channels; return its output, and its node."""
-        numbers: dict[str, Any] = {"start": start, "size": size}  # which may be symbols
+        """Add the op that selects a branch's part of the channels; return its output and its node."""
+        numbers: dict[str, Any] = {"start": start, "size": size}  # may be symbols
         planned = self._operations.add(Part.model_construct(None, **numbers), frame, flow, scope)
         return replace(flow, shape=planned.output_shape, index=planned.index), (PartNode(planned),)
 
     @staticmethod
     def _fault(value: Any, sizes: Sequence[Any], channels: Number, count: int) -> str:
-        """Describe why sizes cannot be the parts of so many channels, for so many branches; else return nothing."""
+        """Describe why sizes cannot split the channels over the branches; an empty string if they can."""
         numbers = value if isinstance(value, list) else [value]
         if any(isinstance(number, bool) or not isinstance(number, int | Symbol) for number in numbers):
             return f"found {describe_value(value)}, expected a number of equal parts, or a list of their sizes"
@@ -134,18 +134,18 @@ class ForkExpander:
         branch: BranchEntry,
         frame: Frame,
         flow: Flow,
-        fetched: tuple[TreeNode, ...],
+        part_nodes: tuple[TreeNode, ...],
         scope: Scope,
         present: Number,
     ) -> tuple[Chain, Flow]:
-        """Expand a branch: a named one of a single unnamed layer is that layer, of several a scope of its own."""
+        """Expand a branch: a named branch of one unnamed layer is that layer, any other named branch is a scope."""
         if branch.earlier:
             return self._earlier(fork, branch, frame, flow)
         frame, flow = in_branch(frame, flow, present)
         members, name = branch.members, branch.name
-        if fetched:
+        if part_nodes:
             chain, output = self._branch(fork, branch, frame, flow, (), scope, 1)
-            return Chain("", "", (*fetched, *((chain,) if chain.name else chain.members))), output
+            return Chain("", "", (*part_nodes, *((chain,) if chain.name else chain.members))), output
         if name is None:
             nodes, output = self._lists.expand(members, frame, flow, scope, numbered=False)
         elif len(members) == 1 and isinstance(members[0], LayerEntry) and not (members[0].name or members[0].repeat):
@@ -159,9 +159,9 @@ class ForkExpander:
 
     def _earlier(self, fork: ForkEntry, branch: BranchEntry, frame: Frame, flow: Flow) -> tuple[Chain, Flow]:
         """Return a branch that is the output of an earlier member of the fork's list."""
-        take = Chain("", "", (Take((branch.earlier,), None, outer=True),))
+        chain = Chain("", "", (Take((branch.earlier,), None, outer=True),))
         if branch.earlier in frame.earlier:
-            return take, frame.earlier[branch.earlier]
+            return chain, frame.earlier[branch.earlier]
         message = f"no earlier member of this list is named {branch.earlier!r}"
         if any(place.rpartition(".")[2] == branch.earlier for place in self._planning.taps):
             message += "; a fork in a branch cannot take members of the lists around it"
@@ -171,9 +171,9 @@ class ForkExpander:
         return Chain("", "", ()), flow.at_most(Known.NOTHING)
 
     def _presence(self, branch: BranchEntry, frame: Frame, flow: Flow) -> Number | None:
-        """Return 1 for a branch that exists; None for one removed by a condition, no repetition, or a width of 0.
+        """Return 1 if a branch exists, None if its condition, a repeat of 0 or a width of 0 removes it.
 
-        Of traced widths, return the symbol that is 1 where none of them is 0.
+        With traced widths, return the symbol that is 1 if none of them is 0, else 0.
         """
         planning = self._planning
         present: Number = 1

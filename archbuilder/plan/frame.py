@@ -20,19 +20,19 @@ class Frame:
     """The surroundings in which the members of one list are planned.
 
     Attributes:
-        layer: The top-level layer, or head, that all of this belongs to.
-        path: The place of the layer the user wrote: `layers.inception4b`.
-        where: Where that layer stands.
-        values: What each `$` name means.
-        origins: Where the user wrote the value of a name.
+        layer: The name of the top-level layer or head that the members belong to.
+        path: The path of the layer in the user's file: `layers.inception4b`.
+        where: The location of that layer.
+        values: The value of each `$` name.
+        origins: The path and location where the user wrote the value of a name.
         defaults: The file's defaults by type of layer.
         block: The block whose body this is; None for the file's own layers.
-        init: How weights start, if the layer says so.
-        hint: What to do about a shape that does not fit, if there is something to say.
-        used: The user's block that contains this, and what uses that block.
-        again: Whether this repeats what stood there before: an `in:` is the input the first time.
-        blocks: The names of the blocks that are unfolded around this, the outermost first.
-        present: Of what is traced, 1 where the branch that contains this exists, and 0 where it is removed.
+        init: The layer's weight initialization, if it has one.
+        hint: Advice to add to errors about the height and width of a map, if any.
+        used: Notes on which of the user's blocks contain the members, and which layers use these blocks.
+        again: Whether this is a repetition after the first; a declared `in:` applies to the first.
+        blocks: The names of the blocks that are expanded around the members, outermost first.
+        present: While widths are traced: 1 where the branch that contains the members exists, else 0.
         earlier: The outputs of the members of this list so far, by name.
     """
 
@@ -52,7 +52,7 @@ class Frame:
     earlier: Mapping[str, Flow] = field(default_factory=dict)
 
     def changed(self, **changes: Any) -> "Frame":
-        """Return a copy with other values, as `dataclasses.replace` does, in a fraction of its time."""
+        """Return a copy with other values, like `dataclasses.replace` but much faster."""
         copy = object.__new__(Frame)
         copy.__dict__.update(self.__dict__, **changes)
         return copy
@@ -62,11 +62,11 @@ class Frame:
         return self.changed(values={**self.values, "index": index}, again=again)
 
     def with_input(self, channels: Number) -> "Frame":
-        """Return the frame of a member with an input: `$in_channels`, and outside of blocks also `$in`."""
+        """Return the frame with the input channels of a member: `$in_channels`, and outside of blocks also `$in`."""
         return self.changed(values=self.values_with_input(channels))
 
     def values_with_input(self, channels: Number) -> Mapping[str, Any]:
-        """Return what each `$` name means for a member with an input."""
+        """Return the value of each `$` name for a member with these input channels."""
         own = {"in_channels": channels} if self.block is not None else {"in": channels, "in_channels": channels}
         return {**self.values, **own}
 
@@ -100,10 +100,10 @@ class Frame:
         return None if diagnostics.added_since(mark) else bool(value)
 
     def blame(self, member: Member, key: str, *, at_key: bool = False) -> tuple[str, Location]:
-        """Find the place that a member's key comes from: its path and its location.
+        """Return the path and location to blame for a member's key, at a place that the user can change.
 
-        For a layer of the file, or of a block of the user's own, that is where it is written; for the body of a
-        shipped block, what the user gave it. A default of the file is where that is written.
+        For a layer of the file or of a user's block, it is where the key is written; for a default of the file, where
+        the default is written; inside a shipped block, the user's value for the parameter that the key refers to.
         """
         if isinstance(member, LayerEntry) and member.type in self.defaults and key not in member.node.entries:
             default = self.defaults[member.type].places.get(key)
@@ -130,7 +130,7 @@ class Frame:
         return Problem(message, where, path, (*notes, *self.notes(member, key)), related)
 
     def notes(self, member: Member, key: str = "") -> tuple[str, ...]:
-        """Say which block of which layer this is about; nothing for the file's own layers."""
+        """Return a note with the block and the layer that uses it; empty for layers of the file."""
         if self.block is None:
             return ()
         if self.block.shipped:

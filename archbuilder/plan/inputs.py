@@ -1,4 +1,4 @@
-"""The `in:` of layers: checked against the actual input, or following it."""
+"""The declared `in:` of layers: compared with the actual input channels, or ignored."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ class DeclaredInputs:
 
     Attributes:
         declared: Every `in:` so far, with the actual input channels.
-        wrong: The problems of those that do not match.
+        wrong: The problem of each `in:` that does not match.
     """
 
     def __init__(self, document: SpecDocument, diagnostics: Diagnostics, *, checked: bool) -> None:
@@ -24,7 +24,7 @@ class DeclaredInputs:
 
         Args:
             document: The spec.
-            diagnostics: Where problems go.
+            diagnostics: Collects the problems.
             checked: Whether an `in:` must match the actual input; one that a spec extending its file may have changed
                 is never checked.
         """
@@ -35,7 +35,9 @@ class DeclaredInputs:
         self._checked = checked
 
     def apply(self, entry: LayerEntry, name: str, frame: Frame, flow: Flow) -> Flow:
-        """Check the `in:` of a layer, if it has one; return its input, known better where the file declares it.
+        """Check the `in:` of a layer, if it has one; return its input.
+
+        If an earlier error leaves the input unknown, the declared channels are used instead.
 
         Args:
             entry: The layer.
@@ -51,9 +53,9 @@ class DeclaredInputs:
             message = "expected the number of input channels; omit `in` to have it derived"
             self._diagnostics.add(frame.problem(entry, "in", message))
             return flow
-        if flow.known is Known.NOTHING:  # what the file says is the best guess there is
-            said = Producer(name, frame.blame(entry, "in")[1], verb="declares")
-            return replace(flow, shape=(value, *flow.shape[1:]), producer=said, known=Known.CHANNELS)
+        if flow.known is Known.NOTHING:  # the declared number is the best guess
+            producer = Producer(name, frame.blame(entry, "in")[1], verb="declares")
+            return replace(flow, shape=(value, *flow.shape[1:]), producer=producer, known=Known.CHANNELS)
         channels = flow.shape[0]
         self.declared.append(DeclaredInput(name, entry.node, channels))
         checked = self._checked and self._document.claims(node)

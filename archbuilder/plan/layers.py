@@ -1,4 +1,4 @@
-"""One layer at a time: a primitive becomes an op, a block is unfolded, and the keys of either are checked."""
+"""Expand a single layer: a primitive becomes an op, a block its body; the keys of both are checked."""
 
 import re
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from archbuilder.spec.validation import Place, locator, validate
 
 
 class LayerExpander:
-    """Expands a layer: a primitive becomes an op, a block what is in its body."""
+    """Expands layers: a primitive becomes an op, a block the members of its body."""
 
     def __init__(self, planning: Planning, operations: Operations, lists: ListExpander) -> None:
         """Start with nothing expanded.
@@ -69,7 +69,7 @@ class LayerExpander:
     def body(
         self, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[list[Member], Frame] | None:
-        """Return what the block of a layer is made of, and the surroundings of that; None where it is at fault.
+        """Return the body of a layer's block, and the frame for it; None if the layer is invalid.
 
         The arguments are those of `expand`.
         """
@@ -81,14 +81,14 @@ class LayerExpander:
             self._planning.diagnostics.add(frame.problem(entry, "splice", message))
         elif block is None:
             self._report_unknown_type(entry, frame)
-        elif not block.broken and (inner := self._inside(block, entry, name, frame, flow, scope)) is not None:
+        elif not block.broken and (inner := self._body_frame(block, entry, name, frame, flow, scope)) is not None:
             return block.body, inner
         return None
 
     def _report_unknown_type(self, entry: LayerEntry, frame: Frame) -> None:
         """Add a problem for a layer of an unknown type, unless its cause was reported when the file was read."""
         document = self._planning.document
-        # A layer without a type was noted when the file was read, as were blocks that stand at a key with a slip.
+        # A missing type and a misspelled key `blocks` were reported when the file was read.
         if not entry.type or "blocks" in document.guessed:
             return
         known = sorted({*PRIMITIVES, *shipped_blocks(), *document.blocks})
@@ -106,21 +106,21 @@ class LayerExpander:
         op = self._arguments(kind, entry, frame, None, scope.full(name))
         if op is None:
             return None, flow.at_most(Known.NOTHING)
-        if op.place and (op := self._sized(op, entry, frame, scope)) is None:
+        if op.place and (op := self._with_place_size(op, entry, frame, scope)) is None:
             return None, flow.at_most(Known.NOTHING)
         if frame.block is None:
             op = self._planning.widths.multiplied(op, entry, kind.widths)
         op = masked(op, kind.widths, frame.present)
         return self._operations.primitive(op, entry, name, frame, flow, scope)
 
-    def _sized(self, op: Primitive, entry: LayerEntry, frame: Frame, scope: Scope) -> Primitive | None:
-        """Return a primitive with the size of the earlier place that it names; None if there is none with a size."""
+    def _with_place_size(self, op: Primitive, entry: LayerEntry, frame: Frame, scope: Scope) -> Primitive | None:
+        """Return a primitive with the height and width of the layer that its `like` names; None if that has no map."""
         places = {**self._planning.taps, **frame.earlier}
-        found = places.get(op.place) or places.get(scope.full(op.place))
-        if found is not None and len(found.shape) == 3:
-            return op.with_size((found.shape[1], found.shape[2]))
-        what = f"{op.place!r} is a vector" if found else f"no earlier place is named {op.place!r}"
-        near = "" if found else did_you_mean(op.place, places)
+        place = places.get(op.place) or places.get(scope.full(op.place))
+        if place is not None and len(place.shape) == 3:
+            return op.with_size((place.shape[1], place.shape[2]))
+        what = f"{op.place!r} is a vector" if place else f"no earlier place is named {op.place!r}"
+        near = "" if place else did_you_mean(op.place, places)
         self._planning.diagnostics.add(frame.problem(entry, "like", f"{what}{near}"))
         return None
 
@@ -128,16 +128,16 @@ class LayerExpander:
         self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> tuple[TreeNode | None, Flow]:
         """Expand a layer of a block: expand the block's body in a scope of the layer's name."""
-        inner = self._inside(block, entry, name, frame, flow, scope)
+        inner = self._body_frame(block, entry, name, frame, flow, scope)
         if inner is None:
             return None, flow.at_most(Known.NOTHING)
         members, after = self._lists.expand(block.body, inner, flow, scope.inner(name))
         return Chain(name, entry.type, members), after
 
-    def _inside(
+    def _body_frame(
         self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope
     ) -> Frame | None:
-        """Return the surroundings of a block's body; None where the layer's keys are at fault."""
+        """Return the frame for a block's body; None if the layer's keys are invalid."""
         if block.name in frame.blocks:
             message = f"a block cannot contain itself: {' -> '.join([*frame.blocks, block.name])}"
             self._planning.diagnostics.add(frame.problem(entry, "type", message))
@@ -146,32 +146,33 @@ class LayerExpander:
         arguments = self._arguments(block.arguments, entry, frame, block, scope.full(name))
         if arguments is None:
             return None
-        own = block.values(arguments)
+        parameters = block.values(arguments)
         if frame.block is None:
-            omitted = {key for key in block.computed if own[key] is None}  # which follow from multiplied widths
+            # Omitted parameters are computed below, from multiplied widths.
+            omitted = {key for key in block.computed if parameters[key] is None}
             written = [key for key in block.widths if not isinstance(entry.values.get(key), Expression)]
-            own |= {key: self._planning.widths.scaled(own[key]) for key in written if key not in omitted}
-        if (computed := self._computed(block, own, entry, frame, flow)) is None:
+            parameters |= {key: self._planning.widths.scaled(parameters[key]) for key in written if key not in omitted}
+        if (computed := self._computed(block, parameters, entry, frame, flow)) is None:
             return None
-        own |= computed
+        parameters |= computed
         if frame.block is not None and not frame.block.shipped:
             frame = frame.changed(path=entry.path, where=entry.where, used=frame.notes(entry))
         return frame.changed(
             again=frame.again or not entry.checks_input,
-            values={**self._planning.variables, "in": flow.shape[0], "index": 0, **own},
+            values={**self._planning.variables, "in": flow.shape[0], "index": 0, **parameters},
             origins={key: frame.blame(entry, key) for key in (*entry.values, *self._defaults(entry).values)},
             block=block,
             blocks=(*frame.blocks, block.name),
         )
 
     def _computed(
-        self, block: Block, own: Mapping[str, Any], entry: LayerEntry, frame: Frame, flow: Flow
+        self, block: Block, parameters: Mapping[str, Any], entry: LayerEntry, frame: Frame, flow: Flow
     ) -> dict[str, Any] | None:
-        """Compute defaults that are `$` values, of parameters that the layer omits; None if one is at fault."""
+        """Compute the `$` defaults of parameters that the layer omits; None if one is invalid."""
         if not block.computed:
             return {}
-        values = {**self._planning.variables, "in": flow.shape[0], "index": 0, **own}
-        given = {key: value for key, value in own.items() if value is not None}
+        values = {**self._planning.variables, "in": flow.shape[0], "index": 0, **parameters}
+        given = {key: value for key, value in parameters.items() if value is not None}
         try:
             for name in block.computed:
                 if values[name] is None:
@@ -190,13 +191,13 @@ class LayerExpander:
         return {name: block.values(result)[name] for name in block.computed}
 
     def _arguments(self, model: type[Any], entry: LayerEntry, frame: Frame, block: Block | None, full_name: str) -> Any:
-        """Compute and validate the values of a layer's keys; None if they are at fault."""
+        """Evaluate and validate the values of a layer's keys; None if they are invalid."""
         diagnostics = self._planning.diagnostics
         mark = diagnostics.mark()
         values = {key: frame.evaluate(entry, key, value, diagnostics) for key, value in entry.values.items()}
         if diagnostics.added_since(mark):
             return None
-        # A parameter that was left out and is handed on is left out here too.
+        # A key that passes on an omitted parameter is omitted too.
         values = {k: v for k, v in values.items() if v is not None or not isinstance(entry.values[k], Expression)}
         defaults = self._defaults(entry)
         if frame.block is None:
@@ -212,7 +213,7 @@ class LayerExpander:
         for problem in result:
             key, _, below = problem.path.partition(".")
             if key in defaults.faulty and key not in entry.values:
-                continue  # the default is noted
+                continue  # the invalid default was reported
             path = frame.blame(entry, key)[0] + (f".{below}" if below else "")
             if entry.type == "convolution" and key in _ONLY_CONV and problem.message.startswith("unknown key"):
                 problem = replace(problem, message=f"unknown key {key!r} for convolution; conv has it")  # noqa: PLW2901

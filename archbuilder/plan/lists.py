@@ -1,4 +1,4 @@
-"""Lists of members: one after the other, repeated, or fed by earlier ones with `from`."""
+"""Expand lists of members, with `repeat`, `when` and `from`."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ ExpandMember = Callable[[Member, str, Frame, Flow, Scope], tuple[list[TreeNode],
 
 
 BodyOf = Callable[[Member, str, Frame, Flow, Scope], tuple[list[Member], Frame] | None]
-"""Returns the members that a sequence or a block is made of, and their surroundings; None where they are at fault."""
+"""Returns the members of a sequence or of a block's body, and their frame; None if they are invalid."""
 
 
 class PlannedMember(NamedTuple):
@@ -52,7 +52,7 @@ class ListExpander:
             planning: The state of the planning.
             operations: Adds ops.
             expand_member: Expands one member.
-            body_of: Returns what a member is made of.
+            body_of: Returns the members inside a spliced member.
         """
         self._planning = planning
         self._operations = operations
@@ -83,7 +83,7 @@ class ListExpander:
             flow: Its input.
             scope: The nearest named scope.
             numbered: Whether unnamed members are named by their position; otherwise by their type.
-            name: The name of the list's one member, where a named branch has just that.
+            name: The name of the only member, if the list is a named branch with one layer.
         """
         listing = _Listing(members, {"input": flow}, numbered, name)
         yield from self._members(members, frame.changed(earlier=listing.outputs), flow, scope, listing)
@@ -95,9 +95,9 @@ class ListExpander:
         flow: Flow,
         scope: Scope,
         listing: "_Listing",
-        fetched: Sequence[TreeNode] = (),
+        leading_nodes: Sequence[TreeNode] = (),
     ) -> Generator[PlannedMember, None, Flow]:
-        """Expand members of a list, all of them or those of a member that is spliced into it; return the output.
+        """Expand members of a list, or of a member that is spliced into it; return the output of the last.
 
         Args:
             members: The members.
@@ -105,16 +105,16 @@ class ListExpander:
             flow: Their input.
             scope: The nearest named scope.
             listing: The list.
-            fetched: Nodes that fetch the input, for the first member.
+            leading_nodes: Nodes that fetch the input, for the first member.
         """
         planning = self._planning
-        for given in members:
-            member = self._named(given, frame)
+        for written in members:
+            member = self._with_computed_name(written, frame)
             planning.ops.work(frame, member, WORK_OF_MEMBER + member.work)
             if frame.block is None or member.names_its_input:
                 frame = frame.with_input(flow.shape[0])
             exists = member.when is None or frame.holds(member, member.when, planning.diagnostics)
-            if exists is None:  # whether it stands there is not known, and so the input behind it is not either
+            if exists is None:  # if its existence is unknown, so is its output
                 flow = flow.at_most(Known.NOTHING)
             if not exists:
                 continue
@@ -123,26 +123,27 @@ class ListExpander:
                 if member.name:
                     self._announce(member, member.name, frame, scope)
                 continue
-            taking = frame if frame.layer else frame.changed(layer=member.name or str(listing.position))
-            taken, flow = self._take(member, taking, flow, listing.outputs, scope, listing.members)
-            taken, fetched = [*fetched, *taken], ()
-            for single, around in self._repetitions(member, times, frame):
+            input_frame = frame if frame.layer else frame.changed(layer=member.name or str(listing.position))
+            input_nodes, flow = self._input_of(member, input_frame, flow, listing.outputs, scope, listing.members)
+            input_nodes, leading_nodes = [*leading_nodes, *input_nodes], ()
+            for single, single_frame in self._repetitions(member, times, frame):
                 if single.splice:
-                    flow = yield from self._spliced(single, taken, around, flow, scope, listing)
-                    taken = []
+                    flow = yield from self._splice(single, input_nodes, single_frame, flow, scope, listing)
+                    input_nodes = []
                     continue
-                chosen = listing.name or single.name or self._position(single, scope, listing)
-                layer = frame.layer or chosen
-                inside = around if layer == around.layer else around.changed(layer=layer)  # copying takes the time
+                name = listing.name or single.name or self._position(single, scope, listing)
+                layer = frame.layer or name
+                # Copying a frame is slow.
+                member_frame = single_frame if layer == single_frame.layer else single_frame.changed(layer=layer)
                 if times is not None and single.name and not is_pattern(member.name or ""):
-                    nodes, flow = self._named_repeat(single, chosen, times, inside, flow, scope)
+                    nodes, flow = self._named_repeat(single, name, times, member_frame, flow, scope)
                 else:
-                    nodes, flow = self._expand_member(single, chosen, inside, flow, scope)
+                    nodes, flow = self._expand_member(single, name, member_frame, flow, scope)
                 listing.position += 1
-                if single.name or not isinstance(single, ForkEntry):  # a fork without a name is no module either
-                    listing.outputs[chosen] = flow
-                yield PlannedMember(single, chosen, [*taken, *nodes], flow)
-                taken = []
+                if single.name or not isinstance(single, ForkEntry):  # an unnamed fork has no name to refer to
+                    listing.outputs[name] = flow
+                yield PlannedMember(single, name, [*input_nodes, *nodes], flow)
+                input_nodes = []
         return flow
 
     @staticmethod
@@ -150,8 +151,8 @@ class ListExpander:
         """Return the name of an unnamed member: its position, or the first free one of its type."""
         return str(listing.position) if listing.numbered else scope.free(word_of(member))
 
-    def _named(self, member: Member, frame: Frame) -> Member:
-        """Return a member with its name, where that is a `$` value; nothing leaves it unnamed."""
+    def _with_computed_name(self, member: Member, frame: Frame) -> Member:
+        """Return a member with the value of its `$` name, if it has one; `nothing` leaves it unnamed."""
         if member.computed_name is None:
             return member
         diagnostics = self._planning.diagnostics
@@ -167,14 +168,14 @@ class ListExpander:
         copy = member.copies[name] = replace(member, name=name)
         return copy
 
-    def _spliced(
-        self, member: Member, taken: list[TreeNode], frame: Frame, flow: Flow, scope: Scope, listing: "_Listing"
+    def _splice(
+        self, member: Member, input_nodes: list[TreeNode], frame: Frame, flow: Flow, scope: Scope, listing: "_Listing"
     ) -> Generator[PlannedMember, None, Flow]:
-        """Expand what a member is made of as members of the surrounding list.
+        """Expand the members of a spliced sequence or block as members of the surrounding list.
 
         Args:
             member: A sequence or a block.
-            taken: Nodes that fetch its input, for the first of its members.
+            input_nodes: Nodes that fetch its input, for the first of its members.
             frame: Its surroundings.
             flow: Its input.
             scope: The nearest named scope.
@@ -182,12 +183,12 @@ class ListExpander:
         """
         name = member.name or str(listing.position)
         body = self._body_of(member, name, frame, flow, scope)
-        if body is None:  # nothing is said of what its output does not fit
+        if body is None:  # its output is unknown, so nothing is checked against it
             flow = flow.at_most(Known.NOTHING)
-            yield PlannedMember(member, name, taken, flow)
+            yield PlannedMember(member, name, input_nodes, flow)
             return flow
-        members, inside = body
-        flow = yield from self._members(members, inside, flow, scope, listing, taken)
+        members, body_frame = body
+        flow = yield from self._members(members, body_frame, flow, scope, listing, input_nodes)
         self._planning.taps[scope.full(name)] = flow
         return flow
 
@@ -195,16 +196,16 @@ class ListExpander:
         if self._planning.observer:
             self._planning.observer.on_member(member, scope.full(name), frame.block)
 
-    def _take(
+    def _input_of(
         self, member: Member, frame: Frame, flow: Flow, outputs: Mapping[str, Flow], scope: Scope, before: list[Member]
     ) -> tuple[list[TreeNode], Flow]:
-        """Return the input of a member that says `from`, and the node that fetches it."""
+        """Return the node that fetches the input of a member with `from`, and that input; else no node and `flow`."""
         if not member.sources:
             return [], flow
         unknown = [name for name in member.sources if name not in outputs]
         for name in dict.fromkeys(unknown):
             message = f"no earlier member of this list is named {name!r}{did_you_mean(name, outputs)}"
-            if not any(earlier.lost_name in ("", name) for earlier in before):  # it may be one that cannot be read
+            if not any(earlier.lost_name in ("", name) for earlier in before):  # may be the one with an unreadable name
                 self._planning.diagnostics.add(frame.problem(member, "from", message))
         flows = tuple(outputs[name] for name in member.sources if name in outputs)
         if unknown or not flows:
@@ -215,7 +216,7 @@ class ListExpander:
         return [Take(member.sources, self._planning.ops.all[joined.index])], joined
 
     def _repetitions(self, member: Member, times: int | None, frame: Frame) -> Iterator[tuple[Member, Frame]]:
-        """Yield each repetition of a member with its surroundings; one with a name of its own is a scope of them."""
+        """Yield each repetition of a member with its frame; a named repeat is yielded as a whole, as it is a scope."""
         pattern = member.name if member.name and is_pattern(member.name) else None
         if times is None or (member.name and not pattern and not member.splice):
             yield member, frame
@@ -251,7 +252,7 @@ class ListExpander:
 
 @dataclass
 class _Listing:
-    """What is known of a list while its members are expanded, those that are spliced into it included.
+    """The state of expanding a list, including the members that are spliced into it.
 
     Attributes:
         members: The members as they are written.
@@ -269,7 +270,7 @@ class _Listing:
 
 
 def word_of(member: Member) -> str:
-    """Return the word for what a member is: its type, its merge, or sequence."""
+    """Return the type of a layer, the merge of a fork, or `sequence`."""
     if isinstance(member, LayerEntry):
         return member.type or "layer"
     return member.merge if isinstance(member, ForkEntry) else "sequence"

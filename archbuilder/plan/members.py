@@ -18,15 +18,14 @@ class MemberIndex:
     """The members of a spec's file by full name.
 
     Attributes:
-        names: The position of each member, in the order of `all_members`, by its full name. One that is repeated has
-            the name of its first copy, or the name that a copy would have; one that a condition takes out has none.
-        copies: The same by every full name that a member has, those of all its repetitions included.
-        around: By the name of each op, the members that contain it, innermost first, those of blocks' bodies
-            included.
+        names: The position of each member, in the order of `all_members`, by its full name. A repeated member has the
+            name of its first copy, also if it has no copies; a member that a condition removes has no name.
+        copies: The same, by every full name of a member, including those of its repetitions.
+        around: The members that contain each op, innermost first, including those of blocks' bodies, by the op's name.
         searchable_widths: The searchable widths by name.
         defaults: The file's defaults by type of layer.
-        declared: Every `in:`, with the actual input channels, whatever it says.
-        problems: What is wrong with the spec but for its `in`.
+        declared: Every `in:`, with the actual input channels.
+        problems: The problems of the spec, except those of its `in:`.
     """
 
     names: dict[str, int]
@@ -55,13 +54,13 @@ def index_members(document: SpecDocument) -> MemberIndex:
 
 
 def all_members(document: SpecDocument) -> Iterator[Member]:
-    """Return every member that the spec's file has, heads and what is in branches included, blocks left out."""
+    """Yield every member of the spec's file, including heads and members of branches, excluding bodies of blocks."""
     yield from below(document.layers)
     yield from below(head.member for head in document.heads)
 
 
 def below(members: Iterable[Member]) -> Iterator[Member]:
-    """Return members and all that is in them, blocks left out."""
+    """Yield members and all members inside them, excluding bodies of blocks."""
     for member in members:
         yield member
         if isinstance(member, SequenceEntry):

@@ -1,4 +1,4 @@
-"""Widths and repeats times the multipliers of a file: exactly, as the decimals that are written there."""
+"""Multiply widths and repeats by the multipliers of a file, with exact decimal arithmetic."""
 
 from fractions import Fraction
 
@@ -6,7 +6,7 @@ from archbuilder.spec.expression import make_divisible
 
 
 def multiplied_repeat(repeat: int, depth: float) -> int:
-    """Multiply a repeat, rounded up: 25 times 1.12 is 28, though the floats' product is above it."""
+    """Multiply a repeat and round up; 25 times 1.12 is 28, although the product of the floats is above 28."""
     exact = _decimal(depth)
     return -(-repeat * exact.numerator // exact.denominator)
 
@@ -17,5 +17,5 @@ def multiplied_width(width: int, multiplier: float, divisor: int) -> int:
 
 
 def _decimal(number: float) -> Fraction:
-    """Return what was written, which is the shortest decimal that reads as the float."""
+    """Return the decimal that was written in the file: the shortest one that reads as the float."""
     return Fraction(repr(float(number)))

@@ -70,15 +70,17 @@ class _Ties:
     """
 
     def __init__(self) -> None:
-        self._above: list[int] = []  # each channel's parent among those it is one with; a root is the earliest
-        self._source: list[tuple[str, int | None]] = []  # what gave it; or which part it is, and of what
+        self._above: list[int] = []  # the parent of each channel in its set; the root is the earliest
+        self._source: list[
+            tuple[str, int | None]
+        ] = []  # its origin and None; or its part, and the channel it is a part of
 
     def given(self, origin: str, count: int) -> range:
-        """Return an op's own channels."""
+        """Return new channels with an origin."""
         return self._new([(origin, None)] * count)
 
     def merged(self, merge: Merge, inputs: Sequence[Sequence[int]]) -> Sequence[int]:
-        """Return the output of a merge; one channel that is broadcast over all is none of them."""
+        """Return the output channels of a merge; a single channel that is broadcast is tied to none of them."""
         if not merge.pairwise:
             return [*chain.from_iterable(inputs)]
         first = max(inputs, key=len)
@@ -88,7 +90,7 @@ class _Ties:
         return first
 
     def through(self, op: PlannedOp, inputs: Sequence[int]) -> Sequence[int]:
-        """Return the output of a primitive."""
+        """Return the output channels of a primitive."""
         assert not isinstance(op.op, Merge)
         match op.op.channels(op.input_shapes[0], op.output_shape):
             case Same():
@@ -106,7 +108,7 @@ class _Ties:
 
     def _grouped(self, op: PlannedOp, groups: int, inputs: Sequence[int]) -> Sequence[int]:
         size, own = len(inputs) // groups, op.output_shape[0] // groups
-        for group in range(groups):  # weights stay in their group, so that channels must too
+        for group in range(groups):  # weights do not cross groups, so channels keep their group
             within = inputs[group * size : (group + 1) * size]
             self._tie(within, self.given(f"{op.name} in group {group}", size))
         return [*chain.from_iterable(self.given(f"{op.name} group {group}", own) for group in range(groups))]
@@ -127,7 +129,7 @@ class _Ties:
 
     def _root(self, channel: int) -> int:
         while (above := self._above[channel]) != channel:
-            self._above[channel] = self._above[above]  # halves the way for the next
+            self._above[channel] = self._above[above]  # path halving
             channel = above
         return channel
 
@@ -141,7 +143,7 @@ class _Ties:
         for root, members in tied.items():
             origin = frozenset(name for name, of in map(self._source.__getitem__, members) if of is None)
             part, whole = self._source[root]
-            if not origin:  # parts alone; what the earliest is a part of is earlier still, and has its name
+            if not origin:  # only parts: the whole of the earliest part is earlier, so it is named already
                 assert whole is not None
                 of = named[self._root(whole)]
                 origin = frozenset(f"{part} of {name} {of.number}" for name in of.origin)
@@ -172,10 +174,10 @@ def shared_channels(own: Layout, other: Layout) -> list[tuple[int, int]]:
 
 def _counted(layout: Layout) -> Iterator[tuple[Channel, int]]:
     """Yield each channel and the number of its earlier occurrences."""
-    seen: Counter[Channel] = Counter()
+    counts: Counter[Channel] = Counter()
     for channel in layout:
-        yield channel, seen[channel]
-        seen[channel] += 1
+        yield channel, counts[channel]
+        counts[channel] += 1
 
 
 def _partners(own: Iterable[frozenset[str]], other: Iterable[frozenset[str]]) -> dict[frozenset[str], frozenset[str]]:
@@ -186,11 +188,12 @@ def _partners(own: Iterable[frozenset[str]], other: Iterable[frozenset[str]]) ->
     for origin in theirs:
         for name in () if origin in partners else sorted(origin):
             holders.setdefault(name, []).append(origin)
-    taken: set[frozenset[str]] = set()
+    matched: set[frozenset[str]] = set()
     for origin in mine:
         if origin not in partners:
-            common = Counter(held for name in sorted(origin) for held in holders.get(name, ()) if held not in taken)
+            candidates = [candidate for name in sorted(origin) for candidate in holders.get(name, ())]
+            common = Counter(candidate for candidate in candidates if candidate not in matched)
             for partner, _ in common.most_common(1):
                 partners[origin] = partner
-                taken.add(partner)
+                matched.add(partner)
     return partners

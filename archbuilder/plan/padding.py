@@ -1,4 +1,4 @@
-"""Padding that follows a new kernel or dilation, where it keeps the size of the map."""
+"""Padding that changes with a new kernel or dilation, to keep the size of the map."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ _Pair = tuple[int, int]
 
 
 def followed_padding(paths: Paths, number: int, asked: Mapping[str, Plain]) -> Plain:
-    """Compute the padding of a layer with a new kernel or dilation; None where it stays as it is.
+    """Compute the padding of a layer with a new kernel or dilation; None if the padding does not change.
 
-    A window of k with dilation d reaches over d (k - 1) + 1 values. A padding of half of d (k - 1) makes the size of
-    the map depend on the stride alone; such padding is computed anew, for each direction.
+    A window of k with dilation d covers d (k - 1) + 1 values. With a padding of d (k - 1) / 2, the size of the map
+    depends only on the stride; such padding is recomputed for each direction.
 
     Args:
         paths: The paths of the spec.
@@ -21,7 +21,7 @@ def followed_padding(paths: Paths, number: int, asked: Mapping[str, Plain]) -> P
         asked: The new values of the layer by key.
 
     Raises:
-        SpecError: No padding keeps the size, as the new window is even.
+        SpecError: No padding keeps the size, because the new window is even.
     """
     type_ = str(asked.get("type", paths.type(number)))
     known = paths.defaults(number, type_)
@@ -35,20 +35,20 @@ def followed_padding(paths: Paths, number: int, asked: Mapping[str, Plain]) -> P
     kernel, padding, dilation = old["kernel"], old["padding"], old["dilation"]
     new_kernel, new_dilation = new["kernel"], new["dilation"]
     if not (kernel and padding and dilation and new_kernel and new_dilation) or 0 in new_kernel or old == new:
-        return None  # no integers, or the planner refuses them
+        return None  # not integers, or values that the planner refuses
     if any(2 * p != d * (k - 1) for k, p, d in zip(kernel, padding, dilation, strict=True)):
         return None
     around = [d * (k - 1) for k, d in zip(new_kernel, new_dilation, strict=True)]
     if any(size % 2 for size in around):
         layer = next(name for name, found in paths.layers.items() if found == number)
-        said = f"with a kernel of {after['kernel']}, as with {before['kernel']}"
-        message = f"{layer}.kernel: no padding keeps the map size {said}"
+        kernels = f"with a kernel of {after['kernel']}, as with {before['kernel']}"
+        message = f"{layer}.kernel: no padding keeps the map size {kernels}"
         raise refused(message, f"set {layer}.padding too, or write padding: same in the spec")
     return around[0] // 2 if around[0] == around[1] else [size // 2 for size in around]
 
 
 def _pair(value: Any) -> _Pair | None:
-    """Return a size in both directions; None for anything that is no size."""
+    """Return (height, width) from an integer or a list of two; None for anything else."""
     items = value if isinstance(value, list) else [value, value]
     if len(items) != 2 or any(isinstance(item, bool) or not isinstance(item, int) or item < 0 for item in items):
         return None

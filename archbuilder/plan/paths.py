@@ -1,4 +1,4 @@
-"""What can be set in a spec, by path: `inception4e.3x3`, `stem.kernel`, `stage2.repeat`."""
+"""Find the values of a spec that can be set, by path: `inception4e.3x3`, `stem.kernel`, `stage2.repeat`."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
     Attributes:
         node: The mapping.
-        member: The member that it is of.
+        member: The member that it belongs to.
         is_override: Whether it is one of the member's `overrides`, which has the member's other keys too.
         is_head: Whether the member is a head.
     """
@@ -44,10 +44,10 @@ def all_places(document: SpecDocument) -> list[Place]:
     """Return the mappings of all members of a spec's file, in an order that new values do not change."""
     heads = {id(head.member) for head in document.heads}
     members = {id(member.node): member for member in all_members(document)}
-    return [place for member in members.values() for place in _of_member(member, id(member) in heads, members)]
+    return [place for member in members.values() for place in _member_places(member, id(member) in heads, members)]
 
 
-def _of_member(member: Member, is_head: bool, members: Mapping[int, Member]) -> Iterator[Place]:
+def _member_places(member: Member, is_head: bool, members: Mapping[int, Member]) -> Iterator[Place]:
     """Yield the place of a member and those of its overrides."""
     yield Place(member.node, member, is_override=False, is_head=is_head)
     for override in member.overrides.values():
@@ -59,8 +59,8 @@ def _of_member(member: Member, is_head: bool, members: Mapping[int, Member]) -> 
             while node is not None and id(node) not in members:
                 node = node.original
             if node is not inner.node:
-                unchanged = inner if node is None else members[id(node)]
-                yield Place(inner.node, unchanged, is_override=True, is_head=False)
+                original = inner if node is None else members[id(node)]
+                yield Place(inner.node, original, is_override=True, is_head=False)
 
 
 class Paths:
@@ -70,7 +70,7 @@ class Paths:
     """
 
     def __init__(self, document: SpecDocument) -> None:
-        """Read nothing yet: the spec is planned when the first path is asked for."""
+        """List the places of a spec; it is planned when the first path is looked up."""
         self.document = document
         self.places = all_places(document)
 
@@ -93,7 +93,7 @@ class Paths:
         """Return the number of the place that a path refers to, and the key.
 
         Raises:
-            SpecError: There is no such layer.
+            SpecError: The spec has no layer of that name.
         """
         if width := self._index.searchable_widths.get(path):
             number = self._numbers[id(width.node)]
@@ -103,15 +103,15 @@ class Paths:
         if layer not in self.layers:
             if not layer:
                 raise refused(f"found {path!r}, expected a layer and its key, such as stem.kernel")
-            near = did_you_mean(layer, self.layers)
-            raise refused(f"{self.document.header.name} has no layer {layer!r}, in {path!r}{near}")
+            suggestion = did_you_mean(layer, self.layers)
+            raise refused(f"{self.document.header.name} has no layer {layer!r}, in {path!r}{suggestion}")
         return self.layers[layer], key
 
     def check(self, path: str, number: int, key: str, type_: str) -> None:
-        """Check that the layer of a place, if it is of a type, has a key that can be set.
+        """Check that the layer of a place, with the type `type_`, has a key that can be set.
 
         Raises:
-            SpecError: It has not.
+            SpecError: The layer has no such key, or the key cannot be set.
         """
         if path in self._index.searchable_widths and type_ == self.type(number):
             return
@@ -145,16 +145,16 @@ class Paths:
         return member.type if isinstance(member, LayerEntry) else ""
 
     def value(self, number: int, key: str) -> Any:
-        """Return what is written at a key of a place, or its default; None where there is neither."""
+        """Return the value of a key of a place, or its default; None if it has neither."""
         node = self.places[number].node.get(key)
         return self.defaults(number, self.type(number)).get(key) if node is None else plain(node)
 
     def defaults(self, number: int, type_: str) -> dict[str, Any]:
-        """Return the keys that a layer has if it is of a type, each with its default; None where there is none."""
+        """Return the keys of a layer with the type `type_`, each with its default or None."""
         place = self.places[number]
         keys: dict[str, Any] = dict(_OF_HEADS if place.is_head else _OF_MEMBERS)
         if isinstance(place.member, LayerEntry):
-            keys |= {"type": place.member.type, "init": None} | self._of_type(type_)
+            keys |= {"type": place.member.type, "init": None} | self._type_defaults(type_)
         return keys
 
     def knows(self, type_: str) -> bool:
@@ -162,7 +162,7 @@ class Paths:
         return type_ in PRIMITIVES or self.document.block(type_) is not None
 
     def known_types(self) -> list[str]:
-        """Return the words for all primitives and blocks."""
+        """Return the types of all primitives and blocks, sorted."""
         return sorted({*PRIMITIVES, *shipped_blocks(), *self.document.blocks})
 
     def widths(self, type_: str) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ class Paths:
             return block.widths
         return PRIMITIVES[type_].widths if type_ in PRIMITIVES else ()
 
-    def _of_type(self, type_: str) -> dict[str, Any]:
+    def _type_defaults(self, type_: str) -> dict[str, Any]:
         """Return the keys of a primitive or block with their defaults, those of the file first."""
         block, of_file = self.document.block(type_), self._index.defaults.get(type_, NO_DEFAULTS).values
         if block is None:
@@ -185,7 +185,7 @@ class Paths:
 
 
 def _default(value: Any) -> Any:
-    """Return a default as a file would write it: 1 for (1, 1), a list where the items differ."""
+    """Return a default as a file would write it: 1 for (1, 1), a list if the items differ."""
     if isinstance(value, list | tuple):
         if value and all(item == value[0] for item in value):
             return _default(value[0])
@@ -194,5 +194,5 @@ def _default(value: Any) -> Any:
 
 
 def refused(message: str, *notes: str) -> SpecError:
-    """Make the error of a path, or of a value, that cannot be set."""
+    """Return the error for a path or value that cannot be set."""
     return SpecError([Problem(message, notes=notes)])

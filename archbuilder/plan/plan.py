@@ -23,14 +23,14 @@ class PlannedOp:
     Attributes:
         index: Its position in the plan's `ops`.
         name: Its dotted name, which is its module's path and the prefix of its state-dict keys.
-        op: What it does.
+        op: The primitive or merge.
         inputs: The indexes of the ops whose outputs it takes; `NETWORK_INPUT` is the image.
         input_shapes: The input shapes, in the order of `inputs`.
         output_shape: The output shape.
         parameters: How many trainable parameters it has.
         macs: How many multiply-adds it takes.
         layer: The name of the top-level layer, or of the head, that it belongs to.
-        init: How its weights start; None is as the network's do.
+        init: Its weight initialization; None for that of the network.
     """
 
     index: int
@@ -63,7 +63,7 @@ class PlannedOp:
 
     @property
     def activations(self) -> int:
-        """The values that it gives for one image if it is a convolution or linear; 0 of other operations."""
+        """The number of output values for one image of a convolution or linear layer; 0 for other operations."""
         return self.op.activations(self.input_shapes[0], self.output_shape) if isinstance(self.op, Primitive) else 0
 
 
@@ -77,13 +77,13 @@ class OpNode:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Chain:
-    """Nodes one after the other.
+    """Nodes that run one after the other: a named module such as a layer, or a nameless list such as a branch.
 
     Attributes:
         name: Its name under the nearest named chain, or an empty string if its members have no common name.
         label: What it is: `inception`, `conv`, or an empty string.
         members: The nodes.
-        outer: The earlier members of the list that it stands in whose outputs a fork that is all of it takes, too.
+        outer: For a named fork: the names of earlier members of the surrounding list whose outputs its branches use.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Chain:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fork:
-    """Chains side by side, all fed the same, and the op that joins them. It adds nothing to names."""
+    """Parallel chains with the same input, and the op that merges their outputs. It adds nothing to names."""
 
     merge: PlannedOp
     branches: tuple[Chain, ...]
@@ -102,12 +102,15 @@ class Fork:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Take:
-    """The input of the next node is the output of earlier ones of the same list.
+    """Replaces the current tensor by outputs of earlier nodes, as `from` in a spec asks for.
+
+    The node after it has these outputs as its input, instead of the output of the node before.
 
     Attributes:
-        names: Their names; `input` is the input of the list.
-        merge: The op that concatenates them; None for one alone.
-        outer: Whether they are of the list that the fork is in: then it is all of a branch.
+        names: The names of the earlier nodes; `input` is the input of the list.
+        merge: The op that concatenates their outputs; None for a single name.
+        outer: False if the earlier nodes are in the same list. True for the only node of a branch whose output is that
+            of an earlier node of the list that contains the fork.
     """
 
     names: tuple[str, ...]
@@ -126,13 +129,16 @@ TreeNode = OpNode | Chain | Fork | Take | PartNode
 
 
 def outer_take(branch: Chain) -> Take | None:
-    """Return what a branch takes of the list that its fork is in, where it is nothing else."""
+    """Return the node of a branch that is only an earlier output of the surrounding list; None for other branches."""
     first = branch.members[0] if branch.members else None
     return first if isinstance(first, Take) and first.outer else None
 
 
 def recalled(nodes: Iterable[TreeNode]) -> dict[str, None]:
-    """Return the names whose outputs later nodes of a list take, in order."""
+    """Return the names of the outputs that nodes of a list use again later, each once and in order of use.
+
+    These outputs must be stored until the end of the list; all others can be freed by the next node.
+    """
     names: list[str] = []
     for node in nodes:
         match node:
@@ -146,13 +152,13 @@ def recalled(nodes: Iterable[TreeNode]) -> dict[str, None]:
 
 
 def outer_names(fork: Fork) -> tuple[str, ...]:
-    """Return the names of what the branches of a fork take of its list, each once."""
+    """Return the names of the earlier outputs of the surrounding list that branches of a fork are, each once."""
     takes = [take for branch in fork.branches if (take := outer_take(branch))]
     return tuple(dict.fromkeys(name for take in takes for name in take.names))
 
 
 def ops_in(node: TreeNode) -> Iterator[PlannedOp]:
-    """Return the ops of a node and of all that is in it, in the order in which they run."""
+    """Yield the ops of a node, including nested ones, in the order in which they run."""
     match node:
         case OpNode() | PartNode():
             yield node.op
@@ -174,12 +180,12 @@ class PlannedLayer:
 
     Attributes:
         name: Its name.
-        type: Its word in the spec.
+        type: Its type in the spec, or its merge, or `sequence`.
         output_shape: The output shape.
         parameters: Its trainable parameters.
         macs: Its multiply-adds.
         ops: Its operations.
-        node: Its mapping in the file; a layer that is repeated under no name of its own shares it.
+        node: Its mapping in the file; repetitions without a common name share one.
     """
 
     name: str
@@ -205,7 +211,7 @@ class PlannedHead:
         loss_weight: What its loss is multiplied by.
         listed_before: The number of top-level nodes before it in the state dict.
         layer: Its costs and operations.
-        tree: Its names.
+        tree: Its tree of names.
     """
 
     after: str
@@ -266,7 +272,7 @@ class Plan:
         init: How weights are initialized.
         layers: The top-level layers in order.
         heads: The auxiliary classifiers in the order of the file.
-        trees: The names of the top level.
+        trees: The trees of names of the top level, in order.
         searchable_widths: The searchable widths by name.
         declared_inputs: Every `in:` of the spec with the actual input channels.
     """
@@ -333,10 +339,10 @@ class Plan:
 
     @property
     def activations(self) -> int:
-        """Values that convolutions and linear layers give for one image in evaluation.
+        """Number of output values of convolutions and linear layers for one image in evaluation.
 
-        It tells how long a network runs better than its MACs do where memory is what is slow (Radosavovic et al., 2020,
-        "Designing Network Design Spaces", arXiv:2003.13678). fvcore's `ActivationCountAnalysis` counts so.
+        If memory limits the speed, it predicts the run time better than MACs (Radosavovic et al., 2020, "Designing
+        Network Design Spaces", arXiv:2003.13678). fvcore's `ActivationCountAnalysis` counts the same.
         """
         return sum(op.activations for op in self.ops)
 

@@ -1,4 +1,4 @@
-"""From spec to plan: layers in order, heads at their taps, and what must hold for the network as a whole."""
+"""Plan a network from its spec: layers in order, heads at their taps, and checks of the whole network."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def plan_network(document: SpecDocument, widths: Mapping[str, int] | None = None
 def try_plan(
     document: SpecDocument, widths: Mapping[str, int] | None = None, trace: Trace | None = None
 ) -> tuple[Plan | None, list[Problem]]:
-    """Plan a network as far as it goes; return the plan, if it can be, and every problem found."""
+    """Plan a network as far as possible; return the plan, or None if there are problems, and every problem found."""
     planning = Planning(document, widths, trace)
     plan = run_planning(planning)
     problems = list(planning.diagnostics.problems)
@@ -59,11 +59,10 @@ def try_plan(
 
 
 def run_planning(planning: Planning) -> Plan | None:
-    """Plan a network as far as it goes; what was found on the way is in the planning.
+    """Plan a network as far as possible; problems are in `planning.diagnostics`.
 
     Returns:
-        The plan, good for nothing where there are problems; None if there is too much of it, or too much is wrong
-        with it.
+        The plan, which is not valid if there are problems; None if the network is too large or has too many problems.
     """
     try:
         return Planner(planning).network()
@@ -82,17 +81,17 @@ class Planner:
         self._scope = Scope()
         self._layers: list[PlannedLayer] = []
         self._trees: list[TreeNode] = []
-        self._nodes_before: list[int] = []  # of each layer, in the list of trees
-        self._taps_by: list[int] = []  # how many places had been named when each layer was planned
-        self._ops_told = 0  # those that belong to a layer already
+        self._nodes_before: list[int] = []  # number of trees before each layer
+        self._tap_counts: list[int] = []  # number of named places after each layer
+        self._assigned_ops = 0  # ops that belong to a planned layer
 
     def network(self) -> Plan:
-        """Plan all of it.
+        """Plan the whole network.
 
-        Problems are in the diagnostics; with any, the plan is good for nothing.
+        Problems are added to the diagnostics; if there are any, the plan is not valid.
 
         Raises:
-            PlanningEnded: There is too much of it, or too much is wrong with it.
+            PlanningEnded: The network is too large, or has too many problems.
         """
         document, header = self._document, self._document.header
         known = Known.NOTHING if "input" in document.guessed else Known.ALL
@@ -103,7 +102,7 @@ class Planner:
             self._nodes_before.append(len(self._trees))
             self._layers.append(self._planned_layer(name, member, after))
             self._trees += nodes
-            self._taps_by.append(len(self._planning.taps))
+            self._tap_counts.append(len(self._planning.taps))
             flow = after
         if header.ends_in_map and flow.known is Known.ALL and len(flow.shape) == 1:
             where = locator(document.root)(("output",), False)
@@ -145,8 +144,8 @@ class Planner:
         return planning.defaults
 
     def _planned_layer(self, name: str, member: Member, after: Flow) -> PlannedLayer:
-        ops = tuple(self._planning.ops.all[self._ops_told :])
-        self._ops_told += len(ops)
+        ops = tuple(self._planning.ops.all[self._assigned_ops :])
+        self._assigned_ops += len(ops)
         parameters, macs = sum(op.parameters for op in ops), sum(op.macs for op in ops)
         return PlannedLayer(name, word_of(member), after.shape, parameters, macs, ops, member.node)
 
@@ -155,12 +154,12 @@ class Planner:
         member, where = head.member, head.member.place("after")
         assert member.name is not None
         tap = self._planning.taps.get(head.after)
-        own = {other.member.name for other in self._document.heads} - {layer.name for layer in self._layers}
-        if head.after.split(".")[0] in own:
+        head_names = {other.member.name for other in self._document.heads} - {layer.name for layer in self._layers}
+        if head.after.split(".")[0] in head_names:
             message = f"{head.after!r} is itself a head; a head attaches to a layer of the network"
             self._planning.diagnostics.add(Problem(message, where, f"{member.path}.after"))
             return None
-        if tap is None and self._is_noted(head.after):
+        if tap is None and self._is_reported(head.after):
             return None
         if tap is None:
             places = sorted(self._planning.taps, key=lambda name: name.count("."))
@@ -180,8 +179,8 @@ class Planner:
         layer = self._planned_layer(member.name, member, flow)
         return PlannedHead(head.after, tap.index, head.loss_weight, self._listed_before(head), layer, tree)
 
-    def _is_noted(self, name: str) -> bool:
-        """Return whether a name may be missing for what is noted already: a slip, or what cannot be read."""
+    def _is_reported(self, name: str) -> bool:
+        """Return whether a name may be missing because of a reported problem: a misspelled or unreadable layer."""
         top = name.partition(".")[0]
         lost = {member.lost_name for member in self._document.layers}
         faulty = any(problem.path.startswith(f"layers.{top}.") for problem in self._planning.diagnostics.problems)
@@ -191,7 +190,7 @@ class Planner:
         """Count the top-level nodes before a head in the state dict."""
         if head.listed_at_tap:
             place = list(self._planning.taps).index(head.after)
-            following = bisect_right(self._taps_by, place) + 1  # the layer behind the one in which the place is named
+            following = bisect_right(self._tap_counts, place) + 1  # the layer after the one that contains the place
             return self._nodes_before[following] if following < len(self._layers) else len(self._trees)
         linear = [
             before for layer, before in zip(self._layers, self._nodes_before, strict=True) if layer.type == "linear"
@@ -218,7 +217,7 @@ class Planner:
         consequence: tuple[str, ...] = ()
         if key:
             name = layer.name or "the last layer"
-            change = _as_change(member, layer, "layers" if member in self._document.layers else "aux", classes)
+            change = _change_text(member, layer, "layers" if member in self._document.layers else "aux", classes)
             remedy = f"write `out: $classes` in {name}" + (f", or change it here: {change}" if change else "")
             consequence = f"{name} has {flow.shape[0]} outputs", remedy
         problem = Problem(message, layer.place(key), path, consequence=consequence)
@@ -232,8 +231,8 @@ def _evaluated(value: Any, values: Mapping[str, Any]) -> Any:
     return parse_expression(value).evaluate(values) if is_expression(value) else value
 
 
-def _as_change(member: Member, layer: Member, section: str, classes: int) -> str:
-    """Write how a file that extends this one gives a layer its width; nothing where the layer has no name."""
+def _change_text(member: Member, layer: Member, section: str, classes: int) -> str:
+    """Format how an extending file sets the width of a layer; an empty string if the layer has no name."""
 
     def change(member: Member, key: str) -> str:
         if member is layer:

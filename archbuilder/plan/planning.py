@@ -20,7 +20,7 @@ from archbuilder.spec.entries import Member
 
 
 class Observer(Protocol):
-    """Is told of members while they are planned."""
+    """Receives an event for each member while a network is planned."""
 
     def on_member(self, member: Member, name: str, block: Block | None) -> None:
         """Learn that a member comes next.
@@ -35,7 +35,7 @@ class Observer(Protocol):
         """
 
     def on_planned(self, member: Member, ops: Sequence[PlannedOp]) -> None:
-        """Learn which ops a member became, those of members in it included; a member in it is told of before."""
+        """Learn the ops of a member, including those of members inside it, for which it was called before."""
 
 
 class Planning:
@@ -48,9 +48,9 @@ class Planning:
         widths: The searchable widths and their values.
         inputs: The `in:` so far.
         taps: The output of each named place, by its full name.
-        variables: What `$` names mean everywhere in the file.
+        variables: The values of the `$` names that are known everywhere in the file.
         defaults: The file's defaults by type of layer.
-        observer: Is told of members; None for nobody.
+        observer: Receives an event for each member, if any.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class Planning:
             document: The spec.
             widths: Other widths by name. Every `in:` then follows the actual input.
             trace: Records how shapes and costs depend on searchable widths. Every `in:` then follows too.
-            checks_inputs: Whether an `in:` must match the actual input where widths are as the file says. False: it
-                follows.
-            observer: Is told of members.
+            checks_inputs: Whether an `in:` must match the actual input, if widths are those of the file; otherwise
+                every `in:` follows.
+            observer: Receives an event for each member.
         """
         self.document = document
         self.diagnostics = Diagnostics()
@@ -84,7 +84,7 @@ class Planning:
         self.observer = observer
 
     def claim(self, member: Member, name: str, frame: Frame, scope: Scope) -> None:
-        """Take a name in a scope; add a problem if it is taken already."""
+        """Reserve a name in a scope; add a problem if it is used already."""
         noted = not scope.path and name in self.document.duplicate_names  # when the file was read
         if not scope.claim(name) and not noted:
             message = f"the name {scope.full(name)!r} is already used: names are unique within the nearest named layer"

@@ -1,3 +1,5 @@
+"""The ops of a plan so far, and limits on their number and size."""
+
 from math import prod
 from typing import NoReturn
 
@@ -12,9 +14,9 @@ from archbuilder.spec.entries import Member
 LARGEST_PARAMETERS = 10**12
 LARGEST_ACTIVATION = 10**12
 MOST_OPS = 10_000
-MOST_WORK = 1_500_000  # parts of values that are computed, those of members without ops included
-WORK_OF_MEMBER = 20  # what there is to do beside its values
-WORK_OF_PARAMETER = 8  # of a block that is unfolded
+MOST_WORK = 1_500_000  # parts of computed values, including those of members without ops
+WORK_OF_MEMBER = 20  # beside its values
+WORK_OF_PARAMETER = 8  # of an expanded block
 DEEPEST = 64
 LONGEST_NAME = 500
 
@@ -24,11 +26,11 @@ class PlanningEnded(Exception):  # noqa: N818 - no error: the problem is in the 
 
 
 class Recorder:
-    """Keeps the ops of a plan, and ends the planning when they grow past what any machine holds.
+    """Records the ops of a plan, and ends the planning if the network exceeds the limits.
 
     Attributes:
         all: The ops in order.
-        worked: How much has been computed, in parts of values.
+        worked: The work so far, in parts of computed values.
     """
 
     def __init__(self, diagnostics: Diagnostics) -> None:
@@ -68,10 +70,10 @@ class Recorder:
         return self._refuse(frame, message)
 
     def work(self, frame: Frame, member: Member, amount: int) -> None:
-        """Count what there is to compute for a member.
+        """Count the work of planning a member.
 
         Raises:
-            PlanningEnded: There is too much to do, or there are too many problems.
+            PlanningEnded: The total work is too large, or there are too many problems.
         """
         if self._diagnostics.is_full:
             raise PlanningEnded
@@ -85,7 +87,7 @@ class Recorder:
         """Limit the nesting of members, including blocks, and the length of their names.
 
         Raises:
-            PlanningEnded: It is too much.
+            PlanningEnded: The nesting is too deep, or the name too long.
         """
         if depth > DEEPEST:
             self._refuse(frame, f"members are nested more than {DEEPEST} levels deep here, including blocks")

@@ -1,4 +1,4 @@
-"""Repetitions of a member: how many there are, and what the member is at each."""
+"""Repetitions of a member: their number, and the member as it is at each."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ from archbuilder.spec.nodes import describe_value
 def times_of(planning: Planning, member: Member, frame: Frame) -> int | None:
     """Compute how many repetitions a member has; None for one without `repeat`.
 
-    One whose `repeat` is at fault has 1, and a problem is added.
+    If `repeat` is invalid, a problem is added and 1 is returned.
     """
     if member.repeat is None:
         return None
@@ -39,8 +39,8 @@ def check_overrides(planning: Planning, member: Member, times: int, frame: Frame
             if isinstance(member.repeat, int) and member.repeat != times
             else ()
         )
-        said = " or ".join(map(str, wrong))
-        message = f"there is no repetition {said} of {times}: they are counted from 0, or backwards from -1"
+        positions = " or ".join(map(str, wrong))
+        message = f"there is no repetition {positions} of {times}: they are counted from 0, or backwards from -1"
         planning.diagnostics.add(frame.problem(member, "overrides", message, notes))
 
 
@@ -51,7 +51,7 @@ def repetitions(member: Member, times: int) -> Iterator[Member]:
 
 
 def stood_before(frame: Frame, member: Member, repetition: int) -> bool:
-    """Return whether what is in a member stood there before; a layer knows that of itself."""
+    """Return whether an earlier repetition has the same members inside; layers have `checks_input` instead."""
     return frame.again or (repetition > 0 and not isinstance(member, LayerEntry))
 
 
@@ -61,5 +61,6 @@ def _at(member: Member, position: int, times: int) -> Member:
     chosen = override or member
     if not isinstance(chosen, LayerEntry):
         return chosen
-    own = override is not None and override.node.get("in") is not member.node.get("in")
-    return chosen if position == 0 or own else replace(chosen, checks_input=False)  # `in` is the input of the first
+    has_own_input = override is not None and override.node.get("in") is not member.node.get("in")
+    # `in` declares the input of the first repetition.
+    return chosen if position == 0 or has_own_input else replace(chosen, checks_input=False)

@@ -1,5 +1,12 @@
+"""Scopes of names: within a scope, each name may be used once."""
+
+
 class Scope:
-    """The nearest named scope: the prefix of the names in it, and those it has given away."""
+    """A named scope: the prefix of the full names in it, and the names that are used.
+
+    Attributes:
+        path: The full name of the scope; empty for the network.
+    """
 
     def __init__(self, path: str = "") -> None:
         self.path = path
@@ -15,7 +22,7 @@ class Scope:
         return Scope(self.full(name))
 
     def claim(self, name: str) -> bool:
-        """Take a name; return whether it was free."""
+        """Reserve a name; return whether it was free."""
         free = name not in self._taken
         self._taken.add(name)
         return free
@@ -25,5 +32,5 @@ class Scope:
         count = self._counts.get(word, 1)
         while (name := f"{word}_{count}" if count > 1 else word) in self._taken:
             count += 1
-        self._counts[word] = count  # what is taken stays so: the next search starts here
+        self._counts[word] = count  # names stay reserved, so the next search starts here
         return name

@@ -16,7 +16,7 @@ from archbuilder.spec.entries import LayerEntry
 from archbuilder.spec.expression import is_expression
 from archbuilder.spec.nodes import describe_value, location
 
-_PASSES = 5  # an anchored value changes those that are its aliases, which the next pass then writes out
+_PASSES = 5  # changing an anchored value changes its aliases, which the next pass writes out
 _Asked = dict[tuple[int, str], Plain]
 """Values by the number of their place, and their key."""
 
@@ -25,7 +25,7 @@ def value_at(paths: Paths, path: str) -> Any:
     """Return the value at a path, or its default.
 
     Raises:
-        SpecError: There is no such layer or key, or no value.
+        SpecError: The spec has no such layer or key, or the key has neither a value nor a default.
     """
     number, key = paths.find(path)
     paths.check(path, number, key, paths.type(number))
@@ -38,41 +38,41 @@ def value_at(paths: Paths, path: str) -> Any:
 def updated(paths: Paths, values: Mapping[str, Any]) -> SpecDocument:
     """Return the spec with some values set, each by its path; every `in` follows.
 
-    What stands in a file that it extends is changed by name, under its own `layers:` or `aux:`. Where there is no such
-    name, as in a branch, all of the spec is written out.
+    A layer of an extended file is changed by name, under `layers:` or `aux:` of the spec. If it has no name, as in a
+    branch, the whole spec is written out.
 
     Raises:
         SpecError: A path or a value is invalid; with every problem found.
         ArchbuilderError: A value is shared through a YAML alias or merge key and cannot change alone.
     """
     document = paths.document
-    asked = _asked(paths, values)
-    for number in dict.fromkeys(number for number, key in asked if key in ("kernel", "dilation")):
-        of_layer = {key: value for (place, key), value in asked.items() if place == number}
-        padding = followed_padding(paths, number, of_layer)
+    requested = _requested_values(paths, values)
+    for number in dict.fromkeys(number for number, key in requested if key in ("kernel", "dilation")):
+        layer_values = {key: value for (place, key), value in requested.items() if place == number}
+        padding = followed_padding(paths, number, layer_values)
         if padding is not None:
-            asked[number, "padding"] = padding
-    asked = {place: value for place, value in asked.items() if not same_typed_value(paths.value(*place), value)}
-    if not asked:
+            requested[number, "padding"] = padding
+    requested = {place: value for place, value in requested.items() if not same_typed_value(paths.value(*place), value)}
+    if not requested:
         return document
-    kept = {
+    written = {
         (number, key): plain_value(entry.value)
         for number, place in enumerate(paths.places)
         for key, entry in place.node.entries.items()
         if key != "in" and not place.is_inherited(key) and _is_plain(place, key)
     }
-    wanted = kept | asked
+    wanted = written | requested
 
     def values_of(document: SpecDocument) -> list[Value]:
         return _values_of(document, wanted, paths)
 
     def with_inputs(document: SpecDocument) -> list[Value]:
-        found = index_members(document)
-        raise_if_any(located_at_causes(document, found.problems))
-        written = index_members(document.as_written) if document.is_multiplied else found
-        return [*_values_of(document, wanted, paths), *_inputs(document, written.declared)]
+        index = index_members(document)
+        raise_if_any(located_at_causes(document, index.problems))
+        unmultiplied = index_members(document.as_written) if document.is_multiplied else index
+        return [*_values_of(document, wanted, paths), *_inputs(document, unmultiplied.declared)]
 
-    return _settled(_settled(document, values_of), with_inputs)
+    return _write_until_set(_write_until_set(document, values_of), with_inputs)
 
 
 def _is_plain(place: Place, key: str) -> bool:
@@ -80,30 +80,30 @@ def _is_plain(place: Place, key: str) -> bool:
     return plain_value(node) is not None or getattr(node, "value", 0) is None
 
 
-def _asked(paths: Paths, values: Mapping[str, Any]) -> _Asked:
+def _requested_values(paths: Paths, values: Mapping[str, Any]) -> _Asked:
     """Find the places of values, and check that each layer can have them."""
     problems: list[Problem] = []
-    asked: _Asked = {}
+    requested: _Asked = {}
     found: dict[str, tuple[int, str]] = {}
     for path, value in values.items():
         try:
             found[path] = place = paths.find(path)
-            asked[place] = _plain(path, value)
+            requested[place] = _plain(path, value)
         except SpecError as error:
             problems += error.problems
     for path, (number, key) in found.items():
-        type_ = str(asked.get((number, "type"), paths.type(number)))
+        type_ = str(requested.get((number, "type"), paths.type(number)))
         try:
             if key == "type":
                 paths.check(path, number, key, paths.type(number))
                 _check_type(paths, number, path, type_)
             elif not type_ or paths.knows(type_):
                 paths.check(path, number, key, type_)
-                _check_width(paths, path, key, type_, asked.get((number, key), 0))
+                _check_width(paths, path, key, type_, requested.get((number, key), 0))
         except SpecError as error:
             problems += error.problems
     raise_if_any(problems)
-    return asked
+    return requested
 
 
 def _plain(path: str, value: Any) -> Plain:
@@ -135,7 +135,7 @@ def _check_width(paths: Paths, path: str, key: str, type_: str, value: Plain) ->
 
 
 def _check_type(paths: Paths, number: int, path: str, type_: str) -> None:
-    """Check that a type exists, and knows every key that its layer has."""
+    """Check that a type exists and has every key that its layer sets."""
     if not paths.knows(type_):
         known = paths.known_types()
         near = did_you_mean(type_, known)
@@ -144,29 +144,29 @@ def _check_type(paths: Paths, number: int, path: str, type_: str) -> None:
     member, known_keys = paths.places[number].member, paths.defaults(number, type_)
     assert isinstance(member, LayerEntry)
     before, layer = paths.type(number), path.rpartition(".")[0]
-    lost = [key for key in member.values if key not in known_keys]
+    unknown = [key for key in member.values if key not in known_keys]
     notes = [f"the keys of {type_} are {', '.join(key for key in known_keys if key not in ('repeat', 'from'))}"]
-    messages = [f"{type_} has no key {key!r}, which {layer} sets as {before}" for key in lost]
+    messages = [f"{type_} has no key {key!r}, which {layer} sets as {before}" for key in unknown]
     raise_if_any(Problem(message, path=path, notes=tuple(notes)) for message in messages)
 
 
 def _values_of(document: SpecDocument, wanted: _Asked, before: Paths) -> list[Value]:
     """Return the values to write for all layers.
 
-    What a layer did not say it may say now, as it takes over keys from another: it should say what was meant before.
+    An edit may give a layer keys that it did not have, through an alias or merge key; these get their old default.
     """
     places = all_places(document)
-    found = [_value(places[number], key, value) for (number, key), value in wanted.items()]
+    values = [_value(places[number], key, value) for (number, key), value in wanted.items()]
     for number, place in enumerate(places):
         for key, entry in place.node.entries.items():
-            had = key in before.places[number].node.entries
-            if key == "in" or had or (number, key) in wanted or place.is_inherited(key):
+            was_written = key in before.places[number].node.entries
+            if key == "in" or was_written or (number, key) in wanted or place.is_inherited(key):
                 continue
             default = before.value(number, key)
             if default is None:
                 raise ArchbuilderError(f"{location(entry.value)}: {key} is shared through a YAML alias; write it out")
-            found.append(_value(place, key, default))
-    return found
+            values.append(_value(place, key, default))
+    return values
 
 
 def _value(place: Place, key: str, value: Plain) -> Value:
@@ -182,17 +182,17 @@ def _inputs(document: SpecDocument, declared: Iterable[DeclaredInput]) -> Iterat
             yield Value("aux" if layer in heads else "layers", layer, node, "in", channels)
 
 
-def _settled(document: SpecDocument, wanted: Callable[[SpecDocument], Sequence[Value]]) -> SpecDocument:
+def _write_until_set(document: SpecDocument, wanted: Callable[[SpecDocument], Sequence[Value]]) -> SpecDocument:
     """Write values repeatedly until all are set, as an alias or merged value may change with another."""
     for _ in range(_PASSES):
         values = wanted(document)
         if all(value.is_set for value in values):
             return document
-        document = _rewritten(document, values)
+        document = _write(document, values)
     raise ArchbuilderError(f"{document.source.name}: its YAML aliases do not allow these values; write them out")
 
 
-def _rewritten(document: SpecDocument, values: Sequence[Value]) -> SpecDocument:
+def _write(document: SpecDocument, values: Sequence[Value]) -> SpecDocument:
     """Return the spec with values set in place, or written out as a whole if that is impossible."""
     if all(_can_be_written(value, document) for value in values):
         source = set_values(document.source, values)

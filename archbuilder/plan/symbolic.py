@@ -1,4 +1,4 @@
-"""The keys and inputs of layers where numbers may be symbols: validated as plain numbers, then symbols again."""
+"""Validate keys and inputs of layers whose numbers may be symbols."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -25,14 +25,14 @@ def validate_keys(
 ) -> Model | list[Problem]:
     """Validate the keys of a layer, of which some may be symbols.
 
-    A symbol is validated at its value, and then put back where a key takes a plain integer, the bounds of the key as
-    guards. Where a key takes anything else, as a list does, the symbol becomes its value, under the guard that it is
-    that.
+    The value of a symbol is validated. If the key is a plain integer, the symbol is put back, with the bounds of the
+    key as guards. For other keys, such as lists, the symbol is replaced by its value, with a guard that it has this
+    value.
 
     Args:
         model: The primitive, or the arguments of the block.
         values: The values by key.
-        present: 1 where the branch that the layer is in exists: where it does not, no bound counts.
+        present: 1 where the branch that contains the layer exists; elsewhere no bound applies.
         what: What the keys belong to, for messages.
         locate: Finds the places of keys and values in the text.
         also: Other allowed keys, suggested for unknown keys.
@@ -62,13 +62,13 @@ def validate_keys(
 
 
 def _guard_bounds(symbol: Symbol, field: FieldInfo, present: Number) -> None:
-    """Note that a symbol is within the bounds of a key, wherever the branch that it is in exists."""
+    """Add guards that a symbol is within the bounds of a key wherever its branch exists."""
     with_it = symbol.present() * present
     exists_with_it = isinstance(present, Symbol) and with_it.terms == present.terms and symbol.never_negative
     for bound in field.metadata:
         outside = False
         if isinstance(bound, Le):
-            # Where the branch may be left out, a width above the bound is refused by planning alone.
+            # If the branch may be removed, only planning decides whether a width above the bound is invalid.
             with symbol.trace.requiring() if not isinstance(present, Symbol) else nullcontext():
                 outside = symbol > bound.le
         elif isinstance(bound, Ge):
@@ -81,8 +81,8 @@ def _guard_bounds(symbol: Symbol, field: FieldInfo, present: Number) -> None:
 def presence(width: Any) -> Number | None:
     """Return 1 for a width that is not 0, and None for 0.
 
-    Of a symbol, return the symbol that is 1 where it is not 0; of one that is 0 at the traced widths None, under the
-    guard that it is that.
+    For a symbol, return the symbol that is 1 where it is not 0. If it is 0 at the traced widths, return None, with a
+    guard that it is 0.
     """
     if isinstance(width, Symbol) and width.value:
         return width.present()
@@ -90,10 +90,10 @@ def presence(width: Any) -> Number | None:
 
 
 def in_branch(frame: Frame, flow: Flow, present: Number) -> tuple[Frame, Flow]:
-    """Return the surroundings and the input of a branch, with 0 channels where the branch does not exist.
+    """Return the frame and the input of a branch, with 0 channels where the branch does not exist.
 
     Args:
-        frame: The surroundings of the fork.
+        frame: The frame of the fork.
         flow: The input of the fork.
         present: 1 where the branch exists, and 0 where it does not.
     """

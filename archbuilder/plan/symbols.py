@@ -1,9 +1,8 @@
 """Integers that depend on searchable widths; the costs of a plan with them are polynomials of the widths.
 
-A symbol is a polynomial over atoms. An atom is a searchable width, or what cannot be written as a polynomial of widths:
-a quotient, a remainder, whether a width is there at all. Each symbol knows its value at the widths that are traced, so
-that planning goes one way through every condition; which way that was is noted as a guard. What was traced holds for
-all widths that pass the guards.
+A symbol is a polynomial over atoms. An atom is a searchable width, or something that is not a polynomial of widths: a
+quotient, a remainder, or whether a width is not 0. Each symbol has a value at the traced widths, which decides every
+condition while planning; the outcome is recorded as a guard. The traced costs hold for all widths that pass the guards.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ _MOST_TERMS = 100_000  # of a product, before equal ones are added up
 class Symbol:
     """An integer that depends on searchable widths.
 
-    Sums, differences and products are symbols too; a comparison gives a boolean and adds a guard. Anything else takes
-    its value at the traced widths, under the guard that it is that.
+    Sums, differences and products are symbols too; a comparison returns a boolean and adds a guard. Any other operation
+    uses the value at the traced widths, and adds a guard that the symbol has this value.
 
     Attributes:
-        trace: Where its atoms are.
+        trace: The trace that contains its atoms.
         terms: The polynomial.
         value: Its value at the traced widths.
     """
@@ -38,7 +37,7 @@ class Symbol:
         self.value = value
 
     def fixed(self) -> int:
-        """Return the value at the traced widths, under the guard that it is that."""
+        """Return the value at the traced widths, and add a guard that the symbol has this value."""
         self.trace.guard(_plus(self.terms, {(): -self.value}, 1), "==", True)
         return self.value
 
@@ -47,12 +46,12 @@ class Symbol:
         return Symbol(self.trace, {self.trace.presence(self.terms): 1}, int(self.value != 0))
 
     def mapped(self, function: Callable[[int], int]) -> Symbol:
-        """Return what a function makes of it."""
+        """Return the symbol of a function of it."""
         return _derived(self.trace, "function", (self.terms,), function(self.value), function)
 
     @property
     def never_negative(self) -> bool:
-        """Whether it is one product of widths, with a factor above 0: a sum or a quotient may be below 0."""
+        """Whether it is a sum of products of widths with positive factors, which is never negative."""
         atoms = self.trace.atoms
         return all(
             factor > 0 and all(atoms[number].kind in NEVER_NEGATIVE for number in monomial)
@@ -91,7 +90,7 @@ class Symbol:
     __rmul__ = __mul__
 
     def _grows_too_far(self, terms: Terms) -> bool:
-        """Return whether a product would be too long to be of use: a small file may multiply again and again."""
+        """Return whether a product would have too many terms or factors; a small file may multiply many times."""
         degree = max(map(len, self.terms)) + max(map(len, terms), default=0)
         return degree > _MOST_FACTORS or len(self.terms) * len(terms) > _MOST_TERMS
 
@@ -200,12 +199,12 @@ def width_symbol(trace: Trace, name: str, width: int) -> Any:
 
 
 def traced_value(number: Any) -> Any:
-    """Return a symbol's value at the traced widths, without a guard; anything else is what it is."""
+    """Return a symbol's value at the traced widths, without a guard; return anything else unchanged."""
     return number.value if isinstance(number, Symbol) else number
 
 
 def fixed(number: Any) -> Any:
-    """Return a symbol's value under the guard that it is that; anything else is what it is."""
+    """Return a symbol's value, with a guard that it has this value; return anything else unchanged."""
     return number.fixed() if isinstance(number, Symbol) else number
 
 
@@ -236,7 +235,7 @@ def _plus(first: Terms, second: Terms, sign: int) -> dict[Monomial, int]:
 
 
 def _number(trace: Trace, terms: Terms) -> Any:
-    """Return a polynomial as a symbol, or as a plain number where no atom is in it."""
+    """Return a polynomial as a symbol, or as an integer if it contains no atom."""
     if not terms:
         return 0
     if len(terms) == 1 and () in terms:

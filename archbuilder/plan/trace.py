@@ -8,14 +8,14 @@ from math import prod
 from typing import Any, NamedTuple
 
 Monomial = tuple[int, ...]
-"""The numbers of the atoms that are multiplied, sorted; none is the constant 1."""
+"""The sorted numbers of the multiplied atoms; empty for the constant 1."""
 
 Terms = Mapping[Monomial, int]
 """A polynomial: the coefficient of each monomial."""
 
 
 class Atom(NamedTuple):
-    """What polynomials are made of.
+    """A variable of polynomials.
 
     Attributes:
         kind: `width`, `present` (1 where its operand is not 0, else 0), `quotient`, `remainder` or `function`.
@@ -37,7 +37,7 @@ class Guard(NamedTuple):
         terms: The polynomial.
         relation: `<` or `==`.
         outcome: Whether the condition held at the traced widths.
-        required: Whether the network is invalid where it is broken and all guards that are not required hold.
+        required: Whether the network is invalid if this guard fails and all guards that are not required hold.
     """
 
     terms: Terms
@@ -47,7 +47,7 @@ class Guard(NamedTuple):
 
 
 NEVER_NEGATIVE = ("width", "present", "function")
-"""Kinds of atoms that are 0 or more; functions are of widths, and give widths."""
+"""Kinds of atoms that are at least 0; a function maps a width to a width."""
 
 
 class Trace:
@@ -75,7 +75,7 @@ class Trace:
         return number
 
     def presence(self, terms: Terms) -> Monomial:
-        """Return what is 1 where a polynomial is not zero, and 0 where it is: a product of atoms."""
+        """Return the product of atoms that is 1 where a polynomial is not 0, and 0 where it is."""
         if len(terms) > 1:
             return (self.atom("present", (terms,), int(self.value(terms) != 0)),)
         (monomial,) = terms
@@ -90,21 +90,21 @@ class Trace:
         return self._presence[number]
 
     def value(self, terms: Terms) -> int:
-        """Work a polynomial out at the traced widths."""
+        """Evaluate a polynomial at the traced widths."""
         return sum(factor * prod(self.atoms[number].value for number in monomial) for monomial, factor in terms.items())
 
     def width_name(self, terms: Terms) -> str | None:
-        """Return the name of the searchable width that a polynomial is, also if multiplied or at times 0."""
+        """Return the name of the searchable width that a polynomial is, also if it is multiplied or may be masked."""
         if list(terms.values()) != [1]:
             return None
         atoms = [self.atoms[number] for number in next(iter(terms))]
-        own = [atom for atom in atoms if atom.kind != "present"]
-        if len(own) != 1 or own[0].kind not in ("width", "function"):
+        factors = [atom for atom in atoms if atom.kind != "present"]
+        if len(factors) != 1 or factors[0].kind not in ("width", "function"):
             return None
-        return str(own[0].what) if own[0].kind == "width" else self.width_name(own[0].operands[0])
+        return str(factors[0].what) if factors[0].kind == "width" else self.width_name(factors[0].operands[0])
 
     def product(self, first: Monomial, second: Monomial) -> Monomial:
-        """Multiply monomials. What is 1 where a factor is not 0 changes nothing beside that factor."""
+        """Multiply monomials; a `present` atom is dropped if its operand is a factor."""
         factors = sorted((*first, *second))
         present = [number for number in factors if self.atoms[number].kind == "present"]
         if not present:
@@ -114,7 +114,7 @@ class Trace:
         return tuple(sorted([*(number for number in factors if self.atoms[number].kind != "present"), *kept]))
 
     def guard(self, terms: Terms, relation: str, outcome: bool) -> bool:
-        """Note which way a condition went."""
+        """Record the outcome of a condition, and return it."""
         key = (tuple(sorted(terms.items())), relation)
         known = self.guards.get(key)
         if known is None or known.required > self._requiring:
@@ -123,7 +123,7 @@ class Trace:
 
     @contextmanager
     def requiring(self) -> Iterator[None]:
-        """Note the conditions of the body as required: planning refuses what breaks them, and goes no other way."""
+        """Record conditions of the body as required: planning reports an error if one fails."""
         self._requiring = True
         try:
             yield

@@ -29,12 +29,12 @@ class Widths:
         self._asked = asked
         self._trace = trace
         self._document = document
-        self._names: dict[tuple[int, str], tuple[str, str]] = {}  # the widths of a repeated layer are listed once
+        self._names: dict[tuple[int, str], tuple[str, str]] = {}  # repetitions share their widths
 
     def note(
         self, layer: str, entry: LayerEntry, block: Block | None, values: dict[str, Any], defaults: Mapping[str, Any]
     ) -> None:
-        """Note the searchable widths of a layer, and put those that are asked for into its values.
+        """Record the searchable widths of a layer, and put requested widths into its values.
 
         A width that the layer does not write is searchable too where the file or its block has a default.
 
@@ -46,7 +46,7 @@ class Widths:
             defaults: The file's defaults for its type.
         """
         if not block and self._document.gives_classes(entry):
-            return  # what gives the classes is no width to search
+            return  # the number of classes is not searchable
         for key in block.widths if block else PRIMITIVES[entry.type].widths:
             default = defaults.get(key, block.parameters[key].default if block else None)
             written = values.get(key, default)
@@ -80,7 +80,7 @@ class Widths:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Say that widths are multiplied, as numbers in an error are then not those of the file."""
+        """Return a note that widths are multiplied, so that numbers in an error differ from those of the file."""
         width = self._document.header.width
         return () if width == 1 else (f"width: {width:g} multiplies every width of the file",)
 
@@ -93,7 +93,7 @@ class Widths:
         return multiplied_width(width, header.width, header.divisor)
 
     def multiplied(self, op: _P, entry: LayerEntry, keys: tuple[str, ...]) -> _P:
-        """Return a primitive with its widths multiplied; the classes of a last layer, and $ values, stay."""
+        """Return a primitive with its widths multiplied, except the number of classes and `$` values."""
         if self._document.header.width == 1 or not keys or self._document.gives_classes(entry):
             return op
         keys = tuple(key for key in keys if not isinstance(entry.values.get(key), Expression))
@@ -102,5 +102,5 @@ class Widths:
 
 
 def _identity(entry: Member, key: str) -> tuple[int, str]:
-    """Return what tells a width of the file from others: repetitions of a layer share those that are written once."""
+    """Return a key that identifies a width of the file; repetitions share the widths that are written once."""
     return id(entry.node.entries.get(key) or origin(entry.node)), key

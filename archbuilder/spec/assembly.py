@@ -22,11 +22,11 @@ class Assembled:
     Attributes:
         source: The spec's own text.
         root: All of it as one mapping.
-        own: What the spec's own file says, with the blocks that it includes.
-        included: The files that it includes.
-        changes: What it changes of the file that it extends.
-        base: The spec that it extends, if it does.
-        reference: Where it says so.
+        own: The content of the spec's own file, with the blocks that it includes.
+        included: The included files.
+        changes: The changes to the extended file.
+        base: The extended spec, if any.
+        reference: The location of the value of `extends`.
     """
 
     source: Source
@@ -57,10 +57,10 @@ class Assembled:
     def with_only(self, changes: Collection[Change]) -> "Assembled":
         """Return the spec with only some of its changes; problems of the merge are ignored."""
         assert self.base is not None
-        kept = {change.path for change in changes}
-        own = without(self.own, {change.path for change in self.changes} - kept)
-        root, made = merge_extended(self.base.root, own, [])
-        return replace(self, root=root, own=own, changes=tuple(made))
+        paths = {change.path for change in changes}
+        own = without(self.own, {change.path for change in self.changes} - paths)
+        root, merged_changes = merge_extended(self.base.root, own, [])
+        return replace(self, root=root, own=own, changes=tuple(merged_changes))
 
 
 def assemble(source: Source, problems: list[Problem]) -> Assembled:
@@ -71,7 +71,7 @@ def assemble(source: Source, problems: list[Problem]) -> Assembled:
     """
     files = _Files(problems)
     folder = source.path.resolve().parent if source.path else None
-    return _assembled(files.mapping(source), folder, [source], files)
+    return _assemble(files.mapping(source), folder, [source], files)
 
 
 @dataclass
@@ -102,25 +102,25 @@ class _Files:
         return root
 
 
-def _assembled(root: MappingNode, folder: Path | None, chain: list[Source], files: _Files) -> Assembled:
+def _assemble(root: MappingNode, folder: Path | None, chain: list[Source], files: _Files) -> Assembled:
     """Assemble a file that has been read; `chain` has the files that led to it by `extends`, and itself last."""
     problems = files.problems
     reference = root.get("extends")
     base = None
     if reference is not None:
         base_source, base_folder = _find(reference, "extends", folder, problems)
-        met = [earlier.path.resolve() for earlier in chain if earlier.path]
-        if (base_source.path and base_source.path.resolve() in met) or len(chain) > LARGEST_CHAIN:
+        earlier_paths = [earlier.path.resolve() for earlier in chain if earlier.path]
+        if (base_source.path and base_source.path.resolve() in earlier_paths) or len(chain) > LARGEST_CHAIN:
             names = " -> ".join(source.name for source in [*chain, base_source])
             message = f"these files extend each other: {names}"
             raise SpecError([*problems, Problem(message, location(reference), "extends")])
-        base = _assembled(files.mapping(base_source, reference), base_folder, [*chain, base_source], files)
+        base = _assemble(files.mapping(base_source, reference), base_folder, [*chain, base_source], files)
     own, included = _with_includes(root, folder, files)
     if base is None or reference is None:
         return Assembled(chain[-1], own, own, included)
     own = replace(own, entries={key: entry for key, entry in own.entries.items() if key != "extends"})
-    laid, changes = merge_extended(base.root, own, problems)
-    return Assembled(chain[-1], laid, own, included, tuple(changes), base, location(reference))
+    merged, changes = merge_extended(base.root, own, problems)
+    return Assembled(chain[-1], merged, own, included, tuple(changes), base, location(reference))
 
 
 def _find(reference: Node, path: str, folder: Path | None, problems: list[Problem]) -> tuple[Source, Path | None]:
@@ -144,18 +144,18 @@ def _find(reference: Node, path: str, folder: Path | None, problems: list[Proble
         raise refuse(f"{name!r} is not a shipped spec, and a spec given as text has no folder to search{near}")
     try:
         place = (folder / name).resolve()
-        inside = place.is_relative_to(folder)
-        found = place.is_file()
+        is_inside = place.is_relative_to(folder)
+        exists = place.is_file()
     except (OSError, ValueError, RuntimeError):  # the last is a loop of links
         raise refuse(f"{name[:80]!r} is not a path") from None
-    if not inside:
+    if not is_inside:
         raise refuse(f"{name!r} is outside the folder of the spec, {folder}")
-    if not found:
+    if not exists:
         near = did_you_mean(name, [*(file.name for file in folder.glob("*.yaml")), *shipped_names("specs")])
         raise refuse(f"no such file: {name}{near}")
-    shown = str(Path(reference.source.name).parent / name)  # as the user would name it
+    display_name = str(Path(reference.source.name).parent / name)  # as the user would name it
     try:
-        return read_text(place, shown), place.parent
+        return read_text(place, display_name), place.parent
     except ArchbuilderError as error:
         raise refuse(str(error)) from None
 
@@ -177,16 +177,16 @@ def _with_includes(root: MappingNode, folder: Path | None, files: _Files) -> tup
             if key != "blocks":
                 message = f"unknown key {key!r} for an included file: it may contain only blocks"
                 problems.append(Problem(message, included.key_location(key), key))
-        theirs = included.get("blocks")
-        for key, entry in theirs.entries.items() if isinstance(theirs, MappingNode) else ():
+        included_blocks = included.get("blocks")
+        for key, entry in included_blocks.entries.items() if isinstance(included_blocks, MappingNode) else ():
             if key in entries:
                 message = f"the block {key!r} is defined twice"
                 problems.append(Problem(message, entry.key_location, f"blocks.{key}"))
             entries.setdefault(key, entry)
-    below = root.entries.get("blocks") or Entry(
+    original = root.entries.get("blocks") or Entry(
         "blocks", root.entries["include"].key_span, reference, source=root.source
     )
-    merged = MappingNode(entries, root.source, below.value.span)
-    kept = {key: entry for key, entry in root.entries.items() if key != "include"}
-    blocks_entry = Entry("blocks", below.key_span, merged, source=below.source)
-    return replace(root, entries=kept | {"blocks": blocks_entry}), tuple(sources)
+    merged = MappingNode(entries, root.source, original.value.span)
+    other_entries = {key: entry for key, entry in root.entries.items() if key != "include"}
+    blocks_entry = Entry("blocks", original.key_span, merged, source=original.source)
+    return replace(root, entries=other_entries | {"blocks": blocks_entry}), tuple(sources)

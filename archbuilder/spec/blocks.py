@@ -26,14 +26,14 @@ _FOLDER = Path(__file__).parent.parent / "blocks"
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A template.
+    """A composite layer type: declared parameters, and a body of members that use them.
 
     Attributes:
         name: The `type` of its layers in a spec.
         description: What it is, and its source.
         parameters: Its declared parameters by name.
-        body: Its members.
-        broken: Whether parameters or body are at fault, so that nothing can be said of the layers that use it.
+        body: Its members, in order.
+        broken: Whether parameters or body are invalid, so that layers of this type are not checked.
         shipped: Whether it comes with the package: errors in it then point at the layer that uses it.
     """
 
@@ -51,7 +51,7 @@ class Block:
 
     @cached_property
     def computed(self) -> tuple[str, ...]:
-        """The parameters whose default is a `$` value, each of values before it."""
+        """The parameters whose default is a `$` value of earlier parameters."""
         return tuple(name for name, parameter in self.parameters.items() if parameter.is_computed)
 
     @cached_property
@@ -62,7 +62,7 @@ class Block:
     def values(self, arguments: BaseModel) -> dict[str, Any]:
         """Return validated arguments by the parameters' own names.
 
-        A size that is equal in both directions is one number, so that `$stride != 1` and `$kernel // 2` work.
+        A size that is equal in both directions becomes one number, so that `$stride != 1` and `$kernel // 2` work.
         """
         values = zip(self.parameters, arguments.__dict__.values(), strict=True)
         return {key: _simplest(value) if type(value) is tuple else value for key, value in values}
@@ -71,7 +71,7 @@ class Block:
 def _simplest(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
-    if len(value) == 2 and type(value[0]) is int and value[0] == value[1]:  # most are
+    if len(value) == 2 and type(value[0]) is int and value[0] == value[1]:  # the usual case
         return value[0]
     parts = [_simplest(part) for part in value]
     return parts[0] if all(part == parts[0] and not isinstance(part, list) for part in parts) else parts
@@ -96,7 +96,7 @@ def shipped_block(name: str) -> Block | None:
 
 
 def read_block(name: str, node: Node, path: str, problems: list[Problem], *, shipped: bool = False) -> Block:
-    """Read a block's definition; what is wrong with it is added to `problems`."""
+    """Read a block's definition; add its problems to `problems`."""
     if not isinstance(node, MappingNode):
         message = f"found {describe(node)}, expected a block: a mapping with parameters and a body"
         problems.append(Problem(message, location(node), path))

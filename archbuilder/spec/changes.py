@@ -1,4 +1,4 @@
-"""What a file changes in the file that it extends, and the names that changes refer to."""
+"""Changes that a file makes to the file that it extends, looked up by name."""
 
 from dataclasses import dataclass, field
 
@@ -29,12 +29,12 @@ class Change:
 
 @dataclass
 class Names:
-    """The changes to one scope of names, as they find what they are about.
+    """The changes to the members of one scope, which are removed when their member is found.
 
     Attributes:
-        pending: The changes by what is left of their dotted names.
+        pending: The changes whose members are not found yet, by their dotted names within the scope.
         within: The dotted name of the scope; empty for the whole list.
-        known: The names of the scope so far.
+        known: The names in the scope so far, for suggestions.
     """
 
     pending: dict[str, Entry]
@@ -42,18 +42,18 @@ class Names:
     known: list[str] = field(default_factory=list)
 
     def take(self, name: str | None) -> Entry | None:
-        """Return the change to a name, once."""
+        """Remove and return the change to a member; None if there is none."""
         if name is None:
             return None
         self.known.append(name)
         return self.pending.pop(name, None)
 
     def inside(self, name: str | None) -> "Names | None":
-        """Return the changes to what is inside a name, once; None if there are none."""
-        found = [key for key in self.pending if name is not None and key.startswith(f"{name}.")]
-        inner = {key.partition(".")[2]: self.pending.pop(key) for key in found}
+        """Remove and return the changes to members inside a member; None if there are none."""
+        keys = [key for key in self.pending if name is not None and key.startswith(f"{name}.")]
+        inner = {key.partition(".")[2]: self.pending.pop(key) for key in keys}
         return Names(inner, self.full(str(name))) if inner else None
 
     def full(self, name: str) -> str:
-        """Return a name with those around it."""
+        """Return a name with the dotted name of the scope before it."""
         return f"{self.within}.{name}" if self.within else name

@@ -39,13 +39,13 @@ class SpecDocument:
 
     Attributes:
         source: The text.
-        files: What it is put together of: its own text, and what it extends and includes.
+        files: Its own file, and the extended and included ones.
         header: Name, input, classes and defaults.
         blocks: The blocks that it defines, by name.
         layers: The members in order.
         heads: The auxiliary classifiers.
-        guessed: The keys of the header that are at fault and stand-ins here, so that the layers can be checked, and the
-            paths of layers that something is wrong with.
+        guessed: The invalid keys of the header, which have placeholder values, and the paths of layers with problems;
+            errors that could follow from these are not reported.
     """
 
     source: Source
@@ -90,16 +90,16 @@ class SpecDocument:
         if not isinstance(node, MappingNode):
             return node.value
         entries = {key: entry.value for key, entry in node.entries.items()}
-        follows = entries.get("in")
-        if isinstance(follows, ScalarNode) and follows.value is not None and follows.source is not self.source:
+        declared = entries.get("in")
+        if isinstance(declared, ScalarNode) and declared.value is not None and declared.source is not self.source:
             del entries["in"]
         return {key: self._standing_alone(value) for key, value in entries.items()}
 
     @property
     def canonical_text(self) -> str:
         """The spec without comments, layout, name, description and `lint`: equal texts mean equal networks."""
-        said = {key: value for key, value in plain(self.root).items() if key not in ("name", "description")}
-        return to_yaml(_without_suppressions(said))
+        values = {key: value for key, value in plain(self.root).items() if key not in ("name", "description")}
+        return to_yaml(_without_suppressions(values))
 
     def block(self, name: str) -> Block | None:
         """Return the block of a name: one of the spec's own, or a shipped one."""
@@ -111,7 +111,7 @@ class SpecDocument:
 
     @cached_property
     def duplicate_names(self) -> frozenset[str]:
-        """The names that several layers or heads have, which have been reported."""
+        """The names that several layers or heads share; these were reported when the file was read."""
         members = [*self.layers, *(head.member for head in self.heads)]
         counts = Counter(member.name for member in members if member.name)
         return frozenset(name for name, count in counts.items() if count > 1)
@@ -131,11 +131,11 @@ def read_spec(source: Source) -> tuple[SpecDocument, list[Problem]]:
     """Read a spec's text.
 
     Returns:
-        The spec, as far as it can be read, and every problem found. What the layers' keys say is checked when the
-        spec is planned; a spec with problems is good for finding more of them and for nothing else.
+        The spec, as far as it can be read, and every problem found. The keys of layers are checked when the spec is
+        planned. A spec with problems may only be planned to find more of them.
 
     Raises:
-        SpecError: The text is not YAML at all, or what it extends or includes cannot be read.
+        SpecError: The text is not YAML, or an extended or included file cannot be read.
     """
     problems = Problems()
     files = assemble(source, problems)
@@ -149,8 +149,8 @@ def document_of(files: Assembled, problems: list[Problem]) -> SpecDocument:
     """Read the content of files; problems are appended to `problems`."""
     root, source = files.root, files.source
     header, guessed = read_header(root, Path(source.name).stem, problems)
-    absent = [word for word in ("layers", "blocks") if word not in root.entries]
-    guessed |= {near for key in root.entries if key not in Header.model_fields and (near := near_key(key, absent))}
+    missing = [word for word in ("layers", "blocks") if word not in root.entries]
+    guessed |= {near for key in root.entries if key not in Header.model_fields and (near := near_key(key, missing))}
     blocks = _read_blocks(root.get("blocks"), problems)
     for name in check_references(blocks, header.variables, problems):
         blocks[name] = replace(blocks[name], broken=True)
@@ -170,7 +170,7 @@ def open_spec(name_or_path: str | Path) -> Source:
     """Find a spec by path, or a shipped one by name, and read its text.
 
     Raises:
-        ArchbuilderError: There is no such file, or it is not text.
+        ArchbuilderError: The file does not exist, or is not text.
     """
     path = Path(name_or_path)
     shipped = find_shipped("specs", str(name_or_path))
@@ -192,7 +192,7 @@ def _without_suppressions(values: Any) -> Any:
 
 
 def last_layers(members: list[Member]) -> Iterator[LayerEntry]:
-    """Return the layers that determine the width of a list's output: those after them have no width."""
+    """Yield the layers whose widths are the channels or features of a list's output."""
     for member in reversed(members):
         if isinstance(member, SequenceEntry):
             found = list(last_layers(member.members))

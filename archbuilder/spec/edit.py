@@ -41,17 +41,16 @@ class Value:
 
     @property
     def written(self) -> Plain:
-        """The present value at the key, also from a merge key; None if there is none, or a mapping."""
+        """The present value of the key, also from a merge key; None if the key is missing or a mapping."""
         written = self.node.get(self.key)
         return None if written is None else plain_value(written)
 
     @property
     def use(self) -> Use | None:
-        """The alias or merge that the value is inside of; None if it is an alias itself, or inside of none."""
+        """The alias or merge key that contains the value; None without one, or if the value itself is the alias."""
         entry = self.node.entries.get(self.key)
-        use = self.node.use or (
-            entry.value.use if entry else None
-        )  # an override may be an alias where its layer is not
+        # An override may be an alias where its layer is not.
+        use = self.node.use or (entry.value.use if entry else None)
         return None if use is None or isinstance(use.node, ScalarNode) or (entry and use.node is entry.value) else use
 
     @property
@@ -102,8 +101,8 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
         wanted: The values; those that are set already are skipped.
 
     Raises:
-        ArchbuilderError: Two values are to be set at a place shared through a YAML alias; or the present value spans
-            several lines.
+        ArchbuilderError: A place shared through a YAML alias would get two values, or the present value spans several
+            lines.
     """
     replaced: dict[Span, Value] = {}
     changes: dict[Span, str] = {}
@@ -158,7 +157,7 @@ def set_name(source: Source, name: str) -> Source:
 
 
 def _expanded_uses(source: Source, values: Iterable[Value]) -> Iterator[tuple[Span, str]]:
-    """Yield the span and new text of each use of an anchor that is to differ from the anchored value."""
+    """Yield the span and new text of each use of an anchor that must differ from the anchored value."""
     uses: dict[int, tuple[Use, list[Value]]] = {}
     for value in values:
         if value.use is not None and not value.is_set:
@@ -196,8 +195,8 @@ def _changed_data(node: Node, changed: Mapping[int, Plain], added: Mapping[int, 
         return node.value
     if isinstance(node, SequenceNode):
         return [_changed_data(item, changed, added) for item in node.items]
-    own = {key: _changed_data(entry.value, changed, added) for key, entry in node.entries.items()}
-    return own | dict(added.get(id(node), {}))
+    entries = {key: _changed_data(entry.value, changed, added) for key, entry in node.entries.items()}
+    return entries | dict(added.get(id(node), {}))
 
 
 def _flow_text(data: Any) -> str:
@@ -227,9 +226,9 @@ def _replacement_text(written: ScalarNode | SequenceNode, value: Plain) -> str:
 
 
 def _expanded_aliases(source: Source, changes: dict[Span, str], wanted: set[Span]) -> dict[Span, str]:
-    """Expand aliases of changed anchors that are not to change, to their present value.
+    """Return replacements that keep aliases of changed anchors at their present value.
 
-    Aliases at `in` are not expanded: they follow the channels.
+    Aliases at `in` are left out: they follow the channels.
     """
     anchors = {text.split()[0][1:] for text in changes.values() if text.startswith("&")}
     if not anchors:
@@ -237,25 +236,25 @@ def _expanded_aliases(source: Source, changes: dict[Span, str], wanted: set[Span
     nodes = list(walk(read_yaml(source, [])))
     mappings = (node for node in nodes if isinstance(node, MappingNode))
     inputs = {node.entries["in"].value.span for node in mappings if "in" in node.entries}
-    kept = {}
+    expansions = {}
     for node in nodes:
         if not isinstance(node, MappingNode) and not _is_literal(node) and node.span not in wanted | inputs:
             written = source.text[node.span.start : node.span.end]
             if written.startswith("*") and written[1:] in anchors:
-                kept[node.span] = yaml_text(plain(node))
-    return kept
+                expansions[node.span] = yaml_text(plain(node))
+    return expansions
 
 
 def _insertion(source: Source, node: MappingNode, text: str) -> tuple[Span, str]:
     """Return the position and text to insert an entry at the end of a mapping."""
-    own = [entry for entry in node.entries.values() if entry.own and entry.value.source is source]
+    own_entries = [entry for entry in node.entries.values() if entry.own and entry.value.source is source]
     if node.flow:
-        if own:
-            end = max(entry.value.span.end for entry in own)
+        if own_entries:
+            end = max(entry.value.span.end for entry in own_entries)
             return Span(end, end), f", {text}"
         start = source.text.index("{", node.span.start) + 1  # an anchor may stand before it
-        return Span(start, start), f"{text}, " if node.entries else text  # what there is, comes by a merge key
-    ends = [entry for entry in own if _on_one_line(entry.value)]
+        return Span(start, start), f"{text}, " if node.entries else text  # other entries come from a merge key
+    ends = [entry for entry in own_entries if _on_one_line(entry.value)]
     if not ends:
         raise ArchbuilderError(f"{location(node)}: cannot write {text} here; edit the file by hand")
     last = max(ends, key=lambda entry: entry.value.span.end)

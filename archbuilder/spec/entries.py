@@ -1,4 +1,4 @@
-"""The members of a spec as its files write them: layers, sequences and forks, with locations."""
+"""The members of a spec as written in its files: layers, sequences and forks, with locations."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ class Member:
         path: Its place by name: `layers.conv1`.
         name: Its name, if it has one.
         when: The condition under which it exists.
-        sources: The earlier members of the list whose concatenated outputs are its input; empty for the member before.
-        repeat: The number of repetitions; None for a single one, without a scope of its own.
+        sources: The earlier members whose concatenated outputs are its input; empty for the output of the one before.
+        repeat: The number of repetitions; None if it is not repeated, and then has no scope of its own.
         lost_name: An invalid name, which has been reported; empty if it cannot be read; None if there is none.
         computed_name: The `$` value that gives its name, in the body of a block.
         splice: Whether its members belong to the surrounding list, without a scope of their own.
@@ -47,7 +47,7 @@ class Member:
 
     @cached_property
     def copies(self) -> "dict[str, Member]":
-        """A cache of this member under other names, by name: one of a body is often used under the same name."""
+        """A cache of this member under other names, by name: uses of a block often give a member the same name."""
         return {}
 
     @cached_property

@@ -17,7 +17,7 @@ _LONGEST = 200
 _MOST_NAMED = 30
 _LARGEST = 10**15
 
-_LOGICAL = {"or": 1, "and": 2}  # the right side counts only where the left leaves the answer open, as in Python
+_LOGICAL = {"or": 1, "and": 2}  # the right side is evaluated only if it decides the result, as in Python
 _BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
     "==": (3, lambda a, b: a == b),
     "!=": (3, lambda a, b: a != b),
@@ -32,13 +32,13 @@ _BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
     "//": (5, lambda a, b: a // b),
     "%": (5, lambda a, b: a % b),
 }
-_ANY_VALUE = {"==", "!="}  # the rest take numbers alone
+_ANY_VALUE = {"==", "!="}  # the others only take numbers
 
 
 def make_divisible(value: float | Fraction, divisor: int) -> int:
-    """Round to the nearest multiple of a divisor, at least one of it, and at least 90 % of the value.
+    """Round to the nearest multiple of a divisor that is positive and at least 90 % of the value.
 
-    The rule of MobileNet's code for multiplied widths (Sandler et al., 2018, arXiv:1801.04381).
+    This is the rule of MobileNet's code for multiplied widths (Sandler et al., 2018, arXiv:1801.04381).
     """
     nearest = max(divisor, int(value + Fraction(divisor, 2)) // divisor * divisor)
     return nearest if nearest * 10 >= 9 * value else nearest + divisor
@@ -61,7 +61,7 @@ _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "round": (1, 1, _rounded),
     "make_divisible": (2, 2, _divisible),
 }
-"""The functions: how many arguments they take, at least and at most, and what they do."""
+"""The functions by name: the minimum and maximum number of arguments, and the implementation."""
 
 
 class ExpressionError(ArchbuilderError):
@@ -73,8 +73,8 @@ class UnknownNameError(ExpressionError):
 
     Attributes:
         name: The name, without its `$`.
-        known: The names that are known, likewise.
-        is_near: Whether one of them is nearly the same.
+        known: The known names, likewise.
+        is_near: Whether one of them is similar.
     """
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
@@ -97,7 +97,7 @@ class Expression:
     Attributes:
         text: The value as written.
         names: The parameters it refers to, without their `$`.
-        size: How many words, numbers and signs it has.
+        size: The number of its tokens.
     """
 
     text: str
@@ -112,20 +112,20 @@ class Expression:
             ExpressionError: A name is unknown, or an operation does not fit its values.
         """
         tree = self._tree
-        if tree[0] == "name" and tree[1] in scope:  # most are a name alone
+        if tree[0] == "name" and tree[1] in scope:  # the usual case
             return scope[tree[1]]
         return _evaluate(tree, scope, self.text)
 
 
 def names_in(value: Any) -> tuple[str, ...]:
-    """Return the parameters that a value of a layer refers to: one `$` value, or a list with such."""
+    """Return the `$` names in a value of a layer, or in the items of a list."""
     if isinstance(value, list):
         return tuple(name for item in value for name in names_in(item))
     return value.names if isinstance(value, Expression) else ()
 
 
 def size_of(value: Any) -> int:
-    """Count the parts of a value of a layer: those of its `$` values, and of the items of a list."""
+    """Count the tokens of a `$` value; any other value counts 1, a list 1 more than its items."""
     if isinstance(value, list):
         return 1 + sum(size_of(item) for item in value)
     return value.size if isinstance(value, Expression) else 1
@@ -140,8 +140,8 @@ def is_expression(value: object) -> bool:
 def parse_expression(text: str) -> Expression:
     """Parse a `$` value, such as `$width // 4` or `$norm == batch_norm`.
 
-    Names are written with a `$`. A bare word is text; `true` and `false` are truth values, and `nothing` is the value
-    of what is left out.
+    Names are written with a `$`. A bare word is a string; `true` and `false` are booleans, and `nothing` is the value
+    of an omitted parameter.
 
     Raises:
         ExpressionError: The text is not an expression.
@@ -172,7 +172,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 class _Parser:
-    """Precedence climbing over the tokens; a tree is a tuple whose first item says its kind."""
+    """Parses tokens by precedence climbing; a tree is a tuple whose first item is its kind."""
 
     def __init__(self, tokens: list[tuple[str, str]], text: str) -> None:
         self._tokens, self._text, self.position = tokens, text, 0

@@ -64,12 +64,14 @@ def _read_member(node: MappingNode, path: str, position: int | str, problems: li
         return read_layer(node, path, position, problems)
     before = len(problems)
     member = _read_composite(node, words[0], path, position, problems)
-    if len(problems) > before:  # from which errors in its repetitions would follow
+    if len(problems) > before:  # its repetitions would repeat the errors
         return member
 
     def read(changes: MappingNode, place: tuple[str, ...]) -> Member:
-        around = changed_member(_once(member), changes, member.name or member.path.rpartition(".")[2], place, problems)
-        return _read_member(around, path, position, problems)
+        changed = changed_member(
+            _single_repetition(member), changes, member.name or member.path.rpartition(".")[2], place, problems
+        )
+        return _read_member(changed, path, position, problems)
 
     size = sum(len(inner.entries) for inner in walk(node) if isinstance(inner, MappingNode))
     return replace(member, overrides=read_repetitions(node, member.path, size, read, problems))
@@ -94,7 +96,7 @@ def _read_composite(node: MappingNode, word: str, path: str, position: int | str
 
 
 def _read_split(node: MappingNode, path: str, problems: list[Problem]) -> Any:
-    """Return the parts of a fork's input: a number, a `$` value, or a list of such."""
+    """Return the parts of a fork's input: a number, a `$` value, or a list of these."""
     inner = node.get("split")
     value = None if inner is None else read_value(inner, f"{path}.split", problems)
     if inner is None or value is INVALID:
@@ -125,12 +127,12 @@ def read_layer(
     values: dict[str, Any] = {}
     before = ""
     for key, entry in node.entries.items():
-        before, opened = key, node.get(before)
-        if key not in LAYER_KEYS and _ends_round_brackets(key, entry.value, opened):
-            assert isinstance(opened, ScalarNode)
-            written = f"{str(opened.value)[1:]}, {key[:-1]}"
+        before, previous = key, node.get(before)
+        if key not in LAYER_KEYS and _ends_round_brackets(key, entry.value, previous):
+            assert isinstance(previous, ScalarNode)
+            written = f"{str(previous.value)[1:]}, {key[:-1]}"
             message = f"a list has square brackets: write [{written}], not ({written})"
-            problems.append(Problem(message, location(opened), path))
+            problems.append(Problem(message, location(previous), path))
             type_ = ""
         elif key not in LAYER_KEYS:
             value = read_value(entry.value, f"{path}.{key}", problems)
@@ -142,16 +144,16 @@ def read_layer(
 
     def read(changes: MappingNode, place: tuple[str, ...]) -> Member:
         """Read one repetition of the layer, with the keys that differ in it."""
-        refused = set(changes.entries) & (set(LAYER_KEYS) - {"in", "init"})
-        for word in refused:
+        forbidden = set(changes.entries) & (set(LAYER_KEYS) - {"in", "init"})
+        for word in forbidden:
             message = f"{word!r} cannot differ between repetitions"
             problems.append(Problem(message, changes.key_location(word), f"{'.'.join(place)}.{word}"))
-        once = _once(layer)
-        merged = once.entries | {key: entry for key, entry in changes.entries.items() if key not in refused}
-        taken = [key for key, entry in changes.entries.items() if key in once.entries and is_null(entry.value)]
-        merged = {key: entry for key, entry in merged.items() if key not in taken}
-        parent, _, own = layer.path.rpartition(".")
-        return read_layer(replace(once, entries=merged), parent, own, problems, layer.type)
+        base = _single_repetition(layer)
+        merged = base.entries | {key: entry for key, entry in changes.entries.items() if key not in forbidden}
+        removed = [key for key, entry in changes.entries.items() if key in base.entries and is_null(entry.value)]
+        merged = {key: entry for key, entry in merged.items() if key not in removed}
+        parent, _, label = layer.path.rpartition(".")
+        return read_layer(replace(base, entries=merged), parent, label, problems, layer.type)
 
     return replace(layer, overrides=read_repetitions(node, path, len(node.entries), read, problems))
 
@@ -177,13 +179,13 @@ def _read_common(node: MappingNode, path: str, position: int | str, problems: li
     """Read the keys that all members have, as the arguments of `Member`."""
     name_node = node.get("name")
     name = plain(name_node) if name_node is not None else None
-    computed, lost = None, None
+    computed, lost_name = None, None
     if is_expression(name) and ".body" in path:
         value = read_value(name_node, f"{path}.{position}.name", problems) if name_node else None
         computed, name = None if value is INVALID else value, None
     elif name_node is not None and (fault := _name_fault(name, node)):
         problems.append(Problem(fault, location(name_node), f"{path}.{position}.name"))
-        lost, name = _text(name), None
+        lost_name, name = _text(name), None
     path = f"{path}.{name if name is not None else position}"
     read = KeyReader(node, path, problems)
     check_suppressions(node.get("lint"), f"{path}.lint", problems)
@@ -192,7 +194,7 @@ def _read_common(node: MappingNode, path: str, position: int | str, problems: li
         "path": path,
         "name": name,
         "computed_name": computed,
-        "lost_name": _misspelled_name(node) if name_node is None else lost,
+        "lost_name": _misspelled_name(node) if name_node is None else lost_name,
         "splice": bool(read("splice", as_boolean, "expected true or false")),
         "when": read("when", as_condition, "expected a condition with a $ name, such as $norm == batch"),
         "sources": read("from", as_names, "expected the name of an earlier layer, or a list of names") or (),
@@ -218,8 +220,8 @@ def _name_fault(name: object, node: MappingNode) -> str | None:
     return name_fault(name)
 
 
-def _once(member: Member) -> MappingNode:
-    """Return the mapping of a repeated member as one of its repetitions."""
+def _single_repetition(member: Member) -> MappingNode:
+    """Return the mapping of a repeated member without the keys of the repeat itself."""
     outside = {"overrides", "first", "repeat", "when", "from"}
     if member.name is not None and is_pattern(member.name):
         outside.add("name")  # each repetition has a name of its own
@@ -248,7 +250,7 @@ def _read_branches(node: Node, path: str, problems: list[Problem]) -> list[Branc
         if isinstance(branch, ScalarNode) and isinstance(branch.value, str):  # an earlier member by its name
             branches.append(BranchEntry(name, [], earlier=branch.value))
             continue
-        if isinstance(branch, ScalarNode) and branch.value is None:  # `skip:` with nothing behind it is the identity
+        if isinstance(branch, ScalarNode) and branch.value is None:  # `skip:` without a value is the identity
             branch = SequenceNode([], branch.source, branch.span)  # noqa: PLW2901
         if isinstance(branch, MappingNode):
             member = _read_member(branch, path, position, problems)

@@ -86,6 +86,8 @@ class Header(BaseModel):
 
 
 class _ClassifierHeader(Header):
+    """The header of a network that ends in logits, and so requires `classes`."""
+
     classes: int = Field(ge=1, le=LARGEST_WIDTH, description=Header.model_fields["classes"].description)
 
 
@@ -115,13 +117,13 @@ def read_header(root: MappingNode, name: str, problems: list[Problem]) -> tuple[
     stand_ins = {"input": {"channels": 3, "height": 224, "width": 224}, "classes": 1000, "layers": None}
     unknown = values.keys() - Header.model_fields.keys()
     if "variables" in faulty or any(near_key(key, ("variables",)) for key in unknown):
-        raise_if_any(problems)  # every $ name would be a mistake
-    kept = {key: value for key, value in values.items() if key not in faulty}
-    return Header.model_validate(stand_ins | kept), frozenset(faulty)
+        raise_if_any(problems)  # otherwise every $ name would be an error
+    valid = {key: value for key, value in values.items() if key not in faulty}
+    return Header.model_validate(stand_ins | valid), frozenset(faulty)
 
 
 def _bound_variables(node: Node | None, problems: list[Problem]) -> None:
-    """Limit variables, as each layer may use every variable."""
+    """Raise a `SpecError` for too many or too long variables, as each layer may use all of them."""
     entries = list(node.entries.values()) if isinstance(node, MappingNode) else []
     large = [entry for entry in entries if len(str(plain(entry.value))) > LONGEST_VARIABLE]
     if len(entries) > MOST_VARIABLES:

@@ -11,7 +11,7 @@ from archbuilder.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, 
 from archbuilder.spec.synonyms import near_key
 from archbuilder.spec.validation import as_a_whole
 
-NOT_FIELDS = {"logits", "count", "index"}  # what a field of a named tuple with `logits` cannot be called
+NOT_FIELDS = {"logits", "count", "index"}  # names that a further field of the training output cannot have
 MOST_HEADS = 100
 
 
@@ -33,7 +33,7 @@ class Head:
 
 
 def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
-    """Read the list of heads; what is wrong with it is added to `problems`."""
+    """Read the list of heads; add its problems to `problems`."""
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
         return []
     if not isinstance(node, SequenceNode):
@@ -56,7 +56,7 @@ def read_heads(node: Node | None, problems: list[Problem]) -> list[Head]:
 def _remove_misspelled_keys(node: MappingNode, layer: LayerEntry, problems: list[Problem]) -> set[str]:
     """Remove misspelled keys of a head from its layer, and report them; return the keys that were meant.
 
-    Of a head whose block is the file's own, whose parameters are not known here, only what it needs is looked for.
+    For a block other than `aux_head`, whose parameters are unknown here, only required keys are considered.
     """
     wanted = ("name", *HEAD_KEYS) if layer.type == "aux_head" else ("name", "after")
     meant = set()

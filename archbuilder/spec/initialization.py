@@ -74,7 +74,7 @@ class Init(BaseModel):
 def _from_word(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    if value not in get_args(Scheme):  # here, as the word has no key `type` to point at
+    if value not in get_args(Scheme):  # checked here, as a name has no key `type` to point at
         raise PydanticKnownError("literal_error", {"expected": ", ".join(get_args(Scheme))})
     return {"type": value}
 

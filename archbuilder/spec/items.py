@@ -18,7 +18,7 @@ def replace_item(source: Source, node: MappingNode, texts: Sequence[str]) -> str
         texts: The new items, as YAML without their dashes.
 
     Raises:
-        ArchbuilderError: The item shares its lines with something else, or has comments among its keys.
+        ArchbuilderError: The item shares its lines with other YAML, or has comments among its keys.
     """
     if node.use is not None and node.use.node is not node:
         raise ArchbuilderError(f"{location(node)}: this layer is used through a YAML alias; edit it by hand")
@@ -38,7 +38,7 @@ def replace_item(source: Source, node: MappingNode, texts: Sequence[str]) -> str
 
 
 def _end(node: MappingNode) -> int:
-    """Find where the last value of a mapping in blocks ends: its own span may reach over what follows it."""
+    """Return the end of the last value of a block mapping, whose own span may include following lines."""
     return max(
         [child.span.end for child in walk(node) if isinstance(child, ScalarNode) or child.flow],
         default=node.span.end,

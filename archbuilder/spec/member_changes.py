@@ -40,7 +40,8 @@ _PLACES = ("after", "before")
 class MemberChanges:
     """Changes members by name.
 
-    A mapping changes keys, `null` takes a key or a member away, and a new name with `after` or `before` is inserted.
+    A mapping changes keys, `null` removes a key or a member, and a new name with `after` or `before` is inserted. In
+    all methods `below` is a node of the extended file, and `above` is the change to it.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class MemberChanges:
 
         Args:
             problems: The list of problems to extend.
-            whole: What the members are of, for messages: `the extended file`.
+            whole: The name of the whole list, for messages: `the extended file`.
             known_keys: Returns the keys of a type of layer, or None where there is no such type.
             hint: Returns notes on a name that the whole list does not have.
             keeps_types: Whether a change of `type` is refused.
@@ -103,7 +104,7 @@ class MemberChanges:
             changed: Node | None = item
             if isinstance(item, MappingNode):
                 changed = self._item(item, str(position) if numbered else None, names, path, heads=heads)
-                # Behind these the number of an unnamed member is known only when the network is planned.
+                # After these, the number of an unnamed member is known only when the network is planned.
                 shifts = {"when", "splice"} | (set() if name_of(item) else {"repeat"})
                 numbered = numbered and not shifts & item.entries.keys()
             if changed is not None:
@@ -115,7 +116,7 @@ class MemberChanges:
     ) -> MappingNode | None:
         """Change one item of a list and what is inside it; return None if it is removed."""
         word, name = merge_key_of(item), name_of(item)
-        if word and name is None:  # what stands in a fork without a name has names out here
+        if word and name is None:  # members of an unnamed fork are in the scope around it
             return with_value(item, word, self._fork(item.entries[word].value, names, path))
         spliced = item.get("sequence") if "splice" in item.entries else None
         if isinstance(spliced, SequenceNode):
@@ -175,7 +176,7 @@ class MemberChanges:
     # -- new members -----------------------------------------------------------------------------------------------
 
     def _insert(self, items: list[Node], names: Names, path: Path, *, heads: bool) -> None:
-        """Insert new members; a new head says `after` too, but of the layer that it attaches to."""
+        """Insert new members; the `after` of a new head is the layer that it attaches to, not a position."""
         for name, entry in list(names.pending.items()):
             value = entry.value
             words = [word for word in _PLACES if isinstance(value, MappingNode) and word in value.entries]
@@ -189,8 +190,8 @@ class MemberChanges:
             if "name" in value.entries:
                 self._report(f"the name of {name} is its key", value.key_location("name"), (*inner, "name"))
             named = Entry("name", entry.key_span, ScalarNode(name, name, value.source, entry.key_span))
-            kept = {key: one for key, one in value.entries.items() if heads or key not in _PLACES}
-            new = replace(value, entries={"name": named} | kept)
+            entries = {key: one for key, one in value.entries.items() if heads or key not in _PLACES}
+            new = replace(value, entries={"name": named} | entries)
             if heads:
                 items.append(new)
                 continue
@@ -223,7 +224,7 @@ class MemberChanges:
         return self._keys(item, above, path, names.full(change.key.rpartition(".")[2]), listed)
 
     def _keys(self, item: MappingNode, above: MappingNode, path: Path, within: str, listed: str) -> MappingNode:
-        """Merge new keys into those of a member; null takes a key away."""
+        """Merge new keys into those of a member; null removes a key."""
         above = replace(above, entries=dict(self._applicable_changes(item, above, within, listed, path)))
         entries = kept_entries(item, above, listed, self._known_keys)
         for key, entry in above.entries.items():
@@ -250,7 +251,7 @@ class MemberChanges:
     def _applicable_changes(
         self, item: MappingNode, above: MappingNode, within: str, listed: str, path: Path
     ) -> Iterator[tuple[str, Entry]]:
-        """Yield the changes to keys of a member; changes that belong into its list of members are reported."""
+        """Yield the changes to keys of a member; report those that should be changes to members inside it."""
         for key, entry in above.entries.items():
             if key == "type" and self._keeps_types:
                 self._report("'type' cannot differ between repetitions", entry.key_location, (*path, key))
@@ -282,7 +283,7 @@ class MemberChanges:
     def _in_repetitions(
         self, item: MappingNode, names: Names, path: Path, position_of: Callable[[str], int | None]
     ) -> MappingNode:
-        """Change single repetitions of a member: what is said of them becomes part of its `overrides`."""
+        """Change single repetitions of a member, by adding to its `overrides`."""
         for name in list(names.pending):
             first, _, rest = name.partition(".")
             position = position_of(first)
@@ -303,8 +304,8 @@ class MemberChanges:
         self.record((*path, entry.key), entry)
         is_first = position == 0 and "first" in item.entries
         key = "first" if is_first else str(position)
-        around = item if is_first else item.get("overrides")
-        entries = dict(around.entries) if isinstance(around, MappingNode) else {}
+        overrides_before = item if is_first else item.get("overrides")
+        entries = dict(overrides_before.entries) if isinstance(overrides_before, MappingNode) else {}
         below = entries[key].value if key in entries else None
         merged = replace(value, entries=below.entries | value.entries) if isinstance(below, MappingNode) else value
         entries[key] = Entry(key, entry.key_span, merged, source=entry.source)

@@ -9,9 +9,9 @@ from pydantic import BeforeValidator
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 _PLACE = re.compile(r"\{([0-9]{0,6})\}")
-"""Where the number of a repetition stands in a name, and the first number: 0 unless it is written."""
+"""The placeholder for the number of a repetition in a name, with the first number; without one, 0."""
 
-# What torch.nn.Module calls its own: a layer of that name would hide it. A test compares this with torch.
+# Attributes of torch.nn.Module, which a layer of that name would hide. A test compares this list with torch.
 RESERVED = frozenset(
     (
         "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu",
@@ -26,7 +26,7 @@ RESERVED = frozenset(
     )
 )  # fmt: skip
 
-# What the modules that torch.export gives have beside these: a network with such a layer could not be exported.
+# Further attributes of modules from torch.export: a network with a layer of that name could not be exported.
 EXPORTED = frozenset(
     (
         "add_submodule", "code", "delete_all_unused_submodules", "delete_submodule", "graph", "meta", "print_readable",
@@ -90,4 +90,4 @@ def _as_name(value: Any) -> Any:
 
 
 Name = Annotated[str, BeforeValidator(_as_name, json_schema_input_type=str | int)]
-"""The name of a member, an integer too."""
+"""The name of a member; an integer is accepted and becomes a string."""

@@ -32,7 +32,7 @@ class ScalarNode:
         value: The value by YAML 1.2's core schema: a string, a number, a boolean or None.
         text: The value as it is written, without quotes.
         literal: Whether the value is written at `span` itself (a merged or aliased value is written elsewhere).
-        use: The use of an anchor that it is part of, if it is; so for lists and mappings.
+        use: The use of an anchor that contains the node, if any; likewise in lists and mappings.
     """
 
     value: str | int | float | bool | None
@@ -61,8 +61,8 @@ class Entry:
     """A key and its value in a mapping.
 
     Attributes:
-        own: Whether the entry is written in this mapping, not taken over by a merge key (`<<`).
-        source: Where the key stands, if not in the file of its value.
+        own: Whether the entry is written in this mapping, not inherited through a merge key (`<<`).
+        source: The file of the key, if it is not the file of the value.
     """
 
     key: str
@@ -82,7 +82,7 @@ class MappingNode:
     """Keys and nodes, in the order of the file.
 
     Attributes:
-        original: The mapping that this was before some of its keys were changed, if they were.
+        original: The mapping before some of its keys were changed; None if none were.
     """
 
     entries: dict[str, Entry]
@@ -123,12 +123,12 @@ def used(node: "Node", use: Use) -> "Node":
 
 
 def is_null(node: Node) -> bool:
-    """Return whether a node is nothing: `null`, `~` or an empty value."""
+    """Return whether a node is null: `null`, `~` or an empty value."""
     return isinstance(node, ScalarNode) and node.value is None
 
 
 def origin(node: MappingNode) -> MappingNode:
-    """Return the mapping that a changed one was at first."""
+    """Return the first version of a mapping that may have been changed."""
     while node.original is not None:
         node = node.original
     return node
@@ -144,7 +144,7 @@ def plain(node: Node) -> Any:
 
 
 def as_written(node: Node) -> Node:
-    """Return names as strings, for a scalar or the scalars of a list: `1.10` is not a number there."""
+    """Return a scalar, or the scalars of a list, as the strings that are written, for names: `1.10` is not a number."""
     if isinstance(node, SequenceNode):
         return replace(node, items=[as_written(item) if isinstance(item, ScalarNode) else item for item in node.items])
     if isinstance(node, ScalarNode) and node.value is not None:
@@ -174,7 +174,7 @@ def describe(node: Node) -> str:
 
 
 def _item(item: Any) -> str:
-    quoted = isinstance(item, str) and item.replace(".", "", 1).isdigit()  # else it would look like a number
+    quoted = isinstance(item, str) and item.replace(".", "", 1).isdigit()  # otherwise it would look like a number
     return (repr(item) if quoted else str(item))[:20]
 
 

@@ -51,7 +51,7 @@ class _Merger:
     def __init__(self, base: MappingNode, own: MappingNode, problems: list[Problem]) -> None:
         self._base, self._own = base, own
         self._blocks = [file.get("blocks") for file in (own, base)]
-        self.members = MemberChanges(problems, "the extended file", self._known_keys, self._elsewhere)
+        self.members = MemberChanges(problems, "the extended file", self._known_keys, self._other_list_notes)
 
     def merged(self) -> MappingNode:
         entries = dict(self._base.entries)
@@ -74,7 +74,7 @@ class _Merger:
         return above
 
     def _keys(self, below: MappingNode | None, above: MappingNode, path: Path) -> MappingNode:
-        """Merge the keys of a section; null takes a key away."""
+        """Merge the keys of a section; null removes a key."""
         entries = dict(below.entries) if below else {}
         for key, entry in above.entries.items():
             inner = entries.get(key)
@@ -89,11 +89,11 @@ class _Merger:
                 entries[key] = entry
         return replace(above, entries=entries)
 
-    def _elsewhere(self, path: Path, name: str) -> tuple[str, ...]:
-        """Return a note where a name is one of the other list."""
+    def _other_list_notes(self, path: Path, name: str) -> tuple[str, ...]:
+        """Return a note if a name is defined in the other list; else nothing."""
         lists = [(section, self._base.get(section)) for section in _SECTIONS if section != path[0]]
-        found = [section for section, listed in lists if listed is not None and name in names_in(listed)]
-        return (f"{name} is defined under {found[0]}: change it there",) if found else ()
+        sections = [section for section, listed in lists if listed is not None and name in names_in(listed)]
+        return (f"{name} is defined under {sections[0]}: change it there",) if sections else ()
 
     def _known_keys(self, type_: object) -> list[str] | None:
         """Return the keys of a type of layer, or None where there is no such type."""

@@ -36,7 +36,7 @@ PARAMETER_TYPES: dict[ParameterType, Any] = {
 MOST_PARAMETERS = 100
 
 _SHORT = {"boolean": (bool,), "integer": (int,), "float": (float,), "size": (list,)}
-"""The types of parameters that are written as their default alone, by that."""
+"""The types of a parameter whose declaration is only its default, by the type of that."""
 
 _BOUNDED = ("width", "integer", "float", "probability")
 
@@ -50,7 +50,7 @@ def _is(kinds: tuple[type, ...], expected: str, schema: Any) -> BeforeValidator:
     return BeforeValidator(check, json_schema_input_type=schema)
 
 
-# A union would be one error for each of its types.
+# pydantic reports an error for each type of a union, so these are checked by a function.
 Choice = Annotated[Any, _is((str, int, float), "a string or a number", str | int | float)]
 Number = Annotated[Any, _is((int, float), "a number", int | float)]
 
@@ -89,10 +89,10 @@ def arguments_model(name: str, parameters: Mapping[str, Parameter]) -> type[Base
         if parameter.optional:
             kind = kind | None
         default = parameter.default if parameter.optional or parameter.default is not None else ...
-        if parameter.is_computed:  # where the layer is planned
+        if parameter.is_computed:  # computed when the layer is planned
             default = None
-        # A parameter such as 3x3 is not an identifier: it is the alias of a field that is.
-        checked = parameter.type != "name" and not parameter.is_computed  # which was checked when it was read
+        # A name such as 3x3 is not an identifier: it becomes the alias of a field.
+        checked = parameter.type != "name" and not parameter.is_computed  # checked when it was read
         field = Field(default, alias=key, description=parameter.description, validate_default=checked)
         fields[f"parameter_{position}"] = kind, field
     config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
@@ -100,7 +100,7 @@ def arguments_model(name: str, parameters: Mapping[str, Parameter]) -> type[Base
 
 
 def read_parameters(node: Node | None, path: str, problems: list[Problem]) -> dict[str, Parameter]:
-    """Read the declarations of a block; what is wrong with them is added to `problems`."""
+    """Read the declared parameters of a block; add their problems to `problems`."""
     parameters: dict[str, Parameter] = {}
     if node is None:
         return parameters

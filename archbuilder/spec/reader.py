@@ -17,15 +17,14 @@ MAXIMUM_VALUES = 100_000  # after aliases are unfolded
 MAXIMUM_DEPTH = 64
 LONGEST_KEY = 200
 
-_TAG = re.compile(r"(?:&\S*\s+)?(!\S*)")  # a tag as it is written, behind an anchor or not
+_TAG = re.compile(r"(?:&\S*\s+)?(!\S*)")  # a tag, possibly after an anchor
 
-_TAG_DIRECTIVE = re.compile(
-    "(?:^|[\r\n\x85\u2028\u2029])(%TAG[^\r\n\x85\u2028\u2029]*)"
-)  # libyaml compares each with all
+# Refused before parsing, as libyaml compares each of them with all others.
+_TAG_DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])(%TAG[^\r\n\x85\u2028\u2029]*)")
 
-# Keys whose values are names, wherever they stand, and those at the top of a file that name another.
+# Keys whose values are names, anywhere in a file, and top-level keys whose values are files.
 _NAMES = ("name", "type", "from")
-_LISTED = ("from", "include")  # where a list is one of names; elsewhere it is a mistake, to be shown as it is written
+_LISTED = ("from", "include")  # keys that may have a list of names
 _FILES = ("extends", "include", "spec", "data")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is about ten times faster
@@ -36,7 +35,7 @@ def read_text(path: Path, name: str | None = None) -> Source:
 
     Args:
         path: The file.
-        name: How errors call it; the path unless told.
+        name: The name in errors; by default the path.
 
     Raises:
         ArchbuilderError: The file is missing, cannot be read, is too large or is not UTF-8 text.
@@ -66,11 +65,11 @@ def read_text(path: Path, name: str | None = None) -> Source:
 def read_yaml(source: Source, problems: list[Problem]) -> Node:
     """Read one YAML document into nodes with locations.
 
-    Nothing of the file runs: tags are refused. Duplicate keys are noted and the first one is kept.
+    Nothing in the file is executed: tags are errors. Duplicate keys are problems, and the first one is used.
 
     Args:
         source: The text.
-        problems: Where duplicate keys are added.
+        problems: The list of problems to extend.
 
     Raises:
         SpecError: The text is empty, is not YAML, nests too deeply, or unfolds to too many values.
@@ -79,7 +78,7 @@ def read_yaml(source: Source, problems: list[Problem]) -> Node:
 
 
 class _Composer:
-    """Builds nodes from libyaml's events: the depth and the number of values are checked before they are held."""
+    """Builds nodes from libyaml's events, with limits on depth and number of values."""
 
     def __init__(self, source: Source, problems: list[Problem]) -> None:
         self._source = source
@@ -115,14 +114,14 @@ class _Composer:
             mark = error.problem_mark or error.context_mark
             offset = min(mark.index if mark else 0, len(self._text))
             context = f" {error.context}" if error.context else ""
-            begun = error.context_mark.index if error.context_mark else offset  # the bracket or quote that stays open
+            start = error.context_mark.index if error.context_mark else offset  # the open bracket or quote
             self._refuse(
                 self._at(offset, offset + 1),
                 f"not valid YAML: {error.problem}{context}",
-                related=(Location(self._source, self._at(begun, begun + 1)),),
+                related=(Location(self._source, self._at(start, start + 1)),),
                 notes=_hints(self._text, offset, str(error.problem)),
             )
-        except yaml.reader.ReaderError as error:  # libyaml counts bytes here: the character itself tells the place
+        except yaml.reader.ReaderError as error:  # libyaml's position is in bytes, so the character is searched
             offset = max(0, self._text.find(chr(error.character)))
             self._refuse(self._at(offset, offset + 1), f"not valid YAML: {error.reason} (U+{error.character:04X})")
         except UnicodeEncodeError as error:
@@ -136,7 +135,7 @@ class _Composer:
         self._check_depth(depth, span)
         if event.tag is not None:
             self._refuse_tag(event.tag, span)
-        above, self._deepest = self._deepest, depth
+        deepest_before, self._deepest = self._deepest, depth
         if event.anchor:
             self._anchors[event.anchor] = None
         node: Node
@@ -151,7 +150,7 @@ class _Composer:
         if event.anchor:
             self._anchors[event.anchor] = node
             self._heights[event.anchor] = self._deepest - depth
-        self._deepest = max(above, self._deepest)
+        self._deepest = max(deepest_before, self._deepest)
         return node
 
     def _sequence(self, event: Any, depth: int) -> SequenceNode:
@@ -182,7 +181,7 @@ class _Composer:
             value = self._node(next(self._events), depth + 1)
             self._path.pop()
             node.size += value.size + 1
-            if self._is_of_a_name(key) and (isinstance(value, ScalarNode) or key in _LISTED):
+            if self._is_name_key(key) and (isinstance(value, ScalarNode) or key in _LISTED):
                 value = as_written(value)
             if key == "<<" and inner.implicit[0]:
                 merges.append(value)
@@ -198,8 +197,8 @@ class _Composer:
             self._merge(node, merged)
         return node
 
-    def _is_of_a_name(self, key: str) -> bool:
-        """Return whether the value of a key of the mapping that is read is a name: of a layer, a type, a file, ..."""
+    def _is_name_key(self, key: str) -> bool:
+        """Return whether the value of a key in the current mapping is a name: of a layer, a type, a file, ..."""
         if self._path[:1] == ["variables"]:
             return False
         at_top, in_head = not self._path, len(self._path) == 2 and self._path[0] == "aux"
@@ -220,7 +219,7 @@ class _Composer:
                 node.entries[key] = replace(entry, value=use.node, own=False)
 
     def _path_of(self, node: MappingNode, key: str) -> str:
-        """Return the path of a key; a list's item goes by its name, if that has been read."""
+        """Return the path of a key; an item of a list is named by its `name`, if that has been read."""
         name = node.get("name")
         path = [*self._path, key]
         if isinstance(name, ScalarNode) and isinstance(name.value, str) and self._path and self._path[-1].isdecimal():

@@ -1,4 +1,4 @@
-"""The `$` names of blocks, checked when a file is read: also of blocks that no layer uses yet."""
+"""Check the `$` names in blocks when a file is read, also in blocks that no layer uses."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,10 +12,10 @@ from archbuilder.spec.keys import GIVEN_NAMES
 
 
 def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], problems: list[Problem]) -> set[str]:
-    """Note every `$` name in a block's body that is neither a parameter nor known everywhere in the file.
+    """Add a problem for each `$` name in a block's body that is neither a parameter nor known everywhere in the file.
 
     Returns:
-        The names of the blocks that have one: of the layers that use these nothing can be said.
+        The names of the blocks with such a name, whose layers cannot be checked.
     """
     everywhere = {*variables, *GIVEN_NAMES}
     broken = set()
@@ -37,7 +37,7 @@ def check_references(blocks: Mapping[str, Block], variables: Mapping[str, Any], 
     return broken
 
 
-def _common(member: Member) -> Iterator[tuple[str, Any]]:
+def _common_values(member: Member) -> Iterator[tuple[str, Any]]:
     yield from (("when", member.when), ("repeat", member.repeat), ("name", member.computed_name))
     if isinstance(member, ForkEntry):
         yield "split", member.split
@@ -46,7 +46,7 @@ def _common(member: Member) -> Iterator[tuple[str, Any]]:
 def _values(members: list[Member]) -> Iterator[tuple[Member, str, Any]]:
     """Yield each value of members that may be a `$` value, with its member and its key."""
     for member in members:
-        yield from ((member, key, value) for key, value in _common(member))
+        yield from ((member, key, value) for key, value in _common_values(member))
         yield from _values(list(member.overrides.values()))
         if isinstance(member, LayerEntry):
             yield from ((member, key, value) for key, value in member.values.items())

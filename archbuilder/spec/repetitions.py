@@ -1,4 +1,4 @@
-"""What differs in single repetitions of a member: the keys `first` and `overrides`."""
+"""Read the differences of single repetitions of a member: the keys `first` and `overrides`."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from archbuilder.spec.names import is_pattern
 from archbuilder.spec.nodes import Entry, MappingNode, plain
 from archbuilder.spec.validation import as_a_whole
 
-MOST_OVERRIDDEN = 1000  # keys of all the repetitions of a layer that are overridden
+MOST_OVERRIDDEN = 1000  # keys in all overridden repetitions of a layer
 
 POSITION = re.compile("-?[0-9]{1,5}")  # of a repetition
 
@@ -32,20 +32,21 @@ def read_repetitions(
         node: The member.
         path: Its place by name.
         size: The number of keys in it.
-        read: Reads a repetition, from what differs in it and the path of that.
+        read: Reads a repetition, from its differing keys and their path.
         problems: The list of problems to extend.
     """
     entries = [node.entries[word] for word in ("first", "overrides") if word in node.entries]
     if not entries:
         return {}
     last = entries[-1]
-    found = [found for entry in entries for found in _differing(entry, (*path.split("."), entry.key), problems)]
-    if len(found) * size > MOST_OVERRIDDEN:
+    places = [(entry, (*path.split("."), entry.key)) for entry in entries]
+    differing = [found for entry, place in places for found in _differing(entry, place, problems)]
+    if len(differing) * size > MOST_OVERRIDDEN:
         message = f"more than {MOST_OVERRIDDEN // size} overrides of a layer with {size} keys: write such layers out"
         problems.append(Problem(message, as_a_whole(last.value), f"{path}.{last.key}"))
         return {}
     repetitions: dict[int, _T] = {}
-    for position, entry, place in found:
+    for position, entry, place in differing:
         if position in repetitions:
             problems.append(Problem("the first repetition is given by first too", entry.key_location, ".".join(place)))
         elif isinstance(entry.value, MappingNode):
@@ -60,7 +61,7 @@ def read_repetitions(
 
 
 def _differing(entry: Entry, place: Place, problems: list[Problem]) -> Iterator[tuple[int, Entry, Place]]:
-    """Yield the repetitions that a key says something of, each with what differs and the path of that."""
+    """Yield the repetitions under a key: position, differing keys, and the path of these."""
     node = entry.value
     if not isinstance(node, MappingNode):
         such = "{stride: 2}" if entry.key == "first" else "{0: {stride: 2}}"

@@ -1,4 +1,4 @@
-"""The kind of a member, and which of its keys stay when an extending file changes its type."""
+"""Helpers for changing members: their kinds and names, and the keys that a changed type keeps."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
@@ -37,8 +37,8 @@ def kept_entries(item: MappingNode, above: MappingNode, listed: str, known_keys:
     entries = {key: entry for key, entry in item.entries.items() if key in shared}
     overrides, first = entries.get("overrides"), entries.get("first")
     if overrides and isinstance(overrides.value, MappingNode):
-        at = {position: _only(entry, shared) for position, entry in overrides.value.entries.items()}
-        entries["overrides"] = replace(overrides, value=replace(overrides.value, entries=at))
+        positions = {position: _only(entry, shared) for position, entry in overrides.value.entries.items()}
+        entries["overrides"] = replace(overrides, value=replace(overrides.value, entries=positions))
     if first:
         entries["first"] = _only(first, shared)
     return entries
@@ -49,7 +49,7 @@ def _same_type(one: MappingNode, other: MappingNode) -> bool:
 
 
 def _only(entry: Entry, known: Collection[str]) -> Entry:
-    """Return what differs in a repetition without the keys that are not known."""
+    """Return the override of a repetition without unknown keys."""
     value = entry.value
     if not isinstance(value, MappingNode):
         return entry
@@ -64,7 +64,7 @@ def ways_to(nodes: list[Node], name: str) -> list[str]:
 
 
 def _dotted(node: Node) -> Iterator[str]:
-    """Yield the dotted names of what is in a list of members, in branches, or in a member."""
+    """Yield the dotted names of all members inside a list, a fork or a member."""
     if isinstance(node, SequenceNode):
         for item in node.items:
             name = item.get("name") if isinstance(item, MappingNode) else None
@@ -84,7 +84,7 @@ def _dotted(node: Node) -> Iterator[str]:
 
 
 def _is_open(item: Node) -> bool:
-    """Return whether the members of an unnamed item have names in the list around it."""
+    """Return whether the members of an unnamed item are in the scope of the surrounding list."""
     return isinstance(item, SequenceNode) or (isinstance(item, MappingNode) and kind_of(item, "sequence") in MERGES)
 
 
@@ -128,7 +128,7 @@ def merge_key_of(item: MappingNode) -> str | None:
 
 
 def type_of(item: MappingNode, listed: str) -> str:
-    """Say what a member is, with its article."""
+    """Return the type or kind of a member, with its article: `a conv`."""
     type_ = item.get("type")
     default = "aux_head" if listed == "layers" else "layer"
     what = str(plain(type_)) if type_ is not None else (kind_of(item, listed) or default)

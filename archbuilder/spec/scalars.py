@@ -14,10 +14,10 @@ _LONGEST_NUMBER = 64
 
 
 def resolve_scalar(text: str) -> str | int | float | bool | None:
-    """Read an unquoted scalar by the rules people expect.
+    """Convert an unquoted scalar by YAML 1.2's core schema.
 
-    `1e-3` is a number, `no` and `on` are words, `3:3` is not 183, and `010` is ten. A run of digits too long to be
-    meant as a number stays text.
+    Unlike in YAML 1.1, `1e-3` is a number, `no`, `on` and `3:3` are strings, and `010` is ten. Numbers of more than 64
+    characters are strings.
     """
     if text in _NULL:
         return None

@@ -17,14 +17,14 @@ def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
     """Return the schema of spec files.
 
     Args:
-        own: Blocks of the files that it is for, by name: their keys are checked too, and layers of other types are
-            mistakes. Without it, an unknown type is one only in a file without `blocks`, `include` and `extends`.
+        own: Blocks of a user's files by name. With it, their keys are checked and all other unknown types are errors;
+            without it, an unknown type is an error only in a file without `blocks`, `include` and `extends`.
     """
     definitions: Schema = {}
     header = model_schema(Header, definitions)
-    whole = definitions["InputShape"].pop("required")  # beside `extends` a part of it may be changed
+    whole = definitions["InputShape"].pop("required")  # with `extends`, a part of it may be changed
     properties = header["properties"]
-    listed = {"minItems": 1}  # whose items are those below
+    listed = {"minItems": 1}  # the schema of its items is added below
     more_blocks = ("blocks", "include", "extends") if own is None else ("extends",)
     heads = {"items": reference("head")}
     properties["layers"] |= _list_or(listed, {"type": "object"}, "member_change")
@@ -45,7 +45,7 @@ def json_schema(own: Mapping[str, Block] | None = None) -> Schema:
     definitions |= member_definitions(own or {}) | {"block": _block(definitions)}
     types = [name.removeprefix("defaults_") for name in definitions if name.startswith("defaults_")]
     by_type = {name: reference(f"defaults_{name}") for name in types}
-    defaults: Schema = {  # a file that extends another may take keys away by null
+    defaults: Schema = {  # with `extends`, null removes a key
         "defaults": {"properties": by_type, "description": properties["defaults"]["description"]},
         "conv": {"allOf": [by_type["conv"]], "description": properties["conv"]["description"]},
     }
@@ -91,7 +91,7 @@ def _layers(kind: str) -> Schema:
 
 
 def _list_or(listed: Schema, otherwise: Schema, change: str) -> Schema:
-    """Return the schema of a list, or with `extends` of changes by name; errors refer to the one that is used."""
+    """Return the schema of a list, or of changes by name with `extends`; errors only mention the form in use."""
     by_name = {
         "description": "With extends: members of the extended file by name with the keys to change; null removes one.",
         "additionalProperties": {"anyOf": [reference(change), {"type": "null"}]},

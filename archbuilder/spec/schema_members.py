@@ -44,10 +44,10 @@ MEMBERS: Schema = {"type": "array", "items": reference("member")}
 
 
 def member_definitions(own: Mapping[str, Block]) -> Schema:
-    """Return the definitions of members and heads, and of all that they refer to but `init`.
+    """Return the definitions of members and heads, and of everything that they refer to, except `init`.
 
     Args:
-        own: Blocks that are known beside the shipped ones.
+        own: Known blocks other than the shipped ones.
     """
     blocks = {name: block for name in shipped_blocks() if (block := shipped_block(name))} | dict(own)
     types: dict[str, type[BaseModel] | Block] = {**PRIMITIVES, **blocks}
@@ -68,7 +68,7 @@ def member_definitions(own: Mapping[str, Block]) -> Schema:
 
 
 def model_schema(model: type[BaseModel], definitions: Schema) -> Schema:
-    """Return a model's schema; the models in it are added to the definitions, and their own titles dropped."""
+    """Return a model's schema without titles; add the schemas of nested models to the definitions."""
     schema: Schema = model.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
     definitions |= {name: _tidy(inner) for name, inner in schema.pop("$defs", {}).items()}
     tidy: Schema = _tidy(schema)
@@ -76,7 +76,7 @@ def model_schema(model: type[BaseModel], definitions: Schema) -> Schema:
 
 
 def _tidy(schema: Any) -> Any:
-    """Drop titles, which repeat the key, and defaults that no file would hold."""
+    """Remove titles, which repeat the key, and defaults that are null, lists or mappings."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
@@ -106,7 +106,7 @@ def _in_lists(schema: Any) -> Any:
 
 
 def _common_keys() -> Schema:
-    """Define the keys that every member or layer has, beside `type`."""
+    """Define the keys of every member or layer, except `type`."""
     name = {"type": ["string", "integer"]}
     schemas: dict[str, Schema] = {
         "name": {"anyOf": [reference("name"), {"type": "string", "pattern": r"\{[0-9]*\}|\$"}]},
@@ -164,7 +164,7 @@ def _member(texts: Mapping[str, str], of_known: str = "") -> Schema:
     """Define members and branches.
 
     Args:
-        texts: What each known type is.
+        texts: The description of each known type.
         of_known: The ending of the definitions' names, if layers of other types are mistakes.
     """
     branch, members = reference(f"branch{of_known}"), {"type": "array", "items": reference(f"member{of_known}")}
@@ -206,7 +206,7 @@ def _composite_keys(word: str) -> list[str]:
 
 
 def _of_type(name: str) -> Schema:
-    # A pattern, as language servers take a const that only begins like the value to match, while one types.
+    # A pattern instead of a const: while typing, language servers match a const by its beginning.
     return {"properties": {"type": {"type": "string", "pattern": f"^{name}$"}}, "required": ["type"]}
 
 

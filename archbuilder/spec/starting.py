@@ -8,7 +8,7 @@ from archbuilder.spec.reader import read_yaml
 
 
 def renamed(text: str, name: str) -> str:
-    """Return a spec's text with another network name, cut to what one may be; everything else stays."""
+    """Return a spec's text with another network name, cut to the longest allowed; nothing else changes."""
     root = read_yaml(Source("<spec>", text), [])
     assert isinstance(root, MappingNode)
     node = root.get("name")

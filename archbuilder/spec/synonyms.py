@@ -52,7 +52,7 @@ _KEYS = {
 
 
 def type_here(word: str, known: Iterable[str]) -> str | None:
-    """Return what to write for a layer type of another framework, or None."""
+    """Return the layer type here for one of another framework, or None."""
     plain = re.sub(r"[_\- ]", "", word.casefold())
     bare = re.sub(r"[123]d$", "", plain)
     for form in (plain, bare):

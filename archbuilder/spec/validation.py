@@ -13,7 +13,7 @@ from archbuilder.spec.synonyms import near_key
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
 Locator = Callable[[Place, bool], Location | None]
-"""Finds the place in the text of a path of keys; of the last key itself when the second argument is true."""
+"""Finds the location of the value at a path of keys, or of the last key itself if the second argument is true."""
 
 _EXPECTED = {
     "int_type": "an integer",
@@ -61,13 +61,14 @@ def validate(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        details = error.errors(include_url=False)[: 2 * MOST_FOUND]  # some follow from others
+        # More than the limit, as consequences of other errors are left out below.
+        details = error.errors(include_url=False)[: 2 * MOST_FOUND]
     mistyped = _mistyped(details, model)
     return [_problem(detail, model, what, path, locate, also) for detail in details if _place(detail) not in mistyped]
 
 
 def _place(detail: ErrorDetails) -> Place:
-    """Return the path of keys, without the validators that pydantic names in it; the user's own key is the last."""
+    """Return the path of keys in a pydantic error, without the names of validators in it."""
     *outer, last = detail["loc"] or ("",)
     last_is_key = detail["type"] == "extra_forbidden"
     place = tuple(part for part in outer if not (isinstance(part, str) and "[" in part))
@@ -75,7 +76,7 @@ def _place(detail: ErrorDetails) -> Place:
 
 
 def _mistyped(details: list[ErrorDetails], model: type[BaseModel]) -> set[Place]:
-    """Find the missing keys that are misspelled, which are reported already."""
+    """Return the missing keys that are misspelled: the misspelling is reported instead."""
     slips = set()
     for detail in details:
         if detail["type"] == "extra_forbidden":

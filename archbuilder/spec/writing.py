@@ -26,9 +26,9 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     try:
         os.close(handle)
         write(temporary)
-        temporary.chmod(0o666 & ~_umask())  # after writing, which may have put another file there
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())  # after writing, which may have replaced the file
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise ArchbuilderError(f"{path}: cannot be written: {error.strerror}{system_advice(error)}") from None
