@@ -1,4 +1,4 @@
-"""The branches of a network: those of its outermost forks, or of the concatenations in what these add or multiply."""
+"""The branches of a network: those of its outermost forks, or of the concatenations inside sums and products."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class Branch:
     """A branch of a fork.
 
     Attributes:
-        name: The full name; of a branch without a name, that of its only layer, or its number.
+        name: The full name; for an unnamed branch, the name of its only layer, or its number.
         merge: The merge of the fork: `concat`, `add` or `multiply`.
         ops: Its ops, including those of nested forks.
     """
@@ -29,8 +29,8 @@ def branches(plan: Plan) -> Iterator[Branch]:
 def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> Iterator[Branch]:
     """Yield the branches of the outermost forks, without empty ones.
 
-    Of a fork that adds or multiplies, as a residual does, and contains a concatenation, the branches of the
-    concatenation are yielded instead.
+    If a fork adds or multiplies, such as a residual, and contains a concatenation, the branches of the concatenation
+    are yielded instead.
 
     Args:
         nodes: Nodes of the tree.

@@ -63,8 +63,10 @@ def breakdown(plan: Plan, by: By | str, depth: int | None = None) -> list[CostRo
     rows = group(plan, depth)
     by_op = geometry(plan)
     for head in plan.heads:
-        seen = by_op[head.layer.ops[-1].index if head.layer.ops else head.tapped]
-        rows.append(_row(head.name, head.layer.type, head.layer.ops, head.layer.output_shape, seen, training_only=True))
+        head_geometry = by_op[head.layer.ops[-1].index if head.layer.ops else head.tapped]
+        rows.append(
+            _row(head.name, head.layer.type, head.layer.ops, head.layer.output_shape, head_geometry, training_only=True)
+        )
     return rows
 
 
@@ -148,12 +150,12 @@ def _branches(plan: Plan, _: int | None) -> list[CostRow]:
     rows: list[CostRow] = []
     layers = parts(plan)
     for layer, seen in zip(layers, layer_geometry(plan, layers), strict=True):
-        own = [branch_of[op.index] for op in layer.ops if op.index in branch_of]
-        for branch in dict.fromkeys(own):
+        layer_branches = [branch_of[op.index] for op in layer.ops if op.index in branch_of]
+        for branch in dict.fromkeys(layer_branches):
             last = branch.ops[-1]
             what = f"branch of {branch.merge}"
             rows.append(_row(branch.name, what, branch.ops, last.output_shape, by_op[last.index]))
         rest = [op for op in layer.ops if op.index not in branch_of]
-        what = f"rest of {layer.type}" if own else layer.type
+        what = f"rest of {layer.type}" if layer_branches else layer.type
         rows.append(_row(layer.name, what, rest, layer.output_shape, seen))
     return rows

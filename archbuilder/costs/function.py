@@ -50,12 +50,12 @@ class Prices:
 class CostFunction:
     """The cost of a spec as a function of its searchable widths, compiled from its plan.
 
-    The spec is planned with symbols instead of its widths, so that its costs are polynomials. They are valid as long as
-    planning takes the same course. Widths that change the course, such as one in a `when:`, are planned once more, and
-    their polynomials are kept too.
+    The spec is planned with symbols instead of its widths, so that its costs are polynomials. These are valid for all
+    widths with the same outcome of every condition. For other outcomes, for example of a `when:`, the spec is planned
+    again, and the new polynomials are added as a variant.
 
     Attributes:
-        names: The names of the searchable widths, in the order of the columns.
+        names: The names of the widths that vary, in the order of the columns of `price`.
     """
 
     def __init__(self, document: SpecDocument, names: Sequence[str] | None = None) -> None:
@@ -130,7 +130,7 @@ class CostFunction:
         return f"CostFunction({self._document.header.name!r}: {len(self.names)} widths)"
 
     def _price_by_planning(self, row: NDArray[np.int64], candidate: int) -> tuple[list[int], bool]:
-        """Price a candidate by planning it, as intermediate results of the polynomials may exceed 64 bits.
+        """Price a candidate by planning it, for which intermediate results of the polynomials may exceed 64 bits.
 
         Raises:
             ArchbuilderError: A count does not fit 64 bits; `candidate` is its position.
@@ -158,23 +158,23 @@ class CostFunction:
     def _price_chunk(self, matrix: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Price up to `_CHUNK` candidates; return counts (quantities x candidates) and which are valid."""
         counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
-        is_valid, left = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
+        is_valid, undecided = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
         if self._variants:  # the first one covers nearly all candidates
-            counts, is_valid, refused = self._variants[0].price(matrix)
-            left = ~(is_valid | refused)
+            counts, is_valid, invalid = self._variants[0].price(matrix)
+            undecided = ~(is_valid | invalid)
             counts[:, ~is_valid] = 0
         for variant in self._variants[1:]:
-            self._fill_remaining(variant, matrix, left, counts, is_valid)
-        while left.any():
-            candidate = int(np.flatnonzero(left)[0])
+            self._fill_remaining(variant, matrix, undecided, counts, is_valid)
+        while undecided.any():
+            candidate = int(np.flatnonzero(undecided)[0])
             if len(self._variants) < _MAX_VARIANTS and self._add_variant(self._widths(matrix[candidate])):
                 for variant in self._variants[-2:]:
-                    self._fill_remaining(variant, matrix, left, counts, is_valid)
+                    self._fill_remaining(variant, matrix, undecided, counts, is_valid)
             else:
                 counts[:, candidate], is_valid[candidate] = self._price_by_planning(
                     matrix[candidate], start + candidate
                 )
-            left[candidate] = False
+            undecided[candidate] = False
         return counts, is_valid
 
     def _widths(self, row: NDArray[np.int64]) -> dict[str, int]:
@@ -184,21 +184,21 @@ class CostFunction:
     def _fill_remaining(
         variant: "_Variant",
         matrix: NDArray[np.int64],
-        left: NDArray[np.bool_],
+        undecided: NDArray[np.bool_],
         counts: NDArray[np.int64],
         is_valid: NDArray[np.bool_],
     ) -> None:
-        """Price the candidates in `left` with a variant; store those that it decides, and clear them in `left`."""
-        rows = np.flatnonzero(left)
+        """Price the undecided candidates with a variant; store those that it decides, and mark them as decided."""
+        rows = np.flatnonzero(undecided)
         if not len(rows):
             return
-        some, held, refused = variant.price(matrix[rows])
-        counts[:, rows[held]] = some[:, held]
-        is_valid[rows[held]] = True
-        left[rows[held | refused]] = False
+        variant_counts, holds, invalid = variant.price(matrix[rows])
+        counts[:, rows[holds]] = variant_counts[:, holds]
+        is_valid[rows[holds]] = True
+        undecided[rows[holds | invalid]] = False
 
     def _add_variant(self, widths: Mapping[str, int]) -> bool:
-        """Add the variant that holds at these widths; return whether the network is valid at them."""
+        """Trace a variant at these widths and add it; return whether that was possible."""
         trace = Trace()
         plan = try_plan(self._document, widths, trace)[0]
         if plan is None:
@@ -206,8 +206,8 @@ class CostFunction:
         _guard_limits(plan, trace)
         try:
             variants = self._compiled_variants(plan, trace)
-            own = self._checked_matrix([[widths[name] for name in self.names]])
-            if not any(variant.price(own)[1][0] for variant in variants):
+            traced = self._checked_matrix([[widths[name] for name in self.names]])
+            if not any(variant.price(traced)[1][0] for variant in variants):
                 return False  # the variant must hold at the widths that it was traced at
         except OverflowError:
             return False
@@ -215,7 +215,7 @@ class CostFunction:
         return True
 
     def _compiled_variants(self, plan: Plan, trace: Trace) -> "list[_Variant]":
-        """Compile a traced plan; if branches can be removed, first a shorter variant that keeps all of them."""
+        """Compile a traced plan; if branches can be removed, precede it by a shorter variant without removals."""
         totals, guards = (
             [terms_of(quantity.count(plan)) for quantity in QUANTITIES.values()],
             list(trace.guards.values()),
@@ -232,7 +232,7 @@ class CostFunction:
 
 
 def _guard_limits(plan: Plan, trace: Trace) -> None:
-    """Add guards for the limits of a plan, heads included; that of activations is stricter than the limit."""
+    """Add guards for the limits of a plan, heads included; the guard of activations is stricter than its limit."""
     with trace.requiring():
         bool(plan.parameters + plan.head_parameters <= LARGEST_PARAMETERS)
     ops = [op for layer in plan.all_layers() for op in layer.ops]
@@ -240,7 +240,7 @@ def _guard_limits(plan: Plan, trace: Trace) -> None:
 
 
 class _Variant:
-    """The compiled costs of one course of planning, with the guards under which they hold."""
+    """Compiled costs, with the guards that say for which widths they are valid."""
 
     def __init__(self, trace: Trace, names: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:
         self._guards = Guards(guards, trace)
@@ -248,8 +248,8 @@ class _Variant:
         self._polynomials = Polynomials([*totals, *self._guards.terms], len(trace.atoms))
 
     def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], Mask, Mask]:
-        """Return the counts (quantities x candidates), for which candidates they hold, and which are invalid."""
+        """Return the counts (quantities x candidates), for which candidates these are valid, and which are invalid."""
         columns = self._atoms(matrix)
         values = self._polynomials(columns)
-        held, free = self._guards(columns, values[len(QUANTITIES) :])
-        return values[: len(QUANTITIES)], held, free & ~held
+        holds, free = self._guards(columns, values[len(QUANTITIES) :])
+        return values[: len(QUANTITIES)], holds, free & ~holds

@@ -50,9 +50,9 @@ class Guards:
         """
         free, required = (bounds(columns) for bounds in self._bounds)
         if len(self.terms):
-            kept = np.where(self._below, values < 0, values == 0) == self._outcomes
-            free = free & (kept | self._required).all(axis=0)
-            required = required & kept.all(axis=0)
+            holds = np.where(self._below, values < 0, values == 0) == self._outcomes
+            free = free & (holds | self._required).all(axis=0)
+            required = required & holds.all(axis=0)
         return free & required, free
 
 
@@ -79,12 +79,12 @@ class _Bounds:
         """Return for which candidates all bounds hold."""
         atoms, low, high = self._arrays
         bounded = columns[atoms]
-        held: Mask = ((bounded >= low) & (bounded <= high)).all(axis=0)
-        return held
+        holds: Mask = ((bounded >= low) & (bounded <= high)).all(axis=0)
+        return holds
 
 
 def _single_bound(guard: Guard, trace: Trace) -> tuple[int | None, int]:
-    """Return the single atom that a guard bounds, and the inclusive bound; None if it is not such a guard.
+    """Return the single atom that a guard bounds, and the inclusive bound; None for other guards.
 
     `a * atom + b < 0` is true up to ceil(-b / a) - 1 if a > 0, and from floor(-b / a) + 1 if a < 0. For an atom that
     is never negative, `atom != 0` is the bound 1.

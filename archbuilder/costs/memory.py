@@ -90,8 +90,8 @@ def training_memory(
         momentum: Its momentum, if it takes one; SGD without one has no state.
     """
     weights = (plan.parameters + plan.head_parameters) * bytes_per_value
-    kept = _SavedTensors(plan, batch, bytes_per_value).saved
-    return TrainingMemory(weights, weights, optimizer.state(momentum) * weights, sum(kept.values()))
+    saved = _SavedTensors(plan, batch, bytes_per_value).saved
+    return TrainingMemory(weights, weights, optimizer.state(momentum) * weights, sum(saved.values()))
 
 
 class _Output(NamedTuple):
@@ -114,38 +114,42 @@ class _SavedTensors:
         for layer in plan.all_layers():
             for op in layer.ops:
                 inputs = [output[index] for index in op.inputs]
-                output[op.index] = self._merge(op, inputs) if isinstance(op.op, Merge) else self._run(op, *inputs)
+                output[op.index] = (
+                    self._save_for_merge(op, inputs)
+                    if isinstance(op.op, Merge)
+                    else self._save_for_primitive(op, *inputs)
+                )
 
-    def _run(self, op: PlannedOp, inputs: _Output) -> _Output:
+    def _save_for_primitive(self, op: PlannedOp, inputs: _Output) -> _Output:
         """Add what autograd saves for a primitive, and return its output."""
         assert not isinstance(op.op, Merge)
-        kept = op.op.kept(op.input_shapes[0], op.output_shape)
-        if kept is None:
+        saved = op.op.kept(op.input_shapes[0], op.output_shape)
+        if saved is None:
             return inputs
         size = prod(op.output_shape) * self._batch * self._bytes
         output = _Output((op.index, ""), size, has_gradient=inputs.has_gradient or op.parameters > 0)
         if output.has_gradient:
-            if kept.input or (kept.input_for_gradient and inputs.has_gradient):
+            if saved.input or (saved.input_for_gradient and inputs.has_gradient):
                 self._save(inputs)
-            if kept.output:
+            if saved.output:
                 self._save(output)
-            per_sample = kept.values + kept.values_for_gradient * inputs.has_gradient
-            values = per_sample * self._batch + kept.per_batch
-            own = values * self._bytes + kept.indices * self._batch * INDEX_BYTES
-            self.saved[op.index, "own"] = own
+            per_sample = saved.values + saved.values_for_gradient * inputs.has_gradient
+            values = per_sample * self._batch + saved.per_batch
+            other_bytes = values * self._bytes + saved.indices * self._batch * INDEX_BYTES
+            self.saved[op.index, "own"] = other_bytes
         return output
 
-    def _merge(self, op: PlannedOp, inputs: list[_Output]) -> _Output:
+    def _save_for_merge(self, op: PlannedOp, inputs: list[_Output]) -> _Output:
         """Add what autograd saves for a merge, and return its output."""
         assert isinstance(op.op, Merge)
-        made = allocations(op)
-        if not made:
+        tensors = allocations(op)
+        if not tensors:
             return inputs[0]
         size = prod(op.output_shape) * self._batch * self._bytes
         if not op.op.keeps_operands:
             return _Output((op.index, ""), size, any(each.has_gradient for each in inputs))
         joined = inputs[0]
-        for number, (other, tensor) in enumerate(zip(inputs[1:], made, strict=True)):
+        for number, (other, tensor) in enumerate(zip(inputs[1:], tensors, strict=True)):
             for one, its_factor in ((joined, other), (other, joined)):
                 if its_factor.has_gradient:
                     self._save(one)

@@ -7,7 +7,7 @@ from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, Plan, PlannedLa
 from archbuilder.primitives import Shape
 
 Expands = Callable[[Chain, PlannedLayer, int], bool]
-"""Return whether a chain of a layer is expanded at a level of nesting."""
+"""Returns whether a chain of a layer is expanded at a level of nesting."""
 
 
 def parts(plan: Plan, depth: int | None = None) -> list[PlannedLayer]:
@@ -61,9 +61,9 @@ def _parts(plan: Plan, expands: Expands) -> list[PlannedLayer]:
             nodes.setdefault(first.layer, []).append(node)
     found: list[PlannedLayer] = []
     for layer in plan.layers:
-        own = nodes.get(layer.name, [])
-        if any(isinstance(node, Chain) and node.name == layer.name and expands(node, layer, 1) for node in own):
-            found += _members(own, "", layer, expands, 0)
+        layer_nodes = nodes.get(layer.name, [])
+        if any(isinstance(node, Chain) and node.name == layer.name and expands(node, layer, 1) for node in layer_nodes):
+            found += _members(layer_nodes, "", layer, expands, 0)
         else:
             found.append(layer)
     return found
@@ -101,7 +101,7 @@ def _members(
 
 
 def _fork(fork: Fork, path: str, layer: PlannedLayer, expands: Expands, level: int) -> Iterator[PlannedLayer]:
-    """Return a fork as one part, or where a chain in its place would be opened, its branches and what joins them."""
+    """Yield a fork as one part; if a chain would be expanded there, the parts of its branches and its merge."""
     if not expands(Chain("", fork.merge.op.type, ()), layer, level):
         yield _part(fork.merge.name, fork.merge.op.type, tuple(ops_in(fork)), layer)
         return

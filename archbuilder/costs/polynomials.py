@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from archbuilder.plan.trace import Atom, Terms, Trace
 
-_EXACT = 2.0**53  # integers below it are exact as floats, in which matrices are multiplied faster
+_EXACT = 2.0**53  # integers below it are exact as floats, and products of float matrices are faster
 _LARGEST = 2.0**63
 _SLACK = 1 - 1e-9  # of an estimate in floats
 
@@ -69,7 +69,7 @@ class Polynomials:
         return values
 
     def _products(self, columns: Any) -> Any:
-        """Return the monomials, in reused arrays: to allocate new ones takes longer than the arithmetic."""
+        """Return the values of the monomials, in reused arrays, as allocation would take longer than the arithmetic."""
         key = (columns.dtype.str, columns.shape[1])
         if key not in self._buffers:
             shape = (len(self._factored[0]), columns.shape[1])
@@ -135,7 +135,7 @@ class Atoms:
 
 
 def _only_operand(atom: Atom) -> int | None:
-    """Return the number of the atom that is the only operand of an atom; None if there are more."""
+    """Return the atom that is the operand of an atom; None if the operand is another polynomial."""
     terms = atom.operands[0]
     monomial = next(iter(terms))
     return monomial[0] if len(terms) == 1 and len(monomial) == 1 else None
@@ -150,5 +150,5 @@ def _value(atom: Atom, operands: list[NDArray[np.int64]]) -> NDArray[np.int64]:
         values, where = np.unique(operands[0], return_inverse=True)
         return np.array([atom.what(int(value)) for value in values], dtype=np.int64)[where]
     divisor = operands[1]
-    safe = np.where(divisor == 0, 1, divisor)  # where it is 0, a guard is broken
+    safe = np.where(divisor == 0, 1, divisor)  # if it is 0, a guard fails
     return operands[0] // safe if atom.kind == "quotient" else operands[0] % safe

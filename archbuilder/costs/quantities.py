@@ -20,8 +20,8 @@ class Quantity:
         unit: The unit shown after an amount, such as `MACs`.
         description: What the key means.
         count: Computes the cost of a plan. Widths may be symbols there: use `+`, `*` and `//` on shapes, parameters and
-            MACs. Operations of a branch that a width of 0 removes are in such a plan, with 0 channels: to count
-            operations, sum `exists(op)`. Each comparison splits the candidates that are priced at once.
+            MACs. Operations of a branch that a width of 0 removes are still in such a plan, with 0 channels: to
+            count operations, sum `exists(op)`. Each comparison reduces how many candidates are priced together.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Simulate the memory of a plan's forward pass in eval mode, as eager PyTorch allocates it.
 
-The memory of a tensor is freed when its last reference goes, as in CPython.
+The memory of a tensor is freed with its last reference, as in CPython.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class MemoryStep:
 
 
 class SimulatedTensor:
-    """The bytes of a tensor, and its reference count."""
+    """A tensor of the simulation: its bytes and its reference count."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -86,9 +86,9 @@ class ForwardSimulation:
             outer: Outputs of earlier nodes of the surrounding list by name, to which the caller keeps its references.
         """
         names = recalled(nodes)
-        # Outputs that a later node reads again stay alive until the list ends.
-        held = {"input": x_in, **outer} if names else {}
-        reused = {name: _retain(tensor) for name, tensor in held.items()}
+        # Outputs that a later node uses again are live until the end of the list.
+        earlier_outputs = {"input": x_in, **outer} if names else {}
+        reused = {name: _retain(tensor) for name, tensor in earlier_outputs.items()}
         x = _retain(x_in)
         for node in nodes:
             output = self._node(node, x, reused)
@@ -123,19 +123,19 @@ class ForwardSimulation:
                 return self._op(node.merge, first) if node.merge else _retain(first)
 
     def _op(self, op: PlannedOp, first: SimulatedTensor) -> SimulatedTensor:
-        """Simulate an op whose inputs are held; return `first` if the op allocates nothing."""
-        before, made = self.live, list[AllocatedTensor]()
-        held: list[tuple[int, SimulatedTensor]] = []  # with the allocation at which each is gone
+        """Simulate an op while its inputs are live; return `first` if the op allocates nothing."""
+        before, tensors = self.live, list[AllocatedTensor]()
+        temporaries: list[tuple[int, SimulatedTensor]] = []  # each with the position of the allocation that frees it
         planned = allocations(op)
         for position, allocation in enumerate(planned):
-            self._release_all([tensor for gone_at, tensor in held if gone_at <= position])
-            held = [(gone_at, tensor) for gone_at, tensor in held if gone_at > position]
+            self._release_all([tensor for freed_at, tensor in temporaries if freed_at <= position])
+            temporaries = [(freed_at, tensor) for freed_at, tensor in temporaries if freed_at > position]
             tensor = self.make(allocation.values * self._batch * (allocation.bytes_per_value or self._bytes))
-            made.append(AllocatedTensor(tensor.size, self.live))
+            tensors.append(AllocatedTensor(tensor.size, self.live))
             if position + 1 < len(planned):
-                held.append((position + allocation.outlived_by + 1, tensor))
-        self._release_all([tensor for _, tensor in held])
-        self.steps.append(MemoryStep(op.name, tuple(made), before))
+                temporaries.append((position + allocation.outlived_by + 1, tensor))
+        self._release_all([tensor for _, tensor in temporaries])
+        self.steps.append(MemoryStep(op.name, tuple(tensors), before))
         return tensor if planned else _retain(first)
 
     def _release(self, tensor: SimulatedTensor) -> None:

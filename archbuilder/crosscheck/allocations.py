@@ -17,12 +17,12 @@ MERGES = "(merges)"
 
 
 class Allocated(NamedTuple):
-    """A tensor that torch made.
+    """A tensor that torch allocated.
 
     Attributes:
         module: The leaf module that ran, or `MERGES`.
         size: Its bytes.
-        live: The bytes that were held then, it among them.
+        live: The bytes of all live tensors then, including it.
     """
 
     module: str
@@ -49,27 +49,27 @@ def allocations(network: nn.Module, input_shape: tuple[int, ...], *, batch: int 
 
 
 def saved_for_backward(network: nn.Module, input_shape: tuple[int, ...], *, batch: int) -> int:
-    """Run a module in training and count the bytes that autograd keeps: each storage once, without the module's own.
+    """Run a module in training and count the bytes that autograd saves, without parameters and buffers.
 
-    Running statistics of batch norm change.
+    Each storage counts once. Running statistics of batch norm change.
     """
     images = images_for(network, input_shape, batch)
-    own = {_reference(tensor) for tensor in (*network.parameters(), *network.buffers())}
-    kept: dict[StorageWeakRef, int] = {}
+    own_storages = {_reference(tensor) for tensor in (*network.parameters(), *network.buffers())}
+    saved: dict[StorageWeakRef, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         reference = _reference(tensor)
-        if reference not in own:
-            kept[reference] = storage.nbytes()
+        if reference not in own_storages:
+            saved[reference] = storage.nbytes()
         return tensor
 
     training = network.training
     network.train()
     try:
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            outputs = network(images)  # held until what it keeps has been summed
-            total = sum(kept.values())
+            outputs = network(images)  # live until what it saves has been summed
+            total = sum(saved.values())
             del outputs
     finally:
         network.train(training)
@@ -77,11 +77,11 @@ def saved_for_backward(network: nn.Module, input_shape: tuple[int, ...], *, batc
 
 
 def _reference(tensor: Tensor) -> StorageWeakRef:
-    """Refer to a tensor's storage without holding it; views of one storage are equal."""
+    """Return a weak reference to a tensor's storage; those of views of one storage are equal."""
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 
-def _gone(reference: StorageWeakRef) -> bool:
+def _is_freed(reference: StorageWeakRef) -> bool:
     return bool(reference.expired())  # type: ignore[no-untyped-call]
 
 
@@ -128,7 +128,7 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        self._live = {reference: size for reference, size in self._live.items() if not _gone(reference)}
+        self._live = {reference: size for reference, size in self._live.items() if not _is_freed(reference)}
         for tensor in reversed([leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]):
             if self._note(tensor):
                 size = tensor.untyped_storage().nbytes()

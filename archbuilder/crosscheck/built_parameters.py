@@ -1,4 +1,4 @@
-"""The trainable parameters that a built module really has."""
+"""Count the trainable parameters of a built module."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from archbuilder.modules.network import Network
 
 
 def built_parameters(network: nn.Module) -> dict[str, int]:
-    """Count the parameters of each leaf module that has any, by its name; a composite's own, each by its own name."""
+    """Count the parameters of each leaf module with any, by its name, and each parameter of a composite by its own."""
     counts = {name: sum(p.numel() for p in module.parameters()) for name, module in leaf_modules(network)}
     for name, module in network.named_modules():
         if isinstance(module, Network | Series | Composite):

@@ -29,7 +29,7 @@ class Check:
         planned: The plan's total.
         counted: The counter's total.
         differences: Where the two differ.
-        unsupported: Operators that the counter counts as nothing, for want of a rule, and how often they occur.
+        unsupported: Operators that the counter has no rule for and counts as 0, and how often they occur.
     """
 
     counter: str
@@ -64,14 +64,13 @@ class CrossCheck:
 
 
 def cross_check(plan: Plan, fvcore: FvcoreCount | None = None) -> CrossCheck:
-    """Build a network and count it with every counter: of one image in evaluation, parameters with the heads.
+    """Build a network and compare the plan with every counter, for one image in evaluation; parameters include heads.
 
-    The module is built without its heads and with the weights that the memory happens to hold, since no count depends
-    on them; what needs no values runs on the meta device.
+    Weights are not initialized, as no count depends on them. Counters that need no values run on the meta device.
 
     Args:
         plan: The network.
-        fvcore: fvcore's count of it, where it has been made already.
+        fvcore: The count of fvcore, if it is known already.
     """
     network = build_network(plan, aux=False, initialized=False)
     with torch.device("meta"):
@@ -122,7 +121,7 @@ def _parameters(plan: Plan, network: nn.Module) -> Check:
 
 
 def _weights(plan: Plan, network: nn.Module) -> Iterator[CountDifference]:
-    """Yield each tensor of the state dict that no primitive declares, or that one declares otherwise."""
+    """Yield the differences between the state dict and the shapes that primitives declare."""
     declared = {
         f"{op.name}.{weight.name}".rstrip("."): weight.shape
         for layer in plan.all_layers()

@@ -27,7 +27,7 @@ def images_for(network: nn.Module, input_shape: tuple[int, ...], batch: int = 1)
 
 
 def leaf_modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the dotted name and the module of every operation: what is neither a network nor a composite of one."""
+    """Yield the dotted name and the module of every operation, but not of networks and composites."""
     for name, child in network.named_children():
         if isinstance(child, Series | Composite):
             yield from ((f"{name}.{inner}", module) for inner, module in leaf_modules(child))

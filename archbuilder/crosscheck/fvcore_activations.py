@@ -1,4 +1,4 @@
-"""The values that convolutions and linear layers give, as fvcore counts them in a built module."""
+"""Count the output values of convolutions and linear layers of a built module with fvcore."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class FvcoreActivations:
 
 
 def activations_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> FvcoreActivations:
-    """Trace a module with fvcore on one image of zeros, in evaluation mode; the module's mode is left as it was."""
+    """Trace a module with fvcore on one image of zeros, in evaluation mode; the module's mode is restored."""
     with fvcore_analysis("ActivationCountAnalysis", network, input_shape) as analysis:
         counts = analysis.by_module()
         unsupported = dict(analysis.unsupported_ops())

@@ -15,7 +15,7 @@ from archbuilder.plan.plan import Plan
 
 @dataclass(frozen=True)
 class FvcoreCount:
-    """fvcore's count of one image in evaluation. What fvcore calls a flop is one multiply-add: a MAC.
+    """fvcore's count for one image in evaluation. A flop of fvcore is one multiply-add: a MAC.
 
     Attributes:
         by_operator: MACs by operator.
@@ -69,11 +69,11 @@ def count_with_fvcore(network: nn.Module, input_shape: tuple[int, ...]) -> Fvcor
 
 
 def compare(plan: Plan, count: FvcoreCount) -> list[CountDifference]:
-    """List where plan and fvcore disagree, module by module and operator by operator; an empty list is agreement."""
+    """List the differences of plan and fvcore by module and operator; the list is empty if they agree."""
     planned = {(op.name, operator): macs for op in plan.ops for operator, macs in op.macs_by_operator.items()}
     counted = {(name, operator): macs for name, counts in count.by_module.items() for operator, macs in counts.items()}
     inside = sum(counted.values())
-    if inside != count.total:  # an operator outside any leaf, such as an addition that a merge makes
+    if inside != count.total:  # operators outside of leaf modules, such as the addition of a merge
         counted["(merges)", "other"] = count.total - inside
     keys = sorted(planned.keys() | counted.keys())
     differences = [CountDifference(*key, planned.get(key, 0), counted.get(key, 0)) for key in keys]
@@ -82,9 +82,9 @@ def compare(plan: Plan, count: FvcoreCount) -> list[CountDifference]:
 
 @contextmanager
 def fvcore_analysis(kind: str, network: nn.Module, input_shape: tuple[int, ...]) -> Iterator[Any]:
-    """Return one of fvcore's analyses of a module in evaluation, on one image; it traces when it is first asked.
+    """Yield an analysis of fvcore, of a module in evaluation with one image; it traces when it is first used.
 
-    What importing fvcore and tracing with it warn of is hidden: torch.jit, which fvcore is built on, is deprecated.
+    Warnings of importing fvcore and of tracing are hidden: fvcore uses torch.jit, which is deprecated.
 
     Args:
         kind: The name of the class in `fvcore.nn`.

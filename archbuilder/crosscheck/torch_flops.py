@@ -1,7 +1,7 @@
 """Count a module with torch's own counter, `torch.utils.flop_counter`.
 
-It counts two FLOPs for each multiply-add of convolutions and matrix products, and nothing else: its figure for a batch
-norm or a pool is 0, where fvcore's is not.
+It counts two FLOPs for each multiply-add of convolutions and matrix products, and 0 for anything else, such as batch
+norms and pools, which fvcore counts.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ class TorchFlops:
     Attributes:
         total: All FLOPs.
         by_module: FLOPs by the dotted name of the leaf module.
-        unsupported: The operators that there is no formula for, and how often they ran; they count as nothing.
+        unsupported: The operators without a formula, which count as 0, and how often they ran.
     """
 
     total: int
@@ -33,9 +33,9 @@ class TorchFlops:
 
 
 def count_with_torch(network: nn.Module, input_shape: tuple[int, ...]) -> TorchFlops:
-    """Run a module on one image of zeros in evaluation, on the device where it is; `meta` does.
+    """Run a module on one image of zeros in evaluation, on the module's device, which may be `meta`.
 
-    The module's mode is left as it was.
+    The module's mode is restored.
     """
     unknown = _WithoutFormula()
     with evaluating(network), torch.no_grad(), FlopCounterMode(display=False) as counter, unknown:
@@ -47,7 +47,7 @@ def count_with_torch(network: nn.Module, input_shape: tuple[int, ...]) -> TorchF
 
 
 class _WithoutFormula(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the operators that the counter has no formula for."""
+    """Records the operators that the counter has no formula for."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -27,26 +27,26 @@ def located(document: SpecDocument, findings: Sequence[Finding]) -> list[Finding
     file.
     """
     trials = _LintTrials(document.files)
-    return [_located(trials, finding) for finding in findings]
+    return [_locate(trials, finding) for finding in findings]
 
 
-def _located(trials: "_LintTrials", finding: Finding) -> Finding:
+def _locate(trials: "_LintTrials", finding: Finding) -> Finding:
     """Return a finding, located at the change that causes it, or in the file where it stands by itself."""
     files = trials.files
     if files.base is None or files.is_own(finding.where.source):
         return finding
     if trials.has(finding, 0):
-        return _located(trials.base, finding)
+        return _locate(trials.base, finding)
     cause = trials.cause(finding)
     return replace(finding, where=cause.where) if cause else finding
 
 
 @dataclass(eq=False)
 class _LintTrials:
-    """Lints a spec with only the first of its changes."""
+    """Lints a spec with the first of its changes only, to find the change that causes a finding."""
 
     files: Assembled
-    _found: dict[int, frozenset[_Known]] = field(default_factory=dict)
+    _findings: dict[int, frozenset[_Known]] = field(default_factory=dict)
 
     @cached_property
     def base(self) -> "_LintTrials":
@@ -56,7 +56,7 @@ class _LintTrials:
     def cause(self, finding: Finding) -> Change | None:
         """Find the change that causes a finding, by bisection over the first changes of the file."""
         changes = self.files.changes
-        low, high = 0, len(changes)  # with the first `low` of them it is not found, with `high` of them it is
+        low, high = 0, len(changes)  # the first `low` changes lack the finding, the first `high` have it
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self.has(finding, middle) else (middle, high)
@@ -64,9 +64,9 @@ class _LintTrials:
 
     def has(self, finding: Finding, count: int) -> bool:
         """Return whether the finding exists with the first `count` changes; an invalid network has no findings."""
-        if count not in self._found:
-            self._found[count] = self._check(count)
-        return (finding.code, finding.layer) in self._found[count]
+        if count not in self._findings:
+            self._findings[count] = self._check(count)
+        return (finding.code, finding.layer) in self._findings[count]
 
     def _check(self, count: int) -> frozenset[_Known]:
         """Return the codes and layers of all findings with the first `count` changes."""

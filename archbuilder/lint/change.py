@@ -42,7 +42,7 @@ def apply(document: SpecDocument, change: Change) -> SpecDocument:
     """
     if isinstance(change, NewWidths):
         return updated(Paths(document), change.widths)
-    return _replaced(document, change)
+    return _replace_layer(document, change)
 
 
 def can_replace(document: SpecDocument, layer: str) -> bool:
@@ -50,7 +50,7 @@ def can_replace(document: SpecDocument, layer: str) -> bool:
     return any(member.name == layer and member.node.source is document.source for member in document.layers)
 
 
-def _replaced(document: SpecDocument, change: NewLayers) -> SpecDocument:
+def _replace_layer(document: SpecDocument, change: NewLayers) -> SpecDocument:
     """Return the spec with a layer replaced or removed."""
     member = next((member for member in document.layers if member.name == change.layer), None)
     if member is None or member.node.source is not document.source:

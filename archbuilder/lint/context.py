@@ -19,7 +19,7 @@ from archbuilder.spec.validation import as_a_whole
 
 
 def is_transparent(op: PlannedOp) -> bool:
-    """Return whether an op changes no more than values at their places: norms, activations, dropout and the like."""
+    """Return whether an op keeps positions and channels, such as a norm, an activation or dropout."""
     if not isinstance(op.op, Primitive) or op.op.counters.product or op.output_shape != op.input_shapes[0]:
         return False
     shapes = op.input_shapes[0], op.output_shape
@@ -31,7 +31,7 @@ class Parallel:
     """A fork with parallel branches.
 
     Attributes:
-        fork: Its place in the tree of names.
+        fork: Its node in the tree of names.
         branches: The ops of each branch, those of forks inside it included.
         layer: The innermost member of the file that contains it.
         input_shape: The shape of its input.

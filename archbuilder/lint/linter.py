@@ -34,22 +34,23 @@ def lint_document(document: SpecDocument) -> LintReport:
     """
     context = LintContext(document)
     found = run_rules(context)
-    judged = _different([replace(finding, suppression=suppression_of(context, finding)) for finding in found])
-    judged = [replace(finding, change=offered(context, finding)) for finding in judged]
-    judged = [_announced(context, finding, found) for finding in judged]
-    judged = located(document, judged)
-    file = reasons(document.root.get("lint"))
-    judged += [
-        replace(finding, suppression=file.get(finding.code)) for finding in unused_suppressions(context, RULES, found)
-    ]
-    judged.sort(key=lambda finding: (finding.where.source.name, finding.where.span.start, finding.code))
+    findings = _without_duplicates(
+        [replace(finding, suppression=suppression_of(context, finding)) for finding in found]
+    )
+    findings = [replace(finding, change=offered(context, finding)) for finding in findings]
+    findings = [_with_consequences(context, finding, found) for finding in findings]
+    findings = located(document, findings)
+    file_reasons = reasons(document.root.get("lint"))
+    unused = unused_suppressions(context, RULES, found)
+    findings += [replace(finding, suppression=file_reasons.get(finding.code)) for finding in unused]
+    findings.sort(key=lambda finding: (finding.where.source.name, finding.where.span.start, finding.code))
     return LintReport(
-        tuple(finding for finding in judged if finding.suppression is None),
-        tuple(finding for finding in judged if finding.suppression is not None),
+        tuple(finding for finding in findings if finding.suppression is None),
+        tuple(finding for finding in findings if finding.suppression is not None),
     )
 
 
-def _announced(context: LintContext, finding: Finding, found: Sequence[Finding]) -> Finding:
+def _with_consequences(context: LintContext, finding: Finding, found: Sequence[Finding]) -> Finding:
     """Return a finding with the codes of new findings that its change would cause."""
     if finding.change is None:
         return finding
@@ -59,7 +60,7 @@ def _announced(context: LintContext, finding: Finding, found: Sequence[Finding])
     return replace(finding, leads_to=tuple(new))
 
 
-def _different(findings: Iterable[Finding]) -> list[Finding]:
+def _without_duplicates(findings: Iterable[Finding]) -> list[Finding]:
     """Remove duplicate findings, which repeated layers cause."""
     unique: dict[tuple[object, ...], Finding] = {}
     for finding in findings:

@@ -19,13 +19,13 @@ def offered(context: LintContext, finding: Finding) -> Change | None:
         after = plan_network(apply(context.document, change))
     except ArchbuilderError:  # another layer refers to the layer or depends on its width
         return None
-    if isinstance(change, NewWidths) or _others(context.plan, change) == _others(after, change):
+    if isinstance(change, NewWidths) or _unchanged_ops(context.plan, change) == _unchanged_ops(after, change):
         return change
     return None
 
 
-def _others(plan: Plan, change: NewLayers) -> list[object]:
-    """Describe the ops of the layers that a change is not about."""
+def _unchanged_ops(plan: Plan, change: NewLayers) -> list[object]:
+    """Return the names, types and shapes of the ops of layers that a change does not replace."""
     new = {change.layer, *(f"{change.layer}_{number}" for number in range(1, len(change.layers) + 1))}
     return [
         (op.name, type(op.op), op.input_shapes, op.output_shape)

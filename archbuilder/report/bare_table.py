@@ -1,4 +1,4 @@
-"""The tables of the terminal: no lines, two cells between columns."""
+"""Tables for the terminal, without lines."""
 
 from rich.table import Table
 

@@ -29,14 +29,14 @@ class _Column:
     Attributes:
         title: Its heading.
         cells: Its cells.
-        justify: The side that they keep to.
-        spared: When a narrow terminal does without it: the least goes first; None stays.
+        justify: Their alignment.
+        drop_order: On a narrow terminal, columns are dropped in this order; None is never dropped.
     """
 
     title: str
     cells: list[str]
     justify: Literal["left", "right"] = "right"
-    spared: int | None = None
+    drop_order: int | None = None
 
     @property
     def width(self) -> int:
@@ -45,22 +45,22 @@ class _Column:
 
 def print_breakdown(screen: Console, plan: Plan, by: By, rows: list[CostRow]) -> None:
     """Print the rows of evaluation with their share of the MACs; a narrow terminal gets fewer columns."""
-    counted = [row for row in rows if not row.training_only]
-    columns = _columns(plan, by, counted)
+    evaluated = [row for row in rows if not row.training_only]
+    columns = _columns(plan, by, evaluated)
     if not screen.is_terminal:
         screen.width = max(screen.width, _width(columns) + _GAP + _BAR)
-    while _width(columns) > screen.width and (spare := [one for one in columns if one.spared is not None]):
-        columns.remove(min(spare, key=lambda one: one.spared or 0))
+    while _width(columns) > screen.width and (droppable := [one for one in columns if one.drop_order is not None]):
+        columns.remove(min(droppable, key=lambda one: one.drop_order or 0))
     table = bare_table(gap=_GAP)
     for column in columns:
-        # Names alone may break: of what is not to break, all columns of a table that is too wide would be cut.
+        # Only names may wrap: in a table that is too wide, rich would truncate all columns that may not.
         name = column is columns[0]
-        least = None if name else column.width
-        table.add_column(column.title, justify=column.justify, no_wrap=not name, min_width=least, overflow="fold")
+        min_width = None if name else column.width
+        table.add_column(column.title, justify=column.justify, no_wrap=not name, min_width=min_width, overflow="fold")
     cells = min(_BAR, screen.width - _width(columns) - _GAP)
     if cells >= _SHORTEST_BAR:
         table.add_column("", no_wrap=True)
-    for position, row in enumerate(counted):
+    for position, row in enumerate(evaluated):
         bar = "█" * round(cells * row.macs / plan.macs) if plan.macs else ""
         texts = [Text(column.cells[position]) for column in columns]
         table.add_row(*texts, *([Text(bar, style="cyan")] if cells >= _SHORTEST_BAR else []))
@@ -75,21 +75,21 @@ def _columns(plan: Plan, by: By, rows: list[CostRow]) -> list[_Column]:
     """Return the columns of the table, from left to right."""
     columns = [
         _Column(by.value, [row.name for row in rows], "left"),
-        _Column("type" if by in {By.LAYER, By.OP} else "", [row.what for row in rows], "left", spared=3),
+        _Column("type" if by in {By.LAYER, By.OP} else "", [row.what for row in rows], "left", drop_order=3),
     ]
     if by is not By.OPERATOR:
-        seen = [row.geometry for row in rows]
+        geometries = [row.geometry for row in rows]
         columns += [
-            _Column("output", [shape_text(row.output_shape or ()) for row in rows], spared=4),
-            _Column("field", [_pair_text(one.receptive_field) if one else "" for one in seen], spared=2),
-            _Column("stride", [_pair_text(one.stride) if one else "" for one in seen], spared=1),
+            _Column("output", [shape_text(row.output_shape or ()) for row in rows], drop_order=4),
+            _Column("field", [_pair_text(one.receptive_field) if one else "" for one in geometries], drop_order=2),
+            _Column("stride", [_pair_text(one.stride) if one else "" for one in geometries], drop_order=1),
         ]
     return [
         *columns,
-        _Column("parameters", [f"{row.parameters:,}" for row in rows], spared=6),
-        _Column("activations", [f"{row.activations:,}" for row in rows], spared=5),
+        _Column("parameters", [f"{row.parameters:,}" for row in rows], drop_order=6),
+        _Column("activations", [f"{row.activations:,}" for row in rows], drop_order=5),
         _Column("MACs", [short(row.macs) if row.macs else "0" for row in rows]),
-        _Column("share", [percent(row.macs, plan.macs) if row.macs else "" for row in rows], spared=7),
+        _Column("share", [percent(row.macs, plan.macs) if row.macs else "" for row in rows], drop_order=7),
     ]
 
 
@@ -130,4 +130,4 @@ def rows_as_csv(rows: list[CostRow]) -> str:
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return shape_text(tuple(value)) if isinstance(value, list) else value  # of None, csv leaves the cell empty
+    return shape_text(tuple(value)) if isinstance(value, list) else value  # csv writes None as an empty cell

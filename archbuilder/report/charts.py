@@ -29,7 +29,7 @@ COLORS = {
     "scaled": "#d55e00",
     "random": "#008f68",
 }
-# One for each budget of a ladder: neighbors differ in hue and in lightness; each has a dash of its own too.
+# One color for each budget of a ladder; neighbors differ in hue and lightness, and in their dashes.
 STEP_COLORS = ("#1f4e9e", "#e69f00", "#00806a", "#cc79a7", "#5a3a1a", "#56b4e9", "#a01c3c", "#7fd13b")
 STEP_DASHES = ((0, ()), (0, (6, 1.5)), (0, (2.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 _SHOWN = 12  # hyperparameters
@@ -43,11 +43,11 @@ def charts(result: StudyResult) -> dict[str, str]:
     Returns:
         SVG by name: `front`, `history`, and `importance` unless there are too few trials. The output is deterministic.
     """
-    found = {"front": front_chart(result), "history": history_chart(result)}
-    judged = importance(result)
-    if judged is not None:
-        found["importance"] = importance_chart(judged)
-    return {name: svg_text(figure, name) for name, figure in found.items()}
+    figures = {"front": front_chart(result), "history": history_chart(result)}
+    importances = importance(result)
+    if importances is not None:
+        figures["importance"] = importance_chart(importances)
+    return {name: svg_text(figure, name) for name, figure in figures.items()}
 
 
 def svg_text(figure: Figure, salt: str) -> str:
@@ -82,10 +82,10 @@ def front_chart(result: StudyResult) -> Figure:
     points, percent = front_points(result), result.study.settings.objective.is_trained_for
     figure, axes = _figure(4.9)
     least, most = points.bounds()
-    own = () if points.baseline is None else (points.baseline,)
-    shown = (*points.tested, *points.finished, *own)
+    baseline_dots = () if points.baseline is None else (points.baseline,)
+    visible = (*points.tested, *points.finished, *baseline_dots)
     is_time = points.quantity == "latency"
-    size, unit = (1000, "ms") if is_time else _unit(max((dot.cost for dot in shown), default=1))
+    size, unit = (1000, "ms") if is_time else _unit(max((dot.cost for dot in visible), default=1))
     scale = 100 if percent else 1
     hidden = sum(dot.value < least for dot in (*points.finished, *points.pruned))
     below = f"; {hidden} below the axis" if hidden else ""
@@ -123,9 +123,9 @@ def front_chart(result: StudyResult) -> Figure:
         draw(points.others, **style, color=COLORS["best"], label="other finalists (test)")
     style = {"linestyle": "", "marker": "D", "markersize": 9, "color": COLORS["scaled"]}
     for dot in points.scaled if points.tested else ():
-        if dot.name == "baseline":  # of a shape of its own: its name would stand upon what is near it
+        if dot.name == "baseline":  # marked by its shape, as a name would overlap other points
             draw([dot], **style, markeredgecolor=COLORS["ink"], label="baseline (test)")
-    rows = _set_cost_axis(result, axes, points.quantity, [dot.cost for dot in shown], size)
+    rows = _set_cost_axis(result, axes, points.quantity, [dot.cost for dot in visible], size)
     word = f"latency ({result.study.conditions})" if is_time else f"{cost_name(points.quantity)} of one image"
     axes.set_xlabel(word + (f", {unit}" if unit else ""))
     axes.set_ylabel("accuracy, %" if percent else result.study.settings.objective.maximize + " score")
@@ -145,10 +145,10 @@ def _set_cost_axis(result: StudyResult, axes: Axes, quantity: str, costs: Sequen
     limits = [(step.name or "budget", step.limits.by_quantity.get(quantity)) for step in result.study.steps]
     most = 1.5 * max(costs, default=0)
     known = [(name, limit.high) for name, limit in limits if limit is not None and (limit.high <= most or not costs)]
-    held = [*costs, *(high for _, high in known)] or [0.0, 1.0]
-    room = 0.07 * (max(held) - min(held)) or 0.1 * max(held)
-    axes.set_xlim((min(held) - room) / size, (max(held) + room) / size)
-    across = (max(held) - min(held) + 2 * room) / _ACROSS  # of the axis, in a point
+    marked_costs = [*costs, *(high for _, high in known)] or [0.0, 1.0]
+    room = 0.07 * (max(marked_costs) - min(marked_costs)) or 0.1 * max(marked_costs)
+    axes.set_xlim((min(marked_costs) - room) / size, (max(marked_costs) + room) / size)
+    across = (max(marked_costs) - min(marked_costs) + 2 * room) / _ACROSS  # of the axis, in a point
     ends: list[float] = []  # of the last name in each row
     for name, high in sorted(known, key=lambda budget: budget[1]):
         axes.axvline(high / size, color=COLORS["line"], linewidth=1, linestyle=(0, (4, 3)), zorder=0)
@@ -172,10 +172,10 @@ def history_chart(result: StudyResult) -> Figure:
     in_macs = is_in_macs(result)
     size, unit = _unit(max(last_spent(moments), last_spent(random_search))) if in_macs else (1, "")
     ladder = len(steps) > 1
-    for cut, marker, face in ((True, "x", None), (False, "o", COLORS["paper"])):
-        dots = [moment for moment in moments if moment.is_end != cut]
+    for is_pruned, marker, face in ((True, "x", None), (False, "o", COLORS["paper"])):
+        dots = [moment for moment in moments if moment.is_end != is_pruned]
         if dots:
-            label = "pruned or paused" if cut else "finished" if percent else "scored"
+            label = "pruned or paused" if is_pruned else "finished" if percent else "scored"
             axes.plot(
                 [moment.spent / size for moment in dots],
                 [scale * moment.accuracy for moment in dots],
@@ -184,18 +184,18 @@ def history_chart(result: StudyResult) -> Figure:
             )  # fmt: skip
     for source, style, whose in ((random_search, "--", "random search"), (moments, "-", "best so far")):
         for step in range(len(steps)):
-            own = [moment for moment in source if moment.step == step and moment.best is not None]
-            if not own:
+            step_moments = [moment for moment in source if moment.step == step and moment.best is not None]
+            if not step_moments:
                 continue
             end = last_spent(source)
             plain = COLORS["random" if source is random_search else "best"]
             color = STEP_COLORS[step % len(STEP_COLORS)] if ladder else plain
             label = f"{whose}, {steps[step].name}" if ladder else whose
             axes.step(
-                [*(moment.spent / size for moment in own), end / size],
-                [scale * moment.best for moment in own if moment.best is not None] + [scale * (own[-1].best or 0)],
+                [*(moment.spent / size for moment in step_moments), end / size],
+                [scale * (moment.best or 0) for moment in [*step_moments, step_moments[-1]]],
                 where="post", linestyle=STEP_DASHES[step % 4] if ladder and source is moments else style, color=color,
-                # What comes later is narrower, so that a line stays to be seen below one that it coincides with.
+                # Later lines are narrower, so that lines that coincide stay visible.
                 linewidth=1.6 + 2.0 * (len(steps) - 1 - step) / len(steps), label=label, solid_capstyle="butt",
             )  # fmt: skip
     baselines = [] if result.baseline.accuracy is None else [result.baseline.accuracy]
@@ -220,13 +220,13 @@ def history_chart(result: StudyResult) -> Figure:
 
 def importance_chart(judged: Importance) -> Figure:
     """Draw the hyperparameter importances."""
-    shown = list(judged.shares.items())[:_SHOWN][::-1]
-    figure, axes = _figure(1.45 + 0.29 * len(shown))
-    names = [name if len(name) <= 44 else f"{name[:43]}…" for name, _ in shown]
-    places = range(len(shown))
-    axes.barh(places, [100 * share for _, share in shown], height=0.62, color=COLORS["best"])
+    largest = list(judged.shares.items())[:_SHOWN][::-1]
+    figure, axes = _figure(1.45 + 0.29 * len(largest))
+    names = [name if len(name) <= 44 else f"{name[:43]}…" for name, _ in largest]
+    places = range(len(largest))
+    axes.barh(places, [100 * share for _, share in largest], height=0.62, color=COLORS["best"])
     axes.set_yticks(places, names, fontsize=9)
-    for place, (_, share) in zip(places, shown, strict=True):
+    for place, (_, share) in zip(places, largest, strict=True):
         text = f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"
         axes.annotate(
             text,
@@ -239,11 +239,11 @@ def importance_chart(judged: Importance) -> Figure:
         )
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.set_xlim(0, 100 * max(share for _, share in shown) * 1.12)
+    axes.set_ylim(-0.6, len(largest) - 0.4)
+    axes.set_xlim(0, 100 * max(share for _, share in largest) * 1.12)
     axes.set_xlabel("share of the variance explained by single hyperparameters, %")
-    left = len(judged.shares) - len(shown)
-    more = f" {left} less important ones are not shown." if left else ""
+    hidden = len(judged.shares) - len(largest)
+    more = f" {hidden} less important ones are not shown." if hidden else ""
     _finish(
         figure, axes, "Hyperparameter importance", f"fANOVA over {plural(judged.trials, 'trial')}.{more}", legend=False
     )
@@ -277,7 +277,7 @@ def _finish(figure: Figure, axes: Axes, title: str, note: str, *, legend: bool =
         label.set_color(COLORS["ink"])
         label.set_fontsize(10)
     if legend:
-        # Outside, where nothing is in its way.
+        # Outside of the axes, so that it hides no points.
         style: dict[str, Any] = {"loc": "outside lower center", "ncols": 2, "frameon": False, "fontsize": 9}
         figure.legend(**style, labelcolor=COLORS["ink"])
     if note:

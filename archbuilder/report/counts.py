@@ -54,10 +54,10 @@ def counts_as_data(plan: Plan, count: FvcoreCount, differences: list[CountDiffer
                 "parameters": layer.parameters,
                 "macs": layer.macs,
                 "activations": sum(op.activations for op in layer.ops),
-                "receptive_field": list(seen.receptive_field),
-                "stride": list(seen.stride),
+                "receptive_field": list(geometry.receptive_field),
+                "stride": list(geometry.stride),
             }
-            for layer, seen in zip(plan.layers, layer_geometry(plan), strict=True)
+            for layer, geometry in zip(plan.layers, layer_geometry(plan), strict=True)
         ],
         "heads": [
             {

@@ -63,7 +63,7 @@ def _layer_as_data(layer: PlannedLayer | None) -> dict[str, Any] | None:
     }
 
 
-def _change_text(row: LayerDifference, widths: str) -> Text:
+def _change_text(row: LayerDifference, changes: str) -> Text:
     """Format a change: added, removed, another type, or the given text."""
     if row.before is None:
         assert row.after is not None
@@ -72,7 +72,7 @@ def _change_text(row: LayerDifference, widths: str) -> Text:
         return Text(f"removed: {row.before.type}", "red")
     if row.before.type != row.after.type and not row.others:
         return Text(f"{row.before.type} -> {row.after.type}")
-    return Text(widths)
+    return Text(changes)
 
 
 def _shapes(row: LayerDifference) -> str:

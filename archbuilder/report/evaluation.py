@@ -34,18 +34,18 @@ def evaluation_lines(found: Evaluation, classes: int) -> RenderableType:
 def class_table(found: Evaluation, names: Sequence[str]) -> RenderableType:
     """Return a table of classes with accuracy and most frequent misclassification; of many classes, the worst."""
     shares = found.class_accuracies
-    shown = list(range(len(names)))
+    indexes = list(range(len(names)))
     if len(names) > _MOST_CLASSES:
-        known = [index for index in shown if not math.isnan(shares[index])]
-        shown = sorted(known, key=lambda index: shares[index])[:_MOST_PAIRS]
+        known = [index for index in indexes if not math.isnan(shares[index])]
+        indexes = sorted(known, key=lambda index: shares[index])[:_MOST_PAIRS]
     table = bare_table()
-    table.add_column("class" if len(shown) == len(names) else "worst classes", no_wrap=True)
+    table.add_column("class" if len(indexes) == len(names) else "worst classes", no_wrap=True)
     for column in ("images", "accuracy"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("most often misclassified as", no_wrap=True)
     wrong = found.confusion.clone()
     wrong.fill_diagonal_(0)
-    for index in shown:
+    for index in indexes:
         count, other = int(wrong[index].max()), int(wrong[index].argmax())
         mistaken = f"{names[other]} ({count:,})" if count else ""
         share = "—" if math.isnan(shares[index]) else f"{100 * shares[index]:.1f} %"

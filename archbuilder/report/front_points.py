@@ -85,7 +85,7 @@ def bounds(values: Sequence[float], seen: Sequence[float]) -> tuple[float, float
 
 
 def _lowest_included(values: Sequence[float], seen: Sequence[float]) -> float:
-    """Return the lowest included value of `seen`: a tenth is left out if it would take over a third of the axis."""
+    """Return the lowest included value of `seen`: the lowest tenth is left out if it would fill a third of the axis."""
     if len(seen) < 10:
         return min(seen, default=0.0)
     low, most = quantiles(seen, n=10, method="inclusive")[0], max([*values, *seen])
@@ -99,21 +99,23 @@ def front_points(result: StudyResult) -> FrontPoints:
     others = [row for row in result.rows if row.finalist.number is not None and row not in best_rows]
     scaled = [row for row in result.rows if row.finalist.number is None]
     random_search = [] if result.random_search is None else list(result.random_search.best_rows().values())
-    own, seen = result.baseline.cost.get(quantity), result.baseline.accuracy
+    baseline_cost, baseline_value = result.baseline.cost.get(quantity), result.baseline.accuracy
     return FrontPoints(
         quantity,
-        _tested(best_rows, quantity),
-        _tested(result.front(), quantity),
-        _tested(others, quantity),
-        _tested(scaled, quantity),
-        _tested(random_search, quantity),
-        _seen(result, quantity, Outcome.FINISHED),
-        _seen(result, quantity, Outcome.PRUNED),
-        None if own is None or seen is None else Dot(own, seen, name="baseline"),
+        _finalist_dots(best_rows, quantity),
+        _finalist_dots(result.front(), quantity),
+        _finalist_dots(others, quantity),
+        _finalist_dots(scaled, quantity),
+        _finalist_dots(random_search, quantity),
+        _trial_dots(result, quantity, Outcome.FINISHED),
+        _trial_dots(result, quantity, Outcome.PRUNED),
+        None
+        if baseline_cost is None or baseline_value is None
+        else Dot(baseline_cost, baseline_value, name="baseline"),
     )
 
 
-def _tested(rows: Sequence[Row], quantity: str) -> tuple[Dot, ...]:
+def _finalist_dots(rows: Sequence[Row], quantity: str) -> tuple[Dot, ...]:
     dots = [
         Dot(row.finalist.cost[quantity], row.spread.mean, row.spread.deviation or 0.0, row.finalist.label)
         for row in rows
@@ -122,7 +124,7 @@ def _tested(rows: Sequence[Row], quantity: str) -> tuple[Dot, ...]:
     return tuple(sorted(dots, key=lambda dot: dot.cost))
 
 
-def _seen(result: StudyResult, quantity: str, outcome: Outcome) -> tuple[Dot, ...]:
+def _trial_dots(result: StudyResult, quantity: str, outcome: Outcome) -> tuple[Dot, ...]:
     dots = [
         Dot(trial.cost[quantity], trial.accuracy, name=f"trial {trial.number}")
         for trial in result.record.trials.values()

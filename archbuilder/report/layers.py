@@ -24,7 +24,7 @@ def layer_table(plan: Plan, depth: int | None = None) -> Table:
 
     Args:
         plan: The network.
-        depth: How many levels of names are opened, as `parts` has it.
+        depth: How many levels of names are expanded; see `parts`.
     """
     table = bare_table()
     table.add_column("layer", no_wrap=True)
@@ -33,7 +33,7 @@ def layer_table(plan: Plan, depth: int | None = None) -> Table:
     table.add_column("parameters", justify="right", no_wrap=True)
     table.add_column("MACs", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("", overflow="crop")  # the bar is what a narrow terminal does without
+    table.add_column("", overflow="crop")  # a narrow terminal crops the bar first
     for layer in parts(plan, depth):
         bar = "█" * round(_BAR * layer.macs / plan.macs) if plan.macs else ""
         table.add_row(

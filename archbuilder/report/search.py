@@ -33,10 +33,10 @@ _BAR = 24  # cells of a bar that is all trials
 
 
 class SearchView(View):
-    """Shows nothing; the others show what they are told.
+    """A view of a running study that shows nothing; subclasses show its events.
 
     Attributes:
-        progress: What the events so far add up to.
+        progress: The progress of the study, from the events so far.
     """
 
     def __init__(self, console: Console) -> None:
@@ -157,9 +157,9 @@ def study_heading(opened: StudyOpened) -> Text:
     study = opened.study
     parts = [*widths_texts(study), candidates_text(study.space.candidates)]
     budget = budget_text(study)
-    own = short(study.baseline_cost["macs"])
+    baseline_macs = short(study.baseline_cost["macs"])
     word = "budget" if study.settings.budgets is None else "budgets"
-    parts.append(f"{word} {budget}" if budget else f"no budget (baseline {own} MACs)")
+    parts.append(f"{word} {budget}" if budget else f"no budget (baseline {baseline_macs} MACs)")
     if study.conditions:
         parts.append(f"latency measured with {study.conditions}")
     return Text.assemble((study.name, "bold"), "  " + " · ".join(parts))
@@ -190,18 +190,18 @@ def budget_text(study: Study) -> str:
 
 def _ladder_text(study: Study, quantity: str) -> str:
     names = [step.name for step in study.steps]
-    own, word = amount(quantity, study.baseline_cost[quantity]), cost_name(quantity)
+    baseline_amount, word = amount(quantity, study.baseline_cost[quantity]), cost_name(quantity)
     if all(name.endswith("%") for name in names):
-        return f"{', '.join(names)} of the baseline's {own} {word}"
+        return f"{', '.join(names)} of the baseline's {baseline_amount} {word}"
     names = [amount(quantity, step.limits.by_quantity[quantity].high) for step in study.steps]
-    return f"{', '.join(names)} {word} (baseline {own})"
+    return f"{', '.join(names)} {word} (baseline {baseline_amount})"
 
 
 def limit_text(name: str, limit: Limit, baseline: Cost) -> str:
     """Format a limit beside the baseline's cost: `1.50 M MACs (baseline 1.35 M)`."""
-    own = f" (baseline {amount(name, baseline[name])})" if name in baseline else ""
+    baseline_text = f" (baseline {amount(name, baseline[name])})" if name in baseline else ""
     low = f"{amount(name, limit.low)} to " if limit.low else ""
-    return f"{low}{amount(name, limit.high)} {cost_name(name)}{own}"
+    return f"{low}{amount(name, limit.high)} {cost_name(name)}{baseline_text}"
 
 
 def cost_name(name: str) -> str:

@@ -16,7 +16,7 @@ from archbuilder.study.study import Study
 from archbuilder.study.survey import Inside, Survey
 
 _ROOM = 80
-_NAME = 36  # cells that a name has in its line, at the least where it is so long
+_NAME = 36  # cells of the column of names, if a name is so long
 
 
 def space_report(found: Survey) -> RenderableType:
@@ -81,10 +81,10 @@ def _hyperparameter_table(found: Survey) -> Table:
     table.add_column("values", overflow="fold")
     for knob in study.space.knobs:
         names = knob.paths if isinstance(knob, ChoiceKnob) else knob.width_names
-        own = {
+        baseline_values = {
             str(study.spec.value(name) if isinstance(knob, ChoiceKnob) else study.spec.widths[name]) for name in names
         }
-        baseline = own.pop() if len(own) == 1 else plural(len(names), "width")
+        baseline = baseline_values.pop() if len(baseline_values) == 1 else plural(len(names), "width")
         table.add_row(Text(knob.name), baseline, study.space.describe()[knob.name])
     return table
 
@@ -125,8 +125,8 @@ def _share_text(found: Survey, inside: Inside) -> str:
         text = f"{about}: {_percent_text(inside.drawn, found.priced)} of {found.priced:,} random candidates"
     if "latency" in inside.step.limits.by_quantity and not inside.measured:
         text = f"{text}, latency not measured"
-    lost = found.priced - found.networks
-    text += f"; invalid: {100 * lost / found.priced:.1f} %" if lost else ""
+    invalid = found.priced - found.networks
+    text += f"; invalid: {100 * invalid / found.priced:.1f} %" if invalid else ""
     return f"{text}; can be projected onto it: {100 * inside.reached:.0f} %"
 
 

@@ -181,9 +181,9 @@ def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
 
 def _network_rows(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
     """Return the rows of the baseline and of the best network of each budget."""
-    own = result.row("baseline")
-    seen = score_text(result.study, result.baseline.accuracy)
-    lines = [_network_row("baseline", result.baseline.cost, seen, own, timed=timed)]
+    baseline_row = result.row("baseline")
+    baseline_value = score_text(result.study, result.baseline.accuracy)
+    lines = [_network_row("baseline", result.baseline.cost, baseline_value, baseline_row, timed=timed)]
     best_rows = result.best_rows()
     for number, step in enumerate(result.study.steps):
         about = f" ({step.name})" if step.name else ""
@@ -233,7 +233,7 @@ def _hypervolume_sentences(results: Sequence[StudyResult]) -> list[str]:
     (quantity,) = quantities
     if any(quantity not in result.baseline.cost for result in ladders):
         return []
-    # A front's last network counts for what lies between it and the reference.
+    # The reference is beyond the largest budget, so that the last network of a front counts too.
     most = max(step.limits.by_quantity[quantity].high for result in ladders for step in result.study.steps) * 5 // 4
     areas = []
     for result in ladders:

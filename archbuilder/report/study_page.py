@@ -147,20 +147,20 @@ def _progress_text(result: StudyResult) -> str:
     done = (
         f"{tally.counted:,} of {plural(wanted, 'trial')}" if tally.counted < wanted else plural(tally.counted, "trial")
     )
-    said = f"{done}: {', '.join(parts)}." if parts else f"{done}."
-    return " ".join([said, *(f"{exhausted_text(result.study, step)}." for step in result.exhausted)])
+    summary = f"{done}: {', '.join(parts)}." if parts else f"{done}."
+    return " ".join([summary, *(f"{exhausted_text(result.study, step)}." for step in result.exhausted)])
 
 
 def _settings_facts(result: StudyResult) -> list[tuple[str, str]]:
     """Return the settings of the study, each as a name and a text."""
     study, settings = result.study, result.study.settings
     budgets = [f"{step.name}: {step.limits.text()}" if step.name else step.limits.text() for step in study.steps]
-    said = settings.train.model_dump(mode="json") | {
+    values = settings.train.model_dump(mode="json") | {
         "learning_rate": settings.train.peak_rate,
         "weight_decay": settings.train.decay,
         "momentum": settings.train.momentum if settings.train.optimizer.facts.has_momentum else None,
     }
-    train = {key: value for key, value in said.items() if value is not None and value is not False}
+    train = {key: value for key, value in values.items() if value is not None and value is not False}
     search, finals, images = settings.search, settings.finals, result.images
     facts = [
         ("spec", f"{study.spec.name}: {_baseline_cost_text(result)}"),

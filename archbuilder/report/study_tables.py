@@ -88,17 +88,17 @@ def rich_table(page: PageTable) -> Group:
     The share of the parameters is left out, and further columns if the table is wider than 80 columns.
     """
     table = bare_table()
-    shown = [number for number in range(len(page.heads)) if page.heads[number - 1 : number] != ("parameters",)]
+    columns = [number for number in range(len(page.heads)) if page.heads[number - 1 : number] != ("parameters",)]
     heads = [{"of baseline": "of base"}.get(head, head) for head in page.heads]
     cells = [max(len(head), *(len(row.cells[n]) for row in page.rows)) for n, head in enumerate(heads)]
     for head in ("search", "parameters", "of base"):
-        if sum(cells[number] + 2 for number in shown) - 2 > _ROOM:
-            shown = [number for number in shown if heads[number] != head]
-    for number in shown:
+        if sum(cells[number] + 2 for number in columns) - 2 > _ROOM:
+            columns = [number for number in columns if heads[number] != head]
+    for number in columns:
         table.add_column(heads[number], justify="right" if number else "left", no_wrap=True)
     for row in page.rows:
-        table.add_row(*(row.cells[number] for number in shown), style="bold" if row.is_best else None)
-    known = {page.heads[number] for number in shown}
+        table.add_row(*(row.cells[number] for number in columns), style="bold" if row.is_best else None)
+    known = {page.heads[number] for number in columns}
     meanings = [Text(f"{head}: {meaning}", "dim") for head, meaning in page.meanings.items() if head in known]
     return Group(table, *meanings, *([Text(page.note, "dim")] if page.note else []))
 
@@ -107,7 +107,7 @@ def _finalist_row(
     result: StudyResult, row: Row, baseline: Row | None, *, is_best: bool = False, name: str | None = None
 ) -> PageRow:
     """Return the row of a finalist, with its difference from the baseline scaled to the same budget."""
-    seen = row.finalist.search_accuracy
+    search_accuracy = row.finalist.search_accuracy
     step = row.finalist.step if len(result.study.steps) > 1 else None
     other = baseline if step is None else scaled_row(result, step) or baseline
     compared = None if other is None or row in (baseline, other) else result.compared(row, other)
@@ -115,7 +115,7 @@ def _finalist_row(
     text = "" if compared is None else f"{'≈ ' if is_noise else ''}{difference_text(compared)}"
     cells = (
         *_cost_cells(result, f"{name or row.finalist.label}{_STAR if is_best else ''}", row.finalist.cost),
-        "—" if seen is None else score_text(result.study, seen),
+        "—" if search_accuracy is None else score_text(result.study, search_accuracy),
         score_text(result.study, fmean(row.validation)) if row.validation else "",
         accuracy_text(row),
         text,
@@ -125,10 +125,11 @@ def _finalist_row(
 
 def _best_trials_table(result: StudyResult) -> PageTable:
     """Return the table of the baseline and the best trials of each budget, by validation accuracy or score."""
-    own = score_text(result.study, result.baseline.accuracy)
+    baseline_score = score_text(result.study, result.baseline.accuracy)
     steps = range(len(result.study.steps))
     leads = any(best.outcome is Outcome.BASELINE for step in steps for best in result.best(1, step))
-    rows = [PageRow((*_cost_cells(result, f"baseline{_STAR if leads else ''}", result.baseline.cost), own), leads)]
+    name = f"baseline{_STAR if leads else ''}"
+    rows = [PageRow((*_cost_cells(result, name, result.baseline.cost), baseline_score), leads)]
     for step in steps:
         best = result.best(_BEST, step)
         rows += [
@@ -159,8 +160,8 @@ def _latency_meaning(result: StudyResult) -> dict[str, str]:
 def _extra_cost_cells(result: StudyResult) -> list[str]:
     """Return the names of costs shown beside MACs and parameters: that of the budget, and a bounded latency."""
     study = result.study
-    shown = [study.quantity, *(["latency"] if "latency" in study.bounded else [])]
-    return [name for name in dict.fromkeys(shown) if name not in {"macs", "parameters"}]
+    names = [study.quantity, *(["latency"] if "latency" in study.bounded else [])]
+    return [name for name in dict.fromkeys(names) if name not in {"macs", "parameters"}]
 
 
 def _cost_headings(result: StudyResult) -> tuple[str, ...]:
@@ -170,10 +171,10 @@ def _cost_headings(result: StudyResult) -> tuple[str, ...]:
 
 def _cost_cells(result: StudyResult, name: str, cost: Cost) -> tuple[str, ...]:
     """Return the cells of a network's name and costs, as `_cost_headings` names them."""
-    own = result.baseline.cost
+    baseline_cost = result.baseline.cost
     extra = [amount(key, cost[key]) if key in cost else "—" for key in _extra_cost_cells(result)]
     parts = [
-        (short(cost[key]) if key == "macs" else f"{cost[key]:,}", percent(cost[key], own[key]))
+        (short(cost[key]) if key == "macs" else f"{cost[key]:,}", percent(cost[key], baseline_cost[key]))
         for key in ("macs", "parameters")
     ]
     return (name, *extra, *parts[0], *parts[1])
@@ -192,15 +193,15 @@ def space_table(result: StudyResult) -> PageTable:
         if (trial := result.found(number)) is not None
     ]
     widths = [(name, _values_of(study, trial)) for name, trial in best]
-    own = study.spec.widths
+    baseline_widths = study.spec.widths
     described = study.space.describe()
     rows = []
     for knob in study.space.knobs:
         parts = knob.width_names if isinstance(knob, WidthKnob) else knob.paths
         for number, part in enumerate(parts):
             values = described[knob.name] if number == 0 else "tied to the row above"
-            mine = str(own[part]) if part in own else str(study.spec.value(part))
-            rows.append(PageRow((part, values, mine, *(str(found[part]) for _, found in widths))))
+            baseline_value = str(baseline_widths[part]) if part in baseline_widths else str(study.spec.value(part))
+            rows.append(PageRow((part, values, baseline_value, *(str(found[part]) for _, found in widths))))
     heads = ("hyperparameter", "values", "baseline", *(name for name, _ in widths))
     return PageTable(f"Search space: {', '.join(widths_texts(study))}", heads, rows, texts=("hyperparameter", "values"))
 

@@ -15,7 +15,7 @@ from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent
 from archbuilder.searching.importance import Importance
 
-_WIDTH, _HEIGHT, _MARGIN = 68, 14, 9  # cells of the plane, and of what stands left of it: 78 in all
+_WIDTH, _HEIGHT, _MARGIN = 68, 14, 9  # cells of the plot, and of the labels on its left: 78 columns in all
 _BARS = 12
 
 
@@ -110,9 +110,9 @@ class _CharacterPlot:
 def front_plot(result: StudyResult) -> RenderableType:
     """Draw accuracy against cost in 78 columns."""
     points = front_points(result)
-    own = () if points.baseline is None or points.tested else (points.baseline,)
-    shown = (*points.tested, *points.finished, *own)
-    costs = [dot.cost for dot in shown] or [0.0, 1.0]
+    baseline_dots = () if points.baseline is None or points.tested else (points.baseline,)
+    visible = (*points.tested, *points.finished, *baseline_dots)
+    costs = [dot.cost for dot in visible] or [0.0, 1.0]
     across, up = _with_margin(min(costs), max(costs)), _at_most_100_percent(result, points.bounds(deviations=False))
     plane = _CharacterPlot(across, up)
     kinds = (
@@ -121,7 +121,7 @@ def front_plot(result: StudyResult) -> RenderableType:
         (_OTHER, points.others),
         (_RANDOM, points.random_search),
         (_SCALED, points.scaled),
-        (_BASELINE, own),
+        (_BASELINE, baseline_dots),
         (_BEST, points.best),
     )
     for mark, dots in kinds:
@@ -152,13 +152,14 @@ def history_plot(result: StudyResult) -> RenderableType:
             (random_search, "┄", "green", "random search"),
             (moments, "━", "bold blue", "best so far"),
         ):
-            own = [(moment.spent, moment.best) for moment in source if moment.step == step and moment.best is not None]
-            if own:
-                # In a ladder each budget's line is made of its number; that of random search of a letter.
+            step_moments = [moment for moment in source if moment.step == step]
+            step_points = [(moment.spent, moment.best) for moment in step_moments if moment.best is not None]
+            if step_points:
+                # In a ladder, lines consist of the number of the budget, or a letter for random search.
                 letters = ascii_lowercase if source is random_search else digits[1:] + digits[0]
                 letter = character if len(steps) == 1 else letters[step % len(letters)]
                 name = f"{label}, {budget.name}" if budget.name else label
-                plane.line(_Mark(letter, style, name), [*own, (last_spent(source), own[-1][1])])
+                plane.line(_Mark(letter, style, name), [*step_points, (last_spent(source), step_points[-1][1])])
     unit = "training cost, MACs" if is_in_macs(result) else "candidates scored"
     return plane.render(
         (_axis_title(result, "validation accuracy"), unit), (*_axis_limits_text(result, up), "0", short(end))
@@ -167,19 +168,19 @@ def history_plot(result: StudyResult) -> RenderableType:
 
 def importance_plot(judged: Importance) -> RenderableType:
     """Draw the hyperparameter importances as bars in 78 columns."""
-    shown = list(judged.shares.items())[:_BARS]
-    width = min(max(len(name) for name, _ in shown), _WIDTH // 2)
-    most = max(share for _, share in shown)
+    largest = list(judged.shares.items())[:_BARS]
+    width = min(max(len(name) for name, _ in largest), _WIDTH // 2)
+    most = max(share for _, share in largest)
     lines = [Text(f"hyperparameter importance (fANOVA over {plural(judged.trials, 'trial')})", "bold")]
-    for name, share in shown:
+    for name, share in largest:
         cut = name if len(name) <= width else f"{name[: width - 1]}…"
         room = _WIDTH + _MARGIN - width - 8
         line = Text(f"{cut:>{width}} ")
         line.append("█" * max(1, round(room * share / most)), "blue").append(f" {100 * share:.0f} %")
         lines.append(line)
-    left = len(judged.shares) - len(shown)
-    rest = f"{'':{width}} and {left} less important ones"
-    return Group(*lines, *([Text(rest, "dim")] if left else []))
+    hidden = len(judged.shares) - len(largest)
+    rest = f"{'':{width}} and {hidden} less important ones"
+    return Group(*lines, *([Text(rest, "dim")] if hidden else []))
 
 
 def _axis_title(result: StudyResult, accuracy: str) -> str:

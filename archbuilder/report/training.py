@@ -27,7 +27,7 @@ class TrainView(View):
                 settings = event.setup.settings
                 self._epochs, self._batch_size = settings.epochs, settings.batch_size
                 self._images = len(event.data.train)
-                for part in heading(event):  # paths and lines of figures stay whole, the rest is wrapped
+                for part in heading(event):  # only tables are wrapped
                     self.console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
                 if len(event.history) < settings.epochs:
                     self.console.print(epoch_heading(settings.epochs), highlight=False, soft_wrap=True)
@@ -38,11 +38,11 @@ class TrainView(View):
                 self.console.print(line, highlight=False, soft_wrap=True)
 
     def step(self, step: StepResult) -> None:
-        """Handle a step: this view shows nothing of it."""
+        """Handle a step, which this view does not show."""
 
 
 class LiveTrainView(TrainView):
-    """Draw a progress bar for the current epoch too, with images per second and the remaining time."""
+    """Draws a progress bar for the current epoch too, with images per second and the remaining time."""
 
     def __init__(self, console: Console) -> None:
         """Show on a terminal."""
@@ -77,7 +77,7 @@ class LiveTrainView(TrainView):
     def step(self, step: StepResult) -> None:
         """Advance the progress bar."""
         if self._task is None:
-            done = self._batch_size * (step.step - 1)  # where a run goes on in the middle of an epoch
+            done = self._batch_size * (step.step - 1)  # of a run that is resumed within an epoch
             epoch = f"{step.epoch}/{self._epochs}"
             self._task = self._bar.add_task("", total=self._images, completed=done, epoch=epoch, speed="images")
         self._bar.update(self._task, advance=step.images)

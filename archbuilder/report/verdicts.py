@@ -7,7 +7,7 @@ from archbuilder.report.search import chance_text, cost_name, score_text
 from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
 from archbuilder.study.budget import Cost
 
-_LARGE = 0.05  # seeds of one network seldom differ by so much, so that one seed is enough to say which is worse
+_LARGE = 0.05  # accuracy; seeds of one network seldom differ by this, so one seed is enough to call it worse
 _SIGNIFICANT = "a significant difference"
 _NOT_SIGNIFICANT = "no significant difference"
 _TOO_FEW_SEEDS = "too few seeds for a confidence interval"
@@ -23,36 +23,38 @@ def verdicts(result: StudyResult) -> list[str]:
     failure = result.baseline.failure.splitlines()
     missing = [f"Training of the baseline failed, so nothing is compared with it: {failure[0]}."] if failure else []
     chance = [f"{_capital(chance_text(result.study, rung))}." for rung in result.rungs_at_chance]
-    return [*_of_result(result), *missing, *chance]
+    return [*_result_sentences(result), *missing, *chance]
 
 
-def _of_result(result: StudyResult) -> list[str]:
+def _result_sentences(result: StudyResult) -> list[str]:
     """Return the sentences on the results, without those on failures and chance level."""
     if not result.record.found():
         return ["No trial has finished, so there is nothing to compare with the baseline."]
     if not result.study.settings.objective.is_trained_for:
-        return _scored(result)
+        return _score_sentences(result)
     best = result.best_rows()
     if not best:
-        return _unmeasured(result)
+        return _untested_sentences(result)
     if len(best) > 1:
-        return [*_overview(result), *cautions(result)]
-    found = [sentence for step in best for sentence in _of_step(result, step)]
-    return [*found, *cautions(result)]
+        return [*_overview_sentences(result), *cautions(result)]
+    sentences = [sentence for step in best for sentence in _budget_sentences(result, step)]
+    return [*sentences, *cautions(result)]
 
 
-def _overview(result: StudyResult) -> list[str]:
+def _overview_sentences(result: StudyResult) -> list[str]:
     """Return sentences on the budgets at which the best network differs from the scaled baseline and random search."""
     scaled = {step: scaled_row(result, step) or result.row("baseline") for step in result.best_rows()}
-    sentences = [_against(result, "the uniformly scaled baseline", scaled)]
+    sentences = [_comparison_sentence(result, "the uniformly scaled baseline", scaled)]
     if result.random_search is not None:
-        sentences.append(_against(result, "the best network of random search", dict(result.random_search.best_rows())))
+        sentences.append(
+            _comparison_sentence(result, "the best network of random search", dict(result.random_search.best_rows()))
+        )
     return [sentence for sentence in sentences if sentence]
 
 
-def _against(result: StudyResult, what: str, others: Mapping[int, Row | None]) -> str:
+def _comparison_sentence(result: StudyResult, what: str, others: Mapping[int, Row | None]) -> str:
     """Return a sentence with the outcome of each budget's comparison; empty if nothing can be compared."""
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for step, row in result.best_rows().items():
         other = others.get(step)
         difference = None if other is None else result.compared(row, other)
@@ -66,10 +68,10 @@ def _against(result: StudyResult, what: str, others: Mapping[int, Row | None]) -
             outcome = _NOT_SIGNIFICANT
         else:
             outcome = _BETTER if difference.mean > 0 else _WORSE
-        found.setdefault(outcome, []).append(result.study.steps[step].name)
-    if not found:
+        names.setdefault(outcome, []).append(result.study.steps[step].name)
+    if not names:
         return ""
-    parts = [f"{outcome} at {', '.join(found[outcome])}" for outcome in _OUTCOMES if outcome in found]
+    parts = [f"{outcome} at {', '.join(names[outcome])}" for outcome in _OUTCOMES if outcome in names]
     return f"Best network compared with {what}: {'; '.join(parts)}."
 
 
@@ -86,10 +88,10 @@ def cautions(result: StudyResult) -> list[str]:
         sentences.append("One seed is too few for a confidence interval: set finals: {seeds: 3} or more.")
     elif fewest == 2:
         sentences.append("Two seeds are too few for a confidence interval: set finals: {seeds: 3} or more.")
-    return [*sentences, *_missing(result)]
+    return [*sentences, *_missing_sentences(result)]
 
 
-def _missing(result: StudyResult) -> list[str]:
+def _missing_sentences(result: StudyResult) -> list[str]:
     """Return sentences on which finalists failed, and how many have no test accuracy yet."""
     sentences = [
         f"Training of {row.finalist.label} failed with {reason.splitlines()[0]}. Run the same command to retry."
@@ -119,8 +121,8 @@ def difference_text(difference: Difference) -> str:
 
 def scaled_row(result: StudyResult, step: int) -> Row | None:
     """Return the baseline scaled uniformly to a budget; None where that is the baseline itself."""
-    own = result.row("baseline")
-    rows = [row for row in result.rows if row.finalist.number is None and row is not own]
+    baseline = result.row("baseline")
+    rows = [row for row in result.rows if row.finalist.number is None and row is not baseline]
     return next((row for row in rows if row.finalist.step == step), None)
 
 
@@ -132,7 +134,7 @@ def share_text(result: StudyResult, cost: Cost) -> str:
     return f"{percent(cost[quantity], result.baseline.cost[quantity])} of the baseline's {cost_name(quantity)}"
 
 
-def _of_step(result: StudyResult, step: int) -> list[str]:
+def _budget_sentences(result: StudyResult, step: int) -> list[str]:
     """Return sentences on the best network of a budget, and its comparison with the baselines and random search."""
     row, name = result.best_rows()[step], result.study.steps[step].name
     about = f"Budget {name}: " if name else ""
@@ -144,10 +146,11 @@ def _of_step(result: StudyResult, step: int) -> list[str]:
         )
         sentences = [f"{first}: {accuracy}."]
         trials = [found for found in result.rows if found.finalist.number is not None]
-        own = next((found for found in trials if found.finalist.step == step), None)
-        difference = None if own is None else result.compared(own, row)
-        if own is not None and difference is not None:
-            sentences.append(comparison_text(own.finalist.label, difference, f"the baseline ({accuracy_text(row)})"))
+        best_trial = next((found for found in trials if found.finalist.step == step), None)
+        difference = None if best_trial is None else result.compared(best_trial, row)
+        if best_trial is not None and difference is not None:
+            label = best_trial.finalist.label
+            sentences.append(comparison_text(label, difference, f"the baseline ({accuracy_text(row)})"))
     else:
         name_of = f"{about}{row.finalist.label}" if about else _capital(row.finalist.label)
         sentences = [f"{name_of}: {accuracy} at {share_text(result, row.finalist.cost)}."]
@@ -197,48 +200,49 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _scored(result: StudyResult) -> list[str]:
+def _score_sentences(result: StudyResult) -> list[str]:
     """Return sentences on a study whose candidates were scored, not trained."""
     best, name = result.record.found(1)[0], result.study.settings.objective.maximize
-    own, share = score_text(result.study, result.baseline.accuracy), share_text(result, best.cost)
+    baseline_score, share = score_text(result.study, result.baseline.accuracy), share_text(result, best.cost)
     by = "a Python function" if name == "python" else name
     return [
         f"Candidates were scored by {by}, not trained: their accuracy is unknown.",
-        f"Trial {best.number} scores {score_text(result.study, best.accuracy)} at {share}; the baseline scores {own}.",
+        f"Trial {best.number} scores {score_text(result.study, best.accuracy)} at {share}; "
+        f"the baseline scores {baseline_score}.",
     ]
 
 
-def _unmeasured(result: StudyResult) -> list[str]:
-    sentences = [f"No test accuracy is known yet: {_why_unmeasured(result)}"]
+def _untested_sentences(result: StudyResult) -> list[str]:
+    sentences = [f"No test accuracy is known yet: {_why_untested(result)}"]
     for number, step in enumerate(result.study.steps):
         for best in result.best(1, number):
-            found = _validated(result, best)
+            found = _validation_text(result, best)
             sentences.append(f"Budget {step.name}: {found}" if step.name else _capital(found))
     return [*sentences, "These trials were selected by validation accuracy, so it is biased upward."]
 
 
-def _validated(result: StudyResult, best: TrialRecord) -> str:
+def _validation_text(result: StudyResult, best: TrialRecord) -> str:
     """Return the validation accuracy of the best trial of a budget, and how far it is from the baseline's."""
     validation, baseline = result.images.get("validation"), result.baseline.accuracy
     gain = 0.0 if baseline is None else best.accuracy - baseline
     points = f"{100 * abs(gain):.1f}"
     way = f"{points} points {'above' if gain > 0 else 'below'}" if float(points) else "the same as"
     images = "" if validation is None else f" ({plural(validation, 'image')})"
-    own = score_text(result.study, result.baseline.accuracy)
+    baseline_score = score_text(result.study, result.baseline.accuracy)
     if best.outcome is Outcome.BASELINE:
-        return f"no trial has a higher validation accuracy than the baseline: {own}{images}."
+        return f"no trial has a higher validation accuracy than the baseline: {baseline_score}{images}."
     if gain <= -_LARGE:
         accuracy = f"validation accuracy {score_text(result.study, best.accuracy)}{images}"
-        lower = f"{points} points lower than the baseline's {own}"
+        lower = f"{points} points lower than the baseline's {baseline_score}"
         return (
             f"trial {best.number} is worse than the baseline: {accuracy}, {lower}, at {share_text(result, best.cost)}."
         )
     accuracy = f"trial {best.number}: validation accuracy {score_text(result.study, best.accuracy)}{images}"
-    compared = "" if baseline is None else f", {way} the baseline ({own}),"
+    compared = "" if baseline is None else f", {way} the baseline ({baseline_score}),"
     return f"{accuracy}{compared} at {share_text(result, best.cost)}."
 
 
-def _why_unmeasured(result: StudyResult) -> str:
+def _why_untested(result: StudyResult) -> str:
     settings = result.study.settings
     if not settings.finals.candidates:
         return "the study has no finals. Add finals: {candidates: 3, seeds: 3} to retrain and test the best trials."

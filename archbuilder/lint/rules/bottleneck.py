@@ -17,24 +17,24 @@ _LEAST = 0.1
 
 def _bottlenecks(context: LintContext) -> Iterator[Finding]:
     """Find ops on every path whose output keeps too small a share of the values before them."""
-    before, seen = context.plan.input_shape, 0
+    before, start = context.plan.input_shape, 0
     for op in takewhile(is_map, context.cuts):
-        kept = prod(op.output_shape) / prod(before)
+        share = prod(op.output_shape) / prod(before)
         position = context.depths[op.index] / max(context.depth, 1)
         least = _LEAST_EARLY if position <= _EARLY else _LEAST
-        if kept < least:
+        if share < least:
             message = (
                 f"representational bottleneck: {shape_text(before)} -> {shape_text(op.output_shape)} keeps "
-                f"{100 * kept:.1f} % of the values, at {100 * position:.0f} % of the depth; the minimum "
+                f"{100 * share:.1f} % of the values, at {100 * position:.0f} % of the depth; the minimum "
                 f"there is {100 * least:.0f} %"
             )
             owner = context.owner(op)
             yield Finding(
                 BOTTLENECK.code, owner, message, context.place(owner, context.searchable_width(op)), op=op.name
             )
-        if any(passed.parameters for passed in context.plan.ops[seen : op.index + 1]):
+        if any(passed.parameters for passed in context.plan.ops[start : op.index + 1]):
             before = op.output_shape
-        seen = op.index + 1
+        start = op.index + 1
 
 
 def _growth(context: LintContext) -> Iterator[Finding]:

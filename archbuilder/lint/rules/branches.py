@@ -11,7 +11,7 @@ from archbuilder.plan.plan import PlannedOp
 from archbuilder.primitives import AvgPool, Convolution, MaxPool
 
 _REPETITION = re.compile(r"\.\d+$")
-_POINTS = 5  # of the share, by which it may fall
+_POINTS = 5  # percentage points by which the share may fall
 
 
 def _blocks(context: LintContext) -> list[Parallel]:
@@ -26,7 +26,7 @@ def _blocks(context: LintContext) -> list[Parallel]:
 
 
 def _convolved(fork: Parallel) -> list[tuple[bool, int]]:
-    """Return the channels of each branch with a convolution, and whether that is a large one."""
+    """Return the channels of each branch with a convolution, and whether it has a kernel larger than 1x1."""
     branches = zip(fork.branches, fork.channels, strict=True)
     return [(any(area(op) > 1 for op in ops), channels) for ops, channels in branches if any(map(area, ops))]
 
@@ -64,18 +64,18 @@ def _span(blocks: list[Parallel]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def _pooled(ops: tuple[PlannedOp, ...]) -> bool:
+def _is_pool_branch(ops: tuple[PlannedOp, ...]) -> bool:
     return any(isinstance(op.op, MaxPool | AvgPool) for op in ops) and not any(area(op) > 1 for op in ops)
 
 
 def _pools(context: LintContext) -> Iterator[Finding]:
     """Find pool branches with more output channels than any other branch."""
     for fork in context.forks:
-        others = [c for ops, c in zip(fork.branches, fork.channels, strict=True) if not _pooled(ops)]
+        others = [c for ops, c in zip(fork.branches, fork.channels, strict=True) if not _is_pool_branch(ops)]
         if fork.fork.merge.op.type != "concat" or not fork.keeps_the_map or not others:
             continue
         for ops, channels in zip(fork.branches, fork.channels, strict=True):
-            if not _pooled(ops) or channels <= max(others):
+            if not _is_pool_branch(ops) or channels <= max(others):
                 continue
             projection = next((op for op in reversed(ops) if isinstance(op.op, Convolution)), None)
             width = context.searchable_width(projection) if projection else None

@@ -20,7 +20,7 @@ _MEDIUM = range(12, 21)  # the maps on which the paper found n x 1 kernels to wo
 
 
 def _candidates(context: LintContext) -> Iterator[tuple[PlannedOp, int]]:
-    """Return square convolutions of 5x5 and more that keep the size of the map, and their kernel's side."""
+    """Yield square convolutions of at least 5x5 that keep the size of the map, and the side of the kernel."""
     for op in context.convolutions:
         assert isinstance(op.op, Convolution)
         high, wide = op.op.kernel_size
@@ -76,7 +76,7 @@ def _finding(
 
 
 def _change(context: LintContext, op: PlannedOp, kernels: list[tuple[int, int]], between: int) -> NewLayers | None:
-    """Return the layers in the place of a plain `conv` of the file; nothing inside a block."""
+    """Return the replacement of a `conv` of the file; None for one in a block, or with `repeat`, `from` or `when`."""
     member = context.member(op.layer)
     if context.owner(op) != op.layer:
         return None

@@ -11,7 +11,7 @@ from archbuilder.primitives import Convolution
 
 _SHARE_OF_LAYER = 0.2
 _SHARE_OF_NETWORK = 0.01
-_LEAST_REDUCED = 8  # channels: there is nothing to reduce of an image
+_LEAST_REDUCED = 8  # input channels; an image has too few to reduce
 _EXPENSIVE = 9  # taps of a kernel
 
 
@@ -51,7 +51,7 @@ def _unreduced(context: LintContext) -> Iterator[Finding]:
 
 
 def _reduced_before(context: LintContext, ops: tuple[PlannedOp, ...]) -> bool:
-    """Return whether all branches take what one reduction before the fork gives."""
+    """Return whether the input of the fork is the output of a 1x1 reduction."""
     number = ops[0].inputs[0] if ops else NETWORK_INPUT
     while number != NETWORK_INPUT:
         op = context.plan.ops[number]
@@ -76,7 +76,7 @@ def _reductions(context: LintContext) -> Iterator[Finding]:
             f"{kernel_text(op)} costs {op.macs:,} MACs, {_percent(op.macs, context.plan.macs)} of the network"
         )
         change, owner, value = None, context.owner(before), multiple_of_8(inputs / 2)
-        # A width that other convolutions share, as the one of a bottleneck, would change what the block gives.
+        # A width that other convolutions share, such as that of a bottleneck, would change the output of the block.
         if reduction and inputs >= 16 and context.keeps_the_rest(reduction, value, op):
             change = NewWidths({reduction.name: value})
         yield Finding(UNREDUCING.code, owner, message, context.place(owner, reduction), change, op=before.name)

@@ -39,7 +39,7 @@ def _field(context: LintContext) -> Iterator[Finding]:
     """Find a last map whose receptive field does not cover the image."""
     fields = geometry(context.plan)
     size = context.plan.input_shape[1:]
-    maps = list(takewhile(is_map, context.cuts))  # a pool to one pixel inside of a branch ends nothing
+    maps = list(takewhile(is_map, context.cuts))  # maps after the global pool are left out
     if not maps:
         return
     last = maps[-1]

@@ -17,7 +17,7 @@ def reasons(node: Node | None) -> dict[str, str]:
 def suppression_of(context: LintContext, finding: Finding) -> str | None:
     """Return the reason for which a finding is suppressed, of the innermost member, or of the file; else None."""
     nodes = [*(member.node for member in context.around(finding.op)), *_named(context, finding), context.document.root]
-    return next((own[finding.code] for node in nodes if finding.code in (own := reasons(node.get("lint")))), None)
+    return next((codes[finding.code] for node in nodes if finding.code in (codes := reasons(node.get("lint")))), None)
 
 
 def _named(context: LintContext, finding: Finding) -> Iterator[MappingNode]:

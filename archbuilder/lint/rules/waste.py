@@ -1,4 +1,4 @@
-"""Rules about layers that do nothing, or repeat what another does."""
+"""Rules about layers that do nothing, or repeat another layer."""
 
 from collections.abc import Iterator
 
@@ -19,10 +19,11 @@ from archbuilder.primitives import (
     Primitive,
 )
 
-_BY_CHANNEL = (BatchNorm, Activation, Dropout, Identity)  # each channel alone, so that branches can be joined
+# These treat each channel alone, so branches with them can be merged into one.
+_BY_CHANNEL = (BatchNorm, Activation, Dropout, Identity)
 
 
-def _takes_nothing(op: PlannedOp) -> bool:
+def _does_nothing(op: PlannedOp) -> bool:
     if isinstance(op.op, Dropout):
         return op.op.p == 0
     if isinstance(op.op, MaxPool):
@@ -31,7 +32,7 @@ def _takes_nothing(op: PlannedOp) -> bool:
 
 
 def _removal(context: LintContext, layer: str, ops: int) -> Change | None:
-    """Return the removal of a top-level layer, where the op at fault is all that it is."""
+    """Return the removal of a top-level layer if it consists of `ops` ops only; None if it cannot be removed."""
     whole = next((found for found in context.plan.layers if found.name == layer), None)
     alone = whole is not None and len(whole.ops) == ops
     member = context.member(layer)
@@ -58,7 +59,7 @@ def _dead(context: LintContext) -> Iterator[Finding]:
         change = _removal(context, layer, len(ops))
         yield Finding(DEAD.code, layer, message, context.place(layer), change, op=ops[0].name)
     for op in context.plan.ops:
-        if op.index in alive and op.index not in shortcuts and len(op.inputs) == 1 and _takes_nothing(op):
+        if op.index in alive and op.index not in shortcuts and len(op.inputs) == 1 and _does_nothing(op):
             message, owner = f"{op.name} does nothing", context.owner(op)
             change = None if op.index in tapped else _removal(context, owner, 1)
             yield Finding(DEAD.code, owner, message, context.place(owner), change, op=op.name)
@@ -76,7 +77,7 @@ def _duplicates(context: LintContext) -> Iterator[Finding]:
         )
         if again:
             message = f"{op.name} repeats {before.name} directly before it"
-            # Without the second norm it would be another function, if one that can be folded into the first.
+            # Removing the second norm would change the function of the network.
             owner = context.owner(op)
             change = None if isinstance(op.op, BatchNorm) else _removal(context, owner, 1)
             yield Finding(DUPLICATE.code, owner, message, context.place(owner), change, op=op.name)
@@ -85,20 +86,20 @@ def _duplicates(context: LintContext) -> Iterator[Finding]:
             continue
         seen: dict[tuple[object, ...], int] = {}
         for position, ops in enumerate(fork.branches, start=1):
-            what = _what(ops)
-            if what in seen:
+            key = _convolution_key(ops)
+            if key in seen:
                 message = (
-                    f"branches {seen[what]} and {position} of {len(fork.branches)} are the same convolution of the "
+                    f"branches {seen[key]} and {position} of {len(fork.branches)} are the same convolution of the "
                     "input: merge them into one with the sum of their widths"
                 )
                 where = context.place(fork.layer)
                 yield Finding(DUPLICATE.code, fork.layer, message, where, op=fork.fork.merge.name)
-            elif what:
-                seen[what] = position
+            elif key:
+                seen[key] = position
 
 
-def _what(ops: tuple[PlannedOp, ...]) -> tuple[object, ...]:
-    """Describe what a branch of one convolution does, its width aside; nothing for any other branch."""
+def _convolution_key(ops: tuple[PlannedOp, ...]) -> tuple[object, ...]:
+    """Return the settings of a branch with one convolution, except its width; an empty tuple for other branches."""
     if sum(isinstance(op.op, Convolution) for op in ops) != 1 or not isinstance(ops[0].op, Convolution):
         return ()
     if ops[0].op.groups != 1 or not all(isinstance(op.op, _BY_CHANNEL) for op in ops[1:]):
