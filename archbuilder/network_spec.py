@@ -24,7 +24,7 @@ class NetworkSpec:
     """A network that a YAML file describes: checked, immutable, and without torch until it is built.
 
     Attributes:
-        document: The text and what it says.
+        document: The text and its content.
     """
 
     def __init__(self, document: SpecDocument, plan: Plan) -> None:
@@ -120,7 +120,7 @@ class NetworkSpec:
             An integer, float, boolean or string, or a list of these, as the file would write it.
 
         Raises:
-            SpecError: There is no such layer or key; it is a `$` value; or it has neither a value nor a default.
+            SpecError: The spec has no such layer or key, or the key is a `$` value or has no value and no default.
         """
         from archbuilder.plan.setting import value_at  # noqa: PLC0415 - checking a file asks for no values
 
@@ -146,8 +146,8 @@ class NetworkSpec:
                 `{"inception4e.3x3": 256, "stem.kernel": [3, 1], "stage2.repeat": 3, "inception4a.type": "mine"}`.
 
         Raises:
-            SpecError: There is no such layer or key, a new type does not know what is written, or the network is
-                invalid with these values; with every problem found.
+            SpecError: The spec has no such layer or key, a new type lacks keys of the layer, or the network is invalid
+                with these values; with every problem found.
             ArchbuilderError: A value is shared through a YAML alias and cannot change alone.
         """
         from archbuilder.plan.setting import updated  # noqa: PLC0415 - checking a file writes nothing
@@ -171,7 +171,7 @@ class NetworkSpec:
             names: The names of the widths that vary, by default all; the others keep their values.
 
         Raises:
-            ArchbuilderError: There is no such width.
+            ArchbuilderError: The spec has no searchable width of that name.
         """
         from archbuilder.costs.function import CostFunction  # noqa: PLC0415 - checking a file needs no NumPy
 

@@ -1,11 +1,11 @@
-"""The optimizers, each declared once: what settings, training, memory and reports know of it."""
+"""The optimizers, with the facts that settings, training, memory and reports use."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Facts(NamedTuple):
-    """What is known of an optimizer.
+    """The facts about an optimizer.
 
     Attributes:
         target: The full name of its torch class.
@@ -14,7 +14,7 @@ class Facts(NamedTuple):
         decay: The default weight decay.
         has_momentum: Whether it takes a momentum, Nesterov's.
         has_betas: Whether it takes betas, of which one cycle varies the first.
-        state: How many numbers it keeps for each parameter; with a momentum of 0 one less.
+        state: How many values it stores for each parameter; SGD with a momentum of 0 stores one less.
     """
 
     target: str
@@ -27,14 +27,14 @@ class Facts(NamedTuple):
 
 
 class OptimizerName(StrEnum):
-    """The optimizer."""
+    """The names of the optimizers."""
 
     ADAMW = "adamw"
     SGD = "sgd"
 
     @property
     def facts(self) -> Facts:
-        """What is known of it."""
+        """The facts about the optimizer."""
         return _FACTS[self]
 
     def usual_rate(self, share: float) -> float:
@@ -50,7 +50,7 @@ class OptimizerName(StrEnum):
         return float(self.facts.rate * min(1.0, share) ** self.facts.rate_power)
 
     def state(self, momentum: float) -> int:
-        """Return how many numbers it keeps for each parameter."""
+        """Return how many values the optimizer stores for each parameter."""
         return self.facts.state - (self.facts.has_momentum and momentum == 0)
 
 

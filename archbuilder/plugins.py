@@ -40,19 +40,19 @@ def register(declaration: _T) -> _T:
         The declaration.
 
     Raises:
-        ArchbuilderError: Its name is taken or is not a name, or it is nothing that can be registered.
+        ArchbuilderError: The name is taken or invalid, or the declaration is of another type.
     """
     if isinstance(declaration, type) and issubclass(declaration, Primitive | Merge) and "type" in vars(declaration):
         table: dict[str, Any] = PRIMITIVES if issubclass(declaration, Primitive) else MERGES
         _add_type(table, declaration.type, declaration)
         return declaration
-    from archbuilder.lint import RULES, Rule  # noqa: PLC0415 - most plugins have none
+    from archbuilder.lint import RULES, Rule  # noqa: PLC0415 - most plugins have no rules
 
     if isinstance(declaration, Rule):
         if RULES.setdefault(declaration.code, declaration) is not declaration:
             raise ArchbuilderError(f"the lint rule {declaration.code} is taken: {RULES[declaration.code].name}")
         return declaration
-    data = sys.modules.get("archbuilder.data.format")  # which imports torch, where a plugin declares one
+    data = sys.modules.get("archbuilder.data.format")  # loaded, as it imports torch, only if a plugin declares a format
     if data is not None and isinstance(declaration, data.Format):
         from archbuilder.data.sources import add_format  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ def register(declaration: _T) -> _T:
 
 
 def _add_quantity(quantity: Quantity) -> None:
-    """Add a quantity, unless its name is taken or the keys of budgets are made already."""
+    """Add a quantity; raise an error if its name is taken, or if the keys of budgets have been defined."""
     if quantity.name in {*QUANTITIES, "memory", "latency", "flops", "within"}:
         raise ArchbuilderError(f"the quantity {quantity.name!r} is taken; choose another name")
     if "archbuilder.study.budget" in sys.modules:
@@ -77,7 +77,7 @@ def _add_quantity(quantity: Quantity) -> None:
 
 
 def _add_type(table: dict[str, Any], name: str, declaration: Any) -> None:
-    """Add a class to a table, unless its name means something else."""
+    """Add a class to a table; raise an error if its name is invalid or taken."""
     from archbuilder.spec.blocks import shipped_blocks  # noqa: PLC0415 - reads files
 
     if not _NAME.fullmatch(name):
@@ -96,7 +96,7 @@ def load_plugin(name: str) -> None:
     """Import a plugin: a module by its name, or a file by its path.
 
     Raises:
-        ArchbuilderError: There is none, or it raises an exception.
+        ArchbuilderError: The plugin does not exist, or raises an exception.
     """
     try:
         if _is_file(name):
@@ -112,7 +112,7 @@ def load_plugin(name: str) -> None:
 
 
 def _import_file(path: Path) -> None:
-    """Import a file as a module of its own name, so that what it defines can be found by name and pickled."""
+    """Import a file as a module named after it, so that its definitions can be found by name and pickled."""
     if not path.is_file():
         raise ArchbuilderError("there is no such file")
     loaded = sys.modules.get(path.stem)
@@ -137,7 +137,7 @@ def load_plugins(names: Sequence[str] = ()) -> None:
     The names are added to the environment, so that processes which are started later load them too.
 
     Raises:
-        ArchbuilderError: One cannot be loaded.
+        ArchbuilderError: A plugin cannot be loaded.
     """
     named = [name for name in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if name]
     for name in (*named, *names):

@@ -9,7 +9,7 @@ def main() -> None:
     # Looking for pydantic's plugins reads the metadata of every installed package; this program needs none of them.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        from archbuilder.cli.app import run  # noqa: PLC0415 - it takes a moment, in which one may press Ctrl-C
+        from archbuilder.cli.app import run  # noqa: PLC0415 - slow, and Ctrl-C may be pressed meanwhile
 
         run()
     except KeyboardInterrupt:

@@ -72,7 +72,7 @@ def _system_error(error: OSError) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    if "torch" not in sys.modules:  # nothing to ask, and it takes long to import
+    if "torch" not in sys.modules:  # torch is slow to import
         return isinstance(error, MemoryError)
     from archbuilder.runs.memory import is_out_of_memory  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
 """Shell completion: shipped names, files, the folders of runs, and studies that were run.
 
-Nothing here imports torch, as a shell asks at every press of the key. `archbuilder --install-completion` turns it on.
+Nothing here imports torch, as completion must be fast. `archbuilder --install-completion` turns it on.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def _paths(incomplete: str, ending: str, *, folders: bool = True) -> Iterator[st
     """Yield the folders, with a slash, and the files of an ending whose paths start with a text."""
     start, _, name = incomplete.rpartition("/")
     folder = Path(start or ("/" if incomplete.startswith("/") else "."))
-    shown = incomplete[: len(incomplete) - len(name)]
+    prefix = incomplete[: len(incomplete) - len(name)]
     if not folder.is_dir():
         return
     for path in folder.iterdir():
@@ -50,6 +50,6 @@ def _paths(incomplete: str, ending: str, *, folders: bool = True) -> Iterator[st
             continue
         if path.is_dir():
             if folders:
-                yield f"{shown}{path.name}/"
+                yield f"{prefix}{path.name}/"
         elif ending and path.suffix == ending:
-            yield f"{shown}{path.name}"
+            yield f"{prefix}{path.name}"

@@ -62,7 +62,7 @@ def flops(
     from archbuilder.report.memory import Setting, memory_as_data, memory_report  # noqa: PLC0415
     from archbuilder.runs.memory_advice import built_in_memory  # noqa: PLC0415
 
-    held = memory_as_data(plan, Setting(batch, dtype, optimizer)) if memory else None
+    memory_data = memory_as_data(plan, Setting(batch, dtype, optimizer)) if memory else None
     with built_in_memory(plan):
         count = count_with_fvcore(loaded.build(aux=False), plan.input_shape)
         differences = compare(plan, count)
@@ -70,7 +70,7 @@ def flops(
     if as_json:
         data = counts_as_data(plan, count, differences)
         data |= {"by": by.value, "rows": rows_as_data(rows)} if by else {}
-        data |= {"memory": held} if held else {}
+        data |= {"memory": memory_data} if memory_data else {}
         data |= {"checks": checks_as_data(checked)["checks"]} if checked else {}
         print(json.dumps(data, indent=2))
     else:
@@ -78,11 +78,11 @@ def flops(
         screen.print(heading(plan, loaded.document.source.name), soft_wrap=True)  # a path stays in one piece
         if by:
             print_breakdown(screen, plan, by, rows)
-        elif not held:
+        elif not memory_data:
             screen.print(layer_table(plan, depth))
         screen.print(totals(plan))
-        if held:
-            screen.print(memory_report(held))
+        if memory_data:
+            screen.print(memory_report(memory_data))
         screen.print(checks_table(checked) if checked else comparison(plan, count, differences))
     if differences or (checked and not checked.equal):
         raise typer.Exit(1)

@@ -46,7 +46,7 @@ def lint(
         raise typer.BadParameter("a spec is needed, or --explain CODE")
     loaded = [load(name) for name in specs]
     if fix:
-        loaded = [_fixed(spec, fix, sys.stderr if as_json else sys.stdout) for spec in loaded]
+        loaded = [_fix(spec, fix, sys.stderr if as_json else sys.stdout) for spec in loaded]
     found = _report(loaded, as_json)
     if found:
         raise typer.Exit(1)
@@ -68,7 +68,7 @@ def _report(specs: list[NetworkSpec], as_json: bool) -> int:
     return len(findings)
 
 
-def _fixed(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
+def _fix(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
     """Apply the fixes of rules to a spec's file, show what changed, and return the new spec."""
     from archbuilder.lint import lint_document  # noqa: PLC0415
     from archbuilder.lint.change import apply  # noqa: PLC0415

@@ -26,8 +26,9 @@ def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
         given = {name: arguments.pop(name) for name in TrainSettings.model_fields}
         command(**arguments, settings={name: value for name, value in given.items() if value is not None})
 
-    own = [parameter for parameter in inspect.signature(command).parameters.values() if parameter.name != "settings"]
-    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *added)]
+    given = inspect.signature(command).parameters
+    others = [parameter for name, parameter in given.items() if name != "settings"]
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*others, *added)]
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return with_options
@@ -37,7 +38,7 @@ def check_settings(given: dict[str, Any]) -> TrainSettings:
     """Return settings from the options that were given.
 
     Raises:
-        typer.BadParameter: A value makes no sense.
+        typer.BadParameter: A value is invalid.
     """
     settings = validate(TrainSettings, given, "training", "", lambda *_: None)
     if isinstance(settings, TrainSettings):
@@ -52,8 +53,8 @@ def _option(name: str) -> inspect.Parameter:
     dashed = name.replace("_", "-")
     kind = field.annotation | None if isinstance(field.annotation, type) else field.annotation
     flags = [f"--{dashed}/--no-{dashed}"] if field.annotation is bool else [f"--{dashed}", *_SHORT.get(name, ())]
-    shown = field.default not in {None, False} and "by default" not in field.description.lower()
-    default = f" [default: {field.default}]" if shown else ""
+    has_default = field.default not in {None, False} and "by default" not in field.description.lower()
+    default = f" [default: {field.default}]" if has_default else ""
     option = typer.Option(*flags, help=f"{field.description}{default}", rich_help_panel="How it is trained")
     annotation = Annotated[kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

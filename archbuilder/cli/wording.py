@@ -37,13 +37,13 @@ _COMMANDS = {
 def in_command_line_terms(message: str) -> str:
     """Return an error message with functions and arguments replaced by commands and options."""
     for pattern, typed in _COMMANDS.items():
-        message = re.sub(pattern, partial(_replaced, typed), message)
+        message = re.sub(pattern, partial(_replacement, typed), message)
     return message
 
 
-def _replaced(typed: str, found: re.Match[str]) -> str:
-    return typed.format(*map(_typed, found.groups()))
+def _replacement(typed: str, found: re.Match[str]) -> str:
+    return typed.format(*map(_shell_text, found.groups()))
 
 
-def _typed(value: str) -> str:
+def _shell_text(value: str) -> str:
     return value if value.isdecimal() else shlex.quote(ast.literal_eval(value))

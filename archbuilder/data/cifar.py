@@ -19,6 +19,8 @@ _LARGEST = 1 << 28  # bytes; the largest file as published has 153,700,000
 
 @dataclass(frozen=True)
 class _Version:
+    """A version of the data set: the names of its files, and the layout of its records."""
+
     title: str
     folder: str
     archive: str

@@ -65,7 +65,7 @@ def folder_of(address: Address) -> Path:
     """Return the folder of an address.
 
     Raises:
-        ArchbuilderError: It does not exist, or is not a folder.
+        ArchbuilderError: The folder does not exist, or is a file.
     """
     place = address.expanded_path
     if not place.exists():

@@ -1,4 +1,4 @@
-"""What a data format declares."""
+"""The declaration of a data format."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Format:
         kind: What its addresses begin with, such as `npz`.
         form: How its addresses are written, such as `npz:PATH`. `PATH` requires a path, which is then made
             absolute; with `[@SIZE]` an address may end in a size.
-        load: Loads a data set: all of its images, in the values that its makers gave them. It raises `ArchbuilderError`
-            where there is none, or where it is damaged.
+        load: Loads a data set: all of its images, with their original values. It raises `ArchbuilderError` if the data
+            set does not exist or is damaged.
     """
 
     kind: str

@@ -39,7 +39,7 @@ def load_npz(address: Address) -> RawData:
     The arrays are named `images` and `labels`, or as Keras or MedMNIST name them.
 
     Raises:
-        ArchbuilderError: There is no such file, it is damaged, or its arrays are others.
+        ArchbuilderError: The file does not exist, is damaged, or has other arrays.
     """
     path = address.expanded_path
     if not path.is_file():

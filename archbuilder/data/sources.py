@@ -21,7 +21,7 @@ def add_format(declared: Format) -> None:
     """Add a format.
 
     Raises:
-        ArchbuilderError: There is a format of that name.
+        ArchbuilderError: The name is taken by another format.
     """
     if declared.kind in SOURCES:
         raise ArchbuilderError(f"the data format {declared.kind!r} is taken; choose another name")
@@ -99,6 +99,6 @@ def load_raw(address: Address) -> RawData:
     """Load a data set without splitting it.
 
     Raises:
-        ArchbuilderError: It does not exist, or it is damaged.
+        ArchbuilderError: The data set does not exist, or is damaged.
     """
     return SOURCES[address.kind](address)

@@ -126,7 +126,7 @@ def check_fits(data: DataSplits, *, input_shape: Sequence[int], classes: int) ->
         classes: The number of classes of the network.
 
     Raises:
-        ArchbuilderError: One of them differs; the message has both.
+        ArchbuilderError: The shape or the number of classes differs; the message has both.
     """
     mismatches = []
     if tuple(input_shape) != data.image_shape:

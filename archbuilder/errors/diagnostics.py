@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from archbuilder.errors.problem import MOST_FOUND, Problem
 
-MOST_NOTED = 10_000  # the same ones again included, as of a layer that is repeated
+MOST_NOTED = 10_000  # including repeated ones, such as those of a repeated layer
 
 
 class Diagnostics:

@@ -50,12 +50,12 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Location:
-    """A span of a source: what an error points at.
+    """A span of a source that an error points at.
 
     Attributes:
         source: The text.
         span: The place in it.
-        used: Where that is used, by an alias or a merge key, if the error is about that use.
+        used: The alias or merge key that uses the place, if the error is about that use.
     """
 
     source: Source

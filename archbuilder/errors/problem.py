@@ -9,8 +9,8 @@ from archbuilder.errors.location import Location
 from archbuilder.errors.snippet import printable, snippet
 
 MOST_SHOWN = 50  # problems of one file that are shown
-MOST_FOUND = 100  # different ones; then the checking ends
-MOST_NOTED = 10_000  # the same ones again included, as of a layer that is repeated
+MOST_FOUND = 100  # different problems, after which checking ends
+MOST_NOTED = 10_000  # including repeated ones, such as those of a repeated layer
 _NUMBER = re.compile(r"(?<![\w'.])\d[\d,]*(?![\w'])")  # not those in names, such as 3x3
 _LONGEST_TEXT = 4000  # of a message or a note, which may repeat what the file says, or list every known type
 
@@ -29,10 +29,10 @@ class Problem:
         path: The place by name, such as `layers.inception4b.in`.
         notes: Lines of explanation: the arithmetic, a suggestion, what to do.
         related: Other places of the same file to show above or below, such as the layer before.
-        consequence: What is wrong as it is said beside another line that brings it out, and the notes of that: `fc has
-            1000 outputs`. Without it the message and its notes are said there too.
+        consequence: The message and notes to show instead if the error is reported at the change that causes it, in an
+            extending file: `fc has 1000 outputs`. Without it, the message and notes are shown there too.
         root_cause: A single cause of problems in several places, such as an undefined block:
-            problems with the same text are one.
+            problems with the same text become one.
     """
 
     message: str
@@ -92,8 +92,8 @@ class SpecError(ArchbuilderError):
 def raise_if_any(problems: Iterable[Problem]) -> None:
     """Raise a `SpecError` with the problems sorted by file and place; do nothing for none.
 
-    A cause is said once, with its first use, and how many more there are: one line of a block, or of what an alias
-    stands for, may be used many times.
+    Problems with the same cause become one, with the number of further places: a line of a block, or of an anchored
+    value, may be used many times.
     """
 
     def order(problem: Problem) -> tuple[str, int]:

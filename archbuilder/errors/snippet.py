@@ -26,24 +26,24 @@ def snippet(where: Location, message: str, related: tuple[Location, ...] = ()) -
             rows.append(f"{number:>{gutter}} │ {printable(_crop(text, 0)[0])}".rstrip())
             continue
         column = where.column - 1
-        shown, shift = _crop(text, column)
-        shown = printable(shown)
+        window, shift = _crop(text, column)
+        window = printable(window)
         length = min(where.span.end - where.span.start, len(text) - column)
-        before, under = shown[: column - shift], shown[column - shift :][: max(0, length)]
-        rows.append(f"{number:>{gutter}} │ {shown}".rstrip())
+        before, under = window[: column - shift], window[column - shift :][: max(0, length)]
+        rows.append(f"{number:>{gutter}} │ {window}".rstrip())
         rows.append(f"{'':>{gutter}} │ {' ' * _cells(before)}{'^' * max(1, _cells(under))} {message}")
     return rows
 
 
 def _crop(text: str, column: int) -> tuple[str, int]:
-    """Cut a long line to a window around `column`; return the window and the column it starts at, ellipsis counted."""
+    """Cut a long line to a window around `column`; return the window, with ellipses, and the column it starts at."""
     start = 0 if column < _WIDTH - 20 else column - _LEAD
-    shown = text[start : start + _WIDTH]
+    window = text[start : start + _WIDTH]
     if start:
-        shown = "…" + shown[1:]
+        window = "…" + window[1:]
     if start + _WIDTH < len(text):
-        shown = shown[:-1] + "…"
-    return shown, start
+        window = window[:-1] + "…"
+    return window, start
 
 
 def printable(text: str) -> str:

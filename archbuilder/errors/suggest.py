@@ -13,19 +13,19 @@ _CUTOFF = 0.6
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most like a word, in whatever case, or None when none is near.
+    """Return the known word that is most similar to a word, ignoring case, or None if none is similar.
 
-    Words of more than 64 characters are like no other, and only the first 500 known words count.
+    Words of more than 64 characters are ignored, and only the first 500 known words are compared.
     """
     if len(word) > _LONGEST_WORD:
         return None
     return _nearest(word.casefold(), tuple(islice((name for name in known if len(name) <= _LONGEST_WORD), _MOST_KNOWN)))
 
 
-@lru_cache(maxsize=64)  # a layer that is repeated is wrong again and again
+@lru_cache(maxsize=64)  # a repeated layer repeats its errors
 def _nearest(word: str, known: tuple[str, ...]) -> str | None:
     """Return the known word that is most like a case-folded word: first of those with one typing slip."""
-    from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistake pays for it
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only needed for errors
 
     folded = {name.casefold(): name for name in known}
     slips = [name for name in folded if _one_slip(word, name)]
@@ -50,13 +50,13 @@ def _nearest(word: str, known: tuple[str, ...]) -> str | None:
 
 
 def _ratio(name: str, word: str) -> float:
-    from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistake pays for it
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only needed for errors
 
     return SequenceMatcher(a=name, b=word).ratio()
 
 
 def _one_slip(word: str, name: str) -> bool:
-    """Return whether one letter of a name is missing, doubled or another, or two neighbors are swapped."""
+    """Return whether one letter of a name is missing, added or wrong, or two neighbors are swapped."""
     if abs(len(word) - len(name)) > 1 or min(len(word), len(name)) < 1 or len(name) < 2:
         return False
     at = next((i for i, (a, b) in enumerate(zip(word, name, strict=False)) if a != b), min(len(word), len(name)))

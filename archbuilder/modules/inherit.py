@@ -30,7 +30,7 @@ def inherited_weights(
 
     Returns:
         The network's state dict: trained values where both networks have the layer, its kernel and the channels; fresh
-        ones elsewhere. No tensor is shared with those given.
+        ones elsewhere. No tensor shares memory with an argument.
     """
     ours, theirs = origins(plan), origins(donor)
     tensors, donated = _tensors(ours), _tensors(theirs)

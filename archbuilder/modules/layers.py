@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 
 
 class PaddedConv2d(nn.Conv2d):
-    """A convolution with other padding left than right, or above than below. Its state-dict keys are Conv2d's."""
+    """A convolution whose padding differs between opposite sides. Its state-dict keys are Conv2d's."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ def _same_sides(
 ) -> tuple[tuple[int, int, int, int], tuple[int, int] | None]:
     """Return the padding (left, right, top, bottom), and (height, width) too where it is the same on both sides.
 
-    A size that is exported as a variable is no int, and decides nothing.
+    A size that is exported as a variable is not an int; the second result is then None.
     """
     tall, wide = (_zeros(x.shape[d - 2], kernel[d], stride[d], dilation[d]) for d in (0, 1))
     sides = wide // 2, wide - wide // 2, tall // 2, tall - tall // 2

@@ -96,7 +96,7 @@ def features(network: Network, images: Tensor, names: Sequence[str]) -> list[Ten
         One tensor for each name, in their order.
 
     Raises:
-        ArchbuilderError: There is no such place.
+        ArchbuilderError: A name is not that of a place in the network, or the place is inside a single operation.
     """
     places = [name for name, _ in network.named_modules() if name]
     places += [name for name, _ in network.named_parameters()]

@@ -17,8 +17,8 @@ from archbuilder.modules.network import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.spec.writing import write_bytes
 
-_KEY = "archbuilder"  # of the file's metadata: one entry, as safetensors writes several in any order
-_CHECKSUM = "sha256"  # processors compute it faster than disks deliver
+_KEY = "archbuilder"  # the only entry of the metadata, as safetensors writes several in any order
+_CHECKSUM = "sha256"  # faster than reading from disks
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any] | None = None) -> None:
@@ -27,15 +27,15 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
     Args:
         path: Where the file is to stand.
         tensors: By name, on any device.
-        header: What else the file says, as JSON has it; below `archbuilder` in the file's metadata.
+        header: Further JSON data, which is stored under `archbuilder` in the file's metadata.
 
     Raises:
         ArchbuilderError: The file cannot be written.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    said = dict(header or {})
-    text = json.dumps(said | {_CHECKSUM: _checksum(plain, said)})
-    # Not by safetensors' own writing, which leaves a file of another name behind where it is killed.
+    content = dict(header or {})
+    text = json.dumps(content | {_CHECKSUM: _checksum(plain, content)})
+    # safetensors' own writing would leave a temporary file if it is killed.
     write_bytes(path, save(plain, metadata={_KEY: text}))
 
 
@@ -47,7 +47,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             or was changed since.
     """
     try:
-        path.open("rb").close()  # safetensors says that a file which may not be read is not there
+        path.open("rb").close()  # safetensors reports an unreadable file as missing
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -59,10 +59,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ArchbuilderError(f"{path}: holds weights alone; expected a file that archbuilder wrote")
     try:
         header: dict[str, Any] = json.loads(text)
-        written = header.pop(_CHECKSUM)
+        checksum = header.pop(_CHECKSUM)
     except (ValueError, AttributeError, KeyError, TypeError):
-        written = header = None  # type: ignore[assignment]
-    if header is None or written != _checksum(tensors, header):
+        checksum = header = None  # type: ignore[assignment]
+    if header is None or checksum != _checksum(tensors, header):
         raise ArchbuilderError(f"{path}: damaged: its content is not what was written (its checksum differs)")
     return tensors, header
 

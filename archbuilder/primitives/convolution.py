@@ -16,6 +16,8 @@ _ZEROS = "zeros"
 
 
 class _Convolution(Primitive):
+    """The common keys of convolutions."""
+
     widths: ClassVar[tuple[str, ...]] = ("out",)
     counters: ClassVar[Counters] = Counters("conv", product=True, note="")
 
@@ -24,7 +26,7 @@ class _Convolution(Primitive):
 
 
 def _channels(groups: int, input_channels: int, output_channels: int) -> Channels:
-    """Return new channels; a depthwise convolution keeps each, or makes several of it."""
+    """Return new channels; for a depthwise convolution, the input channels, or several of each."""
     if groups > 1 and groups == input_channels:
         own = output_channels // groups
         return Same() if own == 1 else Spread([f"part {part}" for part in range(own)])
@@ -59,7 +61,7 @@ class Convolution(_Convolution):
         return self.out_channels, *size
 
     def _check_filling(self, extent: tuple[int, int], sides: Sides) -> None:
-        """See that the map is large enough to fill its padding from."""
+        """Check that the map is large enough to fill its padding from."""
         most = {"reflect": -1, "circular": 0}.get(self.padding_mode)
         for n, pair in zip(extent, sides, strict=True):
             if most is not None and max(pair) > n + most:

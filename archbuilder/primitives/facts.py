@@ -1,4 +1,4 @@
-"""The facts that a primitive declares beside its shape and its MACs, as data that needs no torch."""
+"""The types of the facts that a primitive declares, as data that needs no torch."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -61,7 +61,7 @@ def per_channel(name: str, channels: int, *, trained: bool = True) -> Weight:
 
 
 class Window(NamedTuple):
-    """What one position of an output map sees of the input map; statistics of a norm, over the whole map, aside.
+    """The window of the input map that one output position depends on; statistics of norms are ignored.
 
     Attributes:
         extent: (height, width), in positions of the input.
@@ -108,13 +108,13 @@ Channels = New | Same | Reordered | Spread | Gathered
 
 
 class Counters(NamedTuple):
-    """What the counters of others count for an operation.
+    """What fvcore and torch count for an operation.
 
     Attributes:
         fvcore: The operator under which fvcore counts its MACs; None if it counts none.
         product: Whether it is a convolution or a matrix product: torch's counter counts two FLOPs for each MAC of these
             alone, and fvcore counts the values of their outputs as activations.
-        note: Why they differ, or count nothing.
+        note: Why their counts differ, or are 0.
     """
 
     fvcore: str | None

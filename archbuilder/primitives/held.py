@@ -1,4 +1,4 @@
-"""Memory that eager PyTorch holds for an operation; each primitive declares it.
+"""The tensors that eager PyTorch allocates and saves for an operation; each primitive declares them.
 
 They were measured with torch 2.13 on the CPU; `archbuilder.crosscheck` compares them with the torch that is installed.
 The workspace of kernels is not included.
@@ -15,9 +15,9 @@ class Allocation(NamedTuple):
 
     Attributes:
         values: How many values it has for one sample.
-        outlived_by: How many allocations of the same operation follow while it is still held; at the next one, or when
-            the operation returns, it is gone. Of the last, the output, it means nothing.
-        bytes_per_value: What a value takes; None is as the network's values.
+        outlived_by: How many further allocations of the operation happen while it is live; it is freed before the next
+            one, or when the operation returns. It has no meaning for the last one, the output.
+        bytes_per_value: The size of a value; None for that of the network's values.
     """
 
     values: int

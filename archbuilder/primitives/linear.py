@@ -1,4 +1,4 @@
-"""Fully connected layers, and what makes a vector of a map."""
+"""Fully connected layers, and flattening."""
 
 from math import prod
 from typing import ClassVar

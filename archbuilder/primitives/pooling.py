@@ -20,6 +20,8 @@ from archbuilder.primitives.window import both_sides, dilated, half, same_paddin
 
 
 class _Pool(KeepsChannels, Weightless, Uncounted):
+    """A pool over a sliding window."""
+
     kernel_size: PositivePair = Field(alias="kernel", description="Window size: an integer, or [height, width].")
     stride: PositivePair | None = Field(None, description="Stride; the window size unless given, so windows tile.")
     padding: PoolPadding = Field(
@@ -167,6 +169,8 @@ def _maxima(output_shape: Shape) -> tuple[Allocation, ...]:
 
 
 class _AdaptivePool(KeepsChannels, Weightless):
+    """A pool with a fixed output size."""
+
     @property
     def output_size(self) -> tuple[int, int]:
         """The height and width of the output."""
@@ -196,6 +200,8 @@ def _adaptive(extent: int, positions: int) -> tuple[int, int]:
 
 
 class _ToSize(_AdaptivePool):
+    """An adaptive pool whose output size is a key of the spec."""
+
     output: PositivePair = Field(description="Output size: an integer, or [height, width].")
 
     @property
@@ -205,6 +211,8 @@ class _ToSize(_AdaptivePool):
 
 
 class _Mean(OneTensor, _AdaptivePool):
+    """An adaptive pool that takes means."""
+
     counters: ClassVar[Counters] = Counters(
         "adaptive_avg_pool2d", product=False, note="torch counts nothing for a mean; fvcore one MAC per input element"
     )

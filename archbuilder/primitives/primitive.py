@@ -1,4 +1,4 @@
-"""What a primitive is: one declaration that everything else reads."""
+"""The base classes of primitives: one declaration that everything else reads."""
 
 from math import prod
 from typing import Any, ClassVar
@@ -118,7 +118,7 @@ class Primitive(BaseModel):
         """Refuse a declaration that lacks a fact.
 
         Raises:
-            TypeError: It has a `type`, but not everything else that must be known of it.
+            TypeError: The class has a `type`, but a fact, a description or a docstring is missing.
         """
         super().__pydantic_init_subclass__(**kwargs)
         if "type" not in cls.__dict__:  # a mixin
@@ -205,10 +205,10 @@ def expect_map(input_shape: Shape, what: str) -> tuple[int, int, int]:
 
 
 def expect_groups(groups: int, *counts: int) -> None:
-    """See that groups divide numbers of channels evenly.
+    """Check that groups divide numbers of channels evenly.
 
     Raises:
-        ShapeError: They do not.
+        ShapeError: A number of channels is not a multiple of `groups`.
     """
     if any(count % groups for count in counts):
         found = (

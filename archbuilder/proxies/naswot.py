@@ -13,7 +13,7 @@ from archbuilder.proxies.proxy import Batch, expect_batches
 from archbuilder.proxies.scratch import normalize_by_batch, scratch_copy
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU)
-"""The activations that are read. Each has a corner at 0, and a bit of the code says on which side of it a value is."""
+"""The activations that are read. Each has a kink at 0; a bit of the code is the side of it that a value is on."""
 
 
 def naswot(network: Network, batches: Sequence[Batch]) -> float:
@@ -55,7 +55,7 @@ def naswot(network: Network, batches: Sequence[Batch]) -> float:
         module.register_forward_hook(count)
     with torch.no_grad():
         scratch(images)
-    # Elimination may leave of a singular matrix a pivot that is nearly nothing instead of nothing.
+    # Elimination of a singular matrix may leave a pivot that is nearly 0 instead of 0.
     if torch.linalg.matrix_rank(agreeing, hermitian=True) < len(images):
         return float("-inf")
     return float(torch.linalg.slogdet(agreeing).logabsdet)

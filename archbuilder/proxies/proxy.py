@@ -15,16 +15,16 @@ Batch = tuple[Tensor, Tensor]
 class Proxy(Protocol):
     """A score of a network that is not trained. Higher is better.
 
-    The network comes back as it was: weights, buffers, gradients and mode. So does the random state of torch. The
-    auxiliary heads count for nothing.
+    The network is not changed: neither weights, buffers, gradients nor mode. The random state of torch is restored.
+    Auxiliary heads are left out.
     """
 
     def __call__(self, network: Network, batches: Sequence[Batch]) -> float:
         """Score a network.
 
         Args:
-            network: The network, whose first weights the score depends on.
-            batches: Images and labels, on the network's device. How many are needed, each proxy says.
+            network: The network with initial weights, which the score depends on.
+            batches: Images and labels, on the network's device; `BATCHES` has the number that each proxy needs.
 
         Raises:
             ArchbuilderError: There are too few batches or images, or the network lacks what the proxy reads.
@@ -43,13 +43,13 @@ def expect_batches(proxy: str, batches: Sequence[Batch], least: int, *, images: 
         reason: What they are needed for, as half a sentence.
 
     Raises:
-        ArchbuilderError: There are fewer batches, or fewer images in one of them.
+        ArchbuilderError: There are fewer batches than `least`, or fewer images than `images` in one of them.
     """
     if len(batches) < least:
         raise ArchbuilderError(f"{proxy}: found {_count(len(batches), 'batch')}, expected at least {least}: {reason}")
-    for number, (held, _) in enumerate(batches, 1):
-        if len(held) < images:
-            found = f"{_count(len(held), 'image')} in batch {number}"
+    for number, (batch_images, _) in enumerate(batches, 1):
+        if len(batch_images) < images:
+            found = f"{_count(len(batch_images), 'image')} in batch {number}"
             raise ArchbuilderError(f"{proxy}: found {found}, expected at least {images}: {reason}")
 
 

@@ -8,10 +8,10 @@ from archbuilder.modules import Network, drop_heads
 
 
 def scratch_copy(network: Network) -> Network:
-    """Copy a network without its auxiliary heads; the copy has no gradients, is frozen nowhere and in evaluation mode.
+    """Copy a network without its auxiliary heads, in evaluation mode, with all parameters trainable.
 
-    A copy is what keeps the network as it was, even if a score fails half way. It needs the memory of the weights once
-    more, before a proxy makes it double precision. In either mode it gives logits alone, N x classes.
+    With a copy the network stays unchanged even if a score fails. It takes the memory of the weights once more. In both
+    modes it returns only logits, N x classes.
     """
     copy = deepcopy(network)
     drop_heads(copy)

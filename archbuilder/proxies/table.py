@@ -33,7 +33,7 @@ def score(name: str, network: Network, batches: Sequence[Batch]) -> float:
         The score. Higher is better. It can be minus infinity.
 
     Raises:
-        ArchbuilderError: There is no such proxy, there are too few batches, or the network lacks what is read.
+        ArchbuilderError: The proxy does not exist, batches are too few, or the network lacks what the proxy reads.
     """
     if name not in PROXIES:
         known = ", ".join(PROXIES)

@@ -60,7 +60,7 @@ class Checkpoint:
             N x C x H x W, float32.
 
         Raises:
-            ArchbuilderError: A file is not there or cannot be decoded, or there is no image at all.
+            ArchbuilderError: A file does not exist or cannot be decoded, or there is no image.
         """
         channels, height, width = self.setup.load_spec().plan().input_shape
         target = Target(channels, height, width, scaled=True)
@@ -105,7 +105,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     """Read a checkpoint: a file, or the best epoch of a run's folder.
 
     Raises:
-        ArchbuilderError: It does not exist, it is damaged, or it was not written by `archbuilder train`.
+        ArchbuilderError: The file does not exist, is damaged, or was not written by `archbuilder train`.
     """
     path = Path(path)
     if path.is_dir():

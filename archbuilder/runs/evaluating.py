@@ -72,8 +72,8 @@ def evaluate_checkpoint(
         The evaluation.
 
     Raises:
-        ArchbuilderError: The checkpoint or the data set is not there or is damaged, they do not fit each other, the
-            images would be called a test although it was trained on some, or memory does not suffice.
+        ArchbuilderError: The checkpoint or the data set does not exist or is damaged, they do not fit each other, the
+            network was trained on some of the test images, or out of memory.
     """
     checkpoint = read_checkpoint(path)
     setup = checkpoint.setup

@@ -68,7 +68,7 @@ class RunFolder:
         """Hold the lock of the folder while the body runs.
 
         Raises:
-            ArchbuilderError: Another process holds it, or the folder cannot be created.
+            ArchbuilderError: Another process holds the lock, or the folder cannot be created.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class RunFolder:
         """Check that the folder contains no run and no other files.
 
         Raises:
-            ArchbuilderError: It contains a run or other files.
+            ArchbuilderError: The folder contains a run or other files.
         """
         if self.last.exists():
             raise ArchbuilderError(
@@ -98,7 +98,7 @@ class RunFolder:
         """Read the last checkpoint of the run.
 
         Raises:
-            ArchbuilderError: There is no run here, or its checkpoint is damaged.
+            ArchbuilderError: The folder has no run, or its checkpoint is damaged.
         """
         if not self.last.exists():
             raise ArchbuilderError(f"{self.path}: no run to resume: {self._why_missing()}")

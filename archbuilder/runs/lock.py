@@ -22,7 +22,7 @@ def held(path: Path, what: str) -> Iterator[None]:
         what: What is locked, for the message.
 
     Raises:
-        ArchbuilderError: Another process holds it.
+        ArchbuilderError: Another process holds the lock.
     """
     with path.open("a+", encoding="utf-8") as file:
         until = time.monotonic() + _PATIENCE

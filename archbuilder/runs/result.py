@@ -41,7 +41,7 @@ class RunResult:
         """The best epoch.
 
         Raises:
-            ArchbuilderError: None was finished.
+            ArchbuilderError: No epoch was finished.
         """
         if not self.history:
             raise ArchbuilderError(f"{self.folder.path}: no epoch is finished, so none is the best")

@@ -128,11 +128,10 @@ def train_loaded(
 ) -> RunResult:
     """Train a network on images that are loaded and split by seed 0, in this process, or resume it.
 
-    What is kept in the folder is what `train_spec` keeps: see there for the rest.
+    The folder is that of a run of `train_spec`; see there for details.
 
     Raises:
-        ArchbuilderError: The images do not fit the network, another run is kept in the folder, or memory does not
-            suffice.
+        ArchbuilderError: The images do not fit the network, the folder has another run, or out of memory.
         TrainingDiverged: A loss is infinite or not a number.
     """
     _check(spec, data)

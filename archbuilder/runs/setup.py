@@ -82,7 +82,7 @@ class RunSetup(BaseModel):
             folder: Where it is kept, for the message.
 
         Raises:
-            ArchbuilderError: It has as many already, or its patience has ended it.
+            ArchbuilderError: The run has as many epochs already, or was stopped early by its patience.
         """
         if epochs <= len(history):
             raise ArchbuilderError(
@@ -100,7 +100,7 @@ class RunSetup(BaseModel):
         """Load the data set of the run, or another one with the same options and splits.
 
         Raises:
-            ArchbuilderError: It is not there, or it is damaged.
+            ArchbuilderError: The data set does not exist, or is damaged.
         """
         address = data or self.data
         skip = bool(self.skipped) and address.startswith("folder:")
@@ -111,7 +111,7 @@ class RunSetup(BaseModel):
         """Check that a data set has the same images in the same splits as when the run began.
 
         Raises:
-            ArchbuilderError: It is not; the message says what differs and what to do.
+            ArchbuilderError: The images differ; the message says how, and what to do.
         """
         self.check_classes(data)
         found = []
@@ -145,6 +145,6 @@ class RunSetup(BaseModel):
         """Read the spec.
 
         Raises:
-            SpecError: It was written by a version with another spec language.
+            SpecError: The spec was written by a version with another spec language.
         """
         return NetworkSpec.from_text(self.spec, self.spec_name)

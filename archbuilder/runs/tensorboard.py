@@ -14,7 +14,7 @@ class TensorBoard:
         """Check that TensorBoard is installed.
 
         Raises:
-            ArchbuilderError: It is not installed.
+            ArchbuilderError: TensorBoard is not installed.
         """
         try:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an optional extra
