@@ -27,7 +27,7 @@ class Facts(NamedTuple):
 
 
 class OptimizerName(StrEnum):
-    """The names of the optimizers."""
+    """The optimizer of a training."""
 
     ADAMW = "adamw"
     SGD = "sgd"

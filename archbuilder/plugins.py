@@ -82,9 +82,9 @@ def _add_type(table: dict[str, Any], name: str, declaration: Any) -> None:
 
     if not _NAME.fullmatch(name):
         raise ArchbuilderError(f"the type {name!r} is no name: use lower-case letters, digits and _")
-    taken = next((kind for kind, names in _taken(shipped_blocks()).items() if name in names), None)
-    if taken and table.get(name) is not declaration:
-        raise ArchbuilderError(f"the type {name!r} is taken: it is a {taken}; choose another name")
+    taken_by = next((kind for kind, names in _taken(shipped_blocks()).items() if name in names), None)
+    if taken_by and table.get(name) is not declaration:
+        raise ArchbuilderError(f"the type {name!r} is taken: it is a {taken_by}; choose another name")
     table[name] = declaration
 
 
@@ -142,9 +142,9 @@ def load_plugins(names: Sequence[str] = ()) -> None:
     named = [name for name in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if name]
     for name in (*named, *names):
         load_plugin(name)
-    asked = [str(Path(name).resolve()) if _is_file(name) else name for name in names]
-    if asked:
-        os.environ[ENVIRONMENT] = os.pathsep.join(dict.fromkeys([*named, *asked]))
+    paths_or_names = [str(Path(name).resolve()) if _is_file(name) else name for name in names]
+    if paths_or_names:
+        os.environ[ENVIRONMENT] = os.pathsep.join(dict.fromkeys([*named, *paths_or_names]))
     for entry in entry_points(group=GROUP):
         load_plugin(entry.value)
 

@@ -27,8 +27,8 @@ for command in (check, build, flops, lint, train, evaluate, space, search, studi
     command.register(app)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"archbuilder {__version__}")
         raise typer.Exit
 

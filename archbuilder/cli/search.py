@@ -23,8 +23,8 @@ def register(app: typer.Typer) -> None:
     app.command()(search)
 
 
-def _refuse_resume(asked: bool) -> None:
-    if asked:
+def _refuse_resume(requested: bool) -> None:
+    if requested:
         message = "a search needs no --resume: archbuilder search STUDY resumes it, with the file it was started with"
         raise typer.BadParameter(message)
 

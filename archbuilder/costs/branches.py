@@ -48,8 +48,8 @@ def _outermost(nodes: Iterable[TreeNode], path: str, forks: dict[str, int]) -> I
                     yield from _outermost([branch], path, forks)
                 elif ops := tuple(ops_in(branch)):
                     fork = f"fork {position}, " if position > 1 else ""  # forks inside branches have been counted too
-                    own = _own_name(branch)
-                    name = _joined_name(path, own) if own else f"{place} ({fork}branch {number})"
+                    branch_name = _own_name(branch)
+                    name = _joined_name(path, branch_name) if branch_name else f"{place} ({fork}branch {number})"
                     yield Branch(name, node.merge.op.type, ops)
 
 

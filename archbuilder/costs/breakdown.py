@@ -84,7 +84,7 @@ def _row(
     what: str,
     ops: Sequence[PlannedOp],
     output_shape: Shape | None = None,
-    seen: Geometry | None = None,
+    output_geometry: Geometry | None = None,
     *,
     training_only: bool = False,
 ) -> CostRow:
@@ -96,7 +96,7 @@ def _row(
         macs=sum(op.macs for op in ops),
         activations=sum(op.activations for op in ops),
         output_shape=output_shape,
-        geometry=seen,
+        geometry=output_geometry,
         training_only=training_only,
     )
 
@@ -104,8 +104,8 @@ def _row(
 def _layers(plan: Plan, depth: int | None) -> list[CostRow]:
     layers = parts(plan, depth)
     return [
-        _row(layer.name, layer.type, layer.ops, layer.output_shape, seen)
-        for layer, seen in zip(layers, layer_geometry(plan, layers), strict=True)
+        _row(layer.name, layer.type, layer.ops, layer.output_shape, output_geometry)
+        for layer, output_geometry in zip(layers, layer_geometry(plan, layers), strict=True)
     ]
 
 
@@ -129,7 +129,7 @@ def _stages(plan: Plan, _: int | None) -> list[CostRow]:
     layers = zip(members, layer_geometry(plan, members), strict=True)
     for extent, group in groupby(layers, key=lambda pair: pair[0].output_shape[1:]):
         run = list(group)
-        last, seen = run[-1]
+        last, output_geometry = run[-1]
         first = run[0][0].name
         reach = first if len(run) == 1 else f"{first} to {last.name}"
         name = shape_text(extent) if extent else "classifier"
@@ -137,7 +137,7 @@ def _stages(plan: Plan, _: int | None) -> list[CostRow]:
             name = f"{name} ({reach})"
         names.add(name)
         ops = [op for layer, _ in run for op in layer.ops]
-        rows.append(_row(name, reach, ops, last.output_shape, seen))
+        rows.append(_row(name, reach, ops, last.output_shape, output_geometry))
     return rows
 
 
@@ -145,11 +145,11 @@ def _branches(plan: Plan, _: int | None) -> list[CostRow]:
     """Return a row for each branch, and one for the other ops of each layer."""
     by_op = geometry(plan)
     branch_of: dict[int, Branch] = {}
-    for found in branches(plan):
-        branch_of |= dict.fromkeys((op.index for op in found.ops), found)
+    for branch in branches(plan):
+        branch_of |= dict.fromkeys((op.index for op in branch.ops), branch)
     rows: list[CostRow] = []
     layers = parts(plan)
-    for layer, seen in zip(layers, layer_geometry(plan, layers), strict=True):
+    for layer, output_geometry in zip(layers, layer_geometry(plan, layers), strict=True):
         layer_branches = [branch_of[op.index] for op in layer.ops if op.index in branch_of]
         for branch in dict.fromkeys(layer_branches):
             last = branch.ops[-1]
@@ -157,5 +157,5 @@ def _branches(plan: Plan, _: int | None) -> list[CostRow]:
             rows.append(_row(branch.name, what, branch.ops, last.output_shape, by_op[last.index]))
         rest = [op for op in layer.ops if op.index not in branch_of]
         what = f"rest of {layer.type}" if layer_branches else layer.type
-        rows.append(_row(layer.name, what, rest, layer.output_shape, seen))
+        rows.append(_row(layer.name, what, rest, layer.output_shape, output_geometry))
     return rows

@@ -12,6 +12,6 @@ def built_parameters(network: nn.Module) -> dict[str, int]:
     counts = {name: sum(p.numel() for p in module.parameters()) for name, module in leaf_modules(network)}
     for name, module in network.named_modules():
         if isinstance(module, Network | Series | Composite):
-            for own, parameter in module.named_parameters(recurse=False):
-                counts[f"{name}.{own}".lstrip(".")] = parameter.numel()
+            for name_in_composite, parameter in module.named_parameters(recurse=False):
+                counts[f"{name}.{name_in_composite}".lstrip(".")] = parameter.numel()
     return {name: count for name, count in counts.items() if count}

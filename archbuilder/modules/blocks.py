@@ -24,7 +24,7 @@ class Join:
 
     Attributes:
         merge: How their outputs are joined: a key of `MERGES`.
-        paths: The paths; an empty one is the identity, a recall an output of the path that this is in.
+        paths: The paths; an empty path is the identity, a `Recall` is an earlier output of the surrounding path.
     """
 
     merge: str
@@ -54,7 +54,7 @@ class Factor(NamedTuple):
 
 
 class Narrow(NamedTuple):
-    """Takes some of the channels, one after the other."""
+    """Selects consecutive channels of the last output."""
 
     start: int
     size: int
@@ -64,7 +64,7 @@ class Narrow(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """A child that takes earlier outputs beside the last one."""
+    """Runs a child whose inputs are the last output and earlier ones, by name."""
 
     child: str
     names: tuple[str, ...]
@@ -94,14 +94,14 @@ class Path:
 
     Attributes:
         steps: The steps.
-        recalled: The names whose outputs are needed later, computed once for the sake of the forward pass.
+        recalled: The names of the outputs that later steps use again; computed once, as every forward pass needs them.
     """
 
     steps: tuple[Step, ...]
     recalled: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Compute what is recalled."""
+        """Compute `recalled`."""
         recalls = [each for step in self.steps for each in (step.paths if isinstance(step, Join) else (step,))]
         names = dict.fromkeys(name for each in recalls if isinstance(each, Recall | Feed) for name in each.names)
         object.__setattr__(self, "recalled", tuple(names))
@@ -130,7 +130,7 @@ def follow(
         x: The input of the path.
         seen: The outputs to record by full name; None records nothing.
         prefix: The prefix of the children's names in `seen`.
-        outer: Outputs of the path around it, by name.
+        outer: Outputs of the surrounding path, by name.
     """
     kept = {"input": x, **(outer or {})} if path.recalled else {}
     for step in path.steps:
@@ -161,7 +161,7 @@ def follow(
 
 
 def _keep(name: str, x: Tensor, path: Path, kept: dict[str, Tensor], seen: Seen | None, prefix: str) -> None:
-    """Note the output of a step that is no child, where it is recalled or watched."""
+    """Store the output of a step that is not a child, if it is used again or watched."""
     if name in path.recalled:
         kept[name] = x
     if seen is not None and prefix + name in seen:

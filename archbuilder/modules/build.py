@@ -23,8 +23,8 @@ def build_network(plan: Plan, *, aux: bool = True, initialized: bool = True) -> 
     Args:
         plan: The plan.
         aux: Whether the auxiliary heads are built.
-        initialized: Whether weights are initialized. If not, their memory is whatever it was: for a state dict that
-            is loaded next.
+        initialized: Whether weights are initialized; otherwise they are uninitialized memory, for a state dict that is
+            loaded next.
     """
     own = all(op.init is None for layer in plan.all_layers() for op in layer.ops)
     if initialized and own and plan.init.type == "pytorch":  # what each layer does of itself
@@ -37,9 +37,9 @@ def build_network(plan: Plan, *, aux: bool = True, initialized: bool = True) -> 
 
 
 class _RandomSkipped(TorchFunctionMode):
-    """While it is entered, layers that are made leave their weights as the memory was, which takes no time.
+    """A context in which new layers skip their random initialization, to save time; weights are uninitialized memory.
 
-    Norms still start as the identity: ones and zeros are not random.
+    Norms are still initialized as the identity, which is not random.
     """
 
     def __torch_function__(
@@ -67,7 +67,7 @@ def _network(plan: Plan, aux: bool) -> Network:
 
 
 _METHODS = frozenset(dir(nn.Sequential))
-"""Names such as `append`, of which nn.Sequential takes no child."""
+"""Attributes of nn.Sequential, such as `append`, which cannot be names of its children."""
 
 
 def _module(node: Chain | OpNode) -> Child:

@@ -17,14 +17,14 @@ def inherited_weights(
 ) -> dict[str, Tensor]:
     """Inherit the weights that a network shares with a trained one of the same spec with other widths.
 
-    Channels are identified by their origin, not by their position: after a concatenation of which the first branch has
-    grown, the weights of the second branch's channels move up. A network that has only grown, and whose fresh weights
-    of new input channels are 0, computes what the donor does (Chen et al., 2015, Net2Net, arXiv:1511.05641, has the
-    idea of starting from a smaller network's function); group and local response norms, which mix channels, excepted.
+    Channels are identified by their origin, not by their position: if the first branch of a concatenation grows, the
+    weights for the channels of the second branch move. A network that only grows, and whose fresh weights of new input
+    channels are 0, computes the same function as the donor (the idea of Net2Net, Chen et al., 2015, arXiv:1511.05641),
+    except with group and local response norms, which mix channels.
 
     Args:
         plan: The plan of the network.
-        fresh: Its state dict as it is initialized.
+        fresh: Its initialized state dict.
         donor: The plan of the trained network.
         trained: The state dict of that.
 
@@ -66,11 +66,11 @@ def distance(a: Mapping[str, int], b: Mapping[str, int]) -> float:
     return sum(abs(log((1 + width) / (1 + b[name]))) for name, width in a.items())
 
 
-def _alike(ours: Weight, theirs: Weight, own: OpOrigins, other: OpOrigins) -> bool:
-    """Return whether two tensors of layers are alike but for their channels: the same kernel, and the same grouping."""
+def _alike(ours: Weight, theirs: Weight, our_layer: OpOrigins, their_layer: OpOrigins) -> bool:
+    """Return whether two tensors of layers differ only in channels: they have the same kernel and the same grouping."""
     sizes = zip(ours.axes, ours.shape, theirs.shape, strict=False)
     same = ours.axes == theirs.axes and all(axis or size == another for axis, size, another in sizes)
-    return same and _depthwise(own) == _depthwise(other)
+    return same and _depthwise(our_layer) == _depthwise(their_layer)
 
 
 def _depthwise(layer: OpOrigins) -> bool:
@@ -78,7 +78,7 @@ def _depthwise(layer: OpOrigins) -> bool:
 
 
 def _groups(layer: OpOrigins) -> int:
-    """Return the groups that a layer's channels stay in; a depthwise convolution's are its channels."""
+    """Return the number of groups of a layer's channels; for a depthwise convolution, the number of channels."""
     return int(getattr(layer.op.op, "groups", 1)) if _mixes(layer) else 1
 
 
@@ -94,21 +94,21 @@ def _take_over(tensor: Tensor, trained: Tensor, axes: Sequence[Axis], ours: OpOr
     Args:
         tensor: The layer's tensor.
         trained: The donor's.
-        axes: What each of its dimensions runs over.
-        ours: The channels of the layer.
-        theirs: The channels of the donor's.
+        axes: The channels that each of its dimensions runs over; see `Weight.axes`.
+        ours: The origins of the layer's channels.
+        theirs: The origins of the channels of the donor's layer.
     """
     if "out" not in axes:
         tensor.copy_(trained)
         return
-    # Dimension 0 becomes the output channels, dimension 1 the input channels of their group, if it runs over such.
+    # Move the output channels to dimension 0, and the input channels of their group, if any, to dimension 1.
     order = sorted(range(tensor.ndim), key=lambda axis: (axes[axis] == "", axes[axis] == "in"))
     tensor, trained = tensor.permute(order), trained.permute(order)
     if "in" not in axes or _depthwise(ours):
-        own, other = _indexes(ours.output_channels, theirs.output_channels)
-        tensor[own] = trained[other]
+        rows_to, rows_from = _indexes(ours.output_channels, theirs.output_channels)
+        tensor[rows_to] = trained[rows_from]
         return
-    transposed = axes.index("in") < axes.index("out")  # where the groups divide the dimension of the inputs
+    transposed = axes.index("in") < axes.index("out")  # groups then divide the dimension of the inputs
     count = min(_groups(ours), _groups(theirs))
     parts = zip(_split(tensor, ours, transposed)[:count], _split(trained, theirs, transposed)[:count], strict=True)
     for (part, outputs, inputs), (trained_part, their_outputs, their_inputs) in parts:
@@ -129,6 +129,6 @@ def _split(tensor: Tensor, layer: OpOrigins, transposed: bool) -> list[tuple[Ten
     return parts
 
 
-def _indexes(own: Layout, other: Layout) -> tuple[Tensor, Tensor]:
-    pairs = torch.tensor(shared_channels(own, other), dtype=torch.long).reshape(-1, 2)
+def _indexes(layout: Layout, other: Layout) -> tuple[Tensor, Tensor]:
+    pairs = torch.tensor(shared_channels(layout, other), dtype=torch.long).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]

@@ -46,25 +46,27 @@ SCHEMES: dict[Scheme, Callable[[Weighted, Init], None]] = {
     "normal": _normal,
     "zeros": _zeros,
 }
-"""What fills the weight of a layer; `pytorch` leaves it to the layer."""
+"""The functions that initialize the weight of a layer; with `pytorch`, the layer does it itself."""
 
 
 def initialize(network: nn.Module, plan: Plan) -> None:
     """Fill every weight in place, in the order of the state dict.
 
-    Norms start as the identity, but for those that their layer's own `init: zeros` says otherwise of (a residual
-    branch that starts as nothing: Goyal et al., 2017, arXiv:1706.02677, section 5.1).
+    Norms are initialized as the identity, except those of a layer with `init: zeros` (a residual branch that starts as
+    0: Goyal et al., 2017, arXiv:1706.02677, section 5.1).
 
     Args:
         network: The network.
-        plan: Its plan, which says how each op starts.
+        plan: Its plan, which has the initialization of each op.
     """
-    own: dict[str, Init] = {op.name: op.init for layer in plan.all_layers() for op in layer.ops if op.init is not None}
+    layer_inits: dict[str, Init] = {
+        op.name: op.init for layer in plan.all_layers() for op in layer.ops if op.init is not None
+    }
     for name, module in network.named_modules():
-        init = own.get(name, plan.init)
+        init = layer_inits.get(name, plan.init)
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             _fill(module, init)
-        elif name in own and init.type == "zeros" and getattr(module, "weight", None) is not None:
+        elif name in layer_inits and init.type == "zeros" and getattr(module, "weight", None) is not None:
             nn.init.zeros_(module.weight)
 
 

@@ -42,9 +42,9 @@ class PaddedConv2d(nn.Conv2d):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution that gives ceil(n / stride) of any n positions: its padding depends on the input size.
+    """A convolution that outputs ceil(n / stride) positions for n inputs: its padding depends on the input size.
 
-    The padding is TensorFlow's SAME, the odd zero at the bottom and the right. State-dict keys are Conv2d's.
+    The padding is TensorFlow's SAME, with the odd zero at the bottom and the right. State-dict keys are Conv2d's.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class SameMaxPool2d(nn.MaxPool2d):
-    """A max pool that gives ceil(n / stride) of any n positions, padded with minus infinity."""
+    """A max pool that outputs ceil(n / stride) positions for n inputs, padded with minus infinity."""
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W -> N x C x ceil(H / stride) x ceil(W / stride)."""
@@ -73,7 +73,7 @@ class SameMaxPool2d(nn.MaxPool2d):
 
 
 class SameAvgPool2d(nn.AvgPool2d):
-    """A mean pool that gives ceil(n / stride) of any n positions."""
+    """A mean pool that outputs ceil(n / stride) positions for n inputs."""
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W -> N x C x ceil(H / stride) x ceil(W / stride)."""
@@ -93,7 +93,7 @@ _Pairs = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 def _same_sides(
     x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
 ) -> tuple[tuple[int, int, int, int], tuple[int, int] | None]:
-    """Return the padding (left, right, top, bottom), and (height, width) too where it is the same on both sides.
+    """Return the padding as (left, right, top, bottom), and as (height, width) if opposite sides are equal, else None.
 
     A size that is exported as a variable is not an int; the second result is then None.
     """
@@ -112,7 +112,7 @@ def _zeros(extent: int, kernel: int, stride: int, dilation: int) -> int:
 
 
 def _filling(padding_mode: str) -> str:
-    """Return what torch.nn.functional.pad calls a padding mode."""
+    """Return the name of a padding mode in torch.nn.functional.pad."""
     return "constant" if padding_mode == "zeros" else padding_mode
 
 
@@ -129,7 +129,7 @@ class PartialBatchNorm2d(nn.BatchNorm2d):
 
 
 class PositionLinear(nn.Linear):
-    """A linear layer of the channels of each position."""
+    """A linear layer over the channels of each position."""
 
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W -> N x out x H x W."""

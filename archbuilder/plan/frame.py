@@ -67,8 +67,8 @@ class Frame:
 
     def values_with_input(self, channels: Number) -> Mapping[str, Any]:
         """Return the value of each `$` name for a member with these input channels."""
-        own = {"in_channels": channels} if self.block is not None else {"in": channels, "in_channels": channels}
-        return {**self.values, **own}
+        input_names = {"in_channels": channels} if self.block is not None else {"in": channels, "in_channels": channels}
+        return {**self.values, **input_names}
 
     def evaluate(self, member: Member, key: str, value: Any, diagnostics: Diagnostics) -> Any:
         """Evaluate a value; on an error, add a problem and return None."""

@@ -107,11 +107,11 @@ class _Ties:
                 return self._new([(op.name, of) for of in inputs[::size]])
 
     def _grouped(self, op: PlannedOp, groups: int, inputs: Sequence[int]) -> Sequence[int]:
-        size, own = len(inputs) // groups, op.output_shape[0] // groups
+        size, group_outputs = len(inputs) // groups, op.output_shape[0] // groups
         for group in range(groups):  # weights do not cross groups, so channels keep their group
             within = inputs[group * size : (group + 1) * size]
             self._tie(within, self.given(f"{op.name} in group {group}", size))
-        return [*chain.from_iterable(self.given(f"{op.name} group {group}", own) for group in range(groups))]
+        return [*chain.from_iterable(self.given(f"{op.name} group {group}", group_outputs) for group in range(groups))]
 
     def _spread(self, inputs: Sequence[int], parts: Sequence[str]) -> range:
         return self._new([(part, of) for of in inputs for part in parts])
@@ -182,14 +182,14 @@ def _counted(layout: Layout) -> Iterator[tuple[Channel, int]]:
 
 def _partners(own: Iterable[frozenset[str]], other: Iterable[frozenset[str]]) -> dict[frozenset[str], frozenset[str]]:
     """Pair origins: first equal ones, then those with most in common, in order."""
-    mine, theirs = dict.fromkeys(own), dict.fromkeys(other)
-    partners = {origin: origin for origin in mine if origin in theirs}
+    own_origins, other_origins = dict.fromkeys(own), dict.fromkeys(other)
+    partners = {origin: origin for origin in own_origins if origin in other_origins}
     holders: dict[str, list[frozenset[str]]] = {}
-    for origin in theirs:
+    for origin in other_origins:
         for name in () if origin in partners else sorted(origin):
             holders.setdefault(name, []).append(origin)
     matched: set[frozenset[str]] = set()
-    for origin in mine:
+    for origin in own_origins:
         if origin not in partners:
             candidates = [candidate for name in sorted(origin) for candidate in holders.get(name, ())]
             common = Counter(candidate for candidate in candidates if candidate not in matched)

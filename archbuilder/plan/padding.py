@@ -9,7 +9,7 @@ from archbuilder.spec.edit import Plain
 _Pair = tuple[int, int]
 
 
-def followed_padding(paths: Paths, number: int, asked: Mapping[str, Plain]) -> Plain:
+def followed_padding(paths: Paths, number: int, requested: Mapping[str, Plain]) -> Plain:
     """Compute the padding of a layer with a new kernel or dilation; None if the padding does not change.
 
     A window of k with dilation d covers d (k - 1) + 1 values. With a padding of d (k - 1) / 2, the size of the map
@@ -18,19 +18,19 @@ def followed_padding(paths: Paths, number: int, asked: Mapping[str, Plain]) -> P
     Args:
         paths: The paths of the spec.
         number: The number of the layer's place.
-        asked: The new values of the layer by key.
+        requested: The new values of the layer by key.
 
     Raises:
         SpecError: No padding keeps the size, because the new window is even.
     """
-    type_ = str(asked.get("type", paths.type(number)))
+    type_ = str(requested.get("type", paths.type(number)))
     known = paths.defaults(number, type_)
-    if "padding" not in known or "kernel" not in known or "padding" in asked:
+    if "padding" not in known or "kernel" not in known or "padding" in requested:
         return None
     before = {key: paths.value(number, key) for key in ("kernel", "padding", "dilation")}
     if "dilation" not in known:
         before["dilation"] = 1
-    after = before | {key: asked[key] for key in ("kernel", "dilation") if key in asked}
+    after = before | {key: requested[key] for key in ("kernel", "dilation") if key in requested}
     old, new = ({key: _pair(value) for key, value in values.items()} for values in (before, after))
     kernel, padding, dilation = old["kernel"], old["padding"], old["dilation"]
     new_kernel, new_dilation = new["kernel"], new["dilation"]
@@ -38,13 +38,13 @@ def followed_padding(paths: Paths, number: int, asked: Mapping[str, Plain]) -> P
         return None  # not integers, or values that the planner refuses
     if any(2 * p != d * (k - 1) for k, p, d in zip(kernel, padding, dilation, strict=True)):
         return None
-    around = [d * (k - 1) for k, d in zip(new_kernel, new_dilation, strict=True)]
-    if any(size % 2 for size in around):
+    covered = [d * (k - 1) for k, d in zip(new_kernel, new_dilation, strict=True)]
+    if any(size % 2 for size in covered):
         layer = next(name for name, found in paths.layers.items() if found == number)
         kernels = f"with a kernel of {after['kernel']}, as with {before['kernel']}"
         message = f"{layer}.kernel: no padding keeps the map size {kernels}"
         raise refused(message, f"set {layer}.padding too, or write padding: same in the spec")
-    return around[0] // 2 if around[0] == around[1] else [size // 2 for size in around]
+    return covered[0] // 2 if covered[0] == covered[1] else [size // 2 for size in covered]
 
 
 def _pair(value: Any) -> _Pair | None:

@@ -182,9 +182,9 @@ class Planner:
     def _is_reported(self, name: str) -> bool:
         """Return whether a name may be missing because of a reported problem: a misspelled or unreadable layer."""
         top = name.partition(".")[0]
-        lost = {member.lost_name for member in self._document.layers}
+        lost_names = {member.lost_name for member in self._document.layers}
         faulty = any(problem.path.startswith(f"layers.{top}.") for problem in self._planning.diagnostics.problems)
-        return bool({"layers", f"layers.{top}"} & self._document.guessed or {"", top} & lost) or faulty
+        return bool({"layers", f"layers.{top}"} & self._document.guessed or {"", top} & lost_names) or faulty
 
     def _listed_before(self, head: Head) -> int:
         """Count the top-level nodes before a head in the state dict."""

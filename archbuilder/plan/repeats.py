@@ -58,9 +58,9 @@ def stood_before(frame: Frame, member: Member, repetition: int) -> bool:
 def _at(member: Member, position: int, times: int) -> Member:
     """Return a repeated member as it is at one repetition."""
     override = member.overrides.get(position) or member.overrides.get(position - times)
-    chosen = override or member
-    if not isinstance(chosen, LayerEntry):
-        return chosen
+    repetition = override or member
+    if not isinstance(repetition, LayerEntry):
+        return repetition
     has_own_input = override is not None and override.node.get("in") is not member.node.get("in")
     # `in` declares the input of the first repetition.
-    return chosen if position == 0 or has_own_input else replace(chosen, checks_input=False)
+    return repetition if position == 0 or has_own_input else replace(repetition, checks_input=False)

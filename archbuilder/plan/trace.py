@@ -110,8 +110,8 @@ class Trace:
         if not present:
             return tuple(factors)
         absorbed = {self._presence.get(number) for number in factors}
-        kept = [number for number in dict.fromkeys(present) if number not in absorbed]
-        return tuple(sorted([*(number for number in factors if self.atoms[number].kind != "present"), *kept]))
+        presences = [number for number in dict.fromkeys(present) if number not in absorbed]
+        return tuple(sorted([*(number for number in factors if self.atoms[number].kind != "present"), *presences]))
 
     def guard(self, terms: Terms, relation: str, outcome: bool) -> bool:
         """Record the outcome of a condition, and return it."""
@@ -135,6 +135,6 @@ def without(terms: Terms, atoms: Set[int]) -> dict[Monomial, int]:
     """Return a polynomial with some atoms set to 1."""
     total: dict[Monomial, int] = {}
     for monomial, factor in terms.items():
-        kept = tuple(number for number in monomial if number not in atoms)
-        total[kept] = total.get(kept, 0) + factor
+        remaining = tuple(number for number in monomial if number not in atoms)
+        total[remaining] = total.get(remaining, 0) + factor
     return {monomial: factor for monomial, factor in total.items() if factor}

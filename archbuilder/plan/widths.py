@@ -24,9 +24,9 @@ class Widths:
         found: The searchable widths so far.
     """
 
-    def __init__(self, document: SpecDocument, asked: Mapping[str, int], trace: Trace | None = None) -> None:
+    def __init__(self, document: SpecDocument, requested: Mapping[str, int], trace: Trace | None = None) -> None:
         self.found: dict[str, SearchableWidth] = {}
-        self._asked = asked
+        self._requested = requested
         self._trace = trace
         self._document = document
         self._names: dict[tuple[int, str], tuple[str, str]] = {}  # repetitions share their widths
@@ -58,8 +58,8 @@ class Widths:
                 continue
             identity = _identity(entry, key)
             shared, name = self._names.setdefault(identity, (layer, f"{layer}.{key}"))
-            width = self._asked.get(name, written)
-            if key in values or name in self._asked:
+            width = self._requested.get(name, written)
+            if key in values or name in self._requested:
                 values[key] = width
             self.found[name] = SearchableWidth(name, width, self.scaled(width), default, shared, key, entry.node)
             if self._trace is not None:

@@ -28,8 +28,8 @@ class _Convolution(Primitive):
 def _channels(groups: int, input_channels: int, output_channels: int) -> Channels:
     """Return new channels; for a depthwise convolution, the input channels, or several of each."""
     if groups > 1 and groups == input_channels:
-        own = output_channels // groups
-        return Same() if own == 1 else Spread([f"part {part}" for part in range(own)])
+        per_input = output_channels // groups
+        return Same() if per_input == 1 else Spread([f"part {part}" for part in range(per_input)])
     return New(groups)
 
 

@@ -78,7 +78,9 @@ def confusion_matrix(found: Evaluation, names: Sequence[str]) -> RenderableType:
 def _width(labels: Sequence[str], tops: Sequence[str], columns: Sequence[Sequence[str]]) -> int:
     """Return the width of a confusion matrix in characters."""
     across = zip(tops, columns, strict=True)
-    return max(map(cell_len, (_CORNER, *labels))) + sum(1 + max(map(cell_len, (top, *own))) for top, own in across)
+    return max(map(cell_len, (_CORNER, *labels))) + sum(
+        1 + max(map(cell_len, (top, *column))) for top, column in across
+    )
 
 
 def _frequent_misclassifications(found: Evaluation, names: Sequence[str]) -> RenderableType:

@@ -35,11 +35,11 @@ def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
     size = setting.dtype.bytes
     inference = inference_memory(plan, batch=setting.batch, bytes_per_value=size)
     training = training_memory(plan, batch=setting.batch, bytes_per_value=size, optimizer=setting.optimizer)
-    moved = traffic(plan, setting.batch, size)
+    network_traffic = traffic(plan, setting.batch, size)
     layers = []
     for layer in plan.layers:
         indexes = [op.index for op in layer.ops]
-        ops = [moved.ops[index] for index in indexes]
+        ops = [network_traffic.ops[index] for index in indexes]
         bytes_moved, flops = sum(op.bytes for op in ops), sum(op.flops for op in ops)
         highest = [inference.steps[index].peak_live for index in indexes]
         layers.append(
@@ -64,7 +64,12 @@ def memory_as_data(plan: Plan, setting: Setting) -> dict[str, Any]:
             "activations": training.activations,
             "total": training.total,
         },
-        "traffic": {"read": moved.read, "written": moved.written, "flops": moved.flops, "intensity": moved.intensity},
+        "traffic": {
+            "read": network_traffic.read,
+            "written": network_traffic.written,
+            "flops": network_traffic.flops,
+            "intensity": network_traffic.intensity,
+        },
         "layers": layers,
     }
 

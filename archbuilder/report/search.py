@@ -253,9 +253,9 @@ def progress_panel(progress: StudyProgress) -> RenderableType:
     if whole is not None:
         full = min(_BAR, _BAR * done // whole)
         bar.append("█" * full, "cyan").append("░" * (_BAR - full), "dim").append(f"  {done}/{whole}")
-        left = progress.seconds_left()
-        if left is not None and done < whole:
-            bar.append(f"   ≈ {int(left) // 60}:{int(left) % 60:02d} left")
+        seconds_left = progress.seconds_left()
+        if seconds_left is not None and done < whole:
+            bar.append(f"   ≈ {int(seconds_left) // 60}:{int(seconds_left) % 60:02d} left")
     else:
         bar.append(str(done))
     rows = [study_heading(progress.opened), bar]

@@ -87,9 +87,9 @@ def study_report(result: StudyResult, state: str) -> RenderableType:
     table = final_table(result)
     parts: list[RenderableType] = [heading, Text(), *sentences, Text(), rich_table(table)]
     parts += [Text(), front_plot(result), Text(), history_plot(result)]
-    judged = importance(result)
-    if judged is not None:
-        parts += [Text(), importance_plot(judged)]
+    importances = importance(result)
+    if importances is not None:
+        parts += [Text(), importance_plot(importances)]
     return Group(*parts)
 
 
@@ -202,9 +202,9 @@ def _network_rows(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
     return lines
 
 
-def _network_row(name: str, cost: Cost, seen: str, row: Row | None, *, timed: bool) -> tuple[str, ...]:
+def _network_row(name: str, cost: Cost, search_value: str, row: Row | None, *, timed: bool) -> tuple[str, ...]:
     costs = (short(cost["macs"]), *([latency_text(cost)] if timed else []), f"{cost['parameters']:,}")
-    return name, *costs, seen, "—" if row is None else accuracy_text(row)
+    return name, *costs, search_value, "—" if row is None else accuracy_text(row)
 
 
 def _comparison_sentences(first: StudyResult, other: StudyResult) -> list[str]:
@@ -213,11 +213,11 @@ def _comparison_sentences(first: StudyResult, other: StudyResult) -> list[str]:
     why = why_not_paired(first, other)
     if why is not None:
         return [f"{studies} are not compared seed by seed: {why}."]
-    mine, theirs = list(first.best_rows().values())[-1], list(other.best_rows().values())[-1]
-    difference = other.compared(theirs, mine)
+    first_row, other_row = list(first.best_rows().values())[-1], list(other.best_rows().values())[-1]
+    difference = other.compared(other_row, first_row)
     assert difference is not None
-    names = [f"{row.finalist.label} of {result.study.name}" for row, result in ((theirs, other), (mine, first))]
-    costs = f"{share_text(other, theirs.finalist.cost)} and {share_text(first, mine.finalist.cost)}"
+    names = [f"{row.finalist.label} of {result.study.name}" for row, result in ((other_row, other), (first_row, first))]
+    costs = f"{share_text(other, other_row.finalist.cost)} and {share_text(first, first_row.finalist.cost)}"
     return [
         comparison_text(names[0], difference, names[1]),
         f"They are compared over {plural(difference.pairs, 'seed')}; their costs are {costs}.",

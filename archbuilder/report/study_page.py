@@ -115,9 +115,9 @@ def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
         captions = _CAPTIONS | {"front": "Candidates were scored, not trained.", "history": ""}
     elif not any(row.test for row in result.rows):
         captions = _CAPTIONS | {"front": "Validation accuracies select the trials: they are biased upward."}
-    judged = len(judged_trials(result))
-    few = f"Too few trials: {judged}, and {FEWEST} are needed."
-    alike = "All trials have the same score."
+    trial_count = len(judged_trials(result))
+    too_few = f"Too few trials: {trial_count}, and {FEWEST} are needed."
+    all_equal = "All trials have the same score."
     return Page(
         name=result.study.name,
         spec=result.study.spec.name,
@@ -126,7 +126,7 @@ def _page(result: StudyResult, pictures: Mapping[str, str]) -> Page:
         verdicts=verdicts(result),
         table=final_table(result),
         charts=[Chart(titles[name], _inline_svg(svg, name), captions[name]) for name, svg in pictures.items()],
-        no_importance="" if "importance" in pictures else few if judged < FEWEST else alike,
+        no_importance="" if "importance" in pictures else too_few if trial_count < FEWEST else all_equal,
         facts=_settings_facts(result),
         space=space_table(result),
         costs=_training_costs(result),

@@ -83,10 +83,10 @@ class _CharacterPlot:
             ticks: The lower and upper limit of the vertical axis, then of the horizontal one.
         """
         up, across = titles
-        least, most, left, right = ticks
+        bottom, top, left, right = ticks
         lines = [Text(up, "bold")]
         for row in reversed(range(_HEIGHT)):
-            name = {_HEIGHT - 1: most, 0: least}.get(row, "")
+            name = {_HEIGHT - 1: top, 0: bottom}.get(row, "")
             line = Text(f"{name:>{_MARGIN - 2}} │")
             for column in range(_WIDTH):
                 mark = self._cells.get((column, row))

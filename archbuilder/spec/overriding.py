@@ -79,8 +79,8 @@ class _Merger:
         for key, entry in above.entries.items():
             inner = entries.get(key)
             if path == ("defaults",) and isinstance(entry.value, MappingNode):
-                own = inner.value if inner and isinstance(inner.value, MappingNode) else None
-                entry = replace(entry, value=self._keys(own, entry.value, (*path, key)))  # noqa: PLW2901
+                section = inner.value if inner and isinstance(inner.value, MappingNode) else None
+                entry = replace(entry, value=self._keys(section, entry.value, (*path, key)))  # noqa: PLW2901
             else:
                 self.members.record((*path, key), entry)
             if is_null(entry.value) and inner is not None:

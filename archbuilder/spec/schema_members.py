@@ -81,19 +81,19 @@ def _tidy(schema: Any) -> Any:
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: value for key, value in schema.items() if key != "title"}
-    if kept.get("default", 0) is None or isinstance(kept.get("default"), dict | list):
-        del kept["default"]
-    properties = {key: _tidy(value) for key, value in kept.pop("properties", {}).items()}
-    tidy = {key: _tidy(value) for key, value in kept.items()}
+    untitled = {key: value for key, value in schema.items() if key != "title"}
+    if untitled.get("default", 0) is None or isinstance(untitled.get("default"), dict | list):
+        del untitled["default"]
+    properties = {key: _tidy(value) for key, value in untitled.pop("properties", {}).items()}
+    tidy = {key: _tidy(value) for key, value in untitled.items()}
     return {**tidy, "properties": properties} if properties else tidy
 
 
 def _or_expression(schema: Schema) -> Schema:
     """Return the schema of a key that also accepts a `$` value, or a list with such values."""
     described = {"description": schema["description"]} if "description" in schema else {}
-    own = {key: _in_lists(value) for key, value in schema.items() if key != "description"}
-    return {"anyOf": [own, _EXPRESSION]} | described
+    plain = {key: _in_lists(value) for key, value in schema.items() if key != "description"}
+    return {"anyOf": [plain, _EXPRESSION]} | described
 
 
 def _in_lists(schema: Any) -> Any:
@@ -243,7 +243,7 @@ def _head(blocks: list[str]) -> Schema:
         "not": {"enum": sorted(PRIMITIVES)},
         "description": "The head's block; aux_head unless given.",
     }
-    own, typed = {"required": ["layers"]}, {"required": ["type"]}
+    has_layers, has_type = {"required": ["layers"]}, {"required": ["type"]}
     return {
         "head": {
             "type": "object",
@@ -252,9 +252,9 @@ def _head(blocks: list[str]) -> Schema:
             "required": ["name", "after"],
             "not": {"anyOf": [{"required": [key]} for key in ("from", "repeat", "first", "overrides")]},
             "allOf": [
-                {"if": own, "then": _only([*_HEAD_KEYS])},
-                {"if": {"not": {"anyOf": [own, typed]}}, "then": reference("head_aux_head")},
-                *({"if": {**_of_type(name), "not": own}, "then": reference(f"head_{name}")} for name in blocks),
+                {"if": has_layers, "then": _only([*_HEAD_KEYS])},
+                {"if": {"not": {"anyOf": [has_layers, has_type]}}, "then": reference("head_aux_head")},
+                *({"if": {**_of_type(name), "not": has_layers}, "then": reference(f"head_{name}")} for name in blocks),
             ],
         },
         "head_change": _KEEPS_ITS_NAME,
