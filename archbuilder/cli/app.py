@@ -72,6 +72,7 @@ def _system_error(error: OSError) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error is out of memory; without torch, only Python's own error counts."""
     if "torch" not in sys.modules:  # torch is slow to import
         return isinstance(error, MemoryError)
     from archbuilder.runs.memory import is_out_of_memory  # noqa: PLC0415

@@ -114,6 +114,7 @@ def _explain(code: str) -> None:
 
 
 def _check_code(code: str) -> None:
+    """Raise an error if no rule has the code."""
     from archbuilder.lint import RULES  # noqa: PLC0415
 
     if code not in RULES:

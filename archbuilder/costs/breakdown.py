@@ -102,6 +102,7 @@ def _row(
 
 
 def _layers(plan: Plan, depth: int | None) -> list[CostRow]:
+    """Return a row for each part of the network at a depth of names."""
     layers = parts(plan, depth)
     return [
         _row(layer.name, layer.type, layer.ops, layer.output_shape, output_geometry)

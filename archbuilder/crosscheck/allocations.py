@@ -118,6 +118,7 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._note(images)
 
     def _note(self, tensor: Tensor) -> bool:
+        """Record a tensor's storage; return whether it is new, not empty, and not a parameter or buffer."""
         reference, size = _reference(tensor), tensor.untyped_storage().nbytes()
         if not size or reference in self._live or reference in self._old:
             return False

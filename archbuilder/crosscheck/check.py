@@ -93,6 +93,7 @@ def _fvcore_macs(plan: Plan, count: FvcoreCount) -> Check:
 
 
 def _fvcore_activations(plan: Plan, network: nn.Module) -> Check:
+    """Compare the output values of convolutions and linear layers with fvcore's count."""
     count = activations_with_fvcore(network, plan.input_shape)
     planned = {op.name: values for op in plan.ops if (values := op.activations)}
     differences = _by_module("activations", planned, count.by_module, count.total)
@@ -102,6 +103,7 @@ def _fvcore_activations(plan: Plan, network: nn.Module) -> Check:
 
 
 def _torch_flops(plan: Plan, network: nn.Module) -> Check:
+    """Compare two FLOPs per MAC of convolutions and linear layers with torch's count."""
     count = count_with_torch(network, plan.input_shape)
     planned = {op.name: 2 * op.macs for op in plan.ops if isinstance(op.op, Primitive) and op.op.counters.product}
     differences = _by_module("flops", planned, count.by_module, count.total)

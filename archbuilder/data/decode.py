@@ -215,6 +215,7 @@ def _is_gray(image: "Image.Image") -> bool:
 
 
 def _unreadable(path: Path, error: Exception) -> ArchbuilderError:
+    """Return the error for an image that cannot be read, with the reason."""
     from PIL import UnidentifiedImageError  # noqa: PLC0415
 
     reason = "it is not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__

@@ -78,6 +78,7 @@ def _read(name: str, samples: Any, *, gray: bool) -> ImageSet:
 
 
 def _label(where: str, label: Any) -> int:
+    """Return a label as an integer; raise an error if it is not one."""
     one = label.numel() == 1 if isinstance(label, Tensor) else isinstance(label, np.generic)
     whole = label.item() if one else label
     if not isinstance(whole, int):

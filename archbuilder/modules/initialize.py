@@ -71,6 +71,7 @@ def initialize(network: nn.Module, plan: Plan) -> None:
 
 
 def _fill(layer: Weighted, init: Init) -> None:
+    """Initialize the bias and the weight of a convolution or linear layer in place."""
     if init.keeps_bias:
         layer.reset_parameters()
     elif layer.bias is not None:

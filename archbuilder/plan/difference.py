@@ -143,6 +143,7 @@ def _text(value: object) -> str:
 
 
 def _widths(layer: str, first: Plan, second: Plan) -> dict[str, tuple[int | None, int | None]]:
+    """Return the searchable widths of a layer that differ, by key, before and after."""
     old = {name: width.scaled for name, width in first.searchable_widths.items() if name.startswith(f"{layer}.")}
     new = {name: width.scaled for name, width in second.searchable_widths.items() if name.startswith(f"{layer}.")}
     names = [*new, *(name for name in old if name not in new)]

@@ -107,6 +107,7 @@ class _Ties:
                 return self._new([(op.name, of) for of in inputs[::size]])
 
     def _grouped(self, op: PlannedOp, groups: int, inputs: Sequence[int]) -> Sequence[int]:
+        """Return the new channels of a grouped convolution, which ties its input channels to their groups."""
         size, group_outputs = len(inputs) // groups, op.output_shape[0] // groups
         for group in range(groups):  # weights do not cross groups, so channels keep their group
             within = inputs[group * size : (group + 1) * size]

@@ -226,6 +226,7 @@ def terms_of(number: Any) -> Any:
 
 
 def _plus(first: Terms, second: Terms, sign: int) -> dict[Monomial, int]:
+    """Return the sum of polynomials, the second multiplied by `sign`."""
     total = dict(first)
     for monomial, factor in second.items():
         total[monomial] = total.get(monomial, 0) + sign * factor

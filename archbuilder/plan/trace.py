@@ -82,6 +82,7 @@ class Trace:
         return tuple(sorted({self._presence_of(number) for number in monomial}))
 
     def _presence_of(self, number: int) -> int:
+        """Return the number of the atom that is 1 where an atom is not 0, and 0 where it is."""
         if self.atoms[number].kind == "present":
             return number
         if number not in self._presence:

@@ -68,6 +68,7 @@ def slide(
 
 
 def _positions(extent: int, padding: Pair, reach: int, stride: int, ceil_mode: bool) -> int:
+    """Count the positions of a window in one direction; 0 or less if it does not fit."""
     free = extent + sum(padding) - reach
     if not ceil_mode:
         return free // stride + 1

@@ -74,6 +74,7 @@ def _linear(network: Network) -> Network:
 
 
 def _scale_and_shift(norm: Any, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    """Return the input of a norm times its scale plus its shift: N x C x H x W."""
     x = args[0]  # N x C x H x W
     shape = (-1, *(1,) * (x.ndim - 2))
     if norm.weight is not None:

@@ -84,6 +84,7 @@ def _width(labels: Sequence[str], tops: Sequence[str], columns: Sequence[Sequenc
 
 
 def _frequent_misclassifications(found: Evaluation, names: Sequence[str]) -> RenderableType:
+    """Return the ten most frequent misclassifications, a line each."""
     wrong = found.confusion.clone()
     wrong.fill_diagonal_(0)
     counts, places = wrong.flatten().topk(min(_MOST_PAIRS, wrong.numel()))

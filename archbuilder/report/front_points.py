@@ -116,6 +116,7 @@ def front_points(result: StudyResult) -> FrontPoints:
 
 
 def _finalist_dots(rows: Sequence[Row], quantity: str) -> tuple[Dot, ...]:
+    """Return the finalists with a test accuracy as points, in order of cost."""
     dots = [
         Dot(row.finalist.cost[quantity], row.spread.mean, row.spread.deviation or 0.0, row.finalist.label)
         for row in rows
@@ -125,6 +126,7 @@ def _finalist_dots(rows: Sequence[Row], quantity: str) -> tuple[Dot, ...]:
 
 
 def _trial_dots(result: StudyResult, quantity: str, outcome: Outcome) -> tuple[Dot, ...]:
+    """Return the trials with an outcome as points, in order of cost."""
     dots = [
         Dot(trial.cost[quantity], trial.accuracy, name=f"trial {trial.number}")
         for trial in result.record.trials.values()

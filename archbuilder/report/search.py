@@ -93,6 +93,7 @@ class LineView(SearchView):
         return f"{objective_name(self._study)} {score_text(self._study, value)}"
 
     def _opened(self, event: StudyOpened) -> None:
+        """Print the heading, and how many trials are done if the study is resumed."""
         if not self.progress.is_random_search:
             self.console.print(study_heading(event))
         if event.tally.counted:
@@ -189,6 +190,7 @@ def budget_text(study: Study) -> str:
 
 
 def _ladder_text(study: Study, quantity: str) -> str:
+    """Format the budgets of a ladder, as shares of the baseline or as amounts."""
     names = [step.name for step in study.steps]
     baseline_amount, word = amount(quantity, study.baseline_cost[quantity]), cost_name(quantity)
     if all(name.endswith("%") for name in names):

@@ -213,6 +213,7 @@ def _score_sentences(result: StudyResult) -> list[str]:
 
 
 def _untested_sentences(result: StudyResult) -> list[str]:
+    """Return sentences on the validation accuracy of the best trials, before the finals."""
     sentences = [f"No test accuracy is known yet: {_why_untested(result)}"]
     for number, step in enumerate(result.study.steps):
         for best in result.best(1, number):
@@ -243,6 +244,7 @@ def _validation_text(result: StudyResult, best: TrialRecord) -> str:
 
 
 def _why_untested(result: StudyResult) -> str:
+    """Return why no finalist has a test accuracy."""
     settings = result.study.settings
     if not settings.finals.candidates:
         return "the study has no finals. Add finals: {candidates: 3, seeds: 3} to retrain and test the best trials."

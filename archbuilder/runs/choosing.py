@@ -123,6 +123,7 @@ def _duplicates_note(text: str, own: dict[str, Images], split: str, seen: SeenIm
 
 
 def _not_a_test_text(text: str, images: int, trained: int, picked: int) -> str:
+    """Return the error for a split with images that the run was trained on or selected by."""
     seen = [f"it was trained on {trained:,}"] if trained else []
     seen += [f"its best epoch was selected by {picked:,}"] if picked else []
     rest = images - trained - picked

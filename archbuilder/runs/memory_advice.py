@@ -113,6 +113,7 @@ def _fitting_batch_bytes_text(
 
 
 def _training_bytes(plan: Plan, settings: TrainSettings, machine: Machine, batch: int) -> int:
+    """Return the bytes of training at a batch size, with the machine's precision and the weight average."""
     memory = training_memory(plan, batch=batch, optimizer=settings.optimizer, momentum=settings.momentum)
     activations = memory.activations
     if machine.precision is not Precision.FLOAT32:

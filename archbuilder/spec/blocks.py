@@ -69,6 +69,7 @@ class Block:
 
 
 def _simplest(value: Any) -> Any:
+    """Return a tuple as a single value if all its items are equal, else as a list, at any depth."""
     if not isinstance(value, tuple):
         return value
     if len(value) == 2 and type(value[0]) is int and value[0] == value[1]:  # the usual case

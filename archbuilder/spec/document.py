@@ -184,6 +184,7 @@ def open_spec(name_or_path: str | Path) -> Source:
 
 
 def _without_suppressions(values: Any) -> Any:
+    """Return plain data without the keys `lint`, at any depth."""
     if isinstance(values, list):
         return [_without_suppressions(value) for value in values]
     if isinstance(values, dict):

@@ -72,6 +72,7 @@ class Init(BaseModel):
 
 
 def _from_word(value: Any) -> Any:
+    """Convert the name of a scheme to a mapping with a type."""
     if not isinstance(value, str):
         return value
     if value not in get_args(Scheme):  # checked here, as a name has no key `type` to point at

@@ -42,6 +42,8 @@ _BOUNDED = ("width", "integer", "float", "probability")
 
 
 def _is(kinds: tuple[type, ...], expected: str, schema: Any) -> BeforeValidator:
+    """Return a validator that accepts values of some types, but no booleans."""
+
     def check(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, kinds):
             raise ValueError(f"expected {expected}")

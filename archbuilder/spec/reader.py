@@ -256,6 +256,7 @@ class _Composer:
         return Span(start + self._skipped, end + self._skipped)
 
     def _refuse_tag(self, tag: str, span: Span) -> NoReturn:
+        """Raise a `SpecError` for a tag, located at the tag as written."""
         written = _TAG.match(self._source.text, span.start)
         if written:
             tag, span = written[1], Span(*written.span(1))

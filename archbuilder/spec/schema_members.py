@@ -97,6 +97,7 @@ def _or_expression(schema: Schema) -> Schema:
 
 
 def _in_lists(schema: Any) -> Any:
+    """Return a schema in which items of lists may also be `$` values."""
     if isinstance(schema, list):
         return [_in_lists(item) for item in schema]
     if not isinstance(schema, dict):
@@ -152,6 +153,7 @@ def _layer(name: str, text: str, keys: list[str], required: list[str]) -> Schema
 
 
 def _defaults(name: str, text: str, keys: list[str]) -> Schema:
+    """Return the schema of the defaults of a type; `text` is its description, `keys` are its keys."""
     return {
         "type": "object",
         "description": text,

@@ -45,6 +45,7 @@ def synchronize_layers(network: nn.Module, shard: Shard, device: torch.device) -
 
 
 def _synchronized(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
+    """Return a batch norm over the images of all processes, with the parameters of `norm`."""
     # torch's own gives a shift no gradient where there is no scale.
     if device.type == "cuda" and (norm.weight is not None or norm.bias is None):
         return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(norm))  # type: ignore[no-untyped-call]

@@ -26,6 +26,7 @@ def _positions(context: LintContext) -> Iterator[Finding]:
 
 
 def _maps(context: LintContext) -> Iterator[Finding]:
+    """Find heads whose input is a map of less than 4 pixels on a side."""
     for head in context.plan.heads:
         shape: Shape = head.layer.ops[0].input_shapes[0]
         if len(shape) == 3 and min(shape[1:]) < _SMALLEST:

@@ -24,6 +24,7 @@ _BY_CHANNEL = (BatchNorm, Activation, Dropout, Identity)
 
 
 def _does_nothing(op: PlannedOp) -> bool:
+    """Return whether an op leaves its input unchanged, also in training."""
     if isinstance(op.op, Dropout):
         return op.op.p == 0
     if isinstance(op.op, MaxPool):
