@@ -243,8 +243,8 @@ class ListExpander:
         nodes: list[TreeNode] = []
         for position, repeated in enumerate(repetitions(member, times)):
             single = replace(repeated, name=str(position))
-            inside = frame.at_repetition(position, again=stood_before(frame, single, position))
-            more, flow = self._expand_member(single, str(position), inside, flow, inner)
+            repetition_frame = frame.at_repetition(position, again=stood_before(frame, single, position))
+            more, flow = self._expand_member(single, str(position), repetition_frame, flow, inner)
             nodes += more
         self._planning.taps[scope.full(name)] = flow
         return [Chain(name, "", tuple(nodes))], flow

@@ -1,4 +1,4 @@
-"""Helpers for changing members: their kinds and names, and the keys that a changed type keeps."""
+"""What a change of members needs: their kinds and names, and the keys that a changed type keeps."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
