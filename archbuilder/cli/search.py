@@ -24,8 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _refuse_resume(requested: bool) -> None:
+    """Refuse the option --resume, which people try: a search resumes by itself."""
     if requested:
-        message = "a search needs no --resume: archbuilder search STUDY resumes it, with the file it was started with"
+        message = "a search needs no --resume: archbuilder search STUDY resumes it; give the same file"
         raise typer.BadParameter(message)
 
 
@@ -49,7 +50,8 @@ def search(
         typer.Option(min=0, max=100_000, metavar="H", help="Start no new trial after H hours."),
     ] = None,
     gpus: Annotated[
-        str | None, typer.Option(metavar="N,N", help="GPUs to train on, one candidate at a time each: 0,1.")
+        str | None,
+        typer.Option(metavar="N,N", help="Numbers of the GPUs, such as 0,1; each trains one candidate at a time."),
     ] = None,
     versus: Annotated[
         str | None, typer.Option(metavar="random", help="Also run random search at equal training cost.")
@@ -81,13 +83,13 @@ def search(
     screen = console()
     view = search_view(screen, quiet=quiet)
     try:
-        with _terminated_as_interrupted(), view:
+        with _sigterm_as_interrupt(), view:
             result = run_study(
                 loaded,
                 runs=runs,
                 trials=trials,
                 observe=view,
-                machines=_machines(devices, precision, by_number=gpus is not None),
+                machines=_machines(devices, precision, from_gpus_option=gpus is not None),
                 versus_random=versus is not None,
                 hours=hours,
             )
@@ -105,16 +107,18 @@ def search(
         screen.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _machines(devices: list[str], precision: Precision, *, by_number: bool) -> "list[Machine]":
-    """Return the machine of each worker; with `by_number`, an error names `--gpus`."""
+def _machines(devices: list[str], precision: Precision, *, from_gpus_option: bool) -> "list[Machine]":
+    """Return the device and precision of each worker; with `from_gpus_option`, an error names `--gpus`."""
     from archbuilder.training import choose_machine  # noqa: PLC0415
 
     try:
         return [choose_machine(name, precision) for name in devices]
     except ArchbuilderError as error:
-        if not by_number:
+        if not from_gpus_option:
             raise
-        raise ArchbuilderError(f"--gpus: {str(error).splitlines()[0]}\n  without --gpus the CPU is used") from None
+        raise ArchbuilderError(
+            f"--gpus: {str(error).splitlines()[0]}\n  without --gpus the device is chosen automatically"
+        ) from None
 
 
 def _devices(gpus: str | None, workers: int, device: str) -> list[str]:
@@ -131,7 +135,7 @@ def _devices(gpus: str | None, workers: int, device: str) -> list[str]:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
+def _sigterm_as_interrupt() -> Iterator[None]:
     """Handle SIGTERM as Ctrl-C while the body runs."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:

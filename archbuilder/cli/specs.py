@@ -26,7 +26,7 @@ def specs() -> None:
 
 def new(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, such as mine.yaml.")],
-    start: Annotated[
+    template: Annotated[
         str,
         typer.Option("--from", metavar="NAME", help="The shipped spec to copy; archbuilder specs lists them."),
     ] = "inception_small_32",
@@ -36,10 +36,12 @@ def new(
     from archbuilder.spec.writing import write_text  # noqa: PLC0415
 
     names = shipped_names("specs")
-    if start not in names:
-        raise ArchbuilderError(f"no shipped spec is named {start!r}{did_you_mean(start, names)}\n  {', '.join(names)}")
+    if template not in names:
+        raise ArchbuilderError(
+            f"no shipped spec is named {template!r}{did_you_mean(template, names)}\n  {', '.join(names)}"
+        )
     if file.exists():
         raise ArchbuilderError(f"{file}: already exists; choose another name or remove it")
-    write_text(file, renamed(load(start).text, file.stem))
-    print(f"written: {file}, a copy of {start}. Next: edit it, then archbuilder check {file}")
+    write_text(file, renamed(load(template).text, file.stem))
+    print(f"written: {file}, a copy of {template}. Next: edit it, then archbuilder check {file}")
     print("for completion in editors, write the JSON Schema too: archbuilder schema -o archbuilder.schema.json")

@@ -64,9 +64,10 @@ class CrossCheck:
 
 
 def cross_check(plan: Plan, fvcore: FvcoreCount | None = None) -> CrossCheck:
-    """Build a network and compare the plan with every counter, for one image in evaluation; parameters include heads.
+    """Build a network and compare the plan with every counter, for one image in evaluation.
 
-    Weights are not initialized, as no count depends on them. Counters that need no values run on the meta device.
+    Parameters include those of the heads, the other counts do not. Weights are not initialized, as no count depends on
+    them. Counters that need no values run on the meta device.
 
     Args:
         plan: The network.
@@ -74,14 +75,14 @@ def cross_check(plan: Plan, fvcore: FvcoreCount | None = None) -> CrossCheck:
     """
     network = build_network(plan, aux=False, initialized=False)
     with torch.device("meta"):
-        shapes_alone = build_network(plan, initialized=False)
+        meta_network = build_network(plan, initialized=False)
     return CrossCheck(
         plan.name,
         (
             _fvcore_macs(plan, fvcore or count_with_fvcore(network, plan.input_shape)),
             _fvcore_activations(plan, network),
-            _torch_flops(plan, shapes_alone),
-            _parameters(plan, shapes_alone),
+            _torch_flops(plan, meta_network),
+            _parameters(plan, meta_network),
             _allocations(plan, network),
         ),
     )
@@ -103,7 +104,7 @@ def _fvcore_activations(plan: Plan, network: nn.Module) -> Check:
 
 
 def _torch_flops(plan: Plan, network: nn.Module) -> Check:
-    """Compare two FLOPs per MAC of convolutions and linear layers with torch's count."""
+    """Compare the plan's MACs of convolutions and linear layers, times two, with torch's count of FLOPs."""
     count = count_with_torch(network, plan.input_shape)
     planned = {op.name: 2 * op.macs for op in plan.ops if isinstance(op.op, Primitive) and op.op.counters.product}
     differences = _by_module("flops", planned, count.by_module, count.total)
@@ -117,15 +118,15 @@ def _parameters(plan: Plan, network: nn.Module) -> Check:
     planned = {op.name: op.parameters for layer in plan.all_layers() for op in layer.ops if op.parameters}
     total = sum(parameter.numel() for parameter in network.parameters())
     differences = _by_module("parameters", planned, counted, total)
-    both = plan.parameters + plan.head_parameters
+    parameters_with_heads = plan.parameters + plan.head_parameters
     differences = (*differences, *_weights(plan, network))
-    return Check("torch parameters", "parameters with heads", both, total, differences, {})
+    return Check("torch parameters", "parameters with heads", parameters_with_heads, total, differences, {})
 
 
 def _weights(plan: Plan, network: nn.Module) -> Iterator[CountDifference]:
     """Yield the differences between the state dict and the shapes that primitives declare."""
     declared = {
-        f"{op.name}.{weight.name}".rstrip("."): weight.shape
+        f"{op.name}.{weight.name}".rstrip("."): weight.shape  # the one parameter of a scale has no name of its own
         for layer in plan.all_layers()
         for op in layer.ops
         if isinstance(op.op, Primitive)
@@ -142,30 +143,31 @@ def _weights(plan: Plan, network: nn.Module) -> Iterator[CountDifference]:
 def _allocations(plan: Plan, network: nn.Module) -> Check:
     """Compare each allocation of a forward pass, in order, and the peak of live bytes."""
     memory = inference_memory(plan)
-    outside = {op.name for op in plan.ops if not op.is_module}
+    without_module = {op.name for op in plan.ops if not op.is_module}
     planned = [(step.name, made.size, made.live) for step in memory.steps for made in step.made]
     counted = allocations(network, plan.input_shape)
     differences = []
     for expected, found in zip_longest(planned, counted):
         module = expected[0] if expected else found.module
         size, live = expected[1:] if expected else (0, 0)
-        if expected and found and found.module != (MERGES if module in outside else module):
+        # What merges, parts and factors allocate is counted outside of any leaf module.
+        if expected and found and found.module != (MERGES if module in without_module else module):
             differences.append(CountDifference(module, f"allocation, made by {found.module}", size, found.size))
         elif not found or size != found.size:
             differences.append(CountDifference(module, "allocation", size, found.size if found else 0))
         elif live != found.live:
             differences.append(CountDifference(module, "live", live, found.live))
-    image = 4 * prod(plan.input_shape)
-    peak = max((made.live for made in counted), default=image)
+    input_bytes = 4 * prod(plan.input_shape)  # float32
+    peak = max((made.live for made in counted), default=input_bytes)
     return Check("torch allocations", "bytes at the peak", memory.peak, peak, tuple(differences), {})
 
 
 def _by_module(
-    what: str, planned: Mapping[str, int], counted: Mapping[str, int], counted_in_all: int
+    what: str, planned: Mapping[str, int], counted: Mapping[str, int], counted_total: int
 ) -> tuple[CountDifference, ...]:
     """Compare counts module by module; counts outside of leaf modules have their own row."""
-    outside = counted_in_all - sum(counted.values())
-    found = {**counted, MERGES: outside} if outside else counted
+    unattributed = counted_total - sum(counted.values())
+    found = {**counted, MERGES: unattributed} if unattributed else counted
     names = [*planned, *(name for name in found if name not in planned)]
     rows = (CountDifference(name, what, planned.get(name, 0), found.get(name, 0)) for name in names)
     return tuple(row for row in rows if row.planned != row.counted)

@@ -9,7 +9,7 @@ from archbuilder.errors import ArchbuilderError, did_you_mean
 
 _SIZE = re.compile(r"@(\d{1,9})(?:x(\d{1,9}))?$", re.ASCII)
 _COLORS = re.compile(r"@(gray|rgb)$", re.ASCII)
-_BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # what starts like a path has no kind before it
+_BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # a path, without a kind before it
 _LARGEST = 4096
 
 USUAL_ROOT = "data"
@@ -25,10 +25,10 @@ class Address:
 
     Attributes:
         text: The address as written.
-        kind: Its format, a key of `SOURCES`.
-        path: The part after the colon: a file, a folder, or a library's name of the data set; may be empty.
+        kind: Its format, a key of `FORMS`.
+        path: The part after the colon: a file, a folder, or the data set's name in torchvision; may be empty.
         size: The height and width that images are resized and cropped to; None keeps their size.
-        channels: 1 for gray or 3 for color; None takes that of the images.
+        channels: 1 for gray or 3 for color; None keeps the images' own.
         download: Whether torchvision may download the data set.
         evaluation_only: Whether it is loaded for evaluation alone: it may then lack training images and classes.
         skip_broken: Whether unreadable image files are skipped; otherwise they are errors.
@@ -62,8 +62,8 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
 
     Args:
         text: An address such as `digits` or `folder:photos@224`.
-        base: The folder that relative paths start from, such as that of the file the address stands in. The address
-            then says the whole path, so that its text names the same data set from anywhere. Without it, paths
+        base: The folder that relative paths start from, such as that of the file the address stands in. The path and
+            the text become absolute, so that the text names the same data set from anywhere. Without it, paths
             start from the working directory and the text stays as it is.
         known: The kinds there are.
 
@@ -82,9 +82,9 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
     if kind == "folder" and (colors := _COLORS.search(path)):
         path = path[: colors.start()]
         address = Address(text, kind, path, channels=3 if colors[1] == "rgb" else 1)
-    if kind != "torchvision" and (said := _SIZE.search(path)):
-        size = _size(text, said, form)
-        address = Address(text, kind, path[: said.start()], size, address.channels)
+    if kind != "torchvision" and (match := _SIZE.search(path)):
+        size = _size(text, match, form)
+        address = Address(text, kind, path[: match.start()], size, address.channels)
     if "PATH" in form and not address.path.strip():
         raise ArchbuilderError(f"{text!r}: no path is given, expected {form}")
     if kind == "torchvision" and not path.partition(":")[0].strip():
@@ -118,30 +118,33 @@ def _contains_idx(folder: Path) -> bool:
     return folder.is_dir() and any(folder.glob("*-ubyte*"))
 
 
-def _size(text: str, said: re.Match[str], form: str) -> tuple[int, int]:
+def _size(text: str, match: re.Match[str], form: str) -> tuple[int, int]:
     """Return the height and width that an address ends in, in pixels; raise an error if they are invalid."""
     if "@SIZE" not in form:
-        message = f"{text!r}: {form} takes no size, found {said[0]}; if the path itself ends in it, append a slash"
+        message = f"{text!r}: {form} takes no size, found {match[0]}; if the path itself ends in it, append a slash"
         raise ArchbuilderError(message)
-    height = int(said[1])
-    width = int(said[2]) if said[2] else height
+    height = int(match[1])
+    width = int(match[2]) if match[2] else height
     if not (1 <= height <= _LARGEST and 1 <= width <= _LARGEST):
-        raise ArchbuilderError(f"{text!r}: found the size {said[0]}, expected 1 to {_LARGEST:,} pixels a side")
+        raise ArchbuilderError(f"{text!r}: found the size {match[0]}, expected 1 to {_LARGEST:,} pixels a side")
     return height, width
 
 
 def _absolute(base: Path, address: Address) -> Address:
-    """Return an address with its path made absolute."""
+    """Return an address with an absolute path, and the text for it.
+
+    Those of torchvision without a folder get the default one.
+    """
     name, colon, root = "", "", address.path
     if address.kind == "torchvision":
         name, _, root = address.path.partition(":")
         colon, root = ":", root or USUAL_ROOT
     if not root:
         return address
-    whole = str((base / expand_home(root)).absolute())
-    if _SIZE.search(whole) or _COLORS.search(whole):
-        whole += "/"  # lest the end of the path be taken for a size
+    absolute = str((base / expand_home(root)).absolute())
+    if _SIZE.search(absolute) or _COLORS.search(absolute):
+        absolute += "/"  # so that the end of the path is not read as a size or color
     size = "@{}x{}".format(*address.size) if address.size else ""
     size += {None: "", 1: "@gray", 3: "@rgb"}[address.channels]
-    path = f"{name}{colon}{whole}"
+    path = f"{name}{colon}{absolute}"
     return Address(f"{address.kind}:{path}{size}", address.kind, path, address.size, address.channels)

@@ -20,8 +20,8 @@ from archbuilder.data.images import Batch, Images, ImageSet
 from archbuilder.data.subprocesses import process_context
 from archbuilder.errors import ArchbuilderError
 
-_MOST_BROKEN = 1_000  # files that an error names
-_THREADS = 4  # decoding leaves Python's lock, so threads do it at once
+_MOST_LISTED = 1_000  # files that an error names
+_THREADS = 4  # decoding releases the GIL
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class FileImages:
             return torch.tensor(list(pool.map(digest, self.paths)), dtype=torch.int64)
 
     def to(self, device: torch.device) -> "FileImages":
-        """Return the same images, as they are read from files."""
+        """Return the images themselves: each batch is read from files, and nothing is moved."""
         return self
 
     def batches(self, order: Sequence[Tensor], *, workers: int = 0) -> Iterator[Batch]:
@@ -134,10 +134,10 @@ class FileImages:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        whole = torch.tensor([row for row in range(len(self)) if row not in broken], dtype=torch.int64)
+        intact = torch.tensor([row for row in range(len(self)) if row not in broken], dtype=torch.int64)
         images: Images = self if pixels is None else ImageSet(torch.from_numpy(pixels), self.labels, digests)
         broken_files = {self.paths[row]: broken[row] for row in sorted(broken)}
-        return Scan(images.take(whole) if broken else images, broken_files, sum(has_more_frames))
+        return Scan(images.take(intact) if broken else images, broken_files, sum(has_more_frames))
 
     def _read(self, order: Sequence[Tensor], workers: int) -> Iterator["Pixels | str"]:
         """Yield the pixels of each batch, or the text of an error; decode in worker processes if there are any."""
@@ -171,10 +171,10 @@ def broken_files_text(broken: Mapping[Path, str]) -> str:
     reasons = list(broken.values())
     if len(reasons) == 1:
         return f"{reasons[0]}, or skip it with skip_broken=True"
-    more = [f"and {len(reasons) - _MOST_BROKEN:,} more"] if len(reasons) > _MOST_BROKEN else []
+    more = [f"and {len(reasons) - _MOST_LISTED:,} more"] if len(reasons) > _MOST_LISTED else []
     first = f"{len(reasons):,} images cannot be read; fix or remove them, or skip them with skip_broken=True"
     return "\n  ".join(
-        [first, *(reason.replace("; fix or remove the file", "") for reason in reasons[:_MOST_BROKEN]), *more]
+        [first, *(reason.replace("; fix or remove the file", "") for reason in reasons[:_MOST_LISTED]), *more]
     )
 
 
@@ -184,7 +184,7 @@ class Scan:
 
     Attributes:
         images: The images that could be decoded.
-        broken: The reason of each file that could not.
+        broken: Why each of the other files cannot be decoded.
         with_more_frames: The number of files with further frames or pages, which are not read.
     """
 
@@ -195,7 +195,10 @@ class Scan:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT while the body runs: processes started in it inherit that; this one handles it afterwards."""
+    """Block SIGINT while the body runs; a pending one arrives afterwards.
+
+    Processes that are started in the body inherit the block.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -251,4 +254,4 @@ def _ignore_interrupts(worker: int) -> None:
 
 
 def _uncollated(batch: Any) -> Any:
-    return batch  # a batch is read whole, so there is nothing to collate
+    return batch  # a batch is read intact, so there is nothing to collate

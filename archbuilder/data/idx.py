@@ -19,13 +19,13 @@ from archbuilder.errors import ArchbuilderError
 _NAME = re.compile(
     r"(?:.*[-_])?(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?"
 )  # EMNIST has a prefix
-_ROLES = {
+_USUAL_NAMES = {
     ("train", "images"): "train-images-idx3-ubyte",
     ("train", "labels"): "train-labels-idx1-ubyte",
     ("test", "images"): "t10k-images-idx3-ubyte",
     ("test", "labels"): "t10k-labels-idx1-ubyte",
 }
-_MAGIC = {"images": 0x00000803, "labels": 0x00000801}  # unsigned bytes, in three dimensions and in one
+_MAGIC = {"images": 0x00000803, "labels": 0x00000801}  # unsigned bytes of rank 3 and of rank 1
 _CHUNK = 1 << 20
 
 
@@ -41,7 +41,7 @@ def load_idx(address: Address) -> RawData:
     labels = {part: _read(path, "labels") for part, path in paths.items()}
     for part, found in labels.items():
         if len(found) != len(images[part]):
-            counts = f"found {len(images[part]):,} images and {len(found):,} labels, expected one label an image"
+            counts = f"found {len(images[part]):,} images and {len(found):,} labels, expected one label per image"
             raise ArchbuilderError(f"{path_text(paths[part])}: {counts}")
     if images["test"].shape[1:] != images["train"].shape[1:]:
         sizes = [" x ".join(map(str, images[part].shape[2:])) for part in ("test", "train")]
@@ -55,12 +55,12 @@ def load_idx(address: Address) -> RawData:
 def _find(folder: Path) -> dict[tuple[str, str], Path]:
     """Return the path of each of the four files; a plain file is preferred to a gzipped one."""
     file_names = visible_names(folder)
-    found: dict[tuple[str, str], dict[str, Path]] = {role: {} for role in _ROLES}
+    found: dict[tuple[str, str], dict[str, Path]] = {role: {} for role in _USUAL_NAMES}
     for name in reversed(file_names):  # "a.gz" comes before "a", which overwrites it
         if match := _NAME.fullmatch(name):
-            role = ("train" if match[1] == "train" else "test", match[2][:6])
+            role = ("train" if match[1] == "train" else "test", match[2][:6])  # images or labels
             found[role][name.removesuffix(".gz")] = folder / name
-    missing = [_ROLES[role] for role, paths in found.items() if not paths]
+    missing = [_USUAL_NAMES[role] for role, paths in found.items() if not paths]
     if missing:
         raise ArchbuilderError(
             f"{path_text(folder)}: missing {', '.join(missing)} (each may end in .gz); found {names_text(file_names)}"
@@ -69,7 +69,7 @@ def _find(folder: Path) -> dict[tuple[str, str], Path]:
         if len(paths) > 1:
             names = names_text(sorted(paths))
             raise ArchbuilderError(
-                f"{path_text(folder)}: several files are like {_ROLES[role]}: {names}; "
+                f"{path_text(folder)}: several files are like {_USUAL_NAMES[role]}: {names}; "
                 "give each data set its own folder"
             )
     return {role: next(iter(paths.values())) for role, paths in found.items()}
@@ -105,7 +105,7 @@ def _parse(path: Path, what: str, file: IO[bytes]) -> tuple[tuple[int, ...], byt
         read_bytes += len(chunk)
     if read_bytes != size:
         layout = f"a header of {length} and {' x '.join(f'{count:,}' for count in shape)}"
-        diagnosis = "the file is cut off" if read_bytes < size else "bytes follow the last"
+        diagnosis = "the file is cut off" if read_bytes < size else "it has bytes beyond them"
         message = f"found {read_bytes + length:,} bytes, expected {size + length:,} ({layout}): {diagnosis}"
         raise ArchbuilderError(f"{path_text(path)}: {message}")
     return shape, data

@@ -15,7 +15,7 @@ class ShapeError(ArchbuilderError):
 
     Attributes:
         key: The key of the spec with the error, or an empty string for the whole layer.
-        spatial: Whether only the height and width are wrong, so that the channels of later layers are still known.
+        spatial: Whether only height and width are at fault, so that the channels of later layers are still known.
     """
 
     def __init__(self, message: str, *, key: str = "", spatial: bool = False) -> None:
@@ -27,10 +27,10 @@ class ShapeError(ArchbuilderError):
 class Primitive(BaseModel):
     """An operation: the keys that a spec gives it, as fields, and every fact about it, as methods.
 
-    A subclass with a `type` is a declaration. It must define each fact itself or take it from a mixin that says it,
-    such as `Elementwise`; one that lacks a fact cannot be defined. No fact needs torch. Costs are for one sample in
-    evaluation mode, by fvcore's conventions: a multiply-add is one MAC, a bias costs nothing (fvcore,
-    `fvcore/nn/jit_handles.py`).
+    A subclass with a `type` is a declaration. It must define each fact itself or inherit it from a mixin such as
+    `Elementwise`; a class that lacks a fact raises a TypeError when it is defined. No fact needs torch. Costs
+    are for one sample in evaluation mode, by fvcore's conventions: a multiply-add is one MAC, a bias costs nothing
+    (fvcore, `fvcore/nn/jit_handles.py`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
@@ -39,7 +39,7 @@ class Primitive(BaseModel):
     """Its `type` in a spec."""
 
     widths: ClassVar[tuple[str, ...]]
-    """The keys that are searchable widths."""
+    """The keys, integers, that a search may change: output channels, as a rule."""
 
     counters: ClassVar[Counters]
     """What fvcore and torch count for it."""
@@ -61,11 +61,11 @@ class Primitive(BaseModel):
         raise NotImplementedError
 
     def window(self, input_shape: Shape, output_shape: Shape) -> Window:
-        """Return what one position of the output sees of the input."""
+        """Return the receptive field of one position of the output: kernel size, stride and dilation."""
         raise NotImplementedError
 
     def channels(self, input_shape: Shape, output_shape: Shape) -> Channels:
-        """Return what becomes of the channels of the input."""
+        """Return how the output channels depend on the input channels."""
         raise NotImplementedError
 
     def call(self, input_shape: Shape) -> Call:
@@ -75,12 +75,12 @@ class Primitive(BaseModel):
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """Return the allocations in evaluation, in order, the output last; none if the input is passed through.
 
-        Other results of a kernel come before its output.
+        Auxiliary outputs of a kernel, such as the indices of max pooling, precede its output.
         """
         raise NotImplementedError
 
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept | None:
-        """Return what autograd saves in training; None if the input is passed through in training, too."""
+        """Return what autograd saves for the backward pass; None if the input is passed through in training, too."""
         raise NotImplementedError
 
     @property
@@ -90,19 +90,22 @@ class Primitive(BaseModel):
 
     @property
     def place(self) -> str:
-        """The name of the earlier place whose height and width its output has; an empty string if it has its own."""
+        """The full name of the earlier layer whose height and width the output takes, as `upsample` with `like` does.
+
+        An empty string if the size does not depend on another layer.
+        """
         return ""
 
     def with_size(self, size: tuple[int, int]) -> "Primitive":
-        """Return the primitive with the height and width of its place."""
+        """Return the primitive with the height and width of the layer that `place` names."""
         return self
 
     def macs_by_operator(self, input_shape: Shape, output_shape: Shape) -> dict[str, int]:
-        """Split the MACs by fvcore's operators; a primitive of several operators says them by overriding this."""
+        """Split the MACs by fvcore's operators; a primitive of several operators overrides this."""
         return {self.operator: self.macs(input_shape, output_shape)}
 
     def activations(self, input_shape: Shape, output_shape: Shape) -> int:
-        """Count the outputs of its products, as fvcore does; a primitive of several products overrides this."""
+        """Count the outputs of convolutions and linear layers, as fvcore does; one with several overrides this."""
         return prod(output_shape) if self.counters.product else 0
 
     def parameters(self, input_shape: Shape) -> int:
@@ -118,7 +121,8 @@ class Primitive(BaseModel):
         """Refuse a declaration that lacks a fact.
 
         Raises:
-            TypeError: The class has a `type`, but a fact, a description or a docstring is missing.
+            TypeError: The class has a `type`, but a fact, a description or a docstring is missing, or `widths` names a
+                key that it has not.
         """
         super().__pydantic_init_subclass__(**kwargs)
         if "type" not in cls.__dict__:  # a mixin
@@ -161,10 +165,10 @@ class Uncounted(Primitive):
 
 
 class KeepsChannels(Primitive):
-    """A primitive whose output channels are its input channels, each by itself."""
+    """A primitive whose output channels depend on the input channels one to one."""
 
     def channels(self, input_shape: Shape, output_shape: Shape) -> Channels:
-        """Return that each channel stays at its place."""
+        """Return that each output channel depends on the input channel of the same index."""
         return Same()
 
 
@@ -185,7 +189,7 @@ class PositionByPosition(Primitive):
 
 
 class Elementwise(KeepsChannels, PositionByPosition, OneTensor):
-    """A primitive that keeps the shape and treats each position of each channel alike."""
+    """A primitive that keeps the shape and treats each value by itself."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input shape."""

@@ -117,14 +117,14 @@ def change(folder: Path, which: int, content: bytes) -> str:
             idx(images_of(30))[:-1],
             r"found 615 bytes, expected 616 \(a header of 16 and 30 x 4 x 5\): the file is cut",
         ),
-        (0, idx(images_of(30)) + b"ab", r"found 618 bytes, expected 616 .*: bytes follow the last$"),
+        (0, idx(images_of(30)) + b"ab", r"found 618 bytes, expected 616 .*: it has bytes beyond them$"),
         (
             0,
             struct.pack(">4I", 0x803, 2**32 - 1, 2**32 - 1, 9),
             r"found 16 bytes, expected 166,\d\d\d,\d\d\d,\d\d\d,\d\d\d,\d\d\d,\d\d\d \(",
         ),
         (0, idx(torch.zeros(0, 4, 5)), r"train-images-idx3-ubyte: has no images: its header says 0 x 4 x 5$"),
-        (1, idx(torch.arange(29) % 3), r"train-labels.*: found 30 images and 29 labels, expected one label an image$"),
+        (1, idx(torch.arange(29) % 3), r"train-labels.*: found 30 images and 29 labels, expected one label per image$"),
         (
             2,
             idx(images_of(6, 5, 4)),
