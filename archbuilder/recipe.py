@@ -2,12 +2,13 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.optimizers import OptimizerName
+from archbuilder.recipe_checks import BALANCED, check_combination, jitter_of, numbers_of, weights_of
 from archbuilder.spec.validation import validate
 
 RUNS = Path("runs")
@@ -36,6 +37,18 @@ class Schedule(StrEnum):
     CONSTANT = "constant"
 
 
+class AutoAugment(StrEnum):
+    """A policy of random operations on colors and geometry."""
+
+    RANDAUGMENT = "randaugment"
+    TRIVIALAUGMENT = "trivialaugment"
+
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Positive = Annotated[float, Field(gt=0)]
+_Numbers = BeforeValidator(numbers_of)
+
+
 class TrainSettings(BaseModel):
     """The settings of a training: the `train:` mapping of a study, the options of `archbuilder train`.
 
@@ -48,6 +61,12 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
     epochs: int = Field(default=8, ge=1, le=10_000, description="Number of epochs.")
+    max_steps: int | None = Field(
+        default=None,
+        ge=1,
+        le=10**9,
+        description="Number of steps to stop after, if epochs do not end before; the schedule spans them.",
+    )
     batch_size: int = Field(
         default=USUAL_BATCH,
         ge=2,
@@ -91,7 +110,51 @@ class TrainSettings(BaseModel):
     crop: int = Field(
         default=0, ge=0, le=1024, description="Random crop: maximum shift in pixels, with reflection padding."
     )
+    resized_crop: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Random resized crop: the least share of an image's area that is kept, such as 0.08.",
+    )
+    color_jitter: Annotated[_Share | tuple[_Share, ...], BeforeValidator(jitter_of)] = Field(
+        default=0.0,
+        description="Color jitter: the greatest relative change of brightness, contrast and saturation; or a list of "
+        "these three, and of the hue (up to 0.5). Needs torchvision.",
+    )
+    auto_augment: AutoAugment | None = Field(
+        default=None,
+        strict=False,
+        description="randaugment or trivialaugment: random operations on each image. Needs torchvision.",
+    )
     cutout: int = Field(default=0, ge=0, le=4096, description="Cutout: side in pixels of the erased square.")
+    random_erasing: float = Field(
+        default=0.0, ge=0, le=1, description="Random erasing: the probability that a rectangle of an image is erased."
+    )
+    mixup: float = Field(
+        default=0.0, ge=0, le=100, description="Mixup: alpha of the Beta distribution of the share, such as 0.2."
+    )
+    cutmix: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="CutMix: alpha of the Beta distribution of the area, such as 1. With mixup, each step draws one.",
+    )
+    balanced_sampling: bool = Field(
+        default=False, description="Whether to draw the images of an epoch with equal probability of each class."
+    )
+    class_weights: Annotated[Literal["balanced"] | tuple[_Positive, ...] | None, BeforeValidator(weights_of)] = Field(
+        default=None,
+        description="The weight of each class in the loss: a list, or balanced for the inverse of its frequency.",
+    )
+    mean: Annotated[tuple[float, ...] | None, _Numbers] = Field(
+        default=None,
+        description="Mean of each channel, for normalization, in the data set's values; by default measured.",
+    )
+    std: Annotated[tuple[_Positive, ...] | None, _Numbers] = Field(
+        default=None,
+        validate_default=True,
+        description="Standard deviation of each channel, for normalization; by default measured.",
+    )
     ema_decay: float | None = Field(
         default=None,
         gt=0,
@@ -119,17 +182,37 @@ class TrainSettings(BaseModel):
         # As pydantic marks its own: settings within a file are then checked with the places of their keys.
         __init__.__pydantic_base_init__ = True
 
-    def for_images(self, count: int) -> "TrainSettings":
-        """Return the settings for so many training images: with smaller batches, unless their size was given.
+    @field_validator("resized_crop", "auto_augment", "random_erasing", "class_weights", "std")
+    @classmethod
+    def _combined(cls, value: Any, info: ValidationInfo) -> Any:
+        return check_combination(value, info)
 
-        After an epoch of few steps, batch norm's running statistics, and so the accuracy, are far behind the weights.
+    def for_images(self, count: int, *, processes: int = 1) -> "TrainSettings":
+        """Return the settings for so many training images.
+
+        Batches are smaller, unless their size was given: after an epoch of few steps, batch norm's running statistics,
+        and so the accuracy, are far behind the weights. With `max_steps`, `epochs` is the number of begun epochs.
+
+        Args:
+            count: The number of training images.
+            processes: The number of processes that share a batch.
         """
-        if "batch_size" in self.model_fields_set:
-            return self
-        size = USUAL_BATCH
-        while size > _SMALLEST_BATCH and size * _LEAST_STEPS > count:
-            size //= 2
-        return self.model_copy(update={"batch_size": size})
+        found: dict[str, Any] = {}
+        size = self.batch_size
+        if "batch_size" not in self.model_fields_set:
+            size = USUAL_BATCH
+            while size > _SMALLEST_BATCH and size * _LEAST_STEPS > count:
+                size //= 2
+            found["batch_size"] = size
+        if self.max_steps is not None:
+            begun = -(-self.max_steps // steps_per_epoch(count, size, processes=processes))
+            found["epochs"] = min(begun, self.epochs) if "epochs" in self.model_fields_set else begun
+        return self.model_copy(update=found) if found else self
+
+    @property
+    def is_class_balanced(self) -> bool:
+        """Whether classes are weighted by the inverse of their frequency."""
+        return self.class_weights == BALANCED
 
     @property
     def peak_rate(self) -> float:
@@ -150,3 +233,22 @@ class TrainSettings(BaseModel):
         """The share of the steps for warmup."""
         usual = 0.3 if self.schedule is Schedule.ONE_CYCLE else 0.05
         return usual if self.warmup is None else self.warmup
+
+
+def steps_per_epoch(images: int, batch_size: int, *, processes: int = 1) -> int:
+    """Return the number of batches of an epoch.
+
+    A last batch that is too small for batch norm, or for a process to get an image, is joined with the one before it.
+
+    Args:
+        images: The number of training images.
+        batch_size: The images of a batch.
+        processes: The number of processes that share a batch.
+    """
+    whole, rest = divmod(images, batch_size)
+    return max(1, whole + (rest >= smallest_batch(processes)))
+
+
+def smallest_batch(processes: int) -> int:
+    """Return the least number of images of the last batch of an epoch, for so many processes."""
+    return max(2, processes)

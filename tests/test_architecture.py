@@ -18,6 +18,7 @@ STAGES = (
     "plan",
     "costs",
     "lint",
+    "recipe_checks",
     "recipe",
     "modules",
     "crosscheck",
@@ -32,7 +33,18 @@ STAGES = (
     "report",
     "cli",
 )
-TORCH_FREE = ("errors", "optimizers", "primitives", "spec", "plan", "costs", "lint", "recipe", "plugins")
+TORCH_FREE = (
+    "errors",
+    "optimizers",
+    "primitives",
+    "spec",
+    "plan",
+    "costs",
+    "lint",
+    "recipe_checks",
+    "recipe",
+    "plugins",
+)
 HEAVY = {"torch", "fvcore", "optuna", "sklearn", "safetensors"}
 
 

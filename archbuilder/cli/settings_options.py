@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -53,8 +53,29 @@ def _option(name: str) -> inspect.Parameter:
     dashed = name.replace("_", "-")
     kind = field.annotation | None if isinstance(field.annotation, type) else field.annotation
     flags = [f"--{dashed}/--no-{dashed}"] if field.annotation is bool else [f"--{dashed}", *_SHORT.get(name, ())]
-    has_default = field.default not in {None, False} and "by default" not in field.description.lower()
-    default = f" [default: {field.default}]" if has_default else ""
-    option = typer.Option(*flags, help=f"{field.description}{default}", rich_help_panel="How it is trained")
+    shown = field.default not in {None, False} and "by default" not in field.description.lower()
+    default = f" [default: {field.default}]" if shown else ""
+    shared: dict[str, Any] = {"help": f"{field.description}{default}", "rich_help_panel": "How it is trained"}
+    if _is_list(kind):
+        kind, shared = str, shared | {"parser": _numbers, "metavar": "NUMBER,…"}
+    option = typer.Option(*flags, **shared)
     annotation = Annotated[kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _is_list(kind: Any) -> bool:
+    """Return whether a setting may be a list."""
+    return kind is tuple or any(_is_list(getattr(one, "__origin__", one)) for one in get_args(kind))
+
+
+def _numbers(text: str) -> Any:
+    """Read `0.5`, `1,2,3` or a string, which the settings check."""
+    parts = [_number(part.strip()) for part in text.split(",")]
+    return parts if len(parts) > 1 else parts[0]
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -11,6 +11,8 @@ from archbuilder.data.partition import Partition, SplitBy, partition
 from archbuilder.data.raw import RawData
 from archbuilder.errors import ArchbuilderError
 
+_FARTHEST = 30  # standard deviations of a given mean from the measured one; numbers of another scale are farther
+
 
 @dataclass(frozen=True, eq=False)
 class DataSplits:
@@ -52,6 +54,28 @@ class DataSplits:
     def to(self, device: torch.device) -> "DataSplits":
         """Return the same splits, the training and validation images held on a device if they are small."""
         return replace(self, train=self.train.to(device), validation=self.validation.to(device))
+
+    def normalized_by(self, mean: Sequence[float] | None, std: Sequence[float] | None) -> "DataSplits":
+        """Return the same splits with a given normalization; unchanged if none is given.
+
+        Args:
+            mean: The mean of each channel, in the values of the data set.
+            std: The standard deviation of each channel.
+
+        Raises:
+            ArchbuilderError: There are not as many numbers as channels, or they are of another scale than the images.
+        """
+        if mean is None or std is None:
+            return self
+        if len(mean) != self.image_shape[0]:
+            found = f"found {len(mean)} numbers, expected one for each of {self.image_shape[0]} channels"
+            raise ArchbuilderError(f"mean and std: {found} of {self.name!r}")
+        for own, given, deviation in zip(self.normalizer.mean, mean, std, strict=True):
+            if abs(own - given) > _FARTHEST * deviation:
+                found = f"found a mean of {given:g} and a standard deviation of {deviation:g}"
+                scale = "they are in the data set's own values, 0 to 255 for most: multiply numbers for 0 to 1 by 255"
+                raise ArchbuilderError(f"mean and std: {found}, but the images' mean is {own:g}; {scale}")
+        return replace(self, normalizer=Normalizer(tuple(mean), tuple(std)))
 
     def fingerprints(self) -> dict[str, str]:
         """Return the number of images and their hash, by split."""

@@ -16,7 +16,7 @@ _KNOWN_ARGUMENTS = ("root", "train", "split", "download")
 
 def load_torchvision(address: Address) -> RawData:
     """Load a data set of torchvision into memory; it is downloaded only if the address allows it."""
-    library = _import_datasets()
+    library = import_torchvision("datasets")
     name, _, root = address.path.partition(":")
     known = [entry for entry in library.__all__ if inspect.isclass(getattr(library, entry, None))]
     if name not in known:
@@ -37,19 +37,28 @@ def load_torchvision(address: Address) -> RawData:
     return read_samples(address.text, {part: cast(Sized, samples) for part, samples in splits.items()}, classes)
 
 
-def _import_datasets() -> Any:  # torchvision need not be installed, so its types may be unknown
-    """Import `torchvision.datasets`; raise an error that says what to install if that fails."""
+def import_torchvision(module: str, *, needed_by: str = "") -> Any:
+    """Import a module of torchvision, which need not be installed: its types are unknown.
+
+    Args:
+        module: Its name within torchvision, such as `datasets`.
+        needed_by: What needs it, for the error.
+
+    Raises:
+        ArchbuilderError: torchvision is not installed, or its build does not fit that of torch.
+    """
+    purpose = f"{needed_by}: " if needed_by else ""
     try:
-        return importlib.import_module("torchvision.datasets")
+        return importlib.import_module(f"torchvision.{module}")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "torchvision":
-            raise ArchbuilderError(f"torchvision cannot be imported: {error}") from error
-        message = "torchvision is not installed: pip install 'archbuilder[vision]'"
+            raise ArchbuilderError(f"{purpose}torchvision cannot be imported: {error}") from error
+        message = f"{purpose}torchvision is not installed: pip install 'archbuilder[vision]'"
         raise ArchbuilderError(message) from error
     except (RuntimeError, ImportError, OSError) as error:
         raise ArchbuilderError(
-            f"torchvision cannot be imported: {error}\n  These builds of torch and torchvision do not fit each other: "
-            "install both from the same index, in versions that belong together"
+            f"{purpose}torchvision cannot be imported: {error}\n  These builds of torch and torchvision do not fit "
+            "each other: install both from the same index, in versions that belong together"
         ) from error
 
 

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.primitives import shape_text
+from archbuilder.recipe_checks import numbers_text
 from archbuilder.report.numbers import plain, plural, short
 from archbuilder.report.view import View
 from archbuilder.runs import EpochEnded, Event, RunOpened, StepTaken
@@ -79,7 +80,8 @@ class LiveTrainView(TrainView):
         if self._task is None:
             done = self._batch_size * (step.step - 1)  # of a run that is resumed within an epoch
             epoch = f"{step.epoch}/{self._epochs}"
-            self._task = self._bar.add_task("", total=self._images, completed=done, epoch=epoch, speed="images")
+            total = min(self._images, self._batch_size * step.steps)  # fewer where max_steps ends the epoch
+            self._task = self._bar.add_task("", total=total, completed=done, epoch=epoch, speed="images")
         self._bar.update(self._task, advance=step.images)
         speed = self._bar.tasks[0].speed
         if speed:
@@ -98,6 +100,7 @@ def heading(opened: RunOpened) -> list[RenderableType]:
     what = f"  {shape_text(plan.input_shape)} -> {classes} · {parameters}"
     how = [
         plural(settings.epochs, "epoch"),
+        *([] if settings.max_steps is None else [plural(settings.max_steps, "step")]),
         f"batches of {settings.batch_size}",
         f"{settings.optimizer} at {settings.peak_rate:.3g}",
         str(settings.schedule),
@@ -127,15 +130,28 @@ def augmentation(opened: RunOpened) -> list[str]:
     settings = opened.setup.settings
     usual = type(settings).model_fields["clip_norm"].default
     named = {
+        "resized crop": settings.resized_crop,
         "crop": settings.crop,
         "cutout": settings.cutout,
+        "random erasing": settings.random_erasing,
+        "mixup": settings.mixup,
+        "cutmix": settings.cutmix,
         "label smoothing": settings.label_smoothing,
         "clip norm": settings.clip_norm if settings.clip_norm != usual else 0,
         "ema": settings.ema_decay,
         "patience": settings.patience,
     }
-    words = [*(["flip"] if settings.flip else []), *([] if settings.clip_norm else ["no clipping"])]
-    return [*words, *(f"{name} {value:g}" for name, value in named.items() if value)]
+    words = {
+        "flip": settings.flip,
+        f"color jitter {numbers_text(settings.color_jitter)}": settings.color_jitter,
+        str(settings.auto_augment): settings.auto_augment,
+        "balanced sampling": settings.balanced_sampling,
+        f"class weights {numbers_text(settings.class_weights)}": settings.class_weights,
+        "given mean and std": settings.mean,
+        "no clipping": not settings.clip_norm,
+    }
+    shown = [name for name, is_set in words.items() if is_set]
+    return [*shown, *(f"{name} {value:g}" for name, value in named.items() if value)]
 
 
 def epoch_heading(epochs: int) -> Text:

@@ -66,7 +66,9 @@ def train_spec(
         data, seed=split_seed, split_by=split_by, download=download, skip_broken=skip_broken, base=Path.cwd()
     )
     _check(spec, loaded)
-    setup = RunSetup.of(spec, loaded, settings or TrainSettings(), seed=seed, split_seed=split_seed)
+    settings = settings or TrainSettings()
+    loaded = loaded.normalized_by(settings.mean, settings.std)
+    setup = RunSetup.of(spec, loaded, settings, seed=seed, split_seed=split_seed)
     with process_group(machine.device) as processes:
         return TrainingRun(setup, spec, loaded, place, machine, processes, observe).train(None)
 
@@ -135,6 +137,7 @@ def train_loaded(
         TrainingDiverged: A loss is infinite or not a number.
     """
     _check(spec, data)
+    data = data.normalized_by(settings.mean, settings.std)
     place = RunFolder(Path(folder))
     setup = RunSetup.of(spec, data, settings, seed=seed, split_seed=0)
     checkpoint = place.read() if place.last.exists() else None

@@ -10,7 +10,7 @@ from archbuilder.data import DataSplits, Normalizer, SplitBy, image_differences,
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
-from archbuilder.training import EpochResult, is_enough
+from archbuilder.training import EpochResult, is_enough, launched
 
 
 class RunSetup(BaseModel):
@@ -64,7 +64,7 @@ class RunSetup(BaseModel):
             mean=data.normalizer.mean,
             std=data.normalizer.std,
             fingerprints=data.fingerprints(),
-            settings=settings.for_images(len(data.train)),
+            settings=settings.for_images(len(data.train), processes=launched().count),
             seed=seed,
         )
 
@@ -74,7 +74,7 @@ class RunSetup(BaseModel):
         return Normalizer(self.mean, self.std)
 
     def with_epochs(self, epochs: int, history: Sequence[EpochResult], folder: Path) -> "RunSetup":
-        """Return the setup with another total number of epochs.
+        """Return the setup with another total number of epochs, which replaces `max_steps`.
 
         Args:
             epochs: How many.
@@ -94,7 +94,8 @@ class RunSetup(BaseModel):
                 f"{folder}: was stopped early by its patience of {self.settings.patience} epochs; "
                 f"start another run without it: train_spec({self.spec_name!r}, {self.data!r})"
             )
-        return self.model_copy(update={"settings": self.settings.model_copy(update={"epochs": epochs})})
+        longer = {"epochs": epochs, "max_steps": None}
+        return self.model_copy(update={"settings": self.settings.model_copy(update=longer)})
 
     def load_data(self, data: str | None, *, download: bool = False, base: Path | None = None) -> DataSplits:
         """Load the data set of the run, or another one with the same options and splits.

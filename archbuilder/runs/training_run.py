@@ -88,7 +88,10 @@ class TrainingRun:
             self.observe(StepTaken(step))
             return stop.asked
 
-        while not self._is_complete(history):
+        def is_complete() -> bool:
+            return trainer.is_complete or is_enough(history, setup.settings)
+
+        while not is_complete():
             result = self._run_epoch(trainer, history, watch)
             if result is None:
                 self._save(trainer, history)
@@ -104,7 +107,7 @@ class TrainingRun:
             if self.processes.is_first:
                 self.folder.write_metrics(history)
             self.observe(EpochEnded(result, is_best))
-            if self._is_any_asked(stop) and not self._is_complete(history):
+            if self._is_any_asked(stop) and not is_complete():
                 return RunResult(setup, self.folder, history, True, stop_asked=True)
         validation = self.validation or self._evaluate_best()
         return RunResult(setup, self.folder, history, False, validation=validation, stop_asked=stop.asked)
@@ -118,10 +121,6 @@ class TrainingRun:
                 raise
             kept = f"epoch {best_epoch(history).epoch}, the best of {len(history)} before, is saved in"
             raise TrainingDiverged(f"{error}\n  {kept} {self.folder.best}") from None
-
-    def _is_complete(self, history: tuple[EpochResult, ...]) -> bool:
-        settings = self.setup.settings
-        return len(history) >= settings.epochs or is_enough(history, settings)
 
     def _is_any_asked(self, stop: StopRequest) -> bool:
         """Return whether any of the processes was asked to stop; the result is the same in all."""

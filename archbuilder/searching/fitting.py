@@ -15,7 +15,7 @@ from archbuilder.modules.inherit import inherited_weights
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
 from archbuilder.proxies import BATCHES, Batch, score
-from archbuilder.recipe import TrainSettings
+from archbuilder.recipe import TrainSettings, steps_per_epoch
 from archbuilder.runs import EpochEnded, Event, train_loaded
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.record import OWN
@@ -65,20 +65,32 @@ class Fitter:
     @cached_property
     def data(self) -> DataSplits:
         """The data set, loaded when it is first needed."""
-        return self._study.load_data().to(self._machine.device)
+        given = self._settings.train
+        return self._study.load_data().normalized_by(given.mean, given.std).to(self._machine.device)
 
     @property
     def _train_settings(self) -> TrainSettings:
         return self._settings.train.for_images(len(self.data.train))
 
     def check(self) -> None:
-        """Check that the study's networks fit the data.
+        """Check that the study's networks and its training fit the data.
 
         Raises:
-            ArchbuilderError: They take other images, or tell another number of classes apart.
+            ArchbuilderError: They take other images, or tell another number of classes apart; or the last epoch is not
+                the one that `max_steps` ends.
         """
         plan = self._study.spec.plan()
         check_fits(self.data, input_shape=plan.input_shape, classes=plan.classes)
+        given = self._settings.train
+        if given.max_steps is not None:
+            steps = steps_per_epoch(len(self.data.train), self._train_settings.batch_size)
+            epochs = -(-given.max_steps // steps)
+            if given.epochs != epochs:
+                ends = f"{given.max_steps:,} steps of {steps:,} an epoch end in epoch {epochs}"
+                raise ArchbuilderError(
+                    f"train.max_steps: {ends}, but train.epochs is {given.epochs}: a study compares trials after whole "
+                    f"epochs; write epochs: {epochs}, or leave max_steps out"
+                )
 
     def do(self, work: Work, tell: Tell) -> None:
         """Do some work.

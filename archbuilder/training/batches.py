@@ -1,7 +1,29 @@
-"""Split the images of an epoch into batches."""
+"""The order of the images of an epoch, and its batches."""
 
 import torch
 from torch import Tensor
+
+
+def order_of_epoch(labels: Tensor, *, balanced: bool, seed: int) -> Tensor:
+    """Return the indices of the images of an epoch in random order: N, int64.
+
+    Args:
+        labels: The label of each image: N, int64.
+        balanced: Whether images are drawn with replacement, with equal probability of each class (as by torch's
+            `WeightedRandomSampler`); otherwise each occurs once.
+        seed: Determines the order.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if not balanced:
+        return torch.randperm(len(labels), generator=generator)
+    found, members = torch.unique(labels, return_inverse=True)
+    counts = members.bincount(minlength=len(found))
+    sorted_by_class = members.argsort(stable=True)
+    drawn = torch.randint(len(found), (len(labels),), generator=generator)  # a class for each image
+    place = (torch.rand(len(labels), dtype=torch.float64, generator=generator) * counts[drawn]).long()
+    first = counts.cumsum(0) - counts  # of each class, where images are sorted by class
+    order: Tensor = sorted_by_class[first[drawn] + place]
+    return order
 
 
 def batches_of(indices: Tensor, batch_size: int, *, least: int = 2) -> list[Tensor]:

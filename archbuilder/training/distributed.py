@@ -18,10 +18,23 @@ class Shard:
     Attributes:
         start: The position of its first image in the batch.
         images: The number of images of the whole batch.
+        before: The number of images before the first that the process reads as well, to mix its own with; before the
+            batch's first comes its last.
     """
 
     start: int = 0
     images: int = 0
+    before: int = 0
+
+    def of(self, whole: Tensor, count: int) -> Tensor:
+        """Return what belongs to the `count` images that the process reads, of a tensor of the whole batch."""
+        first = self.start - self.before
+        return whole[first : first + count] if first >= 0 else torch.cat([whole[first:], whole[: first + count]])
+
+    def random_integers(self, low: int, high: int, images: Tensor) -> Tensor:
+        """Draw an integer from `low` to `high` for each of the images that the process reads."""
+        drawn = torch.randint(low, high + 1, (self.images,))  # on the CPU, so that every device draws the same
+        return self.of(drawn, len(images)).to(images.device, non_blocking=True)
 
 
 def synchronize_layers(network: nn.Module, shard: Shard, device: torch.device) -> nn.Module:

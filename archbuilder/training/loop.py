@@ -41,7 +41,7 @@ def train(
     trainer = Trainer(network, data, settings, head_weights=head_weights, seed=seed, machine=machine)
     results: list[EpochResult] = []
     stopped = False
-    while len(results) < settings.epochs and not stopped and not is_enough(results, settings):
+    while not trainer.is_complete and not stopped and not is_enough(results, settings):
         result = trainer.run_epoch()
         assert result is not None
         results.append(result)

@@ -1,12 +1,14 @@
 """The training loss, with auxiliary heads."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from archbuilder.errors import ArchbuilderError
+from archbuilder.recipe import TrainSettings
 
 
 class HeadedOutput(Protocol):
@@ -15,8 +17,46 @@ class HeadedOutput(Protocol):
     def _asdict(self) -> dict[str, Any]: ...
 
 
+class Target(NamedTuple):
+    """A label of each image, and the weight of their cross entropy in the loss.
+
+    Mixed images have two targets: their own labels and those of the images they were mixed with.
+    """
+
+    labels: Tensor  # N, int64
+    weight: float | Tensor = 1.0  # a number, or a scalar
+
+
+def class_weights(labels: Tensor, classes: int, settings: TrainSettings) -> Tensor | None:
+    """Return the weight of each class by the setting `class_weights`: classes, float32; None without it.
+
+    Balanced weights are images / (classes * images of the class), as in scikit-learn: their mean over images is 1.
+
+    Args:
+        labels: The labels of all training images: N, int64.
+        classes: The number of classes.
+        settings: The settings.
+
+    Raises:
+        ArchbuilderError: There are not as many weights as classes.
+    """
+    given = settings.class_weights
+    if given is None:
+        return None
+    if settings.is_class_balanced:
+        return len(labels) / (classes * labels.bincount(minlength=classes).clamp_min(1).float())
+    if len(given) != classes:
+        raise ArchbuilderError(f"class_weights: found {len(given)} numbers, expected one for each of {classes} classes")
+    return torch.tensor(given, dtype=torch.float32)
+
+
 def training_loss(
-    output: Tensor | HeadedOutput, labels: Tensor, *, head_weights: Mapping[str, float], label_smoothing: float = 0.0
+    output: Tensor | HeadedOutput,
+    targets: Tensor | Sequence[Target],
+    *,
+    head_weights: Mapping[str, float],
+    label_smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
 ) -> Tensor:
     """Return the cross entropy of the logits, plus that of every auxiliary head times its weight.
 
@@ -24,9 +64,10 @@ def training_loss(
 
     Args:
         output: The output of the network in training mode; each tensor is N x classes.
-        labels: N, int64.
+        targets: Labels, N, int64; or the targets of mixed images.
         head_weights: The weight of every auxiliary head by its name; empty for a network without heads.
         label_smoothing: The share of every label that is spread evenly over all classes.
+        class_weights: The weight of every class; the mean is then weighted, as in torch's `CrossEntropyLoss`.
 
     Returns:
         A scalar: the mean over the batch, in nats.
@@ -39,7 +80,16 @@ def training_loss(
     if heads.keys() != head_weights.keys():
         has, weighted = (", ".join(sorted(names)) or "none" for names in (heads, head_weights))
         raise ArchbuilderError(f"the network's auxiliary heads are {has}, but weights are given for {weighted}")
-    loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    parts = [Target(targets)] if isinstance(targets, Tensor) else targets
+
+    def cross_entropy(logits: Tensor) -> Tensor:
+        first, *others = (
+            weight * functional.cross_entropy(logits, labels, weight=class_weights, label_smoothing=label_smoothing)
+            for labels, weight in parts
+        )
+        return sum(others, start=first)
+
+    loss = cross_entropy(logits)
     for name, weight in head_weights.items():
-        loss = loss + weight * functional.cross_entropy(heads[name], labels, label_smoothing=label_smoothing)
+        loss = loss + weight * cross_entropy(heads[name])
     return loss

@@ -17,6 +17,7 @@ class Progress:
 
     Attributes:
         epochs: The number of finished epochs.
+        before: The number of steps of these.
         steps: The number of finished steps of the next epoch.
         images: The number of images of those steps, over all processes.
         loss: The sum of their losses.
@@ -24,6 +25,7 @@ class Progress:
     """
 
     epochs: int = 0
+    before: int = 0
     steps: int = 0
     images: int = 0
     loss: float = 0.0

@@ -10,11 +10,14 @@ from torch.nn.utils import clip_grad_norm_
 
 from archbuilder.data import Batch, Normalizer
 from archbuilder.recipe import Precision, TrainSettings
-from archbuilder.training.augment import cut_out, flip_and_shift
+from archbuilder.training.augment import flip_and_shift, resized_crops
 from archbuilder.training.average import make_average
 from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
-from archbuilder.training.loss import training_loss
+from archbuilder.training.erase import cut_out, erase_rectangles
+from archbuilder.training.image_transforms import Transform, transform_each
+from archbuilder.training.loss import Target, training_loss
 from archbuilder.training.machine import Machine
+from archbuilder.training.mixing import is_mixing, mix
 from archbuilder.training.optimizer import make_optimizer
 from archbuilder.training.processes import Processes
 from archbuilder.training.schedule import learning_rate, set_rates
@@ -29,6 +32,7 @@ class Stepper:
     Attributes:
         network: The network in training.
         evaluated: The network to evaluate: the same, or one with the moving average of its weights.
+        steps: The number of steps of the training, which the schedule spans.
     """
 
     def __init__(
@@ -39,12 +43,16 @@ class Stepper:
         steps: int,
         normalizer: Normalizer,
         head_weights: Mapping[str, float],
+        class_weights: Tensor | None,
+        transform: Transform | None,
         machine: Machine,
         processes: Processes,
     ) -> None:
         """Prepare for the first of `steps` steps."""
-        self._settings, self._machine, self._processes = settings, machine, processes
-        self._normalizer, self._head_weights, self._shard = normalizer, head_weights, Shard()
+        self._settings, self._machine, self._processes, self.steps = settings, machine, processes, steps
+        self._normalizer, self._head_weights, self._transform = normalizer, head_weights, transform
+        self._class_weights = None if class_weights is None else class_weights.to(machine.device)
+        self._shard = Shard(before=int(is_mixing(settings) and processes.count > 1))
         # channels_last ran small inception networks 1.3 to 1.9 times faster on a CPU.
         network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = make_average(network, settings.ema_decay) if settings.ema_decay else None
@@ -57,39 +65,44 @@ class Stepper:
         self._parallel_network = distributed_data_parallel(network) if processes.count > 1 else network
         scaled = machine.precision is Precision.FLOAT16
         self._optimizer = make_optimizer(network, settings, fused=not scaled)
-        self._steps = steps
         self._scaler = torch.amp.GradScaler(machine.device.type, enabled=scaled)
 
     def rate(self, number: int) -> float:
         """The learning rate of a step; the first is 0."""
-        return learning_rate(number, self._steps, self._settings)
+        return learning_rate(number, self.steps, self._settings)
+
+    def share(self, batch: Tensor) -> Tensor:
+        """Return the indices of a batch that this process reads: its own, after the one to mix its first with."""
+        start, mine = self._processes.start(len(batch)), self._processes.share(batch)
+        return torch.cat([batch.roll(1)[start : start + 1], mine]) if self._shard.before else mine
 
     def step(self, number: int, batch: Batch, images: int, seed: int) -> Tensor:
         """Take a step.
 
         Args:
             number: The number of earlier steps.
-            batch: This process's part of the batch.
+            batch: The images at the indices of `share`.
             images: The number of images of the whole batch.
             seed: The seed of dropout and augmentation.
 
         Returns:
-            The sum of the losses of this process's images, in nats: a scalar.
+            The loss times the number of images, of which the sum over processes is that of the batch: a scalar in nats.
         """
         self._shard.start, self._shard.images = self._processes.start(images), images
         _reseed(seed, self._machine.device)
-        set_rates(self._optimizer, number, self._steps, self._settings)
-        labels = batch.labels.to(self._machine.device, non_blocking=True)
-        inputs = self._prepared(batch.images)
+        set_rates(self._optimizer, number, self.steps, self._settings)
+        inputs, targets = self._mixed(
+            self._prepared(batch.images), batch.labels.to(self._machine.device, non_blocking=True)
+        )
         with self._machine.autocast():
             loss = training_loss(
                 self._parallel_network(inputs),
-                labels,
+                targets,
                 head_weights=self._head_weights,
                 label_smoothing=self._settings.label_smoothing,
+                class_weights=self._class_weights,
             )
-        # Gradients are averaged over the processes, whose parts may differ by an image.
-        scaled = self._scaler.scale(loss * (len(labels) * self._processes.count / images))
+        scaled = self._scaler.scale(loss)
         self._optimizer.zero_grad()
         scaled.backward()  # type: ignore[no-untyped-call]
         if self._settings.clip_norm:
@@ -99,14 +112,38 @@ class Stepper:
         self._scaler.update()
         if self._average:
             self._average.update_parameters(self.network)
-        return loss.detach().float() * len(labels)
+        return loss.detach().float() * (images / self._processes.count)
 
     def _prepared(self, images: Tensor) -> Tensor:
         """Return augmented and normalized images: N x C x H x W, float32, channels_last."""
+        settings, shard = self._settings, self._shard
         images = images.to(self._machine.device, non_blocking=True)
-        return cut_out(
-            self._normalizer(flip_and_shift(images, self._settings, self._shard)), self._settings, self._shard
-        )
+        images = flip_and_shift(resized_crops(images, settings, shard), settings, shard)
+        if self._transform is not None:
+            images = transform_each(images, self._transform, shard)
+        return erase_rectangles(cut_out(self._normalizer(images), settings, shard), settings, shard)
+
+    def _mixed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, list[Target]]:
+        """Return this process's images, mixed if so set, and their targets."""
+        if not is_mixing(self._settings):
+            return images, [self._target(labels, 1.0)]
+        if self._shard.before:
+            others, other_labels, images, labels = images[:-1], labels[:-1], images[1:], labels[1:]
+        else:
+            others, other_labels = images.roll(1, 0), labels.roll(1, 0)
+        mixed, share = mix(images, others, self._settings)
+        return mixed, [self._target(labels, share), self._target(other_labels, 1 - share)]
+
+    def _target(self, labels: Tensor, weight: float) -> Target:
+        """Return a target, weighted so that the mean over processes is the loss of the whole batch.
+
+        Gradients are averaged over the processes, whose parts may differ by an image, and by the weights of classes.
+        """
+        count = self._processes.count
+        if self._class_weights is None or count == 1:
+            return Target(labels, weight * (len(labels) * count / self._shard.images))
+        mine = self._class_weights[labels].sum()
+        return Target(labels, weight * count * mine / self._processes.sum(mine.clone()))
 
     def load_average(self) -> None:
         """Load the averaged weights, if any, into the network."""

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from archbuilder.data import DataSplits
 from archbuilder.errors import ArchbuilderError
-from archbuilder.recipe import TrainSettings
-from archbuilder.training.batches import batches_of
+from archbuilder.recipe import TrainSettings, smallest_batch, steps_per_epoch
+from archbuilder.training.batches import batches_of, order_of_epoch
 from archbuilder.training.evaluation import Evaluation, evaluate
+from archbuilder.training.image_transforms import image_transform
+from archbuilder.training.loss import class_weights
 from archbuilder.training.machine import CPU, Machine
 from archbuilder.training.processes import ALONE, Processes
 from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged
@@ -62,28 +64,37 @@ class Trainer:
             processes: The processes that train the network together, each with a part of every batch.
 
         Raises:
-            ArchbuilderError: There are fewer images than processes, or augmentation leaves nothing of an image.
+            ArchbuilderError: There are fewer images than processes; augmentation leaves nothing of an image, does not
+                suit the images or needs a package; or mean, standard deviation or class weights do not fit the data.
         """
         if min(len(data.train), len(data.validation), settings.batch_size) < processes.count:
             found = f"found {len(data.train)} training images, {len(data.validation)} validation images and batches of "
             need = f"{processes.count} processes need at least one image each of every split and batch"
             raise ArchbuilderError(f"{need}: {found}{settings.batch_size}; start fewer processes")
         _check_augmentation(settings, data.train.shape)
+        data = data.normalized_by(settings.mean, settings.std)
+        transform = image_transform(settings, data.train, data.normalizer.mean)
         self._settings, self._seed, self._machine, self._processes = settings, seed, machine, processes
         self._train, self._validation = data.train.to(machine.device), data.validation.to(machine.device)
-        self._normalizer = data.normalizer
+        self._normalizer, self.progress = data.normalizer, Progress()
         self._stepper = Stepper(
             network,
             settings,
-            steps=settings.epochs * len(self._batches(torch.arange(len(data.train)))),
+            steps=self._total_steps(),
             normalizer=data.normalizer,
             head_weights=head_weights,
+            class_weights=class_weights(data.train.labels, data.classes, settings),
+            transform=transform,
             machine=machine,
             processes=processes,
         )
         self.network, self.evaluated = self._stepper.network, self._stepper.evaluated
-        self.progress = Progress()
         self.evaluation: Evaluation | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all epochs are finished, or `max_steps` are taken."""
+        return self.progress.before >= self._stepper.steps
 
     def run_epoch(self, watch: Watcher = lambda step: None) -> EpochResult | None:
         """Run to the end of the epoch, and evaluate.
@@ -96,7 +107,7 @@ class Trainer:
 
         Raises:
             TrainingDiverged: A loss is infinite or not a number.
-            ArchbuilderError: `head_weights` does not name the network's heads.
+            ArchbuilderError: `head_weights` does not name the network's heads, or `max_steps` are taken already.
         """
         progress, before, started = self.progress, self.progress.seconds, time.perf_counter()
         with isolated_randomness(self._machine.device):
@@ -107,7 +118,7 @@ class Trainer:
             self.evaluation = self.measure()
         epoch = progress.epochs + 1
         self._check_finite(self.evaluation.loss, f"validation loss after epoch {epoch}", self._last_rate)
-        self.progress = Progress(epochs=epoch)
+        self.progress = Progress(epochs=epoch, before=progress.before + progress.steps)
         return EpochResult(
             epoch=epoch,
             train_loss=progress.loss / progress.images,
@@ -145,23 +156,41 @@ class Trainer:
         With more epochs than before, the learning rate continues as in the longer training at this step.
         """
         self._stepper.restore(state)
-        self.progress = Progress(**state.data["progress"])
+        saved = state.data["progress"]
+        self.progress = Progress(**{"before": saved["epochs"] * self._steps_of_epoch(), **saved})
+        self._stepper.steps = self._total_steps()
 
-    def _batches(self, indices: Tensor) -> list[Tensor]:
-        return batches_of(indices, self._settings.batch_size, least=max(2, self._processes.count))
+    def _total_steps(self) -> int:
+        """Return the number of steps of the whole training."""
+        settings, progress = self._settings, self.progress
+        total = progress.before + (settings.epochs - progress.epochs) * self._steps_of_epoch()
+        return total if settings.max_steps is None else min(total, settings.max_steps)
+
+    def _steps_of_epoch(self) -> int:
+        return steps_per_epoch(len(self._train), self._settings.batch_size, processes=self._processes.count)
+
+    def _batches_of_epoch(self, epoch: int) -> list[Tensor]:
+        """Return the batches of an epoch as indices of images; with `max_steps` the last epoch has fewer."""
+        settings, seed = self._settings, derived_seed(self._seed, ORDER, epoch)
+        order = order_of_epoch(self._train.labels, balanced=settings.balanced_sampling, seed=seed)
+        batches = batches_of(order, settings.batch_size, least=smallest_batch(self._processes.count))
+        if settings.max_steps is None:
+            return batches
+        if self.is_complete:
+            raise ArchbuilderError(f"max_steps: all {settings.max_steps:,} steps are taken")
+        return batches[: self._stepper.steps - self.progress.before]
 
     def _take_steps(self, watch: Watcher) -> bool:
         """Take the remaining steps of the epoch; return whether it was finished."""
         self.network.train()
         progress, epoch = self.progress, self.progress.epochs + 1
-        order = torch.Generator().manual_seed(derived_seed(self._seed, ORDER, epoch))
-        batches = self._batches(torch.randperm(len(self._train), generator=order))
+        batches = self._batches_of_epoch(epoch)
         todo = batches[progress.steps :]
-        shares = [self._processes.share(batch) for batch in todo]
+        shares = [self._stepper.share(batch) for batch in todo]
         taken: list[_UnreadStep] = []
         asked_to_stop = False
         for whole, batch in zip(todo, self._train.batches(shares, workers=self._machine.workers), strict=True):
-            number = progress.epochs * len(batches) + progress.steps
+            number = progress.before + progress.steps
             self._last_rate = self._stepper.rate(number)
             seed = derived_seed(self._seed, STEP, epoch, progress.steps)
             loss = self._stepper.step(number, batch, len(whole), seed)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from archbuilder.recipe import TrainSettings
-from archbuilder.training.augment import cut_out, flip_and_shift
+from archbuilder.training.augment import flip_and_shift
 from archbuilder.training.distributed import Shard
+from archbuilder.training.erase import cut_out
 
 SEEDS = st.integers(0, 2**32 - 1)
 
