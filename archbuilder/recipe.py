@@ -1,14 +1,24 @@
 """The settings of a training, for studies and the command line; this file does not import torch."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.optimizers import OptimizerName
-from archbuilder.recipe_checks import BALANCED, check_combination, jitter_of, numbers_of, weights_of
+from archbuilder.recipe_checks import BALANCED, check_combination, frozen, jitter_of, numbers_of, weights_of
 from archbuilder.spec.validation import validate
 
 RUNS = Path("runs")
@@ -46,7 +56,7 @@ class AutoAugment(StrEnum):
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Positive = Annotated[float, Field(gt=0)]
-_Numbers = BeforeValidator(numbers_of)
+_Frozen = AfterValidator(frozen)
 
 
 class TrainSettings(BaseModel):
@@ -116,7 +126,7 @@ class TrainSettings(BaseModel):
         le=1,
         description="Random resized crop: the least share of an image's area that is kept, such as 0.08.",
     )
-    color_jitter: Annotated[_Share | tuple[_Share, ...], BeforeValidator(jitter_of)] = Field(
+    color_jitter: Annotated[_Share | Sequence[_Share], BeforeValidator(jitter_of), _Frozen] = Field(
         default=0.0,
         description="Color jitter: the greatest relative change of brightness, contrast and saturation; or a list of "
         "these three, and of the hue (up to 0.5). Needs torchvision.",
@@ -142,15 +152,17 @@ class TrainSettings(BaseModel):
     balanced_sampling: bool = Field(
         default=False, description="Whether to draw the images of an epoch with equal probability of each class."
     )
-    class_weights: Annotated[Literal["balanced"] | tuple[_Positive, ...] | None, BeforeValidator(weights_of)] = Field(
-        default=None,
-        description="The weight of each class in the loss: a list, or balanced for the inverse of its frequency.",
+    class_weights: Annotated[Literal["balanced"] | Sequence[_Positive] | None, BeforeValidator(weights_of), _Frozen] = (
+        Field(
+            default=None,
+            description="The weight of each class in the loss: a list, or balanced for the inverse of its frequency.",
+        )
     )
-    mean: Annotated[tuple[float, ...] | None, _Numbers] = Field(
+    mean: Annotated[Sequence[float] | None, BeforeValidator(numbers_of), _Frozen] = Field(
         default=None,
         description="Mean of each channel, for normalization, in the data set's values; by default measured.",
     )
-    std: Annotated[tuple[_Positive, ...] | None, _Numbers] = Field(
+    std: Annotated[Sequence[_Positive] | None, BeforeValidator(numbers_of), _Frozen] = Field(
         default=None,
         validate_default=True,
         description="Standard deviation of each channel, for normalization; by default measured.",

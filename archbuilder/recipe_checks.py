@@ -18,7 +18,7 @@ _EXCLUDED: Mapping[str, tuple[str, str]] = {
 
 
 def numbers_of(value: Any) -> Any:
-    """Return a list of numbers, one a channel, as a tuple; a number is a list of one, None stays.
+    """Return a list of numbers, one a channel, as a list; a number is a list of one, None stays.
 
     Raises:
         PydanticCustomError: It is empty, or something else.
@@ -28,11 +28,11 @@ def numbers_of(value: Any) -> Any:
     value = value if isinstance(value, list | tuple) else [value]
     if not _are_numbers(value) or not value:
         raise PydanticCustomError("numbers", "expected a list of numbers, one for each channel")
-    return tuple(value)
+    return list(value)
 
 
 def weights_of(value: Any) -> Any:
-    """Return weights of classes as a tuple; None and `balanced` stay.
+    """Return weights of classes as a list; None and `balanced` stay.
 
     Raises:
         PydanticCustomError: It is something else, or a weight is not positive.
@@ -41,11 +41,11 @@ def weights_of(value: Any) -> Any:
         return value
     if not _are_numbers(value) or len(value) < 2 or min(value) <= 0:
         raise PydanticCustomError("weights", "expected balanced, or a list of positive numbers, one for each class")
-    return tuple(value)
+    return list(value)
 
 
 def jitter_of(value: Any) -> Any:
-    """Return a color jitter: a number, or a tuple of three or four.
+    """Return a color jitter: a number, or a list of three or four.
 
     Raises:
         PydanticCustomError: It is something else, or a number is not within its bounds.
@@ -55,7 +55,12 @@ def jitter_of(value: Any) -> Any:
     if not in_bounds or len(numbers) not in (3, 4) or (len(numbers) == 4 and numbers[3] > 0.5):
         what = "a number from 0 to 1, or a list of three for brightness, contrast and saturation, or of four with the "
         raise PydanticCustomError("jitter", f"expected {what}hue, up to 0.5")
-    return tuple(value) if isinstance(value, list | tuple) else float(value)
+    return list(value) if isinstance(value, list | tuple) else float(value)
+
+
+def frozen(value: Any) -> Any:
+    """Return a list as a tuple, so that settings can be compared and hashed; anything else stays."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def numbers_text(value: Any) -> str:

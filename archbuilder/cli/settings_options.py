@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args
 
 import typer
@@ -65,7 +65,7 @@ def _option(name: str) -> inspect.Parameter:
 
 def _is_list(kind: Any) -> bool:
     """Return whether a setting may be a list."""
-    return kind is tuple or any(_is_list(getattr(one, "__origin__", one)) for one in get_args(kind))
+    return kind is Sequence or any(_is_list(getattr(one, "__origin__", one)) for one in get_args(kind))
 
 
 def _numbers(text: str) -> Any:

@@ -12,7 +12,7 @@ from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.setup import RunSetup
 from archbuilder.runs.training_run import TrainingRun
-from archbuilder.training import ALONE, CPU, Machine, launched, process_group
+from archbuilder.training import ALONE, CPU, Machine, check_settings, launched, process_group
 
 
 def train_spec(
@@ -65,8 +65,9 @@ def train_spec(
     loaded = load_data(
         data, seed=split_seed, split_by=split_by, download=download, skip_broken=skip_broken, base=Path.cwd()
     )
-    _check(spec, loaded)
     settings = settings or TrainSettings()
+    _check(spec, loaded)
+    check_settings(settings, loaded)
     loaded = loaded.normalized_by(settings.mean, settings.std)
     setup = RunSetup.of(spec, loaded, settings, seed=seed, split_seed=split_seed)
     with process_group(machine.device) as processes:
@@ -137,6 +138,7 @@ def train_loaded(
         TrainingDiverged: A loss is infinite or not a number.
     """
     _check(spec, data)
+    check_settings(settings, data)
     data = data.normalized_by(settings.mean, settings.std)
     place = RunFolder(Path(folder))
     setup = RunSetup.of(spec, data, settings, seed=seed, split_seed=0)

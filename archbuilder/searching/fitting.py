@@ -23,7 +23,7 @@ from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone, WorkError
 from archbuilder.study.knobs import Values
 from archbuilder.study.study import Study
-from archbuilder.training import Machine, Trainer, TrainerState, initial_network
+from archbuilder.training import Machine, Trainer, TrainerState, check_settings, initial_network
 
 Tell = Callable[[Report], None]
 SPEC = "spec.yaml"
@@ -77,11 +77,12 @@ class Fitter:
 
         Raises:
             ArchbuilderError: They take other images, or tell another number of classes apart; or the last epoch is not
-                the one that `max_steps` ends.
+                the one that `max_steps` ends; or the settings do not suit the images.
         """
         plan = self._study.spec.plan()
         check_fits(self.data, input_shape=plan.input_shape, classes=plan.classes)
         given = self._settings.train
+        check_settings(given, self.data)
         if given.max_steps is not None:
             steps = steps_per_epoch(len(self.data.train), self._train_settings.batch_size)
             epochs = -(-given.max_steps // steps)

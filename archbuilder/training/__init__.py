@@ -1,5 +1,6 @@
 """Training and evaluation of a network on images."""
 
+from archbuilder.training.checks import check_settings
 from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.initial_weights import initial_network
 from archbuilder.training.latency import Timer, conditions_text, latency_of
@@ -28,6 +29,7 @@ __all__ = [
     "TrainingDiverged",
     "Watcher",
     "best_epoch",
+    "check_settings",
     "choose_machine",
     "conditions_text",
     "derived_seed",

@@ -40,7 +40,7 @@ def image_transform(settings: TrainSettings, images: Images, fill: Sequence[floa
 def _made(transforms: Any, settings: TrainSettings, fill: Sequence[float]) -> Any:
     if settings.auto_augment is None:
         jitter = settings.color_jitter
-        return transforms.ColorJitter(*(jitter if isinstance(jitter, tuple) else (jitter, jitter, jitter)))
+        return transforms.ColorJitter(*((jitter, jitter, jitter) if isinstance(jitter, float) else jitter))
     policies = {AutoAugment.RANDAUGMENT: "RandAugment", AutoAugment.TRIVIALAUGMENT: "TrivialAugmentWide"}
     policy = getattr(transforms, policies[settings.auto_augment])
     interpolation = transforms.InterpolationMode.BILINEAR

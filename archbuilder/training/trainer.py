@@ -13,6 +13,7 @@ from archbuilder.data import DataSplits
 from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import TrainSettings, smallest_batch, steps_per_epoch
 from archbuilder.training.batches import batches_of, order_of_epoch
+from archbuilder.training.checks import check_settings
 from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.image_transforms import image_transform
 from archbuilder.training.loss import class_weights
@@ -71,7 +72,7 @@ class Trainer:
             found = f"found {len(data.train)} training images, {len(data.validation)} validation images and batches of "
             need = f"{processes.count} processes need at least one image each of every split and batch"
             raise ArchbuilderError(f"{need}: {found}{settings.batch_size}; start fewer processes")
-        _check_augmentation(settings, data.train.shape)
+        check_settings(settings, data)
         data = data.normalized_by(settings.mean, settings.std)
         transform = image_transform(settings, data.train, data.normalizer.mean)
         self._settings, self._seed, self._machine, self._processes = settings, seed, machine, processes
@@ -222,14 +223,6 @@ class Trainer:
                 f"the {what} is {loss} at a learning rate of {rate:.3g} (the peak is {self._settings.peak_rate:.3g}); "
                 "try a lower learning_rate, or batch norm after the convolutions"
             )
-
-
-def _check_augmentation(settings: TrainSettings, shape: tuple[int, int, int]) -> None:
-    """Check that augmentation does not remove whole images."""
-    most = min(shape[1:]) - 1
-    for name, value in (("crop", settings.crop), ("cutout", settings.cutout)):
-        if value > most:
-            raise ArchbuilderError(f"{name} {value}: images are {shape[1]} x {shape[2]}, expected at most {most}")
 
 
 class _UnreadStep(NamedTuple):
