@@ -122,6 +122,23 @@ RECIPE = TrainSettings(
     cutout=3,
     ema_decay=0.9,
 )
+# Each image is mixed with one that another process may have, and each part has another sum of class weights.
+MIXED = TrainSettings(
+    epochs=2,
+    batch_size=9,
+    optimizer=OptimizerName.SGD,
+    schedule=Schedule.CONSTANT,
+    learning_rate=0.05,
+    label_smoothing=0.1,
+    flip=True,
+    resized_crop=0.3,
+    random_erasing=0.5,
+    mixup=0.4,
+    cutmix=1.0,
+    class_weights=(1.0, 5.0, 0.2, 1.0, 3.0),
+    balanced_sampling=True,
+    max_steps=6,
+)
 # Float32 sums in another order: the weights differed by 2e-7. Where batch norm, dropout or augmentation is each
 # process's own, or a gradient is not weighted by its part's size, they differ by more than a thousandth.
 TOLERANCE = 2e-6
@@ -138,9 +155,9 @@ class Trained:
     settled: dict[str, Tensor]
 
 
-def train(processes: Processes, machine: Machine = CPU) -> Trained:
-    trainer = a_trainer(RECIPE, processes=processes, machine=machine)
-    results = [result for _ in range(RECIPE.epochs) if (result := trainer.run_epoch()) is not None]
+def train(processes: Processes, machine: Machine = CPU, recipe: TrainSettings = RECIPE) -> Trained:
+    trainer = a_trainer(recipe, processes=processes, machine=machine)
+    results = [result for _ in range(recipe.epochs) if (result := trainer.run_epoch()) is not None]
     assert trainer.evaluation is not None
     state = written_and_read(trainer.state())
     trainer.load_average()
@@ -160,8 +177,9 @@ def stop_and_go_on(processes: Processes) -> tuple[list[tuple[int, int]], Trained
     return stopped, Trained(results, trainer.evaluation, written_and_read(trainer.state()), {})
 
 
-def trainings(processes: Processes) -> tuple[Trained, Trained, tuple[list[tuple[int, int]], Trained]]:
-    return train(processes), train(processes, BFLOAT16), stop_and_go_on(processes)
+def trainings(processes: Processes) -> tuple[Trained, Trained, tuple[list[tuple[int, int]], Trained], Trained]:
+    mixed = train(processes, recipe=MIXED)
+    return train(processes), train(processes, BFLOAT16), stop_and_go_on(processes), mixed
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +209,15 @@ def test_two_processes_train_what_one_process_trains(of_two: list[Any]) -> None:
     assert_close(first, one, TOLERANCE)
 
 
+def test_images_are_mixed_across_processes_and_weighted_as_in_one(of_two: list[Any]) -> None:
+    one, (first, second) = train(Processes(), recipe=MIXED), [found[3] for found in of_two]
+    assert first.results == second.results
+    assert_equal(first.state.tensors, second.state.tensors)
+    assert_close(first, one, TOLERANCE)
+
+
 def test_a_stop_asked_of_one_process_stops_both_at_one_step_and_they_go_on(of_two: list[Any]) -> None:
-    for trained, _, (stopped, resumed) in of_two:
+    for trained, _, (stopped, resumed), _ in of_two:
         assert stopped == [(2, 18)]
         assert resumed.results == trained.results
         assert resumed.evaluation == trained.evaluation

@@ -33,7 +33,23 @@ from archbuilder.training.stepper import _deterministic_convolutions
 EVERYTHING = TrainSettings(
     epochs=3, batch_size=8, ema_decay=0.9, flip=True, crop=2, cutout=3, clip_norm=1.0, label_smoothing=0.1
 )
+MIXED = TrainSettings(
+    epochs=3,
+    batch_size=8,
+    flip=True,
+    resized_crop=0.3,
+    random_erasing=0.5,
+    mixup=0.4,
+    cutmix=1.0,
+    label_smoothing=0.1,
+    class_weights=(1.0, 2.0, 0.5, 1.0, 3.0),
+    balanced_sampling=True,
+    mean=(0.2, 0.1, 0.0),
+    std=(1.0, 0.9, 0.8),
+)
 RECIPES = {
+    "what mixes, erases and balances": MIXED,
+    "max_steps": MIXED.model_copy(update={"max_steps": 15, "class_weights": "balanced", "balanced_sampling": False}),
     "adamw, one_cycle and all the rest": EVERYTHING,
     "sgd and cosine": TrainSettings(epochs=3, batch_size=8, optimizer=OptimizerName.SGD, schedule=Schedule.COSINE),
     "sgd without momentum": TrainSettings(epochs=3, batch_size=8, optimizer=OptimizerName.SGD, momentum=0.0),
@@ -432,6 +448,90 @@ def test_every_process_needs_an_image(train: int, validation: int, batch_size: i
     )
     with pytest.raises(ArchbuilderError, match=message):
         a_trainer(TrainSettings(batch_size=batch_size), data=data, processes=Processes(0, 3))
+
+
+def steps_taken(recipe: TrainSettings, epochs: int) -> tuple[list[StepResult], Trainer]:
+    trainer, steps = a_trainer(recipe), list[StepResult]()
+    for _ in range(epochs):
+        assert not trainer.is_complete
+        assert trainer.run_epoch(steps.append) is not None
+    return steps, trainer
+
+
+@pytest.mark.parametrize(
+    ("epochs", "most", "taken", "begun"),
+    [(3, 12, 12, 3), (3, 10, 10, 2), (3, 3, 3, 1), (2, 12, 10, 2), (2, None, 10, 2)],
+)
+def test_a_training_ends_at_its_last_step_or_epoch_and_its_schedule_with_it(
+    epochs: int, most: int | None, taken: int, begun: int
+) -> None:
+    recipe = TrainSettings(epochs=epochs, batch_size=8, max_steps=most)
+    steps, trainer = steps_taken(recipe, begun)
+    assert trainer.is_complete
+    assert len(steps) == taken
+    assert [(step.step, step.steps) for step in steps[-2:]][-1] == (steps[-1].steps, steps[-1].steps)
+    again = a_trainer(recipe)
+    results = [again.run_epoch() for _ in range(begun)]
+    assert results[-1] is not None
+    assert results[-1].learning_rate == learning_rate(taken - 1, taken, recipe)
+    if most is not None and taken == most:
+        with pytest.raises(ArchbuilderError, match=rf"^max_steps: all {most} steps are taken$"):
+            trainer.run_epoch()
+
+
+def test_the_steps_before_max_steps_are_those_of_a_training_of_that_length() -> None:
+    whole = a_trainer(TrainSettings(epochs=2, batch_size=8))
+    short = a_trainer(TrainSettings(epochs=50, batch_size=8, max_steps=10))
+    for _ in range(2):
+        assert whole.run_epoch() == short.run_epoch()
+    assert_equal(whole.state().tensors, short.state().tensors)
+
+
+def test_a_state_without_the_number_of_its_steps_is_one_of_whole_epochs() -> None:
+    first = a_trainer(TrainSettings(epochs=3, batch_size=8))
+    assert first.run_epoch() is not None
+    written = written_and_read(first.state())
+    assert written.data["progress"].pop("before") == 5
+    second = a_trainer(TrainSettings(epochs=3, batch_size=8), network=a_network(seed=5))
+    second.restore(written)
+    assert second.run_epoch() == first.run_epoch()
+
+
+def test_a_given_normalization_replaces_the_measured_one() -> None:
+    trainer = a_trainer(TrainSettings(mean=(0.5, 0.0, 0.0), std=(2.0, 1.0, 1.0), batch_size=35), data=noise_splits())
+    arrived = []
+    trainer.network.register_forward_pre_hook(lambda _, inputs: arrived.append(inputs[0].detach()))
+    assert trainer.run_epoch() is not None
+    plain = all_of(noise_splits().train)
+    expected = (plain[:, 0].mean() - 0.5) / 2
+    assert arrived[0][:, 0].mean() == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_evaluation_sees_no_augmentation() -> None:
+    calm, wild = (a_trainer(recipe, data=noise_splits()) for recipe in (TrainSettings(), MIXED))
+    data = noise_splits()
+    seen: list[Tensor] = []
+    wild.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+    torch.manual_seed(0)
+    wild.measure()
+    normalized = data.normalized_by(MIXED.mean, MIXED.std).normalizer(all_of(data.validation))
+    assert torch.equal(torch.cat(seen), normalized)
+    assert calm.measure().images == wild.measure().images == 21
+
+
+def test_balanced_sampling_shows_as_many_images_of_rare_classes() -> None:
+    labels = (torch.arange(200) >= 40).long()  # 40 and 160
+    told = ImageSet(labels.float().view(-1, 1, 1, 1).expand(-1, 3, 6, 6).clone(), labels)
+    recipe = TrainSettings(batch_size=50, balanced_sampling=True, epochs=4, mean=(0, 0, 0), std=(1, 1, 1))
+    trainer = a_trainer(recipe, data=replace(noise_splits(), train=told))
+    seen: list[float] = []
+    trainer.network.register_forward_pre_hook(
+        lambda network, inputs: seen.extend(inputs[0][:, 0, 0, 0].tolist() if network.training else [])
+    )
+    for _ in range(4):
+        assert trainer.run_epoch() is not None
+    assert len(seen) == 800
+    assert abs(seen.count(0.0) - 400) < 5 * 200**0.5
 
 
 @pytest.mark.parametrize("name", ["crop", "cutout"])
