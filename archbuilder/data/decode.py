@@ -5,18 +5,28 @@ import stat
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from archbuilder.data.bands import (
+    BandsHeader,
+    MissingPackage,
+    bands_of,
+    fit_bands,
+    is_tiff,
+    read_bands,
+    read_bands_header,
+)
 from archbuilder.data.files import path_text
 from archbuilder.errors import ArchbuilderError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[Any]
+"""C x H x W, uint8; float32 where bands are read that have other values."""
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm"}
@@ -24,6 +34,7 @@ SUFFIXES = frozenset(
 _GRAY_16_BITS = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})  # gray in 16 bits
 _GRAY = frozenset({"1", "L", "LA", "La", "F", *_GRAY_16_BITS})
 _FORMATS_WITH_16_BITS = frozenset({"PNG", "PPM"})  # formats in which a gray image of Pillow's mode I has 16 bits
+_UNKNOWN_BANDS = "its bands are not those of a gray or RGB image; @bands at the end of the address reads any TIFF bands"
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 exchange height and width
 
 
@@ -32,11 +43,13 @@ class Target:
     """The size and channels that every image of a data set is converted to.
 
     Attributes:
-        channels: 1 for gray, 3 for red, green and blue.
+        channels: 1 for gray, 3 for red, green and blue; any number with `bands`.
         height: In pixels.
         width: In pixels.
         scaled: Whether images of other sizes are scaled and cropped; otherwise they are errors.
         converted: Whether color images may be converted to gray, as the user asked for; otherwise they are errors.
+        bands: Whether all bands of all pages of TIFF files are channels, with the values of the file.
+        dtype: `uint8`, or `float32` for bands with other values.
     """
 
     channels: int
@@ -44,6 +57,8 @@ class Target:
     width: int
     scaled: bool
     converted: bool = True
+    bands: bool = False
+    dtype: str = "uint8"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -71,7 +86,7 @@ class Decoded:
     """A decoded image file.
 
     Attributes:
-        pixels: C x H x W, uint8.
+        pixels: C x H x W, uint8; float32 where `Target.dtype` is.
         digest: A 64-bit hash of the file's bytes.
         has_more_frames: Whether the file has further frames or pages, which are not read.
     """
@@ -124,7 +139,7 @@ def read_header(path: Path) -> ImageHeader:
 
 
 def read_image(path: Path, target: Target) -> Pixels:
-    """Decode an image file, rotated by its EXIF orientation: C x H x W, uint8.
+    """Decode an image file, rotated by its EXIF orientation: C x H x W, of the target's type.
 
     Args:
         path: The file.
@@ -143,6 +158,8 @@ def decode(path: Path, target: Target) -> Decoded:
     Raises:
         ArchbuilderError: The file cannot be decoded, or its size differs and `target.scaled` is false.
     """
+    if target.bands:
+        return _decode_bands(path, target)
     from PIL import Image  # noqa: PLC0415 - only folders of images need it
 
     try:
@@ -159,13 +176,55 @@ def decode(path: Path, target: Target) -> Decoded:
     return Decoded(as_pixels(image), digest_of(content), has_more_frames)
 
 
+def read_band_sizes(path: Path) -> BandsHeader:
+    """Read the sizes and the number of bands of a TIFF file.
+
+    Raises:
+        MissingPackage: Reading it needs tifffile.
+        ArchbuilderError: The file is no TIFF, or cannot be read.
+    """
+    try:
+        if not path.is_file():
+            read_file(path)  # raises the error
+        with path.open("rb") as file:
+            return read_bands_header(file)
+    except MissingPackage as error:
+        raise MissingPackage(f"{path_text(path)}: {error}") from error
+    except Exception as error:  # a decoder may raise anything
+        raise _unreadable(path, error) from error
+
+
+def _decode_bands(path: Path, target: Target) -> Decoded:
+    try:
+        content = read_file(path)
+        return Decoded(_to_bands(read_bands(io.BytesIO(content)), target), digest_of(content), has_more_frames=False)
+    except MissingPackage as error:
+        raise MissingPackage(f"{path_text(path)}: {error}") from error
+    except Exception as error:  # a decoder may raise anything
+        raise _unreadable(path, error) from error
+
+
+def _to_bands(bands: Pixels, target: Target) -> Pixels:
+    """Check and resize bands: C x H x W of the target's shape and type."""
+    if len(bands) != target.channels:
+        raise ValueError(f"it has {len(bands)} bands, expected {target.channels}")
+    if target.dtype == "uint8" and bands.dtype != np.uint8:
+        raise ValueError("its values are not bytes, as those of the first images are")
+    if not target.scaled and bands.shape != target.shape:
+        found = f"it is {bands.shape[1]} x {bands.shape[2]}, expected {target.height} x {target.width}"
+        raise ValueError(f"{found}; a size such as @224 before @bands scales all images")
+    return fit_bands(bands, target.height, target.width).astype(target.dtype)
+
+
 def pixels_of(image: "Image.Image", target: Target) -> Pixels:
-    """Return the pixels of an open image as `read_image` returns those of a file: C x H x W, uint8.
+    """Return the pixels of an open image as `read_image` returns those of a file: C x H x W.
 
     Raises:
         ArchbuilderError: The image cannot be decoded.
     """
     try:
+        if target.bands:
+            return _to_bands(bands_of(image), target)
         return as_pixels(_to_target(image, target))
     except Exception as error:  # a decoder may raise anything
         raise _unreadable(Path(str(getattr(image, "filename", "") or "an open image")), error) from error
@@ -218,7 +277,9 @@ def _unreadable(path: Path, error: Exception) -> ArchbuilderError:
     """Return the error for an image that cannot be read, with the reason."""
     from PIL import UnidentifiedImageError  # noqa: PLC0415
 
-    reason = "it is not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
+    reason = str(error) or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):
+        reason = _UNKNOWN_BANDS if is_tiff(path) else "it is not an image"
     if isinstance(error, OSError) and error.strerror:  # the system's reason: there is nothing wrong with the file
         return ArchbuilderError(f"{path_text(path)}: the image cannot be read: {error.strerror}")
     return ArchbuilderError(f"{path_text(path)}: the image cannot be read: {reason}; fix or remove the file")

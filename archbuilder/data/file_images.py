@@ -112,7 +112,7 @@ class FileImages:
         Args:
             kept: Whether the pixels are kept in memory, as `Scan.images`.
         """
-        pixels = np.empty((len(self), *self.shape), dtype=np.uint8) if kept else None
+        pixels = np.empty((len(self), *self.shape), dtype=self.target.dtype) if kept else None
         digests = torch.empty(len(self), dtype=torch.int64)
         has_more_frames, broken = [False] * len(self), dict[int, str]()
 
@@ -221,7 +221,7 @@ class _ImageFiles(Dataset["Pixels | str"]):
 
     def __getitems__(self, indices: list[int], threads: int = 1) -> "Pixels | str":
         # An array, not a tensor: tensors travel by shared memory, of which containers have little.
-        pixels = np.empty((len(indices), *self.target.shape), dtype=np.uint8)
+        pixels = np.empty((len(indices), *self.target.shape), dtype=self.target.dtype)
         try:
             _fill(pixels, [self.paths[i] for i in indices], self.target, threads)
         except ArchbuilderError as error:

@@ -1,15 +1,18 @@
 """A folder of images: one subfolder a class."""
 
+import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from archbuilder.data.address import Address
-from archbuilder.data.decode import SUFFIXES, ImageHeader, Target, read_header
+from archbuilder.data.bands import BandsHeader, MissingPackage
+from archbuilder.data.decode import SUFFIXES, ImageHeader, Target, read_band_sizes, read_header
 from archbuilder.data.file_images import FileImages, broken_files_text
 from archbuilder.data.files import convert_read_errors, folder_of, names_text, path_text, visible_names
 from archbuilder.data.format import Format
@@ -46,7 +49,7 @@ def load_folder(address: Address, *, most_held: int = MOST_HELD) -> RawData:
     names, found = _find_classes(folders, ignored, same=not address.evaluation_only)
     files = [path for part in found.values() for path in part.paths]
     target, broken = _common_target(files, address)
-    held = len(files) * target.channels * target.height * target.width <= most_held
+    held = len(files) * math.prod(target.shape) * np.dtype(target.dtype).itemsize <= most_held
     parts: dict[str, Images] = {}
     with_more_frames = 0
     for name, part in found.items():
@@ -64,6 +67,8 @@ def load_folder(address: Address, *, most_held: int = MOST_HELD) -> RawData:
     notes = _ignored_texts(ignored)
     if with_more_frames:
         said = "several frames; only the first is read"
+        if any(path.suffix.lower() in {".tif", ".tiff"} for path in files):
+            said += " (@bands at the end of the address makes pages of TIFF files channels)"
         notes.append(_count_text(with_more_frames, f"holds {said}", f"hold {said}"))
     if skipped:
         notes.append(_count_text(len(skipped), "that cannot be read is skipped", "that cannot be read are skipped"))
@@ -180,6 +185,8 @@ def _common_target(files: Sequence[Path], address: Address) -> tuple[Target, dic
     Returns:
         The target, and the reason of each file of the sample that cannot be read.
     """
+    if address.bands:
+        return _common_bands(files, address)
     headers, broken = dict[Path, ImageHeader](), dict[Path, str]()
     for path in _evenly_spaced(files, _COLORS_READ if address.size else _HEADERS_READ):
         try:
@@ -195,8 +202,33 @@ def _common_target(files: Sequence[Path], address: Address) -> tuple[Target, dic
     return Target(channels, height, width, scaled, converted=address.channels is not None), broken
 
 
-def _common_size(headers: dict[Path, ImageHeader], address: Address) -> tuple[int, int]:
-    """Return the height and width of all images, in pixels; raise an error if they differ."""
+def _common_bands(files: Sequence[Path], address: Address) -> tuple[Target, dict[Path, str]]:
+    """Return the same for `@bands`: the bands that all files have, and float32 unless all hold bytes."""
+    headers, broken = dict[Path, BandsHeader](), dict[Path, str]()
+    for path in _evenly_spaced(files, _COLORS_READ):
+        try:
+            headers[path] = read_band_sizes(path)
+        except MissingPackage:
+            raise
+        except ArchbuilderError as error:
+            broken[path] = str(error)
+    if not headers:
+        raise ArchbuilderError(broken_files_text(broken) if broken else f"{address.text}: no images")
+    counts = Counter(header.channels for header in headers.values())
+    (channels, _), *others = counts.most_common()
+    if others:
+        odd = next(path for path, header in headers.items() if header.channels != channels)
+        like = next(path for path, header in headers.items() if header.channels == channels)
+        raise ArchbuilderError(
+            f"{address.text}: images differ in bands: {path_text(odd)} has {headers[odd].channels}, "
+            f"{path_text(like)} has {channels}"
+        )
+    height, width = address.size or _common_size(headers, address)
+    dtype = "uint8" if {header.dtype for header in headers.values()} == {"uint8"} else "float32"
+    return Target(channels, height, width, address.size is not None, bands=True, dtype=dtype), broken
+
+
+def _common_size(headers: Mapping[Path, ImageHeader | BandsHeader], address: Address) -> tuple[int, int]:
     sizes = Counter((header.height, header.width) for header in headers.values())
     (common, _), *_ = sizes.most_common(1)
     for path, header in headers.items():
@@ -216,8 +248,9 @@ def _evenly_spaced(files: Sequence[Path], most: int) -> list[Path]:
 
 
 def _with_size(address: Address, size: int) -> str:
-    path, at, colors = address.text.rpartition("@") if address.channels else (address.text, "", "")
+    has_colors = address.channels or address.bands
+    path, at, colors = address.text.rpartition("@") if has_colors else (address.text, "", "")
     return f"{path}@{size}{at}{colors}"
 
 
-FORMAT = Format("folder", "folder:PATH[@SIZE][@gray|@rgb]", load_folder)
+FORMAT = Format("folder", "folder:PATH[@SIZE][@gray|@rgb|@bands]", load_folder)

@@ -35,7 +35,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def load_npz(address: Address) -> RawData:
     """Load images and labels from an `.npz` file. Nothing is unpickled.
 
-    Images are N x H x W, N x H x W x C or N x C x H x W with 1 or 3 channels; labels are N or N x 1 integers.
+    Images are N x H x W, N x H x W x C or N x C x H x W; labels are N or N x 1 integers.
     The arrays are named `images` and `labels`, or as Keras or MedMNIST name them.
 
     Raises:
@@ -60,7 +60,13 @@ def load_npz(address: Address) -> RawData:
             raise ArchbuilderError(f"{where}: {counts}, expected one an image")
     names, numbered = from_zero(labels)
     parts = {part: ImageSet(images[part], values) for part, values in zip(layout, numbered.values(), strict=True)}
-    return RawData(parts["train"], names, test=parts.get("test"), validation=parts.get("validation"))
+    return RawData(parts["train"], names, parts.get("test"), parts.get("validation"), _notes(parts["train"].shape))
+
+
+def _notes(shape: tuple[int, int, int]) -> tuple[str, ...]:
+    """Say where channels were found, unless there are as many as there usually are."""
+    sizes = " x ".join(map(str, shape))
+    return () if shape[0] in (1, 3) else (f"images are read as {sizes} (channels x height x width)",)
 
 
 def _keys(layout: Mapping[str, tuple[str, str]]) -> set[str]:
@@ -108,17 +114,30 @@ def _images(where: str, array: Array) -> Tensor:
     shape = " x ".join(map(str, array.shape))
     if array.ndim == 3:
         array = array[:, np.newaxis]
-    elif array.ndim == 4 and array.shape[3] in (
-        1,
-        3,
-    ):  # before channels first: a last extent of 1 or 3 is nearly always C
-        array = array.transpose(0, 3, 1, 2)
-    elif array.ndim != 4 or array.shape[1] not in (1, 3):
+    elif array.ndim != 4:
         wanted = "N x height x width, N x height x width x channels or N x channels x height x width"
-        raise ArchbuilderError(f"{where}: found an array of {shape}, expected {wanted} with 1 or 3 channels")
+        raise ArchbuilderError(f"{where}: found an array of {shape}, expected {wanted}")
+    elif _are_channels_last(array.shape[1:]):
+        array = array.transpose(0, 3, 1, 2)
     if 0 in array.shape:
         raise ArchbuilderError(f"{where}: holds no images: {shape}")
     return torch.from_numpy(np.ascontiguousarray(_as_uint8_or_float32(where, array)))
+
+
+def _are_channels_last(shape: tuple[int, ...]) -> bool:
+    """Return whether the last of three axes is that of channels: C x H x W or H x W x C.
+
+    One of 1 or 3 is; else one beside a square; else the shorter one; the last, where that does not decide.
+    """
+    first, middle, last = shape
+    for is_last, is_first in (
+        (last in (1, 3), first in (1, 3)),
+        (first == middle, middle == last),
+        (last < first, first < last),
+    ):
+        if is_last or is_first:
+            return is_last
+    return True
 
 
 def _as_uint8_or_float32(where: str, array: Array) -> Array:

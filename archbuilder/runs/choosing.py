@@ -70,7 +70,8 @@ def choose_images(
     skip = skip_broken or (bool(setup.skipped) and text.startswith("folder:"))
     address = replace(find_data(text, download=download, skip_broken=skip), evaluation_only=True)
     if address.kind == "folder":
-        address = replace(address, channels=address.channels or channels)
+        bands = address.bands or channels not in (1, 3) or (not address.channels and setup.reads_bands)
+        address = replace(address, channels=None if bands else address.channels or channels, bands=bands)
     raw = load_raw(address)
     places, names, notes = match_classes(text, raw.class_names, setup.class_names)
     raw = _relabeled(raw, torch.tensor(places), names)

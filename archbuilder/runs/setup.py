@@ -73,6 +73,11 @@ class RunSetup(BaseModel):
         """The normalization of network inputs."""
         return Normalizer(self.mean, self.std)
 
+    @property
+    def reads_bands(self) -> bool:
+        """Whether its images are TIFF files of which every band is a channel."""
+        return self.data.startswith("folder:") and self.data.endswith("@bands")
+
     def with_epochs(self, epochs: int, history: Sequence[EpochResult], folder: Path) -> "RunSetup":
         """Return the setup with another total number of epochs, which replaces `max_steps`.
 

@@ -101,7 +101,7 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         (r"C:\photos", r"did you mean folder:C:\\photos\?"),
         ("sets/blood.npz", r"did you mean npz:sets/blood\.npz\?"),
         ("idx", r"^'idx': no path is given, expected idx:PATH$"),
-        ("folder:", r"^'folder:': no path is given, expected folder:PATH\[@SIZE\]\[@gray\|@rgb\]$"),
+        ("folder:", r"^'folder:': no path is given, expected folder:PATH\[@SIZE\]\[@gray\|@rgb\|@bands\]$"),
         ("folder:@224", r"^'folder:@224': no path is given"),
         ("folder@224", r"^'folder@224': folder needs a path: folder:PATH@224"),
         ("torchvision:", r"no name is given, expected torchvision:NAME\[:ROOT\], such as torchvision:MNIST$"),

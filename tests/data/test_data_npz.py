@@ -88,6 +88,31 @@ def test_where_channels_are(tmp_path: Path, shape: tuple[int, ...], expected: tu
     assert np.array_equal(pixels(data).numpy(), first)
 
 
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((4, 9, 8), (4, 9, 8)),  # the shorter of both ends
+        ((9, 8, 4), (4, 9, 8)),
+        ((8, 8, 13), (13, 8, 8)),  # beside a square, also where it is longer
+        ((13, 8, 8), (13, 8, 8)),
+        ((2, 1, 2), (2, 2, 1)),
+        ((7, 7, 7), (7, 7, 7)),  # the last, where nothing decides
+        ((5, 9, 5), (5, 5, 9)),
+        ((2, 9, 1), (1, 2, 9)),  # one channel before all
+        ((1, 9, 2), (1, 9, 2)),
+    ],
+)
+def test_any_number_of_channels(tmp_path: Path, shape: tuple[int, ...], expected: tuple[int, int, int]) -> None:
+    images = RANDOM.integers(0, 256, (COUNT, *shape), dtype=np.uint16)
+    data = read(tmp_path, images)
+    assert data.train.shape == expected
+    is_first = shape in {(4, 9, 8), (13, 8, 8), (1, 9, 2)}
+    assert np.array_equal(pixels(data).numpy(), images if is_first else np.moveaxis(images, 3, 1))
+    sizes = " x ".join(map(str, expected))
+    note = (f"images are read as {sizes} (channels x height x width)",)
+    assert data.notes == (() if expected[0] == 1 else note)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4", "int16", "int64", ">u2", "bool"])
 def test_kinds_of_numbers(tmp_path: Path, dtype: str) -> None:
     images = (IMAGES > 127) if dtype == "bool" else IMAGES.astype(dtype)
@@ -131,7 +156,7 @@ def spoiled(value: float, dtype: str = "float64") -> Any:
             LABELS,
             r"images: found an array of 5 x 3, expected N x height x width, N x height x width x ch",
         ),
-        (IMAGES[..., :2], LABELS, r"images: found an array of 24 x 6 x 5 x 2, expected .* with 1 or 3 channels$"),
+        (IMAGES[..., None], LABELS, r"images: found an array of 24 x 6 x 5 x 3 x 1, expected N x height x width, N x "),
         (IMAGES[:0], LABELS[:0], r"images: holds no images: 0 x 6 x 5 x 3$"),
         (IMAGES, LABELS[:-1], r"set\.npz: labels: found 23 labels for 24 images of images, expected one an image$"),
         (IMAGES, np.eye(3)[LABELS], r"labels: found 24 x 3, expected N or N x 1 integers; for one column a class"),
