@@ -13,7 +13,7 @@ import numpy.typing as npt
 from archbuilder.errors import ArchbuilderError
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, TiffImagePlugin
 
 Bands = npt.NDArray[Any]
 """C x H x W, uint8 or float32."""
@@ -163,9 +163,14 @@ def _pages_by_pillow(file: BinaryIO) -> list[_Page] | None:
 
     try:
         opened = Image.open(file, formats=["TIFF"])
-    except UnidentifiedImageError:  # it has bands or values that Pillow does not know
+        assert isinstance(opened, TiffImagePlugin.TiffImageFile)
+        return _exact_pages(opened)
+    except (UnidentifiedImageError, SyntaxError):  # the first or a later page has bands or values it does not know
         return None
-    assert isinstance(opened, TiffImagePlugin.TiffImageFile)
+
+
+def _exact_pages(opened: "TiffImagePlugin.TiffImageFile") -> list[_Page] | None:
+    """List the pages, of one band each; None if there are others."""
     pages = []
     for number in range(opened.n_frames):
         opened.seek(number)

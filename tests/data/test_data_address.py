@@ -70,6 +70,8 @@ BASE = Path("/studies").absolute()
         ("idx:/data/mnist", f"idx:{Path('/data/mnist').absolute()}"),
         ("folder:photos@224", f"folder:{BASE / 'photos'}@224x224"),
         ("folder:v@2/", f"folder:{BASE / 'v@2'}/"),
+        ("folder:scans@64@bands", f"folder:{BASE / 'scans'}@64x64@bands"),
+        ("folder:x@bands/@bands", f"folder:{BASE / 'x@bands'}/@bands"),
         ("torchvision:MNIST:sets", f"torchvision:MNIST:{BASE / 'sets'}"),
         ("torchvision:MNIST", f"torchvision:MNIST:{BASE / 'data'}"),
         ("torchvision:MNIST:", f"torchvision:MNIST:{BASE / 'data'}"),
