@@ -75,6 +75,22 @@ def test_the_rise_is_the_schedules_usual_one_unless_given(schedule: str, rise: f
         ("flip", 1, "valid boolean"),
         ("crop", -1, "greater than or equal to 0"),
         ("cutout", 2.5, "valid integer"),
+        ("max_steps", 0, "greater than or equal to 1"),
+        ("resized_crop", 0.0, "greater than 0"),
+        ("resized_crop", 1.1, "less than or equal to 1"),
+        ("color_jitter", 1.1, "a number from 0 to 1, or a list of three"),
+        ("color_jitter", [0.1, 0.1], "a number from 0 to 1, or a list of three"),
+        ("color_jitter", [0.1, 0.1, 0.1, 0.6], "a number from 0 to 1, or a list of three"),
+        ("auto_augment", "augmix", "'randaugment' or 'trivialaugment'"),
+        ("random_erasing", 1.5, "less than or equal to 1"),
+        ("mixup", -0.1, "greater than or equal to 0"),
+        ("cutmix", float("inf"), "finite number"),
+        ("class_weights", [1.0, 0.0], "balanced, or a list of positive numbers"),
+        ("class_weights", "inverse", "balanced, or a list of positive numbers"),
+        ("balanced_sampling", 1, "valid boolean"),
+        ("mean", [], "a list of numbers, one for each channel"),
+        ("mean", ["a"], "a list of numbers, one for each channel"),
+        ("std", [True], "a list of numbers, one for each channel"),
         ("ema_decay", 0.0, "greater than 0"),
         ("ema_decay", 1.0, "less than 1"),
         ("patience", 0, "greater than or equal to 1"),
@@ -101,6 +117,69 @@ def test_settings_survive_json() -> None:
     )
     assert TrainSettings.model_validate_json(settings.model_dump_json()) == settings
     assert TrainSettings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_lists_are_kept_as_numbers_and_survive_json() -> None:
+    settings = TrainSettings(
+        color_jitter=[0.4, 0.3, 0.2], class_weights=[1, 2], mean=[123.7, 116, 103], std=[58, 57, 57], max_steps=7
+    )
+    assert settings.color_jitter == (0.4, 0.3, 0.2)
+    assert settings.class_weights == (1.0, 2.0)
+    assert hash(settings) == hash(TrainSettings.model_validate(settings.model_dump()))
+    assert TrainSettings.model_validate_json(settings.model_dump_json()) == settings
+    assert TrainSettings.model_validate(settings.model_dump(mode="json")) == settings
+    gray = TrainSettings.model_validate({"mean": 4, "std": 2.5})
+    assert (gray.mean, gray.std) == ((4.0,), (2.5,))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"resized_crop": 0.5, "crop": 2},
+            "resized_crop: found 0.5, expected no resized_crop beside crop: both crop",
+        ),
+        (
+            {"auto_augment": "randaugment", "color_jitter": 0.1},
+            "expected no auto_augment beside color_jitter: auto_",
+        ),
+        (
+            {"random_erasing": 0.5, "cutout": 2},
+            "random_erasing: found 0.5, expected no random_erasing beside cutout: ",
+        ),
+        (
+            {"class_weights": "balanced", "balanced_sampling": True},
+            "expected no balanced weights beside balanced_s",
+        ),
+        ({"mean": [1, 2]}, "std: found nothing, expected std beside mean: a normalization needs both"),
+        ({"std": [1, 2]}, "std: found [1, 2], expected mean beside std: a normalization needs both"),
+        ({"mean": [1, 2], "std": [1]}, "std: found [1], expected as many numbers as mean has: 2"),
+        ({"mean": [1], "std": [0]}, "std.0: found 0, expected more than 0"),
+    ],
+)
+def test_settings_that_exclude_each_other_say_why(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArchbuilderError) as caught:
+        TrainSettings(**values)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "images", "epochs"),
+    [
+        ({"max_steps": 100, "batch_size": 10}, 100, 10),
+        ({"max_steps": 101, "batch_size": 10}, 100, 11),
+        ({"max_steps": 101, "batch_size": 10, "epochs": 3}, 100, 3),
+        ({"max_steps": 25, "batch_size": 10, "epochs": 8}, 100, 3),
+        ({"max_steps": 41}, 1259, 2),  # batches of 32
+        ({"max_steps": 1, "batch_size": 10}, 3, 1),
+    ],
+)
+def test_steps_come_to_epochs_once_the_images_are_known(given: dict[str, Any], images: int, epochs: int) -> None:
+    settings = TrainSettings(**given).for_images(images)
+    assert settings.epochs == epochs
+    assert settings.for_images(images) == settings
+    assert TrainSettings.model_validate(settings.model_dump(mode="json")).for_images(images) == settings
 
 
 def test_settings_do_not_change() -> None:

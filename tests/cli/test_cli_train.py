@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import typer
 from PIL import Image
 from runs.processes import COMMAND, write_inputs
 from runs.tiny_runs import SPEC, check_equal, few
 from support.training import torchrun_environment
 
+from archbuilder.cli.settings_options import check_settings, takes_settings
 from archbuilder.data import SOURCES
 from archbuilder.recipe import TrainSettings
 from archbuilder.runs import read_checkpoint
@@ -112,32 +114,59 @@ def test_a_complete_run_is_trained_for_more_epochs(run: Run, tmp_path: Path) -> 
     ]
 
 
-def test_every_setting_arrives(run: Run, tmp_path: Path) -> None:
-    chosen = TrainSettings.model_validate(
-        {
-            "epochs": 1,
-            "batch_size": 70,
-            "optimizer": "sgd",
-            "learning_rate": 0.01,
-            "schedule": "cosine",
-            "warmup": 0.1,
-            "momentum": 0.8,
-            "weight_decay": 0.001,
-            "label_smoothing": 0.1,
-            "clip_norm": 2.0,
-            "flip": True,
-            "crop": 1,
-            "cutout": 2,
-            "ema_decay": 0.9,
-            "patience": 3,
-        }
-    )
-    given = chosen.model_dump(mode="json")
+USUAL: dict[str, Any] = {
+    "epochs": 1,
+    "max_steps": 3,
+    "batch_size": 70,
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "schedule": "cosine",
+    "warmup": 0.1,
+    "momentum": 0.8,
+    "weight_decay": 0.001,
+    "label_smoothing": 0.1,
+    "clip_norm": 2.0,
+    "flip": True,
+    "mixup": 0.2,
+    "cutmix": 1.0,
+    "mean": 5.0,
+    "std": [6.0],
+    "ema_decay": 0.9,
+    "patience": 3,
+}
+ONE = USUAL | {"crop": 1, "cutout": 2, "balanced_sampling": True}
+OTHER = USUAL | {"resized_crop": 0.5, "random_erasing": 0.5, "class_weights": [1, 2.5, *[1] * 8]}
+
+
+def options_of(settings: dict[str, Any]) -> list[str]:
+    """Write settings as options of the command."""
+    texts = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in settings.items()}
+    return [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in texts.items()]
+
+
+@pytest.mark.parametrize("given", [ONE, OTHER])
+def test_settings_arrive(run: Run, tmp_path: Path, given: dict[str, Any]) -> None:
     assert all(value != TrainSettings.model_fields[name].default for name, value in given.items())
-    options = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in given.items()]
-    assert train(run, *options, "--seed", 3, "--split-seed", 4).returncode == 0
+    assert train(run, *options_of(given), "--seed", 3, "--split-seed", 4).returncode == 0
     setup = read_checkpoint(tmp_path / "runs" / "tiny").setup
-    assert (setup.settings, setup.seed, setup.split_seed) == (chosen, 3, 4)
+    assert (setup.settings, setup.seed, setup.split_seed) == (TrainSettings.model_validate(given), 3, 4)
+
+
+def test_every_setting_is_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[TrainSettings] = []
+    app = typer.Typer(add_completion=False)
+
+    @app.command()
+    @takes_settings
+    def command(*, settings: dict[str, Any]) -> None:
+        found.append(check_settings(settings))
+
+    several: list[dict[str, Any]] = [ONE, OTHER, {"color_jitter": 0.4}, {"color_jitter": [0.1, 0.2, 0.3]}]
+    several += [{"auto_augment": "trivialaugment"}, {"class_weights": "balanced"}, {"mean": [1.0, 2.0], "std": [3, 4]}]
+    for given in several:
+        app(options_of(given), standalone_mode=False)
+    assert found == [TrainSettings.model_validate(given) for given in several]
+    assert {name for given in several for name in given} == TrainSettings.model_fields.keys()
 
 
 def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +188,15 @@ def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: py
         (
             ("--resume", "run", "--lr", "0.1"),
             "found --learning-rate, but --resume continues a run with its own settings",
+        ),
+        (
+            ("tiny.yaml", "--data", "digits", "--mean", "1,x", "--std", "1,2"),
+            "--mean: found [1.0, x], expected a list",
+        ),
+        (("tiny.yaml", "--data", "digits", "--class-weights", "x"), "expected balanced, or a list of positive numbers"),
+        (
+            ("--resume", "run", "--max-steps", "9"),
+            "found --max-steps, but --resume continues a run with its own settings",
         ),
         (("--resume", "run", "--flip"), "--resume continues a run with its own settings"),
         (("--resume", "run", "--seed", "1"), "--resume continues a run with its own settings"),
@@ -320,6 +358,7 @@ STREAMING = """
 import functools, os, signal, time
 import archbuilder.runs.training_run as station
 from archbuilder.cli import main
+from archbuilder.cli.settings_options import check_settings, takes_settings
 from archbuilder.data import SOURCES
 from archbuilder.data.folder import load_folder
 from archbuilder.training import Machine

@@ -16,7 +16,14 @@ USUAL = STUDY.replace("seed: 3", "seed: 3, pruner: none") + NO_FINALS
 EVERYTHING = USUAL.replace("batch_size: 256", "batch_size: 64, ema_decay: 0.9, crop: 1, cutout: 2")
 
 
-@pytest.mark.parametrize("text", [USUAL, EVERYTHING], ids=["usual", "everything"])
+MIXED = USUAL.replace(
+    "batch_size: 256",
+    "batch_size: 64, max_steps: 11, mixup: 0.2, cutmix: 1, random_erasing: 0.2, resized_crop: 0.6, "
+    "balanced_sampling: true, mean: [5], std: [6]",
+)
+
+
+@pytest.mark.parametrize("text", [USUAL, EVERYTHING, MIXED], ids=["usual", "everything", "mixed"])
 def test_archbuilder_train_gives_a_candidate_again(tmp_path: Path, text: str) -> None:
     study = a_study(tmp_path, text)
     result, _ = run(study, tmp_path, trials=3)
