@@ -55,7 +55,10 @@ class AutoAugment(StrEnum):
 
 
 _Share = Annotated[float, Field(ge=0, le=1)]
-_Positive = Annotated[float, Field(gt=0)]
+_Jitter = Annotated[Sequence[_Share], Field(min_length=3, max_length=4)]
+_ClassWeights = Annotated[Sequence[Annotated[float, Field(gt=0)]], Field(min_length=2)]
+_Means = Annotated[Sequence[float], Field(min_length=1)]
+_Deviations = Annotated[Sequence[Annotated[float, Field(gt=0)]], Field(min_length=1)]
 _Frozen = AfterValidator(frozen)
 
 
@@ -126,7 +129,7 @@ class TrainSettings(BaseModel):
         le=1,
         description="Random resized crop: the least share of an image's area that is kept, such as 0.08.",
     )
-    color_jitter: Annotated[_Share | Sequence[_Share], BeforeValidator(jitter_of), _Frozen] = Field(
+    color_jitter: Annotated[_Share | _Jitter, BeforeValidator(jitter_of), _Frozen] = Field(
         default=0.0,
         description="Color jitter: the greatest relative change of brightness, contrast and saturation; or a list of "
         "these three, and of the hue (up to 0.5). Needs torchvision.",
@@ -152,17 +155,15 @@ class TrainSettings(BaseModel):
     balanced_sampling: bool = Field(
         default=False, description="Whether to draw the images of an epoch with equal probability of each class."
     )
-    class_weights: Annotated[Literal["balanced"] | Sequence[_Positive] | None, BeforeValidator(weights_of), _Frozen] = (
-        Field(
-            default=None,
-            description="The weight of each class in the loss: a list, or balanced for the inverse of its frequency.",
-        )
+    class_weights: Annotated[Literal["balanced"] | _ClassWeights | None, BeforeValidator(weights_of), _Frozen] = Field(
+        default=None,
+        description="The weight of each class in the loss: a list, or balanced for the inverse of its frequency.",
     )
-    mean: Annotated[Sequence[float] | None, BeforeValidator(numbers_of), _Frozen] = Field(
+    mean: Annotated[_Means | None, BeforeValidator(numbers_of), _Frozen] = Field(
         default=None,
         description="Mean of each channel, for normalization, in the data set's values; by default measured.",
     )
-    std: Annotated[Sequence[_Positive] | None, BeforeValidator(numbers_of), _Frozen] = Field(
+    std: Annotated[_Deviations | None, BeforeValidator(numbers_of), _Frozen] = Field(
         default=None,
         validate_default=True,
         description="Standard deviation of each channel, for normalization; by default measured.",

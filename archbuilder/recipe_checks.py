@@ -18,14 +18,13 @@ _EXCLUDED: Mapping[str, tuple[str, str]] = {
 
 
 def numbers_of(value: Any) -> Any:
-    """Return a list of numbers, one a channel, as a list; a number is a list of one, None stays.
+    """Return a list of numbers, one for each channel, as a list; None stays.
 
     Raises:
         PydanticCustomError: It is empty, or something else.
     """
     if value is None:
         return None
-    value = value if isinstance(value, list | tuple) else [value]
     if not _are_numbers(value) or not value:
         raise PydanticCustomError("numbers", "expected a list of numbers, one for each channel")
     return list(value)

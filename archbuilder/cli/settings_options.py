@@ -56,22 +56,32 @@ def _option(name: str) -> inspect.Parameter:
     shown = field.default not in {None, False} and "by default" not in field.description.lower()
     default = f" [default: {field.default}]" if shown else ""
     shared: dict[str, Any] = {"help": f"{field.description}{default}", "rich_help_panel": "How it is trained"}
-    if _is_list(kind):
-        kind, shared = str, shared | {"parser": _numbers, "metavar": "NUMBER,…"}
+    if _accepts(kind, Sequence):
+        parser = functools.partial(_numbers, alone=_accepts(kind, float))
+        kind, shared = str, shared | {"parser": parser, "metavar": "NUMBER,…"}
     option = typer.Option(*flags, **shared)
     annotation = Annotated[kind, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def _is_list(kind: Any) -> bool:
-    """Return whether a setting may be a list."""
-    return kind is Sequence or any(_is_list(getattr(one, "__origin__", one)) for one in get_args(kind))
+def _accepts(kind: Any, wanted: type) -> bool:
+    """Return whether a setting's type is a union with another; what is within lists does not count."""
+    parts = get_args(kind)
+    if getattr(kind, "__metadata__", None):
+        return _accepts(parts[0], wanted)
+    origin = getattr(kind, "__origin__", kind)
+    return origin is wanted or (origin is not Sequence and any(_accepts(part, wanted) for part in parts))
 
 
-def _numbers(text: str) -> Any:
-    """Read `0.5`, `1,2,3` or a string, which the settings check."""
+def _numbers(text: str, *, alone: bool) -> Any:
+    """Read numbers with commas between them, or a string; the settings check them.
+
+    Args:
+        text: Such as `0.5`, `1,2,3` or `balanced`.
+        alone: Whether a single number is one, and not a list of one.
+    """
     parts = [_number(part.strip()) for part in text.split(",")]
-    return parts if len(parts) > 1 else parts[0]
+    return parts[0] if len(parts) == 1 and (alone or isinstance(parts[0], str)) else parts
 
 
 def _number(text: str) -> float | str:

@@ -129,7 +129,7 @@ USUAL: dict[str, Any] = {
     "flip": True,
     "mixup": 0.2,
     "cutmix": 1.0,
-    "mean": 5.0,
+    "mean": [5.0],
     "std": [6.0],
     "ema_decay": 0.9,
     "patience": 3,

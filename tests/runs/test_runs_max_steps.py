@@ -23,8 +23,8 @@ MIXED = TrainSettings(
     cutmix=1.0,
     label_smoothing=0.1,
     class_weights="balanced",
-    mean=4.5,  # type: ignore[arg-type]
-    std=6,  # type: ignore[arg-type]
+    mean=(4.5,),
+    std=(6,),
     ema_decay=0.9,
 )
 

@@ -71,12 +71,18 @@ GOOD = [
     "budget: {macs: 60%}", "budget: {macs: 15000}", "budget: {macs: 18.5k, parameters: 90%}",
     "budget: {macs: {target: 60%, within: 5%}}", "budget: {macs: {target: 18k}}", "budgets: [50%, 100%]",
     "budgets: {parameters: [50%, 100%], within: 5%}", "budget: {latency: 10s}", "budget: {memory: 2M}",
+    "train: {epochs: 3, mean: [1, 2], std: [1, 2.5]}", "train: {class_weights: balanced, max_steps: 9, mixup: 0.2}",
+    "train: {class_weights: [1, 2], color_jitter: [0.1, 0, 1]}", "train: {color_jitter: 0.3, resized_crop: 0.5}",
+    "train: {auto_augment: randaugment, balanced_sampling: true, random_erasing: 1}",
     "objective: {maximize: synflow}", "finals: {candidates: 2, seeds: 3}", "budget: {macs: null, parameters: 2k}",
 ]  # fmt: skip
 BAD = [
     "budget: {macs: 60 percent}", "budget: {flops: 1k}", "budget: {macs: 1.5T}", "budget: {macs: true}",
     "budget: {macs: {within: 5%}}", "budget: {macs: 0}", "budget: 60%", "budgets: [50%]", "budgets: [50%, 50%]",
     "budgets: {latency: [1ms, 2ms]}", "budgets: {parameters: 50%}", "budget: {latency: 10}", "budget: {latency: 5min}",
+    "train: {mean: 5, std: 5}", "train: {mean: [], std: []}", "train: {mean: [1], std: [0]}", "train: {max_steps: 0}",
+    "train: {class_weights: [1]}", "train: {class_weights: equal}", "train: {color_jitter: [0.1, 0.1]}",
+    "train: {color_jitter: 2}", "train: {auto_augment: augmix}", "train: {mixup: -1}", "train: {resized_crop: 0}",
     "objective: {maximize: accuracy}", "objective: val_accuracy", "finals: {seed: 3}", "finals: {seeds: 0}",
     "nothing: 1", "train: {epochs: 0}", "train: {optimizer: adam}", "train: {epochs: '3'}", "name: [a]",
 ]  # fmt: skip
