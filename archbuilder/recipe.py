@@ -1,14 +1,11 @@
 """The settings of a training, for studies and the command line; this file does not import torch."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -18,7 +15,14 @@ from pydantic import (
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.optimizers import OptimizerName
-from archbuilder.recipe_checks import BALANCED, check_combination, frozen, jitter_of, numbers_of, weights_of
+from archbuilder.recipe_checks import (
+    BALANCED,
+    ChannelDeviations,
+    ChannelMeans,
+    ClassWeights,
+    ColorJitter,
+    check_combination,
+)
 from archbuilder.spec.validation import validate
 
 RUNS = Path("runs")
@@ -52,14 +56,6 @@ class AutoAugment(StrEnum):
 
     RANDAUGMENT = "randaugment"
     TRIVIALAUGMENT = "trivialaugment"
-
-
-_Share = Annotated[float, Field(ge=0, le=1)]
-_Jitter = Annotated[Sequence[_Share], Field(min_length=3, max_length=4)]
-_ClassWeights = Annotated[Sequence[Annotated[float, Field(gt=0)]], Field(min_length=2)]
-_Means = Annotated[Sequence[float], Field(min_length=1)]
-_Deviations = Annotated[Sequence[Annotated[float, Field(gt=0)]], Field(min_length=1)]
-_Frozen = AfterValidator(frozen)
 
 
 class TrainSettings(BaseModel):
@@ -129,7 +125,7 @@ class TrainSettings(BaseModel):
         le=1,
         description="Random resized crop: the least share of an image's area that is kept, such as 0.08.",
     )
-    color_jitter: Annotated[_Share | _Jitter, BeforeValidator(jitter_of), _Frozen] = Field(
+    color_jitter: ColorJitter = Field(
         default=0.0,
         description="Color jitter: the greatest relative change of brightness, contrast and saturation; or a list of "
         "these three, and of the hue (up to 0.5). Needs torchvision.",
@@ -155,15 +151,15 @@ class TrainSettings(BaseModel):
     balanced_sampling: bool = Field(
         default=False, description="Whether to draw the images of an epoch with equal probability of each class."
     )
-    class_weights: Annotated[Literal["balanced"] | _ClassWeights | None, BeforeValidator(weights_of), _Frozen] = Field(
+    class_weights: ClassWeights = Field(
         default=None,
         description="The weight of each class in the loss: a list, or balanced for the inverse of its frequency.",
     )
-    mean: Annotated[_Means | None, BeforeValidator(numbers_of), _Frozen] = Field(
+    mean: ChannelMeans = Field(
         default=None,
         description="Mean of each channel, for normalization, in the data set's values; by default measured.",
     )
-    std: Annotated[_Deviations | None, BeforeValidator(numbers_of), _Frozen] = Field(
+    std: ChannelDeviations = Field(
         default=None,
         validate_default=True,
         description="Standard deviation of each channel, for normalization; by default measured.",
@@ -258,8 +254,9 @@ def steps_per_epoch(images: int, batch_size: int, *, processes: int = 1) -> int:
         batch_size: The images of a batch.
         processes: The number of processes that share a batch.
     """
-    whole, rest = divmod(images, batch_size)
-    return max(1, whole + (rest >= smallest_batch(processes)))
+    count = -(-images // batch_size)
+    last = images - (count - 1) * batch_size
+    return count - 1 if count > 1 and last < smallest_batch(processes) else count
 
 
 def smallest_batch(processes: int) -> int:

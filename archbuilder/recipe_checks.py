@@ -1,10 +1,10 @@
-"""Checks of training settings that are lists, and of settings that exclude each other."""
+"""Types of training settings that are lists, and checks of settings that exclude each other."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 BALANCED = "balanced"
@@ -71,6 +71,28 @@ def _are_numbers(value: Any) -> bool:
     if not isinstance(value, list | tuple):
         return False
     return all(isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in value)
+
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Positive = Annotated[float, Field(gt=0)]
+_Frozen = AfterValidator(frozen)
+
+ColorJitter = Annotated[
+    _Share | Annotated[Sequence[_Share], Field(min_length=3, max_length=4)], BeforeValidator(jitter_of), _Frozen
+]
+"""A number, or a list of three or four."""
+ClassWeights = Annotated[
+    Literal["balanced"] | Annotated[Sequence[_Positive], Field(min_length=2)] | None,
+    BeforeValidator(weights_of),
+    _Frozen,
+]
+"""A weight for each class, `balanced`, or none."""
+ChannelMeans = Annotated[Annotated[Sequence[float], Field(min_length=1)] | None, BeforeValidator(numbers_of), _Frozen]
+"""A number for each channel, or none."""
+ChannelDeviations = Annotated[
+    Annotated[Sequence[_Positive], Field(min_length=1)] | None, BeforeValidator(numbers_of), _Frozen
+]
+"""A positive number for each channel, or none."""
 
 
 def check_combination(value: Any, info: ValidationInfo) -> Any:

@@ -149,7 +149,7 @@ def _values(bands: Bands, dtype: str) -> Bands:
 def _pages(file: BinaryIO) -> list[_Page]:
     """List the pages: by Pillow if it reads all of them without changing values, else by tifffile."""
     if file.read(4) not in _BEGINNINGS:
-        raise ValueError("it is no TIFF file, which @bands expects")
+        raise ValueError("it is no TIFF file; only these hold any number of bands")
     file.seek(0)
     for library in ("PIL", "tifffile"):
         logging.getLogger(library).addHandler(logging.NullHandler())  # what is wrong, their exceptions say

@@ -20,6 +20,7 @@ from archbuilder.data.bands import (
     read_bands_header,
 )
 from archbuilder.data.files import path_text
+from archbuilder.data.image_modes import as_pixels, is_gray, to_mode
 from archbuilder.errors import ArchbuilderError
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ Pixels = npt.NDArray[Any]
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm"}
 )
-_GRAY_16_BITS = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})  # gray in 16 bits
-_GRAY = frozenset({"1", "L", "LA", "La", "F", *_GRAY_16_BITS})
-_FORMATS_WITH_16_BITS = frozenset({"PNG", "PPM"})  # formats in which a gray image of Pillow's mode I has 16 bits
 _UNKNOWN_BANDS = "its bands are not those of a gray or RGB image; @bands at the end of the address reads any TIFF bands"
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 exchange height and width
 
@@ -133,7 +131,7 @@ def read_header(path: Path) -> ImageHeader:
             has_tags = "exif" in image.info or image.format in {"JPEG", "MPO", "TIFF", "WEBP"}
             if has_tags and image.getexif().get(_ORIENTATION, 1) >= 5:
                 width, height = height, width
-            return ImageHeader(height, width, _is_gray(image))
+            return ImageHeader(height, width, is_gray(image))
     except Exception as error:  # a decoder may raise anything
         raise _unreadable(path, error) from error
 
@@ -234,43 +232,14 @@ def _to_target(opened: "Image.Image", target: Target) -> "Image.Image":
     """Rotate an image upright, convert it to the target's channels and, if `scaled`, scale and crop it."""
     from PIL import Image, ImageOps  # noqa: PLC0415
 
-    if target.channels == 1 and not target.converted and not _is_gray(opened):
+    if target.channels == 1 and not target.converted and not is_gray(opened):
         raise ValueError("it is a color image, but the first images are gray; add @rgb or @gray")
     upright = ImageOps.exif_transpose(opened)
     upright.format = opened.format
-    image = _to_mode(upright, "L" if target.channels == 1 else "RGB")
+    image = to_mode(upright, "L" if target.channels == 1 else "RGB")
     if target.scaled and image.size != (target.width, target.height):
         image = ImageOps.fit(image, (target.width, target.height), Image.Resampling.BILINEAR)
     return image
-
-
-def as_pixels(image: "Image.Image") -> Pixels:
-    """Return the pixels of a gray or RGB image: C x H x W, uint8."""
-    pixels: Pixels = np.asarray(image, dtype=np.uint8)
-    return pixels[np.newaxis] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-
-
-def _to_mode(image: "Image.Image", mode: str) -> "Image.Image":
-    """Convert an image to Pillow's mode `L` or `RGB`; 16-bit gray is scaled to 8 bits."""
-    from PIL import Image  # noqa: PLC0415
-
-    if image.mode == "I" and image.format not in _FORMATS_WITH_16_BITS:
-        raise ValueError("its pixels are 32-bit integers, whose white level is unknown; save it in 8 or 16 bits")
-    if image.mode in _GRAY_16_BITS:
-        # Pillow's own conversion would cut off what is above 255.
-        image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("its pixels are floats, whose white level is unknown")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert(mode)
-
-
-def _is_gray(image: "Image.Image") -> bool:
-    if image.mode not in {"P", "PA"}:
-        return image.mode in _GRAY
-    colors = image.getpalette("RGB") or []
-    return colors[0::3] == colors[1::3] == colors[2::3]
 
 
 def _unreadable(path: Path, error: Exception) -> ArchbuilderError:

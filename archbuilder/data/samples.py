@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archbuilder.data.decode import as_pixels
+from archbuilder.data.image_modes import as_pixels
 from archbuilder.data.images import MOST_HELD, ImageSet
 from archbuilder.data.labels import from_zero
 from archbuilder.data.raw import RawData

@@ -63,7 +63,7 @@ class Checkpoint:
             ArchbuilderError: A file does not exist or cannot be decoded, or there is no image.
         """
         channels, height, width = self.setup.load_spec().plan().input_shape
-        bands = self.setup.reads_bands
+        bands = self.setup.reads_bands or channels not in (1, 3)
         target = Target(channels, height, width, scaled=True, bands=bands, dtype="float32" if bands else "uint8")
         single = isinstance(images, str | Path) or not isinstance(images, Iterable)
         given: list[Picture] = [images] if single else list(images)  # type: ignore[list-item, arg-type]

@@ -17,7 +17,7 @@ class HeadedOutput(Protocol):
     def _asdict(self) -> dict[str, Any]: ...
 
 
-class Target(NamedTuple):
+class WeightedLabels(NamedTuple):
     """A label of each image, and the weight of their cross entropy in the loss.
 
     Mixed images have two targets: their own labels and those of the images they were mixed with.
@@ -52,7 +52,7 @@ def class_weights(labels: Tensor, classes: int, settings: TrainSettings) -> Tens
 
 def training_loss(
     output: Tensor | HeadedOutput,
-    targets: Tensor | Sequence[Target],
+    targets: Tensor | Sequence[WeightedLabels],
     *,
     head_weights: Mapping[str, float],
     label_smoothing: float = 0.0,
@@ -80,7 +80,7 @@ def training_loss(
     if heads.keys() != head_weights.keys():
         has, weighted = (", ".join(sorted(names)) or "none" for names in (heads, head_weights))
         raise ArchbuilderError(f"the network's auxiliary heads are {has}, but weights are given for {weighted}")
-    parts = [Target(targets)] if isinstance(targets, Tensor) else targets
+    parts = [WeightedLabels(targets)] if isinstance(targets, Tensor) else targets
 
     def cross_entropy(logits: Tensor) -> Tensor:
         first, *others = (

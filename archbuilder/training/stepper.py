@@ -15,7 +15,7 @@ from archbuilder.training.average import make_average
 from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
 from archbuilder.training.erase import cut_out, erase_rectangles
 from archbuilder.training.image_transforms import Transform, transform_each
-from archbuilder.training.loss import Target, training_loss
+from archbuilder.training.loss import WeightedLabels, training_loss
 from archbuilder.training.machine import Machine
 from archbuilder.training.mixing import is_mixing, mix
 from archbuilder.training.optimizer import make_optimizer
@@ -123,7 +123,7 @@ class Stepper:
             images = transform_each(images, self._transform, shard)
         return erase_rectangles(cut_out(self._normalizer(images), settings, shard), settings, shard)
 
-    def _mixed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, list[Target]]:
+    def _mixed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, list[WeightedLabels]]:
         """Return this process's images, mixed if so set, and their targets."""
         if not is_mixing(self._settings):
             return images, [self._target(labels, 1.0)]
@@ -134,16 +134,16 @@ class Stepper:
         mixed, share = mix(images, others, self._settings)
         return mixed, [self._target(labels, share), self._target(other_labels, 1 - share)]
 
-    def _target(self, labels: Tensor, weight: float) -> Target:
+    def _target(self, labels: Tensor, weight: float) -> WeightedLabels:
         """Return a target, weighted so that the mean over processes is the loss of the whole batch.
 
         Gradients are averaged over the processes, whose parts may differ by an image, and by the weights of classes.
         """
         count = self._processes.count
         if self._class_weights is None or count == 1:
-            return Target(labels, weight * (len(labels) * count / self._shard.images))
+            return WeightedLabels(labels, weight * (len(labels) * count / self._shard.images))
         mine = self._class_weights[labels].sum()
-        return Target(labels, weight * count * mine / self._processes.sum(mine.clone()))
+        return WeightedLabels(labels, weight * count * mine / self._processes.sum(mine.clone()))
 
     def load_average(self) -> None:
         """Load the averaged weights, if any, into the network."""

@@ -192,7 +192,7 @@ def png(path: Path) -> None:
         (other_pages, r"its pages differ in size: page 2 is 4 x 6, the first is 7 x 6"),
         (turned, r"its orientation tag is 6; save it upright, for @bands does not turn it"),
         (palette, r"its pixels are places in a palette, not values"),
-        (png, r"it is no TIFF file, which @bands expects"),
+        (png, r"it is no TIFF file; only these hold any number of bands"),
         (lambda path: path.write_bytes(b"II*\0"), r"3\.tif: the image cannot be read: "),
         (lambda path: planar(path, values("uint16", 4)), r"images differ in bands: .*3\.tif has 4, .*0\.tif has 5$"),
         (

@@ -58,6 +58,20 @@ def test_convolutions_are_in_channels_last_on_a_gpu() -> None:
     assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in weights)
 
 
+def test_a_gpu_augments_and_mixes_as_a_cpu_does() -> None:
+    recipe = TrainSettings(
+        batch_size=8, flip=True, resized_crop=0.3, random_erasing=0.5, mixup=0.4, cutmix=1.0, class_weights="balanced"
+    )
+    seen: list[list[torch.Tensor]] = []
+    for machine in (CPU, on_gpu()):
+        trainer, inputs = a_trainer(recipe, machine=machine), list[torch.Tensor]()
+        trainer.network.register_forward_pre_hook(lambda _, given, kept=inputs: kept.append(given[0].cpu()))
+        assert trainer.run_epoch() is not None
+        seen.append(inputs)
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("precision", [Precision.FLOAT32, Precision.FLOAT16])
 def test_a_run_goes_on_from_a_gpu_to_a_cpu_and_back(tmp_path: Path, precision: Precision) -> None:
     begin(tmp_path / "run", TrainSettings(epochs=1, batch_size=64), machine=on_gpu(precision))

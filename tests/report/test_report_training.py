@@ -147,6 +147,30 @@ def test_elsewhere_there_are_lines_alone(tmp_path: Path) -> None:
     assert all(len(line) <= 80 for line in lines if not line.startswith("run "))
 
 
+def test_a_run_of_steps_that_mixes_and_balances_says_so(tmp_path: Path) -> None:
+    output = io.StringIO()
+    view = TrainView(Console(file=output, width=400))
+    recipe = TrainSettings(
+        max_steps=3,
+        batch_size=64,
+        resized_crop=0.5,
+        random_erasing=0.25,
+        mixup=0.2,
+        cutmix=1.0,
+        class_weights=(1, 2, *[1] * 8),
+        balanced_sampling=True,
+        mean=(5,),
+        std=(6,),
+    )
+    begin(tmp_path / "run", recipe, observe=view)
+    (how,) = (line for line in output.getvalue().splitlines() if line.startswith("how"))
+    assert how.startswith("how   1 epoch · 3 steps · batches of 64 · ")
+    assert (
+        "one_cycle · balanced sampling · class weights 1, 2, 1, 1, 1, 1, 1, 1, 1, 1 · given mean and std · "
+        "resized crop 0.5 · random erasing 0.25 · mixup 0.2 · cutmix 1 · seed 0" in how
+    )
+
+
 def test_nothing_is_said_of_what_is_not_done(tmp_path: Path) -> None:
     opened: list[RunOpened] = []
     begin(

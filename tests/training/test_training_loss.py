@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import TrainSettings
-from archbuilder.training.loss import Target, class_weights, training_loss
+from archbuilder.training.loss import WeightedLabels, class_weights, training_loss
 
 
 class Output(NamedTuple):
@@ -87,7 +87,7 @@ def test_of_mixed_images_it_is_the_cross_entropy_with_soft_targets(share: float,
     output = an_output()
     soft = share * one_hot(LABELS, 3) + (1 - share) * one_hot(OTHERS, 3)
     torch.testing.assert_close(soft.sum(dim=1), torch.ones(4))
-    targets = [Target(LABELS, share), Target(OTHERS, 1 - share)]
+    targets = [WeightedLabels(LABELS, share), WeightedLabels(OTHERS, 1 - share)]
     loss = training_loss(output, targets, head_weights={"aux1": 0.3, "aux2": 0.5}, label_smoothing=label_smoothing)
     main, aux2, aux1 = (cross_entropy(tensor, soft, label_smoothing=label_smoothing) for tensor in output)
     torch.testing.assert_close(loss, main + 0.3 * aux1 + 0.5 * aux2)
@@ -97,7 +97,7 @@ def test_of_mixed_images_it_is_the_cross_entropy_with_soft_targets(share: float,
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 def test_a_whole_share_gives_the_loss_of_the_labels_alone(weights: Tensor | None, label_smoothing: float) -> None:
     logits = an_output().logits
-    targets = [Target(LABELS, 1.0), Target(OTHERS, 0.0)]
+    targets = [WeightedLabels(LABELS, 1.0), WeightedLabels(OTHERS, 0.0)]
     one, other = (
         training_loss(logits, given, head_weights={}, label_smoothing=label_smoothing, class_weights=weights)
         for given in (targets, LABELS)
