@@ -194,6 +194,7 @@ class TrainSettings(BaseModel):
     @field_validator("resized_crop", "auto_augment", "random_erasing", "class_weights", "std")
     @classmethod
     def _combined(cls, value: Any, info: ValidationInfo) -> Any:
+        """Check a setting beside those that it excludes."""
         return check_combination(value, info)
 
     def for_images(self, count: int, *, processes: int = 1) -> "TrainSettings":

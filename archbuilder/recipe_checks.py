@@ -68,6 +68,7 @@ def numbers_text(value: Any) -> str:
 
 
 def _are_numbers(value: Any) -> bool:
+    """Return whether a value is a list of finite numbers."""
     if not isinstance(value, list | tuple):
         return False
     return all(isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in value)

@@ -53,8 +53,8 @@ def _option(name: str) -> inspect.Parameter:
     dashed = name.replace("_", "-")
     kind = field.annotation | None if isinstance(field.annotation, type) else field.annotation
     flags = [f"--{dashed}/--no-{dashed}"] if field.annotation is bool else [f"--{dashed}", *_SHORT.get(name, ())]
-    shown = field.default not in {None, False} and "by default" not in field.description.lower()
-    default = f" [default: {field.default}]" if shown else ""
+    has_default = field.default not in {None, False} and "by default" not in field.description.lower()
+    default = f" [default: {field.default}]" if has_default else ""
     shared: dict[str, Any] = {"help": f"{field.description}{default}", "rich_help_panel": "How it is trained"}
     if _accepts(kind, Sequence):
         parser = functools.partial(_numbers, alone=_accepts(kind, float))
@@ -85,6 +85,7 @@ def _numbers(text: str, *, alone: bool) -> Any:
 
 
 def _number(text: str) -> float | str:
+    """Read a number; anything else stays."""
     try:
         return float(text)
     except ValueError:

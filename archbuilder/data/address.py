@@ -10,7 +10,7 @@ from archbuilder.errors import ArchbuilderError, did_you_mean
 _SIZE = re.compile(r"@(\d{1,9})(?:x(\d{1,9}))?$", re.ASCII)
 _COLORS = re.compile(r"@(gray|rgb|bands)$", re.ASCII)
 _CHANNELS = {"gray": 1, "rgb": 3, "bands": None}
-_BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # what starts like a path has no kind before it
+_BARE_PATH = re.compile(r"[./~\\]|[A-Za-z]:[/\\]|[^:]*[/\\]")  # a path, without a kind before it
 _LARGEST = 4096
 
 USUAL_ROOT = "data"
@@ -29,7 +29,7 @@ class Address:
         kind: Its format, a key of `FORMS`.
         path: The part after the colon: a file, a folder, or the data set's name in torchvision; may be empty.
         size: The height and width that images are resized and cropped to; None keeps their size.
-        channels: 1 for gray or 3 for color; None takes that of the images.
+        channels: 1 for gray or 3 for color; None keeps the images' own.
         bands: Whether all bands and pages of TIFF files are channels.
         download: Whether torchvision may download the data set.
         evaluation_only: Whether it is loaded for evaluation alone: it may then lack training images and classes.
@@ -85,9 +85,9 @@ def parse_address(text: str, base: Path | None = None, *, known: Collection[str]
     if kind == "folder" and (colors := _COLORS.search(path)):
         path = path[: colors.start()]
         address = Address(text, kind, path, channels=_CHANNELS[colors[1]], bands=colors[1] == "bands")
-    if kind != "torchvision" and (said := _SIZE.search(path)):
-        size = _size(text, said, form)
-        address = replace(address, path=path[: said.start()], size=size)
+    if kind != "torchvision" and (match := _SIZE.search(path)):
+        size = _size(text, match, form)
+        address = replace(address, path=path[: match.start()], size=size)
     if "PATH" in form and not address.path.strip():
         raise ArchbuilderError(f"{text!r}: no path is given, expected {form}")
     if kind == "torchvision" and not path.partition(":")[0].strip():
@@ -149,5 +149,5 @@ def _absolute(base: Path, address: Address) -> Address:
         absolute += "/"  # so that the end of the path is not read as a size or color
     size = "@{}x{}".format(*address.size) if address.size else ""
     size += "@bands" if address.bands else {None: "", 1: "@gray", 3: "@rgb"}[address.channels]
-    path = f"{name}{colon}{whole}"
+    path = f"{name}{colon}{absolute}"
     return replace(address, text=f"{address.kind}:{path}{size}", path=path)

@@ -117,6 +117,7 @@ def fit_bands(bands: Bands, height: int, width: int) -> Bands:
 
 
 def _header(pages: Sequence[_Page]) -> BandsHeader:
+    """Return the bands, size and type of all pages; raise an error if pages differ in size."""
     if not pages:
         raise ValueError("it has no pages")
     _, height, width = pages[0].shape
@@ -135,6 +136,7 @@ def _header(pages: Sequence[_Page]) -> BandsHeader:
 
 
 def _values(bands: Bands, dtype: str) -> Bands:
+    """Convert values to uint8 or float32; raise an error if that changes one beyond rounding."""
     if dtype == "uint8":
         return bands.astype(np.uint8)
     if bands.dtype.kind in "iu" and max(-int(bands.min()), int(bands.max())) > _LARGEST:
@@ -159,6 +161,7 @@ def _pages(file: BinaryIO) -> list[_Page]:
 
 
 def _pages_by_pillow(file: BinaryIO) -> list[_Page] | None:
+    """List the pages as Pillow reads them; None if it does not read all of them as they are."""
     from PIL import Image, TiffImagePlugin, UnidentifiedImageError  # noqa: PLC0415 - only folders of images need it
 
     try:
@@ -191,10 +194,12 @@ def _exact_pages(opened: "TiffImagePlugin.TiffImageFile") -> list[_Page] | None:
 
 
 def _first(value: Any) -> int:
+    """Return the first value of a tag."""
     return int(value[0] if isinstance(value, tuple) else value)
 
 
 def _check_plain(photometric: int, orientation: int) -> None:
+    """Raise an error for a palette, or an image that is not upright."""
     if photometric == _PALETTE:
         raise ValueError("its pixels are places in a palette, not values")
     if orientation != 1:
@@ -202,6 +207,7 @@ def _check_plain(photometric: int, orientation: int) -> None:
 
 
 def _pages_by_tifffile(file: BinaryIO) -> list[_Page]:
+    """List the pages as tifffile reads them."""
     try:
         import tifffile  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
@@ -218,6 +224,7 @@ def _pages_by_tifffile(file: BinaryIO) -> list[_Page]:
 
 
 def _tifffile_page(page: Any) -> _Page:
+    """Return a page of tifffile's, its axes in the order of bands, rows and columns."""
     axes, shape = page.axes, page.shape
     if page.dtype is None or axes not in {"YX", "YXS", "SYX"}:
         raise ValueError(f"a page has the axes {axes or 'none'}, expected rows, columns and bands")

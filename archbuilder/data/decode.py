@@ -193,6 +193,7 @@ def read_band_sizes(path: Path) -> BandsHeader:
 
 
 def _decode_bands(path: Path, target: Target) -> Decoded:
+    """Decode all bands of a TIFF file."""
     try:
         content = read_file(path)
         return Decoded(_to_bands(read_bands(io.BytesIO(content)), target), digest_of(content), has_more_frames=False)

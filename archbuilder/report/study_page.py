@@ -161,7 +161,7 @@ def _settings_facts(result: StudyResult) -> list[tuple[str, str]]:
         "momentum": settings.train.momentum if settings.train.optimizer.facts.has_momentum else None,
     }
     off = {name for name, field in type(settings.train).model_fields.items() if field.default == 0}
-    train = {key: value for key, value in said.items() if value is not None and not (key in off and value == 0)}
+    train = {key: value for key, value in values.items() if value is not None and not (key in off and value == 0)}
     search, finals, images = settings.search, settings.finals, result.images
     facts = [
         ("spec", f"{study.spec.name}: {_baseline_cost_text(result)}"),

@@ -38,6 +38,7 @@ def image_transform(settings: TrainSettings, images: Images, fill: Sequence[floa
 
 
 def _made(transforms: Any, settings: TrainSettings, fill: Sequence[float]) -> Any:
+    """Make the transform of the settings, with the module of torchvision's transforms."""
     if settings.auto_augment is None:
         jitter = settings.color_jitter
         return transforms.ColorJitter(*((jitter, jitter, jitter) if isinstance(jitter, float) else jitter))
@@ -65,6 +66,7 @@ def transform_each(images: Tensor, transform: Transform, shard: Shard) -> Tensor
 
 
 def _check_images(what: str, images: Images) -> None:
+    """Raise an error if images are not RGB or gray in 8 bits."""
     channels = images.shape[0]
     if channels not in (1, 3):
         raise ArchbuilderError(f"{what}: images have {channels} channels, expected 3 (RGB) or 1 (gray)")

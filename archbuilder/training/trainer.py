@@ -168,6 +168,7 @@ class Trainer:
         return total if settings.max_steps is None else min(total, settings.max_steps)
 
     def _steps_of_epoch(self) -> int:
+        """Return the number of steps of a whole epoch."""
         return steps_per_epoch(len(self._train), self._settings.batch_size, processes=self._processes.count)
 
     def _batches_of_epoch(self, epoch: int) -> list[Tensor]:
