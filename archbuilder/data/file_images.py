@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from archbuilder.data.bands import MissingPackage
 from archbuilder.data.decode import Decoded, Pixels, Target, decode, digest_of, read_file, read_image
 from archbuilder.data.files import convert_read_errors
 from archbuilder.data.images import Batch, Images, ImageSet
@@ -120,6 +121,8 @@ class FileImages:
             """Decode one file, and store its pixels and digest, or its error."""
             try:
                 found: Decoded = decode(self.paths[row], self.target)
+            except MissingPackage:
+                raise
             except ArchbuilderError as error:
                 broken[row] = str(error)
                 return

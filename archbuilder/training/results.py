@@ -33,7 +33,8 @@ class EpochResult:
 
     Attributes:
         epoch: The number of the epoch, from 1.
-        train_loss: The mean over the epoch's images, auxiliary heads and label smoothing included, in nats.
+        train_loss: The mean over the epoch's images in nats, with auxiliary heads, label smoothing, class weights and
+            mixed images.
         validation_loss: Mean cross entropy of the logits alone, in nats.
         validation_accuracy: From 0 to 1.
         learning_rate: The learning rate of its last step.

@@ -4,6 +4,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,17 @@ def test_without_tifffile_pages_are_read_and_many_bands_say_what_to_install(
     message = r"0\.tif: TIFF files with several bands in a page need tifffile: pip install 'archbuilder\[tiff\]'$"
     with pytest.raises(MissingPackage, match=message):
         load_data(f"folder:{bands}@bands")
+
+
+@pytest.mark.skipif(find_spec("imagecodecs") is not None, reason="imagecodecs is installed")
+@pytest.mark.parametrize("skip_broken", [False, True])
+def test_a_compression_that_tifffile_cannot_read_alone_says_what_to_install(tmp_path: Path, skip_broken: bool) -> None:
+    def compressed(path: Path, bands: Any) -> None:
+        Image.fromarray(np.ascontiguousarray(np.moveaxis(bands, 0, -1)), "RGBA").save(path, compression="tiff_lzw")
+
+    folder = write_folder(tmp_path / "set", compressed, "uint8", channels=4)
+    with pytest.raises(MissingPackage, match=r"its compression needs imagecodecs: pip install 'archbuilder\[tiff\]'$"):
+        load_data(f"folder:{folder}@bands", skip_broken=skip_broken)
 
 
 def test_without_the_word_pages_are_counted_and_many_bands_say_how_to_read_them(tmp_path: Path) -> None:
