@@ -105,6 +105,55 @@ def test_what_was_stopped_becomes_what_it_would_have_become_bit_for_bit(recipe: 
     assert trainer.measure() == whole.evaluation
 
 
+EXCLUSIVE = [
+    {},
+    {"crop": 2, "cutout": 3},
+    {"resized_crop": 0.2, "cutout": 2},
+    {"resized_crop": 0.9, "random_erasing": 0.6},
+    {"crop": 1, "random_erasing": 1.0},
+]
+ANY_SETTINGS = st.builds(
+    lambda moved, **more: TrainSettings(batch_size=8, epochs=3, **moved, **more),
+    st.sampled_from(EXCLUSIVE),
+    flip=st.booleans(),
+    mixup=st.sampled_from([0.0, 0.2, 3.0]),
+    cutmix=st.sampled_from([0.0, 1.0]),
+    label_smoothing=st.sampled_from([0.0, 0.1]),
+    class_weights=st.sampled_from([None, (1.0, 2.0, 0.5, 1.0, 3.0)]),
+    balanced_sampling=st.booleans(),
+    max_steps=st.sampled_from([None, 1, 6, 10, 13]),
+    ema_decay=st.sampled_from([None, 0.9]),
+)
+
+
+@settings(max_examples=10)
+@given(recipe=ANY_SETTINGS, stop=st.integers(1, 14))
+def test_any_training_stopped_anywhere_becomes_what_it_would_have_become(recipe: TrainSettings, stop: int) -> None:
+    def trained(stop: int | None) -> tuple[list[EpochResult], Trainer, int]:
+        trainer, results, taken = a_trainer(recipe, seed=3), list[EpochResult](), 0
+
+        def watch(_: StepResult) -> bool:
+            nonlocal taken
+            taken += 1
+            return taken == stop
+
+        while not trainer.is_complete:
+            result = trainer.run_epoch(watch)
+            if result is None:
+                written = written_and_read(trainer.state())
+                trainer = a_trainer(recipe, network=a_network(seed=9), seed=3)
+                trainer.restore(written)
+            else:
+                results.append(result)
+        return results, trainer, taken
+
+    results, whole, taken = trained(None)
+    assert taken == min(15, recipe.max_steps or 15)
+    again, resumed, _ = trained(stop)
+    assert again == results
+    assert_equal(resumed.state().tensors, whole.state().tensors)
+
+
 def test_a_stop_leaves_the_epoch_unfinished_after_the_step_under_way() -> None:
     trainer, steps = a_trainer(EVERYTHING), list[StepResult]()
 
