@@ -1,6 +1,7 @@
 """Training and evaluation of a network on images."""
 
 from archbuilder.training.evaluation import Evaluation, evaluate
+from archbuilder.training.freezing import check_frozen, present_patterns
 from archbuilder.training.initial_weights import initial_network
 from archbuilder.training.latency import Timer, conditions_text, latency_of
 from archbuilder.training.loop import best_epoch, is_enough, train
@@ -28,6 +29,7 @@ __all__ = [
     "TrainingDiverged",
     "Watcher",
     "best_epoch",
+    "check_frozen",
     "choose_machine",
     "conditions_text",
     "derived_seed",
@@ -36,6 +38,7 @@ __all__ = [
     "is_enough",
     "latency_of",
     "launched",
+    "present_patterns",
     "process_group",
     "torch_threads",
     "train",

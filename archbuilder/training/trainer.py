@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
@@ -48,6 +48,7 @@ class Trainer:
         seed: int,
         machine: Machine = CPU,
         processes: Processes = ALONE,
+        pretrained: Collection[str] = (),
     ) -> None:
         """Prepare for the first step.
 
@@ -60,9 +61,11 @@ class Trainer:
             seed: The seed of the order of images, dropout and augmentation.
             machine: Device and precision.
             processes: The processes that train the network together, each with a part of every batch.
+            pretrained: The keys of the state dict that were loaded, to which `backbone_lr` and `freeze_epochs` refer.
 
         Raises:
-            ArchbuilderError: There are fewer images than processes, or augmentation leaves nothing of an image.
+            ArchbuilderError: There are fewer images than processes, augmentation leaves nothing of an image, or what is
+                to be frozen is not there or is everything.
         """
         if min(len(data.train), len(data.validation), settings.batch_size) < processes.count:
             found = f"found {len(data.train)} training images, {len(data.validation)} validation images and batches of "
@@ -80,6 +83,7 @@ class Trainer:
             head_weights=head_weights,
             machine=machine,
             processes=processes,
+            pretrained=pretrained,
         )
         self.network, self.evaluated = self._stepper.network, self._stepper.evaluated
         self.progress = Progress()
@@ -152,8 +156,8 @@ class Trainer:
 
     def _take_steps(self, watch: Watcher) -> bool:
         """Take the remaining steps of the epoch; return whether it was finished."""
-        self.network.train()
         progress, epoch = self.progress, self.progress.epochs + 1
+        self._stepper.begin(epoch)
         order = torch.Generator().manual_seed(derived_seed(self._seed, ORDER, epoch))
         batches = self._batches(torch.randperm(len(self._train), generator=order))
         todo = batches[progress.steps :]

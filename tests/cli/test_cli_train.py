@@ -130,12 +130,16 @@ def test_every_setting_arrives(run: Run, tmp_path: Path) -> None:
             "cutout": 2,
             "ema_decay": 0.9,
             "patience": 3,
+            "freeze": "stem",
+            "freeze_epochs": 2,
+            "backbone_lr": 0.001,
         }
     )
     given = chosen.model_dump(mode="json")
     assert all(value != TrainSettings.model_fields[name].default for name, value in given.items())
     options = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in given.items()]
-    assert train(run, *options, "--seed", 3, "--split-seed", 4).returncode == 0
+    assert run("build", "tiny.yaml", "-o", "w.safetensors").returncode == 0
+    assert train(run, *options, "--seed", 3, "--split-seed", 4, "--weights", "w.safetensors").returncode == 0
     setup = read_checkpoint(tmp_path / "runs" / "tiny").setup
     assert (setup.settings, setup.seed, setup.split_seed) == (chosen, 3, 4)
 
