@@ -170,7 +170,7 @@ def _shipped_like(weights: Weights) -> str | None:
             key in own.shapes and (_layer(key, last) or own.shapes[key] == tuple(weights.tensors[file_key].shape))
             for key, file_key in keys.items()
         ]
-        if all(fits):
+        if all(fits) and 2 * len(fits) > len(own.shapes):  # and not a few layers that several networks have
             return name
     return None
 
