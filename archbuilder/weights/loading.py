@@ -9,7 +9,7 @@ from torch import Tensor
 
 from archbuilder.data import DataSplits, Normalizer
 from archbuilder.modules import Network
-from archbuilder.modules.inherit import inherited_weights
+from archbuilder.modules.inherit import inheritable, inherited_weights
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.tensors import StateShapes
 from archbuilder.weights.files import read_weights
@@ -64,8 +64,9 @@ def inherit_matched(matched: Matched, baseline: Plan, plan: Plan, initial: Mappi
         plan: The candidate, a network of the same spec with other widths.
         initial: The candidate's state dict as it is initialized.
     """
+    shared = inheritable(plan, baseline) & matched.tensors.keys()
     inherited = inherited_weights(plan, initial, baseline, matched.tensors)
-    taken = {key: tensor for key, tensor in inherited.items() if not torch.equal(tensor, initial[key])}
+    taken = {key: tensor for key, tensor in inherited.items() if key in shared}
     counted = [key for key in initial if not key.endswith(BATCH_COUNT)]
     report = matched.report.model_copy(
         update={

@@ -72,9 +72,15 @@ def test_the_rest_is_predicted_where_pictures_cannot_be_read(trained: tuple[Path
     (tmp_path / "empty").mkdir()
     np.savez(tmp_path / "images.npz", images=np.zeros((2, 8, 8)))
     good = folder / "data" / "dark" / "0.png"
-    given = [tmp_path / "broken.png", good, tmp_path / "no.png", tmp_path / "empty", "digits", tmp_path / "images.npz"]
-    given += ["npz:a.npz", b"", good]
-    found = list(predictions(checkpoint, given, batch_size=2))
+    given: list[Path | str | bytes] = [
+        tmp_path / "broken.png",
+        good,
+        tmp_path / "no.png",
+        tmp_path / "empty",
+        "digits",
+        tmp_path / "images.npz",
+    ]
+    found = list(predictions(checkpoint, [*given, "npz:a.npz", b"", good], batch_size=2))
     reasons = [each.reason if isinstance(each, Unreadable) else "" for each in found]
     assert [bool(reason) for reason in reasons] == [True, False, True, True, True, True, True, True, False]
     for reason, message in zip(

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,13 +158,16 @@ def test_settings_that_cannot_be_followed_leave_no_folder(
 def test_the_normalization_is_that_of_the_run_unless_values_are_on_another_scale(
     done: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def scaled(factor: float, address: Address) -> RawData:
-        data = few(address)
-        assert isinstance(data.train, ImageSet)
-        return replace(data, train=ImageSet(data.train.images * factor, data.train.labels))
+    def scaled(factor: float) -> Callable[[Address], RawData]:
+        def load(address: Address) -> RawData:
+            data = few(address)
+            assert isinstance(data.train, ImageSet)
+            return replace(data, train=ImageSet(data.train.images * factor, data.train.labels))
+
+        return load
 
     for factor, taken in ((1.5, True), (16.0, False)):
-        monkeypatch.setitem(SOURCES, "digits", lambda address, by=factor: scaled(by, address))
+        monkeypatch.setitem(SOURCES, "digits", scaled(factor))
         result = train_spec(a_spec(), "digits", tmp_path / str(factor), settings=SETTINGS, weights=done.folder.path)
         assert (result.setup.mean == done.setup.mean) == taken
 

@@ -1,16 +1,17 @@
 """Frozen layers: what is matched, and that nothing of them changes."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from support.training import noise_splits
+from support.training import in_two_processes, noise_splits
 from torch import Tensor, nn
 
 from archbuilder import ArchbuilderError, NetworkSpec
 from archbuilder.recipe import TrainSettings
-from archbuilder.training import Trainer, TrainerState, present_patterns
+from archbuilder.training import ALONE, Processes, Trainer, TrainerState, present_patterns
 from archbuilder.training.freezing import matching_tensors
 
 SPEC = NetworkSpec.from_text("""\
@@ -204,3 +205,25 @@ def test_a_tiny_rate_of_the_backbone_hardly_moves_it() -> None:
 def test_what_cannot_be_frozen(settings: dict[str, Any], pretrained: Collection[str], message: str) -> None:
     with pytest.raises(ArchbuilderError, match=message):
         a_trainer(a_network(), pretrained, **settings)
+
+
+def trained_by(processes: Processes) -> dict[str, Tensor]:
+    """Train with layers that are frozen for an epoch, as one of some processes."""
+    settings = TrainSettings(epochs=2, batch_size=7, freeze_epochs=1, backbone_lr=0.002, clip_norm=0.0, optimizer="sgd")
+    trainer = Trainer(
+        a_network(), noise_splits(), settings, head_weights={}, seed=0, pretrained=BACKBONE, processes=processes
+    )
+    trainer.run_epoch()
+    first = {f"first.{key}": tensor.clone() for key, tensor in trainer.network.state_dict().items()}
+    trainer.run_epoch()
+    return first | dict(trainer.network.state_dict())
+
+
+def test_two_processes_freeze_and_release_as_one_does(tmp_path: Path) -> None:
+    alone, before = trained_by(ALONE), copy_of(a_network())
+    for found in in_two_processes(trained_by, tmp_path):
+        for key, tensor in alone.items():
+            assert torch.allclose(found[key], tensor, atol=1e-5), key
+        for key, tensor in before.items():
+            assert torch.equal(found[f"first.{key}"], tensor) == (key in BACKBONE), key
+            assert not torch.equal(found[key], tensor), key
