@@ -209,11 +209,16 @@ class NetworkSpec:
         """
         from archbuilder.modules import build_network  # noqa: PLC0415 - torch is imported when it is needed
 
-        network = build_network(self._plan, aux=aux, initialized=initialized)
-        if weights is not None:
-            from archbuilder.weights import load_weights  # noqa: PLC0415
+        if weights is None:
+            return build_network(self._plan, aux=aux, initialized=initialized)
+        from archbuilder.modules import drop_heads  # noqa: PLC0415
+        from archbuilder.weights import load_weights  # noqa: PLC0415
 
-            load_weights(network, weights, partial=partial)
+        # With the heads first, so that those of the file are known by their names.
+        network = build_network(self._plan, initialized=initialized)
+        load_weights(network, weights, partial=partial)
+        if not aux:
+            drop_heads(network)
         return network
 
     def save(self, path: str | Path) -> None:

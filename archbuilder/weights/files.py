@@ -58,6 +58,8 @@ def read_weights(path: str | Path) -> Weights:
     path = Path(path)
     if path.is_dir():
         path = checkpoint_in(path)
+    elif path.exists() and not path.is_file():
+        raise ArchbuilderError(f"{path}: is not a regular file")
     try:
         with path.open("rb") as file:
             start = file.read(64)
@@ -74,7 +76,7 @@ def read_weights(path: str | Path) -> Weights:
             raise ArchbuilderError(f"{path}: is {what}")
     if path.suffix.lower() in {".yaml", ".yml"}:
         raise ArchbuilderError(f"{path}: is a spec, not weights")
-    if path.suffix.lower() == ".safetensors" or start[8:9] == b"{":
+    if start[8:9] == b"{" or (path.suffix.lower() == ".safetensors" and not start.startswith(b"PK")):
         tensors, header = read_safetensors(path)
         own = {key: tensor for key, tensor in tensors.items() if not key.startswith(PREFIX)} if header else tensors
         return Weights(str(path), sha256, own, normalization=_normalization(header))

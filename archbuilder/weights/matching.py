@@ -114,7 +114,7 @@ def _classifiers(network: StateShapes, found: Mapping[str, Tensor]) -> dict[str,
         shapes = [(tuple(found[key].shape), network.shapes[key]) for key in _keys(network, name) if key in found]
         differing = [(have, need) for have, need in shapes if have != need]
         counts = {have[:1] for have, _ in differing}
-        is_resized = all(have[1:] == need[1:] and need[:1] == (network.classes,) for have, need in differing)
+        is_resized = all(have and have[1:] == need[1:] and need[0] == network.classes for have, need in differing)
         if len(counts) == 1 and is_resized:
             assert network.classes is not None
             reset[name] = counts.pop()[0], network.classes
@@ -180,8 +180,8 @@ def _check_values(tensors: Mapping[str, Tensor], file: str) -> None:
     for key, tensor in tensors.items():
         if key.endswith(BATCH_COUNT):
             continue
-        if tensor.layout is not torch.strided or not tensor.is_floating_point() or tensor.is_quantized:
-            kind = "quantized" if tensor.is_quantized else str(tensor.dtype).removeprefix("torch.")
+        if tensor.layout is not torch.strided or not tensor.is_floating_point() or tensor.is_meta:
+            kind = "without values" if tensor.is_meta else f"{tensor.layout}, {tensor.dtype}".replace("torch.", "")
             raise ArchbuilderError(f"{file}: {key} is {kind}; expected plain floating-point weights")
         bad = int((~tensor.to(torch.float32).isfinite()).sum())
         if bad:

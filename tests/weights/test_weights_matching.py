@@ -180,7 +180,7 @@ def test_values_that_are_no_finite_numbers(value: float) -> None:
 
 
 def test_weights_of_other_types() -> None:
-    with pytest.raises(ArchbuilderError, match=r"fc\.bias is int8; expected plain floating-point weights"):
+    with pytest.raises(ArchbuilderError, match=r"fc\.bias is strided, int8; expected plain floating-point weights"):
         matched(changed(fc__bias=torch.ones(5, dtype=torch.int8)))
     with pytest.raises(ArchbuilderError, match=r"fc\.weight is .*; expected plain floating-point weights"):
         matched(changed(fc__weight=torch.ones(5, 9).to_sparse()))
@@ -196,3 +196,15 @@ def test_a_spec_builds_with_weights(tmp_path: Path) -> None:
     with pytest.raises(ArchbuilderError, match="does not fit"):
         a_spec().set({"stem.out": 5}).build(weights=tmp_path / "w.pth")
     assert a_spec().set({"stem.out": 5}).build(weights=tmp_path / "w.pth", partial=True)
+
+
+def test_a_tensor_of_a_classifier_without_dimensions_is_of_another_shape() -> None:
+    with pytest.raises(ArchbuilderError, match=r"of another shape: fc\.bias \(a single value, expected 5\)"):
+        matched(changed(fc__bias=torch.tensor(1.0)))
+
+
+def test_heads_of_any_name_are_left_out_of_a_network_without_heads(tmp_path: Path) -> None:
+    spec = NetworkSpec.from_text(a_spec().text.replace("aux1", "early"), "small.yaml")
+    torch.save(spec.build().state_dict(), tmp_path / "w.pth")
+    network = spec.build(weights=tmp_path / "w.pth", aux=False)
+    assert not [key for key in network.state_dict() if key.startswith("early")]
