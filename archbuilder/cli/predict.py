@@ -80,6 +80,7 @@ def predict(
 
 
 def _lines(file: str) -> list[str]:
+    """Return the paths in a file, one a line, or on standard input for `-`."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

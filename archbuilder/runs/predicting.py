@@ -137,6 +137,7 @@ def _expanded(picture: Picture | bytes) -> Iterator[tuple[str, Picture | bytes |
 
 
 def _images_below(folder: Path) -> Iterator[Path]:
+    """Yield the images in a folder and in its folders, by name; hidden ones are left out."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -153,6 +154,7 @@ def _is_data(path: Path) -> bool:
 
 
 def _read(name: str, picture: Picture | bytes | Unreadable, target: Target) -> Pixels | Unreadable:
+    """Return the pixels of a picture, or why it cannot be read."""
     try:
         if isinstance(picture, Unreadable):
             return picture
@@ -164,6 +166,7 @@ def _read(name: str, picture: Picture | bytes | Unreadable, target: Target) -> P
 
 
 def _read_bytes(content: bytes, target: Target) -> Pixels:
+    """Decode the content of a file."""
     from PIL import Image  # noqa: PLC0415 - only pictures need it
 
     try:
@@ -176,6 +179,7 @@ def _read_bytes(content: bytes, target: Target) -> Pixels:
 
 @torch.inference_mode()
 def _logits(network: nn.Module, checkpoint: Checkpoint, pixels: list[Pixels], machine: Machine) -> torch.Tensor:
+    """Return the logits of pictures: N x classes, float32."""
     images = torch.stack([torch.from_numpy(each.copy()) for each in pixels]).to(machine.device)
     with machine.autocast():
         logits: torch.Tensor = network(checkpoint.setup.normalizer(images))
@@ -189,6 +193,7 @@ def _predicted(
     top: int,
     machine: Machine,
 ) -> list[Prediction | Unreadable]:
+    """Predict a batch; what could not be read stays as it is."""
     pixels = [each for _, each in batch if not isinstance(each, Unreadable)]
     names = checkpoint.setup.class_names
     rows = []

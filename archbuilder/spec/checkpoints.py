@@ -104,5 +104,6 @@ def _named(source: Source, name: str) -> Source:
 
 
 def _listed(paths: list[Path]) -> str:
+    """Format paths as a list: the first ten, then how many more there are."""
     more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
     return ", ".join(map(str, paths[:_MOST_NAMED])) + more

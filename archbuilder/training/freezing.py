@@ -59,6 +59,7 @@ def _globs(patterns: str) -> list[str]:
 
 
 def _matching(glob: str, keys: Iterable[str]) -> set[str]:
+    """Return the keys that a pattern matches, by their own name or that of a layer or block around them."""
     return {key for key in keys if any(fnmatchcase(part, glob) for part in _places(key))}
 
 
@@ -69,6 +70,7 @@ def _places(key: str) -> Sequence[str]:
 
 
 def _unmatched(glob: str, names: Sequence[str]) -> str:
+    """Format that a pattern matches nothing, with the nearest name."""
     if any(fnmatchcase(name, glob) for name in names):
         return f"freeze {glob!r}: what it matches has no weights"
     layers = list(dict.fromkeys(name.partition(".")[0] for name in names))

@@ -129,6 +129,7 @@ def _absent(network: StateShapes, found: Mapping[str, Tensor]) -> list[str]:
 
 
 def _keys(network: StateShapes, layer: str) -> list[str]:
+    """Return the keys of the tensors in a layer."""
     return [key for key in network.shapes if _layer(key, [layer]) is not None]
 
 
@@ -146,6 +147,7 @@ def _is_head(key: str, network: StateShapes) -> bool:
 
 
 def _misfit(report: WeightsReport, weights: Weights, network: StateShapes) -> str:
+    """Format what does not fit, by layer, with the nearest names."""
     fitting = f"{report.taken:,} of {report.total:,} tensors of {network.name} fit"
     of_another = report.taken < _LIKE * report.total
     lines = [f"{report.file}: {'weights of another network' if of_another else 'does not fit'}: {fitting}"]

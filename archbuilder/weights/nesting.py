@@ -50,6 +50,7 @@ def find_state_dict(content: Any, path: Path) -> Found:
 
 
 def _search(content: Any, keys: tuple[str, ...]) -> Found | None:
+    """Return the state dict in a mapping that was found below some keys, or None."""
     if not isinstance(content, Mapping) or len(keys) > _DEEPEST:
         return None
     for key in _KEYS:
@@ -65,6 +66,7 @@ def _search(content: Any, keys: tuple[str, ...]) -> Found | None:
 
 
 def _description(content: Any) -> str:
+    """Format what a file holds instead of weights."""
     if not isinstance(content, Mapping):
         return f"found a {type(content).__name__}"
     keys = [str(key) for key in content]

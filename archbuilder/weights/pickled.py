@@ -75,6 +75,7 @@ def _objects(path: Path, message: str, is_zip: bool) -> list[str]:
 
 
 def _refusal(path: Path, names: list[str]) -> str:
+    """Format that a file holds a whole module or other objects, and how to save the weights alone."""
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     listed = ", ".join(names[:_MOST_NAMED]) + more
     if any(name.startswith(_MODULES) for name in names):

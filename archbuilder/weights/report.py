@@ -84,9 +84,11 @@ def by_layer(keys: Iterable[str]) -> str:
 
 
 def _first(texts: list[str]) -> str:
+    """Format texts as a list: the first six, then how many more there are."""
     more = f" and {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
     return ", ".join(texts[:_MOST_NAMED]) + more
 
 
 def _text(shape: tuple[int, ...]) -> str:
+    """Format a shape."""
     return " x ".join(map(str, shape)) or "a single value"
