@@ -38,6 +38,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "from the weights": {"weights": True},
     "from the weights, backbone at a tenth of the rate": {"weights": True, "backbone_lr": 0.000375},
     "from the weights, frozen but for the classifier": {"weights": True, "freeze_epochs": TUNING_EPOCHS},
+    "from the weights, all before inception3a frozen": {"weights": True, "freeze": "conv1,reduction1,inception2*"},
     "from the weights, frozen for a quarter of the epochs": {"weights": True, "freeze_epochs": TUNING_EPOCHS // 4},
 }
 """What is compared: settings of a training, and whether it starts from the weights of the six classes."""

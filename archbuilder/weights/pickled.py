@@ -1,6 +1,7 @@
 """Read what torch.save wrote, without running code that is in it."""
 
 import argparse
+import builtins
 import pickle
 import re
 import zipfile
@@ -12,6 +13,7 @@ import torch
 from archbuilder.errors import ArchbuilderError
 
 _CODE = re.compile(r"GLOBAL ([\w.]+)")  # in torch's errors
+_ZIP = b"PK\x03\x04"  # what an archive begins with; zipfile looks at its end, which may be damaged
 _MODULES = ("torch.nn.", "torchvision.models.", "timm.models.")
 _SAVE = "torch.save(model.state_dict(), 'weights.pth')"
 _MOST_NAMED = 5
@@ -25,7 +27,8 @@ def read_pickled(path: Path) -> Any:
     Raises:
         ArchbuilderError: The file is damaged, is of another kind, or holds code, a whole module or other objects.
     """
-    is_zip = zipfile.is_zipfile(path)
+    with path.open("rb") as file:
+        is_zip = file.read(len(_ZIP)) == _ZIP
     if is_zip:
         _check_archive(path)
     try:
@@ -71,7 +74,8 @@ def _objects(path: Path, message: str, is_zip: bool) -> list[str]:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path) if is_zip else []
     except Exception:  # damaged bytes may raise anything
         names = []
-    return sorted(set(names) | set(_CODE.findall(message)))
+    found = {*names, *_CODE.findall(message)}
+    return sorted(name for name in found if "." in name.strip(".") or hasattr(builtins, name))
 
 
 def _refusal(path: Path, names: list[str]) -> str:

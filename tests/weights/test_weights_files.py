@@ -1,6 +1,8 @@
 """Files of weights: every kind that is read, and every damage that is not."""
 
 import argparse
+import contextlib
+import random
 import resource
 import zipfile
 from pathlib import Path
@@ -196,3 +198,22 @@ def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
     assert read_weights(tmp_path / "a.pth").sha256 == read_weights(tmp_path / "b.pth").sha256
     torch.save(state(1), tmp_path / "b.pth")
     assert read_weights(tmp_path / "a.pth").sha256 != read_weights(tmp_path / "b.pth").sha256
+
+
+@pytest.mark.parametrize("name", ["w.pth", "old.pth", "w.safetensors"])
+def test_any_damage_is_an_error_of_ours_or_changes_values_only(tmp_path: Path, name: str) -> None:
+    path, chance = tmp_path / name, random.Random(27)
+    if name == "w.safetensors":
+        save_file(state(), path)
+    else:
+        torch.save({"state_dict": state()}, path, _use_new_zipfile_serialization=name == "w.pth")
+    content = path.read_bytes()
+    ends = [*range(40), *range(len(content) - 120, len(content))]
+    places = ends + chance.sample(range(len(content)), 60)
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << chance.randrange(8)
+        path.write_bytes(bytes(damaged))
+        with contextlib.suppress(ArchbuilderError):
+            found = read_weights(path)
+            assert all(isinstance(tensor, torch.Tensor) for tensor in found.tensors.values())
