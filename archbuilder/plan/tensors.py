@@ -1,4 +1,4 @@
-"""The tensors of a plan's state dict, without torch: their shapes, and which of them give the classes."""
+"""The tensors of a plan's state dict, without torch: their shapes, and which of them are classifiers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -21,8 +21,8 @@ def load_weights(network: Network, path: str | Path, *, partial: bool = False) -
     """Load weights into a network, in place: a pretrained network to use or to fine-tune.
 
     Prefixes such as `module.` and the nesting of checkpoints are recognized, float16 and other floating-point types
-    are converted. Auxiliary heads, and the layer that gives the classes, keep their weights where the file lacks them
-    or has them for another number of classes.
+    are converted. Auxiliary heads and the classifier keep their weights where the file lacks them or has them for
+    another number of classes.
 
     Args:
         network: The network; unchanged if there is an error.

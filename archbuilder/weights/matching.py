@@ -41,7 +41,7 @@ class Matched:
 def match(weights: Weights, network: StateShapes, *, partial: bool = False) -> Matched:
     """Match weights with the tensors of a network.
 
-    Heads, and the layers that give the classes, may be missing or be of another number of classes: they start fresh.
+    Auxiliary heads and classifiers may be missing, or be for another number of classes: they start fresh.
 
     Args:
         weights: The weights.
@@ -108,7 +108,7 @@ def _without(prefix: str, keys: Iterable[str], own: Mapping[str, Shape]) -> dict
 
 
 def _classifiers(network: StateShapes, found: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
-    """Return the layers that give the classes of which the file has another number; both numbers."""
+    """Return the classifiers for another number of classes in the file, with that number and the network's."""
     reset = {}
     for name in network.classifiers:
         shapes = [(tuple(found[key].shape), network.shapes[key]) for key in _keys(network, name) if key in found]
@@ -122,7 +122,7 @@ def _classifiers(network: StateShapes, found: Mapping[str, Tensor]) -> dict[str,
 
 
 def _absent(network: StateShapes, found: Mapping[str, Tensor]) -> list[str]:
-    """Return the heads, and the layers that give the classes, of which the file has nothing."""
+    """Return the auxiliary heads and the classifiers of which the file has nothing."""
     heads = [head for head in network.heads if not any(key in found for key in _keys(network, head))]
     layers = [name for name in network.classifiers if _layer(name, heads) is None]
     return heads + [name for name in layers if not any(key in found for key in _keys(network, name))]

@@ -20,9 +20,9 @@ class WeightsReport(BaseModel):
         taken: How many tensors of the network come from the file.
         total: How many tensors the network has.
         fresh: The keys of the network's tensors that do not come from the file.
-        reset: The layers that give the classes and start fresh, as the file has them for another number of classes:
-            that number, and the network's.
-        absent: The layers that start fresh because the file lacks them: heads, and the layer that gives the classes.
+        reset: The classifiers that start fresh because the file has another number of classes: that number, and
+            the network's.
+        absent: The auxiliary heads and classifiers that start fresh because the file lacks them.
         unused: The heads of the file that the network lacks.
         missing: With `partial`, the keys of other tensors that the file lacks.
         unexpected: With `partial`, the other keys of the file, without the prefix, that the network lacks.
@@ -47,7 +47,7 @@ class WeightsReport(BaseModel):
 
     @property
     def fits(self) -> bool:
-        """Whether all fits but heads and the layers that give the classes."""
+        """Whether all fits but auxiliary heads and classifiers."""
         return not (self.missing or self.unexpected or self.reshaped)
 
     def __str__(self) -> str:
