@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from archbuilder.recipe import TrainSettings
     from archbuilder.runs import (
         Checkpoint,
+        Prediction,
         RunResult,
         evaluate_checkpoint,
         read_checkpoint,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from archbuilder.searching.library import search
     from archbuilder.study import Study, load_study
     from archbuilder.training import Evaluation, Machine, Trainer, choose_machine
+    from archbuilder.weights import WeightsReport, load_weights
 
 __version__ = "0.1.0"
 
@@ -46,6 +48,7 @@ _MODULES = {
     "archbuilder.recipe": ("TrainSettings",),
     "archbuilder.runs": (
         "Checkpoint",
+        "Prediction",
         "RunResult",
         "evaluate_checkpoint",
         "read_checkpoint",
@@ -56,6 +59,7 @@ _MODULES = {
     "archbuilder.searching.library": ("search",),
     "archbuilder.study": ("Study", "load_study"),
     "archbuilder.training": ("Evaluation", "Machine", "Trainer", "choose_machine"),
+    "archbuilder.weights": ("WeightsReport", "load_weights"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -63,9 +67,11 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 def load(name_or_path: str | Path) -> NetworkSpec:
     """Read and check a spec: a path, or the name of a shipped one such as `googlenet`.
 
+    The folder of a run, such as `runs/mine`, or a checkpoint gives the spec that was trained.
+
     Raises:
         SpecError: The spec is wrong; with every problem found and where.
-        ArchbuilderError: The file is missing or is not text.
+        ArchbuilderError: The file is missing, is not text, or holds no spec.
     """
     from archbuilder.network_spec import NetworkSpec  # noqa: PLC0415 - a command line that only helps needs none of it
 
@@ -92,6 +98,7 @@ __all__ = [
     "Machine",
     "Network",
     "NetworkSpec",
+    "Prediction",
     "Problem",
     "RunResult",
     "SpecError",
@@ -99,6 +106,7 @@ __all__ = [
     "StudyResult",
     "TrainSettings",
     "Trainer",
+    "WeightsReport",
     "__version__",
     "breakdown",
     "choose_machine",
@@ -110,6 +118,7 @@ __all__ = [
     "load",
     "load_data",
     "load_study",
+    "load_weights",
     "read_checkpoint",
     "read_result",
     "register",

@@ -34,11 +34,11 @@ class NetworkSpec:
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> NetworkSpec:
-        """Read and check a spec file, or a shipped spec by name.
+        """Read and check a spec file, a shipped spec by name, or the spec of a run's folder or of a checkpoint.
 
         Raises:
             SpecError: The spec is wrong; with every problem found and where.
-            ArchbuilderError: The file is missing or is not text.
+            ArchbuilderError: The file is missing, is not text, or holds no spec.
         """
         return cls.from_source(open_spec(name_or_path))
 
@@ -177,17 +177,49 @@ class NetworkSpec:
 
         return CostFunction(self.document, names)
 
-    def build(self, *, aux: bool = True, initialized: bool = True) -> Network:
+    def with_classes(self, classes: int) -> NetworkSpec:
+        """Return the same network for another number of classes, as its `classes` key says; the rest is kept.
+
+        Raises:
+            SpecError: The network is invalid with it, as where a layer has the old number instead of `$classes`.
+        """
+        from archbuilder.spec.edit import set_key  # noqa: PLC0415 - checking a file writes nothing
+
+        return NetworkSpec.from_source(set_key(self.document.source, "classes", classes))
+
+    def build(
+        self,
+        *,
+        aux: bool = True,
+        initialized: bool = True,
+        weights: str | Path | None = None,
+        partial: bool = False,
+    ) -> Network:
         """Build the network as an ordinary `torch.nn.Module`.
 
         Args:
             aux: Whether the auxiliary heads are built. With them, training returns a named tuple
                 `(logits, aux2, aux1)`, deepest first; evaluation returns the logits alone.
             initialized: Whether weights are initialized; leave it out when a state dict is loaded next.
+            weights: A file of weights, or a run's folder, to load; see `archbuilder.load_weights`.
+            partial: Whether to load what fits of it.
+
+        Raises:
+            ArchbuilderError: The weights cannot be read or do not fit.
         """
         from archbuilder.modules import build_network  # noqa: PLC0415 - torch is imported when it is needed
 
-        return build_network(self._plan, aux=aux, initialized=initialized)
+        if weights is None:
+            return build_network(self._plan, aux=aux, initialized=initialized)
+        from archbuilder.modules import drop_heads  # noqa: PLC0415
+        from archbuilder.weights import load_weights  # noqa: PLC0415
+
+        # With the heads first, so that those of the file are known by their names.
+        network = build_network(self._plan, initialized=initialized)
+        load_weights(network, weights, partial=partial)
+        if not aux:
+            drop_heads(network)
+        return network
 
     def save(self, path: str | Path) -> None:
         """Save the spec as YAML, atomically, with its comments and layout.

@@ -173,6 +173,23 @@ class TrainSettings(BaseModel):
     patience: int | None = Field(
         default=None, ge=1, description="Early stopping: epochs without a higher validation accuracy."
     )
+    freeze: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Layers to freeze, batch norm statistics included: patterns over full names, such as "
+        "conv*,inception3*.",
+    )
+    freeze_epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Number of epochs to freeze for: what `freeze` names, or else all that was loaded from weights.",
+    )
+    backbone_lr: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        description="Peak learning rate of what was loaded from weights; all else has the learning rate.",
+    )
 
     if not TYPE_CHECKING:  # type checkers know the fields as arguments
 

@@ -46,10 +46,10 @@ def _few_images(folder: Path, count: int) -> Path:
     path = folder / f"fashion_{count}.npz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        images, labels = _read("train")
+        images, labels = read_fashion("train")
         order = np.random.default_rng(1).permutation(len(labels))
         train, validation = order[:count], order[count : count + VALIDATION]
-        test_images, test_labels = _read("t10k")
+        test_images, test_labels = read_fashion("t10k")
         np.savez(
             path,
             train_images=images[train],
@@ -62,7 +62,8 @@ def _few_images(folder: Path, count: int) -> Path:
     return path
 
 
-def _read(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def read_fashion(part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read the images of Fashion-MNIST and their labels: of `train`, or of `t10k`, which are to test."""
     images = gzip.decompress((_SOURCE / f"{part}-images-idx3-ubyte.gz").read_bytes())
     labels = gzip.decompress((_SOURCE / f"{part}-labels-idx1-ubyte.gz").read_bytes())
     return np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28), np.frombuffer(labels, np.uint8, offset=8)

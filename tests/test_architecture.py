@@ -25,6 +25,7 @@ STAGES = (
     "data",
     "plugins",
     "training",
+    "weights",
     "network_spec",  # the public class: earlier stages work on documents and plans
     "study",
     "runs",

@@ -10,7 +10,9 @@ from archbuilder.recipe import Precision
 Spec = Annotated[
     str,
     typer.Argument(
-        metavar="SPEC", autocompletion=complete_spec, help="A spec file, or a shipped spec by name, such as googlenet."
+        metavar="SPEC",
+        autocompletion=complete_spec,
+        help="A spec file, a shipped spec by name, such as googlenet, or a run.",
     ),
 ]
 Depth = Annotated[

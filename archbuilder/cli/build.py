@@ -46,5 +46,5 @@ def build(
     if output is not None:
         from archbuilder.modules.saving import save_tensors  # noqa: PLC0415
 
-        save_tensors(output, network.state_dict(), {"spec": loaded.text})
+        save_tensors(output, network.state_dict(), {"spec": loaded.document.standalone_text})
         screen.print(f"weights saved: {output}", markup=False, soft_wrap=True)

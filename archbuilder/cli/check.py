@@ -7,6 +7,7 @@ import typer
 
 from archbuilder import ArchbuilderError, SpecError, load
 from archbuilder.cli.completion import complete_spec
+from archbuilder.cli.wording import in_command_line_terms
 from archbuilder.errors.problem import MOST_SHOWN
 
 
@@ -19,7 +20,9 @@ def check(
     context: typer.Context,
     specs: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC", autocompletion=complete_spec, help="Spec files, or shipped specs by name."),
+        typer.Argument(
+            metavar="SPEC", autocompletion=complete_spec, help="Spec files, shipped specs by name, or runs."
+        ),
     ],
 ) -> None:
     """Check specs without building them and show every error with its location."""
@@ -32,7 +35,8 @@ def check(
                 raise
             found = error.problems if isinstance(error, SpecError) else (error,)
             errors += len(found)
-            print(*found[:MOST_SHOWN], sep="\n", file=sys.stderr)
+            shown = (in_command_line_terms(str(problem)) for problem in found[:MOST_SHOWN])
+            print(*shown, sep="\n", file=sys.stderr)
             if len(found) > MOST_SHOWN:
                 print(f"and {len(found) - MOST_SHOWN:,} more in {name}", file=sys.stderr)
         else:

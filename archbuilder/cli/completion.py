@@ -11,8 +11,8 @@ from archbuilder.spec.sources import Kind, shipped_names
 
 
 def complete_spec(incomplete: str) -> list[str]:
-    """Return the shipped specs and the YAML files that start with the given text."""
-    return _named("specs", incomplete)
+    """Return the shipped specs, the YAML files and the checkpoints that start with the given text."""
+    return sorted({*_named("specs", incomplete), *_paths(incomplete, ".safetensors", folders=False)})
 
 
 def complete_study(incomplete: str) -> list[str]:

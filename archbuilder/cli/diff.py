@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="A spec file, or a shipped spec by name.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="A spec file, a shipped spec by name, or a run.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The spec to compare it with.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
 ) -> None:

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def lint(
     specs: Annotated[
-        list[str] | None, typer.Argument(metavar="[SPEC]...", help="Spec files, or shipped specs by name.")
+        list[str] | None, typer.Argument(metavar="[SPEC]...", help="Spec files, shipped specs by name, or runs.")
     ] = None,
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="CODE", help="Explain a rule, such as AB104, or list `all`.")
@@ -77,10 +77,9 @@ def _fix(spec: NetworkSpec, codes: list[str], out: TextIO) -> NetworkSpec:
 
     document, path = spec.document, spec.document.source.path
     if path is None or document.source.name.startswith("shipped "):
-        name = path.stem if path else "NAME"
-        raise ArchbuilderError(
-            f"{document.source.name}: shipped specs are read-only; make a copy: archbuilder new mine.yaml --from {name}"
-        )
+        kind, name = ("shipped specs are", path.stem) if path else ("the spec of a run is", document.source.name)
+        copy = f"archbuilder new mine.yaml --from {name}"
+        raise ArchbuilderError(f"{document.source.name}: {kind} read-only; make a copy: {copy}")
     findings = lint_document(document).findings
     for line in unfixable_text(findings, codes):
         print(line, file=sys.stderr)

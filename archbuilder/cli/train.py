@@ -32,7 +32,7 @@ def train(
         typer.Argument(
             metavar="[SPEC]",
             autocompletion=complete_spec,
-            help="A spec file, or a shipped spec by name; not with --resume.",
+            help="A spec file, a shipped spec by name, or a run, for its spec; not with --resume.",
         ),
     ] = None,
     *,
@@ -52,6 +52,18 @@ def train(
         Path | None,
         typer.Option("--resume", metavar="FOLDER", autocompletion=complete_run, help="Resume the run in this folder."),
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE|RUN",
+            autocompletion=complete_run,
+            help="Start from these weights: .pth, .pt, .bin, .safetensors, or a run's folder.",
+        ),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take what fits of the weights, where not all does.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random in the training.")] = 0,
     split_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the split.")] = 0,
     split_by: Annotated[
@@ -73,7 +85,14 @@ def train(
     Ctrl-C stops after the current step; --resume continues from there. Exit status 130 on Ctrl-C. Several processes:
     torchrun --nproc-per-node 2 --no-python -- archbuilder train SPEC --data DATA
     """
-    others = {"--run": run, "--seed": seed, "--split-seed": split_seed, "--download": download}
+    others = {
+        "--run": run,
+        "--weights": weights,
+        "--partial": partial,
+        "--seed": seed,
+        "--split-seed": split_seed,
+        "--download": download,
+    }
     others |= {"--split-by": split_by is not SplitBy.SEED, "--skip-broken": skip_broken}
     fixed = [name for name in settings if name != "epochs"]  # once a run has begun
     given = [f"--{name.replace('_', '-')}" for name in fixed] + [name for name, value in others.items() if value]
@@ -115,6 +134,8 @@ def train(
                 seed=seed,
                 split_seed=split_seed,
                 split_by=split_by.value,
+                weights=weights,
+                partial=partial,
                 machine=machine,
                 observe=observe,
                 download=download,

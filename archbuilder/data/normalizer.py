@@ -9,6 +9,7 @@ from archbuilder.data.images import Images
 
 _SAMPLE = 10_000  # images that are looked at; a mean is then known to a hundredth of the standard deviation
 _AT_ONCE = 256
+_APART = 6  # times are standard deviations of images apart whose values are on other scales
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,16 @@ class Normalizer:
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    def is_on_scale_of(self, other: "Normalizer") -> bool:
+        """Return whether two normalizers are of images with values on the same scale, such as 0 to 255."""
+        if len(self.std) != len(other.std):
+            return False
+        pairs = zip(self.mean, self.std, other.mean, other.std, strict=True)
+        return all(
+            1 / _APART < std / other_std < _APART and abs(mean - other_mean) < _APART * min(std, other_std)
+            for mean, std, other_mean, other_std in pairs
+        )
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return a copy of images as float32 in channels_last memory format, on their device: N x C x H x W."""

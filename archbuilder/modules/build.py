@@ -13,6 +13,7 @@ from archbuilder.modules.calls import make
 from archbuilder.modules.initialize import initialize
 from archbuilder.modules.network import Network
 from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, Plan, Take, TreeNode, outer_take
+from archbuilder.plan.tensors import classifiers
 from archbuilder.primitives import Primitive
 from archbuilder.primitives.facts import PARAMETER
 
@@ -63,7 +64,7 @@ def _network(plan: Plan, aux: bool) -> Network:
             if head.listed_before == position:
                 children[head.name] = _module(head.tree)
         steps += _path(plan.trees[position : position + 1], children)
-    return Network(plan.name, children, Path(tuple(steps)), heads)
+    return Network(plan.name, children, Path(tuple(steps)), heads, classifiers(plan), plan.class_count)
 
 
 _METHODS = frozenset(dir(nn.Sequential))

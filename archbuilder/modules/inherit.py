@@ -32,17 +32,28 @@ def inherited_weights(
         The network's state dict: trained values where both networks have the layer, its kernel and the channels; fresh
         ones elsewhere. No tensor shares memory with an argument.
     """
+    weights = {key: value.clone() for key, value in fresh.items()}
+    for key, (axes, own, other) in _shared(plan, donor).items():
+        if key in trained and key in fresh:
+            _take_over(weights[key], trained[key].to(fresh[key]), axes, own, other)
+    return weights
+
+
+def inheritable(plan: Plan, donor: Plan) -> frozenset[str]:
+    """Return the keys of the state dict of which a network has any from a trained one, as `inherited_weights` does."""
+    return frozenset(_shared(plan, donor))
+
+
+def _shared(plan: Plan, donor: Plan) -> dict[str, tuple[Sequence[Axis], OpOrigins, OpOrigins]]:
+    """Return the tensors of layers that two networks have alike: their dimensions, and the channels of both layers."""
     ours, theirs = origins(plan), origins(donor)
     tensors, donated = _tensors(ours), _tensors(theirs)
-    weights: dict[str, Tensor] = {}
-    for key, value in fresh.items():
-        weights[key] = value.clone()
-        if key not in trained or key not in tensors or key not in donated:
-            continue
+    found: dict[str, tuple[Sequence[Axis], OpOrigins, OpOrigins]] = {}
+    for key in tensors.keys() & donated.keys():
         (name, weight), (donor_name, other) = tensors[key], donated[key]
         if _alike(weight, other, ours[name], theirs[donor_name]):
-            _take_over(weights[key], trained[key].to(value), weight.axes, ours[name], theirs[donor_name])
-    return weights
+            found[key] = weight.axes, ours[name], theirs[donor_name]
+    return found
 
 
 def _tensors(layers: Mapping[str, OpOrigins]) -> dict[str, tuple[str, Weight]]:

@@ -36,7 +36,15 @@ class Network(nn.Module):
     any name that does not start with an underscore, and torch takes no child whose name is an attribute already.
     """
 
-    def __init__(self, label: str, children: Mapping[str, Child], path: Path, heads: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        label: str,
+        children: Mapping[str, Child],
+        path: Path,
+        heads: Mapping[str, str],
+        classifiers: Sequence[str] = (),
+        classes: int | None = None,
+    ) -> None:
         """Assemble the network.
 
         Args:
@@ -44,11 +52,14 @@ class Network(nn.Module):
             children: Layers, factors and heads by name, in the order of the state dict.
             path: The path that data takes through the layers.
             heads: The place that each head attaches to, by the head's name, in the order of the output.
+            classifiers: The names of the layers whose outputs are the classes, which start fresh for other classes.
+            classes: The number of classes.
         """
         super().__init__()
         self._label = label
         self._path = path
         self._heads = dict(heads)
+        self._classifiers, self._classes = tuple(classifiers), classes
         self._output = training_output(tuple(heads))
         add_children(self, children)
 

@@ -15,9 +15,10 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.modules.build import build_network
 from archbuilder.modules.network import Network
 from archbuilder.plan.plan import Plan
+from archbuilder.spec.checkpoints import METADATA
 from archbuilder.spec.writing import write_bytes
 
-_KEY = "archbuilder"  # the only entry of the metadata, as safetensors writes several in any order
+_KEY = METADATA  # the only entry of the metadata, as safetensors writes several in any order
 _CHECKSUM = "sha256"  # faster than reading from disks
 
 
@@ -43,8 +44,24 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a file of `save_tensors`: the tensors and the header.
 
     Raises:
-        ArchbuilderError: The file cannot be read, is not a whole safetensors file, was not written by `save_tensors`,
-            or was changed since.
+        ArchbuilderError: As `read_safetensors` does, or the file was not written by `save_tensors`.
+    """
+    tensors, header = read_safetensors(path)
+    if header is None:
+        raise ArchbuilderError(f"{path}: holds weights alone; expected a file that archbuilder wrote")
+    return tensors, header
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """Read a safetensors file of any program.
+
+    Returns:
+        The tensors, which the system reads when they are first used, and the header of `save_tensors`; without one the
+        file is another program's, and there is no checksum to verify.
+
+    Raises:
+        ArchbuilderError: The file cannot be read, is not a whole safetensors file, or was changed since `save_tensors`
+            wrote it.
     """
     try:
         path.open("rb").close()  # safetensors reports an unreadable file as missing
@@ -56,7 +73,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, UnicodeDecodeError) as error:
         raise ArchbuilderError(f"{path}: not a whole safetensors file: {error}") from None
     if text is None:
-        raise ArchbuilderError(f"{path}: holds weights alone; expected a file that archbuilder wrote")
+        return tensors, None
     try:
         header: dict[str, Any] = json.loads(text)
         checksum = header.pop(_CHECKSUM)

@@ -113,11 +113,14 @@ def heading(opened: RunOpened) -> list[RenderableType]:
     table.add_row("data", Text(f"{setup.data}: {opened.data.statement}", overflow="fold"))
     for purpose, count in opened.data.copies().items():
         table.add_row("", Text(f"duplicates of training images among the {purpose} images: {count:,}", "yellow"))
+    if setup.weights is not None:
+        for index, line in enumerate(setup.weights.lines()):
+            table.add_row("" if index else "weights", Text(line, overflow="fold"))
     table.add_row("how", Text(" · ".join([*how, f"seed {setup.seed}", *where])))
     lines: list[RenderableType] = [
         Text.assemble((plan.name, "bold"), f"{what} · {short(plan.macs)} MACs"),
         table,
-        Text(f"run   {opened.folder.path}"),
+        Text(f"{'run':<{4 if setup.weights is None else 7}}  {opened.folder.path}"),
     ]
     if opened.history or opened.steps_done:
         steps = f" and {plural(opened.steps_done, 'step')} of the next" if opened.steps_done else ""
@@ -151,6 +154,11 @@ def augmentation(opened: RunOpened) -> list[str]:
         "no clipping": not settings.clip_norm,
     }
     shown = [name for name, is_set in words.items() if is_set]
+    if settings.backbone_lr is not None:
+        shown.append(f"backbone at {settings.backbone_lr:.3g}")
+    if settings.freeze is not None or settings.freeze_epochs is not None:
+        epochs = "" if settings.freeze_epochs is None else f" for {plural(settings.freeze_epochs, 'epoch')}"
+        shown.append(f"frozen{epochs}: {settings.freeze or 'what was loaded'}")
     return [*shown, *(f"{name} {value:g}" for name, value in named.items() if value)]
 
 

@@ -14,12 +14,14 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
 from archbuilder.modules.saving import read_tensors, save_tensors, trained_network
 from archbuilder.runs.setup import RunSetup
-from archbuilder.training import EpochResult, TrainerState
+from archbuilder.spec.checkpoints import BEST, LAST, check_is_run
+from archbuilder.training import CPU, EpochResult, Machine, TrainerState
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_MOST_NAMED = 10  # runs in an error
+    from archbuilder.runs.predicting import Prediction
+
 Picture = Union[str, Path, "Image.Image"]
 """An image: a file, a folder of files, or an open image of Pillow's."""
 
@@ -76,6 +78,34 @@ class Checkpoint:
             raise ArchbuilderError(f"no image to read: found {images if single else 'an empty list'}")
         return self.setup.normalizer(torch.stack([torch.from_numpy(each.copy()) for each in pixels]))
 
+    def predict(
+        self,
+        images: "Picture | bytes | Iterable[Picture | bytes]",
+        *,
+        top: int = 5,
+        batch_size: int = 32,
+        machine: Machine = CPU,
+    ) -> "list[Prediction]":
+        """Predict the classes of pictures, prepared as in training: resized, center-cropped, normalized.
+
+        Args:
+            images: A file that Pillow reads, a folder, for all images in it and in its folders, the bytes of a file, an
+                open `PIL.Image.Image`, or any number of these. Images of `npz` and `idx` data sets are not files:
+                `evaluate_checkpoint` takes them.
+            top: How many classes, the most probable first; fewer where the network has fewer.
+            batch_size: Images per batch.
+            machine: Device and precision.
+
+        Returns:
+            A prediction for each picture, in order.
+
+        Raises:
+            ArchbuilderError: A picture is not there or cannot be decoded, or memory does not suffice.
+        """
+        from archbuilder.runs.predicting import predict  # noqa: PLC0415 - it needs this file
+
+        return predict(self, images, top=top, batch_size=batch_size, machine=machine)
+
     def network_alone(self) -> "Checkpoint":
         """Return the checkpoint without what is only needed to resume."""
         return replace(self, state=TrainerState(self.weights, {}))
@@ -111,8 +141,8 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     path = Path(path)
     if path.is_dir():
         path = path / BEST
-        if not path.exists() and (inside := _runs_inside(path.parent)):
-            raise ArchbuilderError(f"{path.parent}: is not a run but has runs in it; name one of them: {inside}")
+        if not path.exists():
+            check_is_run(path.parent)
     if not path.is_file():
         raise ArchbuilderError(f"{path}: no such checkpoint; train_spec writes {BEST} and {LAST} into its run")
     if path.suffix in {".yaml", ".yml"}:
@@ -133,13 +163,6 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         ) from None
 
 
-def _runs_inside(folder: Path) -> str:
-    """Format the runs in a folder that is not a run itself, those of a search included."""
-    found = sorted(best.parent for pattern in ("*", "finals/*/*") for best in folder.glob(f"{pattern}/{BEST}"))
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return ", ".join(map(str, found[:_MOST_NAMED])) + more
-
-
 def _files_of(picture: Picture) -> Sequence[Picture]:
     if not isinstance(picture, str | Path) or not Path(picture).is_dir():
         return [picture]
@@ -153,7 +176,3 @@ def _other_checkpoint(path: Path) -> str:
         return ""
     use = "holds the last epoch" if other.name == LAST else "holds the network of the best epoch"
     return f"\n  {other} {use}: evaluate_checkpoint takes it"
-
-
-BEST, LAST = "best.safetensors", "last.safetensors"
-"""The checkpoints of a run: the network at its best epoch, and everything needed to resume."""

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, did_you_mean
-from archbuilder.runs.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
+from archbuilder.runs.checkpoint import Checkpoint, read_checkpoint
 from archbuilder.runs.lock import held, is_held
 from archbuilder.runs.seen import SEEN
+from archbuilder.spec.checkpoints import BEST, LAST
 from archbuilder.spec.writing import write_text
 from archbuilder.training import EpochResult, launched
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from archbuilder.data import DataSplits, SplitBy, check_fits, load_data
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
+from archbuilder.plan.tensors import state_shapes
 from archbuilder.recipe import RUNS, TrainSettings
 from archbuilder.runs.events import Observer, ignore
 from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.setup import RunSetup
 from archbuilder.runs.training_run import TrainingRun
-from archbuilder.training import ALONE, CPU, Machine, check_settings, launched, process_group
+from archbuilder.training import ALONE, CPU, Machine, check_frozen, check_settings, launched, process_group
+from archbuilder.weights import Matched, match, normalized_as, read_weights
 
 
 def train_spec(
@@ -24,6 +26,8 @@ def train_spec(
     seed: int = 0,
     split_seed: int = 0,
     split_by: SplitBy = "seed",
+    weights: Path | str | None = None,
+    partial: bool = False,
     machine: Machine = CPU,
     observe: Observer = ignore,
     download: bool = False,
@@ -43,6 +47,9 @@ def train_spec(
         seed: Seed of initial weights, order of images, dropout and augmentation.
         split_seed: Seed of the splits.
         split_by: `seed` gives the same share of every class; `hash` keeps an image where it is when others are added.
+        weights: What the network starts from: a file or a run's folder, as `load_weights` takes it. The network gets
+            the number of classes of the data set, and the images the normalization of the run that trained the weights.
+        partial: Whether to take what fits of the weights where not all does.
         machine: Device and precision.
         observe: Callback for progress events.
         download: Whether torchvision may download the data set.
@@ -52,8 +59,8 @@ def train_spec(
         The epochs, and the best checkpoint.
 
     Raises:
-        ArchbuilderError: The data set is missing, damaged or does not fit the network; the folder contains a run;
-            out of memory.
+        ArchbuilderError: The data set is missing, damaged or does not fit the network; the weights cannot be read or do
+            not fit; what is to be frozen is not there; the folder contains a run; out of memory.
         TrainingDiverged: A loss is infinite or not a number.
     """
     if download and launched().count > 1:
@@ -65,13 +72,21 @@ def train_spec(
     loaded = load_data(
         data, seed=split_seed, split_by=split_by, download=download, skip_broken=skip_broken, base=Path.cwd()
     )
-    settings = settings or TrainSettings()
+    settings, matched = settings or TrainSettings(), None
+    if weights is not None:
+        read = read_weights(weights)
+        spec = spec if spec.plan().class_count in (None, loaded.classes) else spec.with_classes(loaded.classes)
+        _check(spec, loaded)
+        matched = match(read, state_shapes(spec.plan()), partial=partial)
+        loaded = normalized_as(matched, loaded)
     _check(spec, loaded)
     check_settings(settings, loaded)
+    check_frozen(spec.plan(), settings, () if matched is None else matched.tensors)
     loaded = loaded.normalized_by(settings.mean, settings.std)
-    setup = RunSetup.of(spec, loaded, settings, seed=seed, split_seed=split_seed)
+    report = None if matched is None else matched.report
+    setup = RunSetup.of(spec, loaded, settings, seed=seed, split_seed=split_seed, weights=report)
     with process_group(machine.device) as processes:
-        return TrainingRun(setup, spec, loaded, place, machine, processes, observe).train(None)
+        return TrainingRun(setup, spec, loaded, place, machine, processes, observe, matched).train(None)
 
 
 def resume_run(
@@ -126,6 +141,7 @@ def train_loaded(
     *,
     settings: TrainSettings,
     seed: int = 0,
+    weights: Matched | None = None,
     machine: Machine = CPU,
     observe: Observer = ignore,
 ) -> RunResult:
@@ -141,13 +157,14 @@ def train_loaded(
     check_settings(settings, data)
     data = data.normalized_by(settings.mean, settings.std)
     place = RunFolder(Path(folder))
-    setup = RunSetup.of(spec, data, settings, seed=seed, split_seed=0)
+    report = None if weights is None else weights.report
+    setup = RunSetup.of(spec, data, settings, seed=seed, split_seed=0, weights=report)
     checkpoint = place.read() if place.last.exists() else None
     if checkpoint is not None and checkpoint.setup.model_dump(exclude={"spec_name"}) != setup.model_dump(
         exclude={"spec_name"}
     ):
         raise ArchbuilderError(f"{place.path}: has another run; delete it to begin this one")
-    return TrainingRun(setup, spec, data, place, machine, ALONE, observe).train(checkpoint)
+    return TrainingRun(setup, spec, data, place, machine, ALONE, observe, weights).train(checkpoint)
 
 
 def _check(spec: NetworkSpec, data: DataSplits) -> None:

@@ -11,6 +11,7 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import TrainSettings
 from archbuilder.training import EpochResult, is_enough, launched
+from archbuilder.weights import WeightsReport
 
 
 class RunSetup(BaseModel):
@@ -29,6 +30,7 @@ class RunSetup(BaseModel):
         std: The standard deviation of every channel of the training images.
         fingerprints: The number and hash of the images of each split.
         settings: The training settings.
+        weights: What the network took of the weights that it started from, if from any.
         seed: Determines the initial weights, the order of the images, dropout and augmentation.
     """
 
@@ -46,11 +48,19 @@ class RunSetup(BaseModel):
     std: tuple[float, ...]
     fingerprints: dict[str, str]
     settings: TrainSettings
+    weights: WeightsReport | None = None
     seed: int
 
     @classmethod
     def of(
-        cls, spec: NetworkSpec, data: DataSplits, settings: TrainSettings, *, seed: int, split_seed: int
+        cls,
+        spec: NetworkSpec,
+        data: DataSplits,
+        settings: TrainSettings,
+        *,
+        seed: int,
+        split_seed: int,
+        weights: WeightsReport | None = None,
     ) -> "RunSetup":
         """Return the setup of a new run."""
         return cls(
@@ -65,6 +75,7 @@ class RunSetup(BaseModel):
             std=data.normalizer.std,
             fingerprints=data.fingerprints(),
             settings=settings.for_images(len(data.train), processes=launched().count),
+            weights=weights,
             seed=seed,
         )
 

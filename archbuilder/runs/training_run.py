@@ -31,6 +31,7 @@ from archbuilder.training import (
     initial_network,
     is_enough,
 )
+from archbuilder.weights import Matched, load_matched
 
 
 @dataclass
@@ -44,6 +45,7 @@ class TrainingRun:
     machine: Machine
     processes: Processes
     observe: Observer
+    weights: Matched | None = None  # what it starts from; not needed to resume
     room: int | None = None  # bytes that were free before the first step
     validation: Evaluation | None = None  # of the best epoch, if it ended here
 
@@ -129,14 +131,19 @@ class TrainingRun:
     def _trainer(self, *, initialized: bool) -> Trainer:
         """Make the trainer of the run; without initial weights if a checkpoint is restored next."""
         plan, setup = self.spec.plan(), self.setup
+        network = initial_network(plan, setup.seed) if initialized else build_network(plan, initialized=False)
+        if initialized and self.weights is not None:
+            load_matched(network, self.weights)
+        pretrained = set() if setup.weights is None else network.state_dict().keys() - set(setup.weights.fresh)
         return Trainer(
-            initial_network(plan, setup.seed) if initialized else build_network(plan, initialized=False),
+            network,
             self.data,
             setup.settings,
             head_weights=plan.head_weights,
             seed=setup.seed,
             machine=self.machine,
             processes=self.processes,
+            pretrained=pretrained,
         )
 
     def _save(self, trainer: Trainer, history: tuple[EpochResult, ...]) -> None:

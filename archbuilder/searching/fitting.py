@@ -14,6 +14,7 @@ from archbuilder.modules import Network
 from archbuilder.modules.inherit import inherited_weights
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
+from archbuilder.plan.tensors import state_shapes
 from archbuilder.proxies import BATCHES, Batch, score
 from archbuilder.recipe import TrainSettings, steps_per_epoch
 from archbuilder.runs import EpochEnded, Event, train_loaded
@@ -23,7 +24,16 @@ from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone, WorkError
 from archbuilder.study.knobs import Values
 from archbuilder.study.study import Study
-from archbuilder.training import Machine, Trainer, TrainerState, check_settings, initial_network
+from archbuilder.training import (
+    Machine,
+    Trainer,
+    TrainerState,
+    check_frozen,
+    check_settings,
+    initial_network,
+    present_patterns,
+)
+from archbuilder.weights import Matched, inherit_matched, load_matched, match, normalized_as, read_weights
 
 Tell = Callable[[Report], None]
 SPEC = "spec.yaml"
@@ -59,14 +69,27 @@ class Fitter:
     def beside(self, study: Study, folder: Path) -> "Fitter":
         """Give one for another study of the same images, which are not loaded again."""
         other = Fitter(study, folder, self._machine)
-        other.data = self.data
+        other.data, other.weights = self.data, self.weights
         return other
 
     @cached_property
     def data(self) -> DataSplits:
-        """The data set, loaded when it is first needed."""
-        given = self._settings.train
-        return self._study.load_data().normalized_by(given.mean, given.std).to(self._machine.device)
+        """The data set, loaded when it is first needed.
+
+        Normalized by the study's mean and standard deviation, or as the run whose weights are the start.
+        """
+        data, given = self._study.load_data(), self._settings.train
+        data = data if self.weights is None else normalized_as(self.weights, data)
+        return data.normalized_by(given.mean, given.std).to(self._machine.device)
+
+    @cached_property
+    def weights(self) -> Matched | None:
+        """What the baseline takes of the weights that the study starts from; None without such."""
+        path = self._study.weights
+        if path is None:
+            return None
+        partial = self._settings.train.partial
+        return match(read_weights(path), state_shapes(self._study.spec.plan()), partial=partial)
 
     @property
     def _train_settings(self) -> TrainSettings:
@@ -77,12 +100,14 @@ class Fitter:
 
         Raises:
             ArchbuilderError: They take other images, or tell another number of classes apart; or the last epoch is not
-                the one that `max_steps` ends; or the settings do not suit the images.
+                the one that `max_steps` ends; or the settings do not suit the images; or the weights do not fit; or
+                what is to be frozen is not there.
         """
         plan = self._study.spec.plan()
         check_fits(self.data, input_shape=plan.input_shape, classes=plan.classes)
         given = self._settings.train
         check_settings(given, self.data)
+        check_frozen(plan, given, () if self.weights is None else self.weights.tensors)
         if given.max_steps is not None:
             steps = steps_per_epoch(len(self.data.train), self._train_settings.batch_size)
             epochs = -(-given.max_steps // steps)
@@ -141,16 +166,17 @@ class Fitter:
 
     def _train(self, work: Stretch, tell: Tell) -> None:
         plan = self._plan(work.values)
-        network = self._first(plan)
+        network, weights = self._started(plan, self._settings.search.seed)
         if not work.begun and work.donor is not None:
             self._inherit(network, plan, work.donor)
         trainer = Trainer(
             network,
             self.data,
-            self._train_settings.model_copy(update={"epochs": work.until}),
+            self._settings_of(network).model_copy(update={"epochs": work.until}),
             head_weights=plan.head_weights,
             seed=self._settings.search.seed,
             machine=self._machine,
+            pretrained=() if weights is None else tuple(weights.tensors),
         )
         if work.begun:
             assert work.number is not None
@@ -172,12 +198,15 @@ class Fitter:
                 result = event.result
                 tell(EpochDone(work, result.epoch, result.validation_accuracy, result.seconds))
 
+        spec = NetworkSpec.load(final_folder(self._folder, work.name) / SPEC)
+        network, weights = self._started(spec.plan(), work.seed)
         result = train_loaded(
-            NetworkSpec.load(final_folder(self._folder, work.name) / SPEC),
+            spec,
             self.data,
             final_folder(self._folder, work.name, work.seed),
-            settings=self._train_settings,
+            settings=self._settings_of(network),
             seed=work.seed,
+            weights=weights,
             machine=self._machine,
             observe=watch,
         )
@@ -188,7 +217,23 @@ class Fitter:
         return self._study.spec.plan() if values is None else self._study.pricer.plan(values)
 
     def _first(self, plan: Plan) -> Network:
-        return initial_network(plan, self._settings.search.seed)
+        return self._started(plan, self._settings.search.seed)[0]
+
+    def _started(self, plan: Plan, seed: int) -> tuple[Network, Matched | None]:
+        """Give a network as its training starts, and what it has of the study's weights."""
+        network = initial_network(plan, seed)
+        if self.weights is None:
+            return network, None
+        found = inherit_matched(self.weights, self._study.spec.plan(), plan, network.state_dict())
+        load_matched(network, found)
+        return network, found
+
+    def _settings_of(self, network: Network) -> TrainSettings:
+        """Give the settings of a training, which freezes what this network has of the layers to freeze."""
+        settings = self._train_settings
+        if settings.freeze is None:
+            return settings
+        return settings.model_copy(update={"freeze": present_patterns(settings.freeze, network)})
 
     def _inherit(self, network: Network, plan: Plan, donor: Donor) -> None:
         trained = self._state(donor.number, donor.epochs).weights

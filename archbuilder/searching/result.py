@@ -18,7 +18,8 @@ from archbuilder.searching.record import Outcome, Record, Tally, TrialRecord, tr
 from archbuilder.study.ladder import Step
 from archbuilder.study.study import Study
 
-IMAGES, FINGERPRINTS = "images", "fingerprints"  # what the journal calls the sizes of the splits, and which they are
+IMAGES, FINGERPRINTS, WEIGHTS = "images", "fingerprints", "weights"
+"""What the journal calls the sizes of the splits, which images they are, and the digest of the weights at the start."""
 RANDOM_SEARCH = "versus-random"
 """The folder of the random search that a study is compared with, within its own."""
 COMPLETE = "complete"  # what the journal calls how many trials there were when the table was written

@@ -23,6 +23,7 @@ from archbuilder.searching.result import (
     FINGERPRINTS,
     IMAGES,
     RANDOM_SEARCH,
+    WEIGHTS,
     StudyResult,
     best_name,
     result_of,
@@ -252,6 +253,16 @@ class _Search:
 def _check_images(journal: Journal, fitter: Fitter) -> None:
     """Check that the images are those that the study began with."""
     data, study = fitter.data, journal.study
+    if fitter.weights is not None:
+        sha256, known = fitter.weights.report.sha256, journal.get(WEIGHTS)
+        if known is None:
+            journal.put(WEIGHTS, sha256)
+        elif known != sha256:
+            raise ArchbuilderError(
+                f"{study.source.name}: {journal.folder} holds trials that started from other weights than now are in "
+                f"{study.weights}\n  restore the file, change the name in {study.source.name}, or delete "
+                f"{journal.folder} to start over"
+            )
     now, before = data.fingerprints(), journal.get(FINGERPRINTS)
     if before is None:
         journal.put(IMAGES, {"train": len(data.train), "validation": len(data.validation), "test": data.test_images})

@@ -19,6 +19,7 @@ from archbuilder.errors import (
 from archbuilder.primitives import PRIMITIVES
 from archbuilder.spec.assembly import Assembled, assemble
 from archbuilder.spec.blocks import Block, read_block, shipped_block, shipped_blocks
+from archbuilder.spec.checkpoints import is_checkpoint, stored_spec
 from archbuilder.spec.emitter import to_yaml
 from archbuilder.spec.entries import ForkEntry, LayerEntry, Member, SequenceEntry
 from archbuilder.spec.grammar import read_members
@@ -167,10 +168,10 @@ def document_of(files: Assembled, problems: list[Problem]) -> SpecDocument:
 
 
 def open_spec(name_or_path: str | Path) -> Source:
-    """Find a spec by path, or a shipped one by name, and read its text.
+    """Find a spec by path, a shipped one by name, or that of a run or checkpoint, and read its text.
 
     Raises:
-        ArchbuilderError: The file does not exist, or is not text.
+        ArchbuilderError: The file does not exist, is not text, or is a folder or a file without a spec.
     """
     path = Path(name_or_path)
     shipped = find_shipped("specs", str(name_or_path))
@@ -180,6 +181,8 @@ def open_spec(name_or_path: str | Path) -> Source:
         names = shipped_names("specs")
         near = did_you_mean(str(name_or_path), names)
         raise ArchbuilderError(f"{name_or_path}: no such file, and no shipped spec of that name{near}")
+    if is_checkpoint(path):
+        return stored_spec(path)
     return read_text(path, str(name_or_path))
 
 

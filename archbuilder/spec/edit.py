@@ -148,12 +148,17 @@ def set_values(source: Source, wanted: Iterable[Value]) -> Source:
 
 def set_name(source: Source, name: str) -> Source:
     """Return the text with another name of the network."""
+    return set_key(source, "name", name)
+
+
+def set_key(source: Source, key: str, value: Scalar) -> Source:
+    """Return the text with another value of a top-level key, which is added in front if it is not there."""
     root = read_yaml(source, [])
     assert isinstance(root, MappingNode)
-    if "name" in root.entries or root.flow:
-        return set_values(source, [Value("", "", root, "name", name)])
+    if key in root.entries or root.flow:
+        return set_values(source, [Value("", "", root, key, value)])
     start = min(entry.key_span.start for entry in root.entries.values())
-    return Source(source.name, f"{source.text[:start]}name: {yaml_text(name)}\n{source.text[start:]}", source.path)
+    return Source(source.name, f"{source.text[:start]}{key}: {yaml_text(value)}\n{source.text[start:]}", source.path)
 
 
 def _expanded_uses(source: Source, values: Iterable[Value]) -> Iterator[tuple[Span, str]]:

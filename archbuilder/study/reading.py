@@ -119,11 +119,11 @@ def _load_spec(root: MappingNode, study: Path | None, problems: list[Problem]) -
     if not isinstance(value, str):
         return None
     try:
-        beside = (Path() if study is None else study.parent) / value
-        if beside.is_file():
-            source = read_text(beside, os.path.normpath(beside))
-            return NetworkSpec.from_source(source)
-        if find_shipped("specs", value):
+        beside = Path(os.path.normpath((Path() if study is None else study.parent) / value))
+        is_shipped = find_shipped("specs", value) is not None
+        if beside.is_file() or (beside.is_dir() and not is_shipped):
+            return NetworkSpec.load(beside)
+        if is_shipped:
             return NetworkSpec.load(value)
     except SpecError as error:
         problems += error.problems

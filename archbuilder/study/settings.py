@@ -139,7 +139,19 @@ class LatencySettings(BaseModel):
     )
 
 
-def _without_patience(settings: TrainSettings) -> TrainSettings:
+class StudyTraining(TrainSettings):
+    """How the networks of a study are trained, and what they start from."""
+
+    weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Weights that the baseline starts from, and every candidate as far as it has the same channels: a "
+        "file, or a run's folder, relative to the study's file.",
+    )
+    partial: bool = Field(default=False, description="Whether to take what fits of the weights where not all does.")
+
+
+def _without_patience(settings: StudyTraining) -> StudyTraining:
     if settings.patience is not None:
         message = "expected no patience: candidates are compared after the same number of epochs"
         raise PydanticCustomError("patience", message)
@@ -163,8 +175,8 @@ class StudyFile(BaseModel):
         LatencySettings(), description="How latency is measured, if a budget bounds it: {batch_size: 1, device: auto}."
     )
     objective: Objective = Field(Objective(), description="What the search maximizes: {maximize: val_accuracy}.")
-    train: Annotated[TrainSettings, AfterValidator(_without_patience)] = Field(
-        TrainSettings(), description="How each candidate is trained."
+    train: Annotated[StudyTraining, AfterValidator(_without_patience)] = Field(
+        StudyTraining(), description="How each candidate is trained."
     )
     search: SearchSettings = Field(
         description="Sampler, pruner, number of trials: {trials: 40, sampler: tpe, seed: 0}."

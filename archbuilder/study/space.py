@@ -11,9 +11,9 @@ import numpy as np
 
 from archbuilder.errors import ArchbuilderError, Problem, SpecError
 from archbuilder.network_spec import NetworkSpec
+from archbuilder.plan.globs import GlobError, match_names
 from archbuilder.plan.planner import try_plan
 from archbuilder.study.budget import Cost, cost_of
-from archbuilder.study.globs import GlobError, match_names
 from archbuilder.study.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob, tied_rows
 from archbuilder.study.rules import Choices, Line, Scale, Widths, evenly, widths_text
 

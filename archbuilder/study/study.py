@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from archbuilder.data import DataSplits, load_data
 from archbuilder.errors import Source
@@ -53,6 +54,12 @@ class Study:
         path = self.source.path
         assert self.settings.data is not None
         return load_data(self.settings.data, base=None if path is None else path.parent)
+
+    @property
+    def weights(self) -> Path | None:
+        """What the baseline starts from: a file of weights or a run's folder; None for initial weights."""
+        weights, path = self.settings.train.weights, self.source.path
+        return None if weights is None else (Path() if path is None else path.parent) / weights
 
     @cached_property
     def pricer(self) -> Pricer:

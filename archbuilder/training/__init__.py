@@ -2,6 +2,7 @@
 
 from archbuilder.training.checks import check_settings
 from archbuilder.training.evaluation import Evaluation, evaluate
+from archbuilder.training.freezing import check_frozen, present_patterns
 from archbuilder.training.initial_weights import initial_network
 from archbuilder.training.latency import Timer, conditions_text, latency_of
 from archbuilder.training.loop import best_epoch, is_enough, train
@@ -29,6 +30,7 @@ __all__ = [
     "TrainingDiverged",
     "Watcher",
     "best_epoch",
+    "check_frozen",
     "check_settings",
     "choose_machine",
     "conditions_text",
@@ -38,6 +40,7 @@ __all__ = [
     "is_enough",
     "latency_of",
     "launched",
+    "present_patterns",
     "process_group",
     "torch_threads",
     "train",

@@ -6,6 +6,9 @@ from torch.optim import Optimizer
 
 from archbuilder.recipe import Schedule, TrainSettings
 
+RATE_SCALE = "rate_scale"
+"""The key of a group of parameters whose learning rate is the training's times this."""
+
 _DIVISOR, _FINAL_DIVISOR = 25, 25e4  # of the peak, for one cycle's first and last rate, as in torch
 _BETAS = 0.95, 0.85  # the first beta of AdamW at the ends and at the peak of one cycle, as in torch
 
@@ -33,13 +36,13 @@ def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
 
 
 def set_rates(optimizer: Optimizer, step: int, steps: int, settings: TrainSettings) -> None:
-    """Set the learning rate for a step and, in one cycle, the first beta of an optimizer that has betas.
+    """Set the learning rate of a step, times the scale of each group, and in one cycle the first beta, if there is one.
 
     A momentum stays as set.
     """
     rate = learning_rate(step, steps, settings)
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(RATE_SCALE, 1)
         if settings.schedule is Schedule.ONE_CYCLE and settings.optimizer.facts.has_betas:
             beta = _cosine(*_BETAS, _relative_height(step, steps, settings.warmup_share))
             group["betas"] = (beta, group["betas"][1])

@@ -1,6 +1,7 @@
 """Training steps: augmentation, forward, backward, optimizer and weight average."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -14,6 +15,7 @@ from archbuilder.training.augment import flip_and_shift, resized_crops
 from archbuilder.training.average import make_average
 from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
 from archbuilder.training.erase import cut_out, erase_rectangles
+from archbuilder.training.freezing import freeze, frozen_tensors, keep_statistics
 from archbuilder.training.image_transforms import Transform, transform_each
 from archbuilder.training.loss import WeightedLabels, training_loss
 from archbuilder.training.machine import Machine
@@ -47,6 +49,7 @@ class Stepper:
         transform: Transform | None,
         machine: Machine,
         processes: Processes,
+        pretrained: Collection[str] = (),
     ) -> None:
         """Prepare for the first of `steps` steps."""
         self._settings, self._machine, self._processes, self.steps = settings, machine, processes, steps
@@ -62,10 +65,30 @@ class Stepper:
         self.evaluated: nn.Module = self._average.module if self._average else network
         if machine.compiled:
             network.compile()
-        self._parallel_network = distributed_data_parallel(network) if processes.count > 1 else network
+        self._frozen, self._held = frozen_tensors(settings, network, pretrained), frozenset[str]()
+        self._parallel_network: nn.Module | None = None
+        self._hold(1)
         scaled = machine.precision is Precision.FLOAT16
-        self._optimizer = make_optimizer(network, settings, fused=not scaled)
+        self._optimizer = make_optimizer(network, settings, fused=not scaled, pretrained=pretrained)
         self._scaler = torch.amp.GradScaler(machine.device.type, enabled=scaled)
+
+    def begin(self, epoch: int) -> None:
+        """Set the network to training mode, with the layers frozen that are so in an epoch, from 1."""
+        self._hold(epoch)
+        self.network.train()
+        keep_statistics(self.network, self._held)
+
+    def _hold(self, epoch: int) -> None:
+        """Freeze the parameters that are frozen in an epoch, and release all others."""
+        last = math.inf if self._settings.freeze_epochs is None else self._settings.freeze_epochs
+        frozen = self._frozen if epoch <= last else frozenset[str]()
+        if frozen != self._held or self._parallel_network is None:
+            if frozen or self._held:
+                freeze(self.network, frozen)
+            self._held = frozen
+            # It knows which parameters have gradients from when it was made.
+            several = self._processes.count > 1
+            self._parallel_network = distributed_data_parallel(self.network) if several else self.network
 
     def rate(self, number: int) -> float:
         """The learning rate of a step; the first is 0."""
@@ -94,6 +117,7 @@ class Stepper:
         inputs, targets = self._mixed(
             self._prepared(batch.images), batch.labels.to(self._machine.device, non_blocking=True)
         )
+        assert self._parallel_network is not None
         with self._machine.autocast():
             loss = training_loss(
                 self._parallel_network(inputs),

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
@@ -51,6 +51,7 @@ class Trainer:
         seed: int,
         machine: Machine = CPU,
         processes: Processes = ALONE,
+        pretrained: Collection[str] = (),
     ) -> None:
         """Prepare for the first step.
 
@@ -63,10 +64,12 @@ class Trainer:
             seed: The seed of the order of images, dropout and augmentation.
             machine: Device and precision.
             processes: The processes that train the network together, each with a part of every batch.
+            pretrained: The keys of the state dict that were loaded, to which `backbone_lr` and `freeze_epochs` refer.
 
         Raises:
             ArchbuilderError: There are fewer images than processes; augmentation leaves nothing of an image, does not
-                suit the images or needs a package; or mean, standard deviation or class weights do not fit the data.
+                suit the images or needs a package; mean, standard deviation or class weights do not fit the data; or
+                what is to be frozen is not there or is everything.
         """
         if min(len(data.train), len(data.validation), settings.batch_size) < processes.count:
             found = f"found {len(data.train)} training images, {len(data.validation)} validation images and batches of "
@@ -88,6 +91,7 @@ class Trainer:
             transform=transform,
             machine=machine,
             processes=processes,
+            pretrained=pretrained,
         )
         self.network, self.evaluated = self._stepper.network, self._stepper.evaluated
         self.evaluation: Evaluation | None = None
@@ -184,8 +188,8 @@ class Trainer:
 
     def _take_steps(self, watch: Watcher) -> bool:
         """Take the remaining steps of the epoch; return whether it was finished."""
-        self.network.train()
         progress, epoch = self.progress, self.progress.epochs + 1
+        self._stepper.begin(epoch)
         batches = self._batches_of_epoch(epoch)
         todo = batches[progress.steps :]
         shares = [self._stepper.share(batch) for batch in todo]

@@ -50,7 +50,7 @@ def test_several_specs_are_all_checked(run: Run, bad: str) -> None:
     assert done.stdout == GOOD
     assert f"bad.yaml:{LINE}:46" in done.stderr
     assert "\nmissing.yaml: no such file" in done.stderr
-    assert "\n.: is a folder, not a file\n" in done.stderr
+    assert "\n.: is a folder, not a file, and no run: best.safetensors is missing in it\n" in done.stderr
     assert done.stderr.endswith("\n4 errors\n")
 
 

@@ -133,6 +133,9 @@ USUAL: dict[str, Any] = {
     "std": [6.0],
     "ema_decay": 0.9,
     "patience": 3,
+    "freeze": "stem",
+    "freeze_epochs": 2,
+    "backbone_lr": 0.001,
 }
 ONE = USUAL | {"crop": 1, "cutout": 2, "balanced_sampling": True}
 OTHER = USUAL | {"resized_crop": 0.5, "random_erasing": 0.5, "class_weights": [1, 2.5, *[1] * 8]}
@@ -147,7 +150,9 @@ def options_of(settings: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("given", [ONE, OTHER])
 def test_settings_arrive(run: Run, tmp_path: Path, given: dict[str, Any]) -> None:
     assert all(value != TrainSettings.model_fields[name].default for name, value in given.items())
-    assert train(run, *options_of(given), "--seed", 3, "--split-seed", 4).returncode == 0
+    assert run("build", "tiny.yaml", "-o", "w.safetensors").returncode == 0
+    weights = ("--weights", "w.safetensors")
+    assert train(run, *options_of(given), "--seed", 3, "--split-seed", 4, *weights).returncode == 0
     setup = read_checkpoint(tmp_path / "runs" / "tiny").setup
     assert (setup.settings, setup.seed, setup.split_seed) == (TrainSettings.model_validate(given), 3, 4)
 

@@ -15,7 +15,7 @@ def a_network() -> nn.Module:
 def test_only_the_weights_of_convolutions_and_linear_layers_decay() -> None:
     network = a_network()
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    decayed, spared = decay_groups(network, 0.01)
+    decayed, spared = decay_groups(list(network.parameters()), 0.01)
     assert {names[id(p)] for p in decayed["params"]} == {"0.weight", "3.weight"}
     assert {names[id(p)] for p in spared["params"]} == {"0.bias", "1.weight", "1.bias", "3.bias"}
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0.0)

@@ -1,4 +1,4 @@
-"""The names that a pattern of a search space matches: `*`, `?` and alternatives, as in `inception*.{1x1,3x3}`."""
+"""The names that a pattern matches: `*`, `?` and alternatives, as in `inception*.{1x1,3x3}`."""
 
 import itertools
 import re

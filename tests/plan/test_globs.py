@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbuilder.study.globs import MAXIMUM_ALTERNATIVES, GlobError, expand, match_names
+from archbuilder.plan.globs import MAXIMUM_ALTERNATIVES, GlobError, expand, match_names
 
 NAMES = ["conv1.out", *(f"inception{block}.{key}" for block in ("3a", "3b") for key in ("1x1", "3x3red", "3x3"))]
 HEADS = ["aux1.channels", "aux1.hidden"]
