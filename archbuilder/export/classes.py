@@ -1,0 +1,189 @@
+"""The classes of a network: chains of one structure share one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import Any
+
+from torch import nn
+
+from archbuilder.export.expressions import Tree
+from archbuilder.export.names import ClassNames
+from archbuilder.export.pattern import (
+    DifferentError,
+    Part,
+    call_of,
+    children_of,
+    is_numbered,
+    is_plain,
+    is_wiring,
+    unify_members,
+)
+from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, Plan, Take, TreeNode
+
+_SHORT = 4  # children of a sequence that is written where it is used
+_METHODS = frozenset(dir(nn.Sequential))
+
+
+@dataclass
+class Parameter:
+    """A parameter of a constructor.
+
+    Attributes:
+        key: Its name in expressions.
+        identifier: Its name in Python.
+        values: Its value for each instance.
+        default: Its default; `MISSING` for none.
+        is_width: Whether it is a number of channels.
+    """
+
+    key: str
+    identifier: str
+    values: list[Any]
+    default: Any
+    is_width: bool
+
+
+@dataclass(eq=False)
+class ClassDefinition:
+    """A class of the exported file.
+
+    Attributes:
+        name: Its name.
+        label: The block that it is; empty for a sequence.
+        instances: The chains that are its instances.
+        members: The pattern of them.
+        is_sequential: Whether it is an nn.Sequential.
+        parameters: The parameters of its constructor, once its constructor is written.
+        output: The channels of its output over these.
+    """
+
+    name: str
+    label: str
+    instances: list[Chain]
+    members: list[Part]
+    is_sequential: bool
+    parameters: list[Parameter] = field(default_factory=list)
+    output: Tree = None
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether its children are named by their positions."""
+        return all(is_numbered(chain.members) for chain in self.instances)
+
+    def position(self, chain: Chain) -> int:
+        """Return which instance a chain is."""
+        return self._positions[id(chain)]
+
+    def __post_init__(self) -> None:
+        self._positions = {id(chain): position for position, chain in enumerate(self.instances)}
+
+
+def is_class(chain: Chain) -> bool:
+    """Return whether a chain is an instance of a class; otherwise it is written where it is used."""
+    if not chain.name or is_wiring(chain):
+        return False
+    if chain.label:
+        return True
+    names = [child.name for child in children_of(chain.members)]
+    plain = is_plain(chain.members) and not _METHODS.intersection(names)
+    return not plain or (not is_numbered(chain.members) and len(names) > _SHORT and all(map(str.isidentifier, names)))
+
+
+class Classes:
+    """Finds the classes of a plan, those that others use first."""
+
+    def __init__(self, plan: Plan, class_name: ClassNames) -> None:
+        """Find them."""
+        self._of: dict[int, ClassDefinition] = {}
+        self._names = class_name
+        self.all: list[ClassDefinition] = []
+        self._groups: dict[object, list[Chain]] = {}
+        self._used: dict[object, dict[object, None]] = {}
+        for tree in [*plan.trees, *(head.tree for head in plan.heads)]:
+            self._collect(tree)
+        for group in TopologicalSorter(self._used).static_order():
+            self._define(self._groups[group])
+
+    def of(self, chain: Chain) -> ClassDefinition | None:
+        """Return the class of a chain; None for one that is written where it is used."""
+        return self._of.get(id(chain))
+
+    def _collect(self, node: TreeNode) -> dict[object, None]:
+        """Add the chains in a node to their groups; return the groups that the node itself uses."""
+        used = {group: None for inner in _inside(node) for group in self._collect(inner)}
+        if not (isinstance(node, Chain) and is_class(node)):
+            return used
+        group = node.label or skeleton(node)
+        self._groups.setdefault(group, []).append(node)
+        self._used.setdefault(group, {}).update(used)
+        return {group: None}
+
+    def _define(self, chains: list[Chain]) -> None:
+        """Make the classes of a group: as few as have a common structure."""
+        alike: dict[object, list[Chain]] = {}
+        for chain in chains:
+            alike.setdefault(self._shallow(chain), []).append(chain)
+        sets: list[list[Chain]] = []
+        for same in sorted(alike.values(), key=len, reverse=True):
+            for others in sets:
+                if self._unified([*others, *same]) is not None:
+                    others += same
+                    break
+            else:
+                sets.append(list(same))
+        order = {id(chain): position for position, chain in enumerate(chains)}
+        names = self._names.of([sorted(found, key=lambda chain: order[id(chain)]) for found in sets])
+        for found, name in zip(sets, names, strict=True):
+            found.sort(key=lambda chain: order[id(chain)])
+            members = self._unified(found)
+            assert members is not None
+            sequential = all(
+                is_plain(chain.members)
+                and not _METHODS.intersection(c.name for c in chain.members if isinstance(c, Chain | OpNode))
+                for chain in found
+            )
+            definition = ClassDefinition(name, found[0].label, found, members, sequential)
+            self.all.append(definition)
+            self._of |= {id(chain): definition for chain in found}
+
+    def _unified(self, chains: Sequence[Chain]) -> list[Part] | None:
+        try:
+            if len({chain.outer for chain in chains}) > 1:
+                return None
+            return unify_members([chain.members for chain in chains], self.of)
+        except DifferentError:
+            return None
+
+    def _shallow(self, node: TreeNode) -> object:
+        """Return the structure of a chain, in which instances of classes are their classes."""
+        return skeleton(node, self.of)
+
+
+def _inside(node: TreeNode) -> Iterator[TreeNode]:
+    if isinstance(node, Chain):
+        yield from node.members
+    elif isinstance(node, Fork):
+        yield from node.branches
+
+
+def skeleton(node: TreeNode, stop: Any = lambda chain: None) -> object:
+    """Return the structure of a node without its numbers; equal structures are equal.
+
+    Args:
+        node: The node.
+        stop: Returns what stands for a chain in it, or None.
+    """
+    match node:
+        case OpNode():
+            return (node.name, call_of(node.op).target)
+        case PartNode():
+            return "part"
+        case Take():
+            return ("take", node.names, node.outer)
+        case Fork():
+            return (node.merge.op.type, *(skeleton(branch, stop) for branch in node.branches))
+    known = stop(node)
+    if known is not None:
+        return (node.name, known)
+    return ("chain", node.name, node.outer, *(skeleton(member, stop) for member in node.members))
