@@ -1,7 +1,7 @@
 """Layers that torch has no module for.
 
-`archbuilder export` takes their source over into the files it writes: what a class here uses is torch's or stands in this
-file, and torch.jit.script compiles it.
+`archbuilder export` takes their source over into the files it writes: what a class here uses is torch's or stands in
+this file, and torch.jit.script compiles it.
 """
 
 from typing import Any
@@ -109,13 +109,13 @@ def _same_sides(
 
 def _zeros(extent: int, kernel: int, stride: int, dilation: int) -> int:
     """Count the zeros that are added in a direction."""
-    if not torch.jit.is_scripting():
+    if not torch.jit.is_scripting():  # type: ignore[attr-defined]
         extent = int(extent) if isinstance(extent, Tensor) else extent  # of a trace, which is of one size
     reach = dilation * (kernel - 1) + 1
     zeros = (extent - 1) // stride * stride + reach - extent  # which is reach - stride at the least
     if reach >= stride:
         return zeros
-    if torch.jit.is_scripting():
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
         return max(zeros, 0)
     return torch.sym_max(zeros, 0)  # type: ignore[no-untyped-call,no-any-return]
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from archbuilder.export.arguments import CHANNELS_IN, arguments_of, default_of, is_positional, order_of
-from archbuilder.export.expressions import MISSING, TorchClass, Tree, added, name, names_of, substituted, value
-from archbuilder.export.flows import Flows
-from archbuilder.export.layout import Call, Text, call, keyword, listed, prefixed
-from archbuilder.export.naming import argument_name, identifier, unused
-from archbuilder.export.pattern import (
+from archbuilder.plan.plan import Chain, OpNode, TreeNode
+from archbuilder.primitives import Primitive
+from archbuilder.python_source.arguments import CHANNELS_IN, arguments_of, default_of, is_positional, order_of
+from archbuilder.python_source.expressions import MISSING, TorchClass, Tree, added, name, names_of, substituted, value
+from archbuilder.python_source.flows import Flows
+from archbuilder.python_source.layout import Call, Text, call, keyword, listed, prefixed
+from archbuilder.python_source.naming import argument_name, identifier, unused
+from archbuilder.python_source.pattern import (
     Branch,
     Leaf,
     Narrow,
@@ -24,9 +26,7 @@ from archbuilder.export.pattern import (
     is_nonlinearity,
     operation,
 )
-from archbuilder.export.scope import Scope, Values, literal
-from archbuilder.plan.plan import Chain, OpNode, TreeNode
-from archbuilder.primitives import Primitive
+from archbuilder.python_source.scope import Scope, Values, literal
 from archbuilder.spec.entries import LayerEntry, Member
 from archbuilder.spec.expression import Expression
 
@@ -382,7 +382,7 @@ class Constructor:
         return []
 
     def _hint(self, part: Part, key: str, written: str = "") -> str:
-        """Return the name of a new parameter: that of the block whose value it is, or the child's and the argument's."""
+        """Return the name of a new parameter: that of the block's parameter, or the child's and the argument's."""
         names = names_of(_written(part.first, written or key) or value(0))
         if len(names) == 1:
             return argument_name(names[0])

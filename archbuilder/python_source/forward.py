@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from archbuilder.export.layout import LINE, Text, call, lines, listed, prefixed
-from archbuilder.export.naming import LOCALS, identifier, unused
-from archbuilder.export.pattern import Branch, Leaf, Narrow, Parallel, Part, Recall, Wiring
 from archbuilder.plan.plan import Chain, Fork, outer_take
 from archbuilder.primitives import MERGES
+from archbuilder.python_source.layout import LINE, Text, call, lines, listed, prefixed
+from archbuilder.python_source.naming import LOCALS, identifier, unused
+from archbuilder.python_source.pattern import Branch, Leaf, Narrow, Parallel, Part, Recall, Wiring
 
 _OPERATORS = {"torch.add": "+", "torch.mul": "*"}
 

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from archbuilder import __version__
-from archbuilder.export.classes import ClassDefinition, Classes, Parameter
-from archbuilder.export.constructor import Channels, Constructor
-from archbuilder.export.expressions import MISSING, TorchClass, value
-from archbuilder.export.flows import Flows
-from archbuilder.export.forward import ForwardWriter, Reading, written
-from archbuilder.export.included import Included
-from archbuilder.export.initialization import initialization
-from archbuilder.export.layout import Call, Text, call, lines, listed, prefixed
-from archbuilder.export.names import ClassNames, targets_of
-from archbuilder.export.naming import class_name, identifier, unused
-from archbuilder.export.pattern import Parallel, Part, children_of, unify_members
-from archbuilder.export.scope import Scope, literal
-from archbuilder.plan.plan import Chain, Plan
+from archbuilder.plan.plan import Chain, Plan, ops_in
 from archbuilder.primitives import shape_text
-from archbuilder.primitives.facts import PARAMETER
+from archbuilder.python_source.classes import ClassDefinition, Classes, Parameter
+from archbuilder.python_source.constructor import Channels, Constructor
+from archbuilder.python_source.expressions import MISSING, TorchClass, names_of, value
+from archbuilder.python_source.expressions import written as as_python
+from archbuilder.python_source.flows import Flows
+from archbuilder.python_source.forward import ForwardWriter, Reading, written
+from archbuilder.python_source.included import Included
+from archbuilder.python_source.initialization import initialization
+from archbuilder.python_source.layout import Call, Text, call, lines, listed, prefixed
+from archbuilder.python_source.names import ClassNames, targets_of
+from archbuilder.python_source.naming import class_name, identifier
+from archbuilder.python_source.pattern import Narrow, Parallel, Part, call_of, children_of, operation, unify_members
+from archbuilder.python_source.scope import Scope, literal
 from archbuilder.spec.document import SpecDocument
 
 OUTPUT = "TrainingOutput"
@@ -88,7 +88,8 @@ class _Writer:
         plan = self._plan
         heads = f", {plan.head_parameters:,} more in heads for training" if plan.heads else ""
         title = self._document.header.description or plan.name
-        said = f"{shape_text(plan.input_shape)} -> {plan.ending}; {plan.parameters:,} parameters{heads}; {plan.macs:,} MACs."
+        shapes = f"{shape_text(plan.input_shape)} -> {plan.ending}"
+        said = f"{shapes}; {plan.parameters:,} parameters{heads}; {plan.macs:,} MACs."
         note = f"Written by archbuilder {__version__}; it needs torch alone."
         return _docstring([f"{title.rstrip('.')}.", "", f"{plan.name}: {said}", note], 0)
 
@@ -218,7 +219,8 @@ class _Writer:
             if plan.heads
             else ""
         )
-        return f"Maps images of N x {shape_text(plan.input_shape)} to {what} of N x {shape_text(plan.output_shape)}{ending}."
+        shapes = f"N x {shape_text(plan.input_shape)} to {what} of N x {shape_text(plan.output_shape)}"
+        return f"Maps images of {shapes}{ending}."
 
     def _network_forward(self, members: Sequence[Part], constructor: Constructor) -> list[str]:
         plan, flows, notes = self._plan, self._flows, constructor.notes
@@ -233,8 +235,7 @@ class _Writer:
             node = part.first
             if not isinstance(node, Chain) or flows.output(node).op in taps:
                 return None
-            inside = {op for op in _ops_of(node)}
-            if not inside.intersection(taps):
+            if not {op.index for op in ops_in(node)}.intersection(taps):
                 return None
             found = unify_members([node.members], self._classes.of)
             _note(found, constructor, flows)
@@ -274,16 +275,8 @@ class _Writer:
         return name
 
 
-def _ops_of(node: Chain) -> set[int]:
-    from archbuilder.plan.plan import ops_in
-
-    return {op.index for op in ops_in(node)}
-
-
 def _note(parts: Sequence[Part], constructor: Constructor, flows: Flows) -> None:
     """Note the sizes of parts of a split, which are numbers where there is one instance."""
-    from archbuilder.export.pattern import Narrow, call_of, operation
-
     for part in parts:
         if isinstance(part, Narrow):
             _, start, size = call_of(operation(part.first)).args
@@ -317,12 +310,9 @@ def _child(name: str) -> str:
 
 
 def _over(tree: Any, names: Mapping[str, str]) -> str | None:
-    from archbuilder.export.expressions import names_of
-    from archbuilder.export.expressions import written as as_text
-
     if not set(names_of(tree)) <= names.keys():
         return None
-    return as_text(tree, names.__getitem__, literal)
+    return as_python(tree, names.__getitem__, literal)
 
 
 def _unknown(definition: ClassDefinition, flows: Flows, name: str) -> Channels:
@@ -377,6 +367,3 @@ def _constant(key: str, found: Any) -> Text:
         items = tuple(literal(each) for each in found)
         return prefixed(f"{key} = ", listed(items if len(items) != 1 else [f"{items[0]},"], "()"))
     return f"{key} = {literal(found)}"
-
-
-__all__ = ["PARAMETER", "Source", "python_source", "unused"]

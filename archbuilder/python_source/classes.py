@@ -7,9 +7,10 @@ from typing import Any
 
 from torch import nn
 
-from archbuilder.export.expressions import Tree
-from archbuilder.export.names import ClassNames
-from archbuilder.export.pattern import (
+from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, Plan, Take, TreeNode
+from archbuilder.python_source.expressions import Tree
+from archbuilder.python_source.names import ClassNames
+from archbuilder.python_source.pattern import (
     DifferentError,
     Part,
     call_of,
@@ -19,7 +20,6 @@ from archbuilder.export.pattern import (
     is_wiring,
     unify_members,
 )
-from archbuilder.plan.plan import Chain, Fork, OpNode, PartNode, Plan, Take, TreeNode
 
 _SHORT = 4  # children of a sequence that is written where it is used
 _METHODS = frozenset(dir(nn.Sequential))
@@ -128,7 +128,7 @@ class Classes:
         for same in sorted(alike.values(), key=len, reverse=True):
             for others in sets:
                 if self._unified([*others, *same]) is not None:
-                    others += same
+                    others.extend(same)
                     break
             else:
                 sets.append(list(same))

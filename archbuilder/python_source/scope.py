@@ -1,10 +1,11 @@
 """The scope of a constructor: what is known of the numbers in it for each instance, and the parameters it needs."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from archbuilder.export.classes import Parameter
-from archbuilder.export.expressions import (
+from archbuilder.python_source.classes import Parameter
+from archbuilder.python_source.expressions import (
     MISSING,
     TorchClass,
     Tree,
@@ -16,7 +17,7 @@ from archbuilder.export.expressions import (
     value,
     written,
 )
-from archbuilder.export.naming import argument_name, identifier, unused
+from archbuilder.python_source.naming import argument_name, identifier, unused
 from archbuilder.spec.blocks import Block
 
 Values = list[Any]
@@ -210,5 +211,5 @@ def literal(constant: Any) -> str:
     if isinstance(constant, TorchClass):
         return f"nn.{constant.target.rpartition('.')[2]}"
     if isinstance(constant, str):
-        return '"' + constant.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(constant, ensure_ascii=False)  # with double quotes, as Python has them
     return repr(constant)

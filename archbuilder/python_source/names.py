@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from archbuilder.export.included import Included
-from archbuilder.export.naming import class_name, unused
-from archbuilder.export.pattern import call_of
 from archbuilder.plan.plan import Chain, Plan
 from archbuilder.primitives import Primitive
 from archbuilder.primitives.facts import NARROW, PARAMETER
+from archbuilder.python_source.included import Included
+from archbuilder.python_source.naming import class_name, unused
+from archbuilder.python_source.pattern import call_of
 
 
 def targets_of(plan: Plan, included: Included) -> dict[str, str]:
@@ -54,7 +54,9 @@ def _difference(chains: Sequence[Chain], sets: Sequence[Sequence[Chain]]) -> str
     others = [chain for each in sets if each is not chains for chain in each]
     for key, value in chains[0].arguments.items():
         plain = isinstance(value, int | str) and not isinstance(value, bool) and str(value).isalnum()
-        if key not in ("in", "classes") and plain and all(chain.arguments.get(key) == value for chain in chains):
-            if all(other.arguments.get(key) != value for other in others):
-                return class_name(f"{key}{value}") if key[0].isalpha() else ""
+        if key in ("in", "classes") or not plain or not key[0].isalpha():
+            continue
+        alike = all(chain.arguments.get(key) == value for chain in chains)
+        if alike and all(other.arguments.get(key) != value for other in others):
+            return class_name(f"{key}{value}")
     return ""

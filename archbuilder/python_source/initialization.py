@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from torch import nn
 
-from archbuilder.export.pattern import call_of
 from archbuilder.modules.calls import resolve
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import Primitive
 from archbuilder.primitives.facts import NARROW, PARAMETER
+from archbuilder.python_source.pattern import call_of
 from archbuilder.spec.initialization import Init
 
 _LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)

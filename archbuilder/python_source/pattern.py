@@ -13,7 +13,7 @@ from archbuilder.primitives import Activation, Primitive
 from archbuilder.primitives.facts import PARAMETER, Call
 
 if TYPE_CHECKING:
-    from archbuilder.export.classes import ClassDefinition
+    from archbuilder.python_source.classes import ClassDefinition
 
 Node = TypeVar("Node", bound=TreeNode)
 IDENTITY = "torch.nn.Identity"
@@ -302,7 +302,7 @@ def _parallel(nodes: list[TreeNode | None], definitions: Definitions) -> Paralle
     return Parallel(nodes, branches)
 
 
-def _having(nodes: Sequence[TreeNode | None]) -> list[bool]:
+def _having(nodes: Sequence[object]) -> list[bool]:
     return [node is not None for node in nodes]
 
 

@@ -37,7 +37,8 @@ def name(parameter: str) -> Tree:
 
 def added(terms: list[Tree]) -> Tree:
     """Return the sum of trees: constants in one number, equal terms as a product."""
-    constant, counts = 0, dict[Tree, int]()
+    constant: int | float = 0
+    counts: dict[Tree, int] = {}
     for term in _terms(terms):
         if term[0] == "value" and isinstance(term[1], int | float):
             constant += term[1]
