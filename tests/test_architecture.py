@@ -20,6 +20,7 @@ STAGES = (
     "lint",
     "recipe",
     "modules",
+    "python_source",
     "crosscheck",
     "data",
     "plugins",
@@ -27,6 +28,7 @@ STAGES = (
     "network_spec",  # the public class: earlier stages work on documents and plans
     "study",
     "runs",
+    "exporting",
     "proxies",
     "searching",
     "report",
