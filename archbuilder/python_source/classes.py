@@ -87,7 +87,15 @@ def is_class(chain: Chain) -> bool:
         return True
     names = [child.name for child in children_of(chain.members)]
     plain = is_plain(chain.members) and not _METHODS.intersection(names)
+    nested = any(_is_mapping(child) for child in chain.members if isinstance(child, Chain))
+    if plain and nested and not is_numbered(chain.members):
+        return True
     return not plain or (not is_numbered(chain.members) and len(names) > _SHORT and all(map(str.isidentifier, names)))
+
+
+def _is_mapping(chain: Chain) -> bool:
+    """Return whether a sequence is written with the names of its children."""
+    return bool(chain.members) and not chain.label and not is_numbered(chain.members)
 
 
 class Classes:

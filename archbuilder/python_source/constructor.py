@@ -11,6 +11,7 @@ from archbuilder.python_source.arguments import CHANNELS_IN, arguments_of, defau
 from archbuilder.python_source.expressions import MISSING, TorchClass, Tree, added, name, names_of, substituted, value
 from archbuilder.python_source.flows import Flows
 from archbuilder.python_source.layout import Call, Text, call, keyword, listed, prefixed
+from archbuilder.python_source.loops import loop_at
 from archbuilder.python_source.naming import argument_name, identifier, unused
 from archbuilder.python_source.pattern import (
     Branch,
@@ -44,10 +45,11 @@ class Channels:
 
 @dataclass
 class Line:
-    """A statement of a constructor."""
+    """A statement of a constructor; `name` is that of the child that it assigns."""
 
     level: int
     text: Text
+    name: str = ""
 
 
 @dataclass
@@ -132,7 +134,7 @@ class Constructor:
             self._level += 1
         module, output = self.module(part, channels)
         if part.name.isidentifier():
-            self._write(prefixed(f"self.{part.name} = ", module))
+            self.lines.append(Line(self._level, prefixed(f"self.{part.name} = ", module), part.name))
         elif isinstance(part, Leaf) and part.is_factor:
             self._write(call("self.register_parameter", literal(part.name), module))
         else:
@@ -275,13 +277,14 @@ class Constructor:
                 channels = self._either(output, channels, part)
             else:
                 text, channels = self.module(part, channels)
-                texts.append(text if numbered else listed([literal(part.name), text], "()"))
+                texts.append(text)
             self.notes.channels[id(part)] = channels
         if growing:
             self._flush(growing, texts)
             return [f"*{growing}"], channels
         if not numbered:
-            return [call("OrderedDict", listed(texts))], channels
+            names = [part.name for part in members if not (isinstance(part, Leaf) and part.is_dropped)]
+            return [call("OrderedDict", listed(_pairs(names, texts)))], channels
         return _repeated(texts), channels
 
     def _list_name(self) -> str:
@@ -480,6 +483,40 @@ def _given(arguments: dict[str, Any], target: str, key: str) -> Any:
         return arguments[key]
     default = default_of(target, key)
     return arguments["kernel_size"] if key == "stride" and default is None else default
+
+
+def _pairs(names: Sequence[str], texts: Sequence[Text]) -> list[Text]:
+    """Return the items of a mapping, those that a loop makes as a comprehension."""
+    found: list[Text] = []
+    at = 0
+    while at < len(texts):
+        loop = loop_at(names, list(map(str, texts)), at)
+        if loop is None:
+            found.append(listed([literal(names[at]), texts[at]], "()"))
+            at += 1
+        else:
+            found.append(f"*(({loop.name}, {loop.text}) for i in {loop.indices})")
+            at = loop.end
+    return found
+
+
+def looped(lines: Sequence[Line]) -> list[Line]:
+    """Return the statements of an nn.Sequential, those that a loop makes as one."""
+    names = [line.name for line in lines]
+    texts = [str(line.text).partition(" = ")[2] for line in lines]
+    found: list[Line] = []
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        loop = loop_at(names, texts, at) if line.name else None
+        if loop is None:
+            found.append(line)
+            at += 1
+        else:
+            found.append(Line(line.level, f"for i in {loop.indices}:"))
+            found.append(Line(line.level + 1, call("self.add_module", loop.name, loop.text)))
+            at = loop.end
+    return found
 
 
 def _repeated(texts: Sequence[Text]) -> list[Text]:

@@ -84,7 +84,8 @@ def substituted(tree: Tree, replaced: Mapping[str, Tree]) -> Tree:
         case "call":
             return ("call", tree[1], [substituted(each, replaced) for each in tree[2]])
         case "binary":
-            return ("binary", tree[1], substituted(tree[2], replaced), substituted(tree[3], replaced))
+            left, right = substituted(tree[2], replaced), substituted(tree[3], replaced)
+            return added([left, right]) if tree[1] == "+" else ("binary", tree[1], left, right)
     return tree
 
 

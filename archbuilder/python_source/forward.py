@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from archbuilder.plan.plan import Chain, Fork, outer_take
+from archbuilder.plan.plan import Chain, Fork, ops_in, outer_take
 from archbuilder.primitives import MERGES
 from archbuilder.python_source.layout import LINE, Text, call, lines, listed, prefixed
 from archbuilder.python_source.naming import LOCALS, identifier, unused
@@ -306,8 +306,11 @@ class ForwardWriter:
         children = [child for child in children if not isinstance(child, Narrow)]
         if part.merge.op.type == "multiply" and number:
             return "scale"
-        if part.merge.op.type == "add":
-            return "shortcut" if number else "out"
+        sizes = [_size(each) for each in part.branches]
+        if part.merge.op.type == "add" and number != sizes.index(max(sizes)):
+            return "shortcut"
+        if part.merge.op.type == "add" or sorted(sizes)[:-1] == [0]:
+            return "out"
         if len(children) == 1 and children[0].name.isidentifier():
             return identifier(children[0].name)
         return f"branch{number + 1}"
@@ -341,6 +344,12 @@ def _recalled(members: Sequence[Part]) -> set[str]:
         elif isinstance(part.first, Chain):
             found |= set(part.first.outer)
     return found
+
+
+def _size(branch: Branch) -> int:
+    """Return how many operations a branch has."""
+    chain = next(chain for chain in branch.chains if chain is not None)
+    return sum(1 for _ in ops_in(chain))
 
 
 def _is_index(name: str) -> bool:

@@ -62,7 +62,8 @@ def _layers(plan: Plan) -> str:
 def _statements(filled: dict[Init, str], usual: Init) -> list[str]:
     """Return the statements that fill the weight and the bias of a layer."""
     inits = [*filled.items(), (usual, "")]
-    fills = [_Fill(_both(test, each.test), each.statement) for init, test in inits for each in _fills(init)]
+    apart = [(init, test) for init, test in inits if not test or _fills(init) != _fills(usual)]
+    fills = [_Fill(_both(test, each.test), each.statement) for init, test in apart for each in _fills(init)]
     if fills and not fills[-1].statement:
         fills = [fill for fill in fills if fill.test]
     found = [] if len(fills) == 1 and not fills[0].test else _chain(fills)

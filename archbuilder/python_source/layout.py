@@ -68,6 +68,7 @@ def lines(text: Text, indent: int, tail: str = "") -> list[str]:
     inside = f"{margin}{INDENT}{', '.join(map(str, text.items))}"
     if len(inside) <= LINE and not text.is_literal:
         return [margin + text.head, inside, f"{margin}{text.close}{tail}"]
-    comma = "," if text.ends else ""
+    alone = len(text.items) == 1 and not text.is_literal
+    comma = "," if text.ends and not alone else ""
     body = [line for item in text.items for line in lines(item, indent + 1, comma)]
     return [margin + text.head, *body, f"{margin}{text.close}{tail}"]

@@ -9,7 +9,7 @@ from archbuilder import __version__
 from archbuilder.plan.plan import Chain, Plan, ops_in
 from archbuilder.primitives import shape_text
 from archbuilder.python_source.classes import ClassDefinition, Classes, Parameter
-from archbuilder.python_source.constructor import Channels, Constructor
+from archbuilder.python_source.constructor import Channels, Constructor, looped
 from archbuilder.python_source.expressions import MISSING, TorchClass, names_of, value
 from archbuilder.python_source.expressions import written as as_python
 from archbuilder.python_source.flows import Flows
@@ -144,7 +144,7 @@ class _Writer:
             )
             ending = []
             body.append("        super().__init__()")
-        for line in constructor.lines:
+        for line in looped(constructor.lines) if definition.is_sequential else constructor.lines:
             body += lines(line.text, 2 + line.level)
         body += ending
         definition.output = output.tree
