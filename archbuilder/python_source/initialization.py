@@ -27,7 +27,7 @@ def initialization(plan: Plan) -> list[str]:
     ops = [op for layer in plan.all_layers() for op in layer.ops if op.parameters and op.is_module]
     groups: dict[Init, list[str]] = {}
     for op in ops:
-        if op.init is not None and op.init != plan.init:
+        if op.init is not None and (op.init != plan.init or op.init.type == "zeros"):  # which is for norms too
             groups.setdefault(op.init, []).append(op.name)
     if plan.init.type == "pytorch" and all(init.type == "pytorch" for init in groups):
         return []

@@ -175,7 +175,8 @@ class Scope:
         order = ["in", *(self._block.parameters if self._block else ()), "classes"]
         rank = {key: position for position, key in enumerate(order)}
         found = sorted(self._parameters.values(), key=lambda parameter: rank.get(parameter.key.rstrip("!"), len(rank)))
-        for parameter in found:
+        for parameter in found:  # whose values may have become known since they were first asked for
+            parameter.values = [environment.get(parameter.key, MISSING) for environment in self._environments]
             parameter.default = self._default(parameter)
         return sorted(found, key=lambda parameter: parameter.default is not MISSING)
 

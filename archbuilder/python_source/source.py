@@ -18,7 +18,7 @@ from archbuilder.python_source.included import Included
 from archbuilder.python_source.initialization import initialization
 from archbuilder.python_source.layout import Call, Text, call, lines, listed, prefixed
 from archbuilder.python_source.names import ClassNames, targets_of
-from archbuilder.python_source.naming import class_name, identifier
+from archbuilder.python_source.naming import LOCALS, class_name, identifier, unused
 from archbuilder.python_source.pattern import Narrow, Parallel, Part, call_of, children_of, operation, unify_members
 from archbuilder.python_source.scope import Scope, literal
 from archbuilder.spec.document import SpecDocument
@@ -65,8 +65,9 @@ class _Writer:
         self._flows = Flows(plan)
         self._included = Included()
         self._targets = targets_of(plan, self._included)
-        self._network = class_name(plan.name)
-        taken = {*self._targets.values(), self._network, OUTPUT, "Tensor", "NamedTuple", "OrderedDict"}
+        taken = {*self._targets.values(), OUTPUT, "Tensor", "NamedTuple", "OrderedDict"}
+        self._network = unused(class_name(plan.name), taken)
+        taken.add(self._network)
         self._classes = Classes(plan, ClassNames(taken))
 
     def source(self, constants: Mapping[str, Any]) -> Source:
@@ -164,7 +165,9 @@ class _Writer:
         return f"The {'block' if definition.label else 'layers of'} {definition.label or definition.instances[0].name}."
 
     def _forward(self, definition: ClassDefinition, constructor: Constructor, present: list[bool]) -> list[str]:
-        outer = [identifier(name) for name in definition.instances[0].outer]
+        outer: list[str] = []
+        for each in definition.instances[0].outer:
+            outer.append(unused(identifier(each), {*outer, *LOCALS}))
         notes = constructor.notes
 
         def comment(part: Part) -> str:
@@ -233,9 +236,10 @@ class _Writer:
 
         def open_(part: Part) -> list[Part] | None:
             node = part.first
-            if not isinstance(node, Chain) or flows.output(node).op in taps:
+            if not isinstance(node, Chain):
                 return None
-            if not {op.index for op in ops_in(node)}.intersection(taps):
+            inside = {op.index for op in ops_in(node)} - {flows.output(node).op}
+            if not inside.intersection(taps):
                 return None
             found = unify_members([node.members], self._classes.of)
             _note(found, constructor, flows)
