@@ -29,7 +29,7 @@ def compared(layers: str, folder: Path, header: str = "classes: 5", name: str = 
         copy.train(training)
         torch.testing.assert_close(outputs(copy, images), outputs(network, images), rtol=0, atol=0)
     with torch.no_grad():
-        scripted = torch.jit.script(copy.eval())  # type: ignore[no-untyped-call]
+        scripted = torch.jit.script(copy.eval())
         torch.testing.assert_close(scripted(images), copy(images), rtol=1e-4, atol=1e-5)
     assert style_faults(folder) == ""
     return copy
@@ -151,7 +151,7 @@ def test_loss_and_gradients_with_heads(tmp_path: Path) -> None:
         loss = torch.nn.functional.cross_entropy(found.logits, labels)
         for name, weight in weights.items():
             loss = loss + weight * torch.nn.functional.cross_entropy(getattr(found, name), labels)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.item())
     assert losses[0] == losses[1]
     for (name, first), (same, second) in zip(network.named_parameters(), copy.named_parameters(), strict=True):
@@ -161,7 +161,7 @@ def test_loss_and_gradients_with_heads(tmp_path: Path) -> None:
 
 def test_scripted_training_returns_the_heads(tmp_path: Path) -> None:
     spec = NetworkSpec.load("inception_digits")
-    scripted: Any = torch.jit.script(exported_network(spec, tmp_path, "net"))  # type: ignore[no-untyped-call]
+    scripted: Any = torch.jit.script(exported_network(spec, tmp_path, "net"))
     found = scripted(torch.randn(2, 1, 8, 8))
     assert found._fields == ("logits", *spec.plan().head_weights)
     assert isinstance(scripted.eval()(torch.randn(2, 1, 8, 8)), torch.Tensor)

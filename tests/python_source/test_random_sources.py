@@ -64,6 +64,6 @@ def test_random_specs(first: int, tmp_path: Path) -> None:
 def test_random_specs_are_scriptable(seed: int, tmp_path: Path) -> None:
     spec = NetworkSpec.from_text(json.dumps(language_spec(seed)))
     copy = exported_network(spec, tmp_path, f"scripted{seed}").eval()
-    scripted = torch.jit.script(copy)  # type: ignore[no-untyped-call]
+    scripted = torch.jit.script(copy)
     images = torch.randn(2, *spec.plan().input_shape)
     torch.testing.assert_close(scripted(images), copy(images), rtol=1e-4, atol=1e-5, equal_nan=True)

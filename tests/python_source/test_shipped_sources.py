@@ -19,6 +19,7 @@ TESTS = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
 PARITY = sorted(path.stem for path in (TESTS / "parity").glob("*.json"))
 NAMES = shipped_names("specs")
+_COMPARED = set(PARITY) - {"vgg16_bn_torchvision"}
 _SCRIPTED = {"inception_digits", "resnet18_torchvision", "densenet121_torchvision", "shufflenet_v2_x1_0_torchvision"}
 _SCRIPTED |= {"convnext_tiny_torchvision", "efficientnet_b0_torchvision", "googlenet", "regnet_y_400mf_torchvision"}
 
@@ -74,11 +75,13 @@ def test_keys_and_outputs(name: str, folder: Path) -> None:
         copy = getattr(imported(path), class_name(path))()  # its constants are wanted
     assert shapes(copy) == shapes(network)
     copy.load_state_dict(network.state_dict(), assign=True)
+    if name in _COMPARED and name not in _SCRIPTED:
+        return  # its logits at its own size are compared below
     with torch.inference_mode():
         images = small_images(name, network.eval())
         torch.testing.assert_close(outputs(copy.eval(), images), outputs(network, images), rtol=0, atol=0)
         if name in _SCRIPTED:
-            scripted: Any = torch.jit.script(copy)  # type: ignore[no-untyped-call]
+            scripted: Any = torch.jit.script(copy)
             torch.testing.assert_close(scripted(images), copy(images), rtol=1e-4, atol=1e-5)
 
 
