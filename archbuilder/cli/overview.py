@@ -8,7 +8,7 @@ GROUPS = {
     "Inspect": (("specs", "new", "check", "build", "flops", "lint", "diff"), "archbuilder flops googlenet --by stage"),
     "Train": (("train", "evaluate"), "archbuilder train inception_digits --data digits"),
     "Search": (("space", "search", "studies"), "archbuilder search digits_widths"),
-    "Share": (("export", "schema"), "archbuilder export runs/inception_digits -o digits.onnx"),
+    "Share": (("export", "schema"), "archbuilder export googlenet -o net.py"),
 }
 """The headings, the commands below each, and an example."""
 

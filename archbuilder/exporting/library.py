@@ -71,15 +71,10 @@ def export(
 ) -> Exported:
     """Write a network for use elsewhere; its outputs are compared with the module's before a file is kept.
 
-    Formats:
-        python: One file with torch modules, without archbuilder; of a run, with weights as safetensors beside it.
-        onnx: By torch's exporter, for batches of any size; needs `archbuilder[onnx]`.
-        pt2: By torch.export, for batches of any size.
-        torchscript: The traced evaluation.
-        safetensors: The weights.
-
-    The files of a run say its classes, normalization and input size, also in a README beside them. Programs are the
-    network in evaluation, without heads.
+    `python` is one file with torch modules, without archbuilder, and of a run with weights as safetensors beside it;
+    `onnx` is by torch's exporter and needs `archbuilder[onnx]`, `pt2` by torch.export, `torchscript` the traced
+    evaluation; `safetensors` are the weights. Programs are the network in evaluation, without heads. The files of a run
+    say its classes, normalization and input size, also in a README beside them.
 
     Args:
         network: A spec, or what `archbuilder.load` takes; or a run's folder or a checkpoint.

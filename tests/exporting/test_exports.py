@@ -55,7 +55,9 @@ def loaded(path: Path, kind: str) -> tuple[Callable[[Tensor], Tensor], dict[str,
     if kind == "onnx":
         session = onnxruntime.InferenceSession(path)
         said = dict(session.get_modelmeta().custom_metadata_map)
-        facts = {key: text if key in ("name", "values", "archbuilder") else json.loads(text) for key, text in said.items()}
+        facts = {
+            key: text if key in ("name", "values", "archbuilder") else json.loads(text) for key, text in said.items()
+        }
         return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0]), facts
     extra = {"archbuilder.json": ""}
     program: Callable[[Tensor], Tensor]
