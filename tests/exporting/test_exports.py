@@ -139,9 +139,10 @@ def test_the_code_of_every_readme_runs_without_archbuilder(run: Path, tmp_path: 
         done = archbuilder.export(run, tmp_path / name, normalize=program, softmax=program)
         assert tmp_path / f"{name}.README.md" in done.others
     command = [sys.executable, "-I", "-W", "ignore", "-c", _RUN_READMES, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    said = dict(zip(*[iter(done.stdout.splitlines())] * 2, strict=True))
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    said = dict(zip(lines[::2], lines[1::2], strict=True))
     assert set(said) == {f"{name}.README.md" for name in names}
     assert all(said[f"{name}.README.md"] in "0123456789" for name in names if not name.startswith("weights"))
     assert said["weights.safetensors.README.md"].startswith("tiny [1, 8, 8] [4.8")
