@@ -15,15 +15,19 @@ class Flow(NamedTuple):
 
 
 class Flows:
-    """The flows of one plan."""
+    """The flows of one plan.
+
+    Attributes:
+        start: The images.
+    """
 
     def __init__(self, plan: Plan) -> None:
         """Follow the layers, then the heads."""
         self._of: dict[int, tuple[Flow, Flow]] = {}
         self._shapes = {op.index: op.output_shape for layer in plan.all_layers() for op in layer.ops}
         self._shapes[NETWORK_INPUT] = plan.input_shape
-        start = Flow(plan.input_shape, NETWORK_INPUT)
-        self._follow(plan.trees, start, {"input": start})
+        self.start = Flow(plan.input_shape, NETWORK_INPUT)
+        self._follow(plan.trees, self.start, {"input": self.start})
         for head in plan.heads:
             self._node(head.tree, Flow(self._shapes[head.tapped], head.tapped), {})
 

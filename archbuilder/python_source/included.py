@@ -78,6 +78,13 @@ class Included:
         """The definitions in order, those that others need first."""
         return list(self._texts.values())
 
+    @property
+    def names(self) -> set[str]:
+        """The names that they define, and that they import."""
+        imported = {alias or name for names in self.imports.names.values() for name, alias in names.items()}
+        modules = {alias or name.partition(".")[0] for name, alias in self.imports.modules.items()}
+        return {name for _, name in self._texts} | imported | modules
+
     def add(self, target: str, layer: str) -> str:
         """Take over a class by its full name; return its name in the file.
 
@@ -111,6 +118,8 @@ class Included:
         node = next((node for node in tree.body if name in _defined(node)), None)
         if node is None:
             raise OSError(f"{module.__name__} defines no {name}")
+        if any(other == name for _, other in (*self._texts, *self._open)):
+            raise OSError(f"two modules define {name}")
         self._open.add(key)
         defined = {
             each

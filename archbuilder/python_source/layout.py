@@ -53,6 +53,15 @@ def prefixed(prefix: str, text: Text) -> Text:
     return prefix + text if isinstance(text, str) else replace(text, head=prefix + text.head)
 
 
+@dataclass
+class Line:
+    """A statement of a constructor, and how many levels it is indented; `name` is that of the child that it assigns."""
+
+    level: int
+    text: Text
+    name: str = ""
+
+
 def lines(text: Text, indent: int, tail: str = "") -> list[str]:
     """Lay out a text at an indentation.
 

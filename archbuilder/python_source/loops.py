@@ -1,10 +1,14 @@
-"""Loops: statements and items that differ only in numbers which grow by equal steps."""
+"""Loops and comprehensions: statements and items that differ only in numbers which grow by equal steps."""
 
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from archbuilder.python_source.layout import Line, Text, call, listed
+
 _LEAST = 4  # statements that are worth a loop
+_LEAST_EQUAL = 3  # equal items that are worth a comprehension
+_LONGEST = 80  # of what is made in a loop, which stays in one line
 _NUMBER = re.compile(r"\d+")
 _BEFORE, _AFTER = ("(", ", ", "=", "+ "), (")", ",")
 
@@ -38,6 +42,8 @@ def loop_at(names: Sequence[str], texts: Sequence[str], start: int) -> Loop | No
         return None
     prefix, number = first[1], int(first[2])
     end = start
+    if len(texts[start]) > _LONGEST:
+        return None
     while end < len(names) and names[end] == f"{prefix}{number + end - start}":
         end += 1
     for begin in (start, start + 1):  # the sum of the first may lack a summand of 0
@@ -98,3 +104,54 @@ def _term(base: int, step: int) -> str:
 
 def _joined(tokens: Sequence[str], numbers: Sequence[str]) -> str:
     return "".join(part for pair in zip(tokens, [*numbers, ""], strict=True) for part in pair)
+
+
+def pairs(names: Sequence[str], texts: Sequence[Text]) -> list[Text]:
+    """Return the items of a mapping, those that a loop makes as a comprehension."""
+    found: list[Text] = []
+    at = 0
+    while at < len(texts):
+        loop = loop_at(names, list(map(str, texts)), at)
+        if loop is None:
+            found.append(listed([f'"{names[at]}"', texts[at]], "()"))
+            at += 1
+        else:
+            found.append(f"*(({loop.name}, {loop.text}) for i in {loop.indices})")
+            at = loop.end
+    return found
+
+
+def looped(lines: Sequence[Line]) -> list[Line]:
+    """Return the statements of an nn.Sequential, those that a loop makes as one."""
+    names = [line.name for line in lines]
+    texts = [str(line.text).partition(" = ")[2] for line in lines]
+    found: list[Line] = []
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        loop = loop_at(names, texts, at) if line.name else None
+        if loop is None:
+            found.append(line)
+            at += 1
+        else:
+            found.append(Line(line.level, f"for i in {loop.indices}:"))
+            found.append(Line(line.level + 1, call("self.add_module", loop.name, loop.text)))
+            at = loop.end
+    return found
+
+
+def repeated(texts: Sequence[Text]) -> list[Text]:
+    """Return items, three or more equal ones in a row as a comprehension."""
+    found: list[Text] = []
+    at = 0
+    while at < len(texts):
+        end = at
+        while end < len(texts) and str(texts[end]) == str(texts[at]):
+            end += 1
+        text = str(texts[at])
+        if end - at >= _LEAST_EQUAL and len(text) <= _LONGEST:
+            found.append(f"*({text} for _ in range({end - at}))")
+        else:
+            found += texts[at:end]
+        at = end
+    return found

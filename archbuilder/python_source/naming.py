@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from keyword import iskeyword, issoftkeyword
 
 _USUAL = {"in": "in_channels", "out": "out_channels", "kernel": "kernel_size", "classes": "num_classes"}
-_BUILTIN = {"type", "input", "self", "nn", "torch", "range", "super", "layers", "min", "max", "round"}
+_BUILTIN = {"type", "input", "self", "nn", "torch", "range", "super", "layers", "min", "max", "round", "i"}
+_LISTS = re.compile(r"layers(_\d+)?")  # what constructors collect modules in
 LOCALS = {"x", "nn", "torch", "Tensor", "self", "branches", "layers"}
 """What has a meaning in every method."""
 
@@ -32,7 +33,11 @@ def identifier(name: str) -> str:
     found = re.sub(r"\W", "_", name).lower()
     if not found.isidentifier():
         found = f"n{found}" if found.startswith("_") else f"n_{found}"
-    return f"{found}_" if iskeyword(found) or issoftkeyword(found) or found in _BUILTIN else found
+    return (
+        f"{found}_"
+        if iskeyword(found) or issoftkeyword(found) or found in _BUILTIN or _LISTS.fullmatch(found)
+        else found
+    )
 
 
 def class_name(name: str) -> str:
@@ -40,6 +45,11 @@ def class_name(name: str) -> str:
     words = re.split(r"[\W_]+", name)
     found = "".join(word[0].upper() + word[1:] for word in words if word)
     return found if found and not found[0].isdigit() else f"Net{found}"
+
+
+def child_access(prefix: str, name: str) -> str:
+    """Return how a child of a module is read: by its name, or by the text of it where that is no identifier."""
+    return f"{prefix}.{name}" if name.isidentifier() else f'getattr({prefix}, "{name}")'
 
 
 def unused(name: str, taken: Iterable[str]) -> str:

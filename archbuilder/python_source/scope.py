@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from archbuilder.python_source.classes import Parameter
+from archbuilder.python_source.definitions import Parameter
 from archbuilder.python_source.expressions import (
     MISSING,
     TorchClass,
