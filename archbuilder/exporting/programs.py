@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from archbuilder.spec.writing import write_whole
 FACTS = "archbuilder.json"
 """The extra file of exported programs and TorchScript that says what the network is."""
 
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _EXAMPLES = 2  # images of the batch that is traced; a batch of 1 would be taken for a constant
 
 
@@ -168,8 +170,15 @@ def _exported(
         except Exception as error:
             layer = refused_layer(subject.plan, alone)
             where = f"{layer} cannot be exported" if layer else "the network cannot be exported"
-            first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ArchbuilderError(f"{subject.spec.name}: {where} by {what}: {first.strip()}") from error
+            raise ArchbuilderError(f"{subject.spec.name}: {where} by {what}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of what an exporter's error comes from, without the colors of terminals."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in _COLORS.sub("", str(error)).splitlines()]
+    return next(filter(None, lines), type(error).__name__)
 
 
 @contextmanager

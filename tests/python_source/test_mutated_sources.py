@@ -88,6 +88,41 @@ def test_a_width_of_0_removes_a_branch_of_one_class(tmp_path: Path) -> None:
     assert "self.branch3: nn.Module | None = None" in (tmp_path / "net.py").read_text()
 
 
+def test_an_optional_child_without_an_identifier(tmp_path: Path) -> None:
+    header = """\
+classes: 5
+blocks:
+  maybe:
+    parameters: {out: width, extra: false}
+    body:
+      - {name: first, type: convolution, out: $out, kernel: 1}
+      - {name: 1x1, type: convolution, out: $out, kernel: 1, when: $extra}
+      - add:
+          - []
+          - [{name: 3x3, type: convolution, out: $out, kernel: 3, padding: half, when: $extra}]"""
+    layers = """\
+  - {name: a, type: maybe, out: 4}
+  - {name: b, type: maybe, out: 6, extra: true}
+"""
+    copy = compared(layers, tmp_path, header)
+    assert type(copy.a) is type(copy.b)
+
+
+def test_equal_parts_are_chunks(tmp_path: Path) -> None:
+    header = """\
+classes: 5
+blocks:
+  halves:
+    parameters: {out: width}
+    body:
+      - split: 2
+        concat: [[{type: conv, out: $out, kernel: 1}], [{type: conv, out: $out, kernel: 3, padding: half}]]"""
+    compared("  - {name: a, type: halves, out: 3}\n  - {name: b, type: halves, out: 5}\n", tmp_path, header)
+    text = (tmp_path / "net.py").read_text()
+    assert "part1, part2 = x.chunk(2, dim=1)" in text
+    assert "self.size" not in text
+
+
 def test_splices_repeats_and_overrides(tmp_path: Path) -> None:
     layers = """\
   - {type: vgg_stage, out: 6, splice: true}
