@@ -67,7 +67,7 @@ class Classes:
         used = {group: None for inner in _inside(node) for group in self._collect(inner)}
         if not (isinstance(node, Chain) and is_class(node)):
             return used
-        group = node.label or skeleton(node)
+        group = node.label or ("", node.outer, *map(skeleton, node.members))
         self._groups.setdefault(group, []).append(node)
         self._used.setdefault(group, {}).update(used)
         return {group: None}
@@ -108,9 +108,9 @@ class Classes:
         except DifferentError:
             return None
 
-    def _shallow(self, node: TreeNode) -> object:
-        """Return the structure of a chain, in which instances of classes are their classes."""
-        return skeleton(node, self.of)
+    def _shallow(self, chain: Chain) -> object:
+        """Return the structure of what is in a chain, in which instances of classes are their classes."""
+        return (chain.outer, *(skeleton(member, self.of) for member in chain.members))
 
 
 def _inside(node: TreeNode) -> Iterator[TreeNode]:

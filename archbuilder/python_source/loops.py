@@ -109,9 +109,10 @@ def _joined(tokens: Sequence[str], numbers: Sequence[str]) -> str:
 def pairs(names: Sequence[str], texts: Sequence[Text]) -> list[Text]:
     """Return the items of a mapping, those that a loop makes as a comprehension."""
     found: list[Text] = []
+    flat = list(map(str, texts))
     at = 0
     while at < len(texts):
-        loop = loop_at(names, list(map(str, texts)), at)
+        loop = loop_at(names, flat, at)
         if loop is None:
             found.append(listed([f'"{names[at]}"', texts[at]], "()"))
             at += 1

@@ -1,6 +1,7 @@
 """The names of classes in an exported file."""
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from archbuilder.plan.plan import Chain, Plan
 from archbuilder.primitives import Primitive
@@ -38,8 +39,7 @@ class ClassNames:
 
     def of(self, sets: Sequence[Sequence[Chain]]) -> list[str]:
         """Return the names of the classes of a block, or of a sequence, given the instances of each."""
-        first = sets[0][0]
-        base = class_name(first.label or (first.name if not first.name.isdigit() else "stage"))
+        base = class_name(sets[0][0].label or _common_name([chain.name for chains in sets for chain in chains]))
         found = []
         for position, chains in enumerate(sets):
             wanted = base if position == 0 else base + _difference(chains, sets)
@@ -47,6 +47,14 @@ class ClassNames:
             self._taken.add(name)
             found.append(name)
         return found
+
+
+def _common_name(names: Sequence[str]) -> str:
+    """Return what names of sequences begin with: `stage` of `stage1` and `stage2`."""
+    if len(set(names)) == 1 and not names[0].isdigit():
+        return names[0]
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in alike).rstrip("0123456789_-") or "stage"
 
 
 def _difference(chains: Sequence[Chain], sets: Sequence[Sequence[Chain]]) -> str:
