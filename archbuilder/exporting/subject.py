@@ -15,7 +15,8 @@ from archbuilder.modules import Network, build_network, drop_heads
 from archbuilder.modules.saving import trained_network
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
-from archbuilder.runs import Checkpoint, read_checkpoint
+from archbuilder.runs import BEST, Checkpoint, read_checkpoint
+from archbuilder.spec.sources import shipped_names
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def subject_of(network: "NetworkSpec | Checkpoint | str | Path", *, seed: int = 
         return Subject(network, seed=seed)
     if not isinstance(network, Checkpoint):
         path = Path(network)
-        if not path.is_dir() and path.suffix != ".safetensors":
+        is_shipped = str(network) in shipped_names("specs") and not (path / BEST).exists()
+        if is_shipped or not (path.is_dir() or path.suffix == ".safetensors"):
             return Subject(NetworkSpec.load(network), seed=seed)
         network = read_checkpoint(path)
     setup = network.setup
