@@ -12,35 +12,39 @@ class DifferentError(Exception):
 def aligned(
     lists: Sequence[Sequence[TreeNode] | None], key: Callable[[TreeNode], object]
 ) -> list[list[TreeNode | None]]:
-    """Return the members of lists side by side: one column for each member, in an order that all of them keep."""
-    columns: list[tuple[object, list[TreeNode | None]]] = []
+    """Return the members of lists side by side: one column for each member, in an order that all of them keep.
+
+    The longest lists come first, as they leave the least doubt about the order.
+
+    Args:
+        lists: The lists; None for an instance without one.
+        key: Returns what members of two lists have in common if they are the same.
+
+    Raises:
+        DifferentError: Two lists have nothing in common.
+    """
+    columns: list[tuple[object, dict[int, TreeNode]]] = []
     is_first = True
-    for instance, members in enumerate(lists):
+    for instance, members in sorted(enumerate(lists), key=lambda pair: -len(pair[1] or ())):
         if members is None:
-            for _, column in columns:
-                column.append(None)
             continue
         keys = [key(member) for member in members]
-        if is_first:
-            columns = [(k, [None] * instance + [member]) for k, member in zip(keys, members, strict=True)]
-            is_first = False
-            continue
         known = [k for k, _ in columns]
-        pairs = [(i, i) for i in range(len(keys))] if known == keys else _common(known, keys)
-        if not pairs and known and keys:
+        pairs = [(n, n) for n in range(len(keys))] if known == keys else _common(known, keys)
+        if not pairs and known and keys and not is_first:
             raise DifferentError
-        merged: list[tuple[object, list[TreeNode | None]]] = []
+        is_first = False
+        merged: list[tuple[object, dict[int, TreeNode]]] = []
         at_column = at_member = 0
         for i, j in [*pairs, (len(columns), len(keys))]:
-            for k, column in columns[at_column:i]:
-                merged.append((k, [*column, None]))
-            for n in range(at_member, j):
-                merged.append((keys[n], [None] * instance + [members[n]]))
+            merged += columns[at_column:i]
+            merged += [(keys[n], {instance: members[n]}) for n in range(at_member, j)]
             if i < len(columns):
-                merged.append((columns[i][0], [*columns[i][1], members[j]]))
+                columns[i][1][instance] = members[j]
+                merged.append(columns[i])
             at_column, at_member = i + 1, j + 1
         columns = merged
-    return [column for _, column in columns]
+    return [[column.get(instance) for instance in range(len(lists))] for _, column in columns]
 
 
 def _common(first: Sequence[object], second: Sequence[object]) -> list[tuple[int, int]]:

@@ -64,7 +64,9 @@ def block_class(
 def _description(definition: ClassDefinition, block: Block | None) -> str:
     if block is not None and block.description:
         return f"{block.description.rstrip('.')}."
-    return f"The block {definition.label}." if definition.label else f"The layers of {definition.instances[0].name}."
+    first = definition.instances[0].name
+    named = definition.label or ("" if first.isdigit() else first)
+    return f"The {'block' if definition.label else 'layers of'} {named}." if named else "Layers side by side."
 
 
 def _forward(

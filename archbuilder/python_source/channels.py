@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archbuilder.python_source.expressions import MISSING, Tree, added, substituted
+from archbuilder.python_source.expressions import MISSING, Tree, added, name, substituted
 from archbuilder.python_source.flows import Flows
 from archbuilder.python_source.pattern import Part
 from archbuilder.python_source.scope import Scope, Values
@@ -40,9 +40,10 @@ class ChannelAlgebra:
         return Channels(self._scope.express(values, candidates, "", width=True, new=False), values)
 
     def total(self, parts: Sequence[Channels], values: Values) -> Channels:
-        """Return the sum of channels."""
+        """Return the sum of channels, which may be what the block calls its output."""
         trees = [part.tree for part in parts]
-        return self.of(values, [added(trees)] if None not in trees else [])
+        out = [name("out")] if self._scope.is_width("out") else []
+        return self.of(values, [*out, *([added(trees)] if None not in trees else [])])
 
     def either(self, output: Channels, channels: Channels, part: Part) -> Channels:
         """Return the channels after a part that some instances lack."""
