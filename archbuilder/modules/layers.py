@@ -89,8 +89,12 @@ class SameAvgPool2d(nn.AvgPool2d):
         means = functional.avg_pool2d(functional.pad(x, sides), self.kernel_size, self.stride)
         if self.count_include_pad:
             return means
-        inside = functional.pad(torch.ones_like(x[:1, :1]), sides)  # which is 0 in the padding
-        return means / functional.avg_pool2d(inside, self.kernel_size, self.stride)  # 1 x 1 x H' x W'
+        return (
+            means
+            / functional.avg_pool2d(  # 1 x 1 x H' x W'
+                functional.pad(torch.ones_like(x[:1, :1]), sides), self.kernel_size, self.stride
+            )
+        )
 
 
 def _same_sides(
