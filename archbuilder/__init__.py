@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.data import DataSplits, Images, load_data
+    from archbuilder.exporting import Exported, export
     from archbuilder.modules import Network, drop_heads, features, forward_features, head_names
     from archbuilder.network_spec import NetworkSpec
     from archbuilder.plugins import register
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "archbuilder.costs.breakdown": ("breakdown",),
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
+    "archbuilder.exporting": ("Exported", "export"),
     "archbuilder.modules": ("Network", "drop_heads", "features", "forward_features", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),
@@ -94,6 +96,7 @@ __all__ = [
     "Checkpoint",
     "DataSplits",
     "Evaluation",
+    "Exported",
     "Images",
     "Machine",
     "Network",
@@ -112,6 +115,7 @@ __all__ = [
     "choose_machine",
     "drop_heads",
     "evaluate_checkpoint",
+    "export",
     "features",
     "forward_features",
     "head_names",

@@ -221,6 +221,19 @@ class NetworkSpec:
             drop_heads(network)
         return network
 
+    def to_python(self) -> str:
+        """Write the network as one Python file with torch modules, which needs torch alone.
+
+        The state-dict keys are those of `build`, in the same order. `archbuilder.export` writes a file, with the
+        weights of a run.
+
+        Raises:
+            ArchbuilderError: A layer of a plugin has no source that stands alone.
+        """
+        from archbuilder.python_source import python_source  # noqa: PLC0415 - checking a file writes nothing
+
+        return python_source(self.document, self._plan).text
+
     def save(self, path: str | Path) -> None:
         """Save the spec as YAML, atomically, with its comments and layout.
 

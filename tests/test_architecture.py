@@ -21,6 +21,7 @@ STAGES = (
     "recipe_checks",
     "recipe",
     "modules",
+    "python_source",
     "crosscheck",
     "data",
     "plugins",
@@ -29,6 +30,7 @@ STAGES = (
     "network_spec",  # the public class: earlier stages work on documents and plans
     "study",
     "runs",
+    "exporting",
     "proxies",
     "searching",
     "report",

@@ -14,6 +14,7 @@ from archbuilder.cli import (
     check,
     diff,
     evaluate,
+    export,
     flops,
     lint,
     predict,
@@ -37,7 +38,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, build, flops, lint, train, evaluate, predict, space, search, studies, diff, specs, schema):
+for command in (
+    check,
+    build,
+    flops,
+    lint,
+    train,
+    evaluate,
+    predict,
+    space,
+    search,
+    studies,
+    diff,
+    specs,
+    export,
+    schema,
+):
     command.register(app)
 
 

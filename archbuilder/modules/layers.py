@@ -1,10 +1,14 @@
-"""Layers that torch has no module for."""
+"""Layers that torch has no module for.
 
-from typing import Any, cast
+`archbuilder export` takes their source over into the files it writes: what a class here uses is torch's or stands in
+this file, and torch.jit.script compiles it.
+"""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - everybody's name for it
+from torch.nn import functional
 
 
 class PaddedConv2d(nn.Conv2d):
@@ -33,8 +37,8 @@ class PaddedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W -> N x out x H' x W'."""
-        x = F.pad(x, self.sides, _filling(self.padding_mode))
-        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        x = functional.pad(x, self.sides, _filling(self.padding_mode))
+        return functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """Show the padding too."""
@@ -49,11 +53,11 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W -> N x out x ceil(H / stride) x ceil(W / stride)."""
-        sides, even = _same_sides(x, self.kernel_size, self.stride, self.dilation)
+        sides, even = _same_sides(x, self.kernel_size, self.stride, self.dilation)  # type: ignore[arg-type]
         if even is not None and self.padding_mode == "zeros":  # torch pads evenly without a copy
-            return F.conv2d(x, self.weight, self.bias, self.stride, even, self.dilation, self.groups)
-        x = F.pad(x, sides, _filling(self.padding_mode))
-        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+            return functional.conv2d(x, self.weight, self.bias, self.stride, even, self.dilation, self.groups)
+        x = functional.pad(x, sides, _filling(self.padding_mode))
+        return functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """Show the padding too."""
@@ -65,11 +69,11 @@ class SameMaxPool2d(nn.MaxPool2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W -> N x C x ceil(H / stride) x ceil(W / stride)."""
-        kernel, stride, dilation = cast(_Pairs, (self.kernel_size, self.stride, self.dilation))
-        sides, even = _same_sides(x, kernel, stride, dilation)
+        sides, even = _same_sides(x, self.kernel_size, self.stride, self.dilation)  # type: ignore[arg-type]
         if even is not None:
-            return F.max_pool2d(x, kernel, stride, even, dilation)
-        return F.max_pool2d(F.pad(x, sides, value=float("-inf")), kernel, stride, 0, dilation)
+            return functional.max_pool2d(x, self.kernel_size, self.stride, even, self.dilation)
+        x = functional.pad(x, sides, value=float("-inf"))
+        return functional.max_pool2d(x, self.kernel_size, self.stride, 0, self.dilation)
 
 
 class SameAvgPool2d(nn.AvgPool2d):
@@ -77,38 +81,47 @@ class SameAvgPool2d(nn.AvgPool2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W -> N x C x ceil(H / stride) x ceil(W / stride)."""
-        kernel, stride = cast(tuple[tuple[int, int], tuple[int, int]], (self.kernel_size, self.stride))
-        sides, even = _same_sides(x, kernel, stride, (1, 1))
+        sides, even = _same_sides(x, self.kernel_size, self.stride, (1, 1))  # type: ignore[arg-type]
         if even is not None:
-            return F.avg_pool2d(x, kernel, stride, even, count_include_pad=self.count_include_pad)
-        means = F.avg_pool2d(F.pad(x, sides), kernel, stride)
+            return functional.avg_pool2d(
+                x, self.kernel_size, self.stride, even, count_include_pad=self.count_include_pad
+            )
+        means = functional.avg_pool2d(functional.pad(x, sides), self.kernel_size, self.stride)
         if self.count_include_pad:
             return means
-        return means / F.avg_pool2d(F.pad(torch.ones_like(x[:1, :1]), sides), kernel, stride)  # 1 x 1 x H' x W'
-
-
-_Pairs = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+        return (
+            means
+            / functional.avg_pool2d(  # 1 x 1 x H' x W'
+                functional.pad(torch.ones_like(x[:1, :1]), sides), self.kernel_size, self.stride
+            )
+        )
 
 
 def _same_sides(
-    x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
-) -> tuple[tuple[int, int, int, int], tuple[int, int] | None]:
-    """Return the padding as (left, right, top, bottom), and as (height, width) if opposite sides are equal, else None.
+    x: Tensor, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[list[int], tuple[int, int] | None]:
+    """Return the padding as [left, right, top, bottom], and as (height, width) if opposite sides are equal, else None.
 
     A size that is exported as a variable is not an int; the second result is then None.
     """
-    tall, wide = (_zeros(x.shape[d - 2], kernel[d], stride[d], dilation[d]) for d in (0, 1))
-    sides = wide // 2, wide - wide // 2, tall // 2, tall - tall // 2
-    known = isinstance(tall, int) and isinstance(wide, int) and tall % 2 == 0 and wide % 2 == 0
-    return sides, (tall // 2, wide // 2) if known else None
+    tall = _zeros(x.shape[2], kernel[0], stride[0], dilation[0])
+    wide = _zeros(x.shape[3], kernel[1], stride[1], dilation[1])
+    sides = [wide // 2, wide - wide // 2, tall // 2, tall - tall // 2]
+    known = isinstance(tall, int) and isinstance(wide, int)
+    return sides, (tall // 2, wide // 2) if known and tall % 2 == 0 and wide % 2 == 0 else None
 
 
 def _zeros(extent: int, kernel: int, stride: int, dilation: int) -> int:
     """Count the zeros that are added in a direction."""
-    extent = int(extent) if isinstance(extent, Tensor) else extent  # of a trace, which is of one size
+    if not torch.jit.is_scripting():  # type: ignore[attr-defined]
+        extent = int(extent) if isinstance(extent, Tensor) else extent  # of a trace, which is of one size
     reach = dilation * (kernel - 1) + 1
     zeros = (extent - 1) // stride * stride + reach - extent  # which is reach - stride at the least
-    return zeros if reach >= stride else cast(int, torch.sym_max(zeros, 0))  # type: ignore[no-untyped-call]
+    if reach >= stride:
+        return zeros
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return max(zeros, 0)
+    return torch.sym_max(zeros, 0)  # type: ignore[no-untyped-call,no-any-return]
 
 
 def _filling(padding_mode: str) -> str:
@@ -133,7 +146,7 @@ class PositionLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W -> N x out x H x W."""
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return functional.linear(x.permute(0, 2, 3, 1), self.weight, self.bias).permute(0, 3, 1, 2)
 
 
 class ChannelLayerNorm(nn.LayerNorm):
@@ -141,7 +154,9 @@ class ChannelLayerNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W -> N x C x H x W."""
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        positions = x.permute(0, 2, 3, 1)  # N x H x W x C
+        normalized = functional.layer_norm(positions, self.normalized_shape, self.weight, self.bias, self.eps)
+        return normalized.permute(0, 3, 1, 2)
 
 
 class GlobalResponseNorm(nn.Module):
@@ -175,7 +190,7 @@ class L2Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x ... -> N x C x ..."""
-        return F.normalize(x, dim=1, eps=self.eps)
+        return functional.normalize(x, dim=1, eps=self.eps)
 
 
 class SpatialMean(nn.Module):
@@ -196,7 +211,7 @@ class PositionSoftmax(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W -> N x C x H x W."""
-        return F.softmax(x.flatten(2), dim=-1).view_as(x)
+        return functional.softmax(x.flatten(2), dim=-1).view_as(x)
 
 
 class StochasticDepth(nn.Module):
@@ -211,7 +226,9 @@ class StochasticDepth(nn.Module):
         """N x ... -> N x ..."""
         if not self.training or self.p == 0:
             return x
-        kept = torch.empty(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
+        shape = [1] * x.ndim
+        shape[0] = x.shape[0]
+        kept = torch.empty(shape, dtype=x.dtype, device=x.device).bernoulli_(1 - self.p)
         return x * kept.div_(1 - self.p)
 
     def extra_repr(self) -> str:

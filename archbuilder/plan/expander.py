@@ -93,4 +93,4 @@ class Expander:
             return self._layers.expand(member, name, frame, flow, scope)
         assert isinstance(member, SequenceEntry)
         members, flow = self._lists.expand(member.members, frame, flow, scope.inner(name))
-        return Chain(name, "", members), flow
+        return Chain(name, "", members, member=member), flow

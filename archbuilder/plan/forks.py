@@ -66,7 +66,8 @@ class ForkExpander:
             size = sizes[position] if sizes else None
             if exists is not None:
                 branch_input, part_nodes = (flow, ()) if size is None else self._part(frame, flow, inner, start, size)
-                planned.append(self._branch(entry, branch, frame, branch_input, part_nodes, inner, exists))
+                chain, output = self._branch(entry, branch, frame, branch_input, part_nodes, inner, exists)
+                planned.append((replace(chain, when=branch.when) if branch.when else chain, output))
                 present.append(branch)
             start += size or 0
         if unsure:
@@ -80,7 +81,7 @@ class ForkExpander:
         merged = self._operations.merge(entry.merge, tuple(output for _, output in planned), entry, frame, inner, names)
         bool(merged.shape[0])  # of a symbol, a guard: at least one branch exists
         fork = Fork(self._planning.ops.all[merged.index], tuple(chain for chain, _ in planned))
-        return (Chain(name, "", (fork,), outer_names(fork)) if entry.name else fork), merged
+        return (Chain(name, "", (fork,), outer_names(fork), entry) if entry.name else fork), merged
 
     def _sizes(self, entry: ForkEntry, frame: Frame, flow: Flow) -> list[Number] | None:
         """Return the input channels of each branch of a fork with `split`; None without `split` or if it is invalid."""

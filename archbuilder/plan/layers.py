@@ -132,7 +132,7 @@ class LayerExpander:
         if inner is None:
             return None, flow.at_most(Known.NOTHING)
         members, after = self._lists.expand(block.body, inner, flow, scope.inner(name))
-        return Chain(name, entry.type, members), after
+        return Chain(name, entry.type, members, member=entry, arguments=inner.values), after
 
     def _body_frame(
         self, block: Block, entry: LayerEntry, name: str, frame: Frame, flow: Flow, scope: Scope

@@ -247,7 +247,7 @@ class ListExpander:
             more, flow = self._expand_member(single, str(position), repetition_frame, flow, inner)
             nodes += more
         self._planning.taps[scope.full(name)] = flow
-        return [Chain(name, "", tuple(nodes))], flow
+        return [Chain(name, "", tuple(nodes), member=member)], flow
 
 
 @dataclass

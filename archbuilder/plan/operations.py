@@ -45,7 +45,7 @@ class Operations:
         else:
             parameters, macs = op.parameters(flow.shape), op.macs(flow.shape, shape)
         planned = self._planning.ops.record(frame, scope.full(name), op, (flow,), shape, parameters, macs)
-        return OpNode(name, planned), Flow(shape, planned.index, flow.producer, known)
+        return OpNode(name, planned, entry), Flow(shape, planned.index, flow.producer, known)
 
     def add(self, op: Primitive, frame: Frame, flow: Flow, scope: Scope) -> PlannedOp:
         """Add a primitive that no layer of the file asks for, named by its type in parentheses."""

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.primitives import Merge, Primitive, Shape, shape_text
 from archbuilder.primitives.facts import NARROW, PARAMETER
+from archbuilder.spec.entries import Member
+from archbuilder.spec.expression import Expression
 from archbuilder.spec.initialization import Init
 from archbuilder.spec.nodes import MappingNode
 
@@ -69,10 +71,11 @@ class PlannedOp:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class OpNode:
-    """A leaf of the tree of names."""
+    """A leaf of the tree of names; `member` is what the spec, or the body of a block, writes there."""
 
     name: str
     op: PlannedOp
+    member: Member | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -84,12 +87,18 @@ class Chain:
         label: What it is: `inception`, `conv`, or an empty string.
         members: The nodes.
         outer: For a named fork: the names of earlier members of the surrounding list whose outputs its branches use.
+        member: What the spec, or the body of a block, writes there; None for a branch.
+        arguments: The values of `$` names in the body of its block, where it is one.
+        when: The condition under which it exists, of a branch.
     """
 
     name: str
     label: str
     members: tuple["TreeNode", ...]
     outer: tuple[str, ...] = ()
+    member: Member | None = field(default=None, repr=False)
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    when: Expression | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

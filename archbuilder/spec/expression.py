@@ -98,12 +98,13 @@ class Expression:
         text: The value as written.
         names: The parameters it refers to, without their `$`.
         size: The number of its tokens.
+        tree: Its syntax tree: tuples whose first item is `value`, `name`, `not`, `minus`, `call` or `binary`.
     """
 
     text: str
     names: tuple[str, ...]
     size: int
-    _tree: Any
+    tree: Any
 
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
         """Evaluate the expression.
@@ -111,7 +112,7 @@ class Expression:
         Raises:
             ExpressionError: A name is unknown, or an operation does not fit its values.
         """
-        tree = self._tree
+        tree = self.tree
         if tree[0] == "name" and tree[1] in scope:  # the usual case
             return scope[tree[1]]
         return _evaluate(tree, scope, self.text)

@@ -1,0 +1,197 @@
+"""Exported programs: ONNX by torch's exporter, torch.export and TorchScript, each loaded again and compared."""
+
+import io
+import json
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.exporting.agreement import check_agreement
+from archbuilder.exporting.blame import refused_layer
+from archbuilder.exporting.subject import Subject, as_strings
+from archbuilder.spec.writing import write_whole
+
+FACTS = "archbuilder.json"
+"""The extra file of exported programs and TorchScript that says what the network is."""
+
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
+_EXAMPLES = 2  # images of the batch that is traced; a batch of 1 would be taken for a constant
+
+
+def write_onnx(subject: Subject, path: Path, *, normalize: bool, softmax: bool) -> float:
+    """Write an ONNX file and run it; return the largest relative difference to the module's outputs.
+
+    Raises:
+        ArchbuilderError: A package is missing, a layer cannot be exported, or the outputs differ.
+    """
+    onnxruntime = _onnxruntime()
+    module = subject.evaluation(normalize=normalize, softmax=softmax)
+    made = _exported(subject, "ONNX", lambda: _to_onnx(module, subject.images(_EXAMPLES, normalized=False)), _to_onnx)
+    made.model.metadata_props.update(as_strings(subject.facts(normalize=normalize, softmax=softmax)))
+    made.model.producer_name = "archbuilder"
+    found = 0.0
+
+    def write(place: Path) -> None:
+        nonlocal found
+        made.save(place)
+        session = onnxruntime.InferenceSession(place, providers=["CPUExecutionProvider"])
+        found = check_agreement(
+            subject,
+            module,
+            lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0]),
+            f"{path}, run by ONNX Runtime",
+            normalized=not normalize,
+        )
+
+    write_whole(path, write)
+    return found
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnx  # noqa: F401, PLC0415 - an extra
+        import onnxruntime  # noqa: PLC0415
+        import onnxscript  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise ArchbuilderError(
+            f"ONNX needs the package {error.name}, which is not installed: pip install 'archbuilder[onnx]'"
+        ) from None
+    return onnxruntime
+
+
+def _to_onnx(module: nn.Module, images: Tensor) -> Any:
+    batch = torch.export.Dim.DYNAMIC
+    return torch.onnx.export(
+        module,
+        (images,),
+        dynamo=True,
+        dynamic_shapes=({0: batch},),
+        input_names=["images"],
+        output_names=["output"],
+        verbose=False,
+    )
+
+
+def write_program(subject: Subject, path: Path, *, normalize: bool, softmax: bool) -> float:
+    """Write an exported program of torch.export and run it; return the largest relative difference of outputs.
+
+    Raises:
+        ArchbuilderError: A layer cannot be exported, or the outputs differ.
+    """
+    module = subject.evaluation(normalize=normalize, softmax=softmax)
+    images = subject.images(_EXAMPLES, normalized=False)
+    made = _exported(subject, "torch.export", lambda: _to_program(module, images), _to_program)
+    facts = {FACTS: json.dumps(subject.facts(normalize=normalize, softmax=softmax))}
+
+    def save(buffer: io.BytesIO) -> None:
+        torch.export.save(made, buffer, extra_files=dict(facts))
+
+    def load(buffer: io.BytesIO) -> Callable[[Tensor], Tensor]:
+        found: Callable[[Tensor], Tensor] = torch.export.load(buffer).module()
+        return found
+
+    return _write(subject, module, path, save, load, normalized=not normalize)
+
+
+def _to_program(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
+    return torch.export.export(module, (images,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+
+
+def write_torchscript(subject: Subject, path: Path, *, normalize: bool, softmax: bool) -> float:
+    """Write the traced evaluation as TorchScript and run it; return the largest relative difference of outputs.
+
+    Raises:
+        ArchbuilderError: A layer cannot be traced, or the outputs differ.
+    """
+    module = subject.evaluation(normalize=normalize, softmax=softmax)
+    images = subject.images(_EXAMPLES, normalized=False)
+    made = _exported(subject, "TorchScript", lambda: _to_torchscript(module, images), _to_torchscript)
+    facts = {FACTS: json.dumps(subject.facts(normalize=normalize, softmax=softmax))}
+
+    def save(buffer: io.BytesIO) -> None:
+        torch.jit.save(made, buffer, _extra_files=facts)
+
+    def load(buffer: io.BytesIO) -> Callable[[Tensor], Tensor]:
+        loaded: Callable[[Tensor], Tensor] = torch.jit.load(buffer)  # type: ignore[no-untyped-call]
+        return loaded
+
+    return _write(subject, module, path, save, load, normalized=not normalize)
+
+
+def _to_torchscript(module: nn.Module, images: Tensor) -> Any:
+    with torch.inference_mode():
+        return torch.jit.trace(module, images, check_trace=False)  # type: ignore[no-untyped-call]
+
+
+def _write(
+    subject: Subject,
+    module: nn.Module,
+    path: Path,
+    save: Callable[[io.BytesIO], None],
+    load: Callable[[io.BytesIO], Callable[[Tensor], Tensor]],
+    *,
+    normalized: bool,
+) -> float:
+    """Save a program, load it again, compare its outputs, and only then write the file."""
+    buffer = io.BytesIO()
+    with _quiet():
+        save(buffer)
+        buffer.seek(0)
+        loaded = load(buffer)
+
+        def run(images: Tensor) -> Tensor:
+            with torch.no_grad():
+                return loaded(images)
+
+        found = check_agreement(subject, module, run, str(path), normalized=normalized)
+    write_whole(path, lambda place: _write_bytes(place, buffer))
+    return found
+
+
+def _write_bytes(place: Path, buffer: io.BytesIO) -> None:
+    place.write_bytes(buffer.getbuffer())
+
+
+def _exported(
+    subject: Subject, what: str, make: Callable[[], Any], alone: Callable[[nn.Module, Tensor], object]
+) -> Any:
+    """Export a module; where that fails, say which layer cannot be exported."""
+    with _quiet():
+        try:
+            return make()
+        except Exception as error:
+            layer = refused_layer(subject.plan, alone)
+            where = f"{layer} cannot be exported" if layer else "the network cannot be exported"
+            raise ArchbuilderError(f"{subject.spec.name}: {where} by {what}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of what an exporter's error comes from, without the colors of terminals."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in _COLORS.sub("", str(error)).splitlines()]
+    return next(filter(None, lines), type(error).__name__)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporters' warnings and log lines off the screen: failures are exceptions, and outputs are compared."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "torch")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,119 @@
+"""The README beside an exported run: what the file is, and code that uses it."""
+
+from pathlib import Path
+
+from archbuilder.exporting.subject import Subject
+from archbuilder.primitives import shape_text
+
+_CODE = {
+    "python": """\
+import torch
+from safetensors.torch import load_file
+from {module} import CLASS_NAMES, INPUT_SHAPE, MEAN, STD, {network}
+
+network = {network}().eval()
+network.load_state_dict(load_file("{weights}"))
+images = torch.rand(1, *INPUT_SHAPE) * 255  # your pictures: N x C x H x W
+mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (MEAN, STD))
+with torch.inference_mode():
+    probabilities = network((images - mean) / std).softmax(1)
+print(CLASS_NAMES[int(probabilities[0].argmax())])
+""",
+    "onnx": """\
+import json
+import numpy
+import onnxruntime
+
+session = onnxruntime.InferenceSession("{file}")
+facts = session.get_modelmeta().custom_metadata_map
+images = (numpy.random.rand(1, *json.loads(facts["input"])) * 255).astype("float32")  # your pictures: N x C x H x W
+{normalize}output = session.run(None, {{"images": images}})[0]
+print(json.loads(facts["class_names"])[output[0].argmax()])
+""",
+    "pt2": """\
+import json
+import torch
+
+extra = {{"archbuilder.json": ""}}
+network = torch.export.load("{file}", extra_files=extra).module()
+facts = json.loads(extra["archbuilder.json"])
+images = torch.rand(1, *facts["input"]) * 255  # your pictures: N x C x H x W
+{normalize}output = network(images)
+print(facts["class_names"][int(output[0].argmax())])
+""",
+    "torchscript": """\
+import json
+import torch
+
+extra = {{"archbuilder.json": ""}}
+network = torch.jit.load("{file}", _extra_files=extra)
+facts = json.loads(extra["archbuilder.json"])
+images = torch.rand(1, *facts["input"]) * 255  # your pictures: N x C x H x W
+{normalize}output = network(images)
+print(facts["class_names"][int(output[0].argmax())])
+""",
+    "safetensors": """\
+import json
+from safetensors import safe_open
+
+with safe_open("{file}", framework="pt") as file:
+    facts = json.loads(file.metadata()["archbuilder"])
+    weights = {{name: file.get_tensor(name) for name in file.keys()}}
+print(facts["name"], facts["input"], facts["mean"], facts["std"], len(weights))
+""",
+}
+_NORMALIZE = {
+    "onnx": """\
+mean, std = (numpy.array(json.loads(facts[key]), "float32").reshape(-1, 1, 1) for key in ("mean", "std"))
+images = (images - mean) / std
+""",
+    "torch": """\
+mean, std = (torch.tensor(facts[key]).view(-1, 1, 1) for key in ("mean", "std"))
+images = (images - mean) / std
+""",
+}
+_WHAT = {
+    "python": "PyTorch source, which needs torch alone",
+    "onnx": "ONNX, for batches of any size",
+    "pt2": "a program of torch.export, for batches of any size",
+    "torchscript": "TorchScript, for batches of any size",
+    "safetensors": "weights by their state-dict keys",
+}
+
+
+def readme(
+    subject: Subject, path: Path, kind: str, *, network: str = "", weights: str = "", normalize: bool, softmax: bool
+) -> str:
+    """Write the README of an exported run.
+
+    Args:
+        subject: What was exported.
+        path: The file.
+        kind: Its format.
+        network: The class of Python source.
+        weights: The file of the weights of Python source.
+        normalize: Whether the file normalizes images itself.
+        softmax: Whether its output is probabilities.
+    """
+    plan = subject.plan
+    steps = "" if normalize else _NORMALIZE.get(kind, _NORMALIZE["torch"])
+    code = _CODE[kind].format(file=path.name, module=path.stem, network=network, weights=weights, normalize=steps)
+    done = "the file does that itself" if normalize else "that is yours to do"
+    output = "probabilities" if softmax else "logits"
+    names = ", ".join(subject.class_names[:_MOST_NAMED]) + (", …" if len(subject.class_names) > _MOST_NAMED else "")
+    mean, std = (", ".join(f"{value:.6g}" for value in values) for values in (subject.mean, subject.std))
+    return f"""\
+# {path.name}
+
+{subject.spec.name} as {_WHAT[kind]}: images of N x {shape_text(plan.input_shape)} to {output} of N x {plan.classes}.
+
+- Classes: {names}
+- Normalization, {done}: subtract the mean {mean} and divide by {std}, in the values of the training
+  images. Those of pictures are 0 to 255; for 0 to 1 divide both by 255.
+
+```python
+{code}```
+"""
+
+
+_MOST_NAMED = 20
