@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.data import DataSplits, Images, load_data
+    from archbuilder.inference import InferenceNetwork, optimized
     from archbuilder.modules import Network, drop_heads, features, forward_features, head_names
     from archbuilder.network_spec import NetworkSpec
     from archbuilder.plugins import register
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "archbuilder.costs.breakdown": ("breakdown",),
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
+    "archbuilder.inference": ("InferenceNetwork", "optimized"),
     "archbuilder.modules": ("Network", "drop_heads", "features", "forward_features", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),
@@ -89,6 +91,7 @@ __all__ = [
     "DataSplits",
     "Evaluation",
     "Images",
+    "InferenceNetwork",
     "Machine",
     "Network",
     "NetworkSpec",
@@ -110,6 +113,7 @@ __all__ = [
     "load",
     "load_data",
     "load_study",
+    "optimized",
     "read_checkpoint",
     "read_result",
     "register",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from archbuilder.errors import Source, raise_if_any
+from archbuilder.errors import ArchbuilderError, Source, raise_if_any
 from archbuilder.plan.causes import located_at_causes
 from archbuilder.plan.checked import read_checked
 from archbuilder.plan.plan import Plan, SearchableWidth
@@ -16,6 +16,7 @@ from archbuilder.spec.document import SpecDocument, open_spec
 
 if TYPE_CHECKING:
     from archbuilder.costs.function import CostFunction
+    from archbuilder.inference import InferenceNetwork
     from archbuilder.modules import Network
     from archbuilder.plan.paths import Paths
 
@@ -177,17 +178,53 @@ class NetworkSpec:
 
         return CostFunction(self.document, names)
 
-    def build(self, *, aux: bool = True, initialized: bool = True) -> Network:
+    @overload
+    def build(self, *, aux: bool = True, initialized: bool = True, optimize: None = None) -> Network: ...
+
+    @overload
+    def build(
+        self,
+        *,
+        aux: bool = True,
+        initialized: bool = True,
+        optimize: Literal["inference"],
+        compile: bool = False,
+    ) -> InferenceNetwork: ...
+
+    def build(
+        self,
+        *,
+        aux: bool = True,
+        initialized: bool = True,
+        optimize: str | None = None,
+        compile: bool = False,
+    ) -> Network | InferenceNetwork:
         """Build the network as an ordinary `torch.nn.Module`.
 
         Args:
             aux: Whether the auxiliary heads are built. With them, training returns a named tuple
                 `(logits, aux2, aux1)`, deepest first; evaluation returns the logits alone.
             initialized: Whether weights are initialized; leave it out when a state dict is loaded next.
+            optimize: `inference` builds what `archbuilder.optimized` makes of the network, which has no heads. Trained
+                weights cannot be loaded into that: load them first, then call `optimized`.
+            compile: Whether the optimized network is compiled by `torch.compile`.
+
+        Raises:
+            ArchbuilderError: `optimize` is another string, or `compile` is given without it.
         """
         from archbuilder.modules import build_network  # noqa: PLC0415 - torch is imported when it is needed
 
-        return build_network(self._plan, aux=aux, initialized=initialized)
+        if optimize not in {None, "inference"}:
+            raise ArchbuilderError(
+                f"optimize={optimize!r} is unknown: expected 'inference', or None for a plain network"
+            )
+        if optimize is None:
+            if compile:
+                raise ArchbuilderError("compile=True needs optimize='inference'; for training, see torch.compile")
+            return build_network(self._plan, aux=aux, initialized=initialized)
+        from archbuilder.inference import optimized  # noqa: PLC0415
+
+        return optimized(build_network(self._plan, aux=False, initialized=initialized), compile=compile)
 
     def save(self, path: str | Path) -> None:
         """Save the spec as YAML, atomically, with its comments and layout.

@@ -86,7 +86,9 @@ def _into_producer(line: fx.GraphModule, node: fx.Node, affine: Affine) -> bool:
     if affine.shift is not None:
         bias = bias + affine.shift
     # The output channels of a transposed convolution are numbered group by group, as its input channels are.
-    grouped = weight.unflatten(0, (groups, -1))  # groups x in / groups x out / groups, or 1 x out x in / groups
+    grouped = weight.reshape(
+        groups, -1, *weight.shape[1:]
+    )  # groups x in / groups x out / groups; 1 x out x in / groups
     trailing = [1] * (weight.ndim - 1 - axis)
     factors = scale.view(groups, *([1] if axis else []), -1, *trailing)
     _set(module, (grouped * factors).flatten(0, 1), bias)
@@ -107,7 +109,7 @@ def _into_consumers(line: fx.GraphModule, node: fx.Node, affine: Affine) -> bool
             continue
         groups = module.groups if isinstance(module, nn.Conv2d) else 1
         channels = weight.shape[1] * groups
-        grouped = weight.unflatten(0, (groups, -1))  # groups x out / groups x in / groups (x kh x kw)
+        grouped = weight.reshape(groups, -1, *weight.shape[1:])  # groups x out / groups x in / groups (x kh x kw)
         trailing = [1] * (weight.ndim - 2)
         bias = None if module.bias is None else module.bias.double()
         if affine.shift is not None:

@@ -41,31 +41,33 @@ _KERNELS: dict[type[nn.Module], Callable[[Any], Kernel]] = {
 
 
 class FusedConv2d(nn.Module):
-    """A convolution and its activation in one kernel of oneDNN.
+    """A convolution and its activation in one kernel of oneDNN, in float32 on a CPU; elsewhere one after the other.
 
-    Its weight is kept as torch has it too, for the state dict and for copies; the order that the kernel reads is made
+    The weight is kept as torch has it too, for the state dict and for copies; the order that the kernel reads is made
     from it at the first call.
     """
 
-    def __init__(self, convolution: nn.Conv2d, kernel: Kernel) -> None:
-        """Create the layer from a convolution and an activation."""
+    def __init__(self, convolution: nn.Conv2d, activation: nn.Module | None, kernel: Kernel) -> None:
+        """Create the layer; `kernel` is the activation as oneDNN has it."""
         super().__init__()
-        self.weight = convolution.weight
-        self.bias = convolution.bias
-        self.sides = convolution.sides if isinstance(convolution, PaddedConv2d) else None
-        padding = (0, 0) if self.sides else convolution.padding
-        self.window = padding, convolution.stride, convolution.dilation, convolution.groups
-        self.kernel = kernel
+        self.convolution = convolution
+        self.activation = activation
+        self._sides = convolution.sides if isinstance(convolution, PaddedConv2d) else None
+        self._window = convolution.padding, convolution.stride, convolution.dilation, convolution.groups
+        self._kernel = kernel.name, list(kernel.scalars), kernel.algorithm
         self._packed: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W -> N x out x H' x W'."""
-        if self.sides:
-            x = F.pad(x, self.sides)
+        if x.device.type != "cpu" or x.dtype != torch.float32 or not x.numel():
+            x = self.convolution(x)
+            return x if self.activation is None else self.activation(x)
+        if self._sides:
+            x = F.pad(x, self._sides)
+        weight, bias = self.convolution.weight, self.convolution.bias
         if self._packed is None:
-            self._packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight.detach(), *self.window, x.shape)
-        activation = self.kernel.name, list(self.kernel.scalars), self.kernel.algorithm
-        fused: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self._packed, self.bias, *self.window, *activation)
+            self._packed = torch.ops.mkldnn._reorder_convolution_weight(weight.detach(), *self._window, x.shape)
+        fused: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self._packed, bias, *self._window, *self._kernel)
         return fused
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
@@ -74,23 +76,18 @@ class FusedConv2d(nn.Module):
 
     def _load_from_state_dict(self, *args: Any) -> None:
         self._packed = None
-        super()._load_from_state_dict(*args)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(*args)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_packed": None}  # which can be neither copied nor pickled
-
-    def extra_repr(self) -> str:
-        """Show the channels and the activation."""
-        out, each, *window = self.weight.shape
-        groups = self.window[3]
-        return f"{each * groups}, {out}, kernel_size={tuple(window)}, groups={groups}, {self.kernel.name}"
 
 
 def can_fuse(line: fx.GraphModule) -> bool:
     """Say whether a network computes where oneDNN has these kernels: in float32 on a CPU of x86."""
     weights = list(line.parameters())
     here = all(weight.device.type == "cpu" and weight.dtype == torch.float32 for weight in weights)
-    usable = torch.backends.mkldnn.is_available() and platform.machine().lower() in {"x86_64", "amd64"}
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    usable = available and platform.machine().lower() in {"x86_64", "amd64"}
     return usable and bool(weights) and here
 
 
@@ -109,9 +106,11 @@ def fuse(line: fx.GraphModule) -> int:
             continue
         following = next(iter(node.users)) if len(node.users) == 1 else None
         activation = module_of(line, following)
-        kernel_of = _KERNELS.get(type(activation))  # type: ignore[arg-type]
-        line.set_submodule(str(node.target), FusedConv2d(module, kernel_of(activation) if kernel_of else _NONE))
-        if kernel_of and following is not None:
+        kernel_of = None if activation is None else _KERNELS.get(type(activation))
+        if kernel_of is None or following is None:
+            line.set_submodule(str(node.target), FusedConv2d(module, None, _NONE))
+        else:
+            line.set_submodule(str(node.target), FusedConv2d(module, activation, kernel_of(activation)))
             replace(following, node)
         fused += 1
     return fused
@@ -122,6 +121,7 @@ def act_in_place(line: fx.GraphModule) -> None:
     makers = nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d
     for node in line.graph.nodes:
         module = module_of(line, node)
-        if isinstance(getattr(module, "inplace", None), bool) and len(node.args[0].users) == 1:
-            assert module is not None
-            module.inplace = isinstance(module_of(line, node.args[0]), makers) and calls(line, node) == 1
+        if isinstance(getattr(module, "inplace", None), bool):
+            alone = len(node.args[0].users) == 1 and calls(line, node) == 1
+            inplace: Any = alone and isinstance(module_of(line, node.args[0]), makers)
+            setattr(module, "inplace", inplace)  # noqa: B010 - which types have it, no type says

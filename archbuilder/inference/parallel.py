@@ -1,6 +1,7 @@
 """Parallel convolutions of the same input as one wider convolution, whose output is split."""
 
 from collections import defaultdict
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -59,10 +60,9 @@ def _join(line: fx.GraphModule, given: fx.Node, nodes: list[fx.Node], *, activat
         whole = graph.call_module(str(nodes[0].target), (given,))
         if activated:
             whole = graph.call_module(str(ends[0].target), (whole,))
-        start = 0
-        for end, width in zip(ends, widths, strict=True):
-            part = graph.call_method("narrow", (whole, 1, start, width))
-            start += width
-            replace(end, part)
+        starts = accumulate(widths, initial=0)
+        parts = [graph.call_method("narrow", (whole, 1, *part)) for part in zip(starts, widths, strict=False)]
+    for end, part in zip(ends, parts, strict=True):
+        replace(end, part)
     for node in nodes if activated else ():
         graph.erase_node(node)

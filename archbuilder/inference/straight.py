@@ -12,22 +12,11 @@ from archbuilder.modules.blocks import Composite, Series
 from archbuilder.modules.layers import StochasticDepth
 
 
-class _Root(nn.Module):
-    """Holds the network one level down: a layer may be called `graph` or `code`, which a graph module has itself."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.layers = network
-
-    def forward(self, images: Tensor) -> Any:
-        return self.layers(images)
-
-
 class _Tracer(fx.Tracer):
     """Follows the paths of composite modules; what a primitive became stays one call, also if a plugin declared it."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return not isinstance(m, _Root | Network | Series | Composite)
+        return not isinstance(m, Network | Series | Composite)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         return attr_val  # parameters themselves: `get_parameter` takes nothing else, and the graph knows them
@@ -40,12 +29,12 @@ def straight_line(network: Network) -> fx.GraphModule:
         network: The network; it is not changed.
 
     Returns:
-        A module with the weights of the network below `layers`, none of which asks for a gradient.
+        A module with the layers of the network by name, none of whose weights asks for a gradient. No layer has the
+        name of something that such a module has itself: specs reserve these names.
     """
     copied = copy.deepcopy(network).eval().requires_grad_(False)
     drop_heads(copied)
-    root = _Root(copied).eval()
-    line = fx.GraphModule(root, _Tracer().trace(root), "Line").eval()
+    line = fx.GraphModule(copied, _Tracer().trace(copied), "Line").eval()
     for node in list(line.graph.nodes):
         if isinstance(module_of(line, node), _DropoutNd | StochasticDepth | nn.Identity):
             replace(node, node.args[0])

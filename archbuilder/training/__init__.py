@@ -2,7 +2,7 @@
 
 from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.initial_weights import initial_network
-from archbuilder.training.latency import Timer, conditions_text, latency_of
+from archbuilder.training.latency import Timer, conditions_text, latency_of, time_in_turn
 from archbuilder.training.loop import best_epoch, is_enough, train
 from archbuilder.training.machine import CPU, Machine, choose_machine, torch_threads
 from archbuilder.training.processes import ALONE, Processes, launched, process_group
@@ -37,6 +37,7 @@ __all__ = [
     "latency_of",
     "launched",
     "process_group",
+    "time_in_turn",
     "torch_threads",
     "train",
 ]
