@@ -12,7 +12,8 @@ class Compiled:
     """Calls a module as `torch.compile` compiles it.
 
     The weights are frozen, so that the compiler can order them as its kernels read them. That is a setting of the
-    whole process: it holds only while a new kind of input is compiled.
+    whole process: it holds only while a new kind of input is compiled. Everything that makes torch compile anew is part
+    of the kind, lest it do so without that setting.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -27,7 +28,11 @@ class Compiled:
         Raises:
             ArchbuilderError: The compiler fails.
         """
-        kind = images.shape, images.dtype, torch.is_inference_mode_enabled(), torch.get_num_threads()
+        images = images.detach()
+        kind = (
+            (images.shape, images.stride(), images.dtype, images.device),
+            (images.is_inference(), torch.is_inference_mode_enabled(), torch.get_num_threads()),
+        )
         if kind in self._seen:
             return self._compiled(images)
         from torch._dynamo.exc import TorchDynamoException  # noqa: PLC0415 - who compiles nothing needs none of it

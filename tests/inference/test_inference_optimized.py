@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -155,7 +156,7 @@ def test_large_batches_run_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(sizes) == 3
 
 
-def test_compiled_is_equal_and_leaves_the_compilers_settings() -> None:
+def test_compiled_is_equal_and_leaves_the_compilers_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = NetworkSpec.from_text(
         "name: tiny\ninput: {channels: 2, height: 6, width: 6}\nclasses: 3\nconv: {norm: batch, activation: relu}\n"
         "layers:\n  - {name: c, type: conv, out: 4, kernel: 3}\n  - {name: p, type: global_avg_pool}\n"
@@ -173,6 +174,21 @@ def test_compiled_is_equal_and_leaves_the_compilers_settings() -> None:
     from torch._inductor import config  # noqa: PLC0415
 
     assert config.freezing is False
+    frozen: list[bool] = []
+    run = optimized._compiled._compiled  # type: ignore[union-attr]
+
+    def noted(given: torch.Tensor) -> Any:
+        frozen.append(config.freezing)
+        return run(given)
+
+    monkeypatch.setattr(optimized._compiled, "_compiled", noted)
+    converted = images.contiguous(memory_format=torch.channels_last)
+    for given in (images, converted, converted):
+        assert torch.equal(optimized(given), found)
+    with torch.inference_mode():
+        for given in (images, converted):
+            assert relative_difference(optimized(given), found) < 1e-6
+    assert frozen == [False, False, False, True, True]  # a new kind of tensor is compiled with weights as constants
     assert relative_difference(found, plain(images)) < 1e-4
     assert torch.equal(optimized(images), found)
 
