@@ -14,7 +14,10 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.training import Machine, time_in_turn, torch_threads
 
 TOLERANCE = 1e-3
-"""The largest difference between outputs that agree, relative to the largest output of eager."""
+"""The largest difference between outputs that agree, relative to the largest output of eager.
+
+Ten times as much on a GPU, whose convolutions multiply in TF32 by default.
+"""
 
 _SIDE = 1024  # of the matrices whose product is the machine's rate
 
@@ -112,7 +115,7 @@ def compare(
         clock: Returns the time in seconds.
 
     Raises:
-        ArchbuilderError: The outputs of a way differ from eager's by more than 1e-3, relative to the largest.
+        ArchbuilderError: The outputs of a way differ from eager's by more than `TOLERANCE` allows.
     """
     images = subject.images(batch_size).to(machine.device)
     with torch_threads(threads), torch.inference_mode():
@@ -127,7 +130,7 @@ def compare(
                 skipped[variant] = Skipped(variant, str(reason))
                 continue
             expected = output if expected is None else expected
-            ready[variant] = call, _agreement(subject, variant, output, expected)
+            ready[variant] = call, _agreement(subject, variant, output, expected, machine)
         products = _matrix_products(machine)
         calls = [_bound(call, images) for call, _ in ready.values()]
         times = time_in_turn([*calls, *products], machine, seconds=seconds, repeats=repeats, clock=clock)
@@ -151,14 +154,15 @@ def _bound(call: Call, images: Tensor) -> Callable[[], Tensor]:
     return lambda: call(images)
 
 
-def _agreement(subject: Subject, variant: Variant, output: Tensor, expected: Tensor) -> float:
+def _agreement(subject: Subject, variant: Variant, output: Tensor, expected: Tensor, machine: Machine) -> float:
     """Return the relative difference of outputs that agree."""
+    most = TOLERANCE if machine.device.type == "cpu" else 10 * TOLERANCE
     scale = float(expected.abs().max()) or 1.0
     difference = float((output - expected).abs().max()) / scale
-    if not difference <= TOLERANCE:  # NaN agrees with nothing
+    if not difference <= most:  # NaN agrees with nothing
         raise ArchbuilderError(
             f"{subject.name}: the outputs of {variant.value} differ from eager's by {difference:.1e} of the largest; "
-            f"expected at most {TOLERANCE:.0e}\n  its time would be that of another function; this is a fault of "
+            f"expected at most {most:.0e}\n  its time would be that of another function; this is a fault of "
             f"{variant.value}, or the weights are not finite"
         )
     return difference

@@ -207,7 +207,7 @@ def _subject(name: str) -> Subject:
     path = Path(name)
     if path.is_dir() or path.suffix == ".safetensors":
         checkpoint = read_checkpoint(path)
-        return Subject(path.name, checkpoint.setup.load_spec().plan(), checkpoint.network())
+        return Subject(name, checkpoint.setup.load_spec().plan(), checkpoint.network())
     spec = load(name)
     torch.manual_seed(0)
     return Subject(spec.name, spec.plan(), spec.build(aux=False).eval())

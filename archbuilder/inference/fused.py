@@ -11,6 +11,12 @@ from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 from archbuilder.inference.straight import calls, module_of, replace
 from archbuilder.modules.layers import PaddedConv2d
 
+SMALL = 2**20
+"""The MACs of a batch below which a convolution and its activation run one after the other.
+
+The fused kernel takes 20 us to start, which is as long as this takes.
+"""
+
 
 class Kernel(NamedTuple):
     """An activation as oneDNN's convolutions have it.
@@ -41,7 +47,7 @@ _KERNELS: dict[type[nn.Module], Callable[[Any], Kernel]] = {
 
 
 class FusedConv2d(nn.Module):
-    """A convolution and its activation in one kernel of oneDNN, in float32 on a CPU; elsewhere one after the other.
+    """A convolution and its activation in one kernel of oneDNN, in float32 on a CPU; else one after the other.
 
     The weight is kept as torch has it too, for the state dict and for copies; the order that the kernel reads is made
     from it at the first call.
@@ -52,6 +58,8 @@ class FusedConv2d(nn.Module):
         super().__init__()
         self.convolution = convolution
         self.activation = activation
+        if isinstance(getattr(activation, "inplace", None), bool):
+            setattr(activation, "inplace", True)  # noqa: B010 - which types have it, no type says
         self._sides = convolution.sides if isinstance(convolution, PaddedConv2d) else None
         self._window = convolution.padding, convolution.stride, convolution.dilation, convolution.groups
         self._kernel = kernel.name, list(kernel.scalars), kernel.algorithm
@@ -59,7 +67,10 @@ class FusedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x in x H x W -> N x out x H' x W'."""
-        if x.device.type != "cpu" or x.dtype != torch.float32 or not x.numel():
+        down, right = self.convolution.stride
+        positions = x.numel() // max(1, x.shape[1] * down * right)
+        small = positions * self.convolution.weight.numel() < SMALL  # about: padding adds some
+        if small or x.device.type != "cpu" or x.dtype != torch.float32:
             x = self.convolution(x)
             return x if self.activation is None else self.activation(x)
         if self._sides:
