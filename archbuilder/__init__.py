@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.data import DataSplits, Images, load_data
     from archbuilder.exporting import Exported, export
+    from archbuilder.inference import InferenceNetwork, optimized
     from archbuilder.modules import Network, drop_heads, features, forward_features, head_names
     from archbuilder.network_spec import NetworkSpec
     from archbuilder.plugins import register
@@ -43,6 +44,7 @@ _MODULES = {
     "archbuilder.costs.breakdown": ("breakdown",),
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
     "archbuilder.exporting": ("Exported", "export"),
+    "archbuilder.inference": ("InferenceNetwork", "optimized"),
     "archbuilder.modules": ("Network", "drop_heads", "features", "forward_features", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),
@@ -98,6 +100,7 @@ __all__ = [
     "Evaluation",
     "Exported",
     "Images",
+    "InferenceNetwork",
     "Machine",
     "Network",
     "NetworkSpec",
@@ -123,6 +126,7 @@ __all__ = [
     "load_data",
     "load_study",
     "load_weights",
+    "optimized",
     "read_checkpoint",
     "read_result",
     "register",

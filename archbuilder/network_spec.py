@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from archbuilder.errors import Source, raise_if_any
+from archbuilder.errors import ArchbuilderError, Source, raise_if_any
 from archbuilder.plan.causes import located_at_causes
 from archbuilder.plan.checked import read_checked
 from archbuilder.plan.plan import Plan, SearchableWidth
@@ -16,6 +16,7 @@ from archbuilder.spec.document import SpecDocument, open_spec
 
 if TYPE_CHECKING:
     from archbuilder.costs.function import CostFunction
+    from archbuilder.inference import InferenceNetwork
     from archbuilder.modules import Network
     from archbuilder.plan.paths import Paths
 
@@ -187,6 +188,7 @@ class NetworkSpec:
 
         return NetworkSpec.from_source(set_key(self.document.source, "classes", classes))
 
+    @overload
     def build(
         self,
         *,
@@ -194,7 +196,31 @@ class NetworkSpec:
         initialized: bool = True,
         weights: str | Path | None = None,
         partial: bool = False,
-    ) -> Network:
+        optimize: None = None,
+    ) -> Network: ...
+
+    @overload
+    def build(
+        self,
+        *,
+        aux: bool = True,
+        initialized: bool = True,
+        weights: str | Path | None = None,
+        partial: bool = False,
+        optimize: Literal["inference"],
+        compile: bool = False,
+    ) -> InferenceNetwork: ...
+
+    def build(
+        self,
+        *,
+        aux: bool = True,
+        initialized: bool = True,
+        weights: str | Path | None = None,
+        partial: bool = False,
+        optimize: str | None = None,
+        compile: bool = False,
+    ) -> Network | InferenceNetwork:
         """Build the network as an ordinary `torch.nn.Module`.
 
         Args:
@@ -203,23 +229,38 @@ class NetworkSpec:
             initialized: Whether weights are initialized; leave it out when a state dict is loaded next.
             weights: A file of weights, or a run's folder, to load; see `archbuilder.load_weights`.
             partial: Whether to load what fits of it.
+            optimize: `inference` builds what `archbuilder.optimized` makes of the network, which has no heads and its
+                own state-dict keys.
+            compile: Whether the optimized network is compiled by `torch.compile`.
 
         Raises:
-            ArchbuilderError: The weights cannot be read or do not fit.
+            ArchbuilderError: The weights cannot be read or do not fit; `optimize` is another string, or `compile` is
+                given without it.
         """
-        from archbuilder.modules import build_network  # noqa: PLC0415 - torch is imported when it is needed
+        from archbuilder.modules import build_network, drop_heads  # noqa: PLC0415 - torch is imported when needed
 
+        if optimize not in {None, "inference"}:
+            raise ArchbuilderError(
+                f"optimize={optimize!r} is unknown: expected 'inference', or None for a plain network"
+            )
+        if compile and optimize is None:
+            raise ArchbuilderError("compile=True needs optimize='inference'; for training, see torch.compile")
+        aux = aux and optimize is None
         if weights is None:
-            return build_network(self._plan, aux=aux, initialized=initialized)
-        from archbuilder.modules import drop_heads  # noqa: PLC0415
-        from archbuilder.weights import load_weights  # noqa: PLC0415
+            network = build_network(self._plan, aux=aux, initialized=initialized)
+        else:
+            from archbuilder.weights import load_weights  # noqa: PLC0415
 
-        # With the heads first, so that those of the file are known by their names.
-        network = build_network(self._plan, initialized=initialized)
-        load_weights(network, weights, partial=partial)
-        if not aux:
-            drop_heads(network)
-        return network
+            # With the heads first, so that those of the file are known by their names.
+            network = build_network(self._plan, initialized=initialized)
+            load_weights(network, weights, partial=partial)
+            if not aux:
+                drop_heads(network)
+        if optimize is None:
+            return network
+        from archbuilder.inference import optimized  # noqa: PLC0415
+
+        return optimized(network, compile=compile)
 
     def to_python(self) -> str:
         """Write the network as one Python file with torch modules, which needs torch alone.

@@ -29,6 +29,8 @@ from archbuilder.modules import build_network
 from archbuilder.plan.planner import plan_network
 from archbuilder.spec.initialization import Init
 from benchmarks.handwritten import GoogLeNet
+from benchmarks.inference import lines as inference_lines
+from benchmarks.inference import measure_inference
 from benchmarks.searching import measure_overhead, measure_workers
 from benchmarks.training import compare_loops
 
@@ -237,7 +239,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def report(rows: list[Row], worst: str, training: Sequence[str]) -> str:
+def report(rows: list[Row], worst: str, training: Sequence[str], inference: Sequence[str]) -> str:
     lines = [
         "# Benchmarks",
         "",
@@ -253,7 +255,7 @@ def report(rows: list[Row], worst: str, training: Sequence[str]) -> str:
     for row in rows:
         mine, theirs = f"{row.seconds * 1000:.1f} ms", f"{row.seconds_against * 1000:.1f} ms"
         lines.append(f"| {row.what} | {mine} | {row.against} | {theirs} | {row.ratio:.3g} | {row.bound}{row.verdict} |")
-    return "\n".join([*lines, "", *_TRACES, "", worst, "", *training]) + "\n"
+    return "\n".join([*lines, "", *_TRACES, "", worst, "", *training, "", *inference]) + "\n"
 
 
 def main() -> None:
@@ -261,7 +263,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)
-    text = report([*measure(), search_overhead(), search_workers()], monsters(), compare_loops().lines())
+    rows = [*measure(), search_overhead(), search_workers()]
+    text = report(rows, monsters(), compare_loops().lines(), inference_lines(measure_inference()))
     print(text)
     if arguments.write:
         (Path(__file__).parent / "RESULTS.md").write_text(text)

@@ -10,6 +10,7 @@ import typer
 
 from archbuilder import ArchbuilderError, __version__
 from archbuilder.cli import (
+    bench,
     build,
     check,
     diff,
@@ -38,10 +39,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (
+COMMANDS = (
     check,
     build,
     flops,
+    bench,
     lint,
     train,
     evaluate,
@@ -53,7 +55,8 @@ for command in (
     specs,
     export,
     schema,
-):
+)
+for command in COMMANDS:
     command.register(app)
 
 

@@ -4,7 +4,7 @@ from archbuilder.training.checks import check_settings
 from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.freezing import check_frozen, present_patterns
 from archbuilder.training.initial_weights import initial_network
-from archbuilder.training.latency import Timer, conditions_text, latency_of
+from archbuilder.training.latency import Timer, conditions_text, latency_of, time_in_turn
 from archbuilder.training.loop import best_epoch, is_enough, train
 from archbuilder.training.machine import CPU, Machine, choose_machine, torch_threads
 from archbuilder.training.processes import ALONE, Processes, launched, process_group
@@ -42,6 +42,7 @@ __all__ = [
     "launched",
     "present_patterns",
     "process_group",
+    "time_in_turn",
     "torch_threads",
     "train",
 ]

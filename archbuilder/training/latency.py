@@ -1,7 +1,7 @@
 """Measurement of the latency of a network."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import torch
@@ -16,6 +16,7 @@ Timer = Callable[[Plan, Machine, int], int]
 
 _MIN_SECONDS = 0.3
 _MIN_RUNS = 20
+_WARMUP_RUNS = 3
 
 
 def latency_of(plan: Plan, machine: Machine, batch_size: int = 1) -> int:
@@ -33,17 +34,53 @@ def latency_of(plan: Plan, machine: Machine, batch_size: int = 1) -> int:
         network = build_network(plan, aux=False).eval()
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.zeros(batch_size, *plan.input_shape, device=machine.device)
-    times: list[float] = []
     with torch.inference_mode(), machine.autocast():
-        for _ in range(3):
-            network(images)
-        _synchronize(machine)
-        while len(times) < _MIN_RUNS or sum(times) < _MIN_SECONDS:
-            started = time.perf_counter()
-            network(images)
-            _synchronize(machine)
-            times.append(time.perf_counter() - started)
+        (times,) = time_in_turn([lambda: network(images)], machine)
     return max(1, round(median(times) * 1e6))
+
+
+def time_in_turn(
+    calls: Sequence[Callable[[], object]],
+    machine: Machine,
+    *,
+    seconds: float = _MIN_SECONDS,
+    repeats: int = _MIN_RUNS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[list[float]]:
+    """Time several calls in turn, so that a machine whose speed drifts slows all of them.
+
+    Each round times every call once, and every other round in reverse order. Of several calls, each runs twice in its
+    turn, and the second run counts: the first one finds the weights of another network in the caches, and threads of
+    another library that still wait actively.
+
+    Args:
+        calls: What is timed, after three runs each that do not count.
+        machine: The device that they run on.
+        seconds: The time that is measured at least, for each call on average.
+        repeats: The least number of rounds.
+        clock: Returns the time in seconds.
+
+    Returns:
+        The seconds of each call, round by round.
+    """
+    for call in calls:
+        for _ in range(_WARMUP_RUNS):
+            call()
+        _synchronize(machine)
+    times: list[list[float]] = [[] for _ in calls]
+    rounds = 0
+    while rounds < repeats or sum(map(sum, times)) < seconds * len(calls):
+        order = range(len(calls)) if rounds % 2 == 0 else reversed(range(len(calls)))
+        for index in order:
+            if len(calls) > 1:
+                calls[index]()
+                _synchronize(machine)
+            started = clock()
+            calls[index]()
+            _synchronize(machine)
+            times[index].append(clock() - started)
+        rounds += 1
+    return times
 
 
 def conditions_text(machine: Machine, batch_size: int, threads: int) -> str:

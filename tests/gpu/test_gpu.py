@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from runs.tiny_runs import SPEC, begin, few_digits
+from support.norms import relative_difference, shake_norms
 from support.tiny_studies import STUDY, write_study
 from support.training import a_trainer
 
-from archbuilder import ArchbuilderError, NetworkSpec, load
+from archbuilder import ArchbuilderError, NetworkSpec, load, optimized
+from archbuilder.bench import Measured, Skipped, Subject, compare
 from archbuilder.recipe import Precision, TrainSettings
 from archbuilder.runs import evaluate_checkpoint, read_checkpoint, resume_run, train_spec
 from archbuilder.searching import run_study
@@ -114,3 +116,24 @@ def test_a_network_on_a_gpu_keeps_its_heads_and_names() -> None:
     output = network(torch.rand(2, 1, 8, 8, device="cuda"))
     assert output._fields == ("logits", "early")
     assert all(tensor.device.type == "cuda" for tensor in output)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_an_optimized_network_is_equal(compiled: bool) -> None:
+    plain = load("inception_digits").build(aux=False).double().eval()
+    shake_norms(plain)
+    plain.cuda()
+    images = torch.rand(5, 1, 8, 8, device="cuda", dtype=torch.float64)
+    fast = optimized(plain, compile=compiled)
+    assert fast.changes.fused == 0
+    assert relative_difference(fast(images), plain(images)) < 1e-9
+
+
+def test_ways_of_running_a_network_are_compared() -> None:
+    spec = load("inception_digits")
+    subject = Subject("digits", spec.plan(), spec.build(aux=False).eval())
+    found = compare(subject, on_gpu(), batch_size=4, seconds=0, repeats=3)
+    assert found.device == "cuda:0"
+    reasons = {row.variant.value for row in found.rows if isinstance(row, Skipped)}
+    assert {"onnxruntime", "openvino"} <= reasons
+    assert {row.variant.value for row in found.rows if isinstance(row, Measured)} >= {"eager", "optimized"}
