@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.data import DataSplits, Images, load_data
+    from archbuilder.importing import from_module
     from archbuilder.modules import Network, drop_heads, features, forward_features, head_names
     from archbuilder.network_spec import NetworkSpec
     from archbuilder.plugins import register
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "archbuilder.costs.breakdown": ("breakdown",),
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
+    "archbuilder.importing": ("from_module",),
     "archbuilder.modules": ("Network", "drop_heads", "features", "forward_features", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),
@@ -106,6 +108,7 @@ __all__ = [
     "evaluate_checkpoint",
     "features",
     "forward_features",
+    "from_module",
     "head_names",
     "load",
     "load_data",

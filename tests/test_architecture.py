@@ -25,6 +25,7 @@ STAGES = (
     "plugins",
     "training",
     "network_spec",  # the public class: earlier stages work on documents and plans
+    "importing",
     "study",
     "runs",
     "proxies",
