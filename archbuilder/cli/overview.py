@@ -8,7 +8,7 @@ GROUPS = {
     "Inspect": (("specs", "new", "check", "build", "flops", "lint", "diff"), "archbuilder flops googlenet --by stage"),
     "Train": (("train", "evaluate"), "archbuilder train inception_digits --data digits"),
     "Search": (("space", "search", "studies"), "archbuilder search digits_widths"),
-    "Share": (("schema",), "archbuilder schema --output archbuilder.schema.json"),
+    "Share": (("import", "schema"), "archbuilder schema --output archbuilder.schema.json"),
 }
 """The headings, the commands below each, and an example."""
 
