@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test docs generated lint bench gpu clean
+MODELS := $(VENV)/models
+
+.PHONY: demo test models docs generated lint bench gpu clean
 
 demo: $(INSTALLED)
 	$(BIN)/archbuilder build specs/googlenet.yaml
@@ -13,6 +15,11 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# torchvision and timm for the tests of networks that others wrote: ARCHBUILDER_TESTS_MODELS=$PWD/.venv/models make test.
+# They lie in a folder of their own, since no code of ours may need them; the versions go with torch's of constraints.txt.
+models: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(MODELS) torchvision==0.28.0 timm==1.0.31
 
 # Guides and library reference as pages: build/docs/index.html. No network access.
 docs: $(INSTALLED)

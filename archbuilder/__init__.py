@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.data import DataSplits, Images, load_data
     from archbuilder.exporting import Exported, export
+    from archbuilder.importing import from_module
     from archbuilder.inference import InferenceNetwork, optimized
     from archbuilder.modules import Network, drop_heads, features, forward_features, head_names
     from archbuilder.network_spec import NetworkSpec
@@ -45,6 +46,7 @@ _MODULES = {
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
     "archbuilder.exporting": ("Exported", "export"),
     "archbuilder.inference": ("InferenceNetwork", "optimized"),
+    "archbuilder.importing": ("from_module",),
     "archbuilder.modules": ("Network", "drop_heads", "features", "forward_features", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),
@@ -121,6 +123,7 @@ __all__ = [
     "export",
     "features",
     "forward_features",
+    "from_module",
     "head_names",
     "load",
     "load_data",

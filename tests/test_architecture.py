@@ -29,6 +29,7 @@ STAGES = (
     "training",
     "weights",
     "network_spec",  # the public class: earlier stages work on documents and plans
+    "importing",
     "study",
     "runs",
     "exporting",

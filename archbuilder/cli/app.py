@@ -17,6 +17,7 @@ from archbuilder.cli import (
     evaluate,
     export,
     flops,
+    imports,
     lint,
     predict,
     schema,
@@ -53,6 +54,7 @@ COMMANDS = (
     studies,
     diff,
     specs,
+    imports,
     export,
     schema,
 )

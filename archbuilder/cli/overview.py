@@ -11,7 +11,7 @@ GROUPS = {
     ),
     "Train": (("train", "evaluate", "predict"), "archbuilder train inception_digits --data digits"),
     "Search": (("space", "search", "studies"), "archbuilder search digits_widths"),
-    "Share": (("export", "schema"), "archbuilder export googlenet -o net.py"),
+    "Share": (("import", "export", "schema"), "archbuilder export googlenet -o net.py"),
 }
 """The headings, the commands below each, and an example."""
 

@@ -147,7 +147,8 @@ def follow(
         elif isinstance(step, Narrow):
             x = x.narrow(1, step.start, step.size)
         elif isinstance(step, Factor):
-            x = x * module.get_parameter(step.parameter)
+            factors = module.get_parameter(step.parameter)
+            x = x * (factors.view(-1, 1, 1) if factors.ndim == 1 and x.ndim == 4 else factors)
             _keep(step.parameter, x, path, kept, seen, prefix)
         else:
             name, inputs = (

@@ -193,6 +193,24 @@ class L2Norm(nn.Module):
         return functional.normalize(x, dim=1, eps=self.eps)
 
 
+class Slice(nn.Module):
+    """Some of the channels, one after the other."""
+
+    def __init__(self, start: int, channels: int) -> None:
+        """Create the layer; `start` is the first channel, counted from 0."""
+        super().__init__()
+        self.start = start
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x ... -> N x channels x ..."""
+        return x.narrow(1, self.start, self.channels)
+
+    def extra_repr(self) -> str:
+        """Show the channels."""
+        return f"start={self.start}, channels={self.channels}"
+
+
 class SpatialMean(nn.Module):
     """The mean of each channel."""
 

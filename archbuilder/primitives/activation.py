@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from archbuilder.primitives.facts import Call, Shape, Weight
 from archbuilder.primitives.held import Allocation, Kept
-from archbuilder.primitives.primitive import Elementwise, Uncounted
+from archbuilder.primitives.primitive import Elementwise, ShapeError, Uncounted
 
 
 class Function(NamedTuple):
@@ -69,6 +69,13 @@ class Activation(Elementwise, Uncounted):
     widths: ClassVar[tuple[str, ...]] = ()
 
     function: ActivationName = Field("relu", description="Which function.")
+    negative_slope: float | None = Field(None, description="Slope of leaky_relu below 0; 0.01 unless given.")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input shape."""
+        if self.negative_slope is not None and self.function != "leaky_relu":
+            raise ShapeError(f"leaky_relu has a negative_slope, {self.function} has none", key="negative_slope")
+        return input_shape
 
     def weights(self, input_shape: Shape) -> tuple[Weight, ...]:
         """Return the trained slope of a prelu, one for all channels."""
@@ -77,7 +84,8 @@ class Activation(Elementwise, Uncounted):
 
     def call(self, input_shape: Shape) -> Call:
         """Return the module of torch.nn."""
-        return Call(ACTIVATIONS[self.function].target)
+        slope = {} if self.negative_slope is None else {"negative_slope": self.negative_slope}
+        return Call(ACTIVATIONS[self.function].target, (), slope)
 
     def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
         """Return a new tensor, as torch does not run it in place; `none` passes its input through."""

@@ -133,17 +133,18 @@ class Rescale(Elementwise, Uncounted):
 class Scale(Elementwise, Uncounted):
     """A trained factor for each channel, such as layer scale (Touvron et al., 2021, arXiv:2103.17239, section 2.2).
 
-    Its name is its state-dict key: it is a parameter of the module around it, C x 1 x 1.
+    Its name is its state-dict key: it is a parameter of the module around it, C x 1 x 1 or, if `flat`, C.
     """
 
     type: ClassVar[str] = "scale"
     widths: ClassVar[tuple[str, ...]] = ()
 
     initial: float = Field(1.0, description="What each factor starts as; ConvNeXt's start as 1e-6.")
+    flat: bool = Field(False, description="Whether the parameter of a map has the shape C, as timm's, not C x 1 x 1.")
 
     def weights(self, input_shape: Shape) -> tuple[Weight, ...]:
         """Return a factor for each channel."""
-        if len(input_shape) == 1:
+        if len(input_shape) == 1 or self.flat:
             return (per_channel("", input_shape[0]),)
         return (Weight("", (input_shape[0], 1, 1), ("out", "", "")),)
 

@@ -11,12 +11,13 @@ from archbuilder.primitives.facts import (
     Channels,
     Counters,
     Gathered,
+    Reordered,
     Shape,
     Spread,
     Window,
 )
 from archbuilder.primitives.fields import PositivePair, Width
-from archbuilder.primitives.held import Kept
+from archbuilder.primitives.held import Allocation, Kept
 from archbuilder.primitives.primitive import (
     KeepsChannels,
     OneTensor,
@@ -83,6 +84,38 @@ class Upsample(KeepsChannels, Weightless, OneTensor):
     def kept(self, input_shape: Shape, output_shape: Shape) -> Kept:
         """Keep nothing."""
         return Kept()
+
+
+class Slice(Weightless, Uncounted, PositionByPosition):
+    """Some of the channels, one after the other: a view, as torch.narrow along the channels."""
+
+    type: ClassVar[str] = "slice"
+
+    start: int = Field(0, ge=0, description="The first channel, counted from 0.")
+    channels_: Width = Field(alias="channels", description="How many channels.")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """N x C x H x W -> N x channels x H x W."""
+        if self.start + self.channels_ > input_shape[0]:
+            last = self.start + self.channels_ - 1
+            message = f"channels {self.start} to {last} of {input_shape[0]}, which are counted from 0"
+            raise ShapeError(message, key="channels")
+        return (self.channels_, *input_shape[1:])
+
+    def channels(self, input_shape: Shape, output_shape: Shape) -> Channels:
+        """Return the channels that are kept."""
+        return Reordered(range(self.start, self.start + self.channels_))
+
+    def call(self, input_shape: Shape) -> Call:
+        """Return archbuilder.modules.layers.Slice."""
+        return Call("archbuilder.modules.layers.Slice", (self.start, self.channels_))
+
+    def allocations(self, input_shape: Shape, output_shape: Shape) -> tuple[Allocation, ...]:
+        """Return nothing: the output is a view."""
+        return ()
+
+    def kept(self, input_shape: Shape, output_shape: Shape) -> None:
+        """Return nothing: the output is a view."""
 
 
 class PixelShuffle(Weightless, Uncounted, PositionByPosition, OneTensor):

@@ -20,7 +20,10 @@ from archbuilder.spec.blocks import shipped_block, shipped_blocks
 MAP, VECTOR = (8, 6, 6), (8,)
 
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
-    "activation": [{"function": name} for name in ACTIVATIONS],
+    "activation": [
+        *({"function": name} for name in ACTIVATIONS),
+        {"function": "leaky_relu", "negative_slope": 0.2},
+    ],
     "convolution": [
         {"out": 6, "kernel": 3},
         {"out": 4, "kernel": [3, 1], "stride": 2, "padding": "same", "groups": 2, "bias": False},
@@ -50,6 +53,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "adaptive_max_pool": [{"output": 4}],
     "spatial_mean": [{}, {"keepdim": True}],
     "upsample": [{"factor": 2}, {"factor": [2, 3], "mode": "bilinear"}, {"output": [9, 7]}],
+    "scale": [{}, {"flat": True}],
+    "slice": [{"channels": 3}, {"start": 2, "channels": 6}],
     "pixel_shuffle": [{"factor": 2}],
     "pixel_unshuffle": [{"factor": 3}],
 }
@@ -73,6 +78,11 @@ def _declared(type_: str, keys: dict[str, Any]) -> tuple[Primitive, Shape]:
     return op, VECTOR if type_ == "linear" and "per_position" not in keys else MAP
 
 
+def _spread(factors: torch.Tensor) -> torch.Tensor:
+    """Return the factors of channels as a map is multiplied by them."""
+    return factors.reshape(-1, 1, 1)
+
+
 @pytest.mark.parametrize(("type_", "keys"), CASES)
 def test_a_declaration_is_what_torch_does(type_: str, keys: dict[str, Any]) -> None:
     op, shape = _declared(type_, keys)
@@ -82,7 +92,7 @@ def test_a_declaration_is_what_torch_does(type_: str, keys: dict[str, Any]) -> N
     images = torch.rand(2, *shape)
     if isinstance(made, nn.Parameter):
         tensors = {"": made.shape}
-        output = images * made
+        output = images * _spread(made)
     else:
         tensors = {name: tensor.shape for name, tensor in (*made.named_parameters(), *made.named_buffers())}
         output = made.eval()(images)
@@ -109,7 +119,7 @@ def test_a_window_is_what_a_position_depends_on(type_: str, keys: dict[str, Any]
         return
     output_shape = op.output_shape(shape)
     call = op.call(shape)
-    made = make(call) if call.target != PARAMETER else torch.ones(call.args[0]).mul
+    made = make(call) if call.target != PARAMETER else _spread(torch.ones(call.args[0])).mul
     images = torch.rand(1, *shape, dtype=torch.float32).requires_grad_()
     made = made.eval() if isinstance(made, nn.Module) else made
     output = made(images)
@@ -126,8 +136,8 @@ def test_a_window_is_what_a_position_depends_on(type_: str, keys: dict[str, Any]
 def test_counts_and_memory_are_torchs(type_: str, keys: dict[str, Any]) -> None:
     """Behind a convolution, so that autograd keeps what it needs: fvcore, torch's counter, parameters and tensors."""
     op, shape = _declared(type_, keys)
-    # What a norm or a linear of each position gives lies in another order, which a flatten would copy.
-    last = "spatial_mean" if type_ in ("layer_norm", "linear") else "flatten"
+    # What a norm or a linear of each position gives lies in another order, or is a view, which a flatten would copy.
+    last = "spatial_mean" if type_ in ("layer_norm", "linear", "slice") else "flatten"
     ending = [] if len(op.output_shape(shape)) == 1 else [{"type": last}]
     before = [{"type": "convolution", "out": 8, "kernel": 1}] + ([{"type": "spatial_mean"}] if len(shape) == 1 else [])
     layers = [*before, {"type": type_, **keys}, *ending, {"type": "linear", "out": 3}]
