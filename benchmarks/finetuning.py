@@ -26,7 +26,7 @@ from benchmarks.fashion import read_fashion
 
 SPEC = "inception_small_28"
 FIRST, SECOND = (1, 3, 5, 7, 8, 9), (0, 2, 4, 6)
-IMAGES, FEW = 10_000, 200
+IMAGES, FEW = 8_000, 200
 SEEDS = 3
 EPOCHS, TUNING_EPOCHS = 4, 20
 VALIDATION = 100  # a training needs some; nothing is chosen by them
