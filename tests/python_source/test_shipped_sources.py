@@ -21,7 +21,7 @@ PARITY = sorted(path.stem for path in (TESTS / "parity").glob("*.json"))
 NAMES = shipped_names("specs")
 _COMPARED = set(PARITY) - {"vgg16_bn_torchvision"}
 _SCRIPTED = {"inception_digits", "resnet18_torchvision", "densenet121_torchvision", "shufflenet_v2_x1_0_torchvision"}
-_SCRIPTED |= {"convnext_tiny_torchvision", "efficientnet_b0_torchvision", "googlenet", "regnet_y_400mf_torchvision"}
+_SCRIPTED |= {"convnext_tiny_torchvision", "googlenet"}  # each costs seconds; random specs are scripted too
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +68,16 @@ def filled(network: torch.nn.Module) -> torch.nn.Module:
 @pytest.mark.parametrize("name", NAMES)
 def test_keys_and_outputs(name: str, folder: Path) -> None:
     path = folder / f"{name}.py"
-    network = filled(archbuilder.load(name).build(initialized=False))
+    network = archbuilder.load(name).build(initialized=False)
     with torch.device("meta"):  # where the large ones take no time
         copy = getattr(imported(path), class_name(path))()
-    if any(buffer.is_meta for key, buffer in copy.named_buffers() if key not in copy.state_dict()):
-        copy = getattr(imported(path), class_name(path))()  # its constants are wanted
     assert shapes(copy) == shapes(network)
-    copy.load_state_dict(network.state_dict(), assign=True)
     if name in _COMPARED and name not in _SCRIPTED:
         return  # its logits at its own size are compared below
+    if any(buffer.is_meta for key, buffer in copy.named_buffers() if key not in copy.state_dict()):
+        copy = getattr(imported(path), class_name(path))()  # its constants are wanted
+    filled(network)
+    copy.load_state_dict(network.state_dict(), assign=True)
     with torch.inference_mode():
         images = small_images(name, network.eval())
         torch.testing.assert_close(outputs(copy.eval(), images), outputs(network, images), rtol=0, atol=0)

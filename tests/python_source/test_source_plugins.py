@@ -96,10 +96,9 @@ def test_a_module_that_uses_archbuilder_is_named(plugged: tuple[NetworkSpec, Pat
 
 
 @pytest.mark.parametrize("plugged", [("warp_data", " if x.sum() > 0 else x")], indirect=True)
-@pytest.mark.parametrize("suffix", ["onnx", "pt2"])
-def test_a_layer_that_cannot_be_exported_is_named(plugged: tuple[NetworkSpec, Path], suffix: str) -> None:
+def test_a_layer_that_cannot_be_exported_is_named(plugged: tuple[NetworkSpec, Path]) -> None:
     spec, folder = plugged
-    path = folder / f"net.{suffix}"
-    with pytest.raises(archbuilder.ArchbuilderError, match=r"bend \(warp_data\) cannot be exported by"):
+    path = folder / "net.pt2"
+    with pytest.raises(archbuilder.ArchbuilderError, match=r"bend \(warp_data\) cannot be exported by torch\.export"):
         archbuilder.export(spec, path)
     assert not path.exists()
