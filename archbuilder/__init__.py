@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.data import DataSplits, Images, load_data
+    from archbuilder.drawing import draw
     from archbuilder.modules import Network, drop_heads, features, forward_features, head_names
     from archbuilder.network_spec import NetworkSpec
     from archbuilder.plugins import register
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "archbuilder.costs.breakdown": ("breakdown",),
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
+    "archbuilder.drawing": ("draw",),
     "archbuilder.modules": ("Network", "drop_heads", "features", "forward_features", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),
@@ -102,6 +104,7 @@ __all__ = [
     "__version__",
     "breakdown",
     "choose_machine",
+    "draw",
     "drop_heads",
     "evaluate_checkpoint",
     "features",

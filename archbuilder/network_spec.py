@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,6 +188,38 @@ class NetworkSpec:
         from archbuilder.modules import build_network  # noqa: PLC0415 - torch is imported when it is needed
 
         return build_network(self._plan, aux=aux, initialized=initialized)
+
+    def draw(
+        self,
+        *,
+        color: str = "macs",
+        depth: int | None = None,
+        expand: Iterable[str] = (),
+        before: NetworkSpec | None = None,
+    ) -> str:
+        """Draw the network as SVG; the arguments are those of `archbuilder.draw`.
+
+        Args:
+            color: What boxes are colored by: `macs` or `parameters`.
+            depth: How many levels of names are drawn; by default as many as can be read.
+            expand: Full names, with wildcards, of what is opened and not folded.
+            before: A network to compare with.
+
+        Returns:
+            The SVG text.
+
+        Raises:
+            ArchbuilderError: A value is not one of these, or nothing has a name in `expand`.
+        """
+        from archbuilder.drawing import draw  # noqa: PLC0415 - checking a file draws nothing
+
+        return draw(self, color=color, depth=depth, expand=expand, before=before)
+
+    def _repr_html_(self) -> str:
+        """Show the drawing and the costs in a notebook."""
+        from archbuilder.drawing.notebook import as_html  # noqa: PLC0415 - checking a file draws nothing
+
+        return as_html(self._plan)
 
     def save(self, path: str | Path) -> None:
         """Save the spec as YAML, atomically, with its comments and layout.

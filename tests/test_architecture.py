@@ -11,12 +11,14 @@ import archbuilder
 
 PACKAGE = Path(archbuilder.__file__).parent
 STAGES = (
+    "numbers",
     "errors",
     "optimizers",
     "primitives",
     "spec",
     "plan",
     "costs",
+    "drawing",
     "lint",
     "recipe",
     "modules",
@@ -32,7 +34,19 @@ STAGES = (
     "report",
     "cli",
 )
-TORCH_FREE = ("errors", "optimizers", "primitives", "spec", "plan", "costs", "lint", "recipe", "plugins")
+TORCH_FREE = (
+    "numbers",
+    "errors",
+    "optimizers",
+    "primitives",
+    "spec",
+    "plan",
+    "costs",
+    "drawing",
+    "lint",
+    "recipe",
+    "plugins",
+)
 HEAVY = {"torch", "fvcore", "optuna", "sklearn", "safetensors"}
 
 

@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from archbuilder import ArchbuilderError, __version__
-from archbuilder.cli import build, check, diff, evaluate, flops, lint, schema, search, space, specs, studies, train
+from archbuilder.cli import (
+    build,
+    check,
+    diff,
+    draw,
+    evaluate,
+    flops,
+    lint,
+    schema,
+    search,
+    space,
+    specs,
+    studies,
+    train,
+)
 from archbuilder.cli.overview import GroupedCommands
 from archbuilder.cli.wording import in_command_line_terms
 from archbuilder.errors import system_advice
@@ -23,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (check, build, flops, lint, train, evaluate, space, search, studies, diff, specs, schema):
+for command in (check, build, flops, lint, train, evaluate, space, search, studies, diff, draw, specs, schema):
     command.register(app)
 
 

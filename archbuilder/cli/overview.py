@@ -5,7 +5,10 @@ from typing import Any
 from typer.core import TyperGroup
 
 GROUPS = {
-    "Inspect": (("specs", "new", "check", "build", "flops", "lint", "diff"), "archbuilder flops googlenet --by stage"),
+    "Inspect": (
+        ("specs", "new", "check", "build", "flops", "lint", "diff", "draw"),
+        "archbuilder flops googlenet --by stage",
+    ),
     "Train": (("train", "evaluate"), "archbuilder train inception_digits --data digits"),
     "Search": (("space", "search", "studies"), "archbuilder search digits_widths"),
     "Share": (("schema",), "archbuilder schema --output archbuilder.schema.json"),
