@@ -179,10 +179,21 @@ def _one_number(value: Any) -> str:
     return str(value[0]) if isinstance(value, tuple) and len({*value}) == 1 else pair_text(value)
 
 
+def _compact(value: Any) -> str:
+    """Format a value; a pair of equal numbers as one number."""
+    while isinstance(value, tuple) and value and all(item == value[0] for item in value):
+        value = value[0]
+    return str(value)
+
+
 def facts(op: PlannedOp) -> str:
-    """Describe an operation in one line, with every key: for the text that hovering shows."""
+    """Describe an operation in one line, with the keys that are not at their defaults."""
     keys = ""
     if isinstance(op.op, Primitive):
-        keys = ", ".join(f"{name} {value}" for name, value in vars(op.op).items() if value is not None)
+        declared, values = type(op.op).model_fields, vars(op.op)
+        written = {
+            declared[name].alias or name: values[name] for name in values if values[name] != declared[name].default
+        }
+        keys = ", ".join(f"{key} {_compact(value)}" for key, value in written.items())
     shapes = f"{' + '.join(map(shape_text, op.input_shapes))} → {shape_text(op.output_shape)}"
     return f"{op.name}: {op.op.type}{f' ({keys})' if keys else ''}, {shapes}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from archbuilder.drawing.color import ColorBy
 from archbuilder.drawing.difference import NO_CHANGES, Changes, compare
@@ -17,12 +17,16 @@ from archbuilder.drawing.svg import write_svg
 from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, TreeNode
 
-if TYPE_CHECKING:
-    from archbuilder.network_spec import NetworkSpec
-
 MOST_BOXES = 100  # that are drawn unless a depth is given
 FEWEST_BOXES = 8
 DEEPEST = 8
+
+
+class HasPlan(Protocol):
+    """A `NetworkSpec`, which later stages define."""
+
+    def plan(self) -> Plan:
+        """Return the plan."""
 
 
 class Drawing(NamedTuple):
@@ -38,12 +42,12 @@ class Drawing(NamedTuple):
 
 
 def draw(
-    spec: NetworkSpec | Plan,
+    spec: HasPlan | Plan,
     *,
     color: ColorBy | str = ColorBy.MACS,
     depth: int | None = None,
     expand: Iterable[str] = (),
-    before: NetworkSpec | Plan | None = None,
+    before: HasPlan | Plan | None = None,
 ) -> str:
     """Draw a network from top to bottom: branches side by side, joins, heads at their taps, repetitions folded.
 
@@ -69,12 +73,12 @@ def draw(
 
 
 def drawing(
-    spec: NetworkSpec | Plan,
+    spec: HasPlan | Plan,
     *,
     color: ColorBy | str = ColorBy.MACS,
     depth: int | None = None,
     expand: Iterable[str] = (),
-    before: NetworkSpec | Plan | None = None,
+    before: HasPlan | Plan | None = None,
 ) -> Drawing:
     """Draw a network; the arguments and errors are those of `draw`."""
     plan, old = _plan(spec), _plan(before) if before is not None else None
@@ -109,7 +113,7 @@ def scene_of(plan: Plan, depth: int | None = None, expand: Iterable[str] = (), c
     if depth is not None:
         return at(depth)
     scene = at(None)
-    for level in range(DEEPEST, 0, -1):
+    for level in range(min(DEEPEST, max(map(_levels, plan.trees), default=1)), 0, -1):
         if _boxes(scene) <= MOST_BOXES:
             break
         less = at(level)
@@ -119,8 +123,18 @@ def scene_of(plan: Plan, depth: int | None = None, expand: Iterable[str] = (), c
     return scene
 
 
-def _plan(spec: NetworkSpec | Plan) -> Plan:
+def _plan(spec: HasPlan | Plan) -> Plan:
     return spec if isinstance(spec, Plan) else spec.plan()
+
+
+def _levels(node: TreeNode) -> int:
+    """Return how many names, one in the other, a node has."""
+    match node:
+        case Chain():
+            return bool(node.name) + max(map(_levels, node.members), default=0)
+        case Fork():
+            return max(map(_levels, node.branches), default=0)
+    return 1
 
 
 def _boxes(scene: Scene) -> int:

@@ -105,31 +105,23 @@ class _Folder:
         """Return the length of the unit that repeats from a position on, and how often it stands there."""
         best = (1, 1)
         for period in range(1, LONGEST_PERIOD + 1):
-            unit = signatures[start : start + period]
-            times = 1
-            while signatures[start + times * period : start + (times + 1) * period] == unit:
-                times += 1
-            if len(unit) < period or times == 1:
-                continue
-            times = self._free(members, start, period, times)
-            simple = (period == 1 and isinstance(members[start], Frame)) or self._is_composite(members[start], period)
-            if times >= (2 if simple else 3) and period * times > best[0] * best[1]:
+            times = self._times(members, signatures, start, period)
+            fewest = 2 if period == 1 and _is_block(members[start]) else 3
+            if times >= fewest and period * times > best[0] * best[1]:
                 best = (period, times)
         return best
 
-    @staticmethod
-    def _is_composite(figure: Figure, period: int) -> bool:
-        return period == 1 and isinstance(figure, Box) and figure.kind == "composite"
-
-    def _free(self, members: Sequence[Figure], start: int, period: int, times: int) -> int:
-        """Return how many repetitions can be folded, as far edges leave only the last of them, from its end."""
-        for repetition in range(times):
-            unit = members[start + repetition * period : start + (repetition + 1) * period]
-            crossing = self._crossing(unit)
+    def _times(self, members: Sequence[Figure], signatures: list[int], start: int, period: int) -> int:
+        """Return how often a unit stands in a row and can be folded: only the last may have far edges, at its end."""
+        unit = signatures[start : start + period]
+        times, position = 0, start
+        while len(unit) == period and signatures[position : position + period] == unit:
+            crossing = self._crossing(members[position : position + period])
             if crossing == "inside":
-                return max(1, repetition)
+                break
+            times, position = times + 1, position + period
             if crossing == "end":
-                return repetition + 1
+                break
         return times
 
     def _crossing(self, unit: Sequence[Figure]) -> str:
@@ -212,6 +204,11 @@ class _Folder:
     def _offsets(self, figure: Figure) -> Iterable[int]:
         """Return how far back the sources of a figure's far edges are."""
         return (figure.position - source.position for source in self._sources.get(figure, ()))
+
+
+def _is_block(figure: Figure) -> bool:
+    """Return whether a figure stands for a block or a sequence."""
+    return isinstance(figure, Frame) or (isinstance(figure, Box) and figure.kind == "composite")
 
 
 def _op_key(op: PlannedOp) -> tuple[object, ...]:

@@ -315,11 +315,7 @@ class _Placing:
                 return self._exit(figure.members[-1])
             case Parallel():
                 return self._rects[figure.join].bottom
-        return self.core(figure).bottom
-
-    def core(self, figure: Figure) -> Rect:
-        """Return the rectangle of a figure without its count."""
-        return core(figure, self._rects[figure])
+        return self._rects[figure].bottom
 
     # -- far edges ---------------------------------------------------------------------------------------------------
 

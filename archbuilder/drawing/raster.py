@@ -1,5 +1,6 @@
 """Drawings as PNG and PDF, with CairoSVG (the extra `draw`)."""
 
+import math
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError
@@ -59,4 +60,4 @@ def _scale(svg: str) -> float:
     """Return the scale of a PNG: 2, or less for a picture that would have too many pixels."""
     _, _, box = svg.partition('viewBox="0 0 ')
     width, height = (float(number) for number in box.partition('"')[0].split())
-    return min(_SCALE, (_MOST_PIXELS / (width * height)) ** 0.5)
+    return min(_SCALE, math.sqrt(_MOST_PIXELS / (width * height)))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count, pairwise
+from itertools import chain, count, islice, pairwise
 from typing import NamedTuple
 
 from archbuilder.drawing.captions import FOLLOWERS, Caption, caption, composite_caption
@@ -154,11 +154,18 @@ class _Builder:
             series.members.append(port)
             flow = _Output(port, flow.shape)
         outputs: _Outputs = {"input": flow}
-        for node in nodes:
+        position = 0
+        while position < len(nodes):
+            node = nodes[position]
+            position += 1
             match node:
                 case OpNode():
-                    flow = self._op(series, node.op, flow)
-                    outputs[node.name] = flow
+                    ops = self._with_followers(nodes, position - 1)
+                    position += len(ops) - 1
+                    flow = self._ops(series, ops, flow)
+                    outputs |= {
+                        one.name: flow for one in nodes[position - len(ops) : position] if isinstance(one, OpNode)
+                    }
                 case PartNode():
                     box = self._box("part", node.op.name, (node.op,))
                     flow = self._append(series, box)
@@ -188,20 +195,26 @@ class _Builder:
         box.label = label
         return box
 
-    def _op(self, series: Series, op: PlannedOp, flow: _Output) -> _Output:
-        """Add an operation as a box of its own, or to the box before it if it only follows."""
+    def _ops(self, series: Series, ops: tuple[PlannedOp, ...], flow: _Output) -> _Output:
+        """Add an operation and its followers as a box, or to the box before them if the operation is a follower too."""
         last = series.members[-1] if series.members else None
-        if (
-            isinstance(last, Box)
-            and last is flow.figure
-            and last.kind == "op"
-            and self._follows(last.copies[0][-1], op)
-        ):
-            joined = self._box("op", last.name, (*last.copies[0], op))
-            series.members.pop()
-            joined.position = last.position
-            return self._append(series, joined)
-        return self._append(series, self._box("op", op.name, (op,)))
+        if not isinstance(last, Box) or last.kind != "op" or last is not flow.figure:
+            return self._append(series, self._box("op", ops[0].name, ops))
+        if not self._follows(last.copies[0][-1], ops[0]):
+            return self._append(series, self._box("op", ops[0].name, ops))
+        series.members.pop()
+        joined = self._box("op", last.name, (*last.copies[0], *ops))
+        joined.position = last.position
+        return self._append(series, joined)
+
+    def _with_followers(self, nodes: Sequence[TreeNode], start: int) -> tuple[PlannedOp, ...]:
+        """Return the operation at a position of a list, and those after it that are drawn in its box."""
+        ops: list[PlannedOp] = []
+        for node in islice(nodes, start, None):
+            if not isinstance(node, OpNode) or (ops and not self._follows(ops[-1], node.op)):
+                break
+            ops.append(node.op)
+        return tuple(ops)
 
     def _follows(self, op: PlannedOp, after: PlannedOp) -> bool:
         """Return whether an operation is drawn in the box of the one before it."""

@@ -31,7 +31,7 @@ def write_svg(plan: Plan, scene: Scene, measures: Measures, color: ColorBy, befo
         color: What boxes are colored by.
         before: The network that it is compared with.
     """
-    top = MARGIN + HEADER
+    top = MARGIN + HEADER + (0 if before is None else 14)
     layout = lay_out(scene, measures, top, MARGIN)
     if layout.width < NARROWEST:  # in the middle
         layout = lay_out(scene, measures, top, MARGIN, (NARROWEST - layout.width) / 2)
