@@ -198,8 +198,15 @@ def output_of(figure: Figure) -> Shape | None:
         case Frame():
             return output_of(figure.child)
         case Series():
-            return next((shape for member in reversed(figure.members) if (shape := output_of(member))), figure.entry)
+            kept = (member for member in reversed(figure.members) if not is_removed(member))
+            return next((shape for member in kept if (shape := output_of(member))), figure.entry)
     return None
+
+
+def is_removed(figure: Figure) -> bool:
+    """Return whether only the network before has all that a figure stands for."""
+    statuses = {one.status for one in within(figure) if isinstance(one, Box | Join)}
+    return statuses == {"removed"}
 
 
 def is_linked(figure: Figure) -> bool:

@@ -15,8 +15,8 @@ from archbuilder.drawing.figures import (
     Series,
     Status,
     is_linked,
+    is_removed,
     output_of,
-    within,
 )
 from archbuilder.drawing.measure import (
     ABOVE_BRANCHES,
@@ -352,12 +352,7 @@ class _Placing:
 
 def _kind(*figures: Figure) -> LinkKind:
     """Return the kind of the line between figures: that of removed figures if one of them is removed."""
-    return "gone" if any(map(_is_removed, figures)) else "next"
-
-
-def _is_removed(figure: Figure) -> bool:
-    statuses = [one.status for one in within(figure) if isinstance(one, Box | Join)]
-    return bool(statuses) and {*statuses} == {"removed"}
+    return "gone" if any(map(is_removed, figures)) else "next"
 
 
 def core(figure: Figure, rect: Rect) -> Rect:

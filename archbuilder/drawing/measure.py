@@ -15,6 +15,7 @@ from archbuilder.drawing.figures import (
     Parallel,
     Scene,
     Series,
+    is_removed,
     output_of,
     parts_of,
 )
@@ -121,8 +122,7 @@ def shape_labels(series: Series, *, is_trunk: bool) -> dict[Figure, str]:
     for member in series.members[:-1]:
         after = output_of(member) or before
         joined = not isinstance(member, Box)
-        is_removed = isinstance(member, Box) and member.status == "removed"
-        if is_removed or (isinstance(member, Box) and member.kind in ("source", "port")):
+        if is_removed(member) or (isinstance(member, Box) and member.kind in ("source", "port")):
             continue
         if after != before and (is_trunk or joined or after[1:] != before[1:]):
             labels[member] = shape_text(after)
