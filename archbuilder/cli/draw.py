@@ -50,7 +50,7 @@ def draw(
         raise typer.BadParameter(f"found {len(specs)} specs, expected {expected}", param_hint="SPEC")
     loaded = [load(spec) for spec in specs]
     spec = loaded[-1]
-    from archbuilder.drawing.draw import drawing  # noqa: PLC0415
+    from archbuilder.drawing.drawing import drawing  # noqa: PLC0415
     from archbuilder.drawing.raster import check_format, save_drawing  # noqa: PLC0415
     from archbuilder.numbers import plural  # noqa: PLC0415
 

@@ -38,6 +38,7 @@ class Changes:
         by_op: The change of every operation in these.
         tapped: The operation whose output a head takes, by the head's name.
         nodes: The status of the nodes that only one of them has.
+        taps: How the line to each head differs, by the head's name, and what it took before, if it did.
         uses_before: How often the output of each operation of the first network is used.
     """
 
@@ -46,6 +47,7 @@ class Changes:
     by_op: Mapping[PlannedOp, Change] = field(default_factory=dict)
     tapped: Mapping[str, PlannedOp] = field(default_factory=dict)
     nodes: Mapping[TreeNode, Status] = field(default_factory=dict)
+    taps: Mapping[str, tuple[Status, str]] = field(default_factory=dict)
     uses_before: Mapping[PlannedOp, int] = field(default_factory=dict)
 
     def is_removed(self, op: PlannedOp) -> bool:
@@ -85,12 +87,16 @@ def compare(before: Plan, after: Plan) -> Changes:
     trees = tuple(union.nodes(before.trees, after.trees))
     old_heads = {head.name: head for head in before.heads}
     heads, tapped = [], {}
+    taps: dict[str, tuple[Status, str]] = {}
     for head in after.heads:
         old = old_heads.pop(head.name, None)
+        if old is None or old.after != head.after:
+            taps[head.name] = "added", f"after {old.after}" if old else ""
         (tree,) = union.nodes((old.tree,) if old else (), (head.tree,))
         assert isinstance(tree, Chain)
         heads.append(replace(head, tree=tree))
     for head in old_heads.values():
+        taps[head.name] = "removed", ""
         (tree,) = union.nodes((head.tree,), ())
         assert isinstance(tree, Chain)
         heads.append(replace(head, tree=tree))
@@ -103,7 +109,7 @@ def compare(before: Plan, after: Plan) -> Changes:
         for index in op.inputs:
             if index in by_index:
                 uses[by_index[index]] += 1
-    return Changes(trees, tuple(heads), union.by_op, tapped, union.only, uses)
+    return Changes(trees, tuple(heads), union.by_op, tapped, union.only, taps, uses)
 
 
 class _Union:
@@ -144,7 +150,7 @@ class _Union:
                 self._op(before.op, after.op)
             case Chain(), Chain():
                 members = tuple(self.nodes(before.members, after.members))
-                return Chain(after.name, after.label, members, tuple({*before.outer, *after.outer}))
+                return Chain(after.name, after.label, members, tuple(dict.fromkeys((*before.outer, *after.outer))))
             case Fork(), Fork():
                 branches = tuple(self.nodes(before.branches, after.branches))
                 self._op(before.merge, after.merge)

@@ -148,25 +148,41 @@ class FarEdge(NamedTuple):
     target: "Box | Join"
 
 
+class Head(NamedTuple):
+    """An auxiliary head.
+
+    Attributes:
+        source: The figure whose output it takes.
+        frame: What it consists of.
+        status: How its line compares with the network before: `added` also if it took another output.
+        before: What it took then, as `after stage2`.
+    """
+
+    source: Figure
+    frame: Frame
+    status: Status = "same"
+    before: str = ""
+
+
 @dataclass(eq=False)
 class Scene:
     """A network as figures.
 
     Attributes:
         trunk: Everything from the input to the output.
-        heads: The auxiliary heads, each with the figure whose output it takes.
+        heads: The auxiliary heads.
         edges: The far edges.
     """
 
     trunk: Series
-    heads: list[tuple[Figure, Frame]]
+    heads: list[Head]
     edges: list[FarEdge]
 
     def figures(self) -> Iterator[Figure]:
         """Yield every figure, including nested ones, in the order of the network; the heads last."""
         yield from within(self.trunk)
-        for _, head in self.heads:
-            yield from within(head)
+        for head in self.heads:
+            yield from within(head.frame)
 
 
 def within(figure: Figure) -> Iterator[Figure]:

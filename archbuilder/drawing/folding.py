@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 from archbuilder.drawing.figures import Box, FarEdge, Figure, Frame, Join, Line, Parallel, Scene, Series, parts_of
-from archbuilder.drawing.scene import Opening
+from archbuilder.drawing.opening import Opening
 from archbuilder.plan.plan import PlannedOp
 
 LONGEST_PERIOD = 8  # figures that repeat together without a name of their own
@@ -26,12 +26,12 @@ def fold(scene: Scene, opening: Opening) -> Scene:
     """
     folder = _Folder(scene, opening)
     folder.inside(scene.trunk)
-    for _, head in scene.heads:
-        folder.inside(head.child)
+    for head in scene.heads:
+        folder.inside(head.frame.child)
     scene.edges = [
         FarEdge(folder.kept(edge.source), edge.target) for edge in scene.edges if edge.target not in folder.into
     ]
-    scene.heads = [(folder.kept(source), head) for source, head in scene.heads]
+    scene.heads = [head._replace(source=folder.kept(head.source)) for head in scene.heads]
     return scene
 
 
@@ -52,7 +52,7 @@ class _Folder:
         for edge in scene.edges:
             self._sources.setdefault(edge.target, []).append(edge.source)
         ends = [(self._span(edge.source)[1], edge.target.position) for edge in scene.edges]
-        ends += [(self._span(source)[1], inf) for source, _ in scene.heads]  # type: ignore[misc]
+        ends += [(self._span(head.source)[1], inf) for head in scene.heads]  # type: ignore[misc]
         self._by_source: list[tuple[float, float]] = sorted(ends)
         self._by_target: list[tuple[float, float]] = sorted((target, source) for source, target in ends)
 

@@ -1,8 +1,6 @@
 """The second pass of the layout: where every figure and every line is."""
 
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
-
+from archbuilder.drawing.box_text import SMALL
 from archbuilder.drawing.columns import GUTTER, choose_columns
 from archbuilder.drawing.figures import (
     Box,
@@ -13,7 +11,6 @@ from archbuilder.drawing.figures import (
     Parallel,
     Scene,
     Series,
-    Status,
     is_linked,
     is_removed,
     output_of,
@@ -27,98 +24,17 @@ from archbuilder.drawing.measure import (
     JOIN,
     LABELED_GAP,
     LANE,
-    SMALL,
     SPLIT,
     STACK,
     Measures,
-    badge_width,
     gap_below,
     lanes_width,
 )
+from archbuilder.drawing.placed import LINE_KINDS, Label, Layout, Link, LinkKind, Point, Rect, name_of
 from archbuilder.drawing.text import text_width
 from archbuilder.primitives import shape_text
 
-Point = tuple[float, float]
 CHANNEL = 18.0  # above and below the columns, for the lines between them
-
-
-class Rect(NamedTuple):
-    """Where a figure is.
-
-    Attributes:
-        x: The left edge.
-        y: The top edge.
-        width: The width.
-        height: The height.
-        spine: The x of the line through it.
-    """
-
-    x: float
-    y: float
-    width: float
-    height: float
-    spine: float
-
-    @property
-    def right(self) -> float:
-        """The right edge."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """The bottom edge."""
-        return self.y + self.height
-
-
-LinkKind = Literal["next", "far", "tap", "gone", "new"]
-_LINE_KINDS: dict[Status, LinkKind] = {"removed": "gone", "added": "new"}
-
-
-class Link(NamedTuple):
-    """A line between figures.
-
-    Attributes:
-        points: Its corners.
-        kind: From one figure to the next, of a far edge, or to an auxiliary head; in a comparison of networks also a
-            line that was removed or added.
-        arrow: Whether it ends in an arrow.
-        title: What it is, for far edges and heads.
-    """
-
-    points: tuple[Point, ...]
-    kind: LinkKind = "next"
-    arrow: bool = True
-    title: str = ""
-
-
-class Label(NamedTuple):
-    """A text beside a line; `x` and `y` are the start of its base line."""
-
-    x: float
-    y: float
-    text: str
-    is_count: bool = False
-
-
-@dataclass(eq=False)
-class Layout:
-    """Everything at its place.
-
-    Attributes:
-        width: The width of the picture.
-        height: Its height.
-        rects: Where each figure is.
-        links: The lines.
-        labels: The texts beside lines.
-        dots: Where lines to heads leave other lines.
-    """
-
-    width: float = 0.0
-    height: float = 0.0
-    rects: dict[Figure, Rect] = field(default_factory=dict)
-    links: list[Link] = field(default_factory=list)
-    labels: list[Label] = field(default_factory=list)
-    dots: list[Point] = field(default_factory=list)
 
 
 def lay_out(scene: Scene, measures: Measures, top: float, margin: float, indent: float = 0.0) -> Layout:
@@ -140,6 +56,7 @@ class _Placing:
         self._scene = scene
         self._measures = measures
         self._rects = self.layout.rects
+        self._bottom = 0.0  # of the column that is being placed
         self._columns: list[tuple[float, float]] = []  # left edge of the lanes, and top
         self._place_trunk(top, margin, indent)
         self._add_far_edges(top)
@@ -151,8 +68,8 @@ class _Placing:
         sizes = [measures.sizes[member] for member in members]
         heights = [size.height + gap_below(member, measures) for size, member in zip(sizes, members, strict=True)]
         tails = dict.fromkeys(members, 0.0)
-        for source, head in self._scene.heads:
-            tails[measures.member_of(self._scene.trunk, source)] += measures.sizes[head].height
+        for head in self._scene.heads:
+            tails[measures.member_of(self._scene.trunk, head.source)] += measures.sizes[head.frame].height
         starts = choose_columns([size.left + size.right for size in sizes], heights, [*tails.values()])
         trunk_lanes = measures.lanes.get(self._scene.trunk, {})
         if len(starts) > 1:  # lines between columns share no lane
@@ -206,21 +123,26 @@ class _Placing:
     def _place_heads(self, group: list[Figure], right: float) -> float:
         """Place the heads of the figures of a column at its right; return the right edge."""
         measures, free, column_right = self._measures, 0.0, right
-        for source, head in self._scene.heads:
-            if measures.member_of(self._scene.trunk, source) not in group:
-                continue
-            size = measures.sizes[head]
-            anchor = self._outermost(source)
+        inside = {*group}
+        heads = [head for head in self._scene.heads if measures.member_of(self._scene.trunk, head.source) in inside]
+        for position, head in enumerate(heads):
+            size = measures.sizes[head.frame]
+            anchor = self._outermost(head.source)
             start = self._rects[anchor].spine, self._exit(anchor) + 6
-            spine = right + 24 + size.left
+            spine = right + 24 + LANE * len(heads) + size.left
             y = max(start[1] + 18, free)
-            self._place(head, spine, y)
-            free = y + size.height + 16
+            self._place(head.frame, spine, y)
+            free = y + size.height + 24
             self._bottom = max(self._bottom, y + size.height)
             self.layout.dots.append(start)
-            entry, arrow = self._entry(head)
-            link = Link((start, (spine, start[1]), (spine, entry)), "tap", arrow, f"auxiliary head {head.name}")
-            self.layout.links.append(link)
+            entry, arrow = self._entry(head.frame)
+            kind = LINE_KINDS.get(head.status, "tap")
+            title = f"auxiliary head {head.frame.name}{f', was {head.before}' if head.before else ''}"
+            points: tuple[Point, ...] = start, (spine, start[1]), (spine, entry)
+            if y > start[1] + 18:  # around the heads before it
+                lane = right + 12 + LANE * position
+                points = start, (lane, start[1]), (lane, y - 12), (spine, y - 12), (spine, entry)
+            self.layout.links.append(Link(points, kind, arrow, title))
             column_right = max(column_right, spine + size.right)
         return column_right
 
@@ -272,7 +194,7 @@ class _Placing:
             self._place(branch, x, y + ABOVE_BRANCHES)
             if isinstance(branch, Line):
                 self._rects[branch] = self._rects[branch]._replace(height=height)
-                kind = _LINE_KINDS.get(branch.status, "next")
+                kind = LINE_KINDS.get(branch.status, "next")
                 self._end_branch(start, x, spine, join_y, fork.join, kind)
                 continue
             if is_linked(branch):
@@ -353,27 +275,3 @@ class _Placing:
 def _kind(*figures: Figure) -> LinkKind:
     """Return the kind of the line between figures: that of removed figures if one of them is removed."""
     return "gone" if any(map(is_removed, figures)) else "next"
-
-
-def core(figure: Figure, rect: Rect) -> Rect:
-    """Return the rectangle of a box or frame without the outline of its further copies and the count of a box."""
-    if not isinstance(figure, Box | Frame) or figure.count == 1:
-        return rect
-    more = badge_width(figure.count) if isinstance(figure, Box) else 0.0
-    return rect._replace(width=rect.width - STACK - more, height=rect.height - STACK)
-
-
-def name_of(figure: Figure) -> str:
-    """Return what a figure is called in a title."""
-    match figure:
-        case Box():
-            return figure.name or figure.caption.main
-        case Join():
-            return figure.name
-        case Frame():
-            return figure.last_name or figure.name or name_of(figure.child)
-        case Parallel():
-            return figure.join.name
-        case Series():
-            return name_of(figure.members[-1]) if figure.members else figure.owner
-    return "the input"

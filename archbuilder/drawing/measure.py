@@ -1,10 +1,19 @@
 """The first pass of the layout: how much room each figure takes, to both sides of the line through it."""
 
-import re
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
 
+from archbuilder.drawing.box_text import (
+    MAIN,
+    SMALL,
+    WIDEST_NAME,
+    Text,
+    badge_width,
+    lines_of,
+    range_of_names,
+    relative,
+)
 from archbuilder.drawing.figures import (
     Box,
     FarEdge,
@@ -22,10 +31,6 @@ from archbuilder.drawing.figures import (
 from archbuilder.drawing.text import shortened, text_width
 from archbuilder.primitives import Shape, shape_text
 
-MAIN, SMALL = 12.0, 10.0  # font sizes
-WIDEST_TEXT = 200.0
-WIDEST_NAME = 185.0
-WIDEST_DETAILS = 145.0
 PADDING = 8.0  # in boxes, beside text
 GAP = 20.0  # between figures of a series
 LABELED_GAP = 30.0  # with the shape of the map in it
@@ -39,15 +44,6 @@ HEADING = 20.0
 STACK = 4.0  # how far the outline of further copies is offset
 LANE = 8.0  # between lines of far edges
 PORT = 6.0
-MOST_DETAILS = 3  # lines
-
-
-class Text(NamedTuple):
-    """A line of text in a box."""
-
-    text: str
-    bold: bool = False
-    is_name: bool = False
 
 
 class Size(NamedTuple):
@@ -104,11 +100,11 @@ def measure(scene: Scene) -> Measures:
     """Measure every figure of a scene."""
     measures = Measures()
     _note_parents(scene.trunk, measures.parents)
-    for _, head in scene.heads:
-        _note_parents(head, measures.parents)
+    for head in scene.heads:
+        _note_parents(head.frame, measures.parents)
     _assign_lanes(scene, measures)
-    for _, head in scene.heads:
-        _frame(head, "", measures)
+    for head in scene.heads:
+        _frame(head.frame, "", measures)
     for member in scene.trunk.members:
         _any(member, "", measures)
     measures.labels |= shape_labels(scene.trunk, is_trunk=True)
@@ -178,63 +174,13 @@ def _any(figure: Figure, around: str, measures: Measures) -> Size:
 
 
 def _box(box: Box, around: str, measures: Measures) -> Size:
-    if box.kind == "port":
-        measures.texts[box] = []
+    lines = measures.texts[box] = lines_of(box, around)
+    if not lines:
         return Size(PORT / 2, PORT / 2, PORT)
-    lines = [Text(shortened(box.caption.main, MAIN, WIDEST_TEXT, bold=True), bold=True)]
-    lines += map(Text, _wrapped(box.caption.details))
-    if box.kind in ("op", "composite"):
-        name = range_of_names(relative(box.name, around), relative(box.last_name, around))
-        if name != box.caption.main:
-            lines.append(Text(shortened(name, SMALL, WIDEST_NAME, is_name=True), is_name=True))
-    if box.status in _STATUS:
-        word = f"was {box.before}" if box.before else _STATUS[box.status]
-        lines.append(Text(shortened(word, SMALL, WIDEST_TEXT)))
-    measures.texts[box] = lines
     width = max(text_width(line.text, MAIN if line.bold else SMALL, bold=line.bold) for line in lines)
     half = max(24.0, width / 2 + PADDING)
     more = badge_width(box.count) + STACK if box.count > 1 else 0.0
     return Size(half, half + more, 10 + 14 + 13 * (len(lines) - 1) + (STACK if box.count > 1 else 0))
-
-
-_STATUS = {"added": "added", "removed": "removed", "changed": "changed"}
-
-
-def _wrapped(details: tuple[str, ...]) -> list[str]:
-    """Return details in a few lines."""
-    lines: list[str] = []
-    for detail in details:
-        longer = f"{lines[-1]} · {detail}" if lines else detail
-        if lines and text_width(longer, SMALL) <= WIDEST_DETAILS:
-            lines[-1] = longer
-        else:
-            lines.append(detail)
-    if len(lines) > MOST_DETAILS:
-        lines[MOST_DETAILS - 1 :] = [f"{lines[MOST_DETAILS - 1]} …"]
-    return [shortened(line, SMALL, WIDEST_TEXT) for line in lines]
-
-
-def badge_width(count: int) -> float:
-    """Return the room for `× 6` at the right of a box."""
-    return 6 + text_width(f"× {count:,}", MAIN, bold=True)
-
-
-def relative(name: str, around: str) -> str:
-    """Return a name without that of the frame around it."""
-    return name.removeprefix(f"{around}.") if around else name
-
-
-def range_of_names(first: str, last: str) -> str:
-    """Return two names as one: `layer1.0–5`, `denselayer1–12`; the first alone if there is no last."""
-    if not last:
-        return first
-    start, end = _NUMBER.search(first), _NUMBER.search(last)
-    if start and end and first[: start.start()] == last[: end.start()]:
-        return f"{first}–{end[0]}"
-    return f"{first} … {last.rpartition('.')[2]}"
-
-
-_NUMBER = re.compile(r"\d+$")
 
 
 def _series(series: Series, around: str, measures: Measures) -> Size:

@@ -3,7 +3,7 @@
 from html import escape
 
 from archbuilder.costs.parts import parts
-from archbuilder.drawing.draw import draw
+from archbuilder.drawing.drawing import draw
 from archbuilder.numbers import percent, short
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import shape_text

@@ -2,8 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, count, islice, pairwise
 from typing import NamedTuple
 
@@ -14,6 +12,7 @@ from archbuilder.drawing.figures import (
     FarEdge,
     Figure,
     Frame,
+    Head,
     Join,
     Line,
     Parallel,
@@ -22,6 +21,7 @@ from archbuilder.drawing.figures import (
     output_of,
     within,
 )
+from archbuilder.drawing.opening import Opening
 from archbuilder.plan.plan import (
     Chain,
     Fork,
@@ -37,31 +37,6 @@ from archbuilder.plan.plan import (
     recalled,
 )
 from archbuilder.primitives import Primitive, Shape, shape_text
-
-
-@dataclass(frozen=True)
-class Opening:
-    """Which named nodes are opened.
-
-    Attributes:
-        depth: How many levels of names are drawn; None for all.
-        targets: The nodes to open at any depth, with all in them.
-    """
-
-    depth: int | None = None
-    targets: frozenset[str] = frozenset()
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The names of the targets and of all around them."""
-        parts = [target.split(".") for target in self.targets]
-        return frozenset(".".join(one[:length]) for one in parts for length in range(1, len(one) + 1))
-
-    def opens(self, name: str, level: int) -> bool:
-        """Return whether a node is opened that has `level - 1` names above it."""
-        if self.depth is None or level < self.depth or name in self.names:
-            return True
-        return any(name.startswith(f"{target}.") for target in self.targets)
 
 
 class _Output(NamedTuple):
@@ -108,13 +83,14 @@ class _Builder:
         for figure in within(trunk):
             if isinstance(figure, Box | Join):
                 owners |= dict.fromkeys(chain.from_iterable(figure.copies), figure)
-        tapped: list[tuple[Figure, Frame]] = []
+        found: list[Head] = []
         by_index = {op.index: op for op in plan.ops}
         for head in heads:
             op = self._changes.tapped.get(head.name) or by_index.get(head.tapped)
             source = owners.get(op, start) if op is not None else start
-            tapped.append((source, self._head(head, source)))
-        return Scene(trunk, tapped, self._edges)
+            status, before = self._changes.taps.get(head.name, ("same", ""))
+            found.append(Head(source, self._head(head, source), status, before))
+        return Scene(trunk, found, self._edges)
 
     def _head(self, head: PlannedHead, source: Figure) -> Frame:
         shape = output_of(source) or self._plan.input_shape
@@ -265,6 +241,7 @@ class _Builder:
                 return flow
             word = node.names[0]
             target = Box("source", word, Caption(f"from {word}"), source.shape, position=next(self._position))
+            target.status = self._changes.nodes.get(node, "same")
             self._edges.append(FarEdge(source.figure, target))
             return self._append(series, target)
         far = [source.figure for source in sources if source.figure is not flow.figure]

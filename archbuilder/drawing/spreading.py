@@ -17,7 +17,7 @@ def spread(scene: Scene) -> Scene:
         return figure
 
     scene.edges = [edge._replace(source=end(edge.source)) for edge in scene.edges]
-    scene.heads = [(end(source), head) for source, head in scene.heads]
+    scene.heads = [head._replace(source=end(head.source)) for head in scene.heads]
     return scene
 
 

@@ -6,11 +6,13 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 from zlib import crc32
 
+from archbuilder.drawing.box_text import SMALL
 from archbuilder.drawing.color import SHARE_WORDS, ColorBy, step_of
 from archbuilder.drawing.describe import Describer
 from archbuilder.drawing.figures import Box, Figure, Frame, Join, Scene
-from archbuilder.drawing.layout import Layout, Rect, core, lay_out
-from archbuilder.drawing.measure import HEADING, SMALL, STACK, Measures
+from archbuilder.drawing.layout import lay_out
+from archbuilder.drawing.measure import HEADING, STACK, Measures
+from archbuilder.drawing.placed import Layout, Rect, core
 from archbuilder.drawing.style import CLASS, style_sheet
 from archbuilder.drawing.text import shortened, text_width
 from archbuilder.plan.plan import Plan

@@ -6,7 +6,7 @@ import pytest
 from fuzz.monsters import MONSTERS, Monster, each, nested, spec
 
 from archbuilder import NetworkSpec
-from archbuilder.drawing.draw import draw, scene_of
+from archbuilder.drawing.drawing import draw, scene_of
 from archbuilder.drawing.figures import Box
 
 CONV = "type: conv, out: 8, kernel: 1"

@@ -9,9 +9,10 @@ from support.language_specs import language_spec
 
 from archbuilder import ArchbuilderError, NetworkSpec, load
 from archbuilder.drawing.captions import caption
-from archbuilder.drawing.draw import draw, scene_of
+from archbuilder.drawing.drawing import draw, scene_of
 from archbuilder.drawing.figures import Box, Figure, Frame, Join, Line, Parallel, Scene, Series, within
-from archbuilder.drawing.scene import Opening, build_scene
+from archbuilder.drawing.opening import Opening
+from archbuilder.drawing.scene import build_scene
 from archbuilder.plan.plan import NETWORK_INPUT, Plan
 from archbuilder.spec.sources import shipped_names
 
@@ -43,8 +44,8 @@ class Follower:
         for edge in scene.edges:
             self._sources.setdefault(edge.target, []).append(edge.source)
         self.follow(scene.trunk, NETWORK_INPUT)
-        for source, head in scene.heads:
-            self.follow(head, self._outputs[source])
+        for head in scene.heads:
+            self.follow(head.frame, self._outputs[head.source])
 
     def follow(self, figure: Figure, arriving: int) -> int:
         found = self._outputs[figure] = self._output(figure, arriving)
@@ -154,9 +155,9 @@ def test_a_head_at_one_of_several_ends_a_repetition() -> None:
     )
     scene = scene_of(NetworkSpec.from_text(text).plan())
     assert [(box.name, box.last_name, box.count) for box in boxes(scene)][:2] == [("c0", "c3", 4), ("c4", "c7", 4)]
-    ((source, head),) = scene.heads
-    assert isinstance(source, Box)
-    assert (source.name, head.name) == ("c0", "h")
+    (head,) = scene.heads
+    assert isinstance(head.source, Box)
+    assert (head.source.name, head.frame.name) == ("c0", "h")
 
 
 def test_equal_branches_fold() -> None:

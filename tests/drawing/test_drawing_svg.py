@@ -12,7 +12,8 @@ from support.language_specs import language_spec
 
 from archbuilder import ArchbuilderError, NetworkSpec, draw, load
 from archbuilder.drawing.color import DARK, LIGHT, SHARE_WORDS, SHARES, ColorBy, Theme, step_of
-from archbuilder.drawing.draw import scene_of
+from archbuilder.drawing.difference import compare
+from archbuilder.drawing.drawing import scene_of
 from archbuilder.drawing.figures import Box
 from archbuilder.drawing.raster import save_drawing
 from archbuilder.drawing.style import CLASS, style_sheet
@@ -150,6 +151,31 @@ def test_differences_are_marked_by_more_than_color() -> None:
         "output": ("output", "10 classes"),
     }
     assert "Added: more, mean. Changed: conv. Removed: pool." in (root[1].text or "")
+
+
+def test_a_head_that_moved_and_one_that_is_gone() -> None:
+    before = load("googlenet")
+    after = NetworkSpec.from_text("extends: googlenet\nname: mine\naux: {aux1: {after: inception4b}, aux2: null}\n")
+    root = ElementTree.fromstring(after.draw(before=before))
+    lines = {line[0].text: line.get("class") for line in root.iter(f"{SVG}polyline") if len(line)}
+    assert lines == {
+        "auxiliary head aux1, was after inception4a": "link new",
+        "auxiliary head aux2": "link gone",
+    }
+
+
+def test_an_identity_that_became_a_convolution() -> None:
+    layers = ["add: [[], [{type: conv, out: 4, kernel: 1}]]", "add: [[{type: conv, out: 4, kernel: 1, norm: batch}]]"]
+    header = "input: {channels: 4, height: 4, width: 4}\noutput: map\nlayers:\n"
+    first, second = (NetworkSpec.from_text(f"{header}  - {{name: a, {layer}}}\n") for layer in layers)
+    root = ElementTree.fromstring(second.draw(before=first))
+    kinds = [line.get("class") for line in root.iter(f"{SVG}polyline")]
+    assert kinds.count("link gone") == 1
+    assert [
+        box.status
+        for box in scene_of(second.plan(), changes=compare(first.plan(), second.plan())).figures()
+        if isinstance(box, Box) and box.copies
+    ] == ["changed"]
 
 
 # -- files -----------------------------------------------------------------------------------------------------------

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from archbuilder.drawing.color import ColorBy
@@ -11,11 +10,12 @@ from archbuilder.drawing.difference import NO_CHANGES, Changes, compare
 from archbuilder.drawing.figures import Box, Scene
 from archbuilder.drawing.folding import fold
 from archbuilder.drawing.measure import measure
-from archbuilder.drawing.scene import Opening, build_scene
+from archbuilder.drawing.opening import Opening, targets_of
+from archbuilder.drawing.scene import build_scene
 from archbuilder.drawing.spreading import spread
 from archbuilder.drawing.svg import write_svg
-from archbuilder.errors import ArchbuilderError, did_you_mean
-from archbuilder.plan.plan import Chain, Fork, OpNode, Plan, TreeNode
+from archbuilder.errors import ArchbuilderError
+from archbuilder.plan.plan import Chain, Fork, Plan, TreeNode
 
 MOST_BOXES = 100  # that are drawn unless a depth is given
 FEWEST_BOXES = 8
@@ -104,7 +104,7 @@ def scene_of(plan: Plan, depth: int | None = None, expand: Iterable[str] = (), c
     Raises:
         ArchbuilderError: Nothing has a name in `expand`.
     """
-    targets = _targets(plan, expand)
+    targets = targets_of(plan, expand)
 
     def at(level: int | None) -> Scene:
         opening = Opening(level, targets)
@@ -139,41 +139,3 @@ def _levels(node: TreeNode) -> int:
 
 def _boxes(scene: Scene) -> int:
     return sum(isinstance(figure, Box) for figure in scene.figures())
-
-
-def _targets(plan: Plan, expand: Iterable[str]) -> frozenset[str]:
-    """Return the full names that match.
-
-    Raises:
-        ArchbuilderError: A pattern matches nothing.
-    """
-    patterns = [expand] if isinstance(expand, str) else list(expand)
-    if not patterns:
-        return frozenset()
-    known = list(
-        dict.fromkeys(name for top in (*plan.trees, *(head.tree for head in plan.heads)) for name in _names(top))
-    )
-    found: set[str] = set()
-    for pattern in patterns:
-        matching = [name for name in known if fnmatchcase(name, pattern)]
-        if not matching:
-            message = f"expand: nothing in {plan.name} is named {pattern!r}{did_you_mean(pattern, known)}"
-            raise ArchbuilderError(message)
-        found |= {*matching}
-    return frozenset(found)
-
-
-def _names(node: TreeNode, path: str = "") -> Iterator[str]:
-    """Yield the full names of a node and all in it."""
-    match node:
-        case OpNode():
-            yield f"{path}.{node.name}" if path else node.name
-        case Chain():
-            if node.name:
-                path = f"{path}.{node.name}" if path else node.name
-                yield path
-            for member in node.members:
-                yield from _names(member, path)
-        case Fork():
-            for branch in node.branches:
-                yield from _names(branch, path)
