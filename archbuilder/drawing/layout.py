@@ -140,7 +140,7 @@ class _Placing:
             title = f"auxiliary head {head.frame.name}{f', was {head.before}' if head.before else ''}"
             points: tuple[Point, ...] = start, (spine, start[1]), (spine, entry)
             if y > start[1] + 18:  # around the heads before it
-                lane = right + 12 + LANE * position
+                lane = right + 12 + LANE * (len(heads) - 1 - position)
                 points = start, (lane, start[1]), (lane, y - 12), (spine, y - 12), (spine, entry)
             self.layout.links.append(Link(points, kind, arrow, title))
             column_right = max(column_right, spine + size.right)

@@ -24,7 +24,7 @@ def as_html(plan: Plan) -> str:
     return (
         '<div class="archbuilder-network">\n'
         f'<div style="overflow:auto;max-height:80vh" tabindex="0">\n{draw(plan)}</div>\n'
-        f"<details><summary>Costs of {escape(plan.name)}</summary>\n"
+        f'<details open="open"><summary>Costs of {escape(plan.name)}</summary>\n'
         f"<table>\n<thead><tr>{header}</tr></thead>\n<tbody>\n"
         + "\n".join([*rows, total])
         + "\n</tbody>\n</table>\n</details>\n</div>\n"

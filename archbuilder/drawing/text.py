@@ -45,7 +45,8 @@ def shortened(text: str, size: float, width: float, *, bold: bool = False, is_na
         tail = kept if is_name else kept // 2
         short = f"{text[: kept - tail]}…{text[len(text) - tail :]}"
         if text_width(short, size, bold=bold) <= width:
-            return short
+            whole = short.partition(".")[2]  # from the next dot on, if that is most of it
+            return f"…{whole}" if is_name and 2 * len(whole) > len(short) else short
         kept -= 1
     return "…"
 
