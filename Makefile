@@ -30,6 +30,7 @@ generated: $(INSTALLED)
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_lint.py
 	$(BIN)/python docs/make_googlenet.py
+	$(BIN)/python docs/make_drawing.py
 	$(BIN)/archbuilder schema -o specs/archbuilder.schema.json
 	$(BIN)/archbuilder schema study -o studies/archbuilder-study.schema.json
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -274,6 +274,38 @@ class NetworkSpec:
         from archbuilder.python_source import python_source  # noqa: PLC0415 - checking a file writes nothing
 
         return python_source(self.document, self._plan).text
+
+    def draw(
+        self,
+        *,
+        color: str = "macs",
+        depth: int | None = None,
+        expand: Iterable[str] = (),
+        before: NetworkSpec | None = None,
+    ) -> str:
+        """Draw the network as SVG; the arguments are those of `archbuilder.draw`.
+
+        Args:
+            color: What boxes are colored by: `macs` or `parameters`.
+            depth: How many levels of names are drawn; by default as many as can be read.
+            expand: Full names, with wildcards, of what is opened and not folded.
+            before: A network to compare with.
+
+        Returns:
+            The SVG text.
+
+        Raises:
+            ArchbuilderError: A value is not one of these, or nothing has a name in `expand`.
+        """
+        from archbuilder.drawing import draw  # noqa: PLC0415 - checking a file draws nothing
+
+        return draw(self, color=color, depth=depth, expand=expand, before=before)
+
+    def _repr_html_(self) -> str:
+        """Show the drawing and the costs in a notebook."""
+        from archbuilder.drawing.notebook import as_html  # noqa: PLC0415 - checking a file draws nothing
+
+        return as_html(self._plan)
 
     def save(self, path: str | Path) -> None:
         """Save the spec as YAML, atomically, with its comments and layout.

@@ -11,12 +11,14 @@ import archbuilder
 
 PACKAGE = Path(archbuilder.__file__).parent
 STAGES = (
+    "numbers",
     "errors",
     "optimizers",
     "primitives",
     "spec",
     "plan",
     "costs",
+    "drawing",
     "lint",
     "recipe_checks",
     "recipe",
@@ -40,12 +42,14 @@ STAGES = (
     "cli",
 )
 TORCH_FREE = (
+    "numbers",
     "errors",
     "optimizers",
     "primitives",
     "spec",
     "plan",
     "costs",
+    "drawing",
     "lint",
     "recipe_checks",
     "recipe",

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import cached_property
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
 
-from archbuilder.bench.onnx_model import onnx_bytes
 from archbuilder.errors import ArchbuilderError
+from archbuilder.exporting.programs import quiet_exporters, reason_of, to_onnx
 from archbuilder.inference import optimized
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
@@ -52,8 +54,18 @@ class Subject:
 
     @cached_property
     def onnx(self) -> bytes:
-        """The network as an ONNX file."""
-        return onnx_bytes(self.network, self.plan.input_shape)
+        """The network as an ONNX file, with a batch of any size.
+
+        Raises:
+            ArchbuilderError: The exporter fails.
+        """
+        with quiet_exporters(), TemporaryDirectory() as folder:
+            path = Path(folder, "network.onnx")
+            try:
+                to_onnx(self.network, self.images(2)).save(path)
+            except Exception as error:
+                raise ArchbuilderError(f"torch.onnx.export fails: {reason_of(error)}") from error
+            return path.read_bytes()
 
     def images(self, batch_size: int) -> Tensor:
         """Return random images, N x C x H x W, the same at every call."""

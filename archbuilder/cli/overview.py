@@ -6,7 +6,7 @@ from typer.core import TyperGroup
 
 GROUPS = {
     "Inspect": (
-        ("specs", "new", "check", "build", "flops", "bench", "lint", "diff"),
+        ("specs", "new", "check", "build", "flops", "bench", "lint", "diff", "draw"),
         "archbuilder flops googlenet --by stage",
     ),
     "Train": (("train", "evaluate", "predict"), "archbuilder train inception_digits --data digits"),

@@ -68,8 +68,8 @@ def search(
 
     Exit status 130 on Ctrl-C; finished trials are saved.
     """
+    from archbuilder.numbers import plural  # noqa: PLC0415
     from archbuilder.report.layers import console  # noqa: PLC0415
-    from archbuilder.report.numbers import plural  # noqa: PLC0415
     from archbuilder.report.search import saved_text, search_view  # noqa: PLC0415
     from archbuilder.report.search_table import next_steps, result_table  # noqa: PLC0415
     from archbuilder.report.study_page import write_page  # noqa: PLC0415

@@ -19,6 +19,7 @@ _COMMANDS = {
     r"\banother folder keeps another run\b": "--run FOLDER writes another one elsewhere",
     r"\bchoose an empty folder$": "choose an empty folder with --run FOLDER",
     rf"\bdata={_QUOTED} and (?=split=)": "--data {} ",
+    r"^expand: (?=nothing in)": "--expand: ",
     rf"\bdata={_QUOTED}": "--data {}",
     rf"\bdevice={_QUOTED}": "--device {}",
     rf"\bsplit={_QUOTED}": "--split {}",

@@ -34,7 +34,7 @@ def write_onnx(subject: Subject, path: Path, *, normalize: bool, softmax: bool) 
     """
     onnxruntime = _onnxruntime()
     module = subject.evaluation(normalize=normalize, softmax=softmax)
-    made = _exported(subject, "ONNX", lambda: _to_onnx(module, subject.images(_EXAMPLES, normalized=False)), _to_onnx)
+    made = _exported(subject, "ONNX", lambda: to_onnx(module, subject.images(_EXAMPLES, normalized=False)), to_onnx)
     made.model.metadata_props.update(as_strings(subject.facts(normalize=normalize, softmax=softmax)))
     made.model.producer_name = "archbuilder"
     found = 0.0
@@ -67,7 +67,13 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def _to_onnx(module: nn.Module, images: Tensor) -> Any:
+def to_onnx(module: nn.Module, images: Tensor) -> Any:
+    """Return the ONNX program of a module by torch's exporter, for batches of any size.
+
+    Args:
+        module: The module, in evaluation mode.
+        images: An example, N x C x H x W; its input is named `images`, its output `output`.
+    """
     batch = torch.export.Dim.DYNAMIC
     return torch.onnx.export(
         module,
@@ -142,7 +148,7 @@ def _write(
 ) -> float:
     """Save a program, load it again, compare its outputs, and only then write the file."""
     buffer = io.BytesIO()
-    with _quiet():
+    with quiet_exporters():
         save(buffer)
         buffer.seek(0)
         loaded = load(buffer)
@@ -164,16 +170,16 @@ def _exported(
     subject: Subject, what: str, make: Callable[[], Any], alone: Callable[[nn.Module, Tensor], object]
 ) -> Any:
     """Export a module; where that fails, say which layer cannot be exported."""
-    with _quiet():
+    with quiet_exporters():
         try:
             return make()
         except Exception as error:
             layer = refused_layer(subject.plan, alone)
             where = f"{layer} cannot be exported" if layer else "the network cannot be exported"
-            raise ArchbuilderError(f"{subject.spec.name}: {where} by {what}: {_reason(error)}") from error
+            raise ArchbuilderError(f"{subject.spec.name}: {where} by {what}: {reason_of(error)}") from error
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the first line of what an exporter's error comes from, without the colors of terminals."""
     while error.__cause__ is not None:
         error = error.__cause__
@@ -182,7 +188,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_exporters() -> Iterator[None]:
     """Keep the exporters' warnings and log lines off the screen: failures are exceptions, and outputs are compared."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "torch")]
     levels = [logger.level for logger in loggers]

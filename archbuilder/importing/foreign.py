@@ -1,11 +1,13 @@
-"""Modules of torchvision and timm that do in training what evaluation does not show, or are one primitive of ours."""
+"""Modules of others that are one primitive of ours: of torchvision, of timm, and of Python source that was exported."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
+from archbuilder.importing.calls import declared_copy
 from archbuilder.modules.layers import GlobalResponseNorm, StochasticDepth
 
 
@@ -29,10 +31,18 @@ _FOREIGN: dict[str, Callable[[Any], nn.Module | None]] = {
 """Their full names, and what makes the module of a primitive that does the same with the same state-dict keys."""
 
 
+def _as(owner: type, module: nn.Module) -> nn.Module:
+    """Return the same module as one of a class with the same code."""
+    twin = copy.copy(module)
+    object.__setattr__(twin, "__class__", owner)
+    return twin
+
+
 def equivalent(module: nn.Module) -> nn.Module | None:
     """Return the module of a primitive that does what a module of another library does; None if there is none."""
     make = _FOREIGN.get(f"{type(module).__module__}.{type(module).__qualname__}")
     if make is None:
-        return None
+        owner = declared_copy(type(module))
+        return None if owner is None else _as(owner, module)
     with torch.device("meta"):
         return make(module)

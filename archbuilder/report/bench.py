@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.bench import Comparison, LayerTime, Measured, Skipped
+from archbuilder.numbers import percent, plain, short
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import percent, plain, short
 
 
 def bench_table(comparisons: Sequence[Comparison]) -> Table:

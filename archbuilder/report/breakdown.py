@@ -12,10 +12,10 @@ from rich.text import Text
 
 from archbuilder.costs.breakdown import CostRow
 from archbuilder.costs.options import By
+from archbuilder.numbers import percent, short
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import percent, short
 
 _BAR = 24  # cells of a bar that is the whole network
 _SHORTEST_BAR = 8

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from archbuilder.numbers import plural
 from archbuilder.report.front_points import Dot, bounds, front_points
-from archbuilder.report.numbers import plural
 from archbuilder.report.search import cost_name
 from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent

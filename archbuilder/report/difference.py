@@ -6,11 +6,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.numbers import relative, short
 from archbuilder.plan.difference import LayerDifference
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import shape_text
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import relative, short
 
 
 def difference_table(first: Plan, second: Plan, rows: list[LayerDifference]) -> RenderableType:

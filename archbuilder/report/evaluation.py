@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.numbers import plain, plural
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import plain, plural
 from archbuilder.runs import Measured
 from archbuilder.training import Evaluation
 

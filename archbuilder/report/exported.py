@@ -1,7 +1,7 @@
 """What an export wrote, in a line for each file."""
 
 from archbuilder.exporting import Exported, Format
-from archbuilder.report.numbers import plural
+from archbuilder.numbers import plural
 
 
 def exported_lines(done: Exported) -> list[str]:

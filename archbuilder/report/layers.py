@@ -5,10 +5,10 @@ from rich.table import Table
 from rich.text import Text
 
 from archbuilder.costs.parts import parts
+from archbuilder.numbers import percent, plural, short
 from archbuilder.plan.plan import Plan, PlannedLayer
 from archbuilder.primitives import Primitive, shape_text
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import percent, plural, short
 
 _BAR = 24  # cells of a bar that is the whole network
 

@@ -5,8 +5,8 @@ from difflib import unified_diff
 from typing import Any
 
 from archbuilder.lint import RULES, Finding, LintReport, Rule
+from archbuilder.numbers import plural, relative
 from archbuilder.plan.plan import Plan
-from archbuilder.report.numbers import plural, relative
 from archbuilder.spec.document import SpecDocument
 
 

@@ -9,11 +9,11 @@ from rich.text import Text
 from archbuilder.costs.memory import inference_memory, training_memory
 from archbuilder.costs.options import Dtype
 from archbuilder.costs.traffic import traffic
+from archbuilder.numbers import plural, short
 from archbuilder.optimizers import OptimizerName
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import shape_text
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import plural, short
 
 
 class Setting(NamedTuple):

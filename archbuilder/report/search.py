@@ -4,7 +4,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from archbuilder.report.numbers import plain, plural, rough, short
+from archbuilder.numbers import plain, plural, rough, short
 from archbuilder.report.search_progress import StudyProgress
 from archbuilder.report.view import View
 from archbuilder.searching import (

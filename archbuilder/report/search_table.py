@@ -5,7 +5,7 @@ import shlex
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from archbuilder.report.numbers import plural
+from archbuilder.numbers import plural
 from archbuilder.report.search import exhausted_text, tally_line
 from archbuilder.report.study_tables import final_table, rich_table
 from archbuilder.report.verdicts import verdicts

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.numbers import plural
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import plural
 from archbuilder.report.search import amount, candidates_text, cost_name, widths_texts
 from archbuilder.study.budget import Cost
 from archbuilder.study.knobs import ChoiceKnob, Knob

@@ -3,9 +3,9 @@
 from rich.table import Table
 
 from archbuilder.network_spec import NetworkSpec
+from archbuilder.numbers import short
 from archbuilder.primitives import shape_text
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import short
 
 
 def spec_table(specs: list[NetworkSpec]) -> Table:

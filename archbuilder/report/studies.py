@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from archbuilder.numbers import plural, short
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import plural, short
 from archbuilder.report.search import amount, cost_name, latency_text, score_text
 from archbuilder.report.study_tables import final_table, outcome_text, rich_table
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from archbuilder.report.numbers import plural, short
+from archbuilder.numbers import plural, short
 from archbuilder.report.search import amount, candidates_text, exhausted_text, widths_texts
 from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
 from archbuilder.report.verdicts import verdicts

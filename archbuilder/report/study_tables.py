@@ -7,8 +7,8 @@ from statistics import fmean
 from rich.console import Group
 from rich.text import Text
 
+from archbuilder.numbers import percent, plural, short
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.numbers import percent, plural, short
 from archbuilder.report.search import amount, cost_name, latency_text, score_text, widths_texts
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord

@@ -8,8 +8,8 @@ from string import ascii_lowercase, digits
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from archbuilder.numbers import plain, plural, short
 from archbuilder.report.front_points import Dot, bounds, front_points
-from archbuilder.report.numbers import plain, plural, short
 from archbuilder.report.search import amount, cost_name
 from archbuilder.searching import StudyResult
 from archbuilder.searching.history import history, is_in_macs, last_spent

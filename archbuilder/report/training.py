@@ -5,9 +5,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.numbers import plain, plural, short
 from archbuilder.primitives import shape_text
 from archbuilder.recipe_checks import numbers_text
-from archbuilder.report.numbers import plain, plural, short
 from archbuilder.report.view import View
 from archbuilder.runs import EpochEnded, Event, RunOpened, StepTaken
 from archbuilder.training import EpochResult, StepResult

@@ -3,8 +3,8 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from archbuilder.numbers import plural
 from archbuilder.report.evaluation import class_table, confusion_matrix
-from archbuilder.report.numbers import plural
 from archbuilder.runs import RunResult
 
 

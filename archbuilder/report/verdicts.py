@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from archbuilder.report.numbers import percent, plural, signed
+from archbuilder.numbers import percent, plural, signed
 from archbuilder.report.search import chance_text, cost_name, score_text
 from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
 from archbuilder.study.budget import Cost

@@ -15,11 +15,11 @@ from archbuilder.costs.breakdown import breakdown
 from archbuilder.costs.options import By
 from archbuilder.crosscheck.fvcore_count import FvcoreCount, compare
 from archbuilder.lint import RULES
+from archbuilder.numbers import percent, plural, short
 from archbuilder.primitives import Convolution, Linear, MaxPool, Shape
 from archbuilder.primitives.pooling import GlobalAvgPool
 from archbuilder.report.breakdown import print_breakdown
 from archbuilder.report.counts import counts_as_data
-from archbuilder.report.numbers import percent, plural, short
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

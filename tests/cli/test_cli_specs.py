@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from archbuilder import load
+from archbuilder.numbers import short
 from archbuilder.primitives import shape_text
-from archbuilder.report.numbers import short
 from archbuilder.spec.sources import shipped_names
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -1,10 +1,12 @@
 """A module that the project built becomes a spec that is equal to the one it was built from."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
+from support.exported import exported_network
 from support.language_specs import language_spec
 from support.nested_specs import nested_specs
 from torch import nn
@@ -14,10 +16,10 @@ from archbuilder.importing import import_module
 from archbuilder.spec.sources import shipped_names
 
 
-def assert_equal(spec: NetworkSpec, *, at_most: int = 0) -> NetworkSpec:
-    """Import the module of a spec; the keys, the counts and the outputs of both are the same."""
+def assert_equal(spec: NetworkSpec, network: nn.Module | None = None, *, at_most: int = 0) -> NetworkSpec:
+    """Import a module, by default that of the spec; the keys, the counts and the outputs of both are the same."""
     torch.manual_seed(0)
-    network = spec.build()
+    network = network or spec.build()
     imported = import_module(network, spec.plan().input_shape, name="imported")
     comparison = imported.comparison
     assert comparison.differences == ()
@@ -82,6 +84,20 @@ def test_the_lines_of_every_shipped_spec_are_bounded() -> None:
 @pytest.mark.parametrize("name", sorted(LINES))
 def test_a_shipped_spec_comes_back(name: str) -> None:
     assert_equal(smaller(name), at_most=LINES[name])
+
+
+@pytest.mark.parametrize("name", sorted(LINES))
+def test_the_python_source_of_a_shipped_spec_comes_back(name: str, tmp_path: Path) -> None:
+    spec = smaller(name)
+    assert_equal(spec, exported_network(spec, tmp_path, name))
+
+
+@pytest.mark.parametrize("start", range(0, 30, 10))
+def test_the_python_source_of_random_specs_comes_back(start: int, tmp_path: Path) -> None:
+    for seed in range(start, start + 10):
+        spec = NetworkSpec.from_dict(language_spec(seed))
+        if any(op.parameters for layer in spec.plan().all_layers() for op in layer.ops):
+            assert_equal(spec, exported_network(spec, tmp_path, f"network{seed}"))
 
 
 @pytest.mark.parametrize("start", range(0, 100, 10))

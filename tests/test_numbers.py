@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbuilder.report.numbers import percent, plain, plural, relative, short, signed
+from archbuilder.numbers import percent, plain, plural, relative, short, signed
 from archbuilder.report.search import amount, candidates_text
 
 counts = st.integers(0, 69).flatmap(lambda bits: st.integers(0, 2**bits))
