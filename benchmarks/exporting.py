@@ -24,7 +24,8 @@ _HEADING = """\
 
 Every shipped spec, exported and run again at its own input size, for batches of 1 and 3, with random weights under
 which every layer matters (variance 2 / fan-in). The largest difference to the outputs of the module is given as a share
-of the largest output; a file is kept only if it is at most 1e-4. `python -m benchmarks.exporting --write` makes this table.
+of the largest output; a file is kept only if it is at most 1e-4. `python -m benchmarks.exporting --write` makes this
+table.
 
 | spec | lines of source | classes | state-dict keys | python | onnx | pt2 | torchscript |
 | --- | --- | --- | --- | --- | --- | --- | --- |
