@@ -54,7 +54,6 @@ def is_declared(module: nn.Module) -> bool:
     return type(module) in _by_class(tuple(PRIMITIVES))
 
 
-@cache
 def declared_copy(kind: type) -> type | None:
     """Return the class of a primitive's modules that a class repeats word for word, as in exported Python source."""
     for owner in _by_class(tuple(PRIMITIVES)):

@@ -1,6 +1,5 @@
 """Modules of others that are one primitive of ours: of torchvision, of timm, and of Python source that was exported."""
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -33,8 +32,8 @@ _FOREIGN: dict[str, Callable[[Any], nn.Module | None]] = {
 
 def _as(owner: type, module: nn.Module) -> nn.Module:
     """Return the same module as one of a class with the same code."""
-    twin = copy.copy(module)
-    object.__setattr__(twin, "__class__", owner)
+    twin: nn.Module = owner.__new__(owner)
+    twin.__dict__.update(module.__dict__)
     return twin
 
 
