@@ -54,10 +54,11 @@ def is_declared(module: nn.Module) -> bool:
     return type(module) in _by_class(tuple(PRIMITIVES))
 
 
-def declared_copy(kind: type) -> type | None:
+def declared_copy(kind: type) -> type[nn.Module] | None:
     """Return the class of a primitive's modules that a class repeats word for word, as in exported Python source."""
     for owner in _by_class(tuple(PRIMITIVES)):
-        if owner.__name__ == kind.__name__ and owner is not kind and _code(owner) == _code(kind) != "":
+        is_namesake = owner.__name__ == kind.__name__ and owner is not kind and issubclass(owner, nn.Module)
+        if is_namesake and _code(owner) == _code(kind) != "":
             return owner
     return None
 

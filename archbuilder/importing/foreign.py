@@ -30,9 +30,9 @@ _FOREIGN: dict[str, Callable[[Any], nn.Module | None]] = {
 """Their full names, and what makes the module of a primitive that does the same with the same state-dict keys."""
 
 
-def _as(owner: type, module: nn.Module) -> nn.Module:
+def _as(owner: type[nn.Module], module: nn.Module) -> nn.Module:
     """Return the same module as one of a class with the same code."""
-    twin: nn.Module = owner.__new__(owner)
+    twin = owner.__new__(owner)
     twin.__dict__.update(module.__dict__)
     return twin
 
