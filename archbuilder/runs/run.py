@@ -83,7 +83,10 @@ def train_spec(
     check_settings(settings, loaded)
     check_frozen(spec.plan(), settings, () if matched is None else matched.tensors)
     loaded = loaded.normalized_by(settings.mean, settings.std)
-    report = None if matched is None else matched.report
+    report = None
+    if matched is not None:
+        is_theirs = matched.normalization == (loaded.normalizer.mean, loaded.normalizer.std)
+        report = matched.report.model_copy(update={"normalized": is_theirs})
     setup = RunSetup.of(spec, loaded, settings, seed=seed, split_seed=split_seed, weights=report)
     with process_group(machine.device) as processes:
         return TrainingRun(setup, spec, loaded, place, machine, processes, observe, matched).train(None)

@@ -27,6 +27,7 @@ class WeightsReport(BaseModel):
         missing: With `partial`, the keys of other tensors that the file lacks.
         unexpected: With `partial`, the other keys of the file, without the prefix, that the network lacks.
         reshaped: With `partial`, the keys of tensors of another shape, and both shapes.
+        normalized: Whether images are normalized as in the run that trained the weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class WeightsReport(BaseModel):
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     reshaped: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    normalized: bool = False
 
     @property
     def fits(self) -> bool:
@@ -63,6 +65,7 @@ class WeightsReport(BaseModel):
         head += f" · without: {', '.join(self.unused)}" if self.unused else ""
         found = [f"in {self.nested}"] if self.nested else []
         found += [f"prefix {self.prefix}"] if self.prefix else []
+        found += ["images normalized as in that run"] if self.normalized else []
         head += f" · {' · '.join(found)}" if found else ""
         return [head, *self.misfits()]
 
