@@ -252,7 +252,7 @@ class NetworkSpec:
             from archbuilder.weights import load_weights  # noqa: PLC0415
 
             # With the heads first, so that those of the file are known by their names.
-            network = build_network(self._plan, initialized=initialized)
+            network = build_network(self._plan)  # initialized, as the file may lack heads and a classifier
             load_weights(network, weights, partial=partial)
             if not aux:
                 drop_heads(network)

@@ -161,4 +161,4 @@ def first_run(variant: Variant, subject: Subject, machine: Machine, images: Tens
     except Exception as error:  # of engines that have no error of their own
         if variant not in {Variant.ONNX_RUNTIME, Variant.OPENVINO}:
             raise
-        raise Unavailable(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}") from error
+        raise Unavailable(f"{type(error).__name__}: {reason_of(error)}") from error

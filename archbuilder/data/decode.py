@@ -229,6 +229,25 @@ def pixels_of(image: "Image.Image", target: Target) -> Pixels:
         raise _unreadable(Path(str(getattr(image, "filename", "") or "an open image")), error) from error
 
 
+def read_image_bytes(content: bytes, target: Target) -> Pixels:
+    """Decode the content of an image file as `read_image` does; errors call it `-`, as standard input.
+
+    Raises:
+        ArchbuilderError: The content cannot be decoded.
+    """
+    from PIL import Image  # noqa: PLC0415
+
+    if not content:
+        raise ArchbuilderError("-: the image cannot be read: it is empty")
+    try:
+        if target.bands:
+            return _to_bands(read_bands(io.BytesIO(content)), target)
+        with Image.open(io.BytesIO(content)) as opened:
+            return as_pixels(_to_target(opened, target))
+    except Exception as error:  # a decoder may raise anything
+        raise _unreadable(Path("-"), error) from error
+
+
 def _to_target(opened: "Image.Image", target: Target) -> "Image.Image":
     """Rotate an image upright, convert it to the target's channels and, if `scaled`, scale and crop it."""
     from PIL import Image, ImageOps  # noqa: PLC0415

@@ -13,7 +13,7 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.exporting.agreement import check_agreement
 from archbuilder.exporting.subject import Subject
 from archbuilder.modules.network import Network
-from archbuilder.modules.saving import read_tensors, save_tensors
+from archbuilder.modules.saving import save_tensors
 from archbuilder.python_source import Source, python_source
 from archbuilder.spec.writing import write_text
 
@@ -26,7 +26,7 @@ def write_python(subject: Subject, path: Path) -> tuple[Source, float]:
     """
     if not path.stem.isidentifier() or keyword.iskeyword(path.stem) or path.suffix != ".py":
         raise ArchbuilderError(
-            f"{path}: is no name of a Python module; use letters, digits and _, such as {path.with_name('net.py')}"
+            f"{path}: is not a valid module name; use letters, digits and _, such as {path.with_name('net.py')}"
         )
     source = python_source(subject.spec.document, subject.plan, _constants(subject))
     network = subject.network()
@@ -79,6 +79,3 @@ def write_weights(subject: Subject, path: Path) -> None:
     """
     weights = subject.network().state_dict()
     save_tensors(path, weights, {"spec": subject.spec.document.standalone_text, **subject.facts()})
-    read, _ = read_tensors(path)
-    if list(read) != sorted(weights) and set(read) != set(weights):
-        raise ArchbuilderError(f"{path}: does not have the weights that were written; this is a bug of archbuilder")

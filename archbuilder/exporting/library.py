@@ -11,7 +11,7 @@ from archbuilder.exporting.readme import readme
 from archbuilder.exporting.subject import Subject, subject_of
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.primitives import Primitive
-from archbuilder.runs import Checkpoint
+from archbuilder.runs import BEST, LAST, Checkpoint
 from archbuilder.spec.writing import write_text
 
 
@@ -103,6 +103,9 @@ def export(
     others = tuple(each for each in (weights, page) if each is not None)
     if not force:
         _check_unused((path, *others))
+    for each in (path, *others):
+        if each.name in (BEST, LAST) and each.exists():
+            raise ArchbuilderError(f"{each}: is the checkpoint of a run, which force does not overwrite")
     lines = classes = 0
     class_name, difference = "", None
     if kind is Format.PYTHON:

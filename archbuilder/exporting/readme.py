@@ -1,5 +1,7 @@
 """The README beside an exported run: what the file is, and code that uses it."""
 
+import json
+import re
 from pathlib import Path
 
 from archbuilder.exporting.subject import Subject
@@ -12,7 +14,7 @@ from safetensors.torch import load_file
 from {module} import CLASS_NAMES, INPUT_SHAPE, MEAN, STD, {network}
 
 network = {network}().eval()
-network.load_state_dict(load_file("{weights}"))
+network.load_state_dict(load_file({weights}))
 images = torch.rand(1, *INPUT_SHAPE) * 255  # your pictures: N x C x H x W
 mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (MEAN, STD))
 with torch.inference_mode():
@@ -24,7 +26,7 @@ import json
 import numpy
 import onnxruntime
 
-session = onnxruntime.InferenceSession("{file}")
+session = onnxruntime.InferenceSession({file})
 facts = session.get_modelmeta().custom_metadata_map
 images = (numpy.random.rand(1, *json.loads(facts["input"])) * 255).astype("float32")  # your pictures: N x C x H x W
 {normalize}output = session.run(None, {{"images": images}})[0]
@@ -35,7 +37,7 @@ import json
 import torch
 
 extra = {{"archbuilder.json": ""}}
-network = torch.export.load("{file}", extra_files=extra).module()
+network = torch.export.load({file}, extra_files=extra).module()
 facts = json.loads(extra["archbuilder.json"])
 images = torch.rand(1, *facts["input"]) * 255  # your pictures: N x C x H x W
 {normalize}output = network(images)
@@ -46,7 +48,7 @@ import json
 import torch
 
 extra = {{"archbuilder.json": ""}}
-network = torch.jit.load("{file}", _extra_files=extra)
+network = torch.jit.load({file}, _extra_files=extra)
 facts = json.loads(extra["archbuilder.json"])
 images = torch.rand(1, *facts["input"]) * 255  # your pictures: N x C x H x W
 {normalize}output = network(images)
@@ -56,7 +58,7 @@ print(facts["class_names"][int(output[0].argmax())])
 import json
 from safetensors import safe_open
 
-with safe_open("{file}", framework="pt") as file:
+with safe_open({file}, framework="pt") as file:
     facts = json.loads(file.metadata()["archbuilder"])
     weights = {{name: file.get_tensor(name) for name in file.keys()}}
 print(facts["name"], facts["input"], facts["mean"], facts["std"], len(weights))
@@ -97,15 +99,19 @@ def readme(
     """
     plan = subject.plan
     steps = "" if normalize else _NORMALIZE.get(kind, _NORMALIZE["torch"])
-    code = _CODE[kind].format(file=path.name, module=path.stem, network=network, weights=weights, normalize=steps)
-    done = "the file does that itself" if normalize else "that is yours to do"
+    code = _CODE[kind].format(
+        file=json.dumps(path.name), module=path.stem, network=network, weights=json.dumps(weights), normalize=steps
+    )
+    done = "the file does that itself" if normalize else "not included in the file"
     output = "probabilities" if softmax else "logits"
-    names = ", ".join(subject.class_names[:_MOST_NAMED]) + (", …" if len(subject.class_names) > _MOST_NAMED else "")
+    listed = [*map(_escaped, subject.class_names[:_MOST_NAMED])]
+    names = ", ".join([*listed, "…"] if len(subject.class_names) > _MOST_NAMED else listed)
+    takes, name = f"N x {shape_text(plan.input_shape)}", _escaped(subject.spec.name)
     mean, std = (", ".join(f"{value:.6g}" for value in values) for values in (subject.mean, subject.std))
     return f"""\
-# {path.name}
+# {_escaped(path.name)}
 
-{subject.spec.name} as {_WHAT[kind]}: images of N x {shape_text(plan.input_shape)} to {output} of N x {plan.classes}.
+{name} as {_WHAT[kind]}: images of {takes} to {output} of N x {plan.classes}.
 
 - Classes: {names}
 - Normalization, {done}: subtract the mean {mean} and divide by {std}, in the values of the training
@@ -117,3 +123,9 @@ def readme(
 
 
 _MOST_NAMED = 20
+
+
+def _escaped(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    line = "".join(character if character.isprintable() else " " for character in text)
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", line)

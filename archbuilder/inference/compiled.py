@@ -42,7 +42,7 @@ class Compiled:
             with config.patch(freezing=True):
                 output = self._compiled(images)
         except TorchDynamoException as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise ArchbuilderError(
                 f"torch.compile fails: {reason}\n"
                 "  on a CPU it needs a C++ compiler such as g++; compile=False does without"

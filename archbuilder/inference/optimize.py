@@ -33,7 +33,7 @@ class Changes:
     fused: int
 
     def __str__(self) -> str:
-        return f"{self.folded} norms folded, {self.left} left, {self.joined} convolutions joined, {self.fused} fused"
+        return f"{self.folded} norms folded, {self.left} not, {self.joined} convolutions joined, {self.fused} fused"
 
 
 class InferenceNetwork(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from archbuilder.data.decode import SUFFIXES, Target, pixels_of, read_image
+from archbuilder.data.decode import SUFFIXES, pixels_of, read_image
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network
 from archbuilder.modules.saving import read_tensors, save_tensors, trained_network
@@ -64,9 +64,7 @@ class Checkpoint:
         Raises:
             ArchbuilderError: A file does not exist or cannot be decoded, or there is no image.
         """
-        channels, height, width = self.setup.load_spec().plan().input_shape
-        bands = self.setup.reads_bands or channels not in (1, 3)
-        target = Target(channels, height, width, scaled=True, bands=bands, dtype="float32" if bands else "uint8")
+        target = self.setup.picture_target(self.setup.load_spec().plan().input_shape)
         single = isinstance(images, str | Path) or not isinstance(images, Iterable)
         given: list[Picture] = [images] if single else list(images)  # type: ignore[list-item, arg-type]
         pixels = [

@@ -1,6 +1,5 @@
 """Predict the classes of pictures with a trained network."""
 
-import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import torch
 from torch import nn
 
 from archbuilder.data import SOURCES, Normalizer
-from archbuilder.data.decode import SUFFIXES, Pixels, Target, pixels_of, read_image
+from archbuilder.data.decode import SUFFIXES, Pixels, Target, pixels_of, read_image, read_image_bytes
 from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.checkpoint import Checkpoint, Picture
 from archbuilder.runs.memory import free_memory, is_out_of_memory
@@ -80,8 +79,7 @@ def predictions(
 ) -> Iterator[Prediction | Unreadable]:
     """Predict pictures as `predict` does, batch after batch; what cannot be read is told and the rest predicted."""
     plan = checkpoint.setup.load_spec().plan()
-    channels, height, width = plan.input_shape
-    target = Target(channels, height, width, scaled=True)
+    target = checkpoint.setup.picture_target(plan.input_shape)
     network, room = checkpoint.network().to(machine.device), free_memory(machine.device)
     if machine.compiled:
         network.compile()
@@ -159,22 +157,10 @@ def _read(name: str, picture: Picture | bytes | Unreadable, target: Target) -> P
         if isinstance(picture, Unreadable):
             return picture
         if isinstance(picture, bytes):
-            return _read_bytes(picture, target)
+            return read_image_bytes(picture, target)
         return read_image(Path(picture), target) if isinstance(picture, str | Path) else pixels_of(picture, target)
     except ArchbuilderError as error:
         return Unreadable(name, str(error))
-
-
-def _read_bytes(content: bytes, target: Target) -> Pixels:
-    """Decode the content of a file."""
-    from PIL import Image  # noqa: PLC0415 - only pictures need it
-
-    try:
-        opened = Image.open(io.BytesIO(content))
-    except Exception as error:  # a decoder may raise anything
-        what = "is empty" if not content else "is not an image"
-        raise ArchbuilderError(f"-: the image cannot be read: it {what}") from error
-    return pixels_of(opened, target)
 
 
 @torch.inference_mode()

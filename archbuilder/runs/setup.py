@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from archbuilder import __version__
 from archbuilder.data import DataSplits, Normalizer, SplitBy, image_differences, load_data
+from archbuilder.data.decode import Target
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
+from archbuilder.primitives import Shape
 from archbuilder.recipe import TrainSettings
 from archbuilder.training import EpochResult, is_enough, launched
 from archbuilder.weights import WeightsReport
@@ -88,6 +90,12 @@ class RunSetup(BaseModel):
     def reads_bands(self) -> bool:
         """Whether its images are TIFF files of which every band is a channel."""
         return self.data.startswith("folder:") and self.data.endswith("@bands")
+
+    def picture_target(self, input_shape: Shape) -> Target:
+        """Return what pictures are converted to, for a network with an input of C x H x W."""
+        channels, height, width = input_shape
+        bands = self.reads_bands or channels not in (1, 3)
+        return Target(channels, height, width, scaled=True, bands=bands, dtype="float32" if bands else "uint8")
 
     def with_epochs(self, epochs: int, history: Sequence[EpochResult], folder: Path) -> "RunSetup":
         """Return the setup with another total number of epochs, which replaces `max_steps`.

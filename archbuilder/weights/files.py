@@ -17,7 +17,7 @@ from archbuilder.weights.pickled import read_pickled
 
 _OTHERS = {
     b"\x89HDF": "an HDF5 file, as Keras writes",
-    b"<": "a page, not a file of weights: a download has failed",
+    b"<": "an HTML page, not a file of weights: a download has failed",
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself: git lfs pull",
 }
 """What files of other kinds begin with."""

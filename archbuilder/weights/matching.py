@@ -157,7 +157,7 @@ def _misfit(report: WeightsReport, weights: Weights, network: StateShapes) -> st
     if of_another and (shipped := _shipped_like(weights)):
         lines.append(f"its names and shapes are those of the shipped spec {shipped}")
     if not of_another:
-        lines.append("partial=True takes what fits and starts the rest fresh")
+        lines.append("partial=True takes what fits; the rest keeps its initial weights")
     return "\n  ".join(lines)
 
 

@@ -43,24 +43,25 @@ def find_state_dict(content: Any, path: Path) -> Found:
     Raises:
         ArchbuilderError: There is none; the message says what the file holds.
     """
-    found = _search(content, ())
+    found = _search(content, (), set())
     if found is None:
         raise ArchbuilderError(f"{path}: no state dict in it: {_description(content)}")
     return found
 
 
-def _search(content: Any, keys: tuple[str, ...]) -> Found | None:
-    """Return the state dict in a mapping that was found below some keys, or None."""
-    if not isinstance(content, Mapping) or len(keys) > _DEEPEST:
+def _search(content: Any, keys: tuple[str, ...], seen: set[int]) -> Found | None:
+    """Return the state dict in a mapping that was found below some keys, or None; each mapping is searched once."""
+    if not isinstance(content, Mapping) or len(keys) > _DEEPEST or id(content) in seen:
         return None
+    seen.add(id(content))
     for key in _KEYS:
-        if key in content and (found := _search(content[key], (*keys, key))) is not None:
+        if key in content and (found := _search(content[key], (*keys, key), seen)) is not None:
             return found
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor) and isinstance(key, str)}
     if tensors:
         return Found(tensors, ".".join(keys))
     # Another key, if there is only one that it can be.
-    below = [_search(value, (*keys, str(key))) for key, value in content.items() if key != "optimizer"]
+    below = [_search(value, (*keys, str(key)), seen) for key, value in content.items() if key != "optimizer"]
     found_below = [found for found in below if found is not None]
     return found_below[0] if len(found_below) == 1 else None
 

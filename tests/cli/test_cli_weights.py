@@ -70,7 +70,7 @@ def test_errors_name_options(run: Run) -> None:
     assert done.stderr.splitlines() == [
         "less.pth: does not fit: 9 of 12 tensors of pictures fit",
         "  missing: conv2.conv.weight",
-        "  --partial takes what fits and starts the rest fresh",
+        "  --partial takes what fits; the rest keeps its initial weights",
     ]
     assert not Path("less").exists()
     assert train(run, "--run", "less", "--weights", "less.pth", "--partial").returncode == 0

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -182,8 +183,8 @@ def test_an_existing_file_stays_without_force(run: Path, tmp_path: Path) -> None
     [
         ("net.foo", {}, r"its suffix is of no format; expected \.py, \.onnx, \.pt2, \.pt, \.safetensors"),
         ("net.py", {"format": "tflite"}, "found the format 'tflite', expected one of python, onnx"),
-        ("1-net.py", {}, "is no name of a Python module"),
-        ("class.py", {}, "is no name of a Python module"),
+        ("1-net.py", {}, "is not a valid module name"),
+        ("class.py", {}, "is not a valid module name"),
         ("net.py", {"normalize": True}, "normalize and softmax are for programs"),
         ("net.pt2", {"normalize": True}, "tiny is a spec: it has no mean and standard deviation"),
         ("no/such/net.pt2", {}, "cannot be written: No such file or directory"),
@@ -233,3 +234,22 @@ def test_to_python_is_what_export_writes(tmp_path: Path) -> None:
     spec = NetworkSpec.from_text(SPEC)
     archbuilder.export(spec, tmp_path / "net.py")
     assert (tmp_path / "net.py").read_text() == spec.to_python()
+
+
+def test_a_checkpoint_is_not_overwritten(run: Path) -> None:
+    before = (run / "best.safetensors").read_bytes()
+    with pytest.raises(ArchbuilderError, match=r"best\.safetensors: is the checkpoint of a run, which force does not"):
+        archbuilder.export(run, run / "best.safetensors", force=True)
+    assert (run / "best.safetensors").read_bytes() == before
+
+
+def test_names_cannot_break_a_readme(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    names = ("a\n```\nrm -rf", "<b>[x](y)", *checkpoint.setup.class_names[2:])
+    odd = replace(checkpoint, setup=checkpoint.setup.model_copy(update={"class_names": names}))
+    archbuilder.export(odd, tmp_path / 'my "net".pt2')
+    text = (tmp_path / 'my "net".pt2.README.md').read_text()
+    assert "- Classes: a \\`\\`\\` rm -rf, \\<b\\>\\[x\\](y), " in text
+    assert text.count("```") == 2
+    code = text.partition("```python\n")[2].partition("```")[0]
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

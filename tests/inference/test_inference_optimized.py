@@ -83,7 +83,7 @@ def test_heads_are_gone() -> None:
     optimized = spec.build(initialized=False, optimize="inference")
     assert not any("aux" in key for key in optimized.state_dict())
     assert optimized.changes.folded == 57
-    assert "57 norms folded, 0 left" in repr(optimized)
+    assert "57 norms folded, 0 not" in repr(optimized)
 
 
 def test_it_takes_no_part_in_training() -> None:

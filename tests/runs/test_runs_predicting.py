@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from archbuilder import ArchbuilderError, Checkpoint, Prediction
-from archbuilder.runs import RunResult
+from archbuilder import ArchbuilderError, Checkpoint, NetworkSpec, Prediction, TrainSettings
+from archbuilder.runs import RunResult, train_spec
 from archbuilder.runs.predicting import Unreadable, predictions, scale_note
-from runs.picture_runs import picture, train_on_pictures
+from runs.picture_runs import SPEC, picture, train_on_pictures
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +115,24 @@ def test_bytes_that_are_no_picture(trained: tuple[Path, Checkpoint]) -> None:
         trained[1].predict(b"hello")
     with pytest.raises(ArchbuilderError, match="the image cannot be read"):
         trained[1].predict(content.getvalue()[:60])
+
+
+def test_every_band_is_read_as_in_training(tmp_path: Path) -> None:
+    for name, level in (("dark", 2_000), ("light", 40_000)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(12):
+            noise = np.random.default_rng(number).normal(level, 500, (4, 12, 12)).clip(0, 65_535).astype(np.uint16)
+            first, *others = (Image.fromarray(band) for band in noise)
+            first.save(tmp_path / "data" / name / f"{number}.tif", save_all=True, append_images=others)
+    spec = NetworkSpec.from_text(SPEC.replace("channels: 3", "channels: 4"), "bands.yaml")
+    data = f"folder:{tmp_path / 'data'}@bands"
+    checkpoint = train_spec(spec, data, tmp_path / "run", settings=TrainSettings(epochs=4)).checkpoint()
+    files = [tmp_path / "data" / name / "0.tif" for name in ("dark", "light")]
+    with torch.inference_mode():
+        expected = checkpoint.network()(checkpoint.read_images(files)).softmax(dim=1)
+    by_name = [dict(each.classes) for each in checkpoint.predict(files)]
+    from_bytes = [dict(each.classes) for each in checkpoint.predict([file.read_bytes() for file in files])]
+    names = checkpoint.setup.class_names
+    for found in (by_name, from_bytes):
+        for each, row in zip(found, expected.tolist(), strict=True):
+            assert each == pytest.approx(dict(zip(names, row, strict=True)), abs=1e-6)

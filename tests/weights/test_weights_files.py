@@ -16,6 +16,7 @@ from torch import nn
 from archbuilder import ArchbuilderError, load_weights
 from archbuilder.modules.saving import save_tensors
 from archbuilder.weights import read_weights
+from archbuilder.weights.nesting import find_state_dict
 from weights.weight_files import Runs, a_network, same, state, with_claim
 
 
@@ -170,7 +171,7 @@ def test_tensors_that_claim_gigabytes_in_a_pickle(tmp_path: Path, compressed: bo
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"<!DOCTYPE html><html>", "is a page, not a file of weights: a download has failed"),
+        (b"<!DOCTYPE html><html>", "is an HTML page, not a file of weights: a download has failed"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS, not the file itself"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "is an HDF5 file, as Keras writes"),
         (b"hello", "is not a file of weights, or damaged|is not a whole file of weights"),
@@ -217,3 +218,10 @@ def test_any_damage_is_an_error_of_ours_or_changes_values_only(tmp_path: Path, n
         with contextlib.suppress(ArchbuilderError):
             found = read_weights(path)
             assert all(isinstance(tensor, torch.Tensor) for tensor in found.tensors.values())
+
+
+def test_a_checkpoint_that_holds_itself_is_searched_once() -> None:
+    inner: dict[str, Any] = {f"key{number}": None for number in range(200)}
+    inner |= dict.fromkeys(inner, inner)
+    with pytest.raises(ArchbuilderError, match="no state dict in it"):
+        find_state_dict(inner, Path("w.pth"))

@@ -11,7 +11,7 @@ from support.random_specs import specs
 from torch import Tensor
 
 import archbuilder
-from archbuilder import ArchbuilderError, NetworkSpec, load_weights
+from archbuilder import ArchbuilderError, NetworkSpec, load, load_weights
 from archbuilder.plan.tensors import state_shapes
 from archbuilder.weights import Matched, Weights, match
 from weights.weight_files import COUNT, a_network, a_spec, same, shaken, state
@@ -137,7 +137,7 @@ def test_anything_else_is_an_error_unless_partial(
         matched(tensors)
     assert str(caught.value).startswith("w.pth: does not fit: ")
     assert line in str(caught.value)
-    assert str(caught.value).endswith("\n  partial=True takes what fits and starts the rest fresh")
+    assert str(caught.value).endswith("\n  partial=True takes what fits; the rest keeps its initial weights")
     report = matched(tensors, partial=True).report
     assert {name: getattr(report, name) for name in expected} == expected
     assert line.strip() in str(report)
@@ -208,3 +208,13 @@ def test_heads_of_any_name_are_left_out_of_a_network_without_heads(tmp_path: Pat
     torch.save(spec.build().state_dict(), tmp_path / "w.pth")
     network = spec.build(weights=tmp_path / "w.pth", aux=False)
     assert not [key for key in network.state_dict() if key.startswith("early")]
+
+
+def test_what_the_file_lacks_is_initialized_in_any_case(tmp_path: Path) -> None:
+    spec = load("resnet18_torchvision").with_classes(5)
+    torch.save(spec.build().state_dict(), tmp_path / "w.pth")
+    torch.manual_seed(7)
+    expected = spec.with_classes(6).build(weights=tmp_path / "w.pth").get_parameter("fc.weight")
+    torch.manual_seed(7)
+    found = spec.with_classes(6).build(weights=tmp_path / "w.pth", initialized=False).get_parameter("fc.weight")
+    assert torch.equal(found, expected)
