@@ -107,7 +107,11 @@ def load_plugin(name: str) -> None:
         raise ArchbuilderError(f"the plugin {name}: {error}") from error
     except Exception as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name
-        advice = f"no module {name!r} is installed; write a path to load a file" if missing else repr(error)
+        advice = (
+            f"no module {name!r} is installed; write a path to load a file"
+            if missing
+            else f"{type(error).__name__}: {error}"
+        )
         raise ArchbuilderError(f"the plugin {name} cannot be loaded: {advice}") from error
 
 

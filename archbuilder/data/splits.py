@@ -156,6 +156,7 @@ def check_fits(data: DataSplits, *, input_shape: Sequence[int], classes: int) ->
     if tuple(input_shape) != data.image_shape:
         mismatches.append(_shapes_text(input_shape, data.image_shape))
     if classes != data.classes:
-        mismatches.append(f"classes: the spec has {classes}, the data has {data.classes}")
+        remedy = f"write `classes: {data.classes}` in the spec, and `out: $classes` in its last layer"
+        mismatches.append(f"classes: the spec has {classes}, the data has {data.classes}; {remedy}")
     if mismatches:
         raise ArchbuilderError("\n  ".join([f"the network does not fit the data set {data.name!r}", *mismatches]))

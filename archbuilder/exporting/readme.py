@@ -40,7 +40,8 @@ extra = {{"archbuilder.json": ""}}
 network = torch.export.load({file}, extra_files=extra).module()
 facts = json.loads(extra["archbuilder.json"])
 images = torch.rand(1, *facts["input"]) * 255  # your pictures: N x C x H x W
-{normalize}output = network(images)
+{normalize}with torch.inference_mode():
+    output = network(images)
 print(facts["class_names"][int(output[0].argmax())])
 """,
     "torchscript": """\
@@ -51,7 +52,8 @@ extra = {{"archbuilder.json": ""}}
 network = torch.jit.load({file}, _extra_files=extra)
 facts = json.loads(extra["archbuilder.json"])
 images = torch.rand(1, *facts["input"]) * 255  # your pictures: N x C x H x W
-{normalize}output = network(images)
+{normalize}with torch.inference_mode():
+    output = network(images)
 print(facts["class_names"][int(output[0].argmax())])
 """,
     "safetensors": """\
@@ -102,7 +104,8 @@ def readme(
     code = _CODE[kind].format(
         file=json.dumps(path.name), module=path.stem, network=network, weights=json.dumps(weights), normalize=steps
     )
-    done = "the file does that itself" if normalize else "not included in the file"
+    scale = "multiply those from 0 to 1 by 255." if normalize else "for those from 0 to 1 divide both by 255."
+    done = "which the file does itself" if normalize else "which the file does not do"
     output = "probabilities" if softmax else "logits"
     listed = [*map(_escaped, subject.class_names[:_MOST_NAMED])]
     names = ", ".join([*listed, "…"] if len(subject.class_names) > _MOST_NAMED else listed)
@@ -114,8 +117,8 @@ def readme(
 {name} as {_WHAT[kind]}: images of {takes} to {output} of N x {plan.classes}.
 
 - Classes: {names}
-- Normalization, {done}: subtract the mean {mean} and divide by {std}, in the values of the training
-  images. Those of pictures are 0 to 255; for 0 to 1 divide both by 255.
+- Normalization, {done}: subtract the mean {mean} and divide by {std}. That is for images with the values
+  of the training images, 0 to 255 for pictures; {scale}
 
 ```python
 {code}```

@@ -51,7 +51,7 @@ def made_module(name: str) -> nn.Module:
         module = value()
     except ArchbuilderError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = user_line(error)
         place = f" ({line.file}:{line.number})" if line else ""
         raise ModuleError(f"{name} raised {type(error).__name__}: {error}{place}") from error
@@ -63,21 +63,24 @@ def made_module(name: str) -> nn.Module:
 def _imported(where: str) -> Any:
     """Import a module by name, from the working folder too, or a file by its path."""
     is_file = where.endswith(".py") or "/" in where
-    if is_file:
-        try:
-            load_plugin(where)
-        except ArchbuilderError as error:
-            raise ModuleError(str(error).replace("the plugin ", "", 1)) from error
-        return sys.modules[Path(where).stem]
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
+    folder = str(Path(where).expanduser().resolve().parent if is_file else Path.cwd())
+    sys.path.insert(0, folder)  # for what the code imports from beside it
     try:
+        if is_file:
+            load_plugin(where)
+            return sys.modules[Path(where).stem]
         return import_module(where)
-    except Exception as error:
+    except ArchbuilderError as error:
+        raise ModuleError(str(error).replace("the plugin ", "", 1)) from error
+    except (Exception, SystemExit) as error:
         missing = isinstance(error, ModuleNotFoundError) and where.startswith(str(error.name))
         line = None if missing else user_line(error)
         place = f" ({line.file}:{line.number})" if line else ""
-        advice = f"no module {error.name!r} is installed" if missing else f"{type(error).__name__}: {error}{place}"  # type: ignore[attr-defined]
+        advice = (
+            f"no module {where.partition('.')[0]!r} is installed"
+            if missing
+            else f"{type(error).__name__}: {error}{place}"
+        )
         raise ModuleError(f"{where} cannot be imported: {advice}") from error
     finally:
         sys.path.remove(folder)

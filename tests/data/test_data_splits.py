@@ -308,12 +308,15 @@ def test_a_network_that_does_not_fit_hears_of_everything_at_once(digits: DataSpl
         check_fits(digits, input_shape=(3, 224, 224), classes=1000)
     assert str(caught.value).splitlines()[1:] == [
         "  input: the spec takes 3 x 224 x 224 (channels x height x width), the images are 1 x 8 x 8",
-        "  classes: the spec has 1000, the data has 10",
+        "  classes: the spec has 1000, the data has 10; write `classes: 10` in the spec, and `out: $classes` in "
+        "its last layer",
     ]
 
 
 def test_only_what_differs_is_said(digits: DataSplits) -> None:
-    with pytest.raises(ArchbuilderError, match=r"\n  classes: the spec has 11, the data has 10$") as caught:
+    with pytest.raises(
+        ArchbuilderError, match=r"\n  classes: the spec has 11, the data has 10; write `classes: 10` in the spec, .*$"
+    ) as caught:
         check_fits(digits, input_shape=(1, 8, 8), classes=11)
     assert "input" not in str(caught.value)
 

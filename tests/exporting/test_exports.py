@@ -156,7 +156,7 @@ def test_a_readme_is_short_and_says_what_matters(run: Path, tmp_path: Path) -> N
     assert len(prose) <= 10
     assert "images of N x 1 x 8 x 8 to probabilities of N x 10" in text
     assert "Classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in text
-    assert "the file does that itself" in text
+    assert "which the file does itself" in text
 
 
 def test_python_of_a_run_has_its_weights_beside_it(run: Path, checkpoint: Checkpoint, tmp_path: Path) -> None:
