@@ -21,7 +21,7 @@ MEANS = frozenset(("mean", "amax"))
 
 def read_mean(values: Values, op: Op) -> None:
     """Read the mean, or the maximum, over height and width."""
-    args = {**dict(zip(("input", "dim", "keepdim"), op.args, strict=False)), **op.kwargs}
+    args = op.by_name("input dim keepdim")
     signal = values.signal(args["input"], op)
     if signal is None:
         return values.lose(op)
@@ -45,12 +45,12 @@ def read_mean(values: Values, op: Op) -> None:
 
 def read_concatenation(values: Values, op: Op) -> None:
     """Read a concatenation along the channels."""
-    args = {**dict(zip(("tensors", "dim"), op.args, strict=False)), **op.kwargs}
+    args = op.by_name("tensors dim")
     signals = [values.signal(value, op) for value in args["tensors"]]
     given = [signal for signal in signals if signal is not None]
     if len(given) < len(signals):
         return values.lose(op)
-    dim = args.get("dim", args.get("axis", 0))
+    dim = args.get("dim", 0)
     rank = len(given[0].seen_shape)
     expected = rank - 1 if given[0].last else 1
     if dim % rank != expected or len({(each.last, each.flat) for each in given}) > 1:
@@ -66,8 +66,9 @@ def read_concatenation(values: Values, op: Op) -> None:
 
 def read_arithmetic(values: Values, op: Op) -> None:
     """Read a sum, difference, product or quotient: of two outputs, or of one and a number or a parameter."""
-    name, operands = op.name, [*op.args[:2], *([op.kwargs["other"]] if "other" in op.kwargs else [])]
-    alpha = op.kwargs.get("alpha", 1)
+    args = op.by_name("input exponent" if op.name == "pow" else "input other")
+    name, operands = op.name, [args[key] for key in ("input", "other", "exponent") if key in args]
+    alpha = args.get("alpha", 1)
     if name == "square" or (name == "pow" and operands[1:] == [2]):
         operands, name = [operands[0], operands[0]], "mul"
     outputs = [each for each in operands if _varies(each)]

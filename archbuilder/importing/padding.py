@@ -12,7 +12,7 @@ _PADDED = ("convolution", "max_pool", "avg_pool")
 
 def read_pad(values: Values, op: Op) -> None:
     """Read torch.nn.functional.pad; what it pads is known when its user is."""
-    args = {**dict(zip(("input", "pad", "mode", "value"), op.args, strict=False)), **op.kwargs}
+    args = op.by_name("input pad mode value")
     signal = values.signal(args["input"], op)
     pad = [int(each) for each in args["pad"]]
     mode = args.get("mode", "constant")

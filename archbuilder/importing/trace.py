@@ -87,6 +87,19 @@ class Op:
             if isinstance(value, Value | Held):
                 yield value
 
+    def by_name(self, words: str) -> dict[str, Any]:
+        """Return the arguments by name, those of numpy's names by torch's.
+
+        Args:
+            words: The names of positional arguments, in order.
+        """
+        named = {_SYNONYMS.get(key, key): value for key, value in self.kwargs.items()}
+        return {**dict(zip(words.split(), self.args, strict=False)), **named}
+
+
+_SYNONYMS = {"axis": "dim", "keepdims": "keepdim", "train": "training", "x2": "other"}
+_SYNONYMS |= dict.fromkeys(("self", "x", "a", "x1"), "input")
+
 
 @dataclass(eq=False)
 class Trace:

@@ -46,6 +46,7 @@ class Values:
         self._faults = faults
         self._meanings: dict[int, Meaning] = {id(trace.images): Signal(None, trace.images.shape[1:])}
         self._users: dict[int, list[Op]] = {}
+        self._returned = {id(value) for value in trace.outputs.values()}
         for op in trace.ops:
             for value in op.tensors():
                 self._users.setdefault(id(value), []).append(op)
@@ -88,8 +89,18 @@ class Values:
             self.note(output, Lost())
 
     def is_used_once(self, value: Any, op: Op) -> bool:
-        """Return whether a value is used by one operation alone."""
-        return self._users.get(id(value)) == [op]
+        """Return whether a value is used by one operation alone, and so is what it is but for views and copies."""
+        if self._users.get(id(value)) != [op] or id(value) in self._returned:
+            return False
+        source = self._source(value)
+        given = [each for each in value.op.tensors() if self._source(each) is source] if value.op else []
+        return all(self.is_used_once(each, value.op) for each in given)
+
+    def _source(self, value: Any) -> Item | None:
+        """Return the operation whose output a value is, or a view of; None if it is another."""
+        meaning = self.meaning(value)
+        meaning = meaning.signal if isinstance(meaning, Moved | Padded) else meaning
+        return meaning.item if isinstance(meaning, Signal) else None
 
     def signal(self, value: Any, op: Op) -> Signal | None:
         """Return the signal that a value is; what moved its values becomes operations. None if there is a fault.

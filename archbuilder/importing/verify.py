@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
@@ -60,7 +61,8 @@ def compare(spec: NetworkSpec, module: nn.Module, heads: Mapping[str, str]) -> C
     if own.keys() == other.keys() and all(own[key] == other[key] for key in own):
         error = _largest_error(network, module, plan.input_shape, heads)
         if not error <= TOLERANCE:
-            differences.append(f"with the same weights, outputs differ by {error:.1e} of the largest value")
+            apart = f"differ by {error:.1e} of the largest value" if isfinite(error) else "are no numbers to compare"
+            differences.append(f"with the same weights, outputs {apart}")
     try:
         macs: int | None = count_with_fvcore(module, plan.input_shape).total
     except Exception:  # whatever its tracing raises for this module
@@ -100,14 +102,15 @@ def _largest_error(network: nn.Module, module: nn.Module, shape: tuple[int, ...]
     module.load_state_dict(state)
     network.load_state_dict(state)
     images = torch.rand(_BATCH, *shape, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad(), _WithoutDropout():
+    with torch.no_grad():
         error = _apart(module.eval()(images), network.eval()(images))
         if error > TOLERANCE:  # rounding adds up in deep networks: with twice the digits it does not
             error = _apart(module.double()(images.double()), network.double()(images.double()))
             module.float()
             network.float()
         if heads:
-            outputs, own = module.train()(images), network.train()(images)
+            with _WithoutDropout():
+                outputs, own = _steady(module)(images), _steady(network)(images)
             named = outputs if isinstance(outputs, dict) else outputs._asdict() if hasattr(outputs, "_asdict") else None
             for name, key in heads.items():
                 theirs = named[key] if named is not None else outputs[int(key)]
@@ -116,10 +119,22 @@ def _largest_error(network: nn.Module, module: nn.Module, shape: tuple[int, ...]
     return error
 
 
+def _steady(module: nn.Module) -> nn.Module:
+    """Return a module in training, as it gives its heads, but for what is random there: its innermost modules."""
+    module.train()
+    for child in module.modules():
+        if not any(True for _ in child.children()):
+            child.eval()
+    return module
+
+
 def _apart(one: Any, other: Any) -> float:
+    """Return how far outputs are apart, as a share of the largest value; infinity if they cannot be compared."""
     while isinstance(one, list | tuple | dict) and len(one) == 1:
         one = next(iter(one.values())) if isinstance(one, dict) else one[0]
-    if not isinstance(one, Tensor) or one.shape != other.shape or not bool(torch.isfinite(one).all()):
+    if not isinstance(one, Tensor) or one.shape != other.shape:
+        return float("inf")
+    if not all(bool(torch.isfinite(each).all()) for each in (one, other)):
         return float("inf")
     return float((one - other).abs().max() / one.abs().max().clamp_min(1e-30))
 

@@ -10,6 +10,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from archbuilder import from_module
 from archbuilder.importing import import_module
+from archbuilder.importing.verify import _apart
+from archbuilder.modules.layers import StochasticDepth
 
 SHAPE = (3, 16, 16)
 
@@ -291,3 +293,77 @@ def test_widths_are_searchable_and_the_network_follows() -> None:
     spec = from_module(Residuals(), SHAPE)
     wider = spec.set({name: value * 2 for name, value in spec.widths.items()})
     assert wider.build()(torch.rand(2, *SHAPE)).shape == (2, 4)
+
+
+class Doubled(nn.Module):
+    """A value that is multiplied and used twice, once as a copy to which something is added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x) * 2
+        return y + (y.clone() + 3)
+
+
+class NumpyNames(nn.Module):
+    """Arguments by the names that numpy gives them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.gate = nn.Conv2d(8, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        x = torch.cat((x, torch.add(input=x, other=1.0)), axis=1)  # type: ignore[call-arg]
+        x = torch.mul(x, self.gate(x.mean(axis=(2, 3), keepdims=True)))  # type: ignore[call-overload]
+        return F.softmax(torch.mean(input=x, axis=(2, 3)), dim=1)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("module", [Doubled(), NumpyNames()])
+def test_a_way_to_write_it_comes_through_exactly(module: nn.Module) -> None:
+    assert import_module(module, SHAPE).comparison.differences == ()
+
+
+def test_several_factors_and_offsets_in_a_row_are_one_layer() -> None:
+    class Row(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return ((x * 2).contiguous() + 3) * 4
+
+    assert [layer.name for layer in from_module(Row(), SHAPE).plan().layers] == ["rescale"]
+
+
+class DeepHead(nn.Module):
+    """A head behind a residual that training leaves out at random, and behind dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.inner = nn.Conv2d(4, 4, 1)
+        self.depth = StochasticDepth(0.5)
+        self.aux = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        x = self.conv(x)
+        x = F.dropout(x + self.depth(self.inner(x)), 0.5, self.training)
+        out = self.fc(x.mean((2, 3)))
+        return (out, self.aux(x)) if self.training else out
+
+
+def test_a_head_behind_what_is_random_in_training_is_compared() -> None:
+    for seed in range(3):
+        torch.manual_seed(seed)
+        comparison = import_module(DeepHead(), SHAPE).comparison
+        assert comparison.differences == ()
+        assert comparison.error is not None
+        assert comparison.error < 1e-4
+
+
+def test_outputs_that_are_no_numbers_are_apart() -> None:
+    numbers, none = torch.tensor([1.0, 2.0]), torch.tensor([1.0, float("nan")])
+    assert _apart(numbers, numbers) == 0
+    assert _apart(numbers, none) == _apart(none, numbers) == float("inf")
+    assert max(0.0, _apart(numbers, none)) == float("inf")
