@@ -116,9 +116,19 @@ class Draft:
             if len(names) != 1 or len(inputs) != 1:
                 self._refuse_unused(unused)
             name = names.pop()
+            if name in self.head_names:
+                first = next(item for item in own if item.keys)
+                self._faults.add(
+                    f"the heads {self.head_names[name]} and {field_name} are both in {name}",
+                    first.line,
+                    name,
+                    ("a head has a name of its own: hold each in an attribute, such as self.aux1 and self.aux2",),
+                )
+                continue
             left -= {key for item in own for key in item.keys}
             self.head_names[name] = field_name
             self.heads.append({"name": name, "items": own, "end": last, "tap": inputs.pop()})
+        self._faults.raise_if_any()
         if left:
             self._refuse_unused([key for key in unused if key in left])
         return reader, recorded, items, end

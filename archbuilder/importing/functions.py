@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from archbuilder.importing.trace import Held, Op
 from archbuilder.modules.layers import L2Norm
@@ -106,6 +107,18 @@ def _given(args: dict[str, Any], key: str) -> bool:
     return args.get(key) is not None
 
 
+_DROPS = frozenset(f"{kind}dropout" for kind in ("", "alpha_", "feature_", "feature_alpha_"))
+_DROPS |= {f"dropout{dimensions}d" for dimensions in (1, 2, 3)}
+
+
+def drops(op: Op) -> bool:
+    """Return whether an operation is dropout that is at work."""
+    if isinstance(op.module, _DropoutNd):
+        return op.module.training and op.module.p > 0
+    args = op.by_name("input p training")
+    return op.name.removesuffix("_") in _DROPS and bool(args.get("training", True)) and args.get("p", 0.5) > 0
+
+
 def as_module(op: Op) -> tuple[nn.Module, dict[str, Held]] | str | None:
     """Return the module that a function is, and its weights by their names in it.
 
@@ -115,18 +128,18 @@ def as_module(op: Op) -> tuple[nn.Module, dict[str, Held]] | str | None:
     name = op.name.removesuffix("_")
     if name in _PLAIN:
         owner, words = _PLAIN[name]
-        args = _by_name(op, f"input {words}")
+        args = op.by_name(f"input {words}")
         given = {key: value for key, value in args.items() if key != "input" and key not in _SKIPPED}
         return _made(lambda: owner(**{key: value for key, value in given.items() if value is not None}), {})
     if name == "normalize":
-        args = _by_name(op, "input p dim eps")
+        args = op.by_name("input p dim eps")
         if args.get("p", 2) == 2 and args.get("dim", 1) == 1:
             return L2Norm(eps=args.get("eps", 1e-12)), {}
         return "normalize over another dimension, or by another norm"
     if name not in _WEIGHTED:
         return None
     make, words = _WEIGHTED[name]
-    args = _by_name(op, words)
+    args = op.by_name(words)
     weights = {key: args[key] for key in ("weight", "bias", "running_mean", "running_var") if _given(args, key)}
     if any(key not in weights for key in _NEEDED.get(name, ())) or not all(
         isinstance(held, Held) for held in weights.values()
@@ -141,8 +154,3 @@ def _made(make: Callable[[], nn.Module], weights: dict[str, Held]) -> tuple[nn.M
             return make(), weights
     except (TypeError, ValueError) as error:
         return str(error)
-
-
-def _by_name(op: Op, words: str) -> dict[str, Any]:
-    """Return the arguments of a function by name."""
-    return {**dict(zip(words.split(), op.args, strict=False)), **op.kwargs}

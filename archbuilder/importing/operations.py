@@ -17,7 +17,7 @@ from archbuilder.importing.arithmetic import (
 from archbuilder.importing.calls import Found, Unknown, primitive_of
 from archbuilder.importing.faults import Faults
 from archbuilder.importing.foreign import equivalent
-from archbuilder.importing.functions import as_module
+from archbuilder.importing.functions import as_module, drops
 from archbuilder.importing.padding import padding_of, read_pad
 from archbuilder.importing.signals import Item, Lost, Padded, Signal, Weight, called
 from archbuilder.importing.trace import Held, Op, Trace, Value
@@ -36,6 +36,7 @@ class Reader:
         """Start with nothing read."""
         self._trace = trace
         self._keys = list(module.state_dict())
+        self._training = module.training
         self._values = Values(trace, faults)
 
     @property
@@ -65,6 +66,9 @@ class Reader:
             return values.unknown(op, f"{called(op)} takes {what}")
         if lost:
             return values.lose(op)
+        if not self._training and drops(op):
+            what = f"{called(op)} drops values in evaluation too"
+            return values.unknown(op, f"{what}: pass training=self.training", ("or use nn.Dropout",))
         if op.module is not None and type(op.module) not in (nn.Flatten, nn.Unflatten):
             return self._module(op, equivalent(op.module) or op.module, op.path)
         if op.name in MOVES or op.module is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from archbuilder import ArchbuilderError, from_module
 
@@ -119,6 +120,36 @@ class Raising(nn.Module):
         raise RuntimeError("no such thing")
 
 
+class Dropping(nn.Module):
+    """Dropout that is at work in evaluation, too, as samples of a posterior need it."""
+
+    def __init__(self, drop: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.drop = drop
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop(self.conv(x)).mean((2, 3))
+
+
+class AlwaysDropout(nn.Dropout):
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout(input, self.p, True)
+
+
+class ListedHeads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.aux = nn.ModuleList([nn.Sequential(nn.Conv2d(4, 2, 1), nn.Flatten()) for _ in range(2)])
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        x = self.conv(x)
+        if self.training:
+            return x.mean((2, 3)), self.aux[0](x), self.aux[1](x)
+        return x.mean((2, 3))
+
+
 SCRIPTED = torch.jit.trace(nn.ReLU(), torch.zeros(1, 3, 8, 8))  # type: ignore[no-untyped-call]
 
 
@@ -136,6 +167,12 @@ SCRIPTED = torch.jit.trace(nn.ReLU(), torch.zeros(1, 3, 8, 8))  # type: ignore[n
         (Reordered(), r"the state-dict keys stand in another order, from second\.weight on, where the spec has first"),
         (Raising(), r"test_errors\.py:\d+(.|\n)*RuntimeError: no such thing(.|\n)*raised for images of 3 x 8 x 8"),
         (nn.Linear(3, 4), r"Linear\(in_features=3, out_features=4, bias=True\)|mat1 and mat2|works over the width"),
+        (Dropping(lambda x: F.dropout(x, 0.5)), r" drops values in evaluation too: pass training=self\.training"),
+        (Dropping(F.dropout2d), r"test_errors\.py:\d+(.|\n)* dropout2d drops values in evaluation too"),
+        (Dropping(lambda x: torch.dropout(x, 0.5, train=True)), r" dropout drops values in evaluation too"),
+        (Dropping(lambda x: F.alpha_dropout(x, 0.5, True)), r"alpha_dropout drops values in evaluation too"),
+        (Dropping(AlwaysDropout()), r" dropout drops values in evaluation too"),
+        (ListedHeads(), r"test_errors\.py:\d+(.|\n)*the heads 1 and 2 are both in aux\n(.|\n)*such as self\.aux1"),
         (SCRIPTED, r"a scripted module \(TorchScript\) has no Python code"),
         (nn.LazyConv2d(4, 1), r"weight is not initialized yet: run the module once"),
     ],
