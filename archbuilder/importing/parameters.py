@@ -120,6 +120,8 @@ class _Writer:
             return
         for parameter in self._parameters:
             alike = parameter.kind == kind and (kind == "width" or parameter.slots[0].key == slot.key)
+            if kind == "width" and any(slot.is_beside(other) for other in parameter.slots):
+                continue
             if alike and _agree(parameter.values, slot.values):
                 both = parameter.constant and constant
                 if both and kind == "width" and not adds:
@@ -223,7 +225,8 @@ class _Writer:
         """Return how a width follows from the input or an earlier width; None if it does not."""
         if len({value for value in parameter.values if value is not ABSENT}) < 2:
             return None
-        sources = [("$in", list(self._channels))] + [(f"${p.name}", p.values) for p in before if p.kind == "width"]
+        near = [p for p in before if p.kind == "width" and not any(slot.branches for slot in p.slots)]
+        sources = [("$in", list(self._channels))] + [(f"${p.name}", p.values) for p in near]
         for text, values in sources:
             pairs = [(a, b) for a, b in zip(parameter.values, values, strict=True) if a is not ABSENT]
             if any(b is ABSENT or not b for _, b in pairs):

@@ -44,6 +44,7 @@ class Slot:
         inputs: The input channels of the layer in each instance.
         within: The optional members around it, by their number.
         is_width: Whether it is a number of channels.
+        branches: The branches of concatenations around it: the position in each, by the number of the concatenation.
     """
 
     key: str
@@ -53,6 +54,11 @@ class Slot:
     inputs: list[Any]
     within: tuple[int, ...] = ()
     is_width: bool = False
+    branches: dict[int, int] = field(default_factory=dict)
+
+    def is_beside(self, other: Slot) -> bool:
+        """Return whether it stands in another branch of a concatenation than another slot."""
+        return any(other.branches.get(fork, place) != place for fork, place in self.branches.items())
 
 
 @dataclass(eq=False)
@@ -113,8 +119,12 @@ class _Unifier:
     def __init__(self, defaults: dict[str, dict[str, Any]]) -> None:
         self._defaults = defaults
         self._template = Template([])
+        self._branches: dict[int, int] = {}
+        self._concatenations = 0
+        self._tied = False  # whether the widths of branches need each other
 
     def run(self, instances: Sequence[Members]) -> Template:
+        self._tied = any(map(_ties_branches, instances))
         self._template.body = self._lists(list(instances), (), ())
         return self._template
 
@@ -209,7 +219,10 @@ class _Unifier:
             return shown[0]
         if key in ("from", "split", "overrides") or any(isinstance(value, list) and _nested(value) for value in shown):
             raise UnlikeError(f"{path}: {key}")
-        slot = Slot(key, kind, path, values, inputs, within, is_width)
+        return self._slot(key, kind, path, values, inputs, within, is_width)
+
+    def _slot(self, *place: Any) -> Slot:
+        slot = Slot(*place, branches=dict(self._branches))
         self._template.slots.append(slot)
         return slot
 
@@ -232,9 +245,8 @@ class _Unifier:
             if all(value == shown[0] for value in shown):
                 changes[key] = shown[0]
             else:
-                slot = Slot(key, kind, (*path, "first"), values, inputs, within, self._is_width(kind, key))
-                self._template.slots.append(slot)
-                changes[key] = slot
+                where = (*path, "first")
+                changes[key] = self._slot(key, kind, where, values, inputs, within, self._is_width(kind, key))
         return changes
 
     def _is_width(self, kind: str, key: str) -> bool:
@@ -248,6 +260,9 @@ class _Unifier:
         if len(counts) > 1 or len(splits) > 1:
             raise UnlikeError(f"{path}: forks")
         branches: list[Any] = []
+        is_free = merge == "concat" and "split" not in given[0] and not self._tied
+        self._concatenations += is_free
+        number = self._concatenations
         sides = _aligned([each[merge] for each in given]) if merge != "concat" else [each[merge] for each in given]
         aligned = iter(sides)
         forks: list[Any] = [each if each is ABSENT else next(aligned) for each in found]
@@ -265,7 +280,11 @@ class _Unifier:
                 self._template.optional.append(Optional(present, skip, len(self._template.optional), within))
                 branches.append([skip])
                 continue
+            around = self._branches, self._tied
+            self._branches = {**self._branches, number: place} if is_free else self._branches
+            self._tied = self._tied or merge != "concat"
             branches.append(self._lists(lists, path, within))
+            self._branches, self._tied = around
         split = {"split": given[0]["split"]} if "split" in given[0] else {}
         return {**split, merge: branches}
 
@@ -283,6 +302,14 @@ class _Unifier:
             if (info.alias or name) == key:
                 return _simple(info.default)
         raise UnlikeError(f"{key} of {kind}")
+
+
+def _ties_branches(members: Any) -> bool:
+    """Return whether something needs equal widths of branches: a shuffle, or a sum with an earlier output by name."""
+    if isinstance(members, dict):
+        named = any(isinstance(each, str) for merge in ("add", "multiply") for each in members.get(merge, ()))
+        return named or members.get("type") == "channel_shuffle" or any(map(_ties_branches, members.values()))
+    return isinstance(members, list) and any(map(_ties_branches, members))
 
 
 def _aligned(forks: list[list[Any]]) -> list[list[Any]]:

@@ -92,6 +92,19 @@ def test_the_python_source_of_a_shipped_spec_comes_back(name: str, tmp_path: Pat
     assert_equal(spec, exported_network(spec, tmp_path, name))
 
 
+def test_the_widths_of_branches_of_a_concatenation_are_apart(tmp_path: Path) -> None:
+    spec = load("inception_digits")  # whose first two branches begin equally wide in every block
+    for network in (None, exported_network(spec, tmp_path, "inception_digits")):
+        found = assert_equal(spec, network)
+        assert len(found.widths) == len(spec.widths)
+        assert "default" not in found.text
+
+
+def test_the_widths_of_branches_that_need_each_other_are_one() -> None:
+    found = assert_equal(load("shufflenet_v2_x1_0_torchvision"))
+    assert "parameters: {branch1_2: width}" in found.text  # both halves of a shuffle
+
+
 @pytest.mark.parametrize("start", range(0, 30, 10))
 def test_the_python_source_of_random_specs_comes_back(start: int, tmp_path: Path) -> None:
     for seed in range(start, start + 10):
