@@ -4,12 +4,13 @@ import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from archbuilder.errors import ArchbuilderError
+from archbuilder.errors import ArchbuilderError, SpecError
 from archbuilder.importing.blocks import Blocks, below
 from archbuilder.importing.draft import Draft
 from archbuilder.importing.faults import ModuleError
@@ -21,7 +22,7 @@ from archbuilder.importing.verify import Comparison, compare
 from archbuilder.importing.writing import spec_text, tidied
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import NETWORK_INPUT
-from archbuilder.primitives import Primitive
+from archbuilder.primitives import Primitive, Shape, shape_text
 from archbuilder.spec.header import LONGEST_NAME
 
 
@@ -129,27 +130,51 @@ def _copied(module: nn.Module) -> nn.Module:
 # -- from members to a file --------------------------------------------------------------------------------------------
 
 
+class _Operation(NamedTuple):
+    """What a network does at a place: a torch call, or a merge, and the numbers of those whose outputs it takes."""
+
+    name: str
+    call: str
+    inputs: tuple[int, ...]
+    shape: Shape
+
+
 def _best(drafted: Draft, header: dict[str, Any], comment: str) -> tuple[NetworkSpec, dict[str, int], list[str]]:
     """Return the most readable spec that is the same network as the one with everything written out."""
     values, _ = _assembled(drafted, header, folded=False)
     plain = NetworkSpec.from_text(spec_text(values, comment), header["name"])
     wanted = _operations(plain)
+    notes: list[str] = []
     for with_blocks in (True, False):
+        values, blocks = _assembled(drafted, header, folded=True, with_blocks=with_blocks)
         try:
-            values, blocks = _assembled(drafted, header, folded=True, with_blocks=with_blocks)
             spec = NetworkSpec.from_text(spec_text(values, comment), header["name"])
-        except (ArchbuilderError, LookupError, TypeError, ValueError):
-            continue
-        if _operations(spec) == wanted:
-            return spec, _uses(spec, blocks), []
-    return plain, {}, ["the repeats of this network could not be folded: every layer is written out"]
+            difference = _first_difference(wanted, _operations(spec))
+        except ArchbuilderError as error:
+            difference = error.problems[0].message if isinstance(error, SpecError) else str(error).splitlines()[0]
+        if not difference:
+            return spec, _uses(spec, blocks), notes
+        what = "no blocks: they would not be the same network" if with_blocks else "every layer is written out"
+        notes.append(f"{what} ({difference})")
+    return plain, {}, notes[-1:]
 
 
-def _operations(spec: NetworkSpec) -> list[Any]:
+def _first_difference(wanted: Sequence[_Operation], found: Sequence[_Operation]) -> str:
+    """Describe the first operation that is another; return an empty string if all are the same."""
+    for one, other in zip_longest(wanted, found):
+        if one != other:
+            place = next(each.name for each in (one, other) if each)
+            there, here = (f"{each.call} of {shape_text(each.shape)}" if each else "nothing" for each in (one, other))
+            more = " of other inputs" if there == here else ""
+            return f"folded, {place or 'a layer without weights'} is {here}{more} instead of {there}"
+    return ""
+
+
+def _operations(spec: NetworkSpec) -> list[_Operation]:
     """Return what a network does: each operation's torch call and inputs, and the names of those with weights."""
     plan = spec.plan()
     places: dict[int, int] = {NETWORK_INPUT: NETWORK_INPUT}
-    found: list[Any] = []
+    found: list[_Operation] = []
     for layer in plan.all_layers():
         for op in layer.ops:
             inputs = tuple(places[each] for each in op.inputs)
@@ -160,7 +185,7 @@ def _operations(spec: NetworkSpec) -> list[Any]:
                 continue
             weighted = isinstance(op.op, Primitive) and any(each.saved for each in op.op.weights(op.input_shapes[0]))
             places[op.index] = len(found)
-            found.append((op.name if weighted else "", call, inputs, op.output_shape))
+            found.append(_Operation(op.name if weighted else "", call, inputs, op.output_shape))
     return found
 
 

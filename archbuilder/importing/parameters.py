@@ -94,13 +94,13 @@ class _Writer:
         adds = _has_sum(self._template.body)
         for slot in self._template.slots:
             self._place(slot, adds)
-        self._settle_inputs()
+        self._resolve_inputs()
         for parameter in [each for each in self._parameters if each.kind != "width" and each.constant]:
             for slot in parameter.slots:
                 self._texts[slot] = self._any(parameter)
             self._parameters.remove(parameter)
         self._name()
-        self._settle_groups()
+        self._resolve_groups()
         self._choose_defaults()
         conditions = self._conditions()
         declared = {p.name: self._declaration(p) for p in self._parameters}
@@ -150,7 +150,7 @@ class _Writer:
             return "string"
         raise UnlikeError(f"{slot.key}: {kinds}")
 
-    def _settle_inputs(self) -> None:
+    def _resolve_inputs(self) -> None:
         """Write `$in` where a width is that of the input in every instance."""
         kept = []
         for parameter in self._parameters:
@@ -162,13 +162,13 @@ class _Writer:
                 kept.append(parameter)
         self._parameters = kept
 
-    def _settle_groups(self) -> None:
+    def _resolve_groups(self) -> None:
         """Let groups follow from the outputs where all groups are equally wide."""
         for parameter in [each for each in self._parameters if each.slots and each.slots[0].key == "groups"]:
             widths = [each for each in self._parameters if each.kind == "width" and each.slots]
             for width in widths:
                 pairs = [(a, b) for a, b in zip(parameter.values, width.values, strict=True) if a is not ABSENT]
-                if any(b is ABSENT or b % a for a, b in pairs) or len({b // a for a, b in pairs}) != 1:
+                if any(not isinstance(b, int) or b % a for a, b in pairs) or len({b // a for a, b in pairs}) != 1:
                     continue
                 if width.slots[0].path != parameter.slots[0].path and not self._beside(width, parameter):
                     continue
@@ -229,7 +229,7 @@ class _Writer:
         sources = [("$in", list(self._channels))] + [(f"${p.name}", p.values) for p in near]
         for text, values in sources:
             pairs = [(a, b) for a, b in zip(parameter.values, values, strict=True) if a is not ABSENT]
-            if any(b is ABSENT or not b for _, b in pairs):
+            if not all(isinstance(a, int) and isinstance(b, int) and b for a, b in pairs):
                 continue
             for ratio in (2, 3, 4, 5, 6, 8, 12, 16, 32):
                 if all(a == b * ratio for a, b in pairs):
@@ -303,7 +303,7 @@ class _Writer:
     def _declaration(self, parameter: _Parameter) -> Any:
         if parameter.default is None:
             return parameter.kind
-        return {"type": parameter.kind, "default": _as_expression(parameter.default)}
+        return {"type": parameter.kind, "default": parameter.default}
 
     def _filled(self, member: Member, conditions: dict[int, str]) -> Member:
         filled: Member = {}
@@ -325,10 +325,10 @@ class _Writer:
         use = {}
         for parameter in self._parameters:
             value = parameter.values[place]
-            if value is ABSENT:
-                value = parameter.default if parameter.default is not None else self._any(parameter)
-            default = self._evaluated(parameter.default, place)
-            if value != default and not _computed(value):
+            if value is ABSENT and parameter.default is not None:
+                continue
+            value = self._any(parameter) if value is ABSENT else value
+            if value != self._evaluated(parameter.default, place):
                 use[parameter.name] = value
         return use
 
@@ -396,10 +396,6 @@ def _agree(one: Sequence[Any], other: Sequence[Any]) -> bool:
 
 def _computed(default: Any) -> bool:
     return isinstance(default, str) and "$" in default
-
-
-def _as_expression(default: Any) -> Any:
-    return default
 
 
 def _frozen(value: Any) -> Any:

@@ -222,7 +222,8 @@ class _Unifier:
         return self._slot(key, kind, path, values, inputs, within, is_width)
 
     def _slot(self, *place: Any) -> Slot:
-        slot = Slot(*place, branches=dict(self._branches))
+        slot = Slot(*place)
+        slot.branches = dict(self._branches)
         self._template.slots.append(slot)
         return slot
 
@@ -387,7 +388,8 @@ def _what(member: Member) -> str:
         return "depthwise"
     if member.get("kernel") != 1:
         return "conv"
-    return "expand" if member["out"] != "$in_channels" and member["out"] > member.get(INPUT, 0) else "project"
+    out = member["out"]
+    return "expand" if isinstance(out, int) and out > member.get(INPUT, 0) else "project"
 
 
 def _keys_of(members: Members, counted: bool) -> list[tuple[str, int]]:

@@ -113,7 +113,7 @@ class Values:
         if isinstance(meaning, Signal):
             return meaning
         if isinstance(meaning, Moved):
-            found = self._settled(meaning, value)
+            found = self._resolved(meaning, value)
             if found is None:
                 shape = shape_text(meaning.signal.shape)
                 self.unknown(meaning.op, f"{called(meaning.op)} rearranges {shape} as no primitive does")
@@ -134,7 +134,7 @@ class Values:
         if isinstance(meaning, Padded):
             return self.unknown(op, "pad before something else than a convolution or a pool")
         if isinstance(meaning, Moved) and prod(op.outputs[0].shape) < prod(value.shape):
-            meaning = self._settled(meaning, value) or meaning  # a part of what was rearranged before
+            meaning = self._resolved(meaning, value) or meaning  # a part of what was rearranged before
             self.note(value, meaning)
         if op.name in ("expand", "expand_as"):  # to where it is broadcast anyway
             return self.note(op.outputs[0], meaning)
@@ -154,7 +154,7 @@ class Values:
             self.note(output, Moved(signal, positions, op))
         return None
 
-    def _settled(self, moved: Moved, value: Value) -> Signal | None:
+    def _resolved(self, moved: Moved, value: Value) -> Signal | None:
         """Return what a signal is after its values were moved; None if no primitive does that."""
         signal, op = moved.signal, moved.op
         found = rearranged(signal, moved.index)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from archbuilder import from_module
-from archbuilder.importing import import_module
+from archbuilder.importing import import_module, importer
+from archbuilder.importing.tree import Members
 from archbuilder.importing.verify import _apart
 from archbuilder.modules.layers import StochasticDepth
 
@@ -367,3 +368,49 @@ def test_outputs_that_are_no_numbers_are_apart() -> None:
     assert _apart(numbers, numbers) == 0
     assert _apart(numbers, none) == _apart(none, numbers) == float("inf")
     assert max(0.0, _apart(numbers, none)) == float("inf")
+
+
+class Layers(nn.Module):
+    """Layers in a row, as many as are asked for."""
+
+    def __init__(self, inner: int, *widths: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential()
+        for width in widths:
+            self.layers.append(nn.Conv2d(inner, width, 1))
+            inner = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+class Rows(nn.Module):
+    """Rows of other lengths, the last of which gives the classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.ModuleList([Layers(3, 8, 4), Layers(4, 8, 4), Layers(4, 5)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for row in self.rows:
+            x = row(x)
+        return x.mean((2, 3))
+
+
+def test_rows_of_other_lengths_are_folded_where_they_are_alike() -> None:
+    imported = import_module(Rows(), SHAPE)
+    assert imported.comparison.differences == ()
+    assert imported.notes == ()
+    assert "repeat: 2" in imported.spec.text
+
+
+def test_a_note_says_why_nothing_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(members: Members, *_: object, **__: object) -> Members:
+        return [{**each, "bias": True} if each.get("name") == "stem" else each for each in members]
+
+    monkeypatch.setattr(importer, "with_idioms", wrong)
+    imported = import_module(Residuals(), SHAPE)
+    assert imported.comparison.differences == ()
+    (note,) = imported.notes
+    assert note.startswith("every layer is written out (folded, stem is torch.nn.Conv2d(3, 8, ")
+    assert note.endswith("bias=False) of 8 x 16 x 16)")
