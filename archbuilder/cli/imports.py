@@ -92,7 +92,7 @@ def _equality(comparison: "Comparison") -> str:
         return "NOT equal: " + "; ".join(comparison.differences)
     counted = f"{comparison.planned_macs:,} MACs"
     if comparison.macs is None:
-        counted += " (fvcore cannot count the module)"
+        counted += f" (fvcore cannot count the module: {comparison.uncounted})"
     elif comparison.macs != comparison.planned_macs:
         counted += f" (fvcore counts {comparison.macs:,} in the module)"
     exact = "exactly" if not comparison.error else f"to {comparison.error:.0e} of the largest"

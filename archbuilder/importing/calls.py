@@ -18,11 +18,14 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from archbuilder.errors import ArchbuilderError
 from archbuilder.modules.calls import resolve
 from archbuilder.primitives import PRIMITIVES, Call, Primitive, Shape, ShapeError
 
 _IRRELEVANT = frozenset(("self", "device", "dtype", "inplace", "recompute_scale_factor"))
 _UNKNOWN = object()
+_REFUSALS = (ValidationError, ShapeError, ArithmeticError, IndexError, ValueError, AssertionError)
+"""What a primitive raises for keys, or an input, that it cannot have."""
 
 
 class Found(NamedTuple):
@@ -182,7 +185,7 @@ class _Solver:
             call = primitive.call(self._shape)
             primitive.output_shape(self._shape)
             weights = {w.name: tuple(w.shape) for w in primitive.weights(self._shape) if w.saved}
-        except (ValidationError, ShapeError, ArithmeticError, IndexError, ValueError, AssertionError) as error:
+        except _REFUSALS as error:
             return [(str(error) or "it takes other keys").splitlines()[0]] * 100
         if resolve(call.target) is not self._owner:
             return [f"it is {call.target}"] * 50
@@ -228,10 +231,18 @@ def _targets(kind: type[Primitive]) -> dict[str, None]:
     trials += [{**trial, "padding": [[0, 1], [0, 1]]} for trial in trials[:1] if "padding" in fields]
     trials += [{**trial, "factor": 2} for trial in trials[:1] if "factor" in fields]
     targets: dict[str, None] = {}
+    failure: Exception | None = None
     for keys in trials:
         for shape in ((4, 8, 8), (4,)):
-            with suppress(Exception):
+            try:
                 targets[kind(**keys).call(shape).target] = None
+            except _REFUSALS:
+                continue
+            except Exception as error:  # of the primitive's own code
+                failure = error
+    if failure is not None and not targets:
+        what = f"{type(failure).__name__}: {failure}"
+        raise ArchbuilderError(f"the primitive {kind.type}: its call raised {what}") from failure
     return targets
 
 

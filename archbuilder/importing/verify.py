@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ class Comparison:
         planned_macs: Those of the spec.
         error: The largest difference of outputs, as a share of the largest value; None if they cannot be compared.
         differences: What is not equal.
+        uncounted: Why fvcore cannot count the module; an empty string if it can.
     """
 
     keys: int
@@ -39,6 +41,7 @@ class Comparison:
     planned_macs: int
     error: float | None
     differences: tuple[str, ...]
+    uncounted: str = ""
 
 
 def compare(spec: NetworkSpec, module: nn.Module, heads: Mapping[str, str]) -> Comparison:
@@ -63,11 +66,12 @@ def compare(spec: NetworkSpec, module: nn.Module, heads: Mapping[str, str]) -> C
         if not error <= TOLERANCE:
             apart = f"differ by {error:.1e} of the largest value" if isfinite(error) else "are no numbers to compare"
             differences.append(f"with the same weights, outputs {apart}")
+    macs, uncounted = None, ""
     try:
-        macs: int | None = count_with_fvcore(module, plan.input_shape).total
-    except Exception:  # whatever its tracing raises for this module
-        macs = None
-    return Comparison(len(own), parameters, macs, plan.macs, error, tuple(differences))
+        macs = count_with_fvcore(module, plan.input_shape).total
+    except Exception as failure:  # whatever its tracing raises for this module
+        uncounted = shorten(f"{type(failure).__name__}: {failure}", 160, placeholder=" …")
+    return Comparison(len(own), parameters, macs, plan.macs, error, tuple(differences), uncounted)
 
 
 def _keys_that_differ(own: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -109,6 +109,20 @@ def test_modules_of_plugins_are_found(module: str, layer: str, arguments: str, w
     assert written in (tmp_path / "net.yaml").read_text()
 
 
+def test_a_plugin_whose_call_raises_is_named(tmp_path: Path) -> None:
+    code = next(block for block in GUIDE.split("```python\n") if block.startswith("# blur_pool.py")).split("```")[0]
+    broken = code.replace("return Call(", "raise KeyError('taps')\n        return Call(")
+    assert broken != code
+    (tmp_path / "blur_pool.py").write_text(broken)
+    (tmp_path / "net.py").write_text(NET.format(module="blur_pool", layer="BlurPool2d", arguments="8, 3"))
+    done = _archbuilder(
+        "import", "net.py:make", "--input", "3x16x16", "-o", "net.yaml", "--plugin", "blur_pool.py", folder=tmp_path
+    )
+    assert done.returncode == 1
+    assert "the primitive blur_pool: its call raised KeyError: 'taps'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def _archbuilder(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-W", "ignore", "-m", "archbuilder", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
