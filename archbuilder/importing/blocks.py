@@ -81,7 +81,7 @@ class Blocks:
             member |= {**{k: v for k, v in kept.items() if k in ("name", "from")}, "type": name, **use, **kept}
 
     def _free(self, class_name: str) -> str:
-        class_name = class_name.replace("NeXt", "Next").replace("ResNet", "Resnet")
+        class_name = re.sub(r"([A-Z][a-z])([A-Z][a-z])(?![a-z])", lambda m: m[0].capitalize(), class_name)  # NeXt
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_name).lower()
         name = re.sub(r"\W+|_+", "_", words).strip("_") or "block"
         taken = {*PRIMITIVES, *MERGES, *shipped_blocks(), *self.bodies, "sequence"}

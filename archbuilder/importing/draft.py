@@ -41,13 +41,11 @@ class Draft:
         end = self._end(reader, recorded)
         items = live(reader.items, end)
         if unused := self._unused(items):
-            found = self._with_heads(unused)
-            if found is not None:
-                reader, recorded, items, end = found
+            recorded, items, end = self._with_heads(unused)
         nested_concatenations(items)
         self.output = end.shape
         self.layers: Members = self._written(items, end, recorded.classes)
-        self._write_heads(items)
+        self._write_heads()
         for path, silent in recorded.silent.items():
             if _asks_for_training(silent):
                 self.notes.append(f"{path} ({type(silent).__name__}) does nothing in evaluation and is left out")
@@ -59,16 +57,11 @@ class Draft:
         except ArchbuilderError:
             raise
         except Exception as error:
-            line = user_line(error)
+            if not self._faults:
+                what = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+                advice = f"raised for images of {shape_text(self._shape)}: give the size that the network takes"
+                self._faults.add(what, user_line(error), "", (advice,))
             self._faults.raise_if_any()
-            self._faults.add(
-                f"{type(error).__name__}: {str(error).strip() or 'no message'}",
-                line,
-                "",
-                (f"raised for images of {shape_text(self._shape)}: give the size that the network takes",),
-            )
-            self._faults.raise_if_any()
-            raise
         reader = Reader(recorded, module, self._faults)
         reader.read()
         return reader, recorded
@@ -96,7 +89,7 @@ class Draft:
 
     # -- heads -------------------------------------------------------------------------------------------------------
 
-    def _with_heads(self, unused: list[str]) -> tuple[Reader, Trace, list[Item], Item] | None:
+    def _with_heads(self, unused: list[str]) -> tuple[Trace, list[Item], Item]:
         """Look for weights that evaluation does not use in the outputs of training."""
         reader, recorded = self._read(training=True)
         self._faults.raise_if_any()
@@ -131,7 +124,7 @@ class Draft:
         self._faults.raise_if_any()
         if left:
             self._refuse_unused([key for key in unused if key in left])
-        return reader, recorded, items, end
+        return recorded, items, end
 
     @staticmethod
     def _refuse_unused(unused: list[str]) -> None:
@@ -166,7 +159,7 @@ class Draft:
                 end = named if end is tap else end
         return layers
 
-    def _write_heads(self, items: list[Item]) -> None:
+    def _write_heads(self) -> None:
         heads = sorted(self.heads, key=lambda head: [key.split(".")[0] for key in self._keys].index(head["name"]))
         self.heads = []
         for head in heads:
@@ -196,7 +189,6 @@ class Draft:
             self.notes.append(
                 "a module does not say how much the loss of a head counts: loss_weight is 0.3 unless you set it"
             )
-        assert items
 
     def _listed(self, head: dict[str, Any], tap: str) -> bool:
         """Return whether a head's keys follow those of its tap."""

@@ -115,7 +115,11 @@ class Reader:
         as_class = _OF_POSITIONS.get(type(module), type(module)) if of_positions else type(module)
         found = primitive_of(module, signal.shape, as_class)
         if isinstance(found, Unknown):
-            what = f"{found.nearest} cannot say {found.reason}" if found.nearest else "no primitive has this module"
+            what = (
+                f"{found.nearest} has no setting for {found.reason}"
+                if found.nearest
+                else "no primitive has this module"
+            )
             return values.unknown(op, f"{called(op)}: {what}")
         keys = self._claimed(op, path, found, signal.shape)
         if keys is None:

@@ -7,7 +7,6 @@ input and one output; operations without weights at its edges may move out of it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from archbuilder.importing.faults import Faults
@@ -24,24 +23,6 @@ INPUT = "(in)"
 
 OUTPUT = "(out)"
 """The key under which a member keeps the shape of its output, until it is written."""
-
-
-@dataclass
-class _Region:
-    """A list of members to be written.
-
-    Attributes:
-        start: The operation whose output is its input; None is the images.
-        end: The operation whose output is its output.
-        depth: How many names are around it.
-        taken: The names that are used in its scope.
-        position: The order of the state-dict keys.
-    """
-
-    start: Item | None
-    end: Item
-    depth: int
-    taken: dict[str, Any] = field(default_factory=dict)
 
 
 class TreeWriter:
@@ -75,7 +56,6 @@ class TreeWriter:
             end: The operation whose output is the output.
             path: The names around the list.
         """
-        depth = len(path)
         nodes = nodes_of(list(items), end, path, self._faults)
         taken: dict[str, Any] = {}
         for node in nodes:
@@ -85,8 +65,7 @@ class TreeWriter:
             if taken.get(node.name) is not node:
                 node.name = _free(node.name, taken)
                 taken[node.name] = node
-        region = _Region(start, end, depth, taken)
-        return [as_slice(member) for member in self._chain(start, end, self._sorted(nodes), region, path)]
+        return [as_slice(member) for member in self._chain(start, end, self._sorted(nodes), taken, path)]
 
     def _sorted(self, nodes: list[Node]) -> list[Node]:
         """Return nodes in an order in which they can run; of those that may come next, the first in the state dict."""
@@ -112,7 +91,7 @@ class TreeWriter:
     # -- lists -------------------------------------------------------------------------------------------------------
 
     def _chain(
-        self, start: Item | None, end: Item | None, nodes: list[Node], region: _Region, path: tuple[str, ...]
+        self, start: Item | None, end: Item | None, nodes: list[Node], taken: dict[str, Any], path: tuple[str, ...]
     ) -> Members:
         """Return the members from one value to another."""
         members: Members = []
@@ -138,7 +117,7 @@ class TreeWriter:
                 )
                 return members
             node, inner = closing
-            members += self._fork(current, node, inner, region, path, members)
+            members += self._fork(current, node, inner, taken, path, members)
             for each in (*inner, node):
                 remaining.remove(each)
             current = node.output
@@ -168,7 +147,7 @@ class TreeWriter:
         current: Item | None,
         node: Node,
         inner: list[Node],
-        region: _Region,
+        taken: dict[str, Any],
         path: tuple[str, ...],
         before: Members,
     ) -> Members:
@@ -178,13 +157,13 @@ class TreeWriter:
             regions = [_ancestors(operand, made) for operand in node.inputs]
             apart = sum(map(len, regions)) == len({each for nodes in regions for each in nodes})
             if apart and sum(map(len, regions)) == len(inner):
-                fork = self._branches(current, node, regions, region, path)
+                fork = self._branches(current, node, regions, taken, path)
                 if fork is not None:
                     return [fork]
             elif not apart and (nested := self._nested(node, regions)) is not None:
                 outer, inner_nodes = nested
-                return self._fork(current, outer, [*inner, *inner_nodes], region, path, before)
-        return self._listed(current, [*inner, node], region, path, before)
+                return self._fork(current, outer, [*inner, *inner_nodes], taken, path, before)
+        return self._listed(current, [*inner, node], taken, path, before)
 
     @staticmethod
     def _nested(node: Node, regions: list[list[Node]]) -> tuple[Node, list[Node]] | None:
@@ -216,7 +195,7 @@ class TreeWriter:
         return Node(node.name, node.items, inputs, node.output), made
 
     def _branches(
-        self, current: Item | None, node: Node, regions: list[list[Node]], region: _Region, path: tuple[str, ...]
+        self, current: Item | None, node: Node, regions: list[list[Node]], taken: dict[str, Any], path: tuple[str, ...]
     ) -> dict[str, Any] | None:
         """Return a fork whose branches have nothing in common; None if it cannot be one."""
         order = list(range(len(regions)))
@@ -228,7 +207,7 @@ class TreeWriter:
         branches = []
         for place in order:
             ordered = self._sorted(regions[place])
-            branches.append(self._chain(current, node.inputs[place], ordered, region, path))
+            branches.append(self._chain(current, node.inputs[place], ordered, taken, path))
         fork: dict[str, Any] = {node.merge: branches, INPUT: self._channels(current), OUTPUT: node.output.shape}
         parts = [branch[0] if branch and branch[0].get("type") == PART else None for branch in branches]
         if not any(parts):
@@ -257,7 +236,7 @@ class TreeWriter:
         return min((self._position(node) for node in nodes), default=len(self._order))
 
     def _listed(
-        self, current: Item | None, nodes: list[Node], region: _Region, path: tuple[str, ...], before: Members
+        self, current: Item | None, nodes: list[Node], taken: dict[str, Any], path: tuple[str, ...], before: Members
     ) -> Members:
         """Return nodes one after the other, each with the names of what it takes where that is not the last."""
         members: Members = []
@@ -265,15 +244,15 @@ class TreeWriter:
         if not before:
             names[current] = "input"
         else:
-            names[current] = self._named(before, region)
+            names[current] = self._named(before, taken)
         last = current
         for node in self._sorted(nodes):
-            taken = [names[each] for each in node.inputs]
-            if node.merge and len(taken) == 1:
-                names[node.output] = taken[0]
+            given = [names[each] for each in node.inputs]
+            if node.merge and len(given) == 1:
+                names[node.output] = given[0]
                 continue
             if node.merge:
-                merged: list[Any] = list(taken)
+                merged: list[Any] = list(given)
                 member: dict[str, Any] = {"name": node.name, node.merge: merged, INPUT: self._channels(current)}
             else:
                 member = self._member(node, path)
@@ -281,7 +260,7 @@ class TreeWriter:
                 if node.inputs[0] is not last:
                     member = {
                         "name": member["name"],
-                        "from": taken[0],
+                        "from": given[0],
                         **{k: v for k, v in member.items() if k != "name"},
                     }
             members.append(member)
@@ -290,12 +269,12 @@ class TreeWriter:
         return members
 
     @staticmethod
-    def _named(before: Members, region: _Region) -> str:
+    def _named(before: Members, taken: dict[str, Any]) -> str:
         """Return the name of the last member; a fork without one is followed by an identity that has one."""
         last = before[-1]
         if "name" not in last:
-            name = _free("joined", region.taken)
-            region.taken[name] = last
+            name = _free("joined", taken)
+            taken[name] = last
             before.append({"name": name, "type": "identity"})
         return str(before[-1]["name"])
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from archbuilder import ArchbuilderError, from_module
+from archbuilder.importing import import_module, verify
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -156,7 +157,7 @@ SCRIPTED = torch.jit.trace(nn.ReLU(), torch.zeros(1, 3, 8, 8))  # type: ignore[n
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (Fourier(), r"GELU\(approximate='tanh'\): activation cannot say approximate='tanh'"),
+        (Fourier(), r"GELU\(approximate='tanh'\): activation has no setting for approximate='tanh'"),
         (Deciding(), r"bool of a tensor: what the code does depends on the values of the images"),
         (SharedWeights(), r"a\.weight and b\.weight are one tensor; a\.bias and b\.bias are one tensor"),
         (Twice(), r"the weights of conv are used twice, at .*test_errors\.py:\d+"),
@@ -311,3 +312,13 @@ def test_a_wrong_number_of_channels_is_the_modules_own_error(net: Path, run: Run
     done = run("import", f"{net.stem}:make", "--input", "1x16x16", "-o", "mine.yaml")
     assert done.returncode == 1
     assert re.search(r"RuntimeError: .*channels(.|\n)*raised for images of 1 x 16 x 16", done.stderr), done.stderr
+
+
+def test_why_fvcore_cannot_count_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise RuntimeError("no rule\n  for this operation")
+
+    monkeypatch.setattr(verify, "count_with_fvcore", failing)
+    comparison = import_module(nn.Sequential(nn.Conv2d(3, 4, 1)), (3, 8, 8)).comparison
+    assert (comparison.macs, comparison.uncounted) == (None, "RuntimeError: no rule for this operation")
+    assert comparison.differences == ()
