@@ -45,9 +45,15 @@ class Recall:
 
 
 class Factor(NamedTuple):
-    """Multiplies by a parameter of the module itself, by its name."""
+    """Multiplies by a parameter of the module itself.
+
+    Attributes:
+        parameter: Its name.
+        is_flat: Whether it has one value for each channel of a map, without height and width.
+    """
 
     parameter: str
+    is_flat: bool = False
 
     def __str__(self) -> str:
         return f"* {self.parameter}"
@@ -148,7 +154,7 @@ def follow(
             x = x.narrow(1, step.start, step.size)
         elif isinstance(step, Factor):
             factors = module.get_parameter(step.parameter)
-            x = x * (factors.view(-1, 1, 1) if factors.ndim == 1 and x.ndim == 4 else factors)
+            x = x * (factors.view(-1, 1, 1) if step.is_flat else factors)
             _keep(step.parameter, x, path, kept, seen, prefix)
         else:
             name, inputs = (

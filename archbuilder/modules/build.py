@@ -111,7 +111,8 @@ def _path(nodes: tuple[TreeNode, ...], children: dict[str, Child]) -> tuple[Step
         else:
             child = children[node.name] = _module(node)
             if isinstance(child, nn.Parameter):
-                steps.append(Factor(node.name))
+                assert isinstance(node, OpNode)
+                steps.append(Factor(node.name, child.ndim == 1 and len(node.op.input_shapes[0]) == 3))
             elif isinstance(node, Chain) and node.outer:
                 steps.append(Feed(node.name, node.outer))
             else:

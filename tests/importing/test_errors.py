@@ -28,6 +28,20 @@ class Fourier(nn.Module):
         return torch.fft.fft2(x).abs().cumsum(1)
 
 
+class DecidingByArray(nn.Module):
+    """Depends on the values of the images, by way of an array."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        if x.detach().numpy().max() > 1:
+            x = x * 2
+        return self.fc(x)
+
+
 class Deciding(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -158,6 +172,7 @@ SCRIPTED = torch.jit.trace(nn.ReLU(), torch.zeros(1, 3, 8, 8))  # type: ignore[n
     ("module", "message"),
     [
         (Fourier(), r"GELU\(approximate='tanh'\): activation has no setting for approximate='tanh'"),
+        (DecidingByArray(), r"numpy of a tensor: what the code does depends on the values of the images"),
         (Deciding(), r"bool of a tensor: what the code does depends on the values of the images"),
         (SharedWeights(), r"a\.weight and b\.weight are one tensor; a\.bias and b\.bias are one tensor"),
         (Twice(), r"the weights of conv are used twice, at .*test_errors\.py:\d+"),

@@ -186,13 +186,13 @@ def test_compiled_is_equal_and_leaves_the_compilers_settings(monkeypatch: pytest
     monkeypatch.setattr(optimized._compiled, "_compiled", noted)
     converted = images.contiguous(memory_format=torch.channels_last)
     for given in (images, converted, converted):
-        assert torch.equal(optimized(given), found)
+        assert relative_difference(optimized(given), found) < 1e-6
     with torch.inference_mode():
         for given in (images, converted):
             assert relative_difference(optimized(given), found) < 1e-6
     assert frozen == [False, False, False, True, True]  # a new kind of tensor is compiled with weights as constants
     assert relative_difference(found, plain(images)) < 1e-4
-    assert torch.equal(optimized(images), found)
+    assert relative_difference(optimized(images), found) < 1e-6
 
 
 def test_a_compiler_that_fails_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
