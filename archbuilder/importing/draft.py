@@ -1,7 +1,9 @@
 """The members of a module's network, with everything written out: trace, read, nest."""
 
+import ast
 import copy
 import inspect
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -49,6 +51,13 @@ class Draft:
         for path, silent in recorded.silent.items():
             if _asks_for_training(silent):
                 self.notes.append(f"{path} ({type(silent).__name__}) does nothing in evaluation and is left out")
+        if not self.heads:  # with heads, what training does besides is them
+            own = (type(each) for each in module.modules() if not _is_leaf(each))
+            self.notes += [
+                f"{kind.__qualname__} ({place}) does something else in training, which the spec lacks"
+                for kind in dict.fromkeys(own)
+                if (place := _training_branch(kind))
+            ]
 
     def _read(self, *, training: bool) -> tuple[Reader, Trace]:
         module = copy.deepcopy(self._module).train(training) if training else self._module.eval()
@@ -212,6 +221,22 @@ def _asks_for_training(module: nn.Module) -> bool:
         return "training" in inspect.getsource(type(module).forward)
     except (OSError, TypeError):
         return False
+
+
+def _training_branch(kind: type) -> str:
+    """Return the file and line of a branch on `training` in a module's forward pass; an empty string without one."""
+    try:
+        lines, first = inspect.getsourcelines(kind.forward)  # type: ignore[attr-defined]
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+        file = inspect.getsourcefile(kind) or ""
+    except (AttributeError, OSError, TypeError, SyntaxError):
+        return ""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If | ast.IfExp):
+            names = {each.attr for each in ast.walk(node.test) if isinstance(each, ast.Attribute)}
+            if "training" in names:
+                return f"{file}:{first + node.lineno - 1}"
+    return ""
 
 
 def _is_leaf(module: nn.Module) -> bool:

@@ -1,6 +1,7 @@
 # mypy: disable-error-code="no-any-return"
 """Modules as people write them: functional calls, loops, residuals, dense connections, attention, shuffles."""
 
+import inspect
 from collections.abc import Callable
 
 import pytest
@@ -414,3 +415,26 @@ def test_a_note_says_why_nothing_is_folded(monkeypatch: pytest.MonkeyPatch) -> N
     (note,) = imported.notes
     assert note.startswith("every layer is written out (folded, stem is torch.nn.Conv2d(3, 8, ")
     assert note.endswith("bias=False) of 8 x 16 x 16)")
+
+
+class Noisy(nn.Module):
+    """Adds noise in training alone, and drops as the functional does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            x = x + 0.1 * torch.randn_like(x)
+        x = F.dropout(x.mean((2, 3)), 0.3, self.training)
+        return self.fc(x)
+
+
+def test_what_only_training_does_is_noted() -> None:
+    imported = import_module(Noisy(), (3, 8, 8), name="noisy")
+    (note,) = imported.notes
+    source, first = inspect.getsourcelines(Noisy.forward)
+    place = f"{__file__}:{first + 1}"
+    assert source[1].strip() == "if self.training:"
+    assert note == f"Noisy ({place}) does something else in training, which the spec lacks"
