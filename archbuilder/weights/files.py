@@ -85,8 +85,8 @@ def read_weights(path: str | Path) -> Weights:
 
 
 def _normalization(header: Mapping[str, Any] | None) -> Normalization | None:
-    """Return the normalization of the run that wrote a file."""
-    setup = (header or {}).get("setup") or {}
+    """Return the normalization of the run that wrote a file, or from which it was exported."""
+    setup = (header or {}).get("setup") or header or {}
     try:
         return tuple(map(float, setup["mean"])), tuple(map(float, setup["std"]))
     except (KeyError, TypeError, ValueError):

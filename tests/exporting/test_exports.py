@@ -18,6 +18,7 @@ from torch import Tensor
 import archbuilder
 from archbuilder import ArchbuilderError, Checkpoint, NetworkSpec, TrainSettings
 from archbuilder.exporting.agreement import relative_difference
+from archbuilder.weights import read_weights
 
 SPEC = """\
 name: tiny
@@ -253,3 +254,12 @@ def test_names_cannot_break_a_readme(checkpoint: Checkpoint, tmp_path: Path) -> 
     code = text.partition("```python\n")[2].partition("```")[0]
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_exported_weights_bring_their_normalization(run: Path, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    archbuilder.export(run, tmp_path / "w.safetensors")
+    read = read_weights(tmp_path / "w.safetensors")
+    assert read.normalization == (checkpoint.setup.mean, checkpoint.setup.std)
+    network = checkpoint.setup.load_spec().build(weights=tmp_path / "w.safetensors")
+    expected = checkpoint.weights
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in network.state_dict().items())
