@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -298,6 +299,8 @@ def _hooked(recorder: _Recorder) -> Iterator[None]:
     finally:
         begin.remove()
         end.remove()
+        # torch leaves this mark behind, and torch.compile then warns of hooks.
+        getattr(torch_module, "_global_forward_hooks_with_kwargs", {}).pop(end.id, None)
 
 
 def _named_outputs(output: Any) -> list[tuple[str, Tensor]]:

@@ -46,5 +46,5 @@ def test_archbuilder_train_gives_a_candidate_again(tmp_path: Path, text: str) ->
 
 def test_the_settings_of_a_study_are_those_of_a_training_but_for_patience(tmp_path: Path) -> None:
     settings = a_study(tmp_path).settings.train
-    assert type(settings) is TrainSettings
+    assert isinstance(settings, TrainSettings)
     assert settings.patience is None

@@ -18,7 +18,9 @@ def test_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ArchbuilderError, match=r": is a folder, not a file$"):
+    with pytest.raises(
+        ArchbuilderError, match=r": is a folder, not a file, and no run: best.safetensors is missing in it$"
+    ):
         load(tmp_path)
 
 
