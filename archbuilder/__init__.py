@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.data import DataSplits, Images, load_data
-    from archbuilder.drawing import draw
+    from archbuilder.drawing.drawing import draw
     from archbuilder.exporting import Exported, export
     from archbuilder.importing import from_module
     from archbuilder.inference import InferenceNetwork, optimized
@@ -48,7 +48,7 @@ _MODULES = {
     "archbuilder.exporting": ("Exported", "export"),
     "archbuilder.inference": ("InferenceNetwork", "optimized"),
     "archbuilder.importing": ("from_module",),
-    "archbuilder.drawing": ("draw",),
+    "archbuilder.drawing.drawing": ("draw",),
     "archbuilder.modules": ("Network", "drop_heads", "features", "forward_features", "head_names"),
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),

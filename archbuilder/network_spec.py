@@ -297,7 +297,7 @@ class NetworkSpec:
         Raises:
             ArchbuilderError: A value is not one of these, or nothing has a name in `expand`.
         """
-        from archbuilder.drawing import draw  # noqa: PLC0415 - checking a file draws nothing
+        from archbuilder.drawing.drawing import draw  # noqa: PLC0415 - checking a file draws nothing
 
         return draw(self, color=color, depth=depth, expand=expand, before=before)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 import archbuilder
 from archbuilder.exporting.files import write_python
+from archbuilder.exporting.network import NetworkToExport
 from archbuilder.exporting.programs import write_onnx, write_program, write_torchscript
-from archbuilder.exporting.subject import Subject
 from archbuilder.python_source import python_source
 from archbuilder.spec.sources import shipped_names
 
@@ -50,14 +50,15 @@ def filled(spec: archbuilder.NetworkSpec) -> dict[str, Tensor]:
 def row(name: str, folder: Path) -> str:
     """Export a spec in every format; give its row."""
     spec = archbuilder.load(name)
-    subject = Subject(spec, filled(spec))
+    to_export = NetworkToExport(spec, filled(spec))
     source = python_source(spec.document, spec.plan())
-    found = [write_python(subject, folder / "net.py")[1]]
+    found = [write_python(to_export, folder / "net.py")[1]]
     found += [
-        write(subject, folder / f"net.{suffix}", normalize=False, softmax=False) for suffix, write in _PROGRAMS.items()
+        write(to_export, folder / f"net.{suffix}", normalize=False, softmax=False)
+        for suffix, write in _PROGRAMS.items()
     ]
     differences = " | ".join(f"{each:.0e}" if each else "0" for each in found)
-    keys = len(subject.weights or ())
+    keys = len(to_export.weights or ())
     return f"| {name} | {source.text.count(chr(10))} | {source.classes} | {keys} | {differences} |"
 
 

@@ -7,7 +7,7 @@ from statistics import median
 import torch
 
 import archbuilder
-from archbuilder.bench import Comparison, Measured, Skipped, Subject, Variant, compare
+from archbuilder.bench import Comparison, Measured, Skipped, TimedNetwork, Variant, compare
 from archbuilder.training import CPU
 
 BATCHES = (1, 8, 32)
@@ -19,8 +19,8 @@ def measure_inference(seconds: float = 10.0, repeats: int = 10) -> list[Comparis
     """Measure every way at each batch size, with torch's own number of threads."""
     spec = archbuilder.load("googlenet")
     torch.manual_seed(0)
-    subject = Subject(spec.name, spec.plan(), spec.build(aux=False).eval())
-    return [compare(subject, CPU, batch_size=size, seconds=seconds, repeats=repeats) for size in BATCHES]
+    timed = TimedNetwork(spec.name, spec.plan(), spec.build(aux=False).eval())
+    return [compare(timed, CPU, batch_size=size, seconds=seconds, repeats=repeats) for size in BATCHES]
 
 
 def measured(comparison: Comparison) -> dict[Variant, Measured]:

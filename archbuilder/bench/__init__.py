@@ -2,14 +2,14 @@
 
 from archbuilder.bench.compare import Comparison, Measured, Skipped, compare
 from archbuilder.bench.layers import LayerTime, time_layers
-from archbuilder.bench.variants import Subject, Variant
+from archbuilder.bench.variants import TimedNetwork, Variant
 
 __all__ = [
     "Comparison",
     "LayerTime",
     "Measured",
     "Skipped",
-    "Subject",
+    "TimedNetwork",
     "Variant",
     "compare",
     "time_layers",

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 
-from archbuilder.bench.variants import Call, Subject, Unavailable, Variant, first_run
+from archbuilder.bench.variants import Call, TimedNetwork, Unavailable, Variant, first_run
 from archbuilder.errors import ArchbuilderError
+from archbuilder.modules.agreement import relative_difference
 from archbuilder.training import Machine, time_in_turn, torch_threads
 
 TOLERANCE = 1e-3
@@ -92,7 +93,7 @@ class Comparison:
 
 
 def compare(
-    subject: Subject,
+    timed: TimedNetwork,
     machine: Machine,
     *,
     batch_size: int = 1,
@@ -105,7 +106,7 @@ def compare(
     """Measure the ways of running a network, in turn, after their outputs agree.
 
     Args:
-        subject: The network.
+        timed: The network.
         machine: The device; the precision is float32.
         batch_size: The batch size.
         threads: CPU threads; by default as many as torch has.
@@ -117,7 +118,7 @@ def compare(
     Raises:
         ArchbuilderError: The outputs of a way differ from eager's by more than `TOLERANCE` allows.
     """
-    images = subject.images(batch_size).to(machine.device)
+    images = timed.images(batch_size).to(machine.device)
     with torch_threads(threads), torch.inference_mode():
         ready: dict[Variant, tuple[Call, float]] = {}
         skipped: dict[Variant, Skipped] = {}
@@ -125,12 +126,12 @@ def compare(
         expected: Tensor | None = None
         for variant in chosen:
             try:
-                call, output = first_run(variant, subject, machine, images)
+                call, output = first_run(variant, timed, machine, images)
             except Unavailable as reason:
                 skipped[variant] = Skipped(variant, str(reason))
                 continue
             expected = output if expected is None else expected
-            ready[variant] = call, _agreement(subject, variant, output, expected, machine)
+            ready[variant] = call, _agreement(timed, variant, output, expected, machine)
         products = _matrix_products(machine)
         calls = [_bound(call, images) for call, _ in ready.values()]
         times = time_in_turn([*calls, *products], machine, seconds=seconds, repeats=repeats, clock=clock)
@@ -147,21 +148,20 @@ def compare(
     }
     rate = max(2 * _SIDE**3 / median(taken) for taken in times[len(own) :])
     rows = tuple(measured.get(variant) or skipped[variant] for variant in chosen)
-    return Comparison(subject.name, subject.plan.macs, batch_size, used, str(machine.device), rate, rows)
+    return Comparison(timed.name, timed.plan.macs, batch_size, used, str(machine.device), rate, rows)
 
 
 def _bound(call: Call, images: Tensor) -> Callable[[], Tensor]:
     return lambda: call(images)
 
 
-def _agreement(subject: Subject, variant: Variant, output: Tensor, expected: Tensor, machine: Machine) -> float:
+def _agreement(timed: TimedNetwork, variant: Variant, output: Tensor, expected: Tensor, machine: Machine) -> float:
     """Return the relative difference of outputs that agree."""
     most = TOLERANCE if machine.device.type == "cpu" else 10 * TOLERANCE
-    scale = float(expected.abs().max()) or 1.0
-    difference = float((output - expected).abs().max()) / scale
-    if not difference <= most:  # NaN agrees with nothing
+    difference = relative_difference(output, expected)
+    if difference > most:
         raise ArchbuilderError(
-            f"{subject.name}: the outputs of {variant.value} differ from eager's by {difference:.1e} of the largest; "
+            f"{timed.name}: the outputs of {variant.value} differ from eager's by {difference:.1e} of the largest; "
             f"expected at most {most:.0e}\n  its time would be that of another function; this is a fault of "
             f"{variant.value}, or the weights are not finite"
         )

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from archbuilder.bench.variants import Subject
+from archbuilder.bench.variants import TimedNetwork
 from archbuilder.costs.parts import parts
 from archbuilder.training import Machine, time_in_turn, torch_threads
 
@@ -36,7 +36,7 @@ class LayerTime:
 
 
 def time_layers(
-    subject: Subject,
+    timed: TimedNetwork,
     machine: Machine,
     *,
     batch_size: int = 1,
@@ -51,7 +51,7 @@ def time_layers(
     Layers exist in eager execution alone: what is optimized or compiled runs across them.
 
     Args:
-        subject: The network.
+        timed: The network.
         machine: The device; it is synchronized after each layer.
         batch_size: The batch size.
         threads: CPU threads; by default as many as torch has.
@@ -63,12 +63,12 @@ def time_layers(
     Returns:
         The layers in order, and last what lies between them.
     """
-    network = copy.deepcopy(subject.network)
+    network = copy.deepcopy(timed.network)
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = subject.images(batch_size).to(machine.device).contiguous(memory_format=torch.channels_last)
+    images = timed.images(batch_size).to(machine.device).contiguous(memory_format=torch.channels_last)
     taken: dict[str, list[float]] = {}
     watch = _Watch(clock, machine)
-    layers = parts(subject.plan, depth)
+    layers = parts(timed.plan, depth)
     for layer in layers:
         module = _module(network, layer.name)
         if module is not None:

@@ -37,7 +37,7 @@ class Unavailable(Exception):  # noqa: N818 - no error: the row says why
     """A variant cannot run here; the message says why."""
 
 
-class Subject:
+class TimedNetwork:
     """A network that is measured.
 
     Attributes:
@@ -73,47 +73,47 @@ class Subject:
         return torch.randn(batch_size, *self.plan.input_shape, generator=generator)
 
 
-def prepare(variant: Variant, subject: Subject, machine: Machine) -> Call:
+def prepare(variant: Variant, timed: TimedNetwork, machine: Machine) -> Call:
     """Make a network ready to run, on as many threads as torch has now.
 
     Raises:
         Unavailable: What it needs is not installed, or it runs on no such device.
         ArchbuilderError: It fails to take the network.
     """
-    return _PREPARED[variant](subject, machine)
+    return _PREPARED[variant](timed, machine)
 
 
-def _eager(subject: Subject, machine: Machine) -> Call:
-    return subject.network if machine.device.type == "cpu" else copy.deepcopy(subject.network).to(machine.device)
+def _eager(timed: TimedNetwork, machine: Machine) -> Call:
+    return timed.network if machine.device.type == "cpu" else copy.deepcopy(timed.network).to(machine.device)
 
 
-def _channels_last(subject: Subject, machine: Machine) -> Call:
-    network = copy.deepcopy(subject.network)
+def _channels_last(timed: TimedNetwork, machine: Machine) -> Call:
+    network = copy.deepcopy(timed.network)
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return lambda images: network(images.contiguous(memory_format=torch.channels_last))
 
 
-def _optimized(subject: Subject, machine: Machine) -> Call:
-    return optimized(copy.deepcopy(subject.network).to(machine.device))
+def _optimized(timed: TimedNetwork, machine: Machine) -> Call:
+    return optimized(copy.deepcopy(timed.network).to(machine.device))
 
 
-def _compiled(subject: Subject, machine: Machine) -> Call:
-    return optimized(copy.deepcopy(subject.network).to(machine.device), compile=True)
+def _compiled(timed: TimedNetwork, machine: Machine) -> Call:
+    return optimized(copy.deepcopy(timed.network).to(machine.device), compile=True)
 
 
-def _onnx_runtime(subject: Subject, machine: Machine) -> Call:
+def _onnx_runtime(timed: TimedNetwork, machine: Machine) -> Call:
     _need(machine, "onnxruntime", "onnx", "onnxscript", extra="onnx")
     import onnxruntime  # noqa: PLC0415 - an extra
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors
-    session = onnxruntime.InferenceSession(subject.onnx, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(timed.onnx, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
 
 
-def _openvino(subject: Subject, machine: Machine) -> Call:
+def _openvino(timed: TimedNetwork, machine: Machine) -> Call:
     _need(machine, "openvino", "onnx", "onnxscript", extra="openvino")
     import openvino  # noqa: PLC0415 - an extra
 
@@ -123,7 +123,7 @@ def _openvino(subject: Subject, machine: Machine) -> Call:
         "INFERENCE_PRECISION_HINT": "f32",  # which is bfloat16 otherwise, where the processor has it
     }
     core = openvino.Core()
-    model = core.compile_model(core.read_model(subject.onnx), "CPU", settings)
+    model = core.compile_model(core.read_model(timed.onnx), "CPU", settings)
     return lambda images: torch.from_numpy(model(images.numpy())[0])
 
 
@@ -135,7 +135,7 @@ def _need(machine: Machine, *packages: str, extra: str) -> None:
         raise Unavailable("measured on a CPU alone")
 
 
-_PREPARED: dict[Variant, Callable[[Subject, Machine], Call]] = {
+_PREPARED: dict[Variant, Callable[[TimedNetwork, Machine], Call]] = {
     Variant.EAGER: _eager,
     Variant.CHANNELS_LAST: _channels_last,
     Variant.OPTIMIZED: _optimized,
@@ -145,14 +145,14 @@ _PREPARED: dict[Variant, Callable[[Subject, Machine], Call]] = {
 }
 
 
-def first_run(variant: Variant, subject: Subject, machine: Machine, images: Tensor) -> tuple[Call, Tensor]:
+def first_run(variant: Variant, timed: TimedNetwork, machine: Machine, images: Tensor) -> tuple[Call, Tensor]:
     """Prepare a variant and run it once; return it with its output on the CPU.
 
     Raises:
         Unavailable: It cannot run here, or fails to.
     """
     try:
-        call = prepare(variant, subject, machine)
+        call = prepare(variant, timed, machine)
         return call, call(images).cpu()
     except ArchbuilderError as error:
         raise Unavailable(str(error).splitlines()[0]) from error

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archbuilder import load
 from archbuilder.cli.arguments import Depth
 from archbuilder.cli.completion import complete_spec
 from archbuilder.errors import ArchbuilderError, did_you_mean
@@ -21,7 +19,7 @@ from archbuilder.recipe import Precision
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from archbuilder.bench import Subject, Variant
+    from archbuilder.bench import TimedNetwork, Variant
     from archbuilder.training import Machine
 
 
@@ -35,7 +33,7 @@ class Parts(StrEnum):
 class Job:
     """A network under conditions that are measured at once."""
 
-    subject: Subject
+    timed: TimedNetwork
     machine: Machine
     threads: int
     batch_size: int
@@ -45,7 +43,7 @@ class Job:
         """What is measured: `googlenet, batch size 1 on cpu with 2 threads`."""
         from archbuilder.training import conditions_text  # noqa: PLC0415
 
-        return f"{self.subject.name}, {conditions_text(self.machine, self.batch_size, self.threads)}"
+        return f"{self.timed.name}, {conditions_text(self.machine, self.batch_size, self.threads)}"
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +93,7 @@ def bench(
 
     variants = _variants(only)
     machines, absent = _machines(device)
-    jobs = list(_jobs([_subject(name) for name in specs], machines, counts, sizes))
+    jobs = list(_jobs([_timed_network(name) for name in specs], machines, counts, sizes))
     screen = console()
     if by is not None:
         data = {"layers": _time_layers(screen, jobs, depth, seconds, repeats, as_json=as_json)}
@@ -120,7 +118,7 @@ def _compare(
         with screen.status(job.title) if screen.is_terminal and not as_json else nullcontext():
             found.append(
                 compare(
-                    job.subject,
+                    job.timed,
                     job.machine,
                     batch_size=job.batch_size,
                     threads=job.threads,
@@ -149,7 +147,7 @@ def _time_layers(
     data: list[object] = []
     for job in jobs:
         rows = time_layers(
-            job.subject,
+            job.timed,
             job.machine,
             batch_size=job.batch_size,
             threads=job.threads,
@@ -158,7 +156,7 @@ def _time_layers(
             repeats=repeats,
         )
         conditions = {"batch_size": job.batch_size, "threads": job.threads, "device": str(job.machine.device)}
-        data.append({"network": job.subject.name, **conditions, "rows": report.layers_as_data(rows, job.batch_size)})
+        data.append({"network": job.timed.name, **conditions, "rows": report.layers_as_data(rows, job.batch_size)})
         if not as_json:
             screen.print(f"{job.title}, channels_last", highlight=False, markup=False)
             screen.print(report.layers_table(rows, job.batch_size))
@@ -166,15 +164,15 @@ def _time_layers(
 
 
 def _jobs(
-    subjects: Sequence[Subject], machines: Sequence[Machine], counts: Sequence[int], sizes: Sequence[int]
+    networks: Sequence[TimedNetwork], machines: Sequence[Machine], counts: Sequence[int], sizes: Sequence[int]
 ) -> Iterator[Job]:
     import torch  # noqa: PLC0415
 
     for machine in machines:
-        for subject in subjects:
+        for timed in networks:
             for threads in counts or (torch.get_num_threads(),):
                 for size in sizes:
-                    yield Job(subject, machine, threads, size)
+                    yield Job(timed, machine, threads, size)
 
 
 def _machines(names: str) -> tuple[list[Machine], dict[str, str]]:
@@ -197,20 +195,14 @@ def _machines(names: str) -> tuple[list[Machine], dict[str, str]]:
     return machines, absent
 
 
-def _subject(name: str) -> Subject:
+def _timed_network(name: str) -> TimedNetwork:
     """Return what is measured: a spec with random weights, or the network of a run."""
-    import torch  # noqa: PLC0415
+    from archbuilder.bench import TimedNetwork  # noqa: PLC0415
+    from archbuilder.exporting.network import network_to_export  # noqa: PLC0415
 
-    from archbuilder.bench import Subject  # noqa: PLC0415
-    from archbuilder.runs import read_checkpoint  # noqa: PLC0415
-
-    path = Path(name)
-    if path.is_dir() or path.suffix == ".safetensors":
-        checkpoint = read_checkpoint(path)
-        return Subject(name, checkpoint.setup.load_spec().plan(), checkpoint.network())
-    spec = load(name)
-    torch.manual_seed(0)
-    return Subject(spec.name, spec.plan(), spec.build(aux=False).eval())
+    found = network_to_export(name)
+    network = found.network()
+    return TimedNetwork(name if found.is_trained else found.spec.name, found.plan, network)
 
 
 def _variants(names: str | None) -> list[Variant]:

@@ -16,6 +16,7 @@ from archbuilder.crosscheck.fvcore_count import CountDifference, FvcoreCount, co
 from archbuilder.crosscheck.torch_flops import count_with_torch
 from archbuilder.modules.build import build_network
 from archbuilder.plan.plan import Plan
+from archbuilder.plan.tensors import state_shapes
 from archbuilder.primitives import Primitive
 
 
@@ -125,14 +126,7 @@ def _parameters(plan: Plan, network: nn.Module) -> Check:
 
 def _weights(plan: Plan, network: nn.Module) -> Iterator[CountDifference]:
     """Yield the differences between the state dict and the shapes that primitives declare."""
-    declared = {
-        f"{op.name}.{weight.name}".rstrip("."): weight.shape  # the one parameter of a scale has no name of its own
-        for layer in plan.all_layers()
-        for op in layer.ops
-        if isinstance(op.op, Primitive)
-        for weight in op.op.weights(op.input_shapes[0])
-        if weight.saved
-    }
+    declared = state_shapes(plan).shapes
     built = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     for key in [*declared, *(key for key in built if key not in declared)]:
         if declared.get(key) != built.get(key):

@@ -198,7 +198,7 @@ class Scan:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT while the body runs; a pending one arrives afterwards.
+    """Block SIGINT while the body runs; a pending one is delivered at its end.
 
     Processes that are started in the body inherit the block.
     """

@@ -1,6 +1,1 @@
-"""Drawings of networks as SVG."""
-
-from archbuilder.drawing.color import ColorBy
-from archbuilder.drawing.drawing import draw
-
-__all__ = ["ColorBy", "draw"]
+"""Drawings of networks as SVG. Nothing is imported here: the command line needs the names of colors alone."""

@@ -1,10 +1,13 @@
 """Colors: of boxes by their share of the costs, and of everything else, for light and dark pages."""
 
-from enum import StrEnum
-from typing import NamedTuple
+from __future__ import annotations
 
-from archbuilder.drawing.figures import Box
-from archbuilder.plan.plan import Plan
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from archbuilder.drawing.figures import Box
+    from archbuilder.plan.plan import Plan
 
 
 class ColorBy(StrEnum):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.exporting.subject import Subject
+from archbuilder.exporting.network import NetworkToExport
+from archbuilder.modules.agreement import relative_difference
 
 TOLERANCE = 1e-4
 """The largest difference of two outputs, as a share of the largest value."""
@@ -15,22 +16,13 @@ BATCHES = (1, 3)
 """The numbers of images of the batches that are compared."""
 
 
-def relative_difference(found: Tensor, expected: Tensor) -> float:
-    """Return the largest difference of two tensors as a share of the largest value of the second."""
-    if found.shape != expected.shape:
-        return float("inf")
-    largest = expected.abs().max().item()
-    difference = (found - expected).abs().max().item()
-    return difference / largest if largest else difference
-
-
 def check_agreement(
-    subject: Subject, module: nn.Module, exported: Callable[[Tensor], Tensor], what: str, *, normalized: bool
+    to_export: NetworkToExport, module: nn.Module, exported: Callable[[Tensor], Tensor], what: str, *, normalized: bool
 ) -> float:
     """Compare an exported network with its module, for batches of two sizes.
 
     Args:
-        subject: What is exported.
+        to_export: What is exported.
         module: The module, in evaluation mode.
         exported: Runs the exported network.
         what: What it is, for errors.
@@ -40,11 +32,11 @@ def check_agreement(
         The largest relative difference.
 
     Raises:
-        ArchbuilderError: It is above the tolerance, or not a number.
+        ArchbuilderError: It is above the tolerance, or a value is not finite.
     """
     largest = 0.0
     for count in BATCHES:
-        images = subject.images(count, normalized=normalized)
+        images = to_export.images(count, normalized=normalized)
         with torch.inference_mode():
             expected = module(images)
         difference = relative_difference(exported(images), expected)

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.exporting.agreement import check_agreement
-from archbuilder.exporting.subject import Subject
+from archbuilder.exporting.network import NetworkToExport
 from archbuilder.modules.network import Network
 from archbuilder.modules.saving import save_tensors
 from archbuilder.python_source import Source, python_source
 from archbuilder.spec.writing import write_text
 
 
-def write_python(subject: Subject, path: Path) -> tuple[Source, float]:
+def write_python(to_export: NetworkToExport, path: Path) -> tuple[Source, float]:
     """Write a network as a Python file, whose outputs are compared first; return it and the relative difference.
 
     Raises:
@@ -28,8 +28,8 @@ def write_python(subject: Subject, path: Path) -> tuple[Source, float]:
         raise ArchbuilderError(
             f"{path}: is not a valid module name; use letters, digits and _, such as {path.with_name('net.py')}"
         )
-    source = python_source(subject.spec.document, subject.plan, _constants(subject))
-    network = subject.network()
+    source = python_source(to_export.spec.document, to_export.plan, _constants(to_export))
+    network = to_export.network()
     copy = _run(source, path)
     _check_keys(copy, network, path)
     copy.load_state_dict(network.state_dict())
@@ -40,16 +40,16 @@ def write_python(subject: Subject, path: Path) -> tuple[Source, float]:
             found: Tensor = copy(images)
         return found
 
-    difference = check_agreement(subject, network, run, str(path), normalized=True)
+    difference = check_agreement(to_export, network, run, str(path), normalized=True)
     write_text(path, source.text)
     return source, difference
 
 
-def _constants(subject: Subject) -> Mapping[str, Any]:
-    if not subject.is_trained:
+def _constants(to_export: NetworkToExport) -> Mapping[str, Any]:
+    if not to_export.is_trained:
         return {}
-    shape = subject.plan.input_shape
-    return {"CLASS_NAMES": subject.class_names, "INPUT_SHAPE": shape, "MEAN": subject.mean, "STD": subject.std}
+    shape = to_export.plan.input_shape
+    return {"CLASS_NAMES": to_export.class_names, "INPUT_SHAPE": shape, "MEAN": to_export.mean, "STD": to_export.std}
 
 
 def _run(source: Source, path: Path) -> nn.Module:
@@ -71,11 +71,11 @@ def _check_keys(found: nn.Module, expected: Network, path: Path) -> None:
         )
 
 
-def write_weights(subject: Subject, path: Path) -> None:
+def write_weights(to_export: NetworkToExport, path: Path) -> None:
     """Write the weights as safetensors, with what they are in the header, and read them again.
 
     Raises:
         ArchbuilderError: The file cannot be written.
     """
-    weights = subject.network().state_dict()
-    save_tensors(path, weights, {"spec": subject.spec.document.standalone_text, **subject.facts()})
+    weights = to_export.network().state_dict()
+    save_tensors(path, weights, {"spec": to_export.spec.document.standalone_text, **to_export.facts()})

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.exporting.files import write_python, write_weights
+from archbuilder.exporting.network import network_to_export
 from archbuilder.exporting.programs import write_onnx, write_program, write_torchscript
 from archbuilder.exporting.readme import readme
-from archbuilder.exporting.subject import Subject, subject_of
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.primitives import Primitive
+from archbuilder.plan.tensors import state_shapes
 from archbuilder.runs import BEST, LAST, Checkpoint
 from archbuilder.spec.writing import write_text
 
@@ -97,9 +97,9 @@ def export(
     kind = _format_of(path, format)
     if (normalize or softmax) and kind in (Format.PYTHON, Format.SAFETENSORS):
         raise ArchbuilderError(f"normalize and softmax are for programs: onnx, pt2 and torchscript, not {kind}")
-    subject = subject_of(network, seed=seed)
-    weights = path.with_suffix(".safetensors") if kind is Format.PYTHON and subject.is_trained else None
-    page = path.with_name(f"{path.name}.README.md") if subject.is_trained else None
+    to_export = network_to_export(network, seed=seed)
+    weights = path.with_suffix(".safetensors") if kind is Format.PYTHON and to_export.is_trained else None
+    page = path.with_name(f"{path.name}.README.md") if to_export.is_trained else None
     others = tuple(each for each in (weights, page) if each is not None)
     if not force:
         _check_unused((path, *others))
@@ -109,30 +109,22 @@ def export(
     lines = classes = 0
     class_name, difference = "", None
     if kind is Format.PYTHON:
-        source, difference = write_python(subject, path)
+        source, difference = write_python(to_export, path)
         class_name, lines, classes = source.class_name, source.text.count("\n"), source.classes
         if weights is not None:
-            write_weights(subject, weights)
+            write_weights(to_export, weights)
     elif kind is Format.SAFETENSORS:
-        write_weights(subject, path)
+        write_weights(to_export, path)
     else:
-        difference = _PROGRAMS[kind](subject, path, normalize=normalize, softmax=softmax)
+        difference = _PROGRAMS[kind](to_export, path, normalize=normalize, softmax=softmax)
     if page is not None:
         named = {"network": class_name, "weights": weights.name if weights else ""}
-        write_text(page, readme(subject, path, kind.value, **named, normalize=normalize, softmax=softmax))
-    keys = _keys(subject)
-    return Exported(path, kind, others, subject.is_trained, difference, keys, lines, classes)
+        write_text(page, readme(to_export, path, kind.value, **named, normalize=normalize, softmax=softmax))
+    keys = len(state_shapes(to_export.plan).shapes)
+    return Exported(path, kind, others, to_export.is_trained, difference, keys, lines, classes)
 
 
 _PROGRAMS = {Format.ONNX: write_onnx, Format.PT2: write_program, Format.TORCHSCRIPT: write_torchscript}
-
-
-def _keys(subject: Subject) -> int:
-    found = 0
-    for op in (op for layer in subject.plan.all_layers() for op in layer.ops):
-        if isinstance(op.op, Primitive):
-            found += sum(weight.saved for weight in op.op.weights(op.input_shapes[0]))
-    return found
 
 
 def _format_of(path: Path, format: Format | str | None) -> Format:

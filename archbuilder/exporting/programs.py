@@ -16,26 +16,26 @@ from torch import Tensor, nn
 from archbuilder.errors import ArchbuilderError
 from archbuilder.exporting.agreement import check_agreement
 from archbuilder.exporting.blame import refused_layer
-from archbuilder.exporting.subject import Subject, as_strings
+from archbuilder.exporting.network import NetworkToExport, as_strings
 from archbuilder.spec.writing import write_whole
 
 FACTS = "archbuilder.json"
 """The extra file of exported programs and TorchScript that says what the network is."""
 
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
-_EXAMPLES = 2  # images of the batch that is traced; a batch of 1 would be taken for a constant
+_EXAMPLES = 2  # images of the batch that is traced; a batch of 1 would become a constant
 
 
-def write_onnx(subject: Subject, path: Path, *, normalize: bool, softmax: bool) -> float:
+def write_onnx(to_export: NetworkToExport, path: Path, *, normalize: bool, softmax: bool) -> float:
     """Write an ONNX file and run it; return the largest relative difference to the module's outputs.
 
     Raises:
         ArchbuilderError: A package is missing, a layer cannot be exported, or the outputs differ.
     """
     onnxruntime = _onnxruntime()
-    module = subject.evaluation(normalize=normalize, softmax=softmax)
-    made = _exported(subject, "ONNX", lambda: to_onnx(module, subject.images(_EXAMPLES, normalized=False)), to_onnx)
-    made.model.metadata_props.update(as_strings(subject.facts(normalize=normalize, softmax=softmax)))
+    module = to_export.evaluation(normalize=normalize, softmax=softmax)
+    made = _exported(to_export, "ONNX", lambda: to_onnx(module, to_export.images(_EXAMPLES, normalized=False)), to_onnx)
+    made.model.metadata_props.update(as_strings(to_export.facts(normalize=normalize, softmax=softmax)))
     made.model.producer_name = "archbuilder"
     found = 0.0
 
@@ -44,7 +44,7 @@ def write_onnx(subject: Subject, path: Path, *, normalize: bool, softmax: bool) 
         made.save(place)
         session = onnxruntime.InferenceSession(place, providers=["CPUExecutionProvider"])
         found = check_agreement(
-            subject,
+            to_export,
             module,
             lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0]),
             f"{path}, run by ONNX Runtime",
@@ -86,16 +86,16 @@ def to_onnx(module: nn.Module, images: Tensor) -> Any:
     )
 
 
-def write_program(subject: Subject, path: Path, *, normalize: bool, softmax: bool) -> float:
+def write_program(to_export: NetworkToExport, path: Path, *, normalize: bool, softmax: bool) -> float:
     """Write an exported program of torch.export and run it; return the largest relative difference of outputs.
 
     Raises:
         ArchbuilderError: A layer cannot be exported, or the outputs differ.
     """
-    module = subject.evaluation(normalize=normalize, softmax=softmax)
-    images = subject.images(_EXAMPLES, normalized=False)
-    made = _exported(subject, "torch.export", lambda: _to_program(module, images), _to_program)
-    facts = {FACTS: json.dumps(subject.facts(normalize=normalize, softmax=softmax))}
+    module = to_export.evaluation(normalize=normalize, softmax=softmax)
+    images = to_export.images(_EXAMPLES, normalized=False)
+    made = _exported(to_export, "torch.export", lambda: _to_program(module, images), _to_program)
+    facts = {FACTS: json.dumps(to_export.facts(normalize=normalize, softmax=softmax))}
 
     def save(buffer: io.BytesIO) -> None:
         torch.export.save(made, buffer, extra_files=dict(facts))
@@ -104,23 +104,23 @@ def write_program(subject: Subject, path: Path, *, normalize: bool, softmax: boo
         found: Callable[[Tensor], Tensor] = torch.export.load(buffer).module()
         return found
 
-    return _write(subject, module, path, save, load, normalized=not normalize)
+    return _write(to_export, module, path, save, load, normalized=not normalize)
 
 
 def _to_program(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
     return torch.export.export(module, (images,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
 
 
-def write_torchscript(subject: Subject, path: Path, *, normalize: bool, softmax: bool) -> float:
+def write_torchscript(to_export: NetworkToExport, path: Path, *, normalize: bool, softmax: bool) -> float:
     """Write the traced evaluation as TorchScript and run it; return the largest relative difference of outputs.
 
     Raises:
         ArchbuilderError: A layer cannot be traced, or the outputs differ.
     """
-    module = subject.evaluation(normalize=normalize, softmax=softmax)
-    images = subject.images(_EXAMPLES, normalized=False)
-    made = _exported(subject, "TorchScript", lambda: _to_torchscript(module, images), _to_torchscript)
-    facts = {FACTS: json.dumps(subject.facts(normalize=normalize, softmax=softmax))}
+    module = to_export.evaluation(normalize=normalize, softmax=softmax)
+    images = to_export.images(_EXAMPLES, normalized=False)
+    made = _exported(to_export, "TorchScript", lambda: _to_torchscript(module, images), _to_torchscript)
+    facts = {FACTS: json.dumps(to_export.facts(normalize=normalize, softmax=softmax))}
 
     def save(buffer: io.BytesIO) -> None:
         torch.jit.save(made, buffer, _extra_files=facts)
@@ -129,7 +129,7 @@ def write_torchscript(subject: Subject, path: Path, *, normalize: bool, softmax:
         loaded: Callable[[Tensor], Tensor] = torch.jit.load(buffer)  # type: ignore[no-untyped-call]
         return loaded
 
-    return _write(subject, module, path, save, load, normalized=not normalize)
+    return _write(to_export, module, path, save, load, normalized=not normalize)
 
 
 def _to_torchscript(module: nn.Module, images: Tensor) -> Any:
@@ -138,7 +138,7 @@ def _to_torchscript(module: nn.Module, images: Tensor) -> Any:
 
 
 def _write(
-    subject: Subject,
+    to_export: NetworkToExport,
     module: nn.Module,
     path: Path,
     save: Callable[[io.BytesIO], None],
@@ -157,7 +157,7 @@ def _write(
             with torch.no_grad():
                 return loaded(images)
 
-        found = check_agreement(subject, module, run, str(path), normalized=normalized)
+        found = check_agreement(to_export, module, run, str(path), normalized=normalized)
     write_whole(path, lambda place: _write_bytes(place, buffer))
     return found
 
@@ -167,16 +167,16 @@ def _write_bytes(place: Path, buffer: io.BytesIO) -> None:
 
 
 def _exported(
-    subject: Subject, what: str, make: Callable[[], Any], alone: Callable[[nn.Module, Tensor], object]
+    to_export: NetworkToExport, what: str, make: Callable[[], Any], alone: Callable[[nn.Module, Tensor], object]
 ) -> Any:
     """Export a module; where that fails, say which layer cannot be exported."""
     with quiet_exporters():
         try:
             return make()
         except Exception as error:
-            layer = refused_layer(subject.plan, alone)
+            layer = refused_layer(to_export.plan, alone)
             where = f"{layer} cannot be exported" if layer else "the network cannot be exported"
-            raise ArchbuilderError(f"{subject.spec.name}: {where} by {what}: {reason_of(error)}") from error
+            raise ArchbuilderError(f"{to_export.spec.name}: {where} by {what}: {reason_of(error)}") from error
 
 
 def reason_of(error: BaseException) -> str:

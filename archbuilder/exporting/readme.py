@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from archbuilder.exporting.subject import Subject
+from archbuilder.exporting.network import NetworkToExport
 from archbuilder.primitives import shape_text
 
 _CODE = {
@@ -86,12 +86,19 @@ _WHAT = {
 
 
 def readme(
-    subject: Subject, path: Path, kind: str, *, network: str = "", weights: str = "", normalize: bool, softmax: bool
+    to_export: NetworkToExport,
+    path: Path,
+    kind: str,
+    *,
+    network: str = "",
+    weights: str = "",
+    normalize: bool,
+    softmax: bool,
 ) -> str:
     """Write the README of an exported run.
 
     Args:
-        subject: What was exported.
+        to_export: What was exported.
         path: The file.
         kind: Its format.
         network: The class of Python source.
@@ -99,7 +106,7 @@ def readme(
         normalize: Whether the file normalizes images itself.
         softmax: Whether its output is probabilities.
     """
-    plan = subject.plan
+    plan = to_export.plan
     steps = "" if normalize else _NORMALIZE.get(kind, _NORMALIZE["torch"])
     code = _CODE[kind].format(
         file=json.dumps(path.name), module=path.stem, network=network, weights=json.dumps(weights), normalize=steps
@@ -107,10 +114,10 @@ def readme(
     scale = "multiply those from 0 to 1 by 255." if normalize else "for those from 0 to 1 divide both by 255."
     done = "which the file does itself" if normalize else "which the file does not do"
     output = "probabilities" if softmax else "logits"
-    listed = [*map(_escaped, subject.class_names[:_MOST_NAMED])]
-    names = ", ".join([*listed, "…"] if len(subject.class_names) > _MOST_NAMED else listed)
-    takes, name = f"N x {shape_text(plan.input_shape)}", _escaped(subject.spec.name)
-    mean, std = (", ".join(f"{value:.6g}" for value in values) for values in (subject.mean, subject.std))
+    listed = [*map(_escaped, to_export.class_names[:_MOST_NAMED])]
+    names = ", ".join([*listed, "…"] if len(to_export.class_names) > _MOST_NAMED else listed)
+    takes, name = f"N x {shape_text(plan.input_shape)}", _escaped(to_export.spec.name)
+    mean, std = (", ".join(f"{value:.6g}" for value in values) for values in (to_export.mean, to_export.std))
     return f"""\
 # {_escaped(path.name)}
 

@@ -25,7 +25,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from archbuilder.importing.faults import Faults, Line, calling_line
 
 BATCH = 2
-"""Images in the traced batch: more than one, so that the batch is not mistaken for a channel."""
+"""Images in the traced batch: more than one, so that the batch size differs from a single channel."""
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from archbuilder.crosscheck.fvcore_count import count_with_fvcore
+from archbuilder.modules.agreement import relative_difference
 from archbuilder.network_spec import NetworkSpec
 
 TOLERANCE = 1e-4
@@ -107,9 +108,9 @@ def _largest_error(network: nn.Module, module: nn.Module, shape: tuple[int, ...]
     network.load_state_dict(state)
     images = torch.rand(_BATCH, *shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        error = _apart(module.eval()(images), network.eval()(images))
+        error = _difference(module.eval()(images), network.eval()(images))
         if error > TOLERANCE:  # rounding adds up in deep networks: with twice the digits it does not
-            error = _apart(module.double()(images.double()), network.double()(images.double()))
+            error = _difference(module.double()(images.double()), network.double()(images.double()))
             module.float()
             network.float()
         if heads:
@@ -118,7 +119,7 @@ def _largest_error(network: nn.Module, module: nn.Module, shape: tuple[int, ...]
             named = outputs if isinstance(outputs, dict) else outputs._asdict() if hasattr(outputs, "_asdict") else None
             for name, key in heads.items():
                 theirs = named[key] if named is not None else outputs[int(key)]
-                error = max(error, _apart(theirs, getattr(own, name)))
+                error = max(error, _difference(theirs, getattr(own, name)))
         module.eval()
     return error
 
@@ -132,15 +133,11 @@ def _steady(module: nn.Module) -> nn.Module:
     return module
 
 
-def _apart(one: Any, other: Any) -> float:
-    """Return how far outputs are apart, as a share of the largest value; infinity if they cannot be compared."""
+def _difference(one: Any, other: Any) -> float:
+    """Return the relative difference of the outputs of a module and of its spec's; infinity if one is no tensor."""
     while isinstance(one, list | tuple | dict) and len(one) == 1:
         one = next(iter(one.values())) if isinstance(one, dict) else one[0]
-    if not isinstance(one, Tensor) or one.shape != other.shape:
-        return float("inf")
-    if not all(bool(torch.isfinite(each).all()) for each in (one, other)):
-        return float("inf")
-    return float((one - other).abs().max() / one.abs().max().clamp_min(1e-30))
+    return relative_difference(other, one) if isinstance(one, Tensor) else float("inf")
 
 
 def _random(key: str, tensor: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ def test_wrong_counts_are_named_by_module(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_wrong_allocation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(self: Activation, arriving: Shape, leaving: Shape) -> tuple[Allocation, ...]:
+    def nothing(self: Activation, incoming: Shape, leaving: Shape) -> tuple[Allocation, ...]:
         return (Allocation(1),)
 
     monkeypatch.setattr(Activation, "allocations", nothing)

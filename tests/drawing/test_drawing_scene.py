@@ -47,45 +47,45 @@ class Follower:
         for head in scene.heads:
             self.follow(head.frame, self._outputs[head.source])
 
-    def follow(self, figure: Figure, arriving: int) -> int:
-        found = self._outputs[figure] = self._output(figure, arriving)
+    def follow(self, figure: Figure, incoming: int) -> int:
+        found = self._outputs[figure] = self._output(figure, incoming)
         return found
 
-    def _output(self, figure: Figure, arriving: int) -> int:
+    def _output(self, figure: Figure, incoming: int) -> int:
         far = [self._outputs[source] for source in self._sources.get(figure, ())]
         match figure:
             case Box(kind="source"):
                 (source,) = far
                 return source
             case Box(copies=[]) | Line():
-                return arriving
+                return incoming
             case Box():
                 (copy,) = figure.copies
                 for op in copy:
-                    assert op.inputs == (arriving,), op
-                    arriving = op.index
-                return arriving
+                    assert op.inputs == (incoming,), op
+                    incoming = op.index
+                return incoming
             case Join():
-                return self._join(figure, [arriving] if figure.linked else [])
+                return self._join(figure, [incoming] if figure.linked else [])
             case Frame():
-                return self.follow(figure.child, arriving)
+                return self.follow(figure.child, incoming)
             case Series():
                 for member in figure.members:
-                    arriving = self.follow(member, arriving)
-                return arriving
+                    incoming = self.follow(member, incoming)
+                return incoming
             case Parallel():
-                return self.follow_join(figure.join, [self.follow(branch, arriving) for branch in figure.branches])
+                return self.follow_join(figure.join, [self.follow(branch, incoming) for branch in figure.branches])
         raise AssertionError(figure)
 
-    def follow_join(self, join: Join, arriving: list[int]) -> int:
-        found = self._outputs[join] = self._join(join, arriving)
+    def follow_join(self, join: Join, incoming: list[int]) -> int:
+        found = self._outputs[join] = self._join(join, incoming)
         return found
 
-    def _join(self, join: Join, arriving: list[int]) -> int:
+    def _join(self, join: Join, incoming: list[int]) -> int:
         ((op,),) = join.copies
         far = [self._outputs[source] for source in self._sources.get(join, ())]
-        assert {*op.inputs} == {*arriving, *far}, op
-        assert not Counter(arriving) - Counter(op.inputs), op
+        assert {*op.inputs} == {*incoming, *far}, op
+        assert not Counter(incoming) - Counter(op.inputs), op
         return op.index
 
 

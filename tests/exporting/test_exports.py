@@ -17,7 +17,7 @@ from torch import Tensor
 
 import archbuilder
 from archbuilder import ArchbuilderError, Checkpoint, NetworkSpec, TrainSettings
-from archbuilder.exporting.agreement import relative_difference
+from archbuilder.modules.agreement import relative_difference
 from archbuilder.weights import read_weights
 
 SPEC = """\
@@ -263,3 +263,14 @@ def test_exported_weights_bring_their_normalization(run: Path, checkpoint: Check
     network = checkpoint.setup.load_spec().build(weights=tmp_path / "w.safetensors")
     expected = checkpoint.weights
     assert all(torch.equal(tensor, expected[key]) for key, tensor in network.state_dict().items())
+
+
+def test_exported_weights_are_exported_again(run: Path, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    archbuilder.export(run, tmp_path / "w.safetensors")
+    done = archbuilder.export(tmp_path / "w.safetensors", tmp_path / "net.onnx", normalize=True)
+    assert done.is_trained
+    program, facts = loaded(tmp_path / "net.onnx", "onnx")
+    assert facts["class_names"] == [*checkpoint.setup.class_names]
+    images = torch.rand(3, 1, 8, 8) * 16
+    expected = checkpoint.network()(checkpoint.setup.normalizer(images))
+    assert relative_difference(program(images), expected.detach()) < 1e-4

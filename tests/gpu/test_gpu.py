@@ -10,7 +10,7 @@ from support.tiny_studies import STUDY, write_study
 from support.training import a_trainer
 
 from archbuilder import ArchbuilderError, NetworkSpec, load, optimized
-from archbuilder.bench import Measured, Skipped, Subject, compare
+from archbuilder.bench import Measured, Skipped, TimedNetwork, compare
 from archbuilder.recipe import Precision, TrainSettings
 from archbuilder.runs import evaluate_checkpoint, read_checkpoint, resume_run, train_spec
 from archbuilder.searching import run_study
@@ -131,8 +131,8 @@ def test_an_optimized_network_is_equal(compiled: bool) -> None:
 
 def test_ways_of_running_a_network_are_compared() -> None:
     spec = load("inception_digits")
-    subject = Subject("digits", spec.plan(), spec.build(aux=False).eval())
-    found = compare(subject, on_gpu(), batch_size=4, seconds=0, repeats=3)
+    timed = TimedNetwork("digits", spec.plan(), spec.build(aux=False).eval())
+    found = compare(timed, on_gpu(), batch_size=4, seconds=0, repeats=3)
     assert found.device == "cuda:0"
     reasons = {row.variant.value for row in found.rows if isinstance(row, Skipped)}
     assert {"onnxruntime", "openvino"} <= reasons

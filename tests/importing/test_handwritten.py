@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from archbuilder import from_module
 from archbuilder.importing import import_module, importer
 from archbuilder.importing.tree import Members
-from archbuilder.importing.verify import _apart
+from archbuilder.importing.verify import _difference
 from archbuilder.modules.layers import StochasticDepth
 
 SHAPE = (3, 16, 16)
@@ -366,9 +366,9 @@ def test_a_head_behind_what_is_random_in_training_is_compared() -> None:
 
 def test_outputs_that_are_no_numbers_are_apart() -> None:
     numbers, none = torch.tensor([1.0, 2.0]), torch.tensor([1.0, float("nan")])
-    assert _apart(numbers, numbers) == 0
-    assert _apart(numbers, none) == _apart(none, numbers) == float("inf")
-    assert max(0.0, _apart(numbers, none)) == float("inf")
+    assert _difference(numbers, numbers) == 0
+    assert _difference(numbers, none) == _difference(none, numbers) == float("inf")
+    assert max(0.0, _difference(numbers, none)) == float("inf")
 
 
 class Layers(nn.Module):

@@ -49,8 +49,8 @@ BLOCKS += "unit: {body: [{type: convolution, in: 14, out: 16, kernel: 1}]}}\n"
 HEAD = "aux:\n  - {name: h, after: b, in: 33, pool_output: 1}\n"
 WRONG = text_of(*LAYERS, header=BLOCKS, more=HEAD)
 RIGHT = WRONG
-for claimed, arriving in ((60, 64), (31, 32), (23, 24), (15, 16), (14, 16), (33, 32)):
-    RIGHT = RIGHT.replace(f"in: {claimed},", f"in: {arriving},")
+for claimed, incoming in ((60, 64), (31, 32), (23, 24), (15, 16), (14, 16), (33, 32)):
+    RIGHT = RIGHT.replace(f"in: {claimed},", f"in: {incoming},")
 
 
 @pytest.mark.parametrize("multipliers", MULTIPLIERS)

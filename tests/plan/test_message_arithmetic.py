@@ -90,5 +90,5 @@ def test_every_sum_is_true_and_of_the_op_that_is_named(text: str) -> None:
             total = int(said[3] or said[2])
             assert sum(map(int, said[2].split(" + "))) == total, note
             assert total in outputs[said[1]], (note, outputs)
-            arriving = {int(number) for number in re.findall(r"\d+", problem.message)}
-            assert total in arriving, (note, problem.message)
+            incoming = {int(number) for number in re.findall(r"\d+", problem.message)}
+            assert total in incoming, (note, problem.message)

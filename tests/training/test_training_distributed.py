@@ -35,7 +35,7 @@ class Passed:
     evaluated: Tensor
     state: dict[str, Tensor]
     gradients: dict[str, Tensor]
-    arriving: Tensor
+    incoming: Tensor
 
 
 def pass_through(count: int, layout: torch.memory_format, affine: tuple[bool, bool], processes: Processes) -> Passed:
@@ -76,7 +76,7 @@ def all_passes(processes: Processes) -> list[Passed]:
 def test_two_parts_of_a_batch_come_to_what_the_whole_comes_to(tmp_path: Path) -> None:
     close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
     for whole, *halves in zip(all_passes(Processes()), *in_two_processes(all_passes, tmp_path), strict=True):
-        for name in ("outputs", "evaluated", "arriving"):
+        for name in ("outputs", "evaluated", "incoming"):
             close(torch.cat([getattr(half, name) for half in halves]), getattr(whole, name))
         for half in halves:
             assert half.gradients.keys() == whole.gradients.keys()

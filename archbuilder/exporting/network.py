@@ -12,15 +12,16 @@ from torch import Tensor, nn
 from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
 from archbuilder.modules import Network, build_network, drop_heads
-from archbuilder.modules.saving import trained_network
+from archbuilder.modules.saving import read_tensors, trained_network
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
 from archbuilder.runs import BEST, Checkpoint, read_checkpoint
+from archbuilder.spec.checkpoints import is_checkpoint, read_header
 from archbuilder.spec.sources import shipped_names
 
 
 @dataclass(frozen=True)
-class Subject:
+class NetworkToExport:
     """What is exported.
 
     Attributes:
@@ -128,11 +129,11 @@ class Normalization(nn.Module):
         return (x - self.mean) / self.std
 
 
-def subject_of(network: "NetworkSpec | Checkpoint | str | Path", *, seed: int = 0) -> Subject:
+def network_to_export(network: "NetworkSpec | Checkpoint | str | Path", *, seed: int = 0) -> NetworkToExport:
     """Return what is to be exported.
 
     Args:
-        network: A spec or its name or file; or a checkpoint, its file, or the folder of its run.
+        network: A spec or its name or file; or a checkpoint, its file, the folder of its run, or exported weights.
         seed: The seed of the initial weights of a spec.
 
     Raises:
@@ -140,12 +141,18 @@ def subject_of(network: "NetworkSpec | Checkpoint | str | Path", *, seed: int = 
         SpecError: The spec is wrong.
     """
     if isinstance(network, NetworkSpec):
-        return Subject(network, seed=seed)
-    if not isinstance(network, Checkpoint):
-        path = Path(network)
-        is_shipped = str(network) in shipped_names("specs") and not (path / BEST).exists()
-        if is_shipped or not (path.is_dir() or path.suffix == ".safetensors"):
-            return Subject(NetworkSpec.load(network), seed=seed)
-        network = read_checkpoint(path)
-    setup = network.setup
-    return Subject(setup.load_spec(), network.weights, setup.class_names, setup.mean, setup.std)
+        return NetworkToExport(network, seed=seed)
+    if isinstance(network, Checkpoint):
+        setup = network.setup
+        return NetworkToExport(setup.load_spec(), network.weights, setup.class_names, setup.mean, setup.std)
+    path = Path(network)
+    is_shipped = str(network) in shipped_names("specs") and not (path / BEST).exists()
+    if is_shipped or not is_checkpoint(path):
+        return NetworkToExport(NetworkSpec.load(network), seed=seed)
+    header = read_header(path) if path.suffix == ".safetensors" and path.is_file() else None
+    if header is None or "class_names" not in header:
+        return network_to_export(read_checkpoint(path))
+    weights, header = read_tensors(path)
+    spec = NetworkSpec.from_text(header["spec"], header["name"])
+    names, mean, std = (tuple(header[key]) for key in ("class_names", "mean", "std"))
+    return NetworkToExport(spec, weights, names, mean, std)
