@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -92,23 +92,7 @@ def write_program(to_export: NetworkToExport, path: Path, *, normalize: bool, so
     Raises:
         ArchbuilderError: A layer cannot be exported, or the outputs differ.
     """
-    module = to_export.evaluation(normalize=normalize, softmax=softmax)
-    images = to_export.images(_EXAMPLES, normalized=False)
-    made = _exported(to_export, "torch.export", lambda: _to_program(module, images), _to_program)
-    facts = {FACTS: json.dumps(to_export.facts(normalize=normalize, softmax=softmax))}
-
-    def save(buffer: io.BytesIO) -> None:
-        torch.export.save(made, buffer, extra_files=dict(facts))
-
-    def load(buffer: io.BytesIO) -> Callable[[Tensor], Tensor]:
-        found: Callable[[Tensor], Tensor] = torch.export.load(buffer).module()
-        return found
-
-    return _write(to_export, module, path, save, load, normalized=not normalize)
-
-
-def _to_program(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
-    return torch.export.export(module, (images,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    return _write(to_export, path, _TORCH_EXPORT, normalize=normalize, softmax=softmax)
 
 
 def write_torchscript(to_export: NetworkToExport, path: Path, *, normalize: bool, softmax: bool) -> float:
@@ -117,19 +101,27 @@ def write_torchscript(to_export: NetworkToExport, path: Path, *, normalize: bool
     Raises:
         ArchbuilderError: A layer cannot be traced, or the outputs differ.
     """
-    module = to_export.evaluation(normalize=normalize, softmax=softmax)
-    images = to_export.images(_EXAMPLES, normalized=False)
-    made = _exported(to_export, "TorchScript", lambda: _to_torchscript(module, images), _to_torchscript)
-    facts = {FACTS: json.dumps(to_export.facts(normalize=normalize, softmax=softmax))}
+    return _write(to_export, path, _TORCHSCRIPT, normalize=normalize, softmax=softmax)
 
-    def save(buffer: io.BytesIO) -> None:
-        torch.jit.save(made, buffer, _extra_files=facts)
 
-    def load(buffer: io.BytesIO) -> Callable[[Tensor], Tensor]:
-        loaded: Callable[[Tensor], Tensor] = torch.jit.load(buffer)  # type: ignore[no-untyped-call]
-        return loaded
+class _Exporter(NamedTuple):
+    """One of torch's ways to store a module with its code.
 
-    return _write(to_export, module, path, save, load, normalized=not normalize)
+    Attributes:
+        name: What it is called, for errors.
+        program: Makes the program of a module from example images.
+        save: Writes a program and extra files into a buffer.
+        load: Reads the program of a buffer; it is called as the module is.
+    """
+
+    name: str
+    program: Callable[[nn.Module, Tensor], Any]
+    save: Callable[[Any, io.BytesIO, dict[str, Any]], None]
+    load: Callable[[io.BytesIO], Callable[[Tensor], Tensor]]
+
+
+def _to_program(module: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
+    return torch.export.export(module, (images,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
 
 
 def _to_torchscript(module: nn.Module, images: Tensor) -> Any:
@@ -137,27 +129,37 @@ def _to_torchscript(module: nn.Module, images: Tensor) -> Any:
         return torch.jit.trace(module, images, check_trace=False)  # type: ignore[no-untyped-call]
 
 
-def _write(
-    to_export: NetworkToExport,
-    module: nn.Module,
-    path: Path,
-    save: Callable[[io.BytesIO], None],
-    load: Callable[[io.BytesIO], Callable[[Tensor], Tensor]],
-    *,
-    normalized: bool,
-) -> float:
+_TORCH_EXPORT = _Exporter(
+    "torch.export",
+    _to_program,
+    lambda program, buffer, extra: torch.export.save(program, buffer, extra_files=extra),
+    lambda buffer: torch.export.load(buffer).module(),
+)
+_TORCHSCRIPT = _Exporter(
+    "TorchScript",
+    _to_torchscript,
+    lambda program, buffer, extra: torch.jit.save(program, buffer, _extra_files=extra),
+    torch.jit.load,
+)
+
+
+def _write(to_export: NetworkToExport, path: Path, exporter: _Exporter, *, normalize: bool, softmax: bool) -> float:
     """Save a program, load it again, compare its outputs, and only then write the file."""
+    module = to_export.evaluation(normalize=normalize, softmax=softmax)
+    images = to_export.images(_EXAMPLES, normalized=False)
+    made = _exported(to_export, exporter.name, lambda: exporter.program(module, images), exporter.program)
     buffer = io.BytesIO()
     with quiet_exporters():
-        save(buffer)
+        facts = to_export.facts(normalize=normalize, softmax=softmax)
+        exporter.save(made, buffer, {FACTS: json.dumps(facts)})
         buffer.seek(0)
-        loaded = load(buffer)
+        loaded = exporter.load(buffer)
 
         def run(images: Tensor) -> Tensor:
             with torch.no_grad():
                 return loaded(images)
 
-        found = check_agreement(to_export, module, run, str(path), normalized=normalized)
+        found = check_agreement(to_export, module, run, str(path), normalized=not normalize)
     write_whole(path, lambda place: _write_bytes(place, buffer))
     return found
 

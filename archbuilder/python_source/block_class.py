@@ -78,7 +78,7 @@ def _forward(
     notes = constructor.notes
 
     def comment(part: Part) -> str:
-        return _shape(part, definition, notes.channels.get(id(part)), flows)
+        return _shape(part, definition, notes.channels.get(part), flows)
 
     reading = Reading(notes.flags, notes.sizes, comment, function, lambda part: None, lambda *_: None)
     writer = ForwardWriter(reading, ["x", *outer.values()])

@@ -33,14 +33,14 @@ class Notes:
     """What the forward pass must know of a pattern.
 
     Attributes:
-        flags: The conditions of branches, by id: an attribute that is true.
-        sizes: The places of parts of the channels, by id: expressions for the first channel and their number.
-        channels: The number of output channels of each part, by id.
+        flags: The condition of each branch that some instances lack: an attribute that is true.
+        sizes: The first channel and the number of channels of each part of a split, as expressions.
+        channels: The number of output channels of each part.
     """
 
-    flags: dict[int, str] = field(default_factory=dict)
-    sizes: dict[int, tuple[str, str]] = field(default_factory=dict)
-    channels: dict[int, Channels] = field(default_factory=dict)
+    flags: dict[Branch, str] = field(default_factory=dict)
+    sizes: dict[Part, tuple[str, str]] = field(default_factory=dict)
+    channels: dict[Part, Channels] = field(default_factory=dict)
 
 
 class Constructor:
@@ -95,7 +95,7 @@ class Constructor:
             else:
                 channels = self._child(part, channels, present, optional=optional)
                 outputs[part.name] = channels
-            self.notes.channels[id(part)] = channels
+            self.notes.channels[part] = channels
         return channels
 
     def _child(self, part: Part, channels: Channels, present: list[bool], *, optional: bool) -> Channels:
@@ -170,14 +170,14 @@ class Constructor:
             for child in named:
                 self._write(_absent(child.name))
             self._write(f"if {text}:")
-            self.notes.flags[id(branch)] = f"{child_access('self', named[0].name)} is not None"
+            self.notes.flags[branch] = f"{child_access('self', named[0].name)} is not None"
             self._level += 1
             return True
         word = unused("residual" if part.merge.op.type == "add" else "skip", self._attributes)
         self._attributes.add(word)
         text = self._when(chain.when, branch.present, channels, word)
         self._write(f"self.{word} = {text}")
-        self.notes.flags[id(branch)] = f"self.{word}"
+        self.notes.flags[branch] = f"self.{word}"
         return False
 
     def _size(self, part: Part, channels: Channels) -> Channels:
@@ -192,7 +192,7 @@ class Constructor:
         starts = [MISSING if node is None else call_of(operation(node)).args[1] for node in part.nodes]
         size = self._size(part, channels)
         start = self.scope.express(starts, [size.tree], "start")
-        self.notes.sizes[id(part)] = self._stored(start, "start"), self._stored(size.tree, "size")
+        self.notes.sizes[part] = self._stored(start, "start"), self._stored(size.tree, "size")
         return size
 
     def _stored(self, tree: Tree, word: str) -> str:
@@ -240,7 +240,7 @@ class Constructor:
             else:
                 text, channels = self.module(part, channels)
                 texts.append(text)
-            self.notes.channels[id(part)] = channels
+            self.notes.channels[part] = channels
         if growing:
             self._flush(growing, texts)
             return [f"*{growing}"], channels

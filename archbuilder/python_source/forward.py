@@ -28,8 +28,8 @@ class Reading:
         after: Is told the part that ran, and the variable of its output.
     """
 
-    flags: Mapping[int, str]
-    sizes: Mapping[int, tuple[str, str]]
+    flags: Mapping[Branch, str]
+    sizes: Mapping[Part, tuple[str, str]]
     comment: Callable[[Part], str]
     function: Callable[[str], str]
     open: Callable[[Part], Sequence[Part] | None]
@@ -112,7 +112,7 @@ class ForwardWriter:
                 return taken[0]
             return self._output(part, variable, place, call("torch.cat", listed(taken), "dim=1"))
         if isinstance(part, Narrow):
-            start, size = self._reading.sizes[id(part)]
+            start, size = self._reading.sizes[part]
             return self._output(part, variable, place, call(f"{variable}.narrow", "1", start, size))
         return self._child(part, variable, place)
 
@@ -193,7 +193,7 @@ class ForwardWriter:
         """Write a branch, if the instance has it, and merge it with those before."""
         optional = _lacking(branch.present, place.present)
         if optional:
-            self._say(f"if {self._reading.flags[id(branch)]}:")
+            self._say(f"if {self._reading.flags[branch]}:")
             self._level += 1
         found = self._branch(branch, branch.members, variable, place._replace(word=_word(part, number)))
         if MERGES[part.merge.op.type].pairwise:

@@ -131,7 +131,7 @@ class NetworkClass:
         for part in parts:
             if isinstance(part, Narrow):
                 _, start, size = call_of(operation(part.first)).args
-                self._constructor.notes.sizes[id(part)] = str(start), str(size)
+                self._constructor.notes.sizes[part] = str(start), str(size)
             elif isinstance(part, Parallel):
                 for branch in part.branches:
                     self._note_sizes(branch.members)
