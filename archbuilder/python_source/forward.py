@@ -130,8 +130,10 @@ class ForwardWriter:
         inside = self._reading.open(part)
         if inside is not None:
             return self.run(inside, variable, Place(access, earlier, [True], place.word))
-        factor = isinstance(part, Leaf) and part.is_factor
-        text: Text = f"{variable} * {access}" if factor else call(access, variable, *earlier.values())
+        if isinstance(part, Leaf) and part.is_factor:
+            text: Text = f"{variable} * {access}.view(-1, 1, 1)" if part.is_flat else f"{variable} * {access}"
+        else:
+            text = call(access, variable, *earlier.values())
         if not _lacking(part.present, place.present):
             return self._output(part, variable, place, text)
         target = self.variables.target(variable, place.word)

@@ -71,6 +71,12 @@ class Leaf(Part):
         return call_of(operation(self.first)).target == PARAMETER
 
     @property
+    def is_flat(self) -> bool:
+        """Whether it is a parameter with one value for each channel of a map, without height and width."""
+        assert isinstance(self.first, OpNode)
+        return self.is_factor and len(call_of(operation(self.first)).args[0]) < len(self.first.op.input_shapes[0])
+
+    @property
     def is_identity(self) -> bool:
         """Whether it is torch's identity in every instance."""
         return all(call is None or call.target == IDENTITY for call in self.calls())

@@ -235,7 +235,7 @@ def _norm(random: Random, shape: Shape) -> tuple[Layer, Shape]:
         {"type": "global_response_norm"},
         {"type": "l2_norm"},
         {"type": "local_response_norm", "size": random.randint(1, 4)},
-        {"type": "scale", "initial": 0.5},
+        {"type": "scale", "initial": 0.5, "flat": random.random() < 0.5},
         {"type": "rescale", "scale": "$half"},
     ]
     return random.choice(layers), shape
@@ -282,6 +282,14 @@ def _shuffled(random: Random, shape: Shape) -> tuple[Layer, Shape] | None:
     return None
 
 
+def _slice(random: Random, shape: Shape) -> tuple[Layer, Shape]:
+    channels = random.randint(1, shape[0])
+    return {"type": "slice", "start": random.randint(0, shape[0] - channels), "channels": channels}, (
+        channels,
+        *shape[1:],
+    )
+
+
 _LAYERS: list[Callable[[Random, Shape], tuple[Layer, Shape] | None]] = [
     _conv,
     _conv,
@@ -292,4 +300,5 @@ _LAYERS: list[Callable[[Random, Shape], tuple[Layer, Shape] | None]] = [
     _per_position,
     _upsample,
     _shuffled,
+    _slice,
 ]
