@@ -130,28 +130,46 @@ def _group(path: tuple[str, ...], members: list[Item], items: list[Item], end: I
         merges = item.kind not in ("layer", "part") and any(each not in inside for each in item.inputs)
         if item not in after and (merges or any(each in dropped for each in item.inputs)):
             dropped.add(item)
-    for part in (inside, inside - dropped, before, before - dropped, after, before & after):
-        ordered = [item for item in members if item in part]
-        inputs = {each for item in ordered for each in item.inputs if each not in part}
+    for core in (inside, inside - dropped, before, before - dropped, after, before & after):
+        part = _with_front(path, core, items, users)
+        ordered = [item for item in items if item in part]
+        inputs = _inputs_of(part)
         outputs = [item for item in ordered if item is end or any(u not in part for u in users.get(item, ()))]
         whole = any(not item.inputs for item in ordered)
-        if len(inputs) == 1 and len(outputs) == 1 and not whole:
-            return Node(path[-1], ordered, [next(iter(inputs))], outputs[0], is_group=True)
-        if len(inputs) == 1 and len(outputs) > 1 and not whole and end not in part:
+        if len(inputs) != 1 or whole:
+            continue
+        if len(outputs) > 1 and end not in part:
             merged = _merged_inside(path, outputs, part, users)
-            if merged is not None:
-                return Node(path[-1], [*ordered, merged], [next(iter(inputs))], merged, is_group=True)
-            grown = _grown(path, part, items, users)
-            if grown is not None:
-                *ordered, last = grown
-                return Node(path[-1], [*ordered, last], [next(iter(inputs))], last, is_group=True)
+            ordered = [*ordered, merged] if merged is not None else _grown(path, part, items, users)
+            outputs = ordered[-1:]
+        if len(outputs) == 1:
+            for item in ordered:
+                if item.scope[: len(path)] != path:
+                    item.scope = path
+            return Node(path[-1], ordered, [next(iter(inputs))], outputs[0], is_group=True)
     return None
 
 
-def _grown(
-    path: tuple[str, ...], part: set[Item], items: list[Item], users: dict[Item, list[Item]]
-) -> list[Item] | None:
-    """Add operations without weights that follow from a module alone, until one output is left."""
+def _inputs_of(part: set[Item]) -> set[Item | None]:
+    """Return what operations take from outside of them."""
+    return {each for item in part for each in item.inputs if each not in part}
+
+
+def _with_front(path: tuple[str, ...], part: set[Item], items: list[Item], users: dict[Item, list[Item]]) -> set[Item]:
+    """Add operations without weights that lead to a module alone, until one input is left; or none."""
+    grown = set(part)
+    for item in reversed(items):
+        if len(_inputs_of(grown)) == 1:
+            return grown
+        if item in grown or item.keys or not item.inputs or item.scope not in (path, path[:-1]):
+            continue
+        if item in users and all(user in grown for user in users[item]):
+            grown.add(item)
+    return grown if len(_inputs_of(grown)) == 1 else part
+
+
+def _grown(path: tuple[str, ...], part: set[Item], items: list[Item], users: dict[Item, list[Item]]) -> list[Item]:
+    """Add operations without weights that follow from a module alone, until one output is left; empty if none is."""
     grown = set(part)
     for item in items:
         if item in grown or item.keys or not item.inputs or any(each not in grown for each in item.inputs):
@@ -161,10 +179,8 @@ def _grown(
         grown.add(item)
         outputs = [each for each in grown if any(user not in grown for user in users.get(each, ()))]
         if outputs == [item]:
-            for each in grown - part:
-                each.scope = path
             return [each for each in items if each in grown]
-    return None
+    return []
 
 
 def _merged_inside(

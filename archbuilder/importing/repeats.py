@@ -100,9 +100,11 @@ class _Folder:
         own, others = _bare(base), _bare(other)
         changes: Member = {}
         for key in {**own, **others}:
-            even = key == "padding" and others.get("kernel") == 1 and {own.get(key), others.get(key)} == {"half", None}
-            if own.get(key) != others.get(key) and not even:
-                changes[key] = others[key] if key in others else self._default(base["type"], key)
+            before, after = own.get(key), others.get(key)
+            is_padding_of_1x1 = key == "padding" and others.get("kernel") == 1
+            if before == after or (is_padding_of_1x1 and (before, after) in (("half", None), (None, "half"))):
+                continue
+            changes[key] = others[key] if key in others else self._default(base["type"], key)
         return changes
 
     def _default(self, kind: str, key: str) -> Any:

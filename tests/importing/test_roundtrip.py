@@ -127,6 +127,31 @@ def test_random_nested_specs_come_back(values: dict[str, Any]) -> None:
     assert_equal(NetworkSpec.from_dict(values))
 
 
+def test_a_head_inside_a_block_that_begins_with_a_fork() -> None:
+    gate = [{"type": "global_avg_pool"}, {"type": "conv", "out": 2, "kernel": 1, "activation": "sigmoid"}]
+    classifier = [{"type": "global_avg_pool"}, {"type": "flatten"}, {"type": "linear", "out": 3}]
+    spec = {
+        "name": "fork",
+        "input": {"channels": 2, "height": 4, "width": 5},
+        "classes": 3,
+        "conv": {"norm": "none"},
+        "blocks": {
+            "gated": {
+                "parameters": {"out": "width"},
+                "body": [{"multiply": [[], gate]}, {"name": "end", "type": "conv", "out": "$out", "kernel": 1}],
+            }
+        },
+        "layers": [
+            {"name": "stage0", "type": "gated", "out": 4},
+            {"name": "stage1", "type": "conv", "out": 2, "kernel": 1},
+            {"name": "stage2", "type": "gated", "out": 4},
+            *classifier,
+        ],
+        "aux": [{"name": f"head{stage}", "after": f"stage{stage}.end", "layers": classifier} for stage in (0, 2)],
+    }
+    assert_equal(NetworkSpec.from_dict(spec))
+
+
 def test_importing_again_gives_the_same_file() -> None:
     first = assert_equal(load("inception_small_28"))
     again = from_module(first.build(), first.plan().input_shape, name="imported")
