@@ -99,7 +99,7 @@ def front_points(result: StudyResult) -> FrontPoints:
     others = [row for row in result.rows if row.finalist.number is not None and row not in best_rows]
     scaled = [row for row in result.rows if row.finalist.number is None]
     random_search = [] if result.random_search is None else list(result.random_search.best_rows().values())
-    baseline_cost, baseline_value = result.baseline.cost.get(quantity), result.baseline.accuracy
+    baseline_cost, baseline_value = result.baseline.cost.get(quantity), result.baseline_accuracy
     return FrontPoints(
         quantity,
         _finalist_dots(best_rows, quantity),
@@ -129,7 +129,7 @@ def _trial_dots(result: StudyResult, quantity: str, outcome: Outcome) -> tuple[D
     """Return the trials with an outcome as points, in order of cost."""
     dots = [
         Dot(trial.cost[quantity], trial.accuracy, name=f"trial {trial.number}")
-        for trial in result.record.trials.values()
+        for trial in result.record.listed
         if trial.outcome is outcome and trial.accuracies and quantity in trial.cost
     ]
     return tuple(sorted(dots, key=lambda dot: dot.cost))

@@ -299,8 +299,8 @@ def tally_line(tally: Tally) -> str:
     """Format the numbers of pruned, projected, duplicate, failed and unfinished trials."""
     parts = [
         f"pruned {tally[Outcome.PRUNED]}",
-        f"projected onto the budget {tally.repaired}",
-        f"duplicates {tally[Outcome.FROM_RECORD]}",
+        f"projected onto the budget {tally.projected}",
+        f"duplicates {tally[Outcome.DUPLICATE]}",
     ]
     if tally[Outcome.FAILED]:
         parts.append(f"failed {tally[Outcome.FAILED]}")
@@ -323,7 +323,5 @@ def trial_line(study: Study, trial: TrialRecord) -> str:
             what = str(trial.outcome)
     score = f"{objective_name(study)} {score_text(study, trial.accuracy if trial.accuracies else None)}"
     costs = f"{costs_text(trial.cost)}  {plural(trial.cost['parameters'], 'parameter')}"
-    seconds = (
-        f"  {trial.stretches[-1].seconds:.1f} s" if trial.stretches and trial.outcome is not Outcome.PRUNED else ""
-    )
+    seconds = f"  {trial.rungs[-1].seconds:.1f} s" if trial.rungs and trial.outcome is not Outcome.PRUNED else ""
     return f"trial {trial.number}  {score}  {costs}  {what}{seconds}"

@@ -14,8 +14,8 @@ from archbuilder.report.search import amount, candidates_text, exhausted_text, w
 from archbuilder.report.study_tables import PageTable, final_table, space_table, trial_table
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
-from archbuilder.searching.fitting import final_folder
 from archbuilder.searching.importance import FEWEST, judged_trials
+from archbuilder.searching.jobs import Final
 from archbuilder.spec.writing import write_text
 
 PAGE = "report.html"
@@ -197,7 +197,7 @@ def _data_text(data: str | None, images: Mapping[str, int]) -> str:
 
 def _training_costs(result: StudyResult) -> list[tuple[str, str]]:
     """Return what the study cost, each as a name and a text: MACs, time, projections, test openings."""
-    trials = result.record.trials.values()
+    trials = result.record.listed
     seconds = sum(trial.seconds for trial in trials)
     costs = []
     if result.study.settings.objective.is_trained_for and result.images:
@@ -211,12 +211,12 @@ def _training_costs(result: StudyResult) -> list[tuple[str, str]]:
             f"{_duration_text(seconds)} for all trials, {_duration_text(result.baseline.seconds)} for the baseline",
         )
     )
-    projected = f"{result.tally.repaired:,} of {plural(len(trials), 'candidate')}, before training"
+    projected = f"{result.tally.projected:,} of {plural(len(trials), 'candidate')}, before training"
     bounded = any(step.limits.by_quantity for step in result.study.steps)
     if bounded:
         share = "none: every candidate is projected onto the budget before training"
         costs += [("candidates trained over the budget", share), ("projected onto the budget", projected)]
-    repeated = result.tally[Outcome.FROM_RECORD]
+    repeated = result.tally[Outcome.DUPLICATE]
     if repeated:
         costs.append(("duplicates", f"{plural(repeated, 'proposal')}, not trained again"))
     if result.test_openings:
@@ -241,7 +241,7 @@ def _commands(result: StudyResult) -> list[tuple[str, str]]:
     best = list(result.best_rows().values())
     if best:
         row = best[-1]
-        place = final_folder(result.folder, row.finalist.name, row.seeds[0])
+        place = result.folder / Final(row.finalist.name, row.seeds[0]).folder
         commands.append(
             (
                 f"Evaluate {row.finalist.label}, retrained with seed {row.seeds[0]}, on the test split:",

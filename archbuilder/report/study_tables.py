@@ -125,7 +125,7 @@ def _finalist_row(
 
 def _best_trials_table(result: StudyResult) -> PageTable:
     """Return the table of the baseline and the best trials of each budget, by validation accuracy or score."""
-    baseline_score = score_text(result.study, result.baseline.accuracy)
+    baseline_score = score_text(result.study, result.baseline_accuracy)
     steps = range(len(result.study.steps))
     leads = any(best.outcome is Outcome.BASELINE for step in steps for best in result.best(1, step))
     name = f"baseline{_STAR if leads else ''}"
@@ -208,7 +208,7 @@ def space_table(result: StudyResult) -> PageTable:
 
 def trial_table(result: StudyResult) -> PageTable:
     """Return the table of trials in order."""
-    trials = list(result.record.trials.values())
+    trials = list(result.record.listed)
     ladder = len(result.study.steps) > 1
     trained = result.study.settings.objective.is_trained_for
     heads = [
@@ -222,7 +222,7 @@ def trial_table(result: StudyResult) -> PageTable:
     ]
     rows = [PageRow(_trial_cells(result, trial, ladder=ladder)) for trial in trials[:_TRIALS]]
     note = f"The first {_TRIALS:,}; all {len(trials):,} are in trials.csv." if len(trials) > _TRIALS else ""
-    kinds = {Outcome.BASELINE: "the baseline", Outcome.FROM_RECORD: "duplicates"}
+    kinds = {Outcome.BASELINE: "the baseline", Outcome.DUPLICATE: "duplicates"}
     among = " and ".join(word for kind, word in kinds.items() if result.tally[kind])
     title = f"{plural(len(trials), 'trial')}{f', including {among}' if among else ''}"
     return PageTable(title, (*heads, "seconds", "outcome"), rows, note=note, texts=("outcome",))
@@ -232,7 +232,7 @@ def _trial_cells(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tu
     """Return the cells of a trial, as `trial_table` names them."""
     return (
         str(trial.number),
-        *([result.study.steps[trial.place.step].name] if ladder else []),
+        *([result.step_name(trial)] if ladder else []),
         short(trial.cost["macs"]),
         *([latency_text(trial.cost)] if "latency" in result.study.bounded else []),
         f"{trial.cost['parameters']:,}",
@@ -245,6 +245,6 @@ def _trial_cells(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tu
 
 def outcome_text(trial: TrialRecord) -> str:
     """Format the outcome of a trial."""
-    words = {Outcome.OPEN: "unfinished", Outcome.FROM_RECORD: f"duplicate of trial {trial.same_as}"}
+    words = {Outcome.OPEN: "unfinished", Outcome.DUPLICATE: f"duplicate of trial {trial.same_as}"}
     text = words.get(trial.outcome, str(trial.outcome))
     return f"{text}: {trial.reason}" if trial.reason else text

@@ -1,34 +1,33 @@
-"""The next candidate: proposed, moved onto the budget, and new."""
+"""The next candidate: proposed, projected onto the budget, and new."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from archbuilder.modules.inherit import distance
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.lessons import CommonLessons, lesson_of
-from archbuilder.searching.proposals import Proposer
-from archbuilder.searching.record import OWN, Outcome, Place, TrialRecord
+from archbuilder.searching.record import BASELINE, Outcome, Place, TrialRecord
+from archbuilder.searching.samplers import Sampler, check_sampler, sampler_of
 from archbuilder.searching.states import StatesFolder
+from archbuilder.study.enqueue import nearest_values
 from archbuilder.study.knobs import Value, Values
 from archbuilder.study.repair import repaired
 from archbuilder.study.timing import Measure, repaired_in_time
 from archbuilder.training import PROPOSAL, derived_seed
 
-_ATTEMPTS = 20  # proposals in a row that are known, or no network, before others are drawn
+_ATTEMPTS = 20  # proposals in a row that are known or invalid, before others are drawn
 DRAWS = 500
-"""How many candidates are drawn before a space that is not gone through one by one counts as exhausted."""
+"""How many candidates are drawn before a space that is not enumerated counts as exhausted."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Rates candidates before their training.
+    """Rates proposals before their training.
 
     Attributes:
-        rate: Gives the score of a candidate, the higher the better.
+        rate: Returns the score of a network, the higher the better.
         images: How many images are passed forward and backward for it.
     """
 
@@ -37,17 +36,22 @@ class Score:
 
 
 class Candidates:
-    """Finds the candidates of a study.
+    """Finds the candidates of a study. All that is found follows from the study: one that resumes finds the same."""
 
-    All that is found follows from the record: a search that goes on finds what it would have found without a break.
-    """
-
-    def __init__(self, journal: Journal, *, score: Score | None = None, measure: Measure | None = None) -> None:
-        """Go on from what the journal holds.
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        sampler: Sampler | None = None,
+        score: Score | None = None,
+        measure: Measure | None = None,
+    ) -> None:
+        """Resume from what the journal holds.
 
         Args:
             journal: The study's, its limits all known.
-            score: Scores candidates before their training, if of several the best is wanted.
+            sampler: What proposes; the study's own unless given.
+            score: Scores proposals, if of several the best is wanted.
             measure: Measures the latency of a network, if that is bounded.
 
         Raises:
@@ -55,143 +59,121 @@ class Candidates:
         """
         study = journal.study
         self._study, self._journal, self._score, self._measure = study, journal, score, measure
-        search = study.settings.search
+        self._sampler: Sampler = study.settings.search.sampler if sampler is None else sampler
+        check_sampler(self._sampler)
         self._states = StatesFolder(journal.folder)
-        self._proposer = Proposer(study.space, search.sampler, search.seed)
-        self._common = CommonLessons(study) if len(study.steps) > 1 else None
-        self._is_told = True
         self._own = study.space.values_of(study.spec)
-        self._own_key = None if self._own is None else study.pricer.key(self._own)
         self._known: dict[object, int] = {}
-        for number, trial in journal.record.trials.items():
-            self._know(number, trial)
-        events = [
-            (stretch.order, trial, index)
-            for trial in journal.record.trials.values()
-            for index, stretch in enumerate(trial.stretches)
-        ]
-        for _, trial, index in sorted(events, key=lambda event: event[0]):
-            self.learn(trial, index)
+        for trial in journal.record.trials.values():
+            self._know(trial)
 
-    @property
-    def baseline(self) -> dict[str, Value] | None:
-        """The spec as it is, as a candidate; None if the space does not have it."""
-        return self._own
+    def baseline(self) -> TrialRecord:
+        """Return the baseline, which is trained whatever the budget: the first trial of the study.
 
-    def learn(self, trial: TrialRecord, stretch: int = -1) -> None:
-        """Tell the sampler how a candidate did by the end of a stretch."""
-        self._know(trial.number, trial)
-        lesson = lesson_of(trial, stretch)
-        if self._common is None:
-            self._proposer.learn(lesson)
-        else:
-            self._common.take(trial.place.step, lesson)
-            self._is_told = False
+        It is a candidate if it could have been proposed: the space has its widths, and it is within a budget.
+        """
+        study = self._study
+        steps = [number for number, step in enumerate(study.steps) if step.limits.allows(study.baseline_cost)]
+        values = nearest_values(study) if self._own is None else self._own
+        step = steps[0] if steps and self._own is not None else None
+        trial = TrialRecord(BASELINE, values, study.baseline_cost, Place(step=step, bracket=None))
+        return self._journal.add(trial, values)
+
+    def reference(self, step: int) -> TrialRecord | None:
+        """Return the baseline's shape projected onto a budget of a ladder; None if it cannot be."""
+        values = nearest_values(self._study) if self._own is None else self._own
+        trial = self._within(values, Slot(step, 0))
+        if trial is None:
+            return None
+        trial = self._journal.add(replace(trial, place=replace(trial.place, bracket=None)), values)
+        self._know(trial)
+        return trial
 
     def next(self, slot: Slot) -> TrialRecord | None:
         """Find a candidate for a place, and write it down; None if there is none that has not been tried.
 
-        One that has been tried is written down as answered from the record; more than a few of them in a row, and
-        others are drawn at random, or gone through.
+        A proposal that has been tried is answered from the study. After many of these in a row others are drawn at
+        random, or enumerated.
         """
-        found = self._first_enqueued(slot)
-        if found is not None:
-            return found
-        found = self._beginning(slot)
-        if found is None and self._score is not None:
-            found = self._best_of(slot, self._score)
-        elif found is None:
-            found = self._found(slot)
-        return None if found is None else self._add(found)
+        for shape in self._given(slot):
+            trial = self._within(shape, slot)
+            if trial is not None and not self._is_known(trial):
+                return self._added(trial, shape)
+        if self._score is not None:
+            return self._best_of(slot, self._score)
+        while self._in_vain() < _ATTEMPTS:
+            trial = self._proposed(slot)
+            if trial is not None:
+                return self._accepted(trial)
+        return self._drawn(slot)
 
-    def _first_enqueued(self, slot: Slot) -> TrialRecord | None:
-        """Write down the first that is new of those that the study names itself, which each budget begins with."""
-        enqueued, taken = self._journal.enqueued, self._journal.taken(slot.step)
-        if taken == len(enqueued):
-            return None
-        for number, values in enumerate(enqueued[taken:], start=taken + 1):
-            trial = self._within(values, slot)
-            if trial is not None and not self._is_known(self._study.pricer.key(trial.values)):
-                added = self._add(trial)
-                self._journal.take(slot.step, number)
-                return added
-        self._journal.take(slot.step, len(enqueued))
-        return None
-
-    def _beginning(self, slot: Slot) -> TrialRecord | None:
-        """Find the first that is new of what a bracket begins with."""
-        for values in self._beginnings(slot):
-            trial = self._within(values, slot)
-            if trial is not None and not self._is_known(self._study.pricer.key(trial.values)):
-                return trial
-        return None
-
-    def _best_of(self, slot: Slot, score: Score) -> TrialRecord | None:
-        """Find the one of several that scores highest."""
-        proxy = self._study.settings.search.proxy
-        assert proxy is not None
-        found: dict[object, TrialRecord] = {}
-        for turn in range(_ATTEMPTS * proxy.of):
-            if len(found) == proxy.of:
-                break
-            trial = self._found(slot, turn, others=found)
-            if trial is None:
-                break
-            found.setdefault(self._study.pricer.key(trial.values), trial)
-        if not found:
-            return None
-        trials = list(found.values())
-        best = trials[int(np.argmax([score.rate(trial.values) for trial in trials]))]
-        return replace(best, scoring=score.images * sum(trial.cost["macs"] for trial in trials))
-
-    def _found(self, slot: Slot, *turn: int, others: dict[object, TrialRecord] | None = None) -> TrialRecord | None:
-        """Find a candidate that is new."""
-        known_in_a_row = 0 if others is not None else self._known_in_a_row()
-        attempt = 0  # since something was written down: a search that goes on here proposes the same
-        while attempt < _ATTEMPTS and known_in_a_row < _ATTEMPTS:
-            number = len(self._journal.record.trials)
-            proposed, attributes = self._propose(number, attempt, *turn)
-            attempt += 1
-            trial = self._within(proposed, slot)
-            if trial is None:
-                continue
-            trial = replace(trial, attributes=attributes)
-            key = self._study.pricer.key(trial.values)
-            if not self._is_known(key) and (others is None or key not in others):
-                return trial
-            known_in_a_row += 1
-            if others is None and key in self._known:
-                self._answer(trial, self._known[key])
-                attempt = 0
-        return self._drawn(slot, others or {})
-
-    def _propose(self, *turn: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        if self._common is not None and not self._is_told:
-            # Whenever one budget has a new result, the results of all of them compare anew.
-            self._proposer.relearn(self._common.all())
-            self._is_told = True
-        return self._proposer.propose(*turn)
-
-    def _beginnings(self, slot: Slot) -> Iterator[Values]:
-        """Give what a bracket begins with: the baseline, and in a ladder the best of the budgets beside this one.
-
-        Random search begins with nothing, as it is to be random.
-        """
+    def _given(self, slot: Slot) -> Iterator[Values]:
+        """Return what comes before any proposal: what the study enqueues, and what a bracket begins with."""
+        enqueued = self._journal.enqueued
+        for number in range(self._journal.taken(slot.step), len(enqueued)):
+            self._journal.take(slot.step, number + 1)
+            yield enqueued[number]
         record = self._journal.record
         if self._study.is_random_search or any(trial.place.bracket == slot.bracket for trial in record.counted):
             return
         if self._own is not None and not any(trial.place.step == slot.step for trial in record.counted):
             yield self._own
-        for step in (slot.step + 1, slot.step - 1):
+        for step in (slot.step + 1, slot.step - 1):  # of a ladder
             yield from (trial.values for trial in record.found(1, step))
 
-    def _within(self, values: Values, slot: Slot) -> TrialRecord | None:
-        """Move a candidate onto its budget; None if that cannot be."""
+    def _proposed(self, slot: Slot) -> TrialRecord | None:
+        """Ask the sampler; answer at once what is invalid or known, and return what is not."""
+        number = self._journal.next_number
+        number, shape = self._journal.propose(sampler_of(self._sampler, self._study.settings.search.seed, number))
+        found = self._within(shape, slot)
+        if found is None:
+            place = Place(slot.step, slot.bracket)
+            self._journal.accept(TrialRecord(number, shape, {}, place, Outcome.INVALID))
+            return None
+        trial = replace(found, number=number)
+        known = self._known.get(self._key(trial))
+        if known is None:
+            return trial
+        self._journal.accept(replace(trial, outcome=Outcome.DUPLICATE, same_as=known))
+        return None
+
+    def _best_of(self, slot: Slot, score: Score) -> TrialRecord | None:
+        """Accept the proposal that scores highest of several."""
+        proxy = self._study.settings.search.proxy
+        assert proxy is not None
+        found: dict[object, TrialRecord] = {}
+        while len(found) < proxy.of and self._in_vain() < _ATTEMPTS * proxy.of:
+            trial = self._proposed(slot)
+            if trial is not None and self._key(trial) in found:
+                self._journal.accept(replace(trial, outcome=Outcome.FILTERED))
+            elif trial is not None:
+                found[self._key(trial)] = trial
+        if not found:
+            return self._drawn(slot)
+        trials = list(found.values())
+        scores = [score.rate(trial.values) for trial in trials]
+        best = trials[int(np.argmax(scores))]
+        for trial in trials:
+            if trial is not best:
+                self._journal.accept(replace(trial, outcome=Outcome.FILTERED))
+        return self._accepted(replace(best, scoring=score.images * sum(trial.cost["macs"] for trial in trials)))
+
+    def _drawn(self, slot: Slot) -> TrialRecord | None:
+        """Draw candidates at random, or enumerate them where they are few, until one is new."""
+        seed = derived_seed(self._study.settings.search.seed, PROPOSAL, len(self._study.steps), len(self._known))
+        for shape in self._study.space.shuffled(np.random.default_rng(seed), DRAWS):
+            trial = self._within(shape, slot)
+            if trial is not None and not self._is_known(trial):
+                return self._added(trial, shape)
+        return None
+
+    def _within(self, shape: Values, slot: Slot) -> TrialRecord | None:
+        """Project a shape onto its budget; None if that cannot be."""
         pricer, limits = self._study.pricer, self._study.steps[slot.step].limits
-        variant = pricer.variant(values)
+        variant = pricer.variant(shape)
         if variant is None:
             return None
-        before, latency = pricer.position(values), dict[str, int]()
+        before, latency = pricer.position(shape), dict[str, int]()
         position = repaired(variant, before, limits.counted)
         if position is not None and self._measure is not None:
             timed = repaired_in_time(variant, position, limits, self._measure)
@@ -200,65 +182,63 @@ class Candidates:
             return None
         cost = variant.price(position[None]).row(0) | latency
         assert limits.allows(cost), "what is outside a budget is not trained"
-        place = Place(slot.step, slot.bracket, repaired=not np.array_equal(before, position))
-        return TrialRecord(-1, pricer.values(position, values), cost, place=place)
+        place = Place(slot.step, slot.bracket, projected=not np.array_equal(before, position))
+        return TrialRecord(-1, pricer.values(position, shape), cost, place)
 
-    def _drawn(self, slot: Slot, others: dict[object, TrialRecord]) -> TrialRecord | None:
-        """Draw candidates at random, or go through them all where they are few, until one is new."""
-        seed = derived_seed(self._study.settings.search.seed, PROPOSAL, len(self._study.steps), len(self._known))
-        for values in self._study.space.shuffled(np.random.default_rng(seed), DRAWS):
-            trial = self._within(values, slot)
-            if trial is not None:
-                key = self._study.pricer.key(trial.values)
-                if not self._is_known(key) and key not in others:
-                    return trial
-        return None
-
-    def _known_in_a_row(self) -> int:
+    def _in_vain(self) -> int:
+        """Count the proposals in a row that were answered at once."""
         count = 0
         for trial in reversed(self._journal.record.trials.values()):
-            if trial.outcome is not Outcome.FROM_RECORD:
+            if trial.outcome not in {Outcome.DUPLICATE, Outcome.INVALID}:
                 break
             count += 1
         return count
 
-    def _answer(self, trial: TrialRecord, number: int) -> None:
-        """Write down that a candidate was proposed once more."""
-        known = self._journal.record.trials[number]
-        answer = replace(trial, outcome=Outcome.FROM_RECORD, accuracies=known.accuracies, same_as=number)
-        self._journal.add(answer)
-
-    def _add(self, trial: TrialRecord) -> TrialRecord:
-        if self._study.settings.search.inherit:
-            trial = replace(trial, place=replace(trial.place, donor=self._nearest(trial)))
-        trial = self._journal.add(trial)
-        self._know(trial.number, trial)
+    def _accepted(self, trial: TrialRecord) -> TrialRecord:
+        trial = self._journal.accept(self._with_donor(trial))
+        self._know(trial)
         return trial
 
-    def _know(self, number: int, trial: TrialRecord) -> None:
-        self._known.setdefault(self._study.pricer.key(trial.values), number)
+    def _added(self, trial: TrialRecord, shape: Values) -> TrialRecord:
+        trial = self._journal.add(self._with_donor(trial), shape)
+        self._know(trial)
+        return trial
 
-    def _is_known(self, key: object) -> bool:
-        """Whether a candidate is one that was tried, or the baseline, which another process may still be training."""
-        return key in self._known or key == self._own_key
+    def _key(self, trial: TrialRecord) -> object:
+        return self._study.pricer.key(trial.values)
 
-    def _nearest(self, trial: TrialRecord) -> int | None:
-        """Give the trained network that is nearest and whose weights are kept; the spec as it is is one of them.
+    def _know(self, trial: TrialRecord) -> None:
+        is_outside = trial.number == BASELINE and self._own is None
+        if trial.outcome not in {Outcome.INVALID, Outcome.FILTERED} and not is_outside:
+            self._known.setdefault(self._key(trial), trial.number)
 
-        Those come first that are most alike in what is no width, then those whose widths are nearest.
+    def _is_known(self, trial: TrialRecord) -> bool:
+        return self._key(trial) in self._known
+
+    def _with_donor(self, trial: TrialRecord) -> TrialRecord:
+        """Choose the trained network whose weights a candidate inherits: the nearest that is kept.
+
+        First by what is not a width, then by widths.
         """
-        space, spec = self._study.space, self._study.spec
+        if not self._study.settings.search.inherit:
+            return trial
+        space = self._study.space
         widths, structure = space.widths(trial.values), space.structure(trial.values)
 
-        def far(others: Mapping[str, int], made: Mapping[str, Value]) -> tuple[int, float]:
+        def far(other: TrialRecord) -> tuple[int, float]:
+            others, made = self._network(other)
             return sum(made[path] != value for path, value in structure.items()), distance(widths, others)
 
-        donors = [
-            (far(space.widths(other.values), space.structure(other.values)), number)
-            for number, other in self._journal.record.trials.items()
-            if self._states.has(number, other.epochs)
-        ]
-        if self._states.has(OWN, self._study.settings.train.epochs):
-            own = {name: spec.widths[name] for name in widths}
-            donors.append((far(own, {path: spec.value(path) for path in structure}), OWN))
-        return min(donors)[1] if donors else None
+        kept = [one for one in self._journal.record.trials.values() if self._states.has(one.number, one.epochs)]
+        if not kept:
+            return trial
+        donor = min(kept, key=lambda one: (far(one), one.number)).number
+        return replace(trial, place=replace(trial.place, donor=donor))
+
+    def _network(self, trial: TrialRecord) -> tuple[Mapping[str, int], Mapping[str, Value]]:
+        """Return a trial's widths and its other choices."""
+        space, spec = self._study.space, self._study.spec
+        if trial.number != BASELINE:
+            return space.widths(trial.values), space.structure(trial.values)
+        own = {path: spec.value(path) for path in space.structure(trial.values)}
+        return {name: spec.widths[name] for name in space.width_names}, own

@@ -8,14 +8,13 @@ from typing import Any
 from archbuilder.data import Images
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.runs import BEST, read_checkpoint
-from archbuilder.searching.baseline import read_baseline
 from archbuilder.searching.comparing import Spread
-from archbuilder.searching.crew import Crew
 from archbuilder.searching.events import EpochEnded, FinalEnded, FinalFailed, FinalsBegun, Observer
-from archbuilder.searching.fitting import SPEC, Fitter, final_folder
-from archbuilder.searching.journal import BASELINE, Journal
+from archbuilder.searching.jobs import SPEC, Done, Final, Job, final_folder, label
+from archbuilder.searching.journal import Journal
+from archbuilder.searching.pool import Pool, Result
 from archbuilder.searching.record import Outcome, TrialRecord
-from archbuilder.searching.work import EpochDone, Final, Report, WorkDone, WorkFailed, WorkLost, label
+from archbuilder.searching.runner import Runner
 from archbuilder.study.budget import Cost, cost_of
 from archbuilder.study.scaling import scaled_in_time, uniformly_scaled
 from archbuilder.study.study import Study
@@ -24,6 +23,8 @@ from archbuilder.training import Machine, evaluate
 
 _KEY, _OPENINGS, _SCALED = "finals", "openings of the test split", "scaled"
 _VALIDATION, _TEST, _FAILED = "validation", "test", "failed"
+BASELINE = "baseline"
+"""The name of the baseline among the finalists."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,14 @@ def finalists(journal: Journal) -> list[Finalist]:
         journal: The journal of a study whose baseline has been trained. The scaled are among them once `keep_scaled`
             has been called.
     """
-    study, baseline = journal.study, read_baseline(journal)
+    study, baseline = journal.study, journal.record.baseline
     count = study.settings.finals.candidates
     if not count or not study.settings.objective.is_trained_for or baseline is None:
         return []
-    trials = journal.record.trials.values()
-    own = next((trial.place.step for trial in trials if trial.outcome is Outcome.BASELINE), None)
-    found = [Finalist(BASELINE, own, None, study.spec, study.baseline_cost, search_accuracy=baseline.accuracy)]
-    found = [] if baseline.failure else found
+    found = []
+    if baseline.outcome is not Outcome.FAILED:
+        own, accuracy = baseline.place.step, baseline.accuracy
+        found.append(Finalist(BASELINE, own, None, study.spec, study.baseline_cost, search_accuracy=accuracy))
     for number, step in enumerate(study.steps):
         kept = (journal.get(_SCALED) or {}).get(str(number))
         if kept is not None:
@@ -200,26 +201,26 @@ class Finals:
         self._all = [Final(finalist.name, seed) for seed in _seeds(journal.study) for finalist in who]
         # Before names, as the trials of both studies are numbered from 0.
         self._prefix = "random search " if journal.study.is_random_search else ""
-        self._waiting: list[Final] = []
-        self._lost: set[Final] = set()
 
-    def train(self, crew: Crew) -> None:
+    def train(self, pool: Pool) -> None:
         """Train those that have not been, whose training failed, or whose checkpoint is gone, with every seed."""
         known = _known(self._journal)
-        self._waiting = [
+        waiting = [
             final for final in self._all if _VALIDATION not in known.get(_key(final), {}) or not self._is_kept(final)
         ]
-        if self._waiting:
-            self._observe(FinalsBegun(len(self._all), len(self._all) - len(self._waiting)))
+        if waiting:
+            self._observe(FinalsBegun(len(self._all), len(self._all) - len(waiting)))
         for finalist in self._who:
-            place = final_folder(self._journal.folder, finalist.name)
+            place = self._journal.folder / final_folder(finalist.name)
             place.mkdir(parents=True, exist_ok=True)
             if not (place / SPEC).exists():
                 finalist.spec.save(place / SPEC)
-        while self._waiting or crew.busy:
-            while crew.has_room and self._waiting:
-                crew.give(self._waiting.pop(0))
-            crew.wait(self._take)
+        while waiting or pool.busy:
+            while pool.has_room and waiting:
+                pool.give(waiting.pop(0), self._watch)
+            for job, result in pool.wait(self._watch):
+                assert isinstance(job, Final)
+                self._take(job, result)
 
     @property
     def unmeasured(self) -> list[Final]:
@@ -227,68 +228,63 @@ class Finals:
         known = _known(self._journal)
         return [final for final in self._all if known.get(_key(final), {}).keys() == {_VALIDATION}]
 
-    def measure(self, images: Images, fitter: Fitter, machine: Machine) -> None:
+    def measure(self, images: Images, runner: Runner, machine: Machine) -> None:
         """Measure those that have not been."""
         known, measured = _known(self._journal), {}
         for final in self.unmeasured:
             network = self._checkpoint(final).network().to(machine.device)
             size = self._journal.study.settings.train.batch_size
-            found = evaluate(network, images, fitter.data.normalizer, size, machine=machine)
+            found = evaluate(network, images, runner.data.normalizer, size, machine=machine)
             measured[_key(final)] = {**known[_key(final)], _TEST: found.accuracy}
         self._put(measured)
 
     def _put(self, entries: dict[str, dict[str, Any]]) -> None:
         self._journal.put(_KEY, _known(self._journal) | entries)
 
-    def _take(self, report: Report) -> None:
-        final = report.work
-        assert isinstance(final, Final)
-        match report:
-            case EpochDone():
-                epochs = self._journal.study.settings.train.epochs
-                self._observe(
-                    EpochEnded(f"{self._prefix}{final.label}, seed {final.seed}", report.epoch, epochs, report.accuracy)
-                )
-            case WorkDone():
-                best = max(result.validation_accuracy for result in self._checkpoint(final).history)
-                before = _known(self._journal).get(_key(final), {})
-                # Where its files were gone it is the same network again, and the test split need not be opened for it.
-                tested = {_TEST: before[_TEST]} if before.get(_VALIDATION) == best and _TEST in before else {}
-                self._put({_key(final): {_VALIDATION: best} | tested})
-                self._observe(FinalEnded(f"{self._prefix}{final.label}", final.seed, best))
-            case WorkLost() if final not in self._lost:
-                self._lost.add(final)
-                self._waiting.append(final)
-            case WorkFailed() | WorkLost():
-                self._put({_key(final): {_FAILED: report.reason}})
-                self._observe(FinalFailed(f"{self._prefix}{final.label}", final.seed, report.reason))
+    def _watch(self, job: Job, epoch: int, accuracy: float) -> None:
+        assert isinstance(job, Final)
+        name, epochs = f"{self._prefix}{job.label}, seed {job.seed}", self._journal.study.settings.train.epochs
+        self._observe(EpochEnded(name, epoch, epochs, accuracy))
+
+    def _take(self, final: Final, result: Result) -> None:
+        name = f"{self._prefix}{final.label}"
+        if not isinstance(result, Done):
+            self._put({_key(final): {_FAILED: result.reason}})
+            self._observe(FinalFailed(name, final.seed, result.reason))
+            return
+        best = max(result.validation_accuracy for result in self._checkpoint(final).history)
+        before = _known(self._journal).get(_key(final), {})
+        # Where its files were gone it is the same network again, and the test split need not be opened for it.
+        tested = {_TEST: before[_TEST]} if before.get(_VALIDATION) == best and _TEST in before else {}
+        self._put({_key(final): {_VALIDATION: best} | tested})
+        self._observe(FinalEnded(name, final.seed, best))
 
     def _is_kept(self, final: Final) -> bool:
-        return (final_folder(self._journal.folder, final.name, final.seed) / BEST).is_file()
+        return (self._journal.folder / final.folder / BEST).is_file()
 
     def _checkpoint(self, final: Final) -> Any:
-        return read_checkpoint(final_folder(self._journal.folder, final.name, final.seed))
+        return read_checkpoint(self._journal.folder / final.folder)
 
 
-def open_test_split(finals: Sequence[tuple[Journal, Finals]], fitter: Fitter, machine: Machine) -> None:
+def open_test_split(finals: Sequence[tuple[Journal, Finals]], runner: Runner, machine: Machine) -> None:
     """Open the test split, once, for all finals that have not been measured on it; the first journal notes that.
 
     Args:
         finals: Those of a study, and of the random search beside it.
-        fitter: Has the images.
+        runner: Has the images.
         machine: Where networks are measured.
     """
     if not any(some.unmeasured for _, some in finals):
         return
     journal = finals[0][0]
     journal.put(_OPENINGS, openings(journal) + 1)
-    images = fitter.data.open_test().to(machine.device)
+    images = runner.data.open_test().to(machine.device)
     for _, some in finals:
-        some.measure(images, fitter, machine)
+        some.measure(images, runner, machine)
 
 
 def _key(final: Final) -> str:
-    return f"{final.name}/{final.seed}"
+    return f"{final.finalist}/{final.seed}"
 
 
 def _row(finalist: Finalist, seeds: Sequence[int], known: dict[str, dict[str, Any]]) -> Row:

@@ -1,4 +1,4 @@
-"""Which candidate is trained next, and for how long: brackets of successive halving, filled one after the other."""
+"""Which trial is trained next, and to which rung: brackets of successive halving, filled one after the other."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,35 +8,38 @@ from archbuilder.searching.record import Outcome, Record, TrialRecord
 
 @dataclass(frozen=True)
 class Bracket:
-    """So many candidates, of which the best go on from rung to rung.
+    """So many trials, of which the best are trained from rung to rung.
 
     Attributes:
-        size: How many candidates it takes.
-        rungs: The epochs at whose ends candidates are compared, ascending; the last is the whole training.
+        size: How many trials it takes; None for as many as come, each decided on as soon as it reaches a rung.
+        rungs: The epochs at whose ends trials are compared, ascending; the last is the whole training.
     """
 
-    size: int
+    size: int | None
     rungs: tuple[int, ...]
 
-    def keeps(self, members: int, rung: int, factor: int) -> int:
-        """Say how many of its members go on beyond a rung."""
-        for _ in range(rung + 1):
-            members = max(1, members // factor)
-        return members
+
+def kept_of(trials: int, rung: int, factor: int) -> int:
+    """Return how many of a bracket's trials are trained beyond a rung."""
+    for _ in range(rung + 1):
+        trials = max(1, trials // factor)
+    return trials
 
 
 def brackets(pruner: str, epochs: int, factor: int, least: int) -> tuple[Bracket, ...]:
-    """Give the brackets that a search goes through again and again.
+    """Return the brackets that a search goes through again and again.
 
-    Successive halving (Jamieson and Talwalkar 2016) trains all candidates of a bracket for a few epochs, the best of
-    them for `factor` times as many, and so on. Hyperband (Li et al. 2018) goes through brackets that begin with few and
-    with many epochs, as nobody knows how early the good can be told from the bad; the sizes are its algorithm 1's.
+    Successive halving (Jamieson and Talwalkar 2016) trains all trials of a bracket for a few epochs, the best of them
+    for `factor` times as many, and so on. Hyperband (Li et al. 2018) goes through brackets that begin with few and with
+    many epochs, as nobody knows how early the good can be told from the bad; the sizes are its algorithm 1's.
+    Asynchronous successive halving (Li et al. 2020) has one bracket that never ends and decides on each trial at once,
+    by those that reached the rung before it (the variant that stops trials and does not pause them).
 
     Args:
-        pruner: `none`, `halving` or `hyperband`.
+        pruner: `none`, `halving`, `hyperband` or `asha`.
         epochs: Of a whole training.
-        factor: One of so many goes on.
-        least: The fewest epochs after which candidates are compared.
+        factor: One of so many is trained to the next rung.
+        least: The fewest epochs after which trials are compared.
     """
     rungs = [epochs]
     while pruner != "none" and rungs[0] > least:
@@ -47,6 +50,8 @@ def brackets(pruner: str, epochs: int, factor: int, least: int) -> tuple[Bracket
     most = len(rungs) - 1
     if pruner == "none":
         return (Bracket(1, (epochs,)),)
+    if pruner == "asha":
+        return (Bracket(None, tuple(rungs)),)
     if pruner == "halving":
         return (Bracket(factor**most, tuple(rungs)),)
     return tuple(
@@ -56,12 +61,12 @@ def brackets(pruner: str, epochs: int, factor: int, least: int) -> tuple[Bracket
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is to be done next with a trial that is there.
+class Decision:
+    """What is done next with a trial.
 
     Attributes:
         number: The trial.
-        epochs: Until which epoch it is to be trained; None if it is to go no further.
+        epochs: The rung that it is trained to; None if it is pruned.
     """
 
     number: int
@@ -70,7 +75,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Slot:
-    """The place that the next new candidate takes.
+    """The place that the next new trial takes.
 
     Attributes:
         step: The number of its budget.
@@ -82,13 +87,10 @@ class Slot:
 
 
 class Halving:
-    """Decides what is done next, by what the record says alone: the same record, the same decision.
+    """Decides what is done next, by what the study says alone: the same record, the same decision.
 
-    The brackets of the budgets take turns; a bracket is decided on when all that belongs to it is trained as far as its
-    rung, the last one even if it is not full.
-
-    Attributes:
-        steps: How many budgets there are.
+    The brackets of the budgets take turns. A bracket with a size is decided on when all its trials have reached a rung,
+    the last one even if it is not full.
     """
 
     def __init__(self, cycle: Sequence[Bracket], steps: int, factor: int) -> None:
@@ -97,69 +99,102 @@ class Halving:
         Args:
             cycle: The brackets that each budget goes through.
             steps: How many budgets there are.
-            factor: One of so many goes on.
+            factor: One of so many is trained to the next rung.
         """
-        self.steps = steps
-        self._cycle, self._factor = tuple(cycle), factor
+        self._cycle, self._steps, self._factor = tuple(cycle), steps, factor
+
+    def rungs(self, trial: TrialRecord) -> tuple[int, ...]:
+        """Return the rungs of a trial; what is never pruned has those of the first bracket."""
+        return self.bracket(trial.place.bracket or 0).rungs
 
     def bracket(self, number: int) -> Bracket:
-        """Give a bracket by its number."""
-        return self._cycle[number // self.steps % len(self._cycle)]
+        """Return a bracket by its number."""
+        return self._cycle[number // self._steps % len(self._cycle)]
 
-    def work(self, record: Record, busy: Collection[int], closed: Collection[int]) -> Iterator[Work]:
-        """Give all that can be done now with trials that are there, the most urgent first.
+    def decisions(self, record: Record, busy: Collection[int], closed: Collection[int]) -> Iterator[Decision]:
+        """Return all that can be done now with the trials that are there, the most urgent first.
 
         Args:
             record: The trials.
             busy: Those that are being trained.
-            closed: The budgets that no new candidates come for: their brackets are decided on though they are not full.
+            closed: The budgets that no new trials come for: their brackets are decided on though they are not full.
         """
+        for trial in record.trials.values():
+            if trial.place.bracket is None and trial.outcome is Outcome.OPEN and trial.number not in busy:
+                yield Decision(trial.number, next(rung for rung in self.rungs(trial) if rung > trial.epochs))
         members = _members(record)
         for number, trials in sorted(members.items()):
             bracket = self.bracket(number)
+            if bracket.size is None:
+                yield from self._at_once(bracket, trials, busy)
+                continue
             # Places are given bracket by bracket: whatever lies before the last one is taken or stays empty.
-            is_full = len(trials) >= bracket.size or number % self.steps in closed or number < max(members)
-            yield from self._within(bracket, trials, busy, is_full=is_full)
+            is_full = len(trials) >= bracket.size or number % self._steps in closed or number < max(members)
+            yield from self._together(bracket, trials, busy, is_full=is_full)
 
     def slot(self, record: Record, closed: Collection[int]) -> Slot | None:
-        """Give the place of the next new candidate; None if all budgets are closed."""
-        if len(closed) == self.steps:
+        """Return the place of the next new trial; None if all budgets are closed."""
+        if len(closed) == self._steps:
             return None
         members, number = _members(record), 0
+        if self._cycle[0].size is None:  # a bracket a budget; the one with the fewest trials is next
+            free = [step for step in range(self._steps) if step not in closed]
+            step = min(free, key=lambda step: len(members.get(step, ())))
+            return Slot(step, step)
         while (
-            number % self.steps in closed
-            or len(trials := members.get(number, [])) >= self.bracket(number).size
+            number % self._steps in closed
+            or len(trials := members.get(number, [])) >= (self.bracket(number).size or 0)
             or self._is_decided(number, trials)
         ):
             number += 1
-        return Slot(number % self.steps, number)
+        return Slot(number % self._steps, number)
 
     def _is_decided(self, number: int, trials: Sequence[TrialRecord]) -> bool:
-        """Whether some of a bracket have gone on, or are out: then nobody joins it."""
+        """Whether some of a bracket were trained further, or pruned: then nobody joins it."""
         first = self.bracket(number).rungs[0]
         return any(trial.epochs > first or trial.outcome is Outcome.PRUNED for trial in trials)
 
-    def _within(
+    def _together(
         self, bracket: Bracket, trials: Sequence[TrialRecord], busy: Collection[int], *, is_full: bool
-    ) -> Iterator[Work]:
+    ) -> Iterator[Decision]:
         running = [trial for trial in trials if trial.outcome is not Outcome.FAILED]
         for rung, epochs in enumerate(bracket.rungs):
             below = [trial for trial in running if trial.outcome is Outcome.OPEN and trial.epochs < epochs]
             if below:
-                yield from (Work(trial.number, epochs) for trial in below if trial.number not in busy)
+                yield from (Decision(trial.number, epochs) for trial in below if trial.number not in busy)
                 return
             if rung + 1 == len(bracket.rungs) or not is_full:
                 return
-            keeps = bracket.keeps(len(trials), rung, self._factor)
+            kept = kept_of(len(trials), rung, self._factor)
             ranked = sorted(running, key=lambda trial: (-trial.accuracies[epochs - 1], trial.number))
-            running = ranked[:keeps]
-            yield from (Work(trial.number, None) for trial in ranked[keeps:] if trial.outcome is Outcome.OPEN)
+            running = ranked[:kept]
+            yield from (Decision(trial.number, None) for trial in ranked[kept:] if trial.outcome is Outcome.OPEN)
             running = [trial for trial in running if trial.outcome is not Outcome.PRUNED]
+
+    def _at_once(self, bracket: Bracket, trials: Sequence[TrialRecord], busy: Collection[int]) -> Iterator[Decision]:
+        for trial in trials:
+            if trial.outcome is not Outcome.OPEN or trial.number in busy:
+                continue
+            further = next(rung for rung in bracket.rungs if rung > trial.epochs)
+            if not trial.rungs:
+                yield Decision(trial.number, further)
+                continue
+            reached = trial.rungs[-1]
+            earlier = [
+                rung.accuracies[-1]
+                for one in trials
+                for rung in one.rungs
+                if rung.epochs == reached.epochs and rung.order <= reached.order and rung.accuracies
+            ]
+            better = sum(accuracy > trial.accuracy for accuracy in earlier)
+            is_kept = better < max(1, len(earlier) // self._factor)
+            yield Decision(trial.number, further if is_kept else None)
 
 
 def _members(record: Record) -> dict[int, list[TrialRecord]]:
-    """Give the trials of each bracket."""
+    """Return the trials of each bracket."""
     found: dict[int, list[TrialRecord]] = {}
     for trial in record.counted:
-        found.setdefault(trial.place.bracket, []).append(trial)
+        if trial.place.bracket is not None:
+            found.setdefault(trial.place.bracket, []).append(trial)
     return found

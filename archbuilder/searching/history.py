@@ -8,7 +8,7 @@ from archbuilder.searching.result import StudyResult
 
 @dataclass(frozen=True)
 class Moment:
-    """The end of a stretch of training.
+    """The end of a segment of a training.
 
     Attributes:
         spent: What all trainings had cost by then: multiply-adds, forward and backward; or how many candidates had been
@@ -28,7 +28,7 @@ class Moment:
     @property
     def step(self) -> int:
         """The number of its budget."""
-        return self.trial.place.step
+        return self.trial.place.step or 0
 
 
 def is_in_macs(result: StudyResult) -> bool:
@@ -37,30 +37,31 @@ def is_in_macs(result: StudyResult) -> bool:
 
 
 def history(result: StudyResult) -> list[Moment]:
-    """Give the stretches of a study in the order in which they ended, with what was spent and best by then.
+    """Give the rungs of a study in the order in which they ended, with what was spent and best by then.
 
     The baseline is among them where it is one of the candidates, as the sampler learned from it. What it cost is spent
     from the start where candidates inherit its weights, and else not at all.
     """
     images = result.images.get("train", 1)
-    stretches = [
-        (stretch, trial, 0 if index == 0 else trial.stretches[index - 1].epochs)
+    rungs = [
+        (rung, trial, 0 if index == 0 else trial.rungs[index - 1].epochs)
         for trial in result.record.trials.values()
-        for index, stretch in enumerate(trial.stretches)
+        if trial.place.step is not None
+        for index, rung in enumerate(trial.rungs)
     ]
     found: list[Moment] = []
     best = dict[int, float]()
     spent = result.inherited_macs if is_in_macs(result) else 0
-    for stretch, trial, before in sorted(stretches, key=lambda entry: entry[0].order):
+    for rung, trial, before in sorted(rungs, key=lambda entry: entry[0].order):
         if trial.outcome is not Outcome.BASELINE:
             scored = 0 if before else training_macs(trial.scoring, 1)
-            lost = trial.lost if stretch is trial.stretches[-1] else 0
-            epochs = training_macs((stretch.epochs - before + lost) * trial.cost["macs"], images)
+            lost = trial.lost if rung is trial.rungs[-1] else 0
+            epochs = training_macs((rung.epochs - before + lost) * trial.cost["macs"], images)
             spent += epochs + scored if is_in_macs(result) else 1
         if not trial.accuracies:  # it failed before it came to one
             continue
-        accuracy, step = trial.accuracies[stretch.epochs - 1], trial.place.step
-        is_end = trial.outcome in {Outcome.FINISHED, Outcome.BASELINE} and stretch is trial.stretches[-1]
+        accuracy, step = trial.accuracies[rung.epochs - 1], trial.place.step or 0
+        is_end = trial.outcome in {Outcome.FINISHED, Outcome.BASELINE} and rung is trial.rungs[-1]
         if is_end:
             best[step] = max(accuracy, best.get(step, accuracy))
         found.append(Moment(spent, trial, accuracy, is_end, best.get(step)))

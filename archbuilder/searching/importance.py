@@ -1,17 +1,17 @@
 """Which of the searched widths and choices the accuracy follows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import optuna
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState, create_trial
 
-from archbuilder.searching.lessons import merits
 from archbuilder.searching.opening import quiet_optuna
-from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.result import StudyResult
+from archbuilder.searching.samplers import distributions
 
 FEWEST = 10
 """Fewer trials say nothing about which knobs matter."""
@@ -39,7 +39,7 @@ def judged_trials(result: StudyResult) -> list[TrialRecord]:
 def importance(result: StudyResult) -> Importance | None:
     """Judge the knobs by a functional analysis of variance (Hutter et al. 2014), as Optuna has it.
 
-    A trial counts by its merit among those of its budget (`lessons.merits`), as one that was cut short has had less
+    A trial counts by its merit among those of its budget (`merits`), as one that was cut short has had less
     training, and one of a larger budget has more to be accurate with.
 
     Args:
@@ -61,3 +61,28 @@ def importance(result: StudyResult) -> Importance | None:
             )
         shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     return Importance(shares, len(trials)) if sum(shares.values()) > 0 else None
+
+
+def merits(results: Sequence[tuple[int | None, Mapping[int, float]]]) -> list[float | None]:
+    """Give how far each trial is above those of its budget that were trained for as many epochs.
+
+    Trials are compared where a stretch of their training ended. Those that went on from there are compared with each
+    other after more epochs; as they were the better ones, the mean of their merits is what it was before. One that was
+    not compared before, as it was trained for so long at once, is set beside them.
+
+    Args:
+        results: The number of the budget of each trial, and its accuracies by the epochs after which a stretch ended.
+
+    Returns:
+        The merits; None of a trial that has no accuracy.
+    """
+    found: list[float | None] = [None] * len(results)
+    for budget in {step for step, _ in results}:
+        own = {number: accuracies for number, (step, accuracies) in enumerate(results) if step == budget}
+        for epochs in sorted({epochs for accuracies in own.values() for epochs in accuracies}):
+            here = {number: accuracies[epochs] for number, accuracies in own.items() if epochs in accuracies}
+            before = {number: merit for number in here if (merit := found[number]) is not None}
+            mean = fmean(here[number] for number in before or here)
+            for number, accuracy in here.items():
+                found[number] = accuracy - mean + (fmean(before.values()) if before else 0)
+    return found

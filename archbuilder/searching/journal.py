@@ -1,59 +1,79 @@
-"""What a study keeps on disk: Optuna's journal, a line for each thing that happens."""
+"""One Optuna study, which is all that a search knows: each candidate is a trial of it.
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+The parameters of a trial are what its sampler proposed. Its attribute `candidate` says which network that is on the
+budget, `rungs` how it was trained, `end` what became of it. What is not written is not known: a trial without `end` is
+trained from its last rung, a proposal without `candidate` is taken up again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import JournalStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState, create_trial
 
-from archbuilder.searching.proposals import distributions
-from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
+from archbuilder.searching.record import BASELINE, CANDIDATE, END, RUNGS, STATES, Outcome, Record, Rung, TrialRecord
+from archbuilder.searching.samplers import distributions, suggested
 from archbuilder.study.enqueue import enqueued
-from archbuilder.study.knobs import Value
+from archbuilder.study.knobs import Value, Values
 from archbuilder.study.study import Study
 
-BASELINE = "baseline"
-"""What is kept of the spec as it is."""
-_PLACE, _COST, _STRETCHES, _END = "place", "cost", "stretches", "end"
-_ENQUEUED = "enqueued"
-_SCORING, _LATENCY, _CONDITIONS, _EXHAUSTED = "scoring", "latency", "latency measured with", "exhausted"
-_STATES = {
-    Outcome.BASELINE: TrialState.COMPLETE,
-    Outcome.FINISHED: TrialState.COMPLETE,
-    Outcome.FROM_RECORD: TrialState.PRUNED,
-    Outcome.PRUNED: TrialState.PRUNED,
-    Outcome.FAILED: TrialState.FAIL,
-}
+IMAGES = "images"
+"""What a study's attributes call the sizes of the splits."""
+_ENQUEUED, _EXHAUSTED = "enqueued", "exhausted"
+_LATENCY, _CONDITIONS = "latency", "latency measured with"
 
 
 class Journal:
-    """The journal of one study, open: the one place that is written, by the one process that holds the lock.
-
-    A trial that waits for its training, or for what goes on with it, is one that Optuna calls waiting; one whose
-    process is gone is put back there.
+    """The Optuna study of one search, written by the one process that coordinates it.
 
     Attributes:
-        folder: The study's folder.
-        study: The study.
+        folder: The folder of the search.
+        study: The search's file.
         record: The trials so far.
     """
 
-    def __init__(self, folder: Path, storage: JournalStorage, study_id: int, study: Study) -> None:
+    def __init__(self, folder: Path, storage: BaseStorage, name: str, study: Study) -> None:
+        """Read what a study of Optuna's holds.
+
+        Args:
+            folder: The folder of the search.
+            storage: Where the study is.
+            name: Its name there.
+            study: The search's file.
+        """
         self.folder = folder
-        self._storage = storage
+        self._storage, self._id = storage, storage.get_study_id_from_name(name)
+        self._optuna = optuna.load_study(study_name=name, storage=storage, sampler=optuna.samplers.RandomSampler())
         self._distributions: dict[str, BaseDistribution] = distributions(study.space)
-        self._id = study_id
-        self.record = Record(map(_read_trial, storage.get_all_trials(self._id, deepcopy=False)))
+        trials = storage.get_all_trials(self._id, deepcopy=False)
+        self.record = Record(known for trial in trials if (known := TrialRecord.read(trial)) is not None)
+        self._count = len(trials)
+        self._proposals = [
+            trial.number for trial in trials if trial.state is TrialState.RUNNING and CANDIDATE not in trial.user_attrs
+        ]
+        self._attributes = storage.get_study_user_attrs(self._id)
         latency = self.get(_LATENCY)
         self.study = study if latency is None else study.timed(int(latency), self.get(_CONDITIONS) or "")
 
     @property
     def is_unused(self) -> bool:
-        """Whether nothing has been trained yet, nor proposed."""
-        return not self.record.trials and self.get(BASELINE) is None
+        """Whether nothing has been trained yet."""
+        return self.record.baseline is None and len(self.record.trials) <= 1
+
+    def get(self, key: str) -> Any:
+        """Return something that was kept about the study as a whole, or None."""
+        return self._attributes.get(key)
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep something about the study as a whole: plain data."""
+        if self.get(key) != value:
+            self._storage.set_study_user_attr(self._id, key, value)
+            self._attributes[key] = value
 
     @property
     def exhausted(self) -> tuple[int, ...]:
@@ -83,7 +103,7 @@ class Journal:
             self.put(_ENQUEUED, {"entries": entries, "values": enqueued(self.study, runs), "taken": {}})
 
     def taken(self, step: int) -> int:
-        """Give how many of the enqueued candidates have had their turn within a budget."""
+        """Return how many of the enqueued candidates have had their turn within a budget."""
         return int((self.get(_ENQUEUED) or {}).get("taken", {}).get(str(step), 0))
 
     def take(self, step: int, count: int) -> None:
@@ -97,132 +117,131 @@ class Journal:
         self.put(_LATENCY, latency)
         self.study = self.study.timed(latency, conditions)
 
-    def settle(self) -> None:
-        """Put back the trials that are no longer being trained, whatever ended the process that trained them."""
-        for trial in self._storage.get_all_trials(self._id, deepcopy=False, states=(TrialState.RUNNING,)):
-            known = self.record.trials[trial.number]
-            if known.outcome is not Outcome.OPEN:  # all but its last line was written
-                self._close(known)
-            else:
-                self.wait(trial.number)
+    @property
+    def next_number(self) -> int:
+        """The number of the next proposal: one that a killed process left, or a new one."""
+        return self._proposals[0] if self._proposals else self._count
 
-    def get(self, key: str) -> Any:
-        """Give something that was kept about the study as a whole, or None."""
-        return self._storage.get_study_user_attrs(self._id).get(key)
+    def propose(self, sampler: BaseSampler) -> tuple[int, dict[str, Value]]:
+        """Ask a sampler for a trial; return its number and parameters. It is a candidate when it is accepted."""
+        self._optuna.sampler = sampler
+        if self._proposals:
+            trial = optuna.trial.Trial(self._optuna, self._trial_id(self._proposals.pop(0)))
+        else:
+            trial = self._optuna.ask()
+            self._count += 1
+        return trial.number, suggested(trial, self._distributions)
 
-    def put(self, key: str, value: Any) -> None:
-        """Keep something about the study as a whole: plain data."""
-        if self.get(key) != value:
-            self._storage.set_study_user_attr(self._id, key, value)
+    def accept(self, trial: TrialRecord) -> TrialRecord:
+        """Write which network a proposal is on its budget; with its end, if that is known."""
+        for key, value in self._described(trial).items():
+            self._set(trial.number, key, value)
+        self.record.put(trial)
+        if trial.outcome is not Outcome.OPEN:
+            self._tell(trial)
+        return trial
 
-    def add(self, trial: TrialRecord) -> TrialRecord:
-        """Write a new trial, whole, in one line; give it with its number."""
-        is_open = trial.outcome is Outcome.OPEN
-        budget = self.study.steps[trial.place.step].limits.described()
-        attributes = {
-            _PLACE: asdict(trial.place),
-            _COST: dict(trial.cost),
-            **{f"cost {name}": count for name, count in trial.cost.items()},
-            **{f"budget {name}": limit for name, limit in budget.items()},
-        }
-        if trial.scoring:
-            attributes[_SCORING] = trial.scoring
-        if not is_open:
-            attributes[_END] = _end(trial)
-        state = TrialState.WAITING if is_open else _STATES[trial.outcome]
-        frozen = create_trial(
-            state=state,
-            value=trial.accuracy if state is TrialState.COMPLETE else None,
-            params=dict(trial.values),
-            distributions=self._distributions,
-            user_attrs=attributes,
-            system_attrs=dict(trial.attributes or {}),
-            intermediate_values=dict(enumerate(trial.accuracies, start=1)),
+    def add(self, trial: TrialRecord, shape: Values) -> TrialRecord:
+        """Write a trial that no sampler proposed, whole; return it with its number.
+
+        Args:
+            trial: The trial, of any number.
+            shape: Its parameters.
+        """
+        self._optuna.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=dict(shape),
+                distributions=self._distributions,
+                user_attrs=self._described(replace(trial, number=self._count)),
+            )
         )
-        written = self._storage.create_new_trial(self._id, template_trial=frozen)
-        trial = replace(trial, number=self._storage.get_trial(written).number)
+        trial = replace(trial, number=self._count)
+        self._count += 1
         self.record.put(trial)
         return trial
 
-    def start(self, number: int) -> None:
-        """Write that a trial is being trained."""
-        self._storage.set_trial_state_values(self._trial_id(number), TrialState.RUNNING)
-
-    def wait(self, number: int) -> None:
-        """Write that a trial is no longer being trained, and waits."""
-        self._storage.set_trial_state_values(self._trial_id(number), TrialState.WAITING)
-
-    def report(self, number: int, epoch: int, accuracy: float) -> None:
-        """Write how a trial did after an epoch; it counts when the stretch ends."""
-        self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, accuracy)
-
-    def pause(self, number: int, accuracies: tuple[float, ...], seconds: float) -> TrialRecord:
-        """Write that a stretch has ended, and that the trial waits."""
-        trial = self._further(number, accuracies, seconds)
-        self._storage.set_trial_user_attr(self._trial_id(number), _STRETCHES, _plain(trial))
-        self.record.put(trial)
-        self.wait(number)
-        return trial
-
-    def end(
-        self,
-        number: int,
-        outcome: Outcome,
-        accuracies: tuple[float, ...] | None = None,
-        seconds: float = 0.0,
-        *,
-        reason: str = "",
-        kind: str = "",
-        lost: int = 0,
-    ) -> TrialRecord:
-        """Write what became of a trial; after a stretch, unless there are no accuracies."""
-        trial = self.record.trials[number] if accuracies is None else self._further(number, accuracies, seconds)
-        trial = replace(trial, outcome=outcome, reason=reason, kind=kind, lost=lost)
-        self._storage.set_trial_user_attr(self._trial_id(number), _END, _end(trial))
-        self._close(trial)
+    def train(self, number: int, accuracies: Sequence[float], seconds: float) -> TrialRecord:
+        """Write that a trial was trained to a rung; it waits for what is decided there."""
+        trial = self.record.trials[number]
+        rung = Rung(trial.epochs + len(accuracies), self.record.segments, round(seconds, 3), tuple(accuracies))
+        trial = replace(trial, rungs=(*trial.rungs, rung))
+        told = self._told(
+            trial, {trial.epochs + place: one for place, one in enumerate(accuracies, 1 - len(accuracies))}
+        )
+        self._report(number, told)
+        self._set(number, RUNGS, [[one.epochs, one.order, one.seconds, one.accuracies] for one in trial.rungs])
         self.record.put(trial)
         return trial
 
-    def _close(self, trial: TrialRecord) -> None:
-        state = _STATES[trial.outcome]
-        values = [trial.accuracy] if state is TrialState.COMPLETE else None
-        self._storage.set_trial_state_values(self._trial_id(trial.number), state, values)
+    def end(self, number: int, outcome: Outcome, **changes: Any) -> TrialRecord:
+        """Write what became of a trial.
 
-    def _further(self, number: int, accuracies: tuple[float, ...], seconds: float) -> TrialRecord:
-        stretch = Stretch(len(accuracies), self.record.stretches, round(seconds, 3))
-        return trained_further(self.record.trials[number], accuracies, stretch)
+        Args:
+            number: The trial.
+            outcome: What became of it.
+            changes: What else is known of it now: `reason`, `kind`, `lost`.
+        """
+        trial = replace(self.record.trials[number], outcome=outcome, **changes)
+        self._set(number, END, trial.end())
+        self._tell(trial)
+        self.record.put(trial)
+        return trial
+
+    def settle(self) -> None:
+        """End the trials of which all was written but their state."""
+        for found in self._storage.get_all_trials(self._id, deepcopy=False, states=(TrialState.RUNNING,)):
+            if END in found.user_attrs:
+                self._tell(self.record.trials[found.number])
+
+    def _described(self, trial: TrialRecord) -> dict[str, Any]:
+        """Return a trial's attributes: those for people first, that which decides last."""
+        step, end = trial.place.step, {} if trial.outcome is Outcome.OPEN else {END: trial.end()}
+        limits = {} if step is None else self.study.steps[step].limits.described()
+        rungs = [[one.epochs, one.order, one.seconds, one.accuracies] for one in trial.rungs]
+        return {
+            **({"baseline": True} if trial.number == BASELINE else {}),
+            **{f"cost {name}": count for name, count in trial.cost.items()},
+            **{f"budget {name}": limit for name, limit in limits.items()},
+            **({RUNGS: rungs} if rungs else {}),
+            **end,
+            CANDIDATE: trial.candidate(),
+        }
+
+    def _tell(self, trial: TrialRecord) -> None:
+        """Tell Optuna how a trial ended; a duplicate as the trial that it repeats."""
+        if trial.same_as is not None:
+            self._report(trial.number, self._told(trial, self.record.trials[trial.same_as].compared))
+        state = STATES[trial.outcome]
+        if trial.number == BASELINE and trial.place.step is None and state is TrialState.COMPLETE:
+            state = TrialState.PRUNED  # no sampler may take it for a candidate within the budget
+        value = None
+        if state is TrialState.COMPLETE:
+            value = self._told(trial, {trial.epochs: trial.accuracy})[trial.epochs]
+        self._optuna.tell(trial.number, value, state=state)
+
+    def _told(self, trial: TrialRecord, accuracies: Mapping[int, float]) -> dict[int, float]:
+        """Return what samplers are told of accuracies, so that those within different budgets compare.
+
+        In a ladder that is how far they are above the budget's reference, the baseline's shape on that budget.
+        """
+        reference = self.reference(trial.place.step) if len(self.study.steps) > 1 else None
+        known = () if reference is None else (trial if reference.number == trial.number else reference).accuracies
+        if not known:
+            return dict(accuracies)
+        return {epoch: one - known[min(epoch, len(known)) - 1] for epoch, one in accuracies.items()}
+
+    def reference(self, step: int | None) -> TrialRecord | None:
+        """Return the baseline's shape on a budget of a ladder, which is trained first and never pruned."""
+        trials = (trial for trial in self.record.trials.values() if trial.number != BASELINE)
+        return next((trial for trial in trials if trial.place.bracket is None and trial.place.step == step), None)
+
+    def _report(self, number: int, values: Mapping[int, float]) -> None:
+        for epoch, value in values.items():
+            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, value)
+
+    def _set(self, number: int, key: str, value: Any) -> None:
+        self._storage.set_trial_user_attr(self._trial_id(number), key, value)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
-
-
-def _plain(trial: TrialRecord) -> list[list[float]]:
-    return [[stretch.epochs, stretch.order, stretch.seconds] for stretch in trial.stretches]
-
-
-def _end(trial: TrialRecord) -> dict[str, Any]:
-    """Give what a trial came to, in one attribute: the line that holds it decides."""
-    end = {"outcome": str(trial.outcome), "reason": trial.reason, "kind": trial.kind, "same_as": trial.same_as}
-    return {**end, "lost": trial.lost, _STRETCHES: _plain(trial)}
-
-
-def _read_trial(trial: FrozenTrial) -> TrialRecord:
-    attributes, values = trial.user_attrs, trial.intermediate_values
-    end: Mapping[str, Any] | None = attributes.get(_END)
-    plain = attributes.get(_STRETCHES, ()) if end is None else end[_STRETCHES]
-    stretches = tuple(Stretch(int(epochs), int(order), float(seconds)) for epochs, order, seconds in plain)
-    found = TrialRecord(
-        number=trial.number,
-        values=trial.params,
-        cost=attributes[_COST],
-        place=Place(**attributes[_PLACE]),
-        stretches=stretches,
-        attributes=dict(trial.system_attrs),
-        scoring=int(attributes.get(_SCORING, 0)),
-    )
-    if end is not None:
-        said = {key: end[key] for key in ("reason", "kind", "same_as", "lost")}
-        found = replace(found, outcome=Outcome(end["outcome"]), **said)
-    # What was reported of a stretch that was stopped does not count: it is trained again.
-    is_counted = (lambda epoch: True) if found.same_as is not None else (lambda epoch: epoch <= found.epochs)
-    return replace(found, accuracies=tuple(values[epoch] for epoch in sorted(values) if is_counted(epoch)))

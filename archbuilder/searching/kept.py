@@ -6,7 +6,6 @@ from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.runs.lock import is_held
-from archbuilder.searching.baseline import Baseline, read_baseline
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import JOURNAL, read_journal
 from archbuilder.searching.record import Outcome, TrialRecord
@@ -36,8 +35,13 @@ class KeptStudy:
     folder: Path
     journal: Journal
     state: State
-    baseline: Baseline | None
+    baseline: TrialRecord | None
     written: float
+
+    @property
+    def baseline_accuracy(self) -> float | None:
+        """The validation accuracy of the baseline; None before it has been trained, or if it could not be."""
+        return self.baseline.accuracy if self.baseline is not None and self.baseline.rungs else None
 
     @property
     def best(self) -> TrialRecord | None:
@@ -84,7 +88,7 @@ def kept_study(folder: Path) -> KeptStudy:
     """
     journal = read_journal(folder)
     written = (folder / JOURNAL).stat().st_mtime
-    return KeptStudy(folder, journal, _state(journal), read_baseline(journal), written)
+    return KeptStudy(folder, journal, _state(journal), journal.record.baseline, written)
 
 
 def find_study(runs: Path, name: str) -> Path:

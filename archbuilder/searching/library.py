@@ -1,9 +1,9 @@
 """`archbuilder.search`: a search from Python, whose objective may be any function."""
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,11 +12,15 @@ from archbuilder.errors import ArchbuilderError, Source
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import RUNS
 from archbuilder.searching.events import Observer, ignore
-from archbuilder.searching.fitting import Tell
+from archbuilder.searching.jobs import Job, JobError, OnEpoch, Training
+from archbuilder.searching.pool import Result
+from archbuilder.searching.record import BASELINE
 from archbuilder.searching.result import StudyResult
 from archbuilder.searching.run import run_objective, run_study
-from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone, WorkError
+from archbuilder.searching.runner import attempt
+from archbuilder.searching.samplers import Sampler
 from archbuilder.spec.emitter import to_yaml
+from archbuilder.study.parcel import Parcel
 from archbuilder.study.reading import read_study
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
@@ -32,7 +36,7 @@ def search(
     budget: Mapping[str, Any] | None = None,
     budgets: Any = None,
     trials: int = 40,
-    sampler: str = "tpe",
+    sampler: Sampler = "tpe",
     seed: int = 0,
     train: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
@@ -41,6 +45,7 @@ def search(
     runs: Path | str | None = None,
     observe: Observer = ignore,
     machines: Sequence[Machine] = (CPU,),
+    executor: str | None = None,
 ) -> StudyResult:
     """Search the widths of a spec, and what else its space names.
 
@@ -53,7 +58,8 @@ def search(
         budget: Hard bounds on every candidate, such as `{"macs": "60%"}`.
         budgets: Several budgets, such as `["25%", "50%"]`.
         trials: Number of candidates.
-        sampler: Optuna's sampler: tpe, gp, cmaes, nsga2 or random.
+        sampler: A sampler: tpe, gp, cmaes, nsga2, qmc or random, or one of Optuna's or OptunaHub's made in Python. One
+            by name is made anew for each trial, so that a search that resumes proposes the same.
         seed: Seed of proposals, initial weights and the order of images.
         train: How candidates are trained, as in a study's file.
         search: Other keys of a study file's `search`: `{"pruner": "halving"}`.
@@ -62,7 +68,9 @@ def search(
         runs: Folder of all studies; the same call resumes from there. By default, trainings are saved in `runs`, and
             nothing is saved of a search by an objective: `result.spec(trial)` returns its networks.
         observe: Callback for progress events.
-        machines: Where candidates are trained, as for `run_study`; an objective is called in this process.
+        machines: Where candidates are trained, as for `run_study`. An objective is called in this process for one
+            machine; for several in as many processes, which import it.
+        executor: Where candidates are trained or scored, as for `run_study`.
 
     Returns:
         The result: `result.best(1)[0]` is the best trial, `result.spec(trial)` its network.
@@ -76,6 +84,7 @@ def search(
         raise ArchbuilderError(f"search: {min(twice)} is an argument of its own: remove it from search={{...}}")
     if (objective is None) == (data is None):
         raise ArchbuilderError("search: expected either data, to train candidates on, or an objective to score them")
+    given = None if isinstance(sampler, str) else sampler
     spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
     values = {
         "name": name,
@@ -86,7 +95,7 @@ def search(
         "budgets": budgets,
         "objective": None if objective is None else {"maximize": PYTHON},
         "train": None if train is None else dict(train),
-        "search": {"trials": trials, "sampler": sampler, "seed": seed, **(search or {})},
+        "search": {"trials": trials, "sampler": PYTHON if given else sampler, "seed": seed, **(search or {})},
         "finals": None if finals is None else dict(finals),
     }
     text = to_yaml({key: value for key, value in values.items() if value is not None})
@@ -94,30 +103,59 @@ def search(
     if objective is not None and "latency" in study.bounded:
         raise ArchbuilderError("search: a budget on latency needs trained candidates; bound macs instead")
     if objective is None:
-        return run_study(study, runs=RUNS if runs is None else Path(runs), observe=observe, machines=machines)
-    asked = _Asked(study, objective)
+        return run_study(
+            study,
+            runs=RUNS if runs is None else Path(runs),
+            observe=observe,
+            machines=machines,
+            executor=executor,
+            sampler=given,
+        )
+    scored = partial(
+        run_objective,
+        study=study,
+        trials=trials,
+        run=_Scorer(study, objective).run,
+        observe=observe,
+        sampler=given,
+        executor=executor,
+        workers=len(machines),
+        remote=_RemoteScorer(Parcel.of(study), objective),
+    )
     if runs is not None:
-        return run_objective(study, Path(runs) / study.name, trials, asked, observe)
-    with TemporaryDirectory(prefix="archbuilder-") as folder:
-        return replace(run_objective(study, Path(folder), trials, asked, observe), best_specs={})
+        return scored(folder=Path(runs) / study.name)
+    with TemporaryDirectory(prefix="archbuilder-") as name_of_folder:
+        return replace(scored(folder=Path(name_of_folder)), best_specs={})
 
 
-class _Asked:
-    """Rates candidates by a function."""
+@dataclass(frozen=True)
+class _Scorer:
+    """Scores candidates by a function."""
 
-    def __init__(self, study: Study, objective: Callable[[NetworkSpec], float]) -> None:
-        self._study, self._objective = study, objective
+    study: Study
+    objective: Callable[[NetworkSpec], float]
 
-    def do(self, work: Work, tell: Tell) -> None:
-        """Rate one."""
-        assert isinstance(work, Stretch)
-        started = time.perf_counter()
-        spec = self._study.spec if work.values is None else self._study.pricer.spec(work.values)
+    def run(self, job: Job, on_epoch: OnEpoch) -> None:
+        """Score one."""
+        assert isinstance(job, Training)
+        spec = self.study.spec if job.number == BASELINE else self.study.pricer.spec(job.values)
         try:
-            score = float(self._objective(spec))
+            score = float(self.objective(spec))
         except ArchbuilderError as error:  # what it raises is its own, and no reason to end the search
-            raise WorkError(type(error).__name__, str(error)) from error
+            raise JobError(type(error).__name__, str(error)) from error
         if not math.isfinite(score):
-            raise WorkError("no score", f"the objective gave {score}, expected a finite number")
-        tell(EpochDone(work, 1, score, time.perf_counter() - started))
-        tell(WorkDone(work))
+            raise JobError("no score", f"the objective gave {score}, expected a finite number")
+        on_epoch(1, score)
+
+
+@dataclass(frozen=True)
+class _RemoteScorer:
+    """Scores candidates by a function in another process, which imports it."""
+
+    study: Parcel
+    objective: Callable[[NetworkSpec], float]
+
+    def __call__(self, job: Job, files: object = None) -> Result:
+        """Score one."""
+        study = self.study.unpacked("<python>")
+        return attempt(job, _Scorer(study, self.objective).run, lambda epoch, score: None)

@@ -10,7 +10,6 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
-from optuna.study import StudyDirection
 
 from archbuilder.errors import ArchbuilderError, system_advice
 from archbuilder.runs.lock import held
@@ -64,7 +63,6 @@ def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
             is_refused = journal.is_unused
             raise
         finally:
-            journal.settle()
             if is_refused:
                 _remove(folder, made)
 
@@ -102,7 +100,7 @@ def read_journal(folder: Path) -> Journal:
             raise ArchbuilderError(f"{folder}: its study has no entries yet")
         (kept,) = begun
         study = Parcel(**kept.user_attrs[_SOURCES]).unpacked(f"{kept.study_name}.yaml")
-        return Journal(folder, storage, kept._study_id, study)
+        return Journal(folder, storage, kept.study_name, study)
 
 
 def _open(study: Study, folder: Path) -> Journal:
@@ -112,7 +110,8 @@ def _open(study: Study, folder: Path) -> Journal:
         if path.exists():
             check_lines(path)
         storage = JournalStorage(JournalFile(path))
-        return Journal(folder, storage, _study_id(storage, study), study)
+        _create(storage, study)
+        return Journal(folder, storage, study.name, study)
 
 
 def _begun_anew(study: Study, folder: Path) -> Journal:
@@ -131,16 +130,15 @@ def _located(path: Path) -> Iterator[None]:
         raise ArchbuilderError(damaged(path, error)) from None
 
 
-def _study_id(storage: JournalStorage, study: Study) -> int:
-    try:
-        return storage.get_study_id_from_name(study.name)
-    except KeyError:
-        number = storage.create_new_study([StudyDirection.MAXIMIZE], study.name)
+def _create(storage: JournalStorage, study: Study) -> None:
+    """Create Optuna's study, if it is not there."""
+    if study.name in optuna.get_all_study_names(storage):
+        return
+    created = optuna.create_study(study_name=study.name, storage=storage, direction="maximize")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         # What Optuna's own plots and dashboard write at their axes, in place of "Objective Value".
-        optuna.load_study(study_name=study.name, storage=storage).set_metric_names([study.settings.objective.maximize])
-    return number
+        created.set_metric_names([study.settings.objective.maximize])
 
 
 def _mend(path: Path) -> None:

@@ -33,15 +33,30 @@ def trials_text(study: Study, record: Record) -> str:
     for trial in trials:
         widths = space.widths(trial.values) | space.structure(trial.values)
         writer.writerow(
-            [*_cells(study, trial), *(trial.cost.get(name, "") for name in costs), *(widths[name] for name in names)]
+            [
+                *_cells(study, record, trial),
+                *(trial.cost.get(name, "") for name in costs),
+                *(widths[name] for name in names),
+            ]
         )
     return table.getvalue()
 
 
-def _cells(study: Study, trial: TrialRecord) -> list[object]:
-    accuracy = f"{trial.accuracy:.6g}" if trial.accuracies else ""
-    step = study.steps[trial.place.step].name
+def _cells(study: Study, record: Record, trial: TrialRecord) -> list[object]:
+    trained = trial if trial.same_as is None else record.trials[trial.same_as]
+    accuracy = f"{trained.accuracy:.6g}" if trained.accuracies else ""
+    step = "" if trial.place.step is None else study.steps[trial.place.step].name
     same = "" if trial.same_as is None else trial.same_as
-    repaired = "yes" if trial.place.repaired else "no"
+    projected = "yes" if trial.place.projected else "no"
     seconds = f"{trial.seconds:.3f}"
-    return [trial.number, trial.outcome, step, len(trial.accuracies), accuracy, seconds, repaired, same, trial.reason]
+    return [
+        trial.number,
+        trial.outcome,
+        step,
+        len(trained.accuracies),
+        accuracy,
+        seconds,
+        projected,
+        same,
+        trial.reason,
+    ]

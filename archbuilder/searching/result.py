@@ -7,19 +7,18 @@ from statistics import fmean
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.searching.baseline import Baseline, read_baseline
 from archbuilder.searching.chance import ChanceRung, rungs_at_chance
 from archbuilder.searching.comparing import Difference, compare, luck_of
 from archbuilder.searching.finals import Row, best_rows, final_rows, openings
 from archbuilder.searching.front import Point, pareto
-from archbuilder.searching.journal import Journal
+from archbuilder.searching.journal import IMAGES, Journal
 from archbuilder.searching.opening import JOURNAL, read_journal
-from archbuilder.searching.record import Outcome, Record, Tally, TrialRecord, training_macs
+from archbuilder.searching.record import BASELINE, Outcome, Record, Tally, TrialRecord, training_macs
 from archbuilder.study.ladder import Step
 from archbuilder.study.study import Study
 
-IMAGES, FINGERPRINTS, WEIGHTS = "images", "fingerprints", "weights"
-"""What the journal calls the sizes of the splits, which images they are, and the digest of the weights at the start."""
+FINGERPRINTS, WEIGHTS = "fingerprints", "weights"
+"""What a study's attributes call which images it has, and the digest of the weights at the start."""
 RANDOM_SEARCH = "versus-random"
 """The folder of the random search that a study is compared with, within its own."""
 COMPLETE = "complete"  # what the journal calls how many trials there were when the table was written
@@ -33,7 +32,7 @@ class StudyResult:
         study: The study.
         folder: Folder of the study.
         record: All trials.
-        baseline: The baseline's result in the search.
+        baseline: The baseline, trial 0.
         rows: The finalists: the baseline first, then of each budget the spec scaled onto it and the best trials, the
             best by the search first. Empty without finals.
         best_specs: By budget, the best trial as a spec of its own; budgets of which no trial finished are missing.
@@ -46,7 +45,7 @@ class StudyResult:
     study: Study
     folder: Path
     record: Record
-    baseline: Baseline
+    baseline: TrialRecord
     rows: tuple[Row, ...]
     best_specs: dict[int, Path]
     images: dict[str, int]
@@ -81,7 +80,16 @@ class StudyResult:
 
     def spec(self, trial: TrialRecord) -> NetworkSpec:
         """Return a trial's network."""
-        return self.study.pricer.spec(trial.values)
+        return self.study.spec if trial.number == BASELINE else self.study.pricer.spec(trial.values)
+
+    def step_name(self, trial: TrialRecord) -> str:
+        """Return the name of a trial's budget; an empty string where there is one budget, or the trial is within none."""
+        return "" if trial.place.step is None else self.study.steps[trial.place.step].name
+
+    @property
+    def baseline_accuracy(self) -> float | None:
+        """The validation accuracy of the baseline after its last epoch; None if it could not be trained."""
+        return self.baseline.accuracy if self.baseline.rungs else None
 
     def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
         """Return the best trials, the best first, of one budget or of all.
@@ -169,7 +177,7 @@ def result_of(journal: Journal) -> StudyResult:
     Raises:
         ArchbuilderError: Its baseline has not been trained yet.
     """
-    study, folder, baseline = journal.study, journal.folder, read_baseline(journal)
+    study, folder, baseline = journal.study, journal.folder, journal.record.baseline
     if baseline is None:
         raise ArchbuilderError(f"{folder}: no training has finished yet, not even that of the baseline")
     paths = {number: folder / best_name(step) for number, step in enumerate(study.steps)}
@@ -201,7 +209,7 @@ def read_result(folder: Path | str) -> StudyResult:
     if not (random_search / JOURNAL).is_file():
         return result
     journal = read_journal(random_search)
-    return result if read_baseline(journal) is None else with_random_search(result, result_of(journal))
+    return result if journal.record.baseline is None else with_random_search(result, result_of(journal))
 
 
 def with_random_search(result: StudyResult, random_search: StudyResult) -> StudyResult:

@@ -1,27 +1,27 @@
 """A study from its first trial, or its last finished one, to its table."""
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from archbuilder.data import image_differences
 from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import RUNS
-from archbuilder.searching.baseline import Baseline, keep_baseline, keep_failed_baseline, read_baseline
 from archbuilder.searching.candidates import Candidates, Score
-from archbuilder.searching.crew import Crew, Doer, check_in_no_worker, crew_of
 from archbuilder.searching.events import Observer, RandomSearchBegun, StudyOpened, ignore
+from archbuilder.searching.executors import check_in_no_worker, open_executor
 from archbuilder.searching.finals import Finals, finalists, keep_scaled, open_test_split
-from archbuilder.searching.fitting import Fitter
-from archbuilder.searching.journal import Journal
+from archbuilder.searching.journal import IMAGES, Journal
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.outputs import write_trials
+from archbuilder.searching.pool import Pool, Remote, RemoteRunner
+from archbuilder.searching.record import BASELINE, TrialRecord
 from archbuilder.searching.result import (
     COMPLETE,
     FINGERPRINTS,
-    IMAGES,
     RANDOM_SEARCH,
     WEIGHTS,
     StudyResult,
@@ -29,6 +29,8 @@ from archbuilder.searching.result import (
     result_of,
     with_random_search,
 )
+from archbuilder.searching.runner import Run, Runner
+from archbuilder.searching.samplers import Sampler
 from archbuilder.searching.stopwatch import Stopwatch, keep_latency
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
@@ -47,6 +49,8 @@ def run_study(
     versus_random: bool = False,
     hours: float | None = None,
     timer: Timer = latency_of,
+    executor: str | None = None,
+    sampler: Sampler | None = None,
 ) -> StudyResult:
     """Run or resume a study in `runs/<its name>`.
 
@@ -64,6 +68,9 @@ def run_study(
         versus_random: Whether to run and compare random search of equal cost.
         hours: No training of a candidate starts after so long; finals follow. Called again, the study resumes.
         timer: Measures latencies, if they are bounded.
+        executor: Where candidates are trained, such as `dask://127.0.0.1:8786`; by default in processes of this
+            machine, one for each of `machines`.
+        sampler: A sampler of Optuna's or OptunaHub's, in place of the study's.
 
     Returns:
         The best candidates beside the baseline. The best one is saved as `best.yaml`.
@@ -87,37 +94,52 @@ def run_study(
     until = None if hours is None else time.monotonic() + 3600 * hours
     folder = runs / study.name
     with ExitStack() as sessions:
-        fitter = Fitter(study, folder, machines[0])
-        fitter.check()
+        runner = Runner(study, folder, machines[0])
+        runner.check()
         journal = sessions.enter_context(open_journal(study, folder))
         stopwatch = Stopwatch.of(study, machines[0], timer, observe)
-        own = _trained(journal, fitter, machines, observe, stopwatch)
+        workers = _Workers(machines, executor)
+        own = _trained(journal, runner, workers, observe, stopwatch, sampler=sampler)
         own.search(study.settings.search.trials if trials is None else trials, until=until)
         searches = [own]
         if versus_random:
             observe(RandomSearchBegun())
             beside = folder / RANDOM_SEARCH
             journal = sessions.enter_context(open_journal(study.as_random_search(), beside))
-            random_search = _trained(
-                journal, fitter.beside(journal.study, beside), machines, observe, stopwatch, own.baseline
-            )
-            random_search.search(None, macs=result_of(own.journal).trained_macs, until=until)
-            searches.append(random_search)
+            baseline = own.journal.record.baseline
+            drawn = _trained(journal, runner.beside(journal.study, beside), workers, observe, stopwatch, baseline)
+            drawn.search(None, macs=result_of(own.journal).trained_macs, until=until)
+            searches.append(drawn)
         finals = [(search.journal, search.train_finals()) for search in searches]
-        open_test_split(finals, fitter, machines[0])
+        open_test_split(finals, runner, machines[0])
         results = [search.conclude() for search in searches]
         return with_random_search(*results) if versus_random else results[0]
 
 
-def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: Observer) -> StudyResult:
-    """Run a study whose candidates are rated by somebody else: nothing is trained here, and there are no finals.
+def run_objective(
+    study: Study,
+    folder: Path,
+    trials: int,
+    run: Run,
+    observe: Observer = ignore,
+    *,
+    sampler: Sampler | None = None,
+    executor: str | None = None,
+    workers: int = 1,
+    remote: Remote | None = None,
+) -> StudyResult:
+    """Run a study whose candidates are scored by a function: nothing is trained here, and there are no finals.
 
     Args:
         study: The study.
         folder: Where it is kept.
-        trials: How many candidates are tried.
-        doer: Rates them.
+        trials: The number of candidates.
+        run: Scores them in this process.
         observe: Callback for progress events.
+        sampler: A sampler in place of the study's.
+        executor: Where candidates are scored; see `run_study`.
+        workers: How many are scored at a time, each in a process of its own.
+        remote: Scores them in another process.
 
     Raises:
         ArchbuilderError: As `run_study` does.
@@ -126,73 +148,94 @@ def run_objective(study: Study, folder: Path, trials: int, doer: Doer, observe: 
         raise ArchbuilderError(f"{study.name}: a budget on latency needs trained candidates")
     with open_journal(study, folder) as journal:
         journal.enqueue(folder.parent)
-        search = _Search(journal, doer, (CPU,), observe)
+        machines = _Workers([CPU] * workers, executor)
+        search = _Search(journal, run, remote, machines, observe, Candidates(journal, sampler=sampler))
         search.search(trials)
         return search.conclude()
 
 
+@dataclass(frozen=True)
+class _Workers:
+    """Where candidates are trained.
+
+    Attributes:
+        machines: One for each process of this machine.
+        executor: The address of another executor.
+    """
+
+    machines: Sequence[Machine]
+    executor: str | None
+
+    @property
+    def are_elsewhere(self) -> bool:
+        """Whether nothing is trained in this process."""
+        return len(self.machines) > 1 or self.executor is not None
+
+
 def _trained(
     journal: Journal,
-    fitter: Fitter,
-    machines: Sequence[Machine],
+    runner: Runner,
+    workers: _Workers,
     observe: Observer,
     stopwatch: Stopwatch | None,
-    known: Baseline | None = None,
+    known: TrialRecord | None = None,
+    sampler: Sampler | None = None,
 ) -> "_Search":
-    """Give the search whose candidates are trained.
+    """Return the search whose candidates are trained.
 
     Args:
         journal: Where it is kept.
-        fitter: Trains in this process.
-        machines: Where candidates are trained.
-        observe: Is told what happens.
+        runner: Trains in this process.
+        workers: Where candidates are trained.
+        observe: Callback for progress events.
         stopwatch: Measures latencies, if these are bounded.
-        known: The result of the baseline in the search that this random search is compared with.
+        known: The baseline of the search that this random search is compared with.
+        sampler: A sampler in place of the study's.
     """
     journal.enqueue(journal.folder.parent)
-    _check_images(journal, fitter)
+    _check_images(journal, runner)
     if stopwatch is not None:
         keep_latency(journal, stopwatch, None if known is None else known.cost["latency"])
+
+    def measuring(what: str) -> Measure | None:
+        return None if stopwatch is None else stopwatch.measuring(what)
+
+    if not journal.record.trials:
+        check_reachable(journal.study, measuring("networks near the budget"))
     proxy = journal.study.settings.search.proxy
-    score = None if proxy is None else Score(fitter.rated, fitter.scoring_images)
-    return _Search(journal, fitter, machines, observe, score, stopwatch, known)
+    score = None if proxy is None else Score(runner.rated, runner.scoring_images)
+    candidates = Candidates(journal, sampler=sampler, score=score, measure=measuring("a candidate"))
+    if known is not None and not journal.record.trials:
+        candidates.baseline()
+        journal.train(BASELINE, known.accuracies, known.seconds)
+        journal.end(BASELINE, known.outcome, reason=known.reason, kind=known.kind)
+    remote = None
+    if workers.are_elsewhere:
+        remote = RemoteRunner.of(journal.study, journal.folder, runner, workers.machines[0])
+    scaling = measuring("the uniformly scaled baseline")
+    return _Search(journal, runner.run, remote, workers, observe, candidates, scaling)
 
 
 class _Search:
-    """One study that goes on, in its folder.
+    """One study that is run, in its folder.
 
     Attributes:
-        journal: Where everything is kept.
+        journal: The study.
     """
 
     def __init__(
         self,
         journal: Journal,
-        doer: Doer,
-        machines: Sequence[Machine],
+        run: Run,
+        remote: Remote | None,
+        workers: _Workers,
         observe: Observer,
-        score: Score | None = None,
-        stopwatch: Stopwatch | None = None,
-        known: Baseline | None = None,
+        candidates: Candidates,
+        measure: Measure | None = None,
     ) -> None:
         self.journal = journal
-        self._doer, self._machines, self._observe, self._stopwatch = doer, machines, observe, stopwatch
-        if not journal.record.trials:
-            check_reachable(journal.study, self._measuring("networks near the budget"))
-        self._candidates = Candidates(journal, score=score, measure=self._measuring("a candidate"))
-        if known is not None and read_baseline(journal) is None:
-            told = None
-            if known.failure:
-                keep_failed_baseline(journal, known.failure)
-            else:
-                told = keep_baseline(journal, self._candidates.baseline, known.accuracies, known.seconds)
-            if told is not None:
-                self._candidates.learn(told)
-
-    @property
-    def baseline(self) -> Baseline | None:
-        """How the spec as it is did."""
-        return read_baseline(self.journal)
+        self._run, self._remote, self._workers = run, remote, workers
+        self._observe, self._candidates, self._measure = observe, candidates, measure
 
     @property
     def images(self) -> int:
@@ -200,25 +243,26 @@ class _Search:
         return int((self.journal.get(IMAGES) or {}).get("train", 1))
 
     def search(self, trials: int | None, macs: int | None = None, until: float | None = None) -> None:
-        """Go on until so many candidates are over and done with, or have cost so much; see `SearchLoop.run`."""
-        record, baseline = self.journal.record, self.baseline
-        best, accuracy = record.best(1), None if baseline is None else baseline.accuracy
+        """Continue until so many candidates are over, or have cost so much; see `SearchLoop.run`."""
+        record = self.journal.record
+        best, baseline = record.best(1), record.baseline
+        accuracy = baseline.accuracy if baseline is not None and baseline.rungs else None
         self._observe(StudyOpened(self.journal.study, trials, record.tally(), best[0] if best else None, accuracy))
         try:
-            with self._crew() as crew:
-                SearchLoop(self.journal, crew, self._candidates, self._observe).run(trials, macs, self.images, until)
+            with self._pool() as pool:
+                SearchLoop(self.journal, pool, self._candidates, self._observe).run(trials, macs, self.images, until)
         finally:
             self._save()
 
     def train_finals(self) -> Finals:
-        """Train the finalists."""
-        keep_scaled(self.journal, self._measuring("the uniformly scaled baseline"))
+        """Retrain the finalists."""
+        keep_scaled(self.journal, self._measure)
         who = finalists(self.journal)
         if self.journal.study.is_random_search:  # the baselines are trained by the search that it is compared with
             who = [finalist for finalist in who if finalist.number is not None]
         finals = Finals(self.journal, who, self._observe)
-        with self._crew() as crew:
-            finals.train(crew)
+        with self._pool() as pool:
+            finals.train(pool)
         return finals
 
     def conclude(self) -> StudyResult:
@@ -231,15 +275,15 @@ class _Search:
         self.journal.put("best trials", {name or "all": trial.number for name, trial in found.items() if trial})
         return result
 
-    def _measuring(self, what: str) -> Measure | None:
-        return None if self._stopwatch is None else self._stopwatch.measuring(what)
-
-    def _crew(self) -> AbstractContextManager[Crew]:
-        return crew_of(self.journal.study, self.journal.folder, self._machines, self._doer)
+    @contextmanager
+    def _pool(self) -> Iterator[Pool]:
+        threads = self.journal.study.settings.search.threads
+        with open_executor(self._workers.executor, self._workers.machines, threads) as executor:
+            yield Pool(executor, self.journal.folder, self._run, self._remote)
 
     def _save(self) -> None:
         """Save the trials, and the best one of each budget, as far as that is known, as a spec of its own."""
-        if self.baseline is not None:
+        if self.journal.record.baseline is not None:
             result = result_of(self.journal)
             for number, step in enumerate(self.journal.study.steps):
                 best = result.found(number)
@@ -250,11 +294,11 @@ class _Search:
         write_trials(self.journal)
 
 
-def _check_images(journal: Journal, fitter: Fitter) -> None:
+def _check_images(journal: Journal, runner: Runner) -> None:
     """Check that the images are those that the study began with."""
-    data, study = fitter.data, journal.study
-    if fitter.weights is not None:
-        sha256, known = fitter.weights.report.sha256, journal.get(WEIGHTS)
+    data, study = runner.data, journal.study
+    if runner.weights is not None:
+        sha256, known = runner.weights.report.sha256, journal.get(WEIGHTS)
         if known is None:
             journal.put(WEIGHTS, sha256)
         elif known != sha256:

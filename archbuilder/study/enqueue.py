@@ -93,6 +93,11 @@ def enqueued(study: Study, runs: Path) -> list[dict[str, Value]]:
     return found
 
 
+def nearest_values(study: Study) -> dict[str, Value]:
+    """Return the candidate that is nearest to the baseline, where the space does not have it."""
+    return {knob.name: _nearest(study, knob, {}) for knob in study.space.knobs}
+
+
 def _entries(study: Study, root: MappingNode) -> list[_Entry]:
     return [_Entry(value, number, root) for number, value in enumerate(study.settings.search.enqueue)]
 

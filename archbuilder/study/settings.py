@@ -68,10 +68,10 @@ class SearchSettings(BaseModel):
     model_config = _CONFIG
 
     trials: int = Field(ge=1, le=1_000_000, description="Number of trials.")
-    sampler: Literal["tpe", "gp", "cmaes", "nsga2", "random"] = Field(
-        "tpe", description="The sampler; all but random learn from earlier trials."
+    sampler: Literal["tpe", "gp", "cmaes", "nsga2", "qmc", "random", "python"] = Field(
+        "tpe", description="Optuna's sampler; all but qmc and random learn from earlier trials."
     )
-    pruner: Literal["hyperband", "halving", "none"] = Field(
+    pruner: Literal["hyperband", "halving", "asha", "none"] = Field(
         "hyperband", description="How trials are pruned; promising ones continue from their checkpoint."
     )
     factor: int = Field(

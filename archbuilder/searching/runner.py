@@ -1,8 +1,9 @@
-"""A candidate is built, trained and measured: the dear part of a search."""
+"""A candidate is built, trained and measured: the expensive part of a search."""
 
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,17 +18,18 @@ from archbuilder.plan.plan import Plan
 from archbuilder.plan.tensors import state_shapes
 from archbuilder.proxies import BATCHES, Batch, score
 from archbuilder.recipe import TrainSettings, steps_per_epoch
-from archbuilder.runs import EpochEnded, Event, train_loaded
+from archbuilder.runs import EpochEnded, Event, OutOfMemory, train_loaded
 from archbuilder.runs.memory import is_out_of_memory
-from archbuilder.searching.record import OWN
+from archbuilder.searching.jobs import Done, Donor, Failed, Final, Job, JobError, OnEpoch, Training
+from archbuilder.searching.record import BASELINE
 from archbuilder.searching.states import StatesFolder
-from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone, WorkError
 from archbuilder.study.knobs import Values
 from archbuilder.study.study import Study
 from archbuilder.training import (
     Machine,
     Trainer,
     TrainerState,
+    TrainingDiverged,
     check_frozen,
     check_settings,
     initial_network,
@@ -35,19 +37,49 @@ from archbuilder.training import (
 )
 from archbuilder.weights import Matched, inherit_matched, load_matched, match, normalized_as, read_weights
 
-Tell = Callable[[Report], None]
-SPEC = "spec.yaml"
-"""What a finalist's network is written in."""
+Run = Callable[[Job, OnEpoch], None]
+"""Does a job."""
 
 
-def final_folder(folder: Path, name: str, seed: int | None = None) -> Path:
-    """Give where a finalist is kept, or what it became with a seed, below the folder of its study."""
-    place = folder / "finals" / name
-    return place if seed is None else place / f"seed-{seed}"
+def attempt(job: Job, run: Run, on_epoch: OnEpoch) -> Done | Failed:
+    """Do a job; return how it failed if it fails by what it is.
+
+    What goes wrong where progress is shown is no failure of the job.
+    """
+    shown: list[Exception] = []
+    accuracies: list[float] = []
+
+    def show(epoch: int, accuracy: float) -> None:
+        accuracies.append(accuracy)
+        try:
+            on_epoch(epoch, accuracy)
+        except Exception as error:
+            shown.append(error)
+            raise
+
+    started = time.perf_counter()
+    try:
+        run(job, show)
+    except JobError as error:
+        return Failed(error.kind, error.reason, len(accuracies), time.perf_counter() - started)
+    except Exception as error:
+        is_ours = isinstance(error, ArchbuilderError) and not isinstance(error, TrainingDiverged | OutOfMemory)
+        if shown or is_ours:
+            raise
+        return replace(_failure(error), epochs=len(accuracies), seconds=time.perf_counter() - started)
+    return Done(tuple(accuracies), time.perf_counter() - started)
 
 
-class Fitter:
-    """Does the work of one study: trains, measures, and keeps what is to be kept.
+def _failure(error: Exception) -> Failed:
+    if isinstance(error, TrainingDiverged):
+        return Failed("diverged", str(error))
+    kind = "out of memory" if isinstance(error, OutOfMemory) or is_out_of_memory(error) else type(error).__name__
+    said = str(error).strip() or kind
+    return Failed(kind, said if isinstance(error, OutOfMemory) else said.splitlines()[0])
+
+
+class Runner:
+    """Does the jobs of one study: trains, measures, and keeps what is to be kept.
 
     Every candidate starts from the same seeds: the images come in the same order, and a candidate that is trained
     again gives the same weights, bit for bit on one machine's CPU.
@@ -61,14 +93,14 @@ class Fitter:
             folder: Its folder.
             machine: Where networks are trained.
         """
-        self._study, self._settings, self._machine = study, study.settings, machine
+        self.study, self._settings, self._machine = study, study.settings, machine
         self._folder = folder
         self._states = StatesFolder(folder)
         self._first_batches: list[Batch] = []
 
-    def beside(self, study: Study, folder: Path) -> "Fitter":
+    def beside(self, study: Study, folder: Path) -> "Runner":
         """Give one for another study of the same images, which are not loaded again."""
-        other = Fitter(study, folder, self._machine)
+        other = Runner(study, folder, self._machine)
         other.data, other.weights = self.data, self.weights
         return other
 
@@ -78,18 +110,18 @@ class Fitter:
 
         Normalized by the study's mean and standard deviation, or as the run whose weights are the start.
         """
-        data, given = self._study.load_data(), self._settings.train
+        data, given = self.study.load_data(), self._settings.train
         data = data if self.weights is None else normalized_as(self.weights, data)
         return data.normalized_by(given.mean, given.std).to(self._machine.device)
 
     @cached_property
     def weights(self) -> Matched | None:
         """What the baseline takes of the weights that the study starts from; None without such."""
-        path = self._study.weights
+        path = self.study.weights
         if path is None:
             return None
         partial = self._settings.train.partial
-        return match(read_weights(path), state_shapes(self._study.spec.plan()), partial=partial)
+        return match(read_weights(path), state_shapes(self.study.spec.plan()), partial=partial)
 
     @property
     def _train_settings(self) -> TrainSettings:
@@ -103,7 +135,7 @@ class Fitter:
                 the one that `max_steps` ends; or the settings do not suit the images; or the weights do not fit; or
                 what is to be frozen is not there.
         """
-        plan = self._study.spec.plan()
+        plan = self.study.spec.plan()
         check_fits(self.data, input_shape=plan.input_shape, classes=plan.classes)
         given = self._settings.train
         check_settings(given, self.data)
@@ -118,36 +150,35 @@ class Fitter:
                     f"epochs; write epochs: {epochs}, or leave max_steps out"
                 )
 
-    def do(self, work: Work, tell: Tell) -> None:
-        """Do some work.
+    def run(self, job: Job, on_epoch: OnEpoch) -> None:
+        """Do a job.
 
         Args:
-            work: What is to be done.
-            tell: Is told how it goes.
+            job: What is to be done.
+            on_epoch: Is called after each epoch.
 
         Raises:
-            WorkError: A score is no number, or a state that it goes on from is gone.
+            JobError: A score is not finite, or a state that it is trained from is gone.
             TrainingDiverged: A loss is infinite or not a number.
             ArchbuilderError: Memory does not suffice, or something cannot be written.
         """
-        if isinstance(work, Final):
-            self._final(work, tell)
+        if isinstance(job, Final):
+            self._retrain(job, on_epoch)
         elif self._settings.objective.is_trained_for:
-            self._train(work, tell)
+            self._train(job, on_epoch)
         else:
-            started, proxy = time.perf_counter(), self._settings.objective.maximize
-            found = self._score(proxy, work.values)
+            proxy = self._settings.objective.maximize
+            found = self._score(proxy, self._plan(job.number, job.values))
             if not math.isfinite(found):
-                raise WorkError("no score", f"its {proxy} is {found}, not a finite number")
-            tell(EpochDone(work, 1, found, time.perf_counter() - started))
-        tell(WorkDone(work))
+                raise JobError("no score", f"its {proxy} is {found}, not a finite number")
+            on_epoch(1, found)
 
     def rated(self, values: Values) -> float:
         """Give the score by which a candidate is chosen before its training; one that cannot be scored comes last."""
         proxy = self._settings.search.proxy
         assert proxy is not None
         try:
-            found = self._score(proxy.score, values)
+            found = self._score(proxy.score, self.study.pricer.plan(values))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -160,52 +191,49 @@ class Fitter:
         proxy = self._settings.search.proxy
         return 0 if proxy is None else BATCHES[proxy.score] * self._train_settings.batch_size
 
-    def _score(self, proxy: str, values: Values | None) -> float:
-        network = self._first(self._plan(values)).to(self._machine.device)
+    def _score(self, proxy: str, plan: Plan) -> float:
+        network = self._started(plan, self._settings.search.seed)[0].to(self._machine.device)
         return score(proxy, network, self._batches(BATCHES[proxy]))
 
-    def _train(self, work: Stretch, tell: Tell) -> None:
-        plan = self._plan(work.values)
+    def _train(self, job: Training, on_epoch: OnEpoch) -> None:
+        plan = self._plan(job.number, job.values)
         network, weights = self._started(plan, self._settings.search.seed)
-        if not work.begun and work.donor is not None:
-            self._inherit(network, plan, work.donor)
+        if not job.begun and job.donor is not None:
+            self._inherit(network, plan, job.donor)
         trainer = Trainer(
             network,
             self.data,
-            self._settings_of(network).model_copy(update={"epochs": work.until}),
+            self._settings_of(network).model_copy(update={"epochs": job.until}),
             head_weights=plan.head_weights,
             seed=self._settings.search.seed,
             machine=self._machine,
             pretrained=() if weights is None else tuple(weights.tensors),
         )
-        if work.begun:
-            assert work.number is not None
-            trainer.restore(self._state(work.number, work.begun))
-        for epoch in range(work.begun + 1, work.until + 1):
+        if job.begun:
+            trainer.restore(self._state(job.number, job.begun))
+        for epoch in range(job.begun + 1, job.until + 1):
             result = trainer.run_epoch()
             assert result is not None
-            tell(EpochDone(work, epoch, result.validation_accuracy, result.seconds))
-        if work.keeps:
-            # What nobody goes on from is kept as weights for others to start from.
+            on_epoch(epoch, result.validation_accuracy)
+        if job.keeps:
+            # What is not trained further is kept as weights for others to start from.
             state = trainer.state()
-            is_last = work.until == self._train_settings.epochs
-            number = OWN if work.number is None else work.number
-            self._states.save(number, work.until, TrainerState(state.weights, {}) if is_last else state)
+            is_last = job.until == self._train_settings.epochs
+            self._states.save(job.number, job.until, TrainerState(state.weights, {}) if is_last else state)
 
-    def _final(self, work: Final, tell: Tell) -> None:
+    def _retrain(self, job: Final, on_epoch: OnEpoch) -> None:
         def watch(event: Event) -> None:
             if isinstance(event, EpochEnded):
-                result = event.result
-                tell(EpochDone(work, result.epoch, result.validation_accuracy, result.seconds))
+                on_epoch(event.result.epoch, event.result.validation_accuracy)
 
-        spec = NetworkSpec.load(final_folder(self._folder, work.name) / SPEC)
-        network, weights = self._started(spec.plan(), work.seed)
+        spec = NetworkSpec.load(self._folder / job.inputs[0])
+        network, weights = self._started(spec.plan(), job.seed)
         result = train_loaded(
             spec,
             self.data,
-            final_folder(self._folder, work.name, work.seed),
+            self._folder / job.folder,
             settings=self._settings_of(network),
-            seed=work.seed,
+            seed=job.seed,
             weights=weights,
             machine=self._machine,
             observe=watch,
@@ -213,18 +241,15 @@ class Fitter:
         if result.stop_asked:
             raise KeyboardInterrupt
 
-    def _plan(self, values: Values | None) -> Plan:
-        return self._study.spec.plan() if values is None else self._study.pricer.plan(values)
-
-    def _first(self, plan: Plan) -> Network:
-        return self._started(plan, self._settings.search.seed)[0]
+    def _plan(self, number: int, values: Values) -> Plan:
+        return self.study.spec.plan() if number == BASELINE else self.study.pricer.plan(values)
 
     def _started(self, plan: Plan, seed: int) -> tuple[Network, Matched | None]:
         """Give a network as its training starts, and what it has of the study's weights."""
         network = initial_network(plan, seed)
         if self.weights is None:
             return network, None
-        found = inherit_matched(self.weights, self._study.spec.plan(), plan, network.state_dict())
+        found = inherit_matched(self.weights, self.study.spec.plan(), plan, network.state_dict())
         load_matched(network, found)
         return network, found
 
@@ -237,13 +262,14 @@ class Fitter:
 
     def _inherit(self, network: Network, plan: Plan, donor: Donor) -> None:
         trained = self._state(donor.number, donor.epochs).weights
-        network.load_state_dict(inherited_weights(plan, network.state_dict(), self._plan(donor.values), trained))
+        giving = self._plan(donor.number, donor.values)
+        network.load_state_dict(inherited_weights(plan, network.state_dict(), giving, trained))
 
     def _state(self, number: int, epochs: int) -> TrainerState:
         try:
             return self._states.read(number, epochs)
         except ArchbuilderError as error:
-            raise WorkError("state lost", str(error)) from None
+            raise JobError("state lost", str(error)) from None
 
     def _batches(self, count: int) -> list[Batch]:
         """Give the first images of the training split."""
