@@ -18,7 +18,7 @@ from archbuilder.errors import Source
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.crew import OwnProcess
 from archbuilder.searching.events import ignore
-from archbuilder.searching.fitting import Tell
+from archbuilder.searching.runner import Tell
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_journal, quiet_optuna
@@ -152,6 +152,6 @@ def _fill(journal: Journal, count: int) -> None:
     journal.put("baseline", {"accuracies": [0.5], "seconds": 0.0})
     cost = journal.study.baseline_cost
     for number, values in enumerate(_candidates(journal.study, count)):
-        stretch = Stretch(1, number, 0.0)
-        trial = TrialRecord(-1, values, cost, Outcome.FINISHED, accuracies=(_score(values),), stretches=(stretch,))
+        stretch = (1, number, 0.0)
+        trial = TrialRecord(-1, values, cost, Outcome.FINISHED, accuracies=(_score(values),), ends=(stretch,))
         journal.add(replace(trial, place=replace(trial.place, bracket=number)))

@@ -77,7 +77,9 @@ class Candidates:
         values = nearest_values(study) if self._own is None else self._own
         step = steps[0] if steps and self._own is not None else None
         trial = TrialRecord(BASELINE, values, study.baseline_cost, Place(step=step, bracket=None))
-        return self._journal.add(trial, values)
+        trial = self._journal.add(trial, values)
+        self._know(trial)
+        return trial
 
     def reference(self, step: int) -> TrialRecord | None:
         """Return the baseline's shape projected onto a budget of a ladder; None if it cannot be."""

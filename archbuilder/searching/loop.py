@@ -55,6 +55,9 @@ class SearchLoop:
             ArchbuilderError: As many trials in a row failed alike as the study allows.
             TrainingDiverged: The baseline's loss is infinite or not a number.
         """
+        for trial in list(self._journal.record.trials.values()):
+            if trial.outcome is Outcome.OPEN and trial.rungs and trial.epochs == self._last_rung(trial):
+                self._finished(trial.number)
         self._tidy()
         while True:
             while self._pool.has_room and (job := self._next(trials, macs, images, until)) is not None:
@@ -153,14 +156,19 @@ class SearchLoop:
         if not job.begun:  # one that is trained further says nothing about the candidates that fail
             self._failures.clear()
         trial = self._journal.train(job.number, result.accuracies, result.seconds)
-        if job.number == BASELINE:
-            self._journal.end(BASELINE, Outcome.BASELINE)
-            self._tidy(BASELINE)
-            self._observe(BaselineEnded(trial.accuracy, trial.seconds))
-            return
         if job.until == self._last_rung(trial):
-            trial = self._journal.end(job.number, Outcome.FINISHED)
-        self._ended(trial)
+            self._finished(job.number)
+        else:
+            self._ended(trial)
+
+    def _finished(self, number: int) -> None:
+        """Write that a trial was trained to the end."""
+        if number != BASELINE:
+            self._ended(self._journal.end(number, Outcome.FINISHED))
+            return
+        trial = self._journal.end(BASELINE, Outcome.BASELINE)
+        self._tidy(BASELINE)
+        self._observe(BaselineEnded(trial.accuracy, trial.seconds))
 
     def _failed(self, job: Training, result: Failed) -> None:
         if job.number == BASELINE:

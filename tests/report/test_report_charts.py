@@ -137,8 +137,8 @@ def test_a_history_goes_up_in_order_to_what_the_search_cost(name: str) -> None:
 
 def test_what_failed_is_part_of_what_a_search_cost() -> None:
     result = kept("whole")
-    first, *others = sorted(result.record.counted, key=lambda trial: trial.stretches[0].order)
-    failed = replace(first, outcome=Outcome.FAILED, accuracies=(), stretches=(replace(first.stretches[0], epochs=0),))
+    first, *others = sorted(result.record.counted, key=lambda trial: trial.rungs[0].order)
+    failed = replace(first, outcome=Outcome.FAILED, accuracies=(), ends=(replace(first.rungs[0], epochs=0),))
     for lost in (0, 2):
         changed = replace(result, record=Record([replace(failed, lost=lost), *others]))
         assert last_spent(history(changed)) == changed.trained_macs

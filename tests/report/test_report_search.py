@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
+from support.trials import a_trial
 from support.kept import kept_runs
 from support.tiny_studies import STUDY, a_study
 
@@ -38,15 +39,13 @@ from archbuilder.searching import (
     TrialRecord,
     read_result,
 )
-from archbuilder.searching.record import Place, Stretch
+from archbuilder.searching.record import Place
 from archbuilder.study import Study
 
 COST = {"macs": 1_120_000, "parameters": 51_020}
-FINISHED = TrialRecord(
-    19, {}, COST, Outcome.FINISHED, accuracies=(0.5, 0.981), stretches=(Stretch(1, 0, 2.0), Stretch(2, 1, 4.04))
-)
-WAITING = replace(FINISHED, outcome=Outcome.OPEN, accuracies=(0.5,), stretches=(Stretch(1, 0, 2.0),))
-TALLY = Tally({Outcome.BASELINE: 1, Outcome.FINISHED: 16, Outcome.PRUNED: 9, Outcome.FROM_RECORD: 1}, repaired=31)
+FINISHED = a_trial(19, {}, COST, Outcome.FINISHED, accuracies=(0.5, 0.981), ends=((1, 0, 2.0), (2, 1, 4.04)))
+WAITING = replace(FINISHED, outcome=Outcome.OPEN, accuracies=(0.5,), ends=((1, 0, 2.0),))
+TALLY = Tally({Outcome.BASELINE: 1, Outcome.FINISHED: 16, Outcome.PRUNED: 9, Outcome.DUPLICATE: 1}, projected=31)
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [60%, 100%]")
 
 
@@ -142,7 +141,7 @@ def test_a_study_that_goes_on_says_from_where(study: Study, text: io.StringIO, t
             "trial 19  validation 50.0 %  1.12 M MACs  51,020 parameters  pruned after 1 epoch",
         ),
         (
-            TrialRecord(19, {}, COST, Outcome.FAILED, reason="diverged: the loss is nan\nin epoch 1"),
+            a_trial(19, {}, COST, Outcome.FAILED, reason="diverged: the loss is nan\nin epoch 1"),
             "trial 19  validation —  1.12 M MACs  51,020 parameters  failed: diverged: the loss is nan",
         ),
     ],
@@ -154,7 +153,7 @@ def test_a_line_gives_the_state_of_a_trial(study: Study, trial: TrialRecord, lin
 @pytest.mark.parametrize(("score", "written"), [(523.4567, "523.5"), (0.25, "0.25")])
 def test_a_score_is_not_written_as_a_percentage(tmp_path: Path, score: float, written: str) -> None:
     text = f"{STUDY}objective: {{maximize: naswot}}\n"
-    trial = replace(FINISHED, accuracies=(score,), stretches=(Stretch(1, 0, 0.25),))
+    trial = replace(FINISHED, accuracies=(score,), ends=((1, 0, 0.25),))
     line = f"trial 19  score {written}  1.12 M MACs  51,020 parameters  finished  0.2 s"
     assert trial_line(a_study(tmp_path, text), trial) == line
 
@@ -256,7 +255,7 @@ def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
     tally = result.tally
     counts = (
         f"12 trials: finished {tally[Outcome.FINISHED]} · pruned {tally[Outcome.PRUNED]} · "
-        f"projected onto the budget {tally.repaired} · duplicates {tally[Outcome.FROM_RECORD]}"
+        f"projected onto the budget {tally.projected} · duplicates {tally[Outcome.DUPLICATE]}"
     )
     assert counts in lines
     assert next_steps(result) == [

@@ -14,7 +14,7 @@ from archbuilder.runs import read_checkpoint
 from archbuilder.runs.lock import held
 from archbuilder.runs.seen import SEEN
 from archbuilder.searching import StudyResult, read_result
-from archbuilder.searching.fitting import final_folder
+from archbuilder.searching.runner import final_folder
 from archbuilder.searching.kept import Damaged, KeptStudy, State, find_study, kept_studies, kept_study
 from archbuilder.searching.pairing import why_not_paired
 

@@ -1,18 +1,17 @@
 """What is proposed: what brackets begin with, what a filter weighs, what random search draws."""
 
-import itertools
 from pathlib import Path
 
+import optuna
 import pytest
 from support.tiny_studies import STUDY, a_study
 
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.lessons import Lesson
 from archbuilder.searching.opening import open_journal
-from archbuilder.searching.proposals import SAMPLERS, Proposer
 from archbuilder.searching.record import Outcome, TrialRecord
+from archbuilder.searching.samplers import SAMPLERS, distributions, sampler_of, suggested
 from archbuilder.study.knobs import Values
 from archbuilder.study.repair import repaired
 from archbuilder.study.study import Study
@@ -28,9 +27,9 @@ def moved(study: Study, values: Values, step: int) -> dict[str, object]:
     return dict(study.pricer.values(position, values))
 
 
-def finish(journal: Journal, candidates: Candidates, trial: TrialRecord, accuracy: float) -> None:
-    journal.start(trial.number)
-    candidates.learn(journal.end(trial.number, Outcome.FINISHED, (accuracy,), 0.0))
+def finish(journal: Journal, trial: TrialRecord, accuracy: float) -> None:
+    journal.train(trial.number, (accuracy,), 0.0)
+    journal.end(trial.number, Outcome.FINISHED)
 
 
 def found(candidates: Candidates, step: int, bracket: int) -> TrialRecord:
@@ -49,7 +48,7 @@ def test_a_budget_begins_with_the_baseline_and_then_with_the_best_beside_it(tmp_
         assert [dict(trial.values) for trial in first] == [moved(study, own, 0), moved(study, own, 2)]
         others = [found(candidates, step, step) for step in (0, 2)]
         for trial, accuracy in zip([*first, *others], (0.3, 0.4, 0.5, 0.6), strict=True):
-            finish(journal, candidates, trial, accuracy)
+            finish(journal, trial, accuracy)
         # At 100 % the baseline is known by itself: what is wider goes first, as it is the better of the two beside it.
         begun = found(candidates, 1, 1)
         assert dict(begun.values) == moved(study, others[1].values, 1)
@@ -60,13 +59,15 @@ def test_random_search_begins_with_nothing(tmp_path: Path) -> None:
     study = a_study(
         tmp_path, LADDER.replace("[50%, 100%, 150%]", "{macs: [60%, 150%], within: 30%}")
     ).as_random_search()
-    proposer = Proposer(study.space, "random", study.settings.search.seed)
+    seed = study.settings.search.seed
     with open_journal(study, tmp_path / "run") as journal:
         candidates = Candidates(journal)
         for number in range(4):
             trial = found(candidates, 0, number)
-            finish(journal, candidates, trial, 0.1 * number)
-            assert dict(trial.values) == moved(study, proposer.propose(number, 0)[0], 0)
+            finish(journal, trial, 0.1 * number)
+            alone = optuna.create_study(sampler=sampler_of("random", seed, trial.number))
+            drawn = suggested(alone.ask(), distributions(study.space))
+            assert dict(trial.values) == moved(study, drawn, 0)
 
 
 def test_a_filter_weighs_proposals_and_not_what_a_bracket_begins_with(tmp_path: Path) -> None:
@@ -94,21 +95,59 @@ def test_a_filter_weighs_proposals_and_not_what_a_bracket_begins_with(tmp_path: 
 
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))
-def test_a_proposal_follows_from_its_turn_and_what_was_learned(tmp_path: Path, sampler: str) -> None:
+def test_a_proposal_follows_from_its_number_and_what_was_learned(tmp_path: Path, sampler: str) -> None:
+    text = STUDY.replace("seed: 3", f"seed: 3, sampler: {sampler}")
+
+    def proposed(folder: Path) -> list[Values]:
+        study = a_study(folder, text)
+        for _ in range(14):  # each by a process that has just begun
+            with open_journal(study, folder / "run") as journal:
+                candidates = Candidates(journal)
+                if not journal.record.trials:
+                    candidates.baseline()
+                trial = found(candidates, 0, len(journal.record.trials))
+                finish(journal, trial, 0.1 * len(journal.record.trials) % 0.7)
+        with open_journal(study, folder / "run") as journal:
+            return [trial.values for trial in journal.record.counted]
+
+    with open_journal(a_study(tmp_path / "one", text), tmp_path / "one" / "run") as journal:
+        candidates = Candidates(journal)
+        candidates.baseline()
+        for _ in range(14):
+            trial = found(candidates, 0, len(journal.record.trials))
+            finish(journal, trial, 0.1 * len(journal.record.trials) % 0.7)
+        straight = [trial.values for trial in journal.record.counted]
+    assert proposed(tmp_path / "other") == straight
+    knobs = journal.study.space.knobs
+    assert all(values[knob.name] in knob.values for values in straight for knob in knobs)
+
+
+def test_a_sampler_made_in_python_proposes(tmp_path: Path) -> None:
     study = a_study(tmp_path)
+    with open_journal(study, tmp_path / "run") as journal:
+        candidates = Candidates(journal, sampler=optuna.samplers.QMCSampler(seed=1, warn_independent_sampling=False))
+        shapes = [found(candidates, 0, number).values for number in range(5)]
+    assert len({tuple(shape.values()) for shape in shapes}) == 5
 
-    def proposer(trials: int) -> Proposer:
-        made = Proposer(study.space, sampler, 7)
-        for number in range(trials):
-            values, attributes = made.propose(number)
-            made.learn(Lesson(number, values, {1: 0.1 * number, 2: 0.2}, is_complete=True, attributes=attributes))
-        return made
 
-    one, other = proposer(12), proposer(12)
-    one.propose(99)  # leaves no trace
-    assert one.propose(12) == other.propose(12)
-    proposals = [one.propose(12, attempt)[0] for attempt in range(8)]
-    # A Gaussian process proposes what promises most, whoever asks.
-    assert sampler == "gp" or any(before != after for before, after in itertools.pairwise(proposals))
-    for values in proposals:
-        assert all(values[knob.name] in knob.values for knob in study.space.knobs)
+def test_a_proposal_that_a_killed_process_left_is_taken_up_again(tmp_path: Path) -> None:
+    study = a_study(tmp_path)
+    with open_journal(study, tmp_path / "run") as journal:
+        number, shape = journal.propose(sampler_of("tpe", 3, journal.next_number))
+    with open_journal(study, tmp_path / "run") as journal:
+        assert journal.next_number == number == 0
+        again = journal.propose(sampler_of("tpe", 3, number))
+        assert again == (number, shape)
+        assert journal.next_number == 1
+
+
+def test_what_no_network_of_the_space_can_be_is_proposed_and_set_aside(tmp_path: Path) -> None:
+    text = STUDY.replace("{scale: [0.5, 3.0], multiple_of: 2}", "[0, 4]").replace("seed: 3", "seed: 3, sampler: random")
+    study = a_study(tmp_path, text.replace("macs: 20k", "macs: {target: 7k, within: 10%}"))
+    with open_journal(study, tmp_path / "run") as journal:
+        candidates = Candidates(journal)
+        while candidates.next(Slot(0, 0)) is not None:
+            pass
+        outcomes = {trial.outcome for trial in journal.record.trials.values()}
+        assert Outcome.INVALID in outcomes
+        assert all(study.steps[0].limits.allows(trial.cost) for trial in journal.record.counted)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from rich.console import Console
 from support.tiny_studies import NO_FINALS, STUDY, a_study, run
+from support.trials import a_trial
 
 from archbuilder.report.search import LineView, chance_text, progress_panel
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import ChanceRung, Event, Outcome, PrunedAtChance, TrialRecord, read_result
 from archbuilder.searching.chance import highest_by_chance, rungs_at_chance
-from archbuilder.searching.record import Record, Stretch
+from archbuilder.searching.record import Record
 
 # A learning rate at which no network learns anything.
 TEXT = STUDY.replace("batch_size: 256", "batch_size: 256, learning_rate: 0.0000001") + NO_FINALS
@@ -20,8 +21,7 @@ CHANCE = "are at chance level (10.0 %), so pruning there compares noise; set sea
 
 
 def trial(number: int, accuracy: float, outcome: Outcome = Outcome.PRUNED) -> TrialRecord:
-    stretches = (Stretch(1, number, 1.0),)
-    return TrialRecord(number, {}, {}, outcome, accuracies=(accuracy,), stretches=stretches)
+    return a_trial(number + 1, {}, {}, outcome, accuracies=(accuracy,), ends=((1, number, 1.0),))
 
 
 def test_chance_level_is_wider_for_few_images() -> None:

@@ -42,7 +42,7 @@ def test_what_is_over_the_budget_is_projected_onto_it(tmp_path: Path) -> None:
     large = {"mix.3x3": 12, "mix.5x5": 12}
     result = rated(a_study(tmp_path, text(large)), tmp_path, 1, Rater())
     (trial,) = result.record.counted
-    assert trial.place.repaired
+    assert trial.place.projected
     assert trial.cost["macs"] <= 20_000
     found = result.study.space.widths(trial.values)
     assert min(found["mix.3x3"], found["mix.5x5"]) > max(width for name, width in found.items() if name not in large)
@@ -53,7 +53,7 @@ def test_a_search_that_is_resumed_tries_none_of_them_again(tmp_path: Path, stop:
     study = a_study(tmp_path, text(NARROW, {"mix.3x3": 2}, NARROW))
     for trials in (stop, 6):
         result = rated(study, tmp_path, trials, Rater())
-    assert kept(result.folder) == kept(run_objective(study, tmp_path / "whole", 6, Rater(), ignore).folder)
+    assert kept(result.folder) == kept(run_objective(study, tmp_path / "whole", 6, Rater().run).folder)
     assert len({tuple(one.items()) for one in widths(result)}) == 6
 
 
@@ -83,7 +83,7 @@ def test_more_may_be_enqueued_later_and_is_tried_next(tmp_path: Path) -> None:
 def test_what_is_enqueued_may_be_the_baseline_or_the_same_twice(tmp_path: Path) -> None:
     result = rated(a_study(tmp_path, text({"mix.1x1": 4}, NARROW, NARROW)), tmp_path, 3, Rater())
     assert shown(widths(result)[0], NARROW) == NARROW
-    assert result.tally[Outcome.FROM_RECORD] == 0
+    assert result.tally[Outcome.DUPLICATE] == 0
 
 
 def test_each_budget_of_a_ladder_begins_with_them(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_the_best_of_an_earlier_study_is_taken_by_its_file_its_folder_or_its_nam
     for place in (tmp_path / "earlier.yaml", tmp_path / "runs" / "earlier" / "best.yaml"):
         best.renamed("earlier-best").save(place)
     study = a_study(tmp_path, text(named))
-    result = run_objective(study, tmp_path / "runs" / "now", 1, Rater(), ignore)
+    result = run_objective(study, tmp_path / "runs" / "now", 1, Rater().run)
     assert widths(result)[0] == {
         **dict.fromkeys(study.space.width_names, 4),
         "mix.1x1": 2,
@@ -117,7 +117,7 @@ def test_the_best_of_an_earlier_study_is_taken_by_its_file_its_folder_or_its_nam
     for path in tmp_path.rglob("*.yaml"):
         if path.name in {"best.yaml", "earlier.yaml"}:
             path.unlink()
-    again = run_objective(study, tmp_path / "runs" / "now", 2, Rater(), ignore)  # what was read stays
+    again = run_objective(study, tmp_path / "runs" / "now", 2, Rater().run)  # what was read stays
     assert widths(again)[0] == widths(result)[0]
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.trials import a_trial
 
-from archbuilder.searching.halving import Bracket, Halving, Slot, brackets
-from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
+from archbuilder.searching.halving import Bracket, Halving, Slot, brackets, kept_of
+from archbuilder.searching.record import Outcome, Place, Record, Rung, TrialRecord
 
 
 def test_hyperband_has_the_brackets_of_its_paper() -> None:
@@ -30,7 +31,7 @@ def test_hyperband_has_the_brackets_of_its_paper() -> None:
         [(5, 81)],
     ]
     for bracket, rows in zip(found, table, strict=True):
-        counts = [bracket.size, *(bracket.keeps(bracket.size, rung, 3) for rung in range(len(bracket.rungs) - 1))]
+        counts = [bracket.size, *(kept_of(bracket.size, rung, 3) for rung in range(len(bracket.rungs) - 1))]
         assert list(zip(counts, bracket.rungs, strict=True)) == rows
 
 
@@ -61,7 +62,7 @@ def test_every_bracket_ends_with_the_whole_training(pruner: str, epochs: int, fa
         assert bracket.rungs[-1] == epochs
         assert list(bracket.rungs) == sorted(set(bracket.rungs))
         assert bracket.rungs[0] >= min(least, epochs)
-        keeps = [bracket.size, *(bracket.keeps(bracket.size, rung, factor) for rung in range(len(bracket.rungs) - 1))]
+        keeps = [bracket.size, *(kept_of(bracket.size, rung, factor) for rung in range(len(bracket.rungs) - 1))]
         assert keeps == sorted(keeps, reverse=True)
         assert keeps[-1] >= 1
 
@@ -70,9 +71,16 @@ class Simulator:
     """A search in which nothing is trained: accuracies are made up, and workers end in any order."""
 
     def __init__(
-        self, halving: Halving, trials: int, workers: int, seed: int, fails: Callable[[int, int], bool] | None = None
+        self,
+        halving: Halving,
+        trials: int,
+        workers: int,
+        seed: int,
+        fails: Callable[[int, int], bool] | None = None,
+        steps: int = 1,
     ) -> None:
         self.halving, self.trials, self.workers = halving, trials, workers
+        self.steps = steps
         self.random = random.Random(seed)
         self.fails = fails or (lambda number, epochs: False)
         self.record = Record()
@@ -98,9 +106,9 @@ class Simulator:
     def begun(self, busy: dict[int, int]) -> tuple[int, int] | None:
         is_over = len(self.record.counted) >= self.trials
         for _ in range(1000):
-            closed = range(self.halving.steps) if is_over else ()
-            todo = list(self.halving.work(self.record, busy, closed))
-            assert todo == list(self.halving.work(Record(self.record.trials.values()), set(busy), closed))
+            closed = range(self.steps) if is_over else ()
+            todo = list(self.halving.decisions(self.record, busy, closed))
+            assert todo == list(self.halving.decisions(Record(self.record.trials.values()), set(busy), closed))
             if not todo:
                 break
             work = todo[0]
@@ -113,8 +121,8 @@ class Simulator:
         slot = self.halving.slot(self.record, ())
         assert slot is not None
         assert slot == self.halving.slot(Record(self.record.trials.values()), ())
-        number = len(self.record.trials)
-        self.record.put(TrialRecord(number, {}, {"macs": 1}, place=Place(slot.step, slot.bracket)))
+        number = len(self.record.trials) + 1
+        self.record.put(a_trial(number, {}, {"macs": 1}, place=Place(slot.step, slot.bracket)))
         return number, self.halving.bracket(slot.bracket).rungs[0]
 
     def end(self, number: int, epochs: int) -> None:
@@ -122,7 +130,8 @@ class Simulator:
         if self.fails(number, epochs):
             self.record.put(replace(trial, outcome=Outcome.FAILED))
             return
-        trial = trained_further(trial, self.accuracies(number, epochs), Stretch(epochs, self.orders, 1.0))
+        rung = Rung(epochs, self.orders, 1.0, self.accuracies(number, epochs)[trial.epochs :])
+        trial = replace(trial, rungs=(*trial.rungs, rung))
         self.orders += 1
         is_last = epochs == self.halving.bracket(trial.place.bracket).rungs[-1]
         self.record.put(replace(trial, outcome=Outcome.FINISHED) if is_last else trial)
@@ -152,7 +161,7 @@ def check(record: Record, halving: Halving, factor: int, steps: int) -> None:
             out = [trial for trial in reached if trial.outcome is Outcome.PRUNED and trial.epochs == epochs]
             on = [trial for trial in reached if trial not in out and (trial.epochs > epochs or may_go_on(trial))]
             alive = [trial for trial in reached if trial in out or trial in on]
-            keeps = bracket.keeps(len(trials), rung, factor)
+            keeps = kept_of(len(trials), rung, factor)
             assert len(on) == min(keeps, len(alive))
             best = sorted(alive, key=lambda trial: (-trial.accuracies[epochs - 1], trial.number))[:keeps]
             assert {trial.number for trial in best} == {trial.number for trial in on}
@@ -176,7 +185,7 @@ def test_the_best_of_each_rung_go_on_whoever_is_done_first(
 ) -> None:
     pruner, epochs, factor = kind
     halving = Halving(brackets(pruner, epochs, factor, 1), steps, factor)
-    record = Simulator(halving, trials, workers, seed).run()
+    record = Simulator(halving, trials, workers, seed, steps=steps).run()
     assert len(record.counted) == trials
     check(record, halving, factor, steps)
     assert any(trial.outcome is Outcome.FINISHED for trial in record.trials.values())
@@ -223,7 +232,7 @@ def test_what_failed_is_never_promoted_and_others_fill_its_place(
         bracket = halving.bracket(number)
         finished = [trial for trial in found if trial.outcome is Outcome.FINISHED]
         if not any(trial.outcome is Outcome.FAILED for trial in found):
-            keeps = bracket.keeps(len(found), len(bracket.rungs) - 2, 3) if len(bracket.rungs) > 1 else len(found)
+            keeps = kept_of(len(found), len(bracket.rungs) - 2, 3) if len(bracket.rungs) > 1 else len(found)
             assert len(finished) == keeps
 
 
@@ -245,13 +254,13 @@ def test_a_study_that_goes_on_opens_a_new_bracket_after_one_that_was_decided_on(
     longer.record = record
     longer.run()
     assert [trial.place.bracket for trial in record.counted] == [0] * 5 + [1] * 3
-    assert {number: record.trials[number].outcome for number in range(5)} == outcomes
+    assert {number: record.trials[number].outcome for number in range(1, 6)} == outcomes
     assert not any(trial.outcome is Outcome.OPEN for trial in record.counted)
 
 
 def test_the_brackets_of_a_ladder_take_turns() -> None:
     halving = Halving(brackets("hyperband", 3, 3, 1), 2, 3)
-    record = Simulator(halving, 20, 1, 0).run()
+    record = Simulator(halving, 20, 1, 0, steps=2).run()
     places = [(trial.place.bracket, trial.place.step) for trial in record.counted]
     assert places == [(n, n % 2) for n, size in enumerate([3, 3, 2, 2, 3, 3, 2, 2]) for _ in range(size)]
 
@@ -259,32 +268,32 @@ def test_the_brackets_of_a_ladder_take_turns() -> None:
 def test_what_was_answered_from_the_record_takes_no_place() -> None:
     halving = Halving((Bracket(2, (1, 2)),), 1, 2)
     trials = [
-        TrialRecord(0, {}, {}, Outcome.BASELINE, accuracies=(0.9, 0.9), stretches=(Stretch(2, 0, 1.0),)),
-        TrialRecord(1, {}, {}, accuracies=(0.5,), stretches=(Stretch(1, 1, 1.0),)),
-        TrialRecord(2, {}, {}, Outcome.FROM_RECORD, accuracies=(0.5,), same_as=1),
+        a_trial(0, {}, {}, Outcome.BASELINE, accuracies=(0.9, 0.9), ends=((2, 0, 1.0),)),
+        a_trial(1, {}, {}, accuracies=(0.5,), ends=((1, 1, 1.0),)),
+        a_trial(2, {}, {}, Outcome.DUPLICATE, accuracies=(0.5,), same_as=1),
     ]
     record = Record(trials)
-    assert list(halving.work(record, (), ())) == []
+    assert list(halving.decisions(record, (), ())) == []
     assert halving.slot(record, ()) == Slot(0, 0)
     assert halving.slot(record, (0,)) is None
-    (work,) = halving.work(record, (), (0,))
+    (work,) = halving.decisions(record, (), (0,))
     assert (work.number, work.epochs) == (1, 2)
-    assert list(halving.work(record, (1,), (0,))) == []
+    assert list(halving.decisions(record, (1,), (0,))) == []
 
 
 def test_a_closed_budget_gives_its_places_to_the_others() -> None:
     halving = Halving((Bracket(2, (1, 2)),), 3, 2)
-    record = Record([TrialRecord(0, {}, {}, accuracies=(0.5,), stretches=(Stretch(1, 0, 1.0),), place=Place(0, 0))])
+    record = Record([a_trial(1, {}, {}, accuracies=(0.5,), ends=((1, 0, 1.0),), place=Place(0, 0))])
     assert halving.slot(record, ()) == Slot(0, 0)
     assert halving.slot(record, (0,)) == Slot(1, 1)
     assert halving.slot(record, (0, 1)) == Slot(2, 2)
     # Its bracket is decided on though it is not full.
-    assert [(work.number, work.epochs) for work in halving.work(record, (), (0,))] == [(0, 2)]
-    assert list(halving.work(record, (), (1,))) == []
+    assert [(work.number, work.epochs) for work in halving.decisions(record, (), (0,))] == [(1, 2)]
+    assert list(halving.decisions(record, (), (1,))) == []
 
 
 def test_the_earlier_of_two_equals_goes_on() -> None:
     halving = Halving((Bracket(2, (1, 2)),), 1, 2)
-    record = Record(TrialRecord(n, {}, {}, accuracies=(0.5,), stretches=(Stretch(1, n, 1.0),)) for n in range(2))
-    todo = [(work.number, work.epochs) for work in halving.work(record, (), ())]
-    assert todo == [(1, None), (0, 2)]
+    record = Record(a_trial(n, {}, {}, accuracies=(0.5,), ends=((1, n, 1.0),)) for n in (1, 2))
+    todo = [(work.number, work.epochs) for work in halving.decisions(record, (), ())]
+    assert todo == [(2, None), (1, 2)]

@@ -17,16 +17,17 @@ import torch
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, run, write_study
+from support.trials import a_trial
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address
 from archbuilder.runs.lock import is_held
-from archbuilder.searching import Outcome, TrialRecord, read_result, run_study
-from archbuilder.searching.fitting import Fitter
+from archbuilder.searching import Outcome, read_result, run_study
 from archbuilder.searching.journal import BASELINE
 from archbuilder.searching.opening import open_journal, read_journal
 from archbuilder.searching.record import OWN
+from archbuilder.searching.runner import Runner
 from archbuilder.searching.states import StatesFolder
 from archbuilder.study import Study, load_study
 
@@ -222,10 +223,10 @@ def begun_and_killed(study: Study, folder: Path, *, ends: int = 0) -> None:
     if not pid:
         with open_journal(study, folder) as journal:
             waiting = [trial.number for trial in journal.record.counted if trial.outcome is Outcome.OPEN]
-            number = waiting[0] if waiting else journal.add(TrialRecord(-1, VALUES, {"macs": 9})).number
+            number = waiting[0] if waiting else journal.add(a_trial(-1, VALUES, {"macs": 9})).number
             journal.start(number)
             for _ in range(ends):
-                other = journal.add(TrialRecord(-1, VALUES, {"macs": 9})).number
+                other = journal.add(a_trial(-1, VALUES, {"macs": 9})).number
                 journal.start(other)
                 journal.end(other, Outcome.FINISHED, (0.5,), 1.0)
             os.kill(os.getpid(), signal.SIGKILL)
@@ -291,7 +292,7 @@ def test_a_sampler_that_is_not_installed_is_missed_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "cmaes", None)
-    monkeypatch.setattr(Fitter, "do", lambda *given: pytest.fail("nothing is to be trained"))
+    monkeypatch.setattr(Runner, "do", lambda *given: pytest.fail("nothing is to be trained"))
     with pytest.raises(ArchbuilderError, match=r"^the sampler cmaes needs the package cmaes: pip install"):
         run(a_study(tmp_path, TEXT.replace("seed: 3", "seed: 3, sampler: cmaes")), tmp_path)
 

@@ -160,7 +160,7 @@ def check_kept(before: list[TrialRecord], now: list[TrialRecord]) -> None:
     for old, new in zip(before, now, strict=False):
         if old.outcome is Outcome.OPEN:
             assert new.values == old.values
-            assert new.stretches[: len(old.stretches)] == old.stretches
+            assert new.rungs[: len(old.rungs)] == old.rungs
             assert new.accuracies[: old.epochs] == old.accuracies
         else:
             assert outline([new]) == outline([old])
@@ -172,14 +172,14 @@ def check_none_twice(folder: Path, text_path: Path) -> None:
     trained = [
         study.pricer.key(trial.values)
         for trial in read(folder)
-        if trial.outcome not in {Outcome.BASELINE, Outcome.FROM_RECORD}
+        if trial.outcome not in {Outcome.BASELINE, Outcome.DUPLICATE}
     ]
     assert len(trained) == len(set(trained))
     for trial in read(folder):
         assert trial.outcome is not Outcome.FAILED, trial.reason
-        epochs = [stretch.epochs for stretch in trial.stretches]
+        epochs = [rung.epochs for rung in trial.rungs]
         assert epochs == sorted(set(epochs))
-    orders = sorted(stretch.order for trial in read(folder) for stretch in trial.stretches)
+    orders = sorted(rung.order for trial in read(folder) for rung in trial.rungs)
     assert orders == list(range(len(orders)))
 
 

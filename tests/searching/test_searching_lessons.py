@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from archbuilder.searching.lessons import CommonLessons, Lesson, lesson_of, merits
+from archbuilder.searching.work import EpochDone, Work, WorkDone
+from archbuilder.searching.work import Stretch as StretchOfWork
 from support.tiny_studies import STUDY, a_study
+from support.trials import a_trial
 
 from archbuilder.searching import Outcome
 from archbuilder.searching.events import ignore
-from archbuilder.searching.fitting import Tell
-from archbuilder.searching.lessons import CommonLessons, Lesson, lesson_of, merits
-from archbuilder.searching.record import Stretch, TrialRecord
 from archbuilder.searching.run import run_objective
-from archbuilder.searching.work import EpochDone, Work, WorkDone
-from archbuilder.searching.work import Stretch as StretchOfWork
+from archbuilder.searching.runner import Tell
 from archbuilder.study import Study
 from archbuilder.study.repair import repaired
 
@@ -39,11 +39,11 @@ def test_one_that_was_trained_to_the_end_at_once_lowers_nobody() -> None:
 
 
 def test_a_lesson_is_what_was_known_by_the_end_of_a_stretch() -> None:
-    stretches = (Stretch(1, 0, 1.0), Stretch(3, 4, 1.0))
-    trial = TrialRecord(7, {"a": 1}, {}, Outcome.FINISHED, accuracies=(0.1, 0.2, 0.3), stretches=stretches)
+    stretches = ((1, 0, 1.0), (3, 4, 1.0))
+    trial = a_trial(7, {"a": 1}, {}, Outcome.FINISHED, accuracies=(0.1, 0.2, 0.3), ends=stretches)
     assert lesson_of(trial, 0) == Lesson(7, {"a": 1}, {1: 0.1}, is_complete=False)
     assert lesson_of(trial) == Lesson(7, {"a": 1}, {1: 0.1, 3: 0.3}, is_complete=True)
-    failed = TrialRecord(7, {"a": 1}, {}, Outcome.FAILED, accuracies=(0.1,), stretches=(Stretch(1, 0, 1.0),))
+    failed = a_trial(7, {"a": 1}, {}, Outcome.FAILED, accuracies=(0.1,), ends=((1, 0, 1.0),))
     assert lesson_of(failed) == Lesson(7, {"a": 1}, {}, is_complete=False)
 
 

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+from archbuilder.searching.work import Stretch, Work
 from rich.console import Console
 from support.raters import Rater, rated
 from support.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, outline, run
@@ -18,9 +19,8 @@ from archbuilder.report.studies import comparison_as_data, comparison_report, st
 from archbuilder.report.study_page import write_page
 from archbuilder.report.verdicts import verdicts as sentences
 from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
-from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.run import run_objective, run_study
-from archbuilder.searching.work import Stretch, Work
+from archbuilder.searching.runner import Runner, Tell
 from archbuilder.study.budget import Limit
 from archbuilder.training import Machine, Timer, Trainer, TrainingDiverged, initial_network
 
@@ -64,7 +64,7 @@ def test_a_network_that_diverges_in_training_is_recorded(tmp_path: Path, monkeyp
             next(iter(network.parameters())).data.fill_(float("nan"))
         return network
 
-    monkeypatch.setattr("archbuilder.searching.fitting.initial_network", spoilt)
+    monkeypatch.setattr("archbuilder.searching.runner.initial_network", spoilt)
     result, _ = run(a_study(tmp_path, TEXT + NO_FINALS), tmp_path, trials=5)
     failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
     assert len(failed) == 2
@@ -74,7 +74,7 @@ def test_a_network_that_diverges_in_training_is_recorded(tmp_path: Path, monkeyp
 
 def test_three_failures_alike_in_a_row_end_a_search_which_then_goes_on(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT.replace("factor: 2", "pruner: none"))
-    failing = Rater(lambda work: ValueError("no luck") if (work.number or 0) > 2 else None)
+    failing = Rater(lambda work: ValueError("no luck") if work.number > 2 else None)
     with pytest.raises(ArchbuilderError, match=r"3 trials in a row failed alike \(ValueError\); trial 5: no luck"):
         rated(study, tmp_path, 10, failing)
     before = kept(tmp_path / "run")
@@ -87,7 +87,7 @@ def test_three_failures_alike_in_a_row_end_a_search_which_then_goes_on(tmp_path:
 
 def test_how_many_failures_end_a_search_is_the_studys(tmp_path: Path) -> None:
     patient = TEXT.replace("factor: 2", "pruner: none, failures: 6")
-    failing = Rater(lambda work: ValueError("no luck") if (work.number or 0) > 2 else None)
+    failing = Rater(lambda work: ValueError("no luck") if work.number > 2 else None)
     with pytest.raises(ArchbuilderError, match=r"6 trials in a row failed alike [\s\S]*search: {failures: N}"):
         rated(a_study(tmp_path, patient), tmp_path, 12, failing)
     # It is no part of what a trial is: the same study goes on with another number.
@@ -105,17 +105,17 @@ def test_a_search_stops_after_so_many_trials_without_a_better_one(tmp_path: Path
 
 
 def test_candidates_that_go_on_meanwhile_do_not_hide_that_new_ones_fail(tmp_path: Path) -> None:
-    late = Rater(lambda work: ValueError("no luck") if (work.number or 0) > 2 else None)
+    late = Rater(lambda work: ValueError("no luck") if work.number > 2 else None)
     with pytest.raises(ArchbuilderError, match="3 trials in a row failed alike"):
         rated(a_study(tmp_path, TEXT.replace("factor: 2", "factor: 2, pruner: halving")), tmp_path, 12, late)
-    numbers = [work.number or 0 for work in late.done]
+    numbers = [work.number for work in late.done]
     assert any(work.begun for work in late.done[numbers.index(3) :])
     assert len({number for number in numbers if number > 2}) == 3
 
 
 def test_failures_of_several_kinds_end_nothing(tmp_path: Path) -> None:
     errors = [ValueError("a"), KeyError("b")]
-    rater = Rater(lambda work: errors[(work.number or 0) % 2] if (work.number or 0) > 2 else None)
+    rater = Rater(lambda work: errors[work.number % 2] if work.number > 2 else None)
     assert rated(a_study(tmp_path, TEXT), tmp_path, 8, rater).tally[Outcome.FAILED] >= 5
 
 
@@ -128,11 +128,11 @@ def test_a_baseline_that_fails_is_an_error_that_names_it(tmp_path: Path, error: 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA error: out of memory")])
 def test_a_baseline_too_large_for_memory_forbids_no_smaller_networks(tmp_path: Path, error: Exception) -> None:
-    rater = Rater(lambda work: error if work.number is None else None)
+    rater = Rater(lambda work: error if not work.number else None)
     for trials in (2, 5):
         result = rated(a_study(tmp_path, TEXT), tmp_path, trials, rater)
         assert result.tally.counted == trials
-    assert result.baseline.accuracy is None
+    assert result.baseline_accuracy is None
     assert [work.number for work in rater.done].count(None) == 1, "it is not tried again"
     shown_of_a_study_without_baseline(result)
 
@@ -148,7 +148,7 @@ def test_finals_and_random_search_do_without_a_baseline_that_is_too_large(
             raise MemoryError
         return initial_network(plan, seed)
 
-    monkeypatch.setattr("archbuilder.searching.fitting.initial_network", limited)
+    monkeypatch.setattr("archbuilder.searching.runner.initial_network", limited)
     result, _ = run(study, tmp_path, trials=2, versus_random=True)
     assert result.best_rows()
     assert result.row("baseline") is None
@@ -178,7 +178,7 @@ def test_what_goes_wrong_in_a_watcher_is_no_failure_of_a_trial(tmp_path: Path) -
             raise ZeroDivisionError("of the watcher")
 
     with pytest.raises(ZeroDivisionError, match="of the watcher"):
-        run_objective(a_study(tmp_path, TEXT), tmp_path / "run", 3, Rater(), watch)
+        run_objective(a_study(tmp_path, TEXT), tmp_path / "run", 3, Rater().run, watch)
     assert all(trial[3] != "failed" for trial in kept(tmp_path / "run"))
 
 
@@ -196,7 +196,7 @@ def test_promoted_candidates_go_on_from_their_state(tmp_path: Path, monkeypatch:
     result, _ = run(study, tmp_path, trials=8)
     record = result.record
     assert len(epochs) == 4 + sum(t.epochs for t in record.trials.values() if t.outcome is not Outcome.BASELINE)
-    promoted = [trial for trial in record.trials.values() if len(trial.stretches) > 1]
+    promoted = [trial for trial in record.trials.values() if len(trial.rungs) > 1]
     assert promoted
     assert not list((result.folder / "states").iterdir())
     # By hand: each stretch is a training of its own length, that takes over the state of the one before.
@@ -205,17 +205,17 @@ def test_promoted_candidates_go_on_from_their_state(tmp_path: Path, monkeypatch:
     found: list[float] = []
     monkeypatch.setattr(Trainer, "run_epoch", real)
     monkeypatch.setitem(SOURCES, "digits", few_digits)
-    for stretch in trial.stretches:
+    for rung in trial.rungs:
         trainer = Trainer(
             initial_network(plan, study.settings.search.seed),
             study.load_data(),
-            settings.model_copy(update={"epochs": stretch.epochs}),
+            settings.model_copy(update={"epochs": rung.epochs}),
             head_weights=plan.head_weights,
             seed=study.settings.search.seed,
         )
         if state is not None:
             trainer.restore(state)
-        while trainer.progress.epochs < stretch.epochs:
+        while trainer.progress.epochs < rung.epochs:
             ended = trainer.run_epoch()
             assert ended is not None
             found.append(ended.validation_accuracy)
@@ -229,16 +229,16 @@ def test_no_candidate_outside_the_budget_is_trained(
 ) -> None:
     study = a_study(tmp_path, TEXT.replace("{macs: 20k}", budget) + NO_FINALS)
     given: list[Stretch] = []
-    real = Fitter.do
+    real = Runner.do
 
-    def noting(fitter: Fitter, work: Work, tell: Tell) -> None:
+    def noting(fitter: Runner, work: Work, tell: Tell) -> None:
         assert isinstance(work, Stretch)
         given.append(work)
         real(fitter, work, tell)
 
-    monkeypatch.setattr(Fitter, "do", noting)
+    monkeypatch.setattr(Runner, "do", noting)
     run(study, tmp_path, trials=6)
-    plans = [study.pricer.plan(work.values) for work in given if work.values is not None]
+    plans = [study.pricer.plan(work.values) for work in given if work.number]
     assert len(plans) >= 6
     limits = study.steps[0].limits
     assert all(limits.allows({"macs": plan.macs, "parameters": plan.parameters}) for plan in plans)
@@ -265,12 +265,12 @@ def test_a_latency_is_measured_of_every_candidate_and_of_the_baseline_once(tmp_p
 
 def test_an_exhausted_space_ends_a_search_and_says_so(tmp_path: Path) -> None:
     study, events, rater = a_study(tmp_path, TEXT.replace('"mix.*"', '"mix.1x1"')), list[Event](), Rater()
-    result = run_objective(study, tmp_path / "run", 30, rater, events.append)
+    result = run_objective(study, tmp_path / "run", 30, rater.run, events.append)
     assert result.exhausted == (0,)
     assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]
-    beginnings = [str(work.values) for work in rater.done if not work.begun and work.number is not None]
+    beginnings = [str(work.values) for work in rater.done if not work.begun and work.number]
     assert len(beginnings) == len(set(beginnings)) == 5  # the sixth is the baseline
-    answers = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FROM_RECORD]
+    answers = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.DUPLICATE]
     assert answers
     for answer in answers:
         assert answer.same_as is not None
@@ -325,7 +325,7 @@ def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(
 def test_a_latency_that_no_candidate_keeps_is_an_error_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str, limit: str, times: str
 ) -> None:
-    monkeypatch.setattr(Fitter, "do", lambda *given: pytest.fail("nothing is to be trained"))
+    monkeypatch.setattr(Runner, "do", lambda *given: pytest.fail("nothing is to be trained"))
     message = (
         rf"no candidate can be projected onto {limit}\n  from the narrowest to the widest candidate, {times} µs of "
         "latency were measured just now; the baseline has 1,161"
@@ -352,13 +352,13 @@ def test_a_budget_that_runs_out_of_candidates_leaves_the_others(tmp_path: Path) 
     # Within 1 % of the first budget lies next to nothing; there is much within the second.
     text = TEXT.replace("budget: {macs: 20k}", "budgets: {macs: [34.4%, 100%], within: 1%}")
     study, events = a_study(tmp_path, text), list[Event]()
-    result = run_objective(study, tmp_path / "run", 20, Rater(), events.append)
+    result = run_objective(study, tmp_path / "run", 20, Rater().run, events.append)
     assert result.exhausted == (0,)
     assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]
     assert result.tally.counted == 20
     tried = [trial.place.step for trial in result.record.counted]
     assert 1 <= tried.count(0) < 5
-    again = run_objective(study, tmp_path / "run", 24, Rater(), events.append)
+    again = run_objective(study, tmp_path / "run", 24, Rater().run, events.append)
     assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]  # once and for all
     assert again.tally.counted == 24
     assert not again.tally[Outcome.OPEN]
@@ -373,7 +373,7 @@ def test_a_score_that_is_no_number_fails_a_candidate_and_not_the_study(
         scored.append({2: math.nan, 4: -math.inf}.get(len(scored), len(scored) / 10))
         return scored[-1]
 
-    monkeypatch.setattr("archbuilder.searching.fitting.score", odd)
+    monkeypatch.setattr("archbuilder.searching.runner.score", odd)
     text = TEXT.replace("train:", "objective: {maximize: naswot}\ntrain:").replace("batch_size: 256", "batch_size: 64")
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=6)
     failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
@@ -402,7 +402,7 @@ def test_of_several_proposals_one_that_cannot_be_scored_comes_last(
             best.append(sum(weight.numel() for weight in network.parameters()))
         return found
 
-    monkeypatch.setattr("archbuilder.searching.fitting.score", odd)
+    monkeypatch.setattr("archbuilder.searching.runner.score", odd)
     text = TEXT.replace("seed: 3", "seed: 3, proxy: {score: naswot, of: 4}").replace(
         "batch_size: 256", "batch_size: 64"
     )

@@ -2,24 +2,34 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.trials import a_trial
 
 from archbuilder.searching import Outcome, TrialRecord
-from archbuilder.searching.record import COUNTED, Place, Record, Stretch
+from archbuilder.searching.record import BASELINE, COUNTED, Place, Record
 
 
 def trial(number: int, outcome: Outcome, width: int = 4, accuracy: float = 0.5, macs: int = 100) -> TrialRecord:
-    is_trained = outcome not in {Outcome.OPEN, Outcome.FAILED}
-    accuracies = (0.1, accuracy) if is_trained else ()
-    stretches = (Stretch(2, number, 0.5),) if is_trained and outcome is not Outcome.FROM_RECORD else ()
-    return TrialRecord(
-        number, {"a.out": width}, {"macs": macs, "parameters": 10}, outcome, accuracies=accuracies, stretches=stretches
-    )
+    is_trained = outcome in {Outcome.BASELINE, Outcome.FINISHED, Outcome.PRUNED}
+    accuracies, ends = ((0.1, accuracy), ((2, number, 0.5),)) if is_trained else ((), ())
+    cost = {"macs": macs, "parameters": 10}
+    return a_trial(number, {"a.out": width}, cost, outcome, accuracies=accuracies, ends=ends)
 
 
+OF_CANDIDATES = [outcome for outcome in Outcome if outcome is not Outcome.BASELINE]
 trials = st.lists(
-    st.tuples(st.sampled_from(Outcome), st.integers(1, 6), st.sampled_from([0.2, 0.5, 0.9]), st.integers(1, 3)),
+    st.tuples(
+        st.sampled_from([*set(Outcome) - {Outcome.BASELINE}]),
+        st.integers(1, 6),
+        st.sampled_from([0.2, 0.5, 0.9]),
+        st.integers(1, 3),
+    ),
     max_size=20,
-).map(lambda drawn: [trial(number, *values) for number, values in enumerate(drawn)])
+).map(
+    lambda drawn: [
+        trial(BASELINE, Outcome.BASELINE),
+        *(trial(number, *values) for number, values in enumerate(drawn, BASELINE + 1)),
+    ]
+)
 
 
 @given(trials)
@@ -48,21 +58,20 @@ def test_the_cost_is_that_of_the_epochs_of_candidates(drawn: list[TrialRecord]) 
 
 
 def test_what_failed_and_what_was_scored_cost_something_too() -> None:
-    one = replace(trial(0, Outcome.FAILED), cost={"macs": 7}, stretches=(), accuracies=(), lost=2, scoring=1000)
+    one = replace(trial(1, Outcome.FAILED), cost={"macs": 7}, lost=2, scoring=1000)
     assert Record([one]).training_macs(10) == 3 * (10 * 2 * 7 + 1000)
 
 
 def test_what_is_known_of_a_trial_takes_the_place_of_what_was() -> None:
-    record = Record([trial(0, Outcome.OPEN), trial(1, Outcome.OPEN)])
-    record.put(trial(0, Outcome.FINISHED))
+    record = Record([trial(1, Outcome.OPEN), trial(2, Outcome.OPEN)])
+    record.put(trial(1, Outcome.FINISHED))
     assert [one.outcome for one in record.trials.values()] == [Outcome.FINISHED, Outcome.OPEN]
-    assert record.stretches == 1
+    assert record.segments == 1
 
 
 def ended(number: int, accuracy: float, *orders: int, outcome: Outcome = Outcome.FINISHED) -> TrialRecord:
-    stretches = tuple(Stretch(epochs, order, 0.0) for epochs, order in enumerate(orders, start=1))
-    accuracies = (accuracy,) * len(orders)
-    return TrialRecord(number, {}, {"macs": 1}, outcome, accuracies=accuracies, stretches=stretches)
+    ends = tuple((epochs, order, 0.0) for epochs, order in enumerate(orders, start=1))
+    return a_trial(number + 1, {}, {"macs": 1}, outcome, accuracies=(accuracy,) * len(orders), ends=ends)
 
 
 def test_a_promotion_is_progress_when_it_ends_and_not_when_its_trial_began() -> None:

@@ -66,7 +66,7 @@ def test_an_interrupted_study_is_what_an_uninterrupted_one_is(tmp_path: Path, ki
     assert standing(cut / "tiny-widths") == standing(whole / "tiny-widths")
     if kind in {"halving", "hyperband", "ladder"}:
         assert result.tally[Outcome.PRUNED]
-        assert any(len(trial.stretches) > 1 for trial in result.record.trials.values())
+        assert any(len(trial.rungs) > 1 for trial in result.record.trials.values())
 
 
 @pytest.mark.parametrize("event", [TrialEnded, FinalEnded])
@@ -172,7 +172,7 @@ def test_a_study_that_goes_on_longer_proposes_what_a_longer_one_does(tmp_path: P
 def test_a_finished_study_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = a_study(tmp_path, STUDY + ONE_FINAL)
     first, _ = run(study, tmp_path, trials=2)
-    monkeypatch.setattr("archbuilder.searching.fitting.Fitter.do", None)
+    monkeypatch.setattr("archbuilder.searching.runner.Runner.do", None)
     again, trials = run(study, tmp_path, trials=2)
     assert trials == []
     assert [row.test for row in again.rows] == [row.test for row in first.rows] != []

@@ -56,15 +56,16 @@ def test_every_network_starts_from_the_weights(tmp_path: Path) -> None:
     assert report.file == str(tmp_path / "sub" / "w.safetensors")
     assert report.taken == report.total
     candidates = [read_checkpoint(run) for run in finals.glob("trial-*/seed-*")]
-    assert candidates
+    narrower = set[bool]()
     for candidate in candidates:
         assert candidate.setup.weights is not None
         assert torch.allclose(candidate.weights["stem.conv.weight"], weights["stem.conv.weight"])
         # Its first channels of a branch are the baseline's.
         ours, theirs = candidate.weights["mix.branch1.conv.weight"], weights["mix.branch1.conv.weight"]
-        assert len(ours) != len(theirs) or candidate.weights["fc.weight"].shape != weights["fc.weight"].shape
+        narrower.add(len(ours) != len(theirs))
         both = min(len(ours), len(theirs))
         assert torch.allclose(ours[:both], theirs[:both])
+    assert True in narrower
 
 
 def test_it_resumes_and_refuses_other_weights(tmp_path: Path) -> None:

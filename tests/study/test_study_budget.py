@@ -18,7 +18,7 @@ from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
 from archbuilder.searching import Outcome, StudyResult, TrialRecord, fitting
 from archbuilder.searching.events import ignore
-from archbuilder.searching.fitting import Tell
+from archbuilder.searching.runner import Tell
 from archbuilder.searching.run import run_objective
 from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
 from archbuilder.study.budget import cost_of, memory_of
@@ -125,7 +125,7 @@ def test_nothing_over_budget_is_built(tmp_path: Path, monkeypatch: pytest.Monkey
     assert all(plan.macs <= 11_000 for plan in built[1:])
     trials = trained(result)
     assert [trial.cost["macs"] for trial in trials] == [plan.macs for plan in built[1:]]
-    assert any(trial.place.repaired for trial in trials)
+    assert any(trial.place.projected for trial in trials)
 
 
 def test_a_candidate_that_would_be_no_network_becomes_one(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_no_network_is_trained_twice(tmp_path: Path) -> None:
     assert 5 <= len(keys) <= 6  # one of them is the baseline
     known = result.record.trials
     for trial in known.values():
-        if trial.outcome is Outcome.FROM_RECORD:
+        if trial.outcome is Outcome.DUPLICATE:
             assert trial.same_as is not None
             assert study.pricer.key(trial.values) == study.pricer.key(known[trial.same_as].values)
 

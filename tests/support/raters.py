@@ -1,34 +1,31 @@
-"""What rates candidates in place of a training, at once."""
+"""What scores candidates in place of a training, at once."""
 
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 from archbuilder.searching import StudyResult
-from archbuilder.searching.events import ignore
-from archbuilder.searching.fitting import Tell
+from archbuilder.searching.jobs import Job, OnEpoch, Training
 from archbuilder.searching.run import run_objective
-from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
 from archbuilder.study import Study
 
 
 class Rater:
     """Gives accuracies that follow from candidate and epoch, or fails."""
 
-    def __init__(self, fails: Callable[[Stretch], Exception | None] = lambda work: None) -> None:
+    def __init__(self, fails: Callable[[Training], Exception | None] = lambda job: None) -> None:
         self.fails = fails
-        self.done: list[Stretch] = []
+        self.done: list[Training] = []
 
-    def do(self, work: Work, tell: Tell) -> None:
-        assert isinstance(work, Stretch)
-        self.done.append(work)
-        error = self.fails(work)
+    def run(self, job: Job, on_epoch: OnEpoch) -> None:
+        assert isinstance(job, Training)
+        self.done.append(job)
+        error = self.fails(job)
         if error is not None:
             raise error
-        for epoch in range(work.begun + 1, work.until + 1):
-            tell(EpochDone(work, epoch, random.Random(f"{work.values} {epoch}").random(), 0.0))
-        tell(WorkDone(work))
+        for epoch in range(job.begun + 1, job.until + 1):
+            on_epoch(epoch, random.Random(f"{job.values} {epoch}").random())
 
 
 def rated(study: Study, folder: Path, trials: int, rater: Rater) -> StudyResult:
-    return run_objective(study, folder / "run", trials, rater, ignore)
+    return run_objective(study, folder / "run", trials, rater.run)

@@ -125,12 +125,11 @@ def outline(trials: Sequence[TrialRecord]) -> Outline:
             dict(trial.cost),
             str(trial.outcome),
             trial.accuracies,
-            tuple((stretch.epochs, stretch.order) for stretch in trial.stretches),
+            tuple((rung.epochs, rung.order) for rung in trial.rungs),
             trial.place,
             trial.same_as,
             trial.reason,
             trial.kind,
-            dict(trial.attributes or {}),
         )
         for trial in trials
     ]

@@ -1,0 +1,32 @@
+"""Trials by hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from archbuilder.searching.record import Outcome, Place, Rung, TrialRecord
+
+Ends = tuple[tuple[int, int, float], ...]
+"""For each rung its epochs, its order and its seconds."""
+
+
+def rungs(accuracies: tuple[float, ...], ends: Ends) -> tuple[Rung, ...]:
+    """Split accuracies after each epoch among rungs."""
+    found, begun = [], 0
+    for epochs, order, seconds in ends:
+        found.append(Rung(epochs, order, seconds, accuracies[begun:epochs]))
+        begun = epochs
+    return tuple(found)
+
+
+def a_trial(
+    number: int,
+    values: Mapping[str, Any],
+    cost: Mapping[str, int],
+    outcome: Outcome = Outcome.OPEN,
+    *,
+    accuracies: tuple[float, ...] = (),
+    ends: Ends = (),
+    place: Place | None = None,
+    **more: Any,
+) -> TrialRecord:
+    return TrialRecord(number, values, cost, place or Place(), outcome=outcome, rungs=rungs(accuracies, ends), **more)
