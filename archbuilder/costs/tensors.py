@@ -130,7 +130,8 @@ class ForwardSimulation:
         for position, allocation in enumerate(planned):
             self._release_all([tensor for freed_at, tensor in temporaries if freed_at <= position])
             temporaries = [(freed_at, tensor) for freed_at, tensor in temporaries if freed_at > position]
-            tensor = self.make(allocation.values * self._batch * (allocation.bytes_per_value or self._bytes))
+            values = allocation.values * (1 if allocation.is_per_batch else self._batch)
+            tensor = self.make(values * (allocation.bytes_per_value or self._bytes))
             tensors.append(AllocatedTensor(tensor.size, self.live))
             if position + 1 < len(planned):
                 temporaries.append((position + allocation.outlived_by + 1, tensor))

@@ -14,15 +14,17 @@ class Allocation(NamedTuple):
     """A tensor that an operation allocates in evaluation.
 
     Attributes:
-        values: How many values it has for one sample.
+        values: How many values it has for one sample; or for the whole batch.
         outlived_by: How many further allocations of the operation happen while it is live; it is freed before the next
             one, or when the operation returns. It has no meaning for the last one, the output.
         bytes_per_value: The size of a value; None for that of the network's values.
+        is_per_batch: Whether it is as large whatever the size of the batch.
     """
 
     values: int
     outlived_by: int = 0
     bytes_per_value: int | None = None
+    is_per_batch: bool = False
 
 
 class Kept(NamedTuple):

@@ -148,9 +148,9 @@ class AvgPool(_Pool):
         return (
             Allocation(padded, outlived_by=1),
             Allocation(pooled, outlived_by=4),
-            Allocation(ones, outlived_by=1),
-            Allocation(padded // input_shape[0], outlived_by=1),
-            Allocation(counts, outlived_by=1),
+            Allocation(ones, outlived_by=1, is_per_batch=True),
+            Allocation(padded // input_shape[0], outlived_by=1, is_per_batch=True),
+            Allocation(counts, outlived_by=1, is_per_batch=True),
             Allocation(pooled),
         )
 
