@@ -144,7 +144,9 @@ class Candidates:
         proxy = self._study.settings.search.proxy
         assert proxy is not None
         found: dict[object, TrialRecord] = {}
-        while len(found) < proxy.of and self._in_vain() < _ATTEMPTS * proxy.of:
+        for _ in range(_ATTEMPTS * proxy.of):
+            if len(found) == proxy.of:
+                break
             trial = self._proposed(slot)
             if trial is not None and self._key(trial) in found:
                 self._journal.accept(replace(trial, outcome=Outcome.FILTERED))

@@ -35,6 +35,7 @@ class Journal:
         folder: The folder of the search.
         study: The search's file.
         record: The trials so far.
+        optuna: Optuna's study.
     """
 
     def __init__(self, folder: Path, storage: BaseStorage, name: str, study: Study) -> None:
@@ -48,7 +49,7 @@ class Journal:
         """
         self.folder = folder
         self._storage, self._id = storage, storage.get_study_id_from_name(name)
-        self._optuna = optuna.load_study(study_name=name, storage=storage, sampler=optuna.samplers.RandomSampler())
+        self.optuna = optuna.load_study(study_name=name, storage=storage, sampler=optuna.samplers.RandomSampler())
         self._distributions: dict[str, BaseDistribution] = distributions(study.space)
         trials = storage.get_all_trials(self._id, deepcopy=False)
         self.record = Record(known for trial in trials if (known := TrialRecord.read(trial)) is not None)
@@ -124,13 +125,19 @@ class Journal:
 
     def propose(self, sampler: BaseSampler) -> tuple[int, dict[str, Value]]:
         """Ask a sampler for a trial; return its number and parameters. It is a candidate when it is accepted."""
-        self._optuna.sampler = sampler
+        self.optuna.sampler = sampler
         if self._proposals:
-            trial = optuna.trial.Trial(self._optuna, self._trial_id(self._proposals.pop(0)))
+            trial_id = self._trial_id(self._proposals.pop(0))
         else:
-            trial = self._optuna.ask()
+            trial_id = self._storage.create_new_trial(self._id)
             self._count += 1
-        return trial.number, suggested(trial, self._distributions)
+        trial = self._storage.get_trial(trial_id)
+        shape = suggested(sampler, self.optuna, trial, self._distributions)
+        for name, value in shape.items():
+            if name not in trial.params:
+                ways = self._distributions[name]
+                self._storage.set_trial_param(trial_id, name, ways.to_internal_repr(value), ways)
+        return trial.number, shape
 
     def accept(self, trial: TrialRecord) -> TrialRecord:
         """Write which network a proposal is on its budget; with its end, if that is known."""
@@ -148,7 +155,7 @@ class Journal:
             trial: The trial, of any number.
             shape: Its parameters.
         """
-        self._optuna.add_trial(
+        self.optuna.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
                 params=dict(shape),
@@ -191,7 +198,7 @@ class Journal:
     def settle(self) -> None:
         """End the trials of which all was written but their state."""
         for found in self._storage.get_all_trials(self._id, deepcopy=False, states=(TrialState.RUNNING,)):
-            if END in found.user_attrs:
+            if END in found.user_attrs and found.number in self.record.trials:
                 self._tell(self.record.trials[found.number])
 
     def _described(self, trial: TrialRecord) -> dict[str, Any]:
@@ -209,16 +216,17 @@ class Journal:
         }
 
     def _tell(self, trial: TrialRecord) -> None:
-        """Tell Optuna how a trial ended; a duplicate as the trial that it repeats."""
+        """Tell Optuna how a trial ended; a duplicate as far as the trial that it repeats has been trained."""
+        state, value = STATES[trial.outcome], None
         if trial.same_as is not None:
-            self._report(trial.number, self._told(trial, self.record.trials[trial.same_as].compared))
-        state = STATES[trial.outcome]
+            results = self.record.trials[trial.same_as].compared
+            self._report(trial.number, self._told(trial, results))
+            state = TrialState.PRUNED if results else TrialState.FAIL
         if trial.number == BASELINE and trial.place.step is None and state is TrialState.COMPLETE:
             state = TrialState.PRUNED  # no sampler may take it for a candidate within the budget
-        value = None
         if state is TrialState.COMPLETE:
             value = self._told(trial, {trial.epochs: trial.accuracy})[trial.epochs]
-        self._optuna.tell(trial.number, value, state=state)
+        self.optuna.tell(trial.number, value, state=state)
 
     def _told(self, trial: TrialRecord, accuracies: Mapping[int, float]) -> dict[int, float]:
         """Return what samplers are told of accuracies, so that those within different budgets compare.

@@ -41,7 +41,7 @@ class KeptStudy:
     @property
     def baseline_accuracy(self) -> float | None:
         """The validation accuracy of the baseline; None before it has been trained, or if it could not be."""
-        return self.baseline.accuracy if self.baseline is not None and self.baseline.rungs else None
+        return self.baseline.accuracy if self.baseline is not None and self.baseline.accuracies else None
 
     @property
     def best(self) -> TrialRecord | None:

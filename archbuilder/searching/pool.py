@@ -21,7 +21,9 @@ from archbuilder.training import Machine
 
 _LOSSES = 2  # of the process that does a job, after which it is given up
 _POLL = 0.2  # seconds between two looks at the progress of other processes
-_SESSION, _PROGRESS = ".session", "progress"
+PROGRESS = "progress"
+"""The folder, in that of a study, in which workers write the epochs that they have trained."""
+_SESSION = Path(PROGRESS) / "session"
 
 Result = Done | Failed
 
@@ -36,7 +38,7 @@ class RemoteRunner:
         path: The file that it was read from, beside which its data are.
         latency: The baseline's latency in microseconds, if that is known.
         folder: The folder of the study.
-        session: What the file `.session` of the folder says: who reads it there sees the folder.
+        session: What the file `progress/session` of the folder says: who reads it there sees the folder.
         machine: Where networks are trained, unless the worker says otherwise.
         images: The fingerprints of the coordinator's images.
         version: The coordinator's version of archbuilder.
@@ -56,6 +58,7 @@ class RemoteRunner:
     def of(cls, study: Study, folder: Path, runner: Runner, machine: Machine) -> "RemoteRunner":
         """Describe the runner of a study to other processes."""
         session = secrets.token_hex(8)
+        (folder / PROGRESS).mkdir(parents=True, exist_ok=True)
         write_bytes(folder / _SESSION, session.encode())
         images = tuple(sorted(runner.data.fingerprints().items()))
         parcel = Parcel.of(study)
@@ -73,7 +76,7 @@ class RemoteRunner:
         """
         try:
             if self._sees_folder():
-                shown = self.folder / _PROGRESS / job.name
+                shown = self.folder / PROGRESS / job.name
                 return attempt(job, self._runner(self.folder).run, partial(_write_progress, shown))
             if files is None and job.inputs:
                 return NeedsFiles()
@@ -216,4 +219,4 @@ class Pool:
             self._shown[job.name] = len(lines)
 
     def _progress_of(self, job: Job) -> Path:
-        return self._folder / _PROGRESS / job.name
+        return self._folder / PROGRESS / job.name

@@ -89,7 +89,7 @@ class StudyResult:
     @property
     def baseline_accuracy(self) -> float | None:
         """The validation accuracy of the baseline after its last epoch; None if it could not be trained."""
-        return self.baseline.accuracy if self.baseline.rungs else None
+        return self.baseline.accuracy if self.baseline.accuracies else None
 
     def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
         """Return the best trials, the best first, of one budget or of all.

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 from archbuilder.data import image_differences
 from archbuilder.errors import ArchbuilderError
@@ -17,7 +18,7 @@ from archbuilder.searching.journal import IMAGES, Journal
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.outputs import write_trials
-from archbuilder.searching.pool import Pool, Remote, RemoteRunner
+from archbuilder.searching.pool import PROGRESS, Pool, Remote, RemoteRunner
 from archbuilder.searching.record import BASELINE, TrialRecord
 from archbuilder.searching.result import (
     COMPLETE,
@@ -246,7 +247,7 @@ class _Search:
         """Continue until so many candidates are over, or have cost so much; see `SearchLoop.run`."""
         record = self.journal.record
         best, baseline = record.best(1), record.baseline
-        accuracy = baseline.accuracy if baseline is not None and baseline.rungs else None
+        accuracy = baseline.accuracy if baseline is not None and baseline.accuracies else None
         self._observe(StudyOpened(self.journal.study, trials, record.tally(), best[0] if best else None, accuracy))
         try:
             with self._pool() as pool:
@@ -268,6 +269,7 @@ class _Search:
     def conclude(self) -> StudyResult:
         """Give what it came to, and save what the finals found best in place of what one training did."""
         self._save()
+        rmtree(self.journal.folder / PROGRESS, ignore_errors=True)
         self.journal.put(COMPLETE, self.journal.record.tally().counted)
         result = result_of(self.journal)
         # For whoever opens the journal with Optuna's tools, whose best trial is that of the search alone.

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
+import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
@@ -15,7 +16,7 @@ from optuna.samplers import (
     RandomSampler,
     TPESampler,
 )
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.study.knobs import Knob, Value
@@ -85,15 +86,16 @@ def _distribution(knob: Knob) -> BaseDistribution:
     return CategoricalDistribution(values)
 
 
-def suggested(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, Value]:
-    """Return the parameters of a trial, those suggested that it lacks."""
-    found: dict[str, Value] = {}
-    for name, ways in space.items():
-        if isinstance(ways, IntDistribution):
-            found[name] = trial.suggest_int(name, ways.low, ways.high, step=ways.step)
-        else:
-            assert isinstance(ways, CategoricalDistribution)
-            choice = trial.suggest_categorical(name, ways.choices)
-            assert isinstance(choice, int | str)
-            found[name] = choice
-    return found
+def suggested(
+    sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial, space: Mapping[str, BaseDistribution]
+) -> dict[str, Value]:
+    """Return all parameters of a trial, as `trial.suggest_int` and its like give them one by one.
+
+    Those that the trial has already are asked for again: a sampler that was seeded for this trial gives the same.
+    """
+    sampler.before_trial(study, trial)
+    relative = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
+    return {
+        name: relative[name] if name in relative else sampler.sample_independent(study, trial, name, ways)
+        for name, ways in space.items()
+    }

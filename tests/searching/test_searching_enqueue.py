@@ -10,7 +10,6 @@ from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, kept, run, wri
 
 from archbuilder import ArchbuilderError, NetworkSpec, SpecError
 from archbuilder.searching import Outcome, StudyResult
-from archbuilder.searching.events import ignore
 from archbuilder.searching.run import run_objective
 
 WIDE = {"mix.1x1": 6, "mix.3x3": 8}
@@ -180,9 +179,9 @@ def test_a_file_or_study_that_cannot_be_taken_is_an_error_before_anything_is_tra
     (tmp_path / "other.yaml").write_text(SPEC.replace("name: mix", "name: mixed"))
     rater = Rater()
     with pytest.raises(SpecError, match=message):
-        run_objective(a_study(tmp_path, text(named)), tmp_path / "runs" / "now", 2, rater, ignore)
+        run_objective(a_study(tmp_path, text(named)), tmp_path / "runs" / "now", 2, rater.run)
     assert not rater.done
-    run_objective(a_study(tmp_path, text()), tmp_path / "runs" / "now", 1, rater, ignore)  # mended, it begins
+    run_objective(a_study(tmp_path, text()), tmp_path / "runs" / "now", 1, rater.run)  # mended, it begins
 
 
 def test_a_trained_study_enqueues_and_its_random_search_does_not(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from statistics import fmean
 from unittest.mock import patch
 
 import pytest
-from archbuilder.searching.work import Final
 from support.tiny_studies import STUDY, a_study, few_digits, run
 
 from archbuilder import load
@@ -18,8 +17,9 @@ from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
 from archbuilder.searching import EpochEnded, Event, FinalFailed, Outcome, read_result
 from archbuilder.searching.finals import best_rows
+from archbuilder.searching.jobs import Final, OnEpoch
 from archbuilder.searching.kept import KeptStudy, kept_studies
-from archbuilder.searching.runner import Runner, Tell
+from archbuilder.searching.runner import Runner
 from archbuilder.study.budget import cost_of
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 1, seeds: 2}\n"
@@ -94,16 +94,16 @@ def test_of_the_finalists_the_best_by_validation_with_fresh_seeds_is_what_was_fo
 
 
 def test_a_final_that_failed_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study, fit = a_study(tmp_path, TEXT.replace("20k", "10k")), Runner._final
+    study, fit = a_study(tmp_path, TEXT.replace("20k", "10k")), Runner._retrain
     seen: list[Event] = []
 
-    def failing(fitter: Runner, work: Final, tell: Tell) -> None:
-        if work.name.startswith("trial") and work.seed == 4:
+    def failing(runner: Runner, job: Final, on_epoch: OnEpoch) -> None:
+        if job.finalist.startswith("trial") and job.seed == 4:
             raise MemoryError
-        fit(fitter, work, tell)
+        fit(runner, job, on_epoch)
 
     with monkeypatch.context() as broken:
-        broken.setattr(Runner, "_final", failing)
+        broken.setattr(Runner, "_retrain", failing)
         result, _ = run(study, tmp_path, trials=3, observe=seen.append)
     best = f"trial-{result.best(1)[0].number}"
     row = result.row(best)

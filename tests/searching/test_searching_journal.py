@@ -6,9 +6,11 @@ import shutil
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import optuna
@@ -16,17 +18,19 @@ import pytest
 import torch
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, few_digits, run, write_study
-from support.trials import a_trial
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address
 from archbuilder.runs.lock import is_held
 from archbuilder.searching import Outcome, read_result, run_study
-from archbuilder.searching.journal import BASELINE
+from archbuilder.searching.backend import JournalFile
+from archbuilder.searching.candidates import Candidates
+from archbuilder.searching.halving import Slot
 from archbuilder.searching.opening import open_journal, read_journal
-from archbuilder.searching.record import OWN
+from archbuilder.searching.record import BASELINE
 from archbuilder.searching.runner import Runner
 from archbuilder.searching.states import StatesFolder
 from archbuilder.study import Study, load_study
@@ -165,7 +169,9 @@ def test_other_images_under_an_old_study_are_refused(tmp_path: Path) -> None:
 def begun(study: Study, folder: Path) -> None:
     """Begin a study whose baseline has been trained."""
     with open_journal(study, folder) as journal:
-        journal.put(BASELINE, {"accuracies": [0.5], "seconds": 1.0})
+        Candidates(journal).baseline()
+        journal.train(BASELINE, (0.5,), 1.0)
+        journal.end(BASELINE, Outcome.BASELINE)
 
 
 def test_another_study_of_the_same_name_is_refused(tmp_path: Path) -> None:
@@ -217,36 +223,51 @@ def test_comments_and_the_number_of_trials_may_change(tmp_path: Path) -> None:
         pass
 
 
-def begun_and_killed(study: Study, folder: Path, *, ends: int = 0) -> None:
-    """Begin to train the first trial that waits, in a process that is killed; so many stretches end before."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows kills otherwise")
+@pytest.mark.parametrize("writes", range(1, 12))
+def test_a_search_that_is_killed_after_any_of_its_writes_is_read_back(tmp_path: Path, writes: int) -> None:
+    study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
+    begun(study, folder)
     pid = os.fork()
     if not pid:
-        with open_journal(study, folder) as journal:
-            waiting = [trial.number for trial in journal.record.counted if trial.outcome is Outcome.OPEN]
-            number = waiting[0] if waiting else journal.add(a_trial(-1, VALUES, {"macs": 9})).number
-            journal.start(number)
-            for _ in range(ends):
-                other = journal.add(a_trial(-1, VALUES, {"macs": 9})).number
-                journal.start(other)
-                journal.end(other, Outcome.FINISHED, (0.5,), 1.0)
-            os.kill(os.getpid(), signal.SIGKILL)
-    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
-
-
-VALUES = dict.fromkeys([f"mix.{key}" for key in ("1x1", "3x3red", "3x3", "5x5red", "5x5", "pool_proj")], 4)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows kills otherwise")
-def test_a_trial_is_not_given_up_because_the_whole_search_is_killed(tmp_path: Path) -> None:
-    # Nobody knows that it was for the trial's sake: only the death of a worker that trains it is held against it.
-    study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
-    for _ in range(8):
-        begun_and_killed(study, folder)
-    with suppress(KeyboardInterrupt), open_journal(study, folder) as journal:
-        journal.start(0)
-        raise KeyboardInterrupt
+        try:
+            with open_journal(study, folder) as journal, kill_after(writes):
+                trial = Candidates(journal).next(Slot(0, 0))
+                assert trial is not None
+                journal.train(trial.number, (0.25,), 1.0)
+                journal.end(trial.number, Outcome.FINISHED)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
     with open_journal(study, folder) as journal:
-        assert journal.record.trials[0].outcome is Outcome.OPEN
+        candidates = Candidates(journal)
+        trial = journal.record.trials.get(1) or candidates.next(Slot(0, 0))
+        assert trial is not None
+        assert trial.number == 1
+        if not trial.rungs:
+            trial = journal.train(1, (0.25,), 1.0)
+        if trial.outcome is Outcome.OPEN:
+            journal.end(1, Outcome.FINISHED)
+        straight = journal.record.trials
+    found = optuna.load_study(study_name=study.name, storage=JournalStorage(JournalFile(folder / "journal.log")))
+    assert [trial.state for trial in found.trials] == [TrialState.COMPLETE] * 2
+    assert found.trials[1].intermediate_values == {1: 0.25}
+    assert read_journal(folder).record.trials == straight
+
+
+@contextmanager
+def kill_after(writes: int) -> Iterator[None]:
+    """Kill this process once it has written so many times to its journal."""
+    real, left = JournalFile.append_logs, [writes]
+
+    def counting(file: JournalFile, logs: list[dict[str, Any]]) -> None:
+        real(file, logs)
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with patch.object(JournalFile, "append_logs", counting):
+        yield
 
 
 def test_whether_a_study_runs_is_seen_without_touching_it(tmp_path: Path) -> None:
@@ -291,8 +312,8 @@ def test_a_study_that_was_ended_at_once_is_no_damage(tmp_path: Path) -> None:
 def test_a_sampler_that_is_not_installed_is_missed_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "cmaes", None)
-    monkeypatch.setattr(Runner, "do", lambda *given: pytest.fail("nothing is to be trained"))
+    monkeypatch.setattr("archbuilder.searching.samplers.find_spec", lambda name: None)
+    monkeypatch.setattr(Runner, "run", lambda *given: pytest.fail("nothing is to be trained"))
     with pytest.raises(ArchbuilderError, match=r"^the sampler cmaes needs the package cmaes: pip install"):
         run(a_study(tmp_path, TEXT.replace("seed: 3", "seed: 3, sampler: cmaes")), tmp_path)
 
@@ -306,14 +327,14 @@ def test_of_a_trial_that_is_over_others_inherit_weights_and_no_more_is_kept(tmp_
         state = states.read(trial.number, trial.epochs)
         kinds.add((trial.outcome, set(state.tensors) == set(state.weights)))
     assert kinds == {(Outcome.FINISHED, True), (Outcome.PRUNED, False)}
-    assert states.has(OWN, 3)
+    assert states.has(BASELINE, 3)
 
 
 def test_candidates_inherit_from_the_baseline_and_start_afresh_where_no_weights_are_kept(tmp_path: Path) -> None:
     text = STUDY.replace("seed: 3", "seed: 3, pruner: none, inherit: true") + NO_FINALS
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=3)
     donors = [trial.place.donor for trial in result.record.counted]
-    assert donors[0] == OWN
+    assert donors[0] == BASELINE
     assert None not in donors
     fresh, _ = run(a_study(tmp_path, text.replace("tiny-widths", "fresh").replace("true", "false")), tmp_path, trials=1)
     first = result.record.counted[0]
@@ -323,7 +344,7 @@ def test_candidates_inherit_from_the_baseline_and_start_afresh_where_no_weights_
     shutil.rmtree(tmp_path / "tiny-widths" / "states")
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=5)
     assert [trial.outcome for trial in result.record.counted] == [Outcome.FINISHED] * 5
-    assert [trial.place.donor for trial in result.record.counted][3:] == [None, 3 + result.record.counted[0].number]
+    assert [trial.place.donor for trial in result.record.counted][3:] == [None, 4]
 
 
 def test_a_spec_without_a_name_keeps_its_files_name(tmp_path: Path) -> None:

@@ -43,14 +43,14 @@ if __name__ == "__main__":
 MANY = """
 import multiprocessing, os, sys, traceback
 from pathlib import Path
-from archbuilder.searching import crew, run_study
+from archbuilder.searching import executors, run_study
 from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 def tell(event):
     print(type(event).__name__, getattr(getattr(event, "trial", None), "outcome", ""), flush=True)
 
-crew.process_context = lambda preload: multiprocessing.get_context("fork")
+executors.process_context = lambda preload: multiprocessing.get_context("fork")
 if __name__ == "__main__":
     for line in sys.stdin:
         pid = os.fork()
@@ -172,7 +172,7 @@ def check_none_twice(folder: Path, text_path: Path) -> None:
     trained = [
         study.pricer.key(trial.values)
         for trial in read(folder)
-        if trial.outcome not in {Outcome.BASELINE, Outcome.DUPLICATE}
+        if trial.outcome not in {Outcome.BASELINE, Outcome.DUPLICATE, Outcome.INVALID}
     ]
     assert len(trained) == len(set(trained))
     for trial in read(folder):

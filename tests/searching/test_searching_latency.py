@@ -71,7 +71,7 @@ def test_a_latency_is_shown_wherever_macs_are_and_all_that_is_compared_is_within
     costs = [data["baseline"], *data["finals"], *data["trials"]]
     assert all("latency" in entry["cost"] for entry in costs)
     lines = list(csv.DictReader((result.folder / "trials.csv").read_text().splitlines()))
-    assert [int(line["latency"]) for line in lines] == [trial.cost["latency"] for trial in trials]
+    assert [int(line["latency"]) for line in lines] == [trial.cost["latency"] for trial in [result.baseline, *trials]]
     points = front_points(result)
     assert points.quantity == "latency"
     assert {dot.cost for dot in points.tested} == {row.finalist.cost["latency"] for row in result.rows}

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 
 import pytest
-from archbuilder.searching.work import Stretch, Work
 from rich.console import Console
 from support.raters import Rater, rated
 from support.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, outline, run
@@ -19,8 +18,9 @@ from archbuilder.report.studies import comparison_as_data, comparison_report, st
 from archbuilder.report.study_page import write_page
 from archbuilder.report.verdicts import verdicts as sentences
 from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
+from archbuilder.searching.jobs import Job, OnEpoch, Training
 from archbuilder.searching.run import run_objective, run_study
-from archbuilder.searching.runner import Runner, Tell
+from archbuilder.searching.runner import Runner
 from archbuilder.study.budget import Limit
 from archbuilder.training import Machine, Timer, Trainer, TrainingDiverged, initial_network
 
@@ -133,7 +133,7 @@ def test_a_baseline_too_large_for_memory_forbids_no_smaller_networks(tmp_path: P
         result = rated(a_study(tmp_path, TEXT), tmp_path, trials, rater)
         assert result.tally.counted == trials
     assert result.baseline_accuracy is None
-    assert [work.number for work in rater.done].count(None) == 1, "it is not tried again"
+    assert [work.number for work in rater.done].count(0) == 1, "it is not tried again"
     shown_of_a_study_without_baseline(result)
 
 
@@ -195,7 +195,7 @@ def test_promoted_candidates_go_on_from_their_state(tmp_path: Path, monkeypatch:
     study = a_study(tmp_path, text)
     result, _ = run(study, tmp_path, trials=8)
     record = result.record
-    assert len(epochs) == 4 + sum(t.epochs for t in record.trials.values() if t.outcome is not Outcome.BASELINE)
+    assert len(epochs) == sum(trial.epochs for trial in record.trials.values())
     promoted = [trial for trial in record.trials.values() if len(trial.rungs) > 1]
     assert promoted
     assert not list((result.folder / "states").iterdir())
@@ -228,15 +228,15 @@ def test_no_candidate_outside_the_budget_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str
 ) -> None:
     study = a_study(tmp_path, TEXT.replace("{macs: 20k}", budget) + NO_FINALS)
-    given: list[Stretch] = []
-    real = Runner.do
+    given: list[Training] = []
+    real = Runner.run
 
-    def noting(fitter: Runner, work: Work, tell: Tell) -> None:
-        assert isinstance(work, Stretch)
-        given.append(work)
-        real(fitter, work, tell)
+    def noting(runner: Runner, job: Job, on_epoch: OnEpoch) -> None:
+        assert isinstance(job, Training)
+        given.append(job)
+        real(runner, job, on_epoch)
 
-    monkeypatch.setattr(Runner, "do", noting)
+    monkeypatch.setattr(Runner, "run", noting)
     run(study, tmp_path, trials=6)
     plans = [study.pricer.plan(work.values) for work in given if work.number]
     assert len(plans) >= 6
@@ -274,7 +274,7 @@ def test_an_exhausted_space_ends_a_search_and_says_so(tmp_path: Path) -> None:
     assert answers
     for answer in answers:
         assert answer.same_as is not None
-        assert answer.accuracies == result.record.trials[answer.same_as].accuracies[: len(answer.accuracies)]
+        assert dict(answer.values) == dict(result.record.trials[answer.same_as].values)
         assert answer.seconds == 0
 
 
@@ -288,8 +288,9 @@ def test_the_sampler_is_told_of_a_baseline_that_could_have_been_proposed(tmp_pat
 @pytest.mark.parametrize(("old", "new"), [("20k", "10k"), ("multiple_of: 2", "multiple_of: 3")])
 def test_a_baseline_outside_the_space_or_the_budget_is_no_trial(tmp_path: Path, old: str, new: str) -> None:
     result = rated(a_study(tmp_path, TEXT.replace(old, new)), tmp_path, 2, Rater())
-    assert result.tally[Outcome.BASELINE] == 0
+    assert result.baseline.place.step is None
     assert result.baseline.accuracies
+    assert result.baseline not in result.record.best()
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,7 @@ def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(
 def test_a_latency_that_no_candidate_keeps_is_an_error_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str, limit: str, times: str
 ) -> None:
-    monkeypatch.setattr(Runner, "do", lambda *given: pytest.fail("nothing is to be trained"))
+    monkeypatch.setattr(Runner, "run", lambda *given: pytest.fail("nothing is to be trained"))
     message = (
         rf"no candidate can be projected onto {limit}\n  from the narrowest to the widest candidate, {times} µs of "
         "latency were measured just now; the baseline has 1,161"
@@ -342,7 +343,7 @@ def test_a_share_of_a_latency_is_known_to_whoever_reads_the_study(tmp_path: Path
     for one in (result, read, read.random_search):
         assert one.study.steps[0].limits.by_quantity == {"latency": Limit(928)}
         assert one.baseline.cost["latency"] == 1161
-        assert one.tally[Outcome.BASELINE] == 0  # it is above the budget
+        assert one.baseline.place.step is None  # it is above the budget
     scaled = read.row("scaled")
     assert scaled is not None
     assert 0.8 * 928 < scaled.finalist.cost["latency"] == scaled.finalist.spec.plan().macs // 10 <= 928

@@ -1,7 +1,6 @@
 """The budget is kept before a weight is made: what is over it is moved onto it, and nothing outside it is built."""
 
 import itertools
-import random
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -10,17 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.raters import Rater
 from support.tiny_studies import SPEC, STUDY, a_study, run
 
 from archbuilder import ArchbuilderError
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
-from archbuilder.searching import Outcome, StudyResult, TrialRecord, fitting
+from archbuilder.searching import Outcome, StudyResult, TrialRecord, runner
 from archbuilder.searching.events import ignore
-from archbuilder.searching.runner import Tell
 from archbuilder.searching.run import run_objective
-from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
 from archbuilder.study.budget import cost_of, memory_of
 from archbuilder.study.study import Study
 from archbuilder.training import initial_network
@@ -29,18 +27,8 @@ from study.small_spaces import widths_at
 ONE_EPOCH = STUDY.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 0}\n"
 
 
-class Rater:
-    """Trains nothing: an accuracy is drawn by the candidate and the epoch."""
-
-    def do(self, work: Work, tell: Tell) -> None:
-        assert isinstance(work, Stretch)
-        for epoch in range(work.begun + 1, work.until + 1):
-            tell(EpochDone(work, epoch, random.Random(f"{work.values} {epoch}").random(), 0.0))
-        tell(WorkDone(work))
-
-
 def rated(study: Study, folder: Path, trials: int) -> StudyResult:
-    return run_objective(study, folder, trials, Rater(), ignore)
+    return run_objective(study, folder, trials, Rater().run, ignore)
 
 
 def trained(result: StudyResult) -> list[TrialRecord]:
@@ -118,7 +106,7 @@ def test_nothing_over_budget_is_built(tmp_path: Path, monkeypatch: pytest.Monkey
         built.append(plan)
         return initial_network(plan, seed)
 
-    monkeypatch.setattr(fitting, "initial_network", noting)
+    monkeypatch.setattr(runner, "initial_network", noting)
     result, _ = run(a_study(tmp_path, ONE_EPOCH.replace("20k", "11k")), tmp_path, trials=4)
     assert built[0].macs == result.baseline.cost["macs"] == 11_616
     assert len(built) == 5

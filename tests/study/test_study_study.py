@@ -7,11 +7,11 @@ from support.tiny_studies import SPEC, STUDY, a_study, write_study
 from archbuilder import ArchbuilderError, SpecError
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.searching.halving import brackets
-from archbuilder.searching.proposals import SAMPLERS
+from archbuilder.searching.samplers import SAMPLERS
 from archbuilder.spec.sources import shipped_names
 from archbuilder.study import load_study
 from archbuilder.study.budget import WORDS, Budget, Limit
-from archbuilder.study.settings import SearchSettings
+from archbuilder.study.settings import PYTHON, SearchSettings
 
 
 def changed(old: str, new: str) -> str:
@@ -100,7 +100,7 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
             "sampler: tpee",
             r"found the string 'tpee', expected one of tpe, gp, cmaes, nsga2, random; did you mean tpe\?",
         ),
-        ("seed: 3", "pruner: sha", r"found the string 'sha', expected one of hyperband, halving, none"),
+        ("seed: 3", "pruner: sha", r"found the string 'sha', expected one of hyperband, halving, asha, none"),
         ("seed: 3", "factor: 1", r"search\.factor\n.*\n.*found 1, expected at least 2"),
         ("seed: 3", "min_epochs: 0", r"search\.min_epochs\n.*\n.*found 0, expected at least 1"),
         ("seed: 3", "proxy: {score: zico, of: 1}", r"search\.proxy\.of\n.*\n.*found 1, expected at least 2"),
@@ -183,7 +183,7 @@ def test_a_spec_that_is_no_text_is_the_studys_error(tmp_path: Path) -> None:
 
 def test_the_tables_name_what_a_study_may_name() -> None:
     fields = SearchSettings.model_fields
-    assert set(SAMPLERS) == set(get_args(fields["sampler"].annotation))
+    assert {*SAMPLERS, PYTHON} == set(get_args(fields["sampler"].annotation))
     assert all(brackets(pruner, 9, 3, 1) for pruner in get_args(fields["pruner"].annotation))
     assert {*QUANTITIES, "memory", "latency"} == set(Budget.model_fields) == set(WORDS)
 
