@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from optuna.storages import BaseStorage, RDBStorage
 
 from archbuilder.searching.storage.database import DatabaseStorage, reason
-from archbuilder.searching.storage.journal_file import StorageError, open_journal_file
+from archbuilder.searching.storage.journal_file import JOURNAL, StorageError, open_journal_file
+from archbuilder.spec.writing import write_text
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+_REMEMBERED = "storage.txt"
 EXAMPLES = "sqlite:///runs.db or postgresql+psycopg://user@host/database"
 _LIBPQ = {  # a silent server is given up after 25 seconds, not after the hours that are TCP's default
     "connect_timeout": 10,
@@ -61,6 +63,53 @@ def without_password(url: str) -> str:
         StorageError: It is not the URL of a database.
     """
     return _shown(_parsed(url))
+
+
+def storage_of(folder: Path, url: str | None = None) -> str | None:
+    """Return the URL of the storage of a folder's study, None for its journal file.
+
+    Args:
+        folder: The folder of the study.
+        url: The database asked for; None is whichever the study is in.
+
+    Raises:
+        StorageError: The study is in another storage than the one asked for.
+    """
+    path = folder / _REMEMBERED
+    known = path.read_text(encoding="utf-8").strip() if path.is_file() else None
+    if url is None:
+        return known
+    if known is None and not (folder / JOURNAL).is_file():
+        return url
+    place, asked = JOURNAL if known is None else without_password(known), without_password(url)
+    if place != asked and known != _kept(url):
+        what_to_do = f"archbuilder studies move {folder.name} --to {asked}"
+        raise StorageError(f"{folder}: its study is in {place}, not in {asked}: {what_to_do}")
+    return url
+
+
+def remember(folder: Path, url: str | None) -> None:
+    """Write into the folder of a study which storage it is in, without the password.
+
+    Args:
+        folder: The folder; it must exist.
+        url: The database; None is the journal file.
+    """
+    if url is None:
+        (folder / _REMEMBERED).unlink(missing_ok=True)
+    else:
+        write_text(folder / _REMEMBERED, f"{_kept(url)}\n")
+
+
+def _kept(url: str) -> str:
+    """Return a URL as it is kept: without password, a file by its whole path."""
+    address = _parsed(url)
+    database = address.database
+    if address.get_backend_name() == "sqlite" and database is not None:
+        database = str(Path(database).absolute())
+    query = {key: value for key, value in address.query.items() if key != "password"}
+    parts = address.drivername, address.username, None, address.host, address.port, database, query
+    return type(address).create(*parts).render_as_string()
 
 
 def _open_database(url: str, must_exist: bool, tell: Callable[[str], None]) -> DatabaseStorage:
