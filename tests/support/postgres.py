@@ -41,9 +41,9 @@ class Server:
     data: Path
     port: int
 
-    def url(self, database: str, password: str = QUOTED, port: int | None = None) -> str:
+    def url(self, database: str, password: str = QUOTED, port: int | None = None, host: str = "127.0.0.1") -> str:
         """Return the URL of a database."""
-        return f"postgresql+psycopg://{USER}:{password}@127.0.0.1:{port or self.port}/{database}"
+        return f"postgresql+psycopg://{USER}:{password}@{host}:{port or self.port}/{database}"
 
     def create(self, database: str) -> str:
         """Create an empty database; return its URL."""
@@ -72,8 +72,12 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """Run a server; skip the test where PostgreSQL is not installed."""
+def serving(network: str = "") -> Iterator[Server]:
+    """Run a server; skip the test where PostgreSQL is not installed.
+
+    Args:
+        network: One that it listens to as well, such as `10.0.0.0/24`.
+    """
     folder = programs()
     if folder is None:
         assert not os.environ.get("ARCHBUILDER_TESTS_NEED_POSTGRESQL"), "PostgreSQL is not installed"
@@ -89,7 +93,12 @@ def serving() -> Iterator[Server]:
                 shutil.chown(path, _other_user())
         login = ["-U", USER, "--auth=scram-sha-256", f"--pwfile={home / 'password'}"]
         _run([folder / "initdb", "-D", server.data, *login, "-N", "--locale=C", "-E", "UTF8"])
-        settings = " ".join(f"-c {key}='{value}'" for key, value in {**_SETTINGS, "port": server.port}.items())
+        chosen = {**_SETTINGS, "port": server.port}
+        if network:
+            chosen["listen_addresses"] = "*"
+            with (server.data / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {network} scram-sha-256\n")
+        settings = " ".join(f"-c {key}='{value}'" for key, value in chosen.items())
         server.control("-o", settings, "start")
         try:
             yield server
