@@ -1,5 +1,7 @@
 """`archbuilder studies move`: a study moved to another storage."""
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,8 +34,13 @@ def move(
     The copy is compared before the study is removed where it was. The files in its folder stay.
     """
     from archbuilder.searching.kept import find_study  # noqa: PLC0415
-    from archbuilder.searching.storage import move_study  # noqa: PLC0415
+    from archbuilder.searching.storage import has_study, move_study  # noqa: PLC0415
 
-    folder = find_study(context.obj["runs"], name)
-    trials, place = move_study(folder.resolve().name, folder, None if to == _JOURNAL else to)
+    def tell(sentence: str) -> None:
+        print(sentence, file=sys.stderr)
+
+    runs: Path = context.obj["runs"]
+    found = (folder for folder in (Path(name), runs / name) if has_study(folder))
+    folder = (next(found, None) or find_study(runs, name)).resolve()
+    trials, place = move_study(folder.name, folder, None if to == _JOURNAL else to, tell)
     print(f"{folder.name}: {trials} trials moved to {place}")

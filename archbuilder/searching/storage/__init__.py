@@ -4,7 +4,7 @@ from archbuilder.searching.storage.claim import Holder
 from archbuilder.searching.storage.coordinator import Coordinator, hold, holder, is_running
 from archbuilder.searching.storage.journal_file import JOURNAL, JournalWriteError, StorageError
 from archbuilder.searching.storage.moving import copy_study, move_study
-from archbuilder.searching.storage.opening import open_storage, remember, storage_of, without_password
+from archbuilder.searching.storage.opening import has_study, open_storage, remember, storage_of, without_password
 
 __all__ = [
     "JOURNAL",
@@ -13,6 +13,7 @@ __all__ = [
     "JournalWriteError",
     "StorageError",
     "copy_study",
+    "has_study",
     "hold",
     "holder",
     "is_running",

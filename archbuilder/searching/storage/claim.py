@@ -84,7 +84,7 @@ class Claim:
         self._claim |= {"machine": _machine(), "process": _process(os.getpid())}
         self._beats, self._renewed = 0, (0.0, 0.0)
         self._lost = ""
-        self._lock, self._ended = threading.RLock(), threading.Event()
+        self._lock, self._ended = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="coordinator's beats", daemon=True)
 
     def begin(self) -> None:
@@ -120,9 +120,10 @@ class Claim:
 
     def verify(self) -> None:
         """Check that the claim holds; ask the database if the last beat was missed."""
-        if not self._lost and self._age() > 1.5 * self._timing.beat:
+        if not self._lost and self._is_overdue():
             with self._lock:
-                self._renew()
+                if self._is_overdue():  # the thread may have renewed it meanwhile
+                    self._renew()
         if self._lost:
             raise StorageError(self._lost)
 
@@ -193,6 +194,9 @@ class Claim:
     def _is_own(self, claim: Mapping[str, Any] | None) -> bool:
         return claim is not None and claim["id"] == self._claim["id"]
 
+    def _is_overdue(self) -> bool:
+        return self._age() > 1.5 * self._timing.beat
+
     def _age(self) -> float:
         """Return the seconds since the last beat, also those that the machine slept: only one clock counts these."""
         monotonic, wall = self._renewed
@@ -219,7 +223,7 @@ def is_alive(claim: Mapping[str, Any], timing: Timing) -> bool | None:
         if claim["pid"] == os.getpid():  # perhaps one that ended without a connection
             return claim["id"] in _OWN
         return _process(claim["pid"]) in (claim["process"], _HIDDEN)
-    return True if 0 <= time.time() - claim["beat"] < timing.silence else None
+    return True if abs(time.time() - claim["beat"]) < timing.silence else None
 
 
 def _machine() -> str | None:

@@ -1,7 +1,7 @@
 """One coordinator a study, kept so by its storage: a file lock beside a journal file, a claim in a database."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
+from archbuilder.errors import system_advice
 from archbuilder.runs.lock import held, is_held
 from archbuilder.searching.storage.claim import CLAIM, TIMING, Claim, Holder, Timing, holder_of, is_alive
 from archbuilder.searching.storage.database import DatabaseStorage
@@ -53,11 +54,14 @@ def hold(
     Raises:
         ArchbuilderError: Another process holds it; with its host and process number.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with held(folder / "lock", f"{study_name} in {folder}"):
-        mend(folder)
-        with claimed(storage, study_name, directions=directions, timing=timing) as coordinator:
-            yield coordinator
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(folder / "lock", f"{study_name} in {folder}"))
+            mend(folder)
+        except OSError as error:
+            raise StorageError(f"{error.filename or folder}: {error.strerror or error}{system_advice(error)}") from None
+        yield stack.enter_context(claimed(storage, study_name, directions=directions, timing=timing))
 
 
 @contextmanager
@@ -102,7 +106,7 @@ def holder(storage: BaseStorage, study_name: str, folder: Path, timing: Timing =
     except KeyError:
         return None
     claim = storage.get_study_user_attrs(study_id).get(CLAIM)
-    return holder_of(claim) if claim is not None and is_alive(claim, timing) is not False else None
+    return holder_of(claim) if claim is not None and is_alive(claim, timing) else None
 
 
 def is_running(storage: BaseStorage, study_name: str, folder: Path) -> bool:

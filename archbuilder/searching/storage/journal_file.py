@@ -65,6 +65,7 @@ def open_journal_file(folder: Path, *, must_exist: bool = False) -> JournalStora
     elif must_exist:
         raise ArchbuilderError(f"{folder}: no study here; archbuilder search creates the folder of a study")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFile(path))
     except OSError as error:
         raise ArchbuilderError(f"{path}: {error.strerror or error}{system_advice(error)}") from None

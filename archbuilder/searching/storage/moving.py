@@ -1,6 +1,6 @@
 """Studies copied and moved between storages, whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,19 @@ from archbuilder.searching.storage.claim import CLAIM
 from archbuilder.searching.storage.coordinator import COPY, claimed
 from archbuilder.searching.storage.database import TOKEN, DatabaseStorage
 from archbuilder.searching.storage.journal_file import JOURNAL, StorageError, mend
-from archbuilder.searching.storage.opening import open_storage, remember, storage_of
+from archbuilder.searching.storage.opening import ignore, open_storage, remember, storage_of
+
+_TOLD_AFTER = 100  # trials
 
 
-def copy_study(name: str, source: BaseStorage, target: BaseStorage) -> int:
+def copy_study(name: str, source: BaseStorage, target: BaseStorage, tell: Callable[[str], None] = ignore) -> int:
     """Copy a study: its trials in order, in any state, and all attributes. What is copied is compared afterwards.
 
     Args:
         name: The name of the study, the same in both.
         source: Where it is. A coordinator must not be at work there; for a journal file the caller holds its lock.
         target: Where it is copied to; an unfinished copy there is made anew.
+        tell: Called with a sentence after every 100 trials: a database writes about ten in a second.
 
     Returns:
         The number of trials.
@@ -53,8 +56,11 @@ def copy_study(name: str, source: BaseStorage, target: BaseStorage) -> int:
             for key, value in source.get_study_user_attrs(source_id).items():
                 if key not in (CLAIM, COPY):
                     target.set_study_user_attr(target_id, key, value)
-            for trial in source.get_all_trials(source_id, deepcopy=False):
+            trials = source.get_all_trials(source_id, deepcopy=False)
+            for count, trial in enumerate(trials, start=1):
                 target.create_new_trial(target_id, trial)
+                if count % _TOLD_AFTER == 0:
+                    tell(f"{name}: {count} of {len(trials)} trials copied")
             held_source.check()
             if (difference := _difference(source, source_id, target, target_id)) is not None:
                 raise StorageError(f"{_place(target)}: the copy of {name} differs in {difference}; it is removed")
@@ -66,7 +72,7 @@ def copy_study(name: str, source: BaseStorage, target: BaseStorage) -> int:
     return target.get_n_trials(target_id)
 
 
-def move_study(name: str, folder: Path, url: str | None) -> tuple[int, str]:
+def move_study(name: str, folder: Path, url: str | None, tell: Callable[[str], None] = ignore) -> tuple[int, str]:
     """Move the study of a folder to another storage, with those that belong to it, such as its random-search baseline.
 
     The folder's other files stay. The source is removed when every copy is complete.
@@ -75,6 +81,7 @@ def move_study(name: str, folder: Path, url: str | None) -> tuple[int, str]:
         name: The name of the study.
         folder: The folder of the study.
         url: The database to move to; None is a journal file in the folder.
+        tell: Called with sentences on how far it is.
 
     Returns:
         The number of trials, and the place moved to.
@@ -87,7 +94,10 @@ def move_study(name: str, folder: Path, url: str | None) -> tuple[int, str]:
         source_url = storage_of(folder)
         if source_url is not None:  # left by a move that was killed at its end
             (folder / JOURNAL).unlink(missing_ok=True)
-        source, target = open_storage(source_url, folder, must_exist=True), open_storage(url, folder)
+        source, target = (
+            open_storage(source_url, folder, must_exist=True, tell=tell),
+            open_storage(url, folder, tell=tell),
+        )
         if _place(source) == _place(target):
             raise StorageError(f"{name} is in {_place(source)} already")
         with _without_empty(target, folder):
@@ -95,7 +105,7 @@ def move_study(name: str, folder: Path, url: str | None) -> tuple[int, str]:
             names = [found for found in names if found == name or found.startswith(f"{name}/")]
             if not names:
                 raise StorageError(f"{_place(source)}: no study named {name!r}")
-            trials = sum(copy_study(found, source, target) for found in names)
+            trials = sum(copy_study(found, source, target, tell) for found in names)
         remember(folder, url)  # from here on the target is the study
         if isinstance(source, DatabaseStorage):
             for found in names:

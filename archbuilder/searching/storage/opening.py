@@ -65,6 +65,11 @@ def without_password(url: str) -> str:
     return _shown(_parsed(url))
 
 
+def has_study(folder: Path) -> bool:
+    """Return whether a folder is that of a study, in whatever storage."""
+    return (folder / JOURNAL).is_file() or (folder / _REMEMBERED).is_file()
+
+
 def storage_of(folder: Path, url: str | None = None) -> str | None:
     """Return the URL of the storage of a folder's study, None for its journal file.
 
