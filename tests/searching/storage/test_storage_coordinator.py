@@ -16,7 +16,8 @@ from optuna.study import StudyDirection
 
 from archbuilder import ArchbuilderError
 from archbuilder.searching.storage import StorageError, hold, holder, is_running, open_storage
-from archbuilder.searching.storage.claim import CLAIM
+from archbuilder.searching.storage.claim import CLAIM, Claim, Timing
+from archbuilder.searching.storage.database import DatabaseStorage
 from searching.storage.children import HELD, SHORT, children
 from searching.storage.conftest import DATABASES, Place
 
@@ -178,6 +179,27 @@ def test_a_claim_that_came_too_late_gives_way(database: str, tmp_path: Path) -> 
         time.sleep(2.5 * SHORT.beat)
         coordinator.check()
         assert storage.get_study_user_attrs(coordinator.study_id)[CLAIM]["pid"] == os.getpid()
+
+
+def test_a_slow_claim_waits_for_the_beat_of_an_earlier_one(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timing = Timing(beat=1.0, silence=60.0, settle=0.2)
+    storage, other = open_storage(database, tmp_path), open_storage(database, tmp_path)
+    assert isinstance(other, DatabaseStorage)
+    with hold(storage, "one", tmp_path, timing=timing) as coordinator:
+        late = Claim(other, coordinator.study_id, "one", timing)
+        read, write, answers = late._read, late._write, [None, None]  # it read before the first one had written
+
+        def write_late(beats: int) -> None:
+            time.sleep(timing.settle)
+            write(beats)
+
+        monkeypatch.setattr(late, "_read", lambda: answers.pop() if answers else read())
+        monkeypatch.setattr(late, "_write", write_late)
+        with pytest.raises(StorageError, match=f"^one in .* is already running: process {os.getpid()} on host"):
+            late.begin()
+        coordinator.check()
 
 
 def test_a_deleted_study_ends_its_coordinator(database: str, tmp_path: Path) -> None:
