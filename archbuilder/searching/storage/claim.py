@@ -97,7 +97,7 @@ class Claim:
         try:
             self._storage.call(self._take, is_write=False)
         except BaseException:
-            _OWN.discard(self._claim["id"])
+            self._leave()
             raise
         self._thread.start()
 
@@ -105,6 +105,9 @@ class Claim:
         """Give the study up."""
         self._ended.set()
         self._thread.join()
+        self._leave()
+
+    def _leave(self) -> None:
         _OWN.discard(self._claim["id"])
         with suppress(ConnectionLostError, StorageInternalError, KeyError):  # without a connection it falls silent
             if self._is_own(self._read()):
