@@ -80,8 +80,9 @@ class Claim:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "since": time.time(),
+            "machine": _machine(),
+            "process": _process(os.getpid()),
         }
-        self._claim |= {"machine": _machine(), "process": _process(os.getpid())}
         self._beats, self._renewed = 0, (0.0, 0.0)
         self._lost = ""
         self._lock, self._ended = threading.Lock(), threading.Event()
@@ -176,8 +177,7 @@ class Claim:
         Raises:
             StorageError: It is there.
         """
-        found_alive = is_alive(claim, self._timing)
-        if found_alive:
+        if found_alive := is_alive(claim, self._timing):
             self._refuse(claim)
         if found_alive is None:  # clocks of hosts differ: that it is silent is seen, not computed
             self._storage.tell(f"{self._name}: {holder_of(claim)}; waiting for another sign of it before taking over")
@@ -188,7 +188,7 @@ class Claim:
     def _refuse(self, claim: Mapping[str, Any] | None) -> None:
         name = f"{self._name} in {self._storage.name}"
         if claim is None:
-            raise StorageError(f"{name}: another process held it until now; run the same command again")
+            raise StorageError(f"{name}: another process began at the same time; run the same command again")
         what_to_do = "wait for it or stop it"
         if claim["machine"] != _machine() or claim["machine"] is None:
             what_to_do += f"; if that host is gone, try again {self._timing.silence:.0f} s after it was last heard of"
@@ -230,10 +230,7 @@ def is_alive(claim: Mapping[str, Any], timing: Timing) -> bool | None:
 
 
 def _machine() -> str | None:
-    """Return what processes have in common that see each other's numbers: boot of the machine, and container.
-
-    None where that is not known: then only beats count.
-    """
+    """Return what is common to processes that see each other's numbers, or None: then only beats count."""
     if sys.platform != "linux":
         return None
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -247,9 +244,7 @@ def _process(pid: int) -> str | None:
     except OSError:  # it is gone, or /proc shows only a user's own processes
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
+        except OSError as error:
+            return _HIDDEN if isinstance(error, PermissionError) else None
         return _HIDDEN
     return None if fields[0] in "ZX" else fields[19]
