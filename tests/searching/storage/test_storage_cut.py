@@ -1,0 +1,96 @@
+"""A network that is cut for a minute: no call fails, nothing is lost, nothing is written twice."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.postgres import serving
+
+from archbuilder.searching.storage import open_storage
+
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("ARCHBUILDER_TESTS_FAULTS"), reason="takes minutes"),
+    pytest.mark.skipif(
+        sys.platform != "linux" or os.geteuid() != 0 or shutil.which("ip") is None, reason="makes network namespaces"
+    ),
+]
+NAME, OUTSIDE, INSIDE, NETWORK = "archbuilder-cut", "10.213.7.1", "10.213.7.2", "10.213.7.0/24"
+CHILD = """
+import sys, time
+from pathlib import Path
+import optuna
+from optuna.trial import TrialState, create_trial
+from archbuilder.searching.storage import hold, open_storage
+
+def tell(sentence):
+    print("told", sentence, flush=True)
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+storage = open_storage(sys.argv[1], Path(sys.argv[2]), tell=tell)
+with hold(storage, "one", Path(sys.argv[2])) as coordinator:
+    for number in range(10_000):
+        waiting = create_trial(state=TrialState.WAITING, user_attrs={"n": number})
+        trial = storage.create_new_trial(coordinator.study_id, waiting)
+        storage.set_trial_state_values(trial, TrialState.RUNNING)
+        storage.set_trial_intermediate_value(trial, 1, 0.5)
+        storage.set_trial_state_values(trial, TrialState.COMPLETE, [0.5])
+        print("written", number, flush=True)
+        if Path(sys.argv[2], "end").exists():
+            break
+        time.sleep(0.01)
+"""
+
+
+def ip(*arguments: str, check: bool = True) -> None:
+    subprocess.run(["ip", *arguments], check=check, capture_output=not check)
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    """Give a network namespace that is joined to this one by a pair of devices."""
+    ip("netns", "del", NAME, check=False)
+    ip("netns", "add", NAME)
+    try:
+        ip("link", "add", "abcut0", "type", "veth", "peer", "name", "abcut1", "netns", NAME)
+        ip("addr", "add", f"{OUTSIDE}/24", "dev", "abcut0")
+        ip("link", "set", "abcut0", "up")
+        ip("-n", NAME, "addr", "add", f"{INSIDE}/24", "dev", "abcut1")
+        ip("-n", NAME, "link", "set", "abcut1", "up")
+        yield NAME
+    finally:
+        ip("netns", "del", NAME)
+
+
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_a_cut_network_reaches_nobody(namespace: str, tmp_path: Path, seconds: int) -> None:
+    with serving(NETWORK) as server:
+        server.create("cut")
+        command = ["ip", "netns", "exec", namespace, sys.executable, "-c", CHILD]
+        command += [server.url("cut", host=OUTSIDE), str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+            assert child.stdout is not None
+            lines = [child.stdout.readline() for _ in range(20)]
+            ip("link", "set", "abcut0", "down")
+            time.sleep(seconds)
+            ip("link", "set", "abcut0", "up")
+            cut = time.monotonic()
+            while not lines[-1].startswith("written") or len(lines) < 20 + 20:
+                lines.append(child.stdout.readline())
+                assert lines[-1], lines
+            assert time.monotonic() - cut < 60
+            (tmp_path / "end").touch()
+            lines += child.stdout.readlines()
+        assert child.returncode == 0, lines
+        written = [int(line.split()[1]) for line in lines if line.startswith("written")]
+        told = [line for line in lines if line.startswith("told")]
+        assert len(written) + len(told) == len(lines), lines
+        storage = open_storage(server.url("cut"), tmp_path)
+        trials = storage.get_all_trials(storage.get_study_id_from_name("one"))
+        assert [trial.number for trial in trials] == written == [trial.user_attrs["n"] for trial in trials]
+        assert all(trial.values == [0.5] and trial.intermediate_values == {1: 0.5} for trial in trials)
+        print(f"cut for {seconds} s, back after {time.monotonic() - cut:.1f} s:", *told)
