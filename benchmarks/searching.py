@@ -135,8 +135,11 @@ def _score(values: object) -> float:
 
 def _candidates(study: Study, count: int) -> list[dict[str, int]]:
     draws = np.random.default_rng(0)
-    knobs = study.space.width_knobs
-    return [{knob.name: knob.values[int(draws.integers(len(knob.values)))] for knob in knobs} for _ in range(count)]
+    hyperparameters = study.space.width_parameters
+    return [
+        {parameter.name: parameter.values[int(draws.integers(len(parameter.values)))] for parameter in hyperparameters}
+        for _ in range(count)
+    ]
 
 
 def _bare(path: Path, study: Study, count: int) -> optuna.Study:

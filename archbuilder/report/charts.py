@@ -142,7 +142,7 @@ def _set_cost_axis(result: StudyResult, axes: Axes, quantity: str, costs: Sequen
     Returns:
         The number of rows of names; names that would overlap are in different rows.
     """
-    limits = [(step.name or "budget", step.limits.by_quantity.get(quantity)) for step in result.study.steps]
+    limits = [(step.name or "budget", step.limits.by_quantity.get(quantity)) for step in result.study.budgets]
     most = 1.5 * max(costs, default=0)
     known = [(name, limit.high) for name, limit in limits if limit is not None and (limit.high <= most or not costs)]
     marked_costs = [*costs, *(high for _, high in known)] or [0.0, 1.0]
@@ -168,7 +168,7 @@ def history_chart(result: StudyResult) -> Figure:
     moments = history(result)
     random_search = [] if result.random_search is None else history(result.random_search)
     percent = result.study.settings.objective.is_trained_for
-    scale, steps = (100 if percent else 1), result.study.steps
+    scale, steps = (100 if percent else 1), result.study.budgets
     in_macs = is_in_macs(result)
     size, unit = _unit(max(last_spent(moments), last_spent(random_search))) if in_macs else (1, "")
     ladder = len(steps) > 1

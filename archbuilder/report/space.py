@@ -11,7 +11,7 @@ from archbuilder.numbers import plural
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.search import amount, candidates_text, cost_name, widths_texts
 from archbuilder.study.budget import Cost
-from archbuilder.study.knobs import ChoiceKnob, Knob
+from archbuilder.study.hyperparameters import ChoiceParameter, Hyperparameter
 from archbuilder.study.study import Study
 from archbuilder.study.survey import Inside, Survey
 
@@ -43,7 +43,9 @@ def space_as_data(found: Survey) -> dict[str, Any]:
     return {
         "study": study.name,
         "candidates": study.space.candidates,
-        "hyperparameters": {knob.name: _hyperparameter_as_data(study, knob) for knob in study.space.knobs},
+        "hyperparameters": {
+            parameter.name: _hyperparameter_as_data(study, parameter) for parameter in study.space.hyperparameters
+        },
         "budgets": {
             inside.step.name or "budget": {
                 "limits": inside.step.limits.described(),
@@ -63,11 +65,14 @@ def space_as_data(found: Survey) -> dict[str, Any]:
     }
 
 
-def _hyperparameter_as_data(study: Study, knob: Knob) -> dict[str, Any]:
-    if isinstance(knob, ChoiceKnob):
-        return {"baseline": {path: study.spec.value(path) for path in knob.paths}, "values": list(knob.values)}
-    widths = {name: knob.table[:, column].tolist() for column, name in enumerate(knob.width_names)}
-    return {"baseline": {name: study.spec.widths[name] for name in knob.width_names}, "widths": widths}
+def _hyperparameter_as_data(study: Study, parameter: Hyperparameter) -> dict[str, Any]:
+    if isinstance(parameter, ChoiceParameter):
+        return {
+            "baseline": {path: study.spec.value(path) for path in parameter.paths},
+            "values": list(parameter.values),
+        }
+    widths = {name: parameter.table[:, column].tolist() for column, name in enumerate(parameter.width_names)}
+    return {"baseline": {name: study.spec.widths[name] for name in parameter.width_names}, "widths": widths}
 
 
 def _hyperparameter_table(found: Survey) -> Table:
@@ -75,17 +80,20 @@ def _hyperparameter_table(found: Survey) -> Table:
     study = found.study
     table = bare_table()
     table.add_column(
-        "hyperparameter", overflow="fold", min_width=min(_NAME, max(len(knob.name) for knob in study.space.knobs))
+        "hyperparameter",
+        overflow="fold",
+        min_width=min(_NAME, max(len(parameter.name) for parameter in study.space.hyperparameters)),
     )
     table.add_column("baseline", justify="right", no_wrap=True, min_width=len("baseline"))
     table.add_column("values", overflow="fold")
-    for knob in study.space.knobs:
-        names = knob.paths if isinstance(knob, ChoiceKnob) else knob.width_names
+    for parameter in study.space.hyperparameters:
+        names = parameter.paths if isinstance(parameter, ChoiceParameter) else parameter.width_names
         baseline_values = {
-            str(study.spec.value(name) if isinstance(knob, ChoiceKnob) else study.spec.widths[name]) for name in names
+            str(study.spec.value(name) if isinstance(parameter, ChoiceParameter) else study.spec.widths[name])
+            for name in names
         }
         baseline = baseline_values.pop() if len(baseline_values) == 1 else plural(len(names), "width")
-        table.add_row(Text(knob.name), baseline, study.space.describe()[knob.name])
+        table.add_row(Text(parameter.name), baseline, study.space.describe()[parameter.name])
     return table
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from archbuilder.searching.journal import BASELINE, Journal
 from archbuilder.searching.record import Outcome, Place, Stretch, TrialRecord
 from archbuilder.study.budget import Cost
-from archbuilder.study.knobs import Values
+from archbuilder.study.hyperparameters import Values
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def keep_baseline(
     """
     is_told = any(trial.outcome is Outcome.BASELINE for trial in journal.record.trials.values())
     study = journal.study
-    steps = [number for number, step in enumerate(study.steps) if step.limits.allows(study.baseline_cost)]
+    steps = [number for number, step in enumerate(study.budgets) if step.limits.allows(study.baseline_cost)]
     told = None
     if values is not None and steps and not is_told:
         told = TrialRecord(

@@ -13,9 +13,9 @@ from archbuilder.searching.lessons import CommonLessons, lesson_of
 from archbuilder.searching.proposals import Proposer
 from archbuilder.searching.record import OWN, Outcome, Place, TrialRecord
 from archbuilder.searching.states import StatesFolder
-from archbuilder.study.knobs import Value, Values
-from archbuilder.study.repair import repaired
-from archbuilder.study.timing import Measure, repaired_in_time
+from archbuilder.study.hyperparameters import Value, Values
+from archbuilder.study.latency import Measure, projected_onto_latency
+from archbuilder.study.projection import projected
 from archbuilder.training import PROPOSAL, derived_seed
 
 _ATTEMPTS = 20  # proposals in a row that are known, or no network, before others are drawn
@@ -58,7 +58,7 @@ class Candidates:
         search = study.settings.search
         self._states = StatesFolder(journal.folder)
         self._proposer = Proposer(study.space, search.sampler, search.seed)
-        self._common = CommonLessons(study) if len(study.steps) > 1 else None
+        self._common = CommonLessons(study) if len(study.budgets) > 1 else None
         self._is_told = True
         self._own = study.space.values_of(study.spec)
         self._own_key = None if self._own is None else study.pricer.key(self._own)
@@ -187,14 +187,14 @@ class Candidates:
 
     def _within(self, values: Values, slot: Slot) -> TrialRecord | None:
         """Move a candidate onto its budget; None if that cannot be."""
-        pricer, limits = self._study.pricer, self._study.steps[slot.step].limits
+        pricer, limits = self._study.pricer, self._study.budgets[slot.step].limits
         variant = pricer.variant(values)
         if variant is None:
             return None
         before, latency = pricer.position(values), dict[str, int]()
-        position = repaired(variant, before, limits.counted)
+        position = projected(variant, before, limits.counted)
         if position is not None and self._measure is not None:
-            timed = repaired_in_time(variant, position, limits, self._measure)
+            timed = projected_onto_latency(variant, position, limits, self._measure)
             position, latency = (None, {}) if timed is None else (timed[0], {"latency": timed[1]})
         if position is None:
             return None
@@ -205,7 +205,7 @@ class Candidates:
 
     def _drawn(self, slot: Slot, others: dict[object, TrialRecord]) -> TrialRecord | None:
         """Draw candidates at random, or go through them all where they are few, until one is new."""
-        seed = derived_seed(self._study.settings.search.seed, PROPOSAL, len(self._study.steps), len(self._known))
+        seed = derived_seed(self._study.settings.search.seed, PROPOSAL, len(self._study.budgets), len(self._known))
         for values in self._study.space.shuffled(np.random.default_rng(seed), DRAWS):
             trial = self._within(values, slot)
             if trial is not None:

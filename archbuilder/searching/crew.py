@@ -21,7 +21,7 @@ from archbuilder.runs import OutOfMemory
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.fitting import Fitter, Tell
 from archbuilder.searching.work import Report, Work, WorkError, WorkFailed, WorkLost
-from archbuilder.study.parcel import Parcel
+from archbuilder.study.serialized import SerializedStudy
 from archbuilder.study.study import Study
 from archbuilder.training import Machine, TrainingDiverged, torch_threads
 
@@ -228,7 +228,7 @@ class _Worker:
         # As text: the classes that blocks of a spec's own become are nothing that another process could be sent.
         arguments = (
             theirs,
-            Parcel.of(study),
+            SerializedStudy.of(study),
             study.source.name,
             study.source.path,
             study.latency,
@@ -273,7 +273,7 @@ class _Worker:
 
 def _serve(
     pipe: Connection,
-    parcel: Parcel,
+    serialized: SerializedStudy,
     file: str,
     path: Path | None,
     latency: int | None,
@@ -289,8 +289,8 @@ def _serve(
     if hasattr(os, "setsid"):
         os.setsid()
     torch.set_num_threads(threads)
-    study = parcel.unpacked(file, path)
-    fitter = Fitter(study if latency is None else study.timed(latency), folder, machine)
+    study = serialized.read(file, path)
+    fitter = Fitter(study if latency is None else study.with_latency(latency), folder, machine)
     pipe.send(_READY)
     while True:
         try:

@@ -22,7 +22,7 @@ from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.record import OWN
 from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.work import Donor, EpochDone, Final, Report, Stretch, Work, WorkDone, WorkError
-from archbuilder.study.knobs import Values
+from archbuilder.study.hyperparameters import Values
 from archbuilder.study.study import Study
 from archbuilder.training import (
     Machine,

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, Place, Record, Stretch, TrialRecord, trained_further
 from archbuilder.study.enqueue import enqueued
-from archbuilder.study.knobs import Value
+from archbuilder.study.hyperparameters import Value
 from archbuilder.study.study import Study
 
 BASELINE = "baseline"
@@ -48,7 +48,7 @@ class Journal:
         self._id = study_id
         self.record = Record(map(_read_trial, storage.get_all_trials(self._id, deepcopy=False)))
         latency = self.get(_LATENCY)
-        self.study = study if latency is None else study.timed(int(latency), self.get(_CONDITIONS) or "")
+        self.study = study if latency is None else study.with_latency(int(latency), self.get(_CONDITIONS) or "")
 
     @property
     def is_unused(self) -> bool:
@@ -95,7 +95,7 @@ class Journal:
         """Write the baseline's latency, in microseconds, and what it was measured under: what shares of it are of."""
         self.put(_CONDITIONS, conditions)
         self.put(_LATENCY, latency)
-        self.study = self.study.timed(latency, conditions)
+        self.study = self.study.with_latency(latency, conditions)
 
     def settle(self) -> None:
         """Put back the trials that are no longer being trained, whatever ended the process that trained them."""
@@ -118,7 +118,7 @@ class Journal:
     def add(self, trial: TrialRecord) -> TrialRecord:
         """Write a new trial, whole, in one line; give it with its number."""
         is_open = trial.outcome is Outcome.OPEN
-        budget = self.study.steps[trial.place.step].limits.described()
+        budget = self.study.budgets[trial.place.step].limits.described()
         attributes = {
             _PLACE: asdict(trial.place),
             _COST: dict(trial.cost),

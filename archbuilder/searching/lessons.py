@@ -6,8 +6,8 @@ from statistics import fmean
 from typing import Any
 
 from archbuilder.searching.record import Outcome, TrialRecord
-from archbuilder.study.knobs import Values
-from archbuilder.study.repair import repaired
+from archbuilder.study.hyperparameters import Values
+from archbuilder.study.projection import projected
 from archbuilder.study.study import Study
 
 
@@ -84,10 +84,10 @@ class CommonLessons:
 
     def _at_the_top(self, lesson: Lesson) -> Values:
         if lesson.number not in self._moved:
-            pricer, limits = self._study.pricer, self._study.steps[-1].limits.counted
+            pricer, limits = self._study.pricer, self._study.budgets[-1].limits.counted
             variant = pricer.variant(lesson.values)
             assert variant is not None
-            position = repaired(variant, pricer.position(lesson.values), limits)
+            position = projected(variant, pricer.position(lesson.values), limits)
             moved = lesson.values if position is None else pricer.values(position, lesson.values)
             self._moved[lesson.number] = moved
         return self._moved[lesson.number]

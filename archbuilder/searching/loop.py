@@ -38,7 +38,7 @@ class SearchLoop:
         search = study.settings.search
         self._epochs = study.settings.train.epochs if study.settings.objective.is_trained_for else 1
         cycle = brackets(search.pruner, self._epochs, search.factor, search.min_epochs)
-        self._halving = Halving(cycle, len(study.steps), search.factor)
+        self._halving = Halving(cycle, len(study.budgets), search.factor)
         self._states = StatesFolder(journal.folder)
         self._accuracies: dict[int | None, list[float]] = {}
         self._seconds: dict[int | None, float] = {}
@@ -78,7 +78,7 @@ class SearchLoop:
         if macs is not None:
             is_over = is_over or record.training_macs(images) + self._under_way(images) >= macs
         while True:
-            closed = range(len(self._study.steps)) if is_over else self._journal.exhausted
+            closed = range(len(self._study.budgets)) if is_over else self._journal.exhausted
             for work in self._halving.work(record, under_way, closed):
                 trial = record.trials[work.number]
                 if work.epochs is not None:
@@ -111,7 +111,7 @@ class SearchLoop:
         patience = self._study.settings.search.patience
         if patience is None:
             return False
-        return self._journal.record.since_progress(len(self._study.steps)) >= patience
+        return self._journal.record.since_progress(len(self._study.budgets)) >= patience
 
     def _under_way(self, images: int) -> int:
         """Add up the multiply-adds of the stretches that are being trained."""

@@ -27,7 +27,7 @@ def trials_text(study: Study, record: Record) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     space = study.space
-    names = [*space.width_names, *(path for knob in space.choice_knobs for path in knob.paths)]
+    names = [*space.width_names, *(path for parameter in space.choice_parameters for path in parameter.paths)]
     head = ["trial", "outcome", "budget", "epochs", "accuracy", "seconds", "projected", "same_as", "reason"]
     writer.writerow([*head, *costs, *names])
     for trial in trials:
@@ -40,7 +40,7 @@ def trials_text(study: Study, record: Record) -> str:
 
 def _cells(study: Study, trial: TrialRecord) -> list[object]:
     accuracy = f"{trial.accuracy:.6g}" if trial.accuracies else ""
-    step = study.steps[trial.place.step].name
+    step = study.budgets[trial.place.step].name
     same = "" if trial.same_as is None else trial.same_as
     repaired = "yes" if trial.place.repaired else "no"
     seconds = f"{trial.seconds:.3f}"

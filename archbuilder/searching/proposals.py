@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archbuilder.searching.cmaes import CmaEsSampler, Replay
 from archbuilder.searching.lessons import Lesson
-from archbuilder.study.knobs import Knob, Value
+from archbuilder.study.hyperparameters import Hyperparameter, Value
 from archbuilder.study.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
@@ -62,23 +62,27 @@ Only `cmaes` keeps what it has learned from one proposal to the next."""
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Give the space as Optuna has it: evenly spaced widths as a range, so that neighbors are known to be near."""
-    return {knob.name: _distribution(knob) for knob in space.knobs}
+    return {parameter.name: _distribution(parameter) for parameter in space.hyperparameters}
 
 
-def _distribution(knob: Knob) -> BaseDistribution:
-    values = knob.values
+def _distribution(parameter: Hyperparameter) -> BaseDistribution:
+    values = parameter.values
     if isinstance(values, range):
         return IntDistribution(values[0], values[-1], step=values.step)
     return CategoricalDistribution(values)
 
 
-def _ranked(knob: Knob) -> BaseDistribution:
-    """Give a knob as samplers have it: numbers by their rank, as their order says which are near, however uneven."""
-    return IntDistribution(0, len(knob.values) - 1) if _is_ordered(knob) else CategoricalDistribution(knob.values)
+def _ranked(parameter: Hyperparameter) -> BaseDistribution:
+    """Give a hyperparameter as samplers have it: integers by rank, as order says which are near, however uneven."""
+    return (
+        IntDistribution(0, len(parameter.values) - 1)
+        if _is_ordered(parameter)
+        else CategoricalDistribution(parameter.values)
+    )
 
 
-def _is_ordered(knob: Knob) -> bool:
-    return isinstance(knob.values[0], int)
+def _is_ordered(parameter: Hyperparameter) -> bool:
+    return isinstance(parameter.values[0], int)
 
 
 def _empty() -> optuna.Study:
@@ -104,8 +108,8 @@ class Proposer:
         Raises:
             ArchbuilderError: The sampler needs a package that is not installed.
         """
-        self._knobs = space.by_name
-        self._distributions = {knob.name: _ranked(knob) for knob in space.knobs}
+        self._hyperparameters = space.by_name
+        self._distributions = {parameter.name: _ranked(parameter) for parameter in space.hyperparameters}
         self._sampler = SAMPLERS[sampler]
         self._seed = seed
         self._replay = Replay()
@@ -158,9 +162,9 @@ class Proposer:
         return proposed, {key: value for key, value in attributes.items() if key == _GENERATION}
 
     def _rank(self, name: str, value: Value) -> Value:
-        knob = self._knobs[name]
-        return knob.position(value) if _is_ordered(knob) else value
+        parameter = self._hyperparameters[name]
+        return parameter.position(value) if _is_ordered(parameter) else value
 
     def _value(self, name: str, found: Value) -> Value:
-        knob = self._knobs[name]
-        return knob.values[int(found)] if _is_ordered(knob) else found
+        parameter = self._hyperparameters[name]
+        return parameter.values[int(found)] if _is_ordered(parameter) else found

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from archbuilder.study.budget import Cost
-from archbuilder.study.knobs import Value
+from archbuilder.study.hyperparameters import Value
 
 
 class Outcome(StrEnum):
@@ -70,7 +70,7 @@ class TrialRecord:
 
     Attributes:
         number: Its number in the journal, from 0.
-        values: The value of each knob.
+        values: The value of each parameter.
         cost: What it costs.
         outcome: What became of it.
         place: Where it belongs.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from archbuilder.study.knobs import Value
+from archbuilder.study.hyperparameters import Value
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from math import ceil
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from archbuilder.costs.memory import inference_memory
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.study.amounts import Goal, Share, parse_goal
+from archbuilder.study.amounts import Goal, Share, parse_goal, parse_share
 
 Cost = Mapping[str, int]
 """An exact count for every key of `QUANTITIES`; and `memory`, in bytes, and `latency`, in microseconds, if bounded."""
@@ -110,7 +111,7 @@ _Duration = Annotated[
 ]
 
 
-class Budget(BaseModel):
+class Bounds(BaseModel):
     """What candidates may cost. A share is one of what the baseline has; a target is reached, not only kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
@@ -154,7 +155,7 @@ class Budget(BaseModel):
 
 
 def limits_of(goals: Mapping[str, Goal], baseline: Cost) -> Limits:
-    """Give goals as limits; see `Budget.limits`."""
+    """Give goals as limits; see `Bounds.limits`."""
     limits = {}
     for name, goal in goals.items():
         if isinstance(goal.amount, Share):
@@ -168,3 +169,68 @@ def limits_of(goals: Mapping[str, Goal], baseline: Cost) -> Limits:
         low = 0 if goal.within is None else ceil(high * (100 - goal.within.percent) / 100)
         limits[name] = Limit(high, low)
     return Limits(limits)
+
+
+_EXPECTED = "expected budgets such as [25%, 50%, 75%, 100%], or of another quantity as {parameters: [25%, 50%]}"
+_WITHIN = Share(Decimal(2))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A budget of its own.
+
+    Attributes:
+        name: What a ladder calls it, such as `25%`; empty for a study of one budget.
+        limits: What its candidates may cost.
+    """
+
+    name: str
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Several budgets of one quantity.
+
+    Attributes:
+        quantity: What is bounded.
+        goals: Ascending as they are written; every candidate of a step is moved onto its goal.
+    """
+
+    quantity: str
+    goals: tuple[Goal, ...]
+
+    def steps(self, others: Mapping[str, Goal], baseline: Cost) -> tuple[Budget, ...]:
+        """Give the steps, each within the other goals of the study too, the least first.
+
+        Raises:
+            ArchbuilderError: A share comes to less than 1.
+        """
+        steps = [Budget(str(goal.amount), limits_of({**others, self.quantity: goal}, baseline)) for goal in self.goals]
+        return tuple(sorted(steps, key=lambda step: step.limits.by_quantity[self.quantity].high))
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {', '.join(map(str, self.goals))}"
+
+
+def parse_ladder(value: Any) -> Ladder:
+    """Read a list of budgets on MACs, or a mapping of one quantity to its list and `within`.
+
+    Raises:
+        PydanticCustomError: It is something else; the message says what was expected.
+    """
+    if isinstance(value, list | tuple):
+        value = {"macs": value}
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("budgets", _EXPECTED)
+    quantities = [key for key in value if key != "within"]
+    counted = [name for name in WORDS if name != "latency"]
+    if len(quantities) != 1 or quantities[0] not in counted or not isinstance(value[quantities[0]], list | tuple):
+        raise PydanticCustomError("budgets", f"{_EXPECTED}; quantities are {', '.join(counted)}")
+    within = parse_share(value["within"], "2%") if "within" in value else _WITHIN
+    if within.percent >= 100:
+        raise PydanticCustomError("share", "expected within below 100%")
+    amounts = [parse_goal(item).amount for item in value[quantities[0]]]
+    if len(amounts) < 2 or len({str(amount) for amount in amounts}) < len(amounts):
+        raise PydanticCustomError("budgets", "expected at least two different budgets")
+    return Ladder(quantities[0], tuple(Goal(amount, within) for amount in amounts))

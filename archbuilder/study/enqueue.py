@@ -13,8 +13,8 @@ from archbuilder.network_spec import NetworkSpec
 from archbuilder.spec.nodes import MappingNode
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.validation import locator
-from archbuilder.study.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob
-from archbuilder.study.repair import repaired
+from archbuilder.study.hyperparameters import ChoiceParameter, Hyperparameter, Value, Values, WidthParameter
+from archbuilder.study.projection import projected
 from archbuilder.study.rules import evenly, widths_text
 from archbuilder.study.study import Study
 
@@ -100,7 +100,7 @@ def _entries(study: Study, root: MappingNode) -> list[_Entry]:
 def _said(study: Study, entry: _Entry, problems: list[Problem]) -> list[dict[str, Value]]:
     """Give the candidate whose widths an entry says."""
     before, space, said = len(problems), study.space, dict(entry.value)
-    names = [*space.width_names, *(path for knob in space.choice_knobs for path in knob.paths)]
+    names = [*space.width_names, *(path for parameter in space.choice_parameters for path in parameter.paths)]
     for name in said:
         if name in names:
             continue
@@ -110,52 +110,62 @@ def _said(study: Study, entry: _Entry, problems: list[Problem]) -> list[dict[str
             reason = f"is not in the search space: it stays {own}; remove it, or add it to space"
         problems.append(entry.problem(reason, name, at_key=True))
     values: dict[str, Value] = {}
-    for knob in space.knobs:
-        wanted = {name: said[name] for name in _names(knob) if name in said}
-        wrong = next(_wrong(knob, wanted), None)
+    for parameter in space.hyperparameters:
+        wanted = {name: said[name] for name in _names(parameter) if name in said}
+        wrong = next(_wrong(parameter, wanted), None)
         if wrong is not None:
             problems.append(entry.problem(wrong[1], wrong[0]))
             continue
-        values[knob.name] = _nearest(study, knob, wanted)
+        values[parameter.name] = _nearest(study, parameter, wanted)
     return [values] if len(problems) == before and _fits(study, entry, values, problems) else []
 
 
-def _wrong(knob: Knob, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Say which of the values that an entry says a knob does not have."""
+def _wrong(parameter: Hyperparameter, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say which of the values that an entry says a parameter does not have."""
     for name, value in wanted.items():
-        if isinstance(knob, ChoiceKnob):
-            allowed: list[Any] = list(knob.values)
+        if isinstance(parameter, ChoiceParameter):
+            allowed: list[Any] = list(parameter.values)
         else:
-            allowed = sorted({int(width) for width in knob.table[:, knob.width_names.index(name)]})
+            allowed = sorted({int(width) for width in parameter.table[:, parameter.width_names.index(name)]})
         if value not in allowed:
-            shown = allowed if isinstance(knob, ChoiceKnob) else evenly(allowed)
+            shown = allowed if isinstance(parameter, ChoiceParameter) else evenly(allowed)
             yield name, f"found {value}, expected {widths_text(shown)}, as space says"
-    if not (len(set(wanted.values())) <= 1 if isinstance(knob, ChoiceKnob) else _rows(knob, wanted).any()):
+    if not (
+        len(set(wanted.values())) <= 1 if isinstance(parameter, ChoiceParameter) else _rows(parameter, wanted).any()
+    ):
         name = list(wanted)[-1]
         yield name, f"found {wanted[name]}: it is tied to {next(iter(wanted))}, and space has no such pair of values"
 
 
-def _nearest(study: Study, knob: Knob, said: Mapping[str, Any], other: Mapping[str, Value] | None = None) -> Value:
-    """Give the value of a knob that has what is said, and is nearest to another network, or to the baseline."""
-    if isinstance(knob, ChoiceKnob):
-        known = [study.spec.value(path) for path in knob.paths] if other is None else [other.get(p) for p in knob.paths]
+def _nearest(
+    study: Study, parameter: Hyperparameter, said: Mapping[str, Any], other: Mapping[str, Value] | None = None
+) -> Value:
+    """Give the value of a parameter that has what is said, and is nearest to another network, or to the baseline."""
+    if isinstance(parameter, ChoiceParameter):
+        known = (
+            [study.spec.value(path) for path in parameter.paths]
+            if other is None
+            else [other.get(p) for p in parameter.paths]
+        )
         choice = next(iter(said.values()), known[0])
-        own = study.spec.value(knob.paths[0])
-        return next(value for value in (choice, own, knob.values[0]) if value in knob.values)
+        own = study.spec.value(parameter.paths[0])
+        return next(value for value in (choice, own, parameter.values[0]) if value in parameter.values)
     base = study.spec.widths if other is None else {**study.spec.widths, **other}
-    far = np.abs(knob.table - np.array([int(base[name]) for name in knob.width_names])).sum(axis=1)
-    return int(knob.values[int(np.where(_rows(knob, said), far, np.iinfo(np.int64).max).argmin())])
+    far = np.abs(parameter.table - np.array([int(base[name]) for name in parameter.width_names])).sum(axis=1)
+    return int(parameter.values[int(np.where(_rows(parameter, said), far, np.iinfo(np.int64).max).argmin())])
 
 
-def _rows(knob: WidthKnob, said: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Tell which values of a knob set what is said."""
-    columns = [knob.width_names.index(name) for name in said]
-    found: np.ndarray[Any, np.dtype[np.bool_]] = (knob.table[:, columns] == np.array(list(said.values()))).all(axis=1)
+def _rows(parameter: WidthParameter, said: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Tell which values of a parameter set what is said."""
+    columns = [parameter.width_names.index(name) for name in said]
+    found: np.ndarray[Any, np.dtype[np.bool_]] = (parameter.table[:, columns] == np.array(list(said.values()))).all(
+        axis=1
+    )
     return found
 
 
-def _names(knob: Knob) -> tuple[str, ...]:
-    return knob.paths if isinstance(knob, ChoiceKnob) else knob.width_names
+def _names(parameter: Hyperparameter) -> tuple[str, ...]:
+    return parameter.paths if isinstance(parameter, ChoiceParameter) else parameter.width_names
 
 
 def _fits(study: Study, entry: _Entry, values: Values, problems: list[Problem]) -> bool:
@@ -165,7 +175,7 @@ def _fits(study: Study, entry: _Entry, values: Values, problems: list[Problem]) 
         problems.append(entry.problem("this combination is not a valid network"))
         return False
     position = study.pricer.position(values)
-    if any(repaired(variant, position, step.limits.counted) is not None for step in study.steps):
+    if any(projected(variant, position, step.limits.counted) is not None for step in study.budgets):
         return True
     problems.append(entry.problem("cannot be projected onto the budget"))
     return False
@@ -186,7 +196,7 @@ def _read(study: Study, entry: _Entry, runs: Path, problems: list[Problem]) -> l
         if not other:
             problems.append(entry.problem(f"{path} has none of the widths in this search space"))
             continue
-        values = {knob.name: _nearest(study, knob, {}, other) for knob in study.space.knobs}
+        values = {parameter.name: _nearest(study, parameter, {}, other) for parameter in study.space.hyperparameters}
         if _fits(study, entry, values, problems):
             found.append(values)
     return found if len(problems) == before else []
@@ -195,7 +205,7 @@ def _read(study: Study, entry: _Entry, runs: Path, problems: list[Problem]) -> l
 def _taken(study: Study, spec: NetworkSpec) -> dict[str, Value]:
     """Give what another network has of what is searched."""
     found: dict[str, Value] = {name: spec.widths[name] for name in study.space.width_names if name in spec.widths}
-    for path in (path for knob in study.space.choice_knobs for path in knob.paths):
+    for path in (path for parameter in study.space.choice_parameters for path in parameter.paths):
         try:
             value = spec.value(path)
         except ArchbuilderError:

@@ -14,11 +14,11 @@ from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.study.budget import Limits, memory_of
-from archbuilder.study.knobs import Value, Values, WidthKnob
+from archbuilder.study.hyperparameters import Value, Values, WidthParameter
 from archbuilder.study.space import Space
 
 Positions = NDArray[np.int64]
-"""Candidates by the numbers of their values: a row a candidate, a column for each knob that sets widths."""
+"""Candidates by the numbers of their values: a row a candidate, a column for each parameter that sets widths."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +59,26 @@ class Variant:
 
     Attributes:
         spec: The network with the widths of the spec.
-        knobs: The knobs of the space that set widths; the columns of candidates.
+        hyperparameters: The hyperparameters of the space that set widths; the columns of candidates.
         active: Which of them set a width that this network has.
     """
 
-    def __init__(self, spec: NetworkSpec, knobs: Sequence[WidthKnob], quantities: Iterable[str]) -> None:
+    def __init__(self, spec: NetworkSpec, hyperparameters: Sequence[WidthParameter], quantities: Iterable[str]) -> None:
         self.spec = spec
-        self.knobs = tuple(knobs)
-        names = [name for knob in knobs for name in knob.width_names]
+        self.parameters = tuple(hyperparameters)
+        names = [name for parameter in hyperparameters for name in parameter.width_names]
         self._columns = [column for column, name in enumerate(names) if name in spec.widths]
         self._width_names = [names[column] for column in self._columns]
-        self.active = np.array([any(name in spec.widths for name in knob.width_names) for knob in knobs], dtype=bool)
+        self.active = np.array(
+            [any(name in spec.widths for name in parameter.width_names) for parameter in hyperparameters], dtype=bool
+        )
         self._costs = CostFunction(spec.document, self._width_names)
         self._counts_memory = "memory" in quantities
         self._memories: dict[tuple[int, ...], int] = {}
 
     def width_rows(self, positions: Positions) -> NDArray[np.int64]:
         """Return the widths that this network has: candidates x widths."""
-        widths = [knob.table[positions[:, column]] for column, knob in enumerate(self.knobs)]
+        widths = [parameter.table[positions[:, column]] for column, parameter in enumerate(self.parameters)]
         return np.concatenate(widths, axis=1)[:, self._columns] if widths else np.zeros((len(positions), 0), np.int64)
 
     def widths(self, position: NDArray[np.int64]) -> dict[str, int]:
@@ -134,7 +136,7 @@ class Pricer:
     @cached_property
     def own(self) -> Variant:
         """The network made as the spec makes it."""
-        return Variant(self._spec, self._space.width_knobs, self._quantities)
+        return Variant(self._spec, self._space.width_parameters, self._quantities)
 
     def variant(self, values: Values) -> Variant | None:
         """Give the network made as a candidate makes it, its widths still open; None if it is no network."""
@@ -148,14 +150,20 @@ class Pricer:
 
     def position(self, values: Values) -> NDArray[np.int64]:
         """Give the numbers of a candidate's widths."""
-        return np.array([knob.position(values[knob.name]) for knob in self._space.width_knobs], dtype=np.int64)
+        return np.array(
+            [parameter.position(values[parameter.name]) for parameter in self._space.width_parameters], dtype=np.int64
+        )
 
     def values(self, position: NDArray[np.int64], like: Values) -> dict[str, Value]:
         """Give the candidate with these widths and the other choices of another."""
         widths = {
-            knob.name: knob.values[int(number)] for knob, number in zip(self._space.width_knobs, position, strict=True)
+            parameter.name: parameter.values[int(number)]
+            for parameter, number in zip(self._space.width_parameters, position, strict=True)
         }
-        return {knob.name: widths.get(knob.name, like.get(knob.name, "")) for knob in self._space.knobs}
+        return {
+            parameter.name: widths.get(parameter.name, like.get(parameter.name, ""))
+            for parameter in self._space.hyperparameters
+        }
 
     def spec(self, values: Values) -> NetworkSpec:
         """Give a candidate as a spec, comments and layout kept.
@@ -198,4 +206,4 @@ class Pricer:
             spec = self._spec.set(structure)
         except ArchbuilderError:
             return None
-        return Variant(spec, self._space.width_knobs, self._quantities)
+        return Variant(spec, self._space.width_parameters, self._quantities)

@@ -10,9 +10,8 @@ from archbuilder.spec.nodes import MappingNode, describe, location, plain
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.validation import locator, validate
-from archbuilder.study.budget import Cost, amounts_text, cost_of
+from archbuilder.study.budget import Budget, Cost, amounts_text, cost_of
 from archbuilder.study.enqueue import check_widths
-from archbuilder.study.ladder import Step
 from archbuilder.study.rules import read_lines
 from archbuilder.study.settings import PYTHON, StudyFile
 from archbuilder.study.space import Space, make_space
@@ -62,7 +61,7 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
     space_node = root.get("space")
     lines = read_lines(space_node, problems) if space_node is not None else []
     spec = _load_spec(root, path, problems) if spec is None else spec
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Budget, ...] = ()
     if spec is not None and isinstance(settings, StudyFile):
         steps = _checked_steps(settings, spec, root, problems)
     space = None if spec is None or not lines else make_space(lines, spec, problems)
@@ -140,7 +139,7 @@ def _load_spec(root: MappingNode, study: Path | None, problems: list[Problem]) -
 
 def _checked_steps(
     settings: StudyFile, spec: NetworkSpec, root: MappingNode, problems: list[Problem]
-) -> tuple[Step, ...]:
+) -> tuple[Budget, ...]:
     """Make counts of the shares of a budget."""
     if "latency" in root.entries and "latency" not in settings.goals:
         message = "sets how latency is measured, but no budget bounds it"
@@ -160,7 +159,7 @@ def _checked_steps(
 
 
 def _check_budgets(
-    space: Space, spec: NetworkSpec, steps: tuple[Step, ...], root: MappingNode, problems: list[Problem]
+    space: Space, spec: NetworkSpec, steps: tuple[Budget, ...], root: MappingNode, problems: list[Problem]
 ) -> None:
     """Check that no budget is below the cheapest candidate, and no target above the dearest."""
     for step in steps:
@@ -177,7 +176,7 @@ def _check_budgets(
             problems.append(Problem(f"{name}{found}", _place(root, key), key, (note,)))
 
 
-def _counts(step: Step, cost: Cost) -> str:
+def _counts(step: Budget, cost: Cost) -> str:
     return amounts_text(step.limits.of(cost))
 
 

@@ -10,7 +10,7 @@ from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.planner import plan_network
 from archbuilder.study.budget import Limit, Limits, memory_of
-from archbuilder.study.timing import LatencySearch, Measure
+from archbuilder.study.latency import LatencySearch, Measure
 
 _MULTIPLIERS = 4096
 
@@ -49,7 +49,7 @@ def uniformly_scaled(
     return spec.set(dict(zip(names, map(int, rows[last]), strict=True)))
 
 
-def scaled_in_time(
+def scaled_onto_latency(
     spec: NetworkSpec, limits: Limits, measure: Measure, multiples: Mapping[str, int] | None = None
 ) -> tuple[NetworkSpec, int] | None:
     """Give the spec scaled uniformly onto limits of which one is a latency, and its latency; None if none was found.

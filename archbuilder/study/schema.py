@@ -37,7 +37,7 @@ def study_schema() -> Schema:
     for written_otherwise in ("Goal", "Share", "Ladder"):
         definitions.pop(written_otherwise, None)
     properties = study["properties"]
-    bounds = definitions["Budget"]["properties"]
+    bounds = definitions["Bounds"]["properties"]
     for name in WORDS:
         described = {"description": bounds[name]["description"]}
         bounds[name] = {"anyOf": [*_bound("duration" if name == "latency" else "amount"), _NULL]} | described

@@ -8,8 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from archbuilder.recipe import TrainSettings
 from archbuilder.study.amounts import Goal
-from archbuilder.study.budget import Budget, Cost
-from archbuilder.study.ladder import Ladder, Step, parse_ladder
+from archbuilder.study.budget import Bounds, Budget, Cost, Ladder, parse_ladder
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 PYTHON = "python"
@@ -167,7 +166,7 @@ class StudyFile(BaseModel):
     spec: str = Field(description="The baseline: a path relative to the study's file, or the name of a shipped spec.")
     data: str | None = Field(None, description="The data set: digits, or format:PATH, relative to the study's file.")
     space: Any = Field(description="The search space: patterns over the spec's widths, and the values of each.")
-    budget: Budget = Field(Budget(), description="Hard bounds on every candidate, such as {macs: 1.5M} or {macs: 60%}.")
+    budget: Bounds = Field(Bounds(), description="Hard bounds on every candidate, such as {macs: 1.5M} or {macs: 60%}.")
     budgets: Annotated[Ladder, BeforeValidator(parse_ladder)] | None = Field(
         None, description="Several budgets on MACs, each searched: [25%, 50%, 75%, 100%]."
     )
@@ -191,7 +190,7 @@ class StudyFile(BaseModel):
         ladder = self.budgets
         return self.budget.goals | ({} if ladder is None else {ladder.quantity: ladder.goals[0]})
 
-    def steps(self, baseline: Cost) -> tuple[Step, ...]:
+    def steps(self, baseline: Cost) -> tuple[Budget, ...]:
         """Give the budgets as counts, the least first: one, or those of the ladder.
 
         Args:
@@ -201,5 +200,5 @@ class StudyFile(BaseModel):
             ArchbuilderError: A share comes to less than 1.
         """
         if self.budgets is None:
-            return (Step("", self.budget.limits(baseline)),)
+            return (Budget("", self.budget.limits(baseline)),)
         return self.budgets.steps(self.budget.goals, baseline)

@@ -1,4 +1,4 @@
-"""What may be tried: the values of each knob."""
+"""What may be tried: the values of each parameter."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.globs import GlobError, match_names
 from archbuilder.plan.planner import try_plan
 from archbuilder.study.budget import Cost, cost_of
-from archbuilder.study.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob, tied_rows
+from archbuilder.study.hyperparameters import ChoiceParameter, Hyperparameter, Value, Values, WidthParameter, tied_rows
 from archbuilder.study.rules import Choices, Line, Scale, Widths, evenly, widths_text
 
 ENUMERATED = 10_000
@@ -26,101 +26,105 @@ STRUCTURE = ("kernel", "repeat", "type")
 
 @dataclass(frozen=True)
 class Space:
-    """The knobs of a search, at least one, in the order of the spec.
+    """The hyperparameters of a search, at least one, in the order of the spec.
 
     Attributes:
-        knobs: Each with at least one value.
+        hyperparameters: Each with at least one value.
     """
 
-    knobs: tuple[Knob, ...]
+    hyperparameters: tuple[Hyperparameter, ...]
 
     @cached_property
-    def by_name(self) -> Mapping[str, Knob]:
-        """The knobs by name."""
-        return {knob.name: knob for knob in self.knobs}
+    def by_name(self) -> Mapping[str, Hyperparameter]:
+        """The hyperparameters by name."""
+        return {parameter.name: parameter for parameter in self.hyperparameters}
 
     @cached_property
-    def width_knobs(self) -> tuple[WidthKnob, ...]:
-        """The knobs that set widths."""
-        return tuple(knob for knob in self.knobs if isinstance(knob, WidthKnob))
+    def width_parameters(self) -> tuple[WidthParameter, ...]:
+        """The hyperparameters that set widths."""
+        return tuple(parameter for parameter in self.hyperparameters if isinstance(parameter, WidthParameter))
 
     @cached_property
-    def choice_knobs(self) -> tuple[ChoiceKnob, ...]:
-        """The knobs that choose how the network is made."""
-        return tuple(knob for knob in self.knobs if isinstance(knob, ChoiceKnob))
+    def choice_parameters(self) -> tuple[ChoiceParameter, ...]:
+        """The hyperparameters that choose how the network is made."""
+        return tuple(parameter for parameter in self.hyperparameters if isinstance(parameter, ChoiceParameter))
 
     @cached_property
     def width_names(self) -> tuple[str, ...]:
-        """The searched widths, knob by knob."""
-        return tuple(name for knob in self.width_knobs for name in knob.width_names)
+        """The searched widths, parameter by parameter."""
+        return tuple(name for parameter in self.width_parameters for name in parameter.width_names)
 
     @cached_property
     def varied(self) -> tuple[str, ...]:
-        """The searched widths that have more than one value, knob by knob."""
+        """The searched widths that have more than one value, parameter by parameter."""
         return tuple(
             name
-            for knob in self.width_knobs
-            for name, column in zip(knob.width_names, knob.table.T, strict=True)
+            for parameter in self.width_parameters
+            for name, column in zip(parameter.width_names, parameter.table.T, strict=True)
             if len(np.unique(column)) > 1
         )
 
     @cached_property
     def multiples(self) -> Mapping[str, int]:
         """What each searched width is a multiple of, by name."""
-        return {name: knob.multiple_of for knob in self.width_knobs for name in knob.width_names}
+        return {name: parameter.multiple_of for parameter in self.width_parameters for name in parameter.width_names}
 
     @property
     def candidates(self) -> int:
         """How many candidates there are, exactly: those over a budget and those that are no network included."""
-        return prod(len(knob.values) for knob in self.knobs)
+        return prod(len(parameter.values) for parameter in self.hyperparameters)
 
     def widths(self, values: Values) -> dict[str, int]:
         """Return the searched widths of a candidate by name."""
         return {
             name: int(width)
-            for knob in self.width_knobs
-            for name, width in zip(knob.width_names, knob.table[knob.position(values[knob.name])], strict=True)
+            for parameter in self.width_parameters
+            for name, width in zip(
+                parameter.width_names, parameter.table[parameter.position(values[parameter.name])], strict=True
+            )
         }
 
     def structure(self, values: Values) -> dict[str, Value]:
         """Give what a candidate chooses beside widths, by path."""
-        return {path: values[knob.name] for knob in self.choice_knobs for path in knob.paths}
+        return {path: values[parameter.name] for parameter in self.choice_parameters for path in parameter.paths}
 
     def values_of(self, spec: NetworkSpec) -> dict[str, Value] | None:
         """Return the candidate that a spec with all of the widths is, or None if the space does not contain it."""
         values: dict[str, Value] = {}
-        for knob in self.knobs:
-            if isinstance(knob, WidthKnob):
-                found: Value | None = knob.find(spec.widths)
+        for parameter in self.hyperparameters:
+            if isinstance(parameter, WidthParameter):
+                found: Value | None = parameter.find(spec.widths)
             else:
-                own = [spec.value(path) for path in knob.paths]
+                own = [spec.value(path) for path in parameter.paths]
                 found = own[0] if all(value == own[0] for value in own) else None
-            if found is None or found not in knob.values:
+            if found is None or found not in parameter.values:
                 return None
-            values[knob.name] = found
+            values[parameter.name] = found
         return values
 
     def describe(self) -> dict[str, str]:
-        """Say each knob's values in short: `4 to 32 by 4`, `8, 12 or 32`, `22 steps of 2 widths, 2 + 4 to 16 + 32`."""
+        """Say the values of each in short: `4 to 32 by 4`, `8, 12 or 32`, `22 steps of 2 widths, 2 + 4 to 16 + 32`."""
         found = {}
-        for knob in self.knobs:
-            if isinstance(knob, WidthKnob) and len(knob.width_names) > 1:
-                first, last = (" + ".join(map(str, knob.table[row])) for row in (0, -1))
-                found[knob.name] = f"{len(knob.values)} steps of {len(knob.width_names)} widths, {first} to {last}"
+        for parameter in self.hyperparameters:
+            if isinstance(parameter, WidthParameter) and len(parameter.width_names) > 1:
+                first, last = (" + ".join(map(str, parameter.table[row])) for row in (0, -1))
+                found[parameter.name] = (
+                    f"{len(parameter.values)} steps of {len(parameter.width_names)} widths, {first} to {last}"
+                )
             else:
-                found[knob.name] = widths_text(knob.values)
+                found[parameter.name] = widths_text(parameter.values)
         return found
 
     def described(self) -> dict[str, str | dict[str, str]]:
-        """Give each knob's values in full; if it sets several things, of each of them, step by step."""
+        """Give each parameter's values in full; if it sets several things, of each of them, step by step."""
         found: dict[str, str | dict[str, str]] = {}
-        for knob in self.knobs:
-            if isinstance(knob, WidthKnob):
-                columns = [evenly([int(width) for width in column]) for column in knob.table.T]
-                parts = dict(zip(knob.width_names, map(widths_text, columns), strict=True))
+        for parameter in self.hyperparameters:
+            if isinstance(parameter, WidthParameter):
+                columns = [evenly([int(width) for width in column]) for column in parameter.table.T]
+                parts = dict(zip(parameter.width_names, map(widths_text, columns), strict=True))
             else:
-                parts = dict.fromkeys(knob.paths, widths_text(knob.values))
-            found[knob.name] = parts if len(parts) > 1 else next(iter(parts.values()))
+                parts = dict.fromkeys(parameter.paths, widths_text(parameter.values))
+            found[parameter.name] = parts if len(parts) > 1 else next(iter(parts.values()))
         return found
 
     @property
@@ -135,16 +139,19 @@ class Space:
             generator: Draws.
             draws: How many are drawn, where they are not few: each value by itself and evenly.
         """
-        names = [knob.name for knob in self.knobs]
+        names = [parameter.name for parameter in self.hyperparameters]
         if self.is_enumerated:
-            everything = list(product(*(knob.values for knob in self.knobs)))
+            everything = list(product(*(parameter.values for parameter in self.hyperparameters)))
             for number in generator.permutation(len(everything)):
                 yield dict(zip(names, everything[int(number)], strict=True))
             return
-        counts = [len(knob.values) for knob in self.knobs]
+        counts = [len(parameter.values) for parameter in self.hyperparameters]
         for _ in range(draws):
             numbers = generator.integers(counts)
-            yield {knob.name: knob.values[int(number)] for knob, number in zip(self.knobs, numbers, strict=True)}
+            yield {
+                parameter.name: parameter.values[int(number)]
+                for parameter, number in zip(self.hyperparameters, numbers, strict=True)
+            }
 
     def end(self, spec: NetworkSpec, end: Literal[0, -1], quantities: Container[str] = ()) -> Cost | None:
         """Return the cost of the candidate that has every width at its minimum, or at its maximum.
@@ -159,19 +166,19 @@ class Space:
             end: 0 for the least, -1 for the most.
             quantities: What is bounded.
         """
-        if spec.document.blocks or self.choice_knobs:
+        if spec.document.blocks or self.choice_parameters:
             return None
         widths = {
             name: int(width)
-            for knob in self.width_knobs
-            for name, width in zip(knob.width_names, knob.table[end], strict=True)
+            for parameter in self.width_parameters
+            for name, width in zip(parameter.width_names, parameter.table[end], strict=True)
         }
         plan = try_plan(spec.document, widths)[0]
         return None if plan is None else cost_of(plan, quantities)
 
 
 def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) -> Space | None:
-    """Find out what a study's lines mean and which values each knob may have.
+    """Find out what a study's lines mean and which values each parameter may have.
 
     Where several lines match a width the last of them decides, as in a .gitignore: a line for many widths may be
     followed by exceptions. A line of which nothing is left is a mistake.
@@ -184,17 +191,21 @@ def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) ->
     plan = spec.plan()
     structure = _structure(spec)
     owners = _owners(lines, spec, structure, problems)
-    knobs: dict[str, Knob] = {}  # by the first name that each is about
+    hyperparameters: dict[str, Hyperparameter] = {}  # by the first name that each is about
     for line in lines:
         names = [name for name in [*plan.searchable_widths, *structure] if owners.get(name) is line]
         own = {name: plan.searchable_widths[name].value for name in names if name in plan.searchable_widths}
         paths = [name for name in names if name not in plan.searchable_widths]
         if own:
-            knobs |= {knob.width_names[0]: knob for knob in _width_knobs(line, own, problems)}
+            hyperparameters |= {
+                parameter.width_names[0]: parameter for parameter in _width_hyperparameters(line, own, problems)
+            }
         if paths:
-            knobs |= {knob.paths[0]: knob for knob in _choice_knobs(line, paths, spec, problems)}
-    ordered = [knobs[name] for name in [*plan.searchable_widths, *structure] if name in knobs]
-    return Space(tuple(ordered)) if ordered and all(knob.values for knob in ordered) else None
+            hyperparameters |= {
+                parameter.paths[0]: parameter for parameter in _choice_hyperparameters(line, paths, spec, problems)
+            }
+    ordered = [hyperparameters[name] for name in [*plan.searchable_widths, *structure] if name in hyperparameters]
+    return Space(tuple(ordered)) if ordered and all(parameter.values for parameter in ordered) else None
 
 
 def _structure(spec: NetworkSpec) -> list[str]:
@@ -226,7 +237,7 @@ def _integers(spec: NetworkSpec, layer: str) -> list[str]:
     return [key for key, parameter in declared if parameter.type in {"integer", "size"} and key not in STRUCTURE]
 
 
-def _width_knobs(line: Line, own: Mapping[str, int], problems: list[Problem]) -> list[WidthKnob]:
+def _width_hyperparameters(line: Line, own: Mapping[str, int], problems: list[Problem]) -> list[WidthParameter]:
     rule = line.rule
     if isinstance(rule, Choices) and not rule.are_numbers:
         message = f"found types, but {next(iter(own))} is a width: expected integers, such as [8, 16, 32]"
@@ -241,23 +252,25 @@ def _width_knobs(line: Line, own: Mapping[str, int], problems: list[Problem]) ->
         return []
     if rule.tie and len(own) > 1:
         return [_tied(line, own, widths)]
-    return [WidthKnob(name, allowed, (name,), multiple_of=_multiple_of(line)) for name, allowed in widths.items()]
+    return [WidthParameter(name, allowed, (name,), multiple_of=_multiple_of(line)) for name, allowed in widths.items()]
 
 
-def _tied(line: Line, own: Mapping[str, int], widths: Mapping[str, Widths]) -> WidthKnob:
+def _tied(line: Line, own: Mapping[str, int], widths: Mapping[str, Widths]) -> WidthParameter:
     names, allowed = tuple(own), list(widths.values())
     alike = all(some == allowed[0] for some in allowed) and len(set(own.values())) == 1
     if isinstance(line.rule, Choices) or alike:
-        return WidthKnob(line.pattern, allowed[0], names, multiple_of=_multiple_of(line))
+        return WidthParameter(line.pattern, allowed[0], names, multiple_of=_multiple_of(line))
     rows = tied_rows(list(own.values()), allowed)
-    return WidthKnob(line.pattern, range(len(rows)), names, rows, multiple_of=_multiple_of(line))
+    return WidthParameter(line.pattern, range(len(rows)), names, rows, multiple_of=_multiple_of(line))
 
 
 def _multiple_of(line: Line) -> int:
     return line.rule.multiple_of if isinstance(line.rule, Scale) else 1
 
 
-def _choice_knobs(line: Line, paths: list[str], spec: NetworkSpec, problems: list[Problem]) -> list[ChoiceKnob]:
+def _choice_hyperparameters(
+    line: Line, paths: list[str], spec: NetworkSpec, problems: list[Problem]
+) -> list[ChoiceParameter]:
     rule = line.rule
     if isinstance(rule, Scale):
         message = f"found a scale, but {paths[0]} is not a width: expected choices, such as [1, 2, 3]"
@@ -282,7 +295,7 @@ def _choice_knobs(line: Line, paths: list[str], spec: NetworkSpec, problems: lis
     problems += [Problem(message, line.where, line.path) for message in list(wrong)[:_SHOWN]]
     if wrong:
         return []
-    return [ChoiceKnob(line.pattern if is_tied else group[0], rule.choices, group) for group in groups]
+    return [ChoiceParameter(line.pattern if is_tied else group[0], rule.choices, group) for group in groups]
 
 
 def _impossible(paths: tuple[str, ...], rule: Choices, spec: NetworkSpec) -> Iterator[str]:

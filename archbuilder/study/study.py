@@ -7,8 +7,7 @@ from pathlib import Path
 from archbuilder.data import DataSplits, load_data
 from archbuilder.errors import Source
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.study.budget import cost_of
-from archbuilder.study.ladder import Step
+from archbuilder.study.budget import Budget, cost_of
 from archbuilder.study.pricing import Pricer
 from archbuilder.study.settings import StudyFile
 from archbuilder.study.space import Space
@@ -23,8 +22,8 @@ class Study:
         settings: What the file says.
         spec: The network that candidates are made from, and that they are compared with.
         space: What is searched.
-        steps: Its budgets, the least first: one, or those of its ladder. A share of a latency is none of theirs before
-            the baseline's latency is known; see `timed`.
+        budgets: One, or those of its ladder. A share of a latency is none of theirs before the baseline's
+            latency is known; see `with_latency`.
         latency: The baseline's latency in microseconds, once it has been measured.
         conditions: What latencies are measured under, once one has been: `batch size 1 on cpu with 2 threads`.
         is_random_search: Whether it is the random search that another study is compared with: it samples at random,
@@ -35,7 +34,7 @@ class Study:
     settings: StudyFile
     spec: NetworkSpec
     space: Space
-    steps: tuple[Step, ...]
+    budgets: tuple[Budget, ...]
     latency: int | None = None
     conditions: str = ""
     is_random_search: bool = False
@@ -97,7 +96,7 @@ class Study:
         search = self.settings.search.model_copy(update=changes)
         return replace(self, settings=self.settings.model_copy(update={"search": search}), is_random_search=True)
 
-    def timed(self, latency: int, conditions: str = "") -> "Study":
+    def with_latency(self, latency: int, conditions: str = "") -> "Study":
         """Give the study with shares of a latency as times.
 
         Args:
@@ -105,5 +104,5 @@ class Study:
             conditions: What it was measured under.
         """
         counts = cost_of(self.spec.plan(), self.bounded)
-        steps = self.settings.steps({**counts, "latency": latency})
-        return replace(self, steps=steps, latency=latency, conditions=conditions)
+        budgets = self.settings.steps({**counts, "latency": latency})
+        return replace(self, budgets=budgets, latency=latency, conditions=conditions)

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.study.budget import WORDS, Cost, amounts_text
-from archbuilder.study.knobs import Value, Values, WidthKnob
-from archbuilder.study.ladder import Step
+from archbuilder.study.budget import WORDS, Budget, Cost, amounts_text
+from archbuilder.study.hyperparameters import Value, Values, WidthParameter
+from archbuilder.study.latency import Measure, median_latency, projected_onto_latency
 from archbuilder.study.pricing import Priced, Pricer, Variant
-from archbuilder.study.repair import filled, repaired
+from archbuilder.study.projection import filled, projected
 from archbuilder.study.study import Study
-from archbuilder.study.timing import Measure, median_latency, repaired_in_time
 
 _DRAWS = 10_000  # at which a share is known to half a point (one standard error)
 _PLANNED = 1000  # draws where each is planned, as its memory is asked for
@@ -37,7 +36,7 @@ class Inside:
         fast: How many of those are within the budget, latency and all.
     """
 
-    step: Step
+    step: Budget
     drawn: int
     reached: float
     measured: int = 0
@@ -86,7 +85,7 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
     space = study.space
     if "memory" in study.bounded:
         draws = min(draws, _PLANNED)
-    if prod(len(knob.values) for knob in space.choice_knobs) > _MADE:
+    if prod(len(parameter.values) for parameter in space.choice_parameters) > _MADE:
         draws = min(draws, _MADE)
     generator = np.random.default_rng(seed)
     drawn = list(islice(space.shuffled(generator, draws), draws))
@@ -98,7 +97,7 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
         largest=_end(study, -1, measure),
         priced=len(drawn),
         networks=int(priced.is_valid.sum()),
-        inside=tuple(_inside(study, step, drawn, priced, generator, measure) for step in study.steps),
+        inside=tuple(_inside(study, step, drawn, priced, generator, measure) for step in study.budgets),
         is_complete=len(drawn) == space.candidates,
     )
     for inside in found.inside:
@@ -118,7 +117,7 @@ def check_reachable(study: Study, measure: Measure | None = None) -> None:
     """
     own, space = study.space.values_of(study.spec), study.space
     some = [*([] if own is None else [own]), *islice(space.shuffled(np.random.default_rng(0), _REPAIRED), _REPAIRED)]
-    for step in study.steps:
+    for step in study.budgets:
         if not step.limits.by_quantity:
             continue
         reached = next((place for values in some if (place := _reached(study, step, values)) is not None), None)
@@ -128,18 +127,21 @@ def check_reachable(study: Study, measure: Measure | None = None) -> None:
             _check_latency(study, step, *reached, measure)
 
 
-def _reached(study: Study, step: Step, values: Values) -> tuple[Variant, NDArray[np.int64]] | None:
+def _reached(study: Study, step: Budget, values: Values) -> tuple[Variant, NDArray[np.int64]] | None:
     variant = study.pricer.variant(values)
-    position = None if variant is None else repaired(variant, study.pricer.position(values), step.limits.counted)
+    position = None if variant is None else projected(variant, study.pricer.position(values), step.limits.counted)
     return None if variant is None or position is None else (variant, position)
 
 
-def _check_latency(study: Study, step: Step, variant: Variant, position: NDArray[np.int64], measure: Measure) -> None:
+def _check_latency(study: Study, step: Budget, variant: Variant, position: NDArray[np.int64], measure: Measure) -> None:
     """Check that a candidate, or the narrowest or the widest there is, can be moved onto a latency."""
-    ends = [filled(variant, np.array([end * (len(knob.values) - 1) for knob in variant.knobs])) for end in (0, 1)]
+    ends = [
+        filled(variant, np.array([end * (len(parameter.values) - 1) for parameter in variant.parameters]))
+        for end in (0, 1)
+    ]
     for start in (position, *ends):
-        within = repaired(variant, start, step.limits.counted)
-        if within is not None and repaired_in_time(variant, within, step.limits, measure) is not None:
+        within = projected(variant, start, step.limits.counted)
+        if within is not None and projected_onto_latency(variant, within, step.limits, measure) is not None:
             return
     times = [measure(plan) for end in ends if (plan := variant.plan(end)) is not None]
     about = f"{step.name}, " if step.name else ""
@@ -176,18 +178,20 @@ def _end(study: Study, end: Literal[0, -1], measure: Measure | None = None) -> C
     space, pricer = study.space, study.pricer
     own = space.values_of(study.spec) or {}
     values: dict[str, Value] = {
-        knob.name: knob.values[end] if isinstance(knob, WidthKnob) else own.get(knob.name, knob.values[0])
-        for knob in space.knobs
+        parameter.name: parameter.values[end]
+        if isinstance(parameter, WidthParameter)
+        else own.get(parameter.name, parameter.values[0])
+        for parameter in space.hyperparameters
     }
     best = _network(pricer, values)
-    for knob in space.choice_knobs:
-        for value in knob.values:
-            other = _network(pricer, {**values, knob.name: value})
+    for parameter in space.choice_parameters:
+        for value in parameter.values:
+            other = _network(pricer, {**values, parameter.name: value})
             is_further = best is None or (
                 other is not None and (other[0]["macs"] - best[0]["macs"]) * (1 + 2 * end) < 0
             )
             if other is not None and is_further:
-                best, values = other, {**values, knob.name: value}
+                best, values = other, {**values, parameter.name: value}
     if best is None:
         return None
     cost, variant, position = best
@@ -210,10 +214,10 @@ def _network(pricer: Pricer, values: Values) -> tuple[Cost, Variant, NDArray[np.
 
 def _emptied(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
     """Leave out every branch that a network does without."""
-    for column, knob in enumerate(variant.knobs):
+    for column, parameter in enumerate(variant.parameters):
         without = position.copy()
         without[column] = 0
-        if knob.sizes[0] == 0 and variant.price(without[None]).is_valid[0]:
+        if parameter.sizes[0] == 0 and variant.price(without[None]).is_valid[0]:
             position = without
     return position
 
@@ -240,7 +244,7 @@ def _priced(study: Study, drawn: list[dict[str, Value]]) -> Priced:
 
 def _inside(
     study: Study,
-    step: Step,
+    step: Budget,
     drawn: list[dict[str, Value]],
     priced: Priced,
     generator: np.random.Generator,
@@ -258,7 +262,8 @@ def _inside(
         plan = study.pricer.plan(drawn[number]) if within[number] else None
         fast += plan is not None and step.limits.allows({"latency": measure(plan)})
     moved = [
-        place is not None and repaired_in_time(*place, step.limits, measure) is not None for place in counted[:_MOVED]
+        place is not None and projected_onto_latency(*place, step.limits, measure) is not None
+        for place in counted[:_MOVED]
     ]
     return Inside(step, found, sum(moved) / len(moved), len(looked), fast)
 

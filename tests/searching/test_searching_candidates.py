@@ -13,8 +13,8 @@ from archbuilder.searching.lessons import Lesson
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.proposals import SAMPLERS, Proposer
 from archbuilder.searching.record import Outcome, TrialRecord
-from archbuilder.study.knobs import Values
-from archbuilder.study.repair import repaired
+from archbuilder.study.hyperparameters import Values
+from archbuilder.study.projection import projected
 from archbuilder.study.study import Study
 
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [50%, 100%, 150%]")
@@ -23,7 +23,7 @@ LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [50%, 100%, 150%]")
 def moved(study: Study, values: Values, step: int) -> dict[str, object]:
     variant = study.pricer.variant(values)
     assert variant is not None
-    position = repaired(variant, study.pricer.position(values), study.steps[step].limits)
+    position = projected(variant, study.pricer.position(values), study.budgets[step].limits)
     assert position is not None
     return dict(study.pricer.values(position, values))
 
@@ -111,4 +111,4 @@ def test_a_proposal_follows_from_its_turn_and_what_was_learned(tmp_path: Path, s
     # A Gaussian process proposes what promises most, whoever asks.
     assert sampler == "gp" or any(before != after for before, after in itertools.pairwise(proposals))
     for values in proposals:
-        assert all(values[knob.name] in knob.values for knob in study.space.knobs)
+        assert all(values[parameter.name] in parameter.values for parameter in study.space.hyperparameters)

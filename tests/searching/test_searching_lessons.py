@@ -16,7 +16,7 @@ from archbuilder.searching.run import run_objective
 from archbuilder.searching.work import EpochDone, Work, WorkDone
 from archbuilder.searching.work import Stretch as StretchOfWork
 from archbuilder.study import Study
-from archbuilder.study.repair import repaired
+from archbuilder.study.projection import projected
 
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: {macs: [60%, 100%, 150%], within: 4%}").replace(
     "multiple_of: 2", "multiple_of: 1"
@@ -55,9 +55,9 @@ def shapes(study: Study, step: int, count: int) -> list[tuple[dict[str, object],
         drawn = next(study.space.shuffled(draws, 1))
         variant = study.pricer.variant(drawn)
         assert variant is not None
-        within = repaired(variant, study.pricer.position(drawn), study.steps[step].limits)
+        within = projected(variant, study.pricer.position(drawn), study.budgets[step].limits)
         if within is not None:
-            wide = repaired(variant, within, study.steps[-1].limits)
+            wide = projected(variant, within, study.budgets[-1].limits)
             if wide is not None:
                 found.append((dict(study.pricer.values(within, drawn)), dict(study.pricer.values(wide, drawn))))
     return found

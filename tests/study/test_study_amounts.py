@@ -17,7 +17,7 @@ from archbuilder.study.amounts import (
     parse_goal,
     parse_share,
 )
-from archbuilder.study.budget import Budget, Limit, Limits, amounts_text, limits_of
+from archbuilder.study.budget import Bounds, Limit, Limits, amounts_text, limits_of
 
 
 class Bound(BaseModel):
@@ -81,7 +81,7 @@ def test_what_is_no_amount_is_said(written: object, message: str) -> None:
 
 
 def limits(written: dict[str, object], **baseline: int) -> Limits:
-    return Budget.model_validate(written).limits(baseline)
+    return Bounds.model_validate(written).limits(baseline)
 
 
 def test_limits_allow_what_equals_them_and_no_more() -> None:
@@ -127,7 +127,7 @@ def test_a_share_is_of_the_baseline_and_exact(hundredths: int, whole: int) -> No
 
 
 def test_a_share_of_what_is_not_known_yet_is_no_limit_yet() -> None:
-    goals = Budget.model_validate({"latency": "80%", "macs": 5}).goals
+    goals = Bounds.model_validate({"latency": "80%", "macs": 5}).goals
     assert limits_of(goals, {"macs": 9}).by_quantity == {"macs": Limit(5)}
     assert limits_of(goals, {"macs": 9, "latency": 1000}).by_quantity == {"macs": Limit(5), "latency": Limit(800)}
 
@@ -144,7 +144,7 @@ def test_a_share_of_what_is_not_known_yet_is_no_limit_yet() -> None:
 )
 def test_what_is_no_share_is_said(written: str, message: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        Budget.model_validate({"macs": written})
+        Bounds.model_validate({"macs": written})
     assert caught.value.errors()[0]["msg"].startswith(message)
 
 
@@ -192,7 +192,7 @@ def test_a_whole_time_is_exact(number: int, unit: str) -> None:
 )
 def test_what_is_no_goal_is_said(written: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        Budget.model_validate(written)
+        Bounds.model_validate(written)
     assert message in caught.value.errors()[0]["msg"]
 
 

@@ -43,7 +43,7 @@ def test_a_scale_is_exact_where_floats_are_not() -> None:
 def test_the_number_of_candidates_is_exact() -> None:
     space = good('{"mix.*": {scale: [0.5, 3], multiple_of: 2}, "stem.out": [3, 4, 9]}')
     assert list(space.width_names) == [name for name in TINY.widths if name.startswith(("mix.", "stem."))]
-    assert space.candidates == prod(len(knob.values) for knob in space.knobs) == 6**6 * 3
+    assert space.candidates == prod(len(parameter.values) for parameter in space.hyperparameters) == 6**6 * 3
     tied = good('{"mix.*": {scale: [0.5, 3], multiple_of: 2, tie: true}, "stem.kernel": [3, 5]}')
     assert tied.candidates == 6 * 2
 
@@ -199,12 +199,17 @@ def test_a_star_means_widths_alone() -> None:
     spec = load("inception_digits")
     space = good('{"*": {scale: [0.5, 2], multiple_of: 4}}', spec)
     assert space.width_names == tuple(name for name in spec.widths if not name.startswith("aux1."))
-    assert space.choice_knobs == ()
+    assert space.choice_parameters == ()
 
 
-def test_knobs_are_in_the_order_of_the_spec_and_choices_after_widths() -> None:
+def test_hyperparameters_are_in_the_order_of_the_spec_and_choices_after_widths() -> None:
     space = good('{"mix.repeat": [1, 2], "mix.3x3": [4, 8], "stem.kernel": [3, 5], "stem.out": [2, 4]}')
-    assert [knob.name for knob in space.knobs] == ["stem.out", "mix.3x3", "stem.kernel", "mix.repeat"]
+    assert [parameter.name for parameter in space.hyperparameters] == [
+        "stem.out",
+        "mix.3x3",
+        "stem.kernel",
+        "mix.repeat",
+    ]
     assert space.structure({"stem.out": 2, "mix.3x3": 4, "stem.kernel": 5, "mix.repeat": 2}) == {
         "stem.kernel": 5,
         "mix.repeat": 2,
@@ -252,7 +257,7 @@ layers:
 
 def test_the_integers_of_a_block_are_chosen_as_kernels_are() -> None:
     space = good('{"{one,two}.times": [1, 2, 3], "one.stride": [1, 2], "*.out": [2, 4]}', GROWING)
-    assert {knob.name: knob.values for knob in space.choice_knobs} == {
+    assert {parameter.name: parameter.values for parameter in space.choice_parameters} == {
         "one.times": (1, 2, 3),
         "one.stride": (1, 2),
         "two.times": (1, 2, 3),
@@ -284,4 +289,4 @@ def test_integers_that_a_block_does_not_take_are_errors(space: str, message: str
 
 
 def test_a_star_means_no_integers_of_blocks() -> None:
-    assert good('{"*": [2, 4]}', GROWING).choice_knobs == ()
+    assert good('{"*": [2, 4]}', GROWING).choice_parameters == ()

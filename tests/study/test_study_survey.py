@@ -34,7 +34,7 @@ layers:
 
 def plans(study: Study) -> Iterator[Plan | None]:
     """Plan every candidate."""
-    for values in itertools.product(*(knob.values for knob in study.space.knobs)):
+    for values in itertools.product(*(parameter.values for parameter in study.space.hyperparameters)):
         widths = widths_at(study.space, dict(zip(study.space.by_name, values, strict=True)))
         yield try_plan(study.spec.document, widths)[0]
 
@@ -44,7 +44,7 @@ def test_a_small_space_is_priced_whole(tmp_path: Path) -> None:
     found = survey(study)
     networks = [plan for plan in plans(study) if plan is not None]
     (inside,) = found.inside
-    (step,) = study.steps
+    (step,) = study.budgets
     within = sum(step.limits.allows(cost_of(plan)) for plan in networks)
     assert (found.priced, found.networks, inside.drawn, found.is_complete) == (27, len(networks), within, True)
     assert inside.step == step
@@ -93,7 +93,7 @@ def test_the_ends_of_the_space_are_its_least_and_most_widths(tmp_path: Path) -> 
     study = a_study(tmp_path)
     found = survey(study, draws=10)
     for end, cost in ((0, found.smallest), (-1, found.largest)):
-        widths = {knob.name: int(knob.values[end]) for knob in study.space.knobs}
+        widths = {parameter.name: int(parameter.values[end]) for parameter in study.space.hyperparameters}
         plan, _ = try_plan(study.spec.document, widths)
         assert plan is not None
         assert cost == cost_of(plan)

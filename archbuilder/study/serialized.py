@@ -10,7 +10,7 @@ from archbuilder.study.study import Study
 
 
 @dataclass(frozen=True)
-class Parcel:
+class SerializedStudy:
     """What a study is read from again, wherever its files have gone.
 
     Attributes:
@@ -26,14 +26,14 @@ class Parcel:
     is_random_search: bool
 
     @classmethod
-    def of(cls, study: Study) -> "Parcel":
+    def of(cls, study: Study) -> "SerializedStudy":
         """Pack a study."""
         spec = study.spec
         if "name" not in spec.document.root.entries:  # it has its file's, which is not sent along
             spec = spec.renamed(spec.name)
         return cls(study.name, study.source.text, spec.document.standalone_text, study.is_random_search)
 
-    def unpacked(self, file: str, path: Path | None = None) -> Study:
+    def read(self, file: str, path: Path | None = None) -> Study:
         """Read the study again.
 
         Args:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from archbuilder.plan.plan import Plan
 from archbuilder.study.budget import Limit, Limits
 from archbuilder.study.pricing import Variant
-from archbuilder.study.repair import repaired
+from archbuilder.study.projection import projected
 
 Measure = Callable[[Plan], int]
 """Gives how long a network takes for one batch, in microseconds; asked again, it may give another time."""
@@ -155,7 +155,7 @@ class LatencySearch(Generic[T]):
         return fast.macs + (self._slow.macs - fast.macs) * min(max(share, 0.2), 0.8)
 
 
-def repaired_in_time(
+def projected_onto_latency(
     variant: Variant, position: NDArray[np.int64], limits: Limits, measure: Measure
 ) -> tuple[NDArray[np.int64], int] | None:
     """Give a candidate within limits of which one is a latency, and its latency; None if none was found.
@@ -180,6 +180,6 @@ def repaired_in_time(
         high, low = limit.high, limit.low
         if macs is not None:
             high, low = min(high, macs.high), max(low, macs.low)
-        return repaired(variant, position, Limits({**counts, "macs": Limit(high, low)})) if low <= high else None
+        return projected(variant, position, Limits({**counts, "macs": Limit(high, low)})) if low <= high else None
 
     return LatencySearch(plan_of, at, limits.by_quantity["latency"], measure).found(position)

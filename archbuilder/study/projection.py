@@ -12,7 +12,7 @@ _STARTS = 6  # from which single steps lead towards a target
 _STEPS = 200
 
 
-def repaired(variant: Variant, position: NDArray[np.int64], limits: Limits) -> NDArray[np.int64] | None:
+def projected(variant: Variant, position: NDArray[np.int64], limits: Limits) -> NDArray[np.int64] | None:
     """Give the candidate, or the one nearest to it in shape that is within limits; None if none was found.
 
     All widths are multiplied by one factor, the nearest to 1 at which the limits hold; each takes the value of its own
@@ -36,10 +36,10 @@ def repaired(variant: Variant, position: NDArray[np.int64], limits: Limits) -> N
 def filled(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
     """Give a candidate with branches back, as narrow as they can be, in the layers that nothing is left of."""
     filled, layers = position.copy(), dict[str, list[int]]()
-    for column, knob in enumerate(variant.knobs):
-        if knob.sizes[position[column]] == 0 and len(knob.sizes) > 1:
+    for column, parameter in enumerate(variant.parameters):
+        if parameter.sizes[position[column]] == 0 and len(parameter.sizes) > 1:
             filled[column] += 1
-            layers.setdefault(knob.width_names[0].rpartition(".")[0], []).append(column)
+            layers.setdefault(parameter.width_names[0].rpartition(".")[0], []).append(column)
     for columns in layers.values():
         without = filled.copy()
         without[columns] = position[columns]
@@ -53,7 +53,7 @@ class _Moves:
 
     def __init__(self, variant: Variant, start: NDArray[np.int64], limits: Limits) -> None:
         self._variant, self._start, self._limits = variant, start, limits
-        self._sizes = [knob.sizes for knob in variant.knobs]
+        self._sizes = [parameter.sizes for parameter in variant.parameters]
         self._own = np.array([size[number] for size, number in zip(self._sizes, start, strict=True)], dtype=float)
         self._free = (self._own > 0) & variant.active
         self._targets = [name for name, limit in limits.by_quantity.items() if limit.low]

@@ -12,11 +12,11 @@ from archbuilder.study.rules import Widths
 
 Value = int | str
 Values = Mapping[str, Value]
-"""A candidate: the value of every knob by its name."""
+"""A candidate: the value of every parameter by its name."""
 
 
 @dataclass(frozen=True)
-class WidthKnob:
+class WidthParameter:
     """One width, or several that move together.
 
     Attributes:
@@ -58,7 +58,7 @@ class WidthKnob:
 
 
 @dataclass(frozen=True)
-class ChoiceKnob:
+class ChoiceParameter:
     """A choice that makes another network: a kernel size, a number of repeats, a type.
 
     Attributes:
@@ -76,7 +76,7 @@ class ChoiceKnob:
         return self.values.index(value)
 
 
-Knob = WidthKnob | ChoiceKnob
+Hyperparameter = WidthParameter | ChoiceParameter
 
 
 def tied_rows(base: Sequence[int], widths: Sequence[Widths]) -> tuple[tuple[int, ...], ...]:
