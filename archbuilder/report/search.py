@@ -4,6 +4,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.numbers import plain, plural, rough, short
 from archbuilder.report.search_progress import StudyProgress
 from archbuilder.report.view import View
@@ -26,7 +27,7 @@ from archbuilder.searching import (
     TrialRecord,
 )
 from archbuilder.searching.candidates import DRAWS
-from archbuilder.study.budget import WORDS, Cost, Limit
+from archbuilder.study.budget import Cost, Limit
 from archbuilder.study.study import Study
 
 _BAR = 24  # cells of a bar that is all trials
@@ -208,7 +209,7 @@ def limit_text(name: str, limit: Limit, baseline: Cost) -> str:
 
 def cost_name(name: str) -> str:
     """Return the name of a cost on screens: `MACs`, `latency`."""
-    return "latency" if name == "latency" else WORDS[name]
+    return name if QUANTITIES[name].is_time else QUANTITIES[name].noun
 
 
 def costs_text(cost: Cost) -> str:
@@ -223,8 +224,8 @@ def latency_text(cost: Cost) -> str:
 
 
 def amount(name: str, count: int) -> str:
-    """Format an amount of a cost with its unit; a latency in milliseconds."""
-    return f"{plain(count / 1000, 3)} ms" if name == "latency" else short(count)
+    """Format an amount of a cost: a time in milliseconds, with its unit."""
+    return f"{plain(count / 1000, 3)} ms" if QUANTITIES[name].is_time else short(count)
 
 
 def candidates_text(count: int) -> str:

@@ -9,13 +9,14 @@ from rich.text import Text
 
 from archbuilder.numbers import percent, plural, short
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.search import amount, cost_name, latency_text, score_text, widths_texts
+from archbuilder.report.search import amount, cost_name, score_text, widths_texts
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
 from archbuilder.searching.comparing import FEWEST_SEEDS
 from archbuilder.study import Study
 from archbuilder.study.budget import Cost
-from archbuilder.study.hyperparameters import Value, WidthParameter
+from archbuilder.study.hyperparameters import Value
+from archbuilder.study.space import settings_of
 
 _BEST, _TRIALS, _ROOM = 5, 500, 80
 _STAR = " *"  # after the name of the best
@@ -158,10 +159,8 @@ def _latency_meaning(result: StudyResult) -> dict[str, str]:
 
 
 def _extra_cost_cells(result: StudyResult) -> list[str]:
-    """Return the names of costs shown beside MACs and parameters: that of the budget, and a bounded latency."""
-    study = result.study
-    names = [study.quantity, *(["latency"] if "latency" in study.bounded else [])]
-    return [name for name in dict.fromkeys(names) if name not in {"macs", "parameters"}]
+    """Return the names of costs shown beside MACs and parameters: those that a budget bounds."""
+    return [name for name in result.study.bounded if name not in {"macs", "parameters"}]
 
 
 def _cost_headings(result: StudyResult) -> tuple[str, ...]:
@@ -193,14 +192,13 @@ def space_table(result: StudyResult) -> PageTable:
         if (trial := result.found(number)) is not None
     ]
     widths = [(name, _values_of(study, trial)) for name, trial in best]
-    baseline_widths = study.spec.widths
+    baseline = settings_of(study.spec, study.space.names)
     described = study.space.describe()
     rows = []
     for parameter in study.space.hyperparameters:
-        parts = parameter.width_names if isinstance(parameter, WidthParameter) else parameter.paths
-        for number, part in enumerate(parts):
+        for number, part in enumerate(parameter.names):
             values = described[parameter.name] if number == 0 else "tied to the row above"
-            baseline_value = str(baseline_widths[part]) if part in baseline_widths else str(study.spec.value(part))
+            baseline_value = str(baseline.get(part, "—"))
             rows.append(PageRow((part, values, baseline_value, *(str(found[part]) for _, found in widths))))
     heads = ("hyperparameter", "values", "baseline", *(name for name, _ in widths))
     return PageTable(f"Search space: {', '.join(widths_texts(study))}", heads, rows, texts=("hyperparameter", "values"))
@@ -215,7 +213,7 @@ def trial_table(result: StudyResult) -> PageTable:
         "trial",
         *(["budget"] if ladder else []),
         "MACs",
-        *(["latency"] if "latency" in result.study.bounded else []),
+        *(cost_name(name) for name in _extra_cost_cells(result)),
         "parameters",
         "epochs",
         "validation" if trained else "score",
@@ -234,7 +232,7 @@ def _trial_cells(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tu
         str(trial.number),
         *([result.study.budgets[trial.place.step].name] if ladder else []),
         short(trial.cost["macs"]),
-        *([latency_text(trial.cost)] if "latency" in result.study.bounded else []),
+        *(amount(name, trial.cost[name]) if name in trial.cost else "—" for name in _extra_cost_cells(result)),
         f"{trial.cost['parameters']:,}",
         str(len(trial.accuracies)),
         score_text(result.study, trial.accuracy) if trial.accuracies else "—",

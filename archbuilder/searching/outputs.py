@@ -27,7 +27,7 @@ def trials_text(study: Study, record: Record) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     space = study.space
-    names = [*space.width_names, *(path for parameter in space.choice_parameters for path in parameter.paths)]
+    names = space.names
     head = ["trial", "outcome", "budget", "epochs", "accuracy", "seconds", "projected", "same_as", "reason"]
     writer.writerow([*head, *costs, *names])
     for trial in trials:

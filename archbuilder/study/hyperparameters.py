@@ -1,4 +1,4 @@
-"""What a search turns: a width, widths that move together, or a choice of how the network is made."""
+"""What a search varies: a width, another key of a layer, or several that change together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,37 +8,42 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.study.rules import Widths
-
-Value = int | str
+Value = bool | int | float | str
 Values = Mapping[str, Value]
-"""A candidate: the value of every parameter by its name."""
+"""A candidate: the value of every hyperparameter by its name."""
+Widths = range | tuple[int, ...]
+"""Ascending and each once; a range where they are evenly spaced."""
 
 
 @dataclass(frozen=True)
-class WidthParameter:
-    """One width, or several that move together.
+class Hyperparameter:
+    """One width or other key, or several that change together.
 
     Attributes:
-        name: The name of the width; the pattern of its line if it sets several.
-        values: What can be proposed, ascending: widths where all of them have the same, else the number of the row.
-        width_names: The names of the widths that it sets.
-        rows: For every value each width; None where they are the value itself.
+        name: The name of what it sets; the pattern of its line if it sets several.
+        values: What can be proposed: values of what it sets, widths ascending; row numbers for tied widths.
+        names: What it sets: names of widths, or paths of other keys, such as `stem.kernel`.
+        is_width: Whether it sets widths. Each choice of other keys makes another network, whose widths are still free.
+        tied: The widths of every value; None if they are the value itself.
         multiple_of: What each width is a multiple of, as its line says.
     """
 
     name: str
-    values: Widths
-    width_names: tuple[str, ...]
-    rows: tuple[tuple[int, ...], ...] | None = None
+    values: Sequence[Value]
+    names: tuple[str, ...]
+    is_width: bool = True
+    tied: tuple[tuple[int, ...], ...] | None = None
     multiple_of: int = 1
 
     @cached_property
+    def rows(self) -> tuple[tuple[Value, ...], ...]:
+        """What each value sets: a row for every value, a column for every name."""
+        return self.tied or tuple((value,) * len(self.names) for value in self.values)
+
+    @cached_property
     def table(self) -> NDArray[np.int64]:
-        """The widths: a row for every value, a column for every name."""
-        if self.rows is not None:
-            return np.array(self.rows, dtype=np.int64)
-        return np.repeat(np.array(self.values, dtype=np.int64)[:, None], len(self.width_names), axis=1)
+        """The rows of widths: values x names."""
+        return np.array(self.rows, dtype=np.int64)
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
@@ -47,36 +52,13 @@ class WidthParameter:
         return sizes
 
     def position(self, value: Value) -> int:
-        """Give the number of a value's row."""
-        return self.values.index(value)  # type: ignore[arg-type]
-
-    def find(self, widths: Mapping[str, int]) -> int | None:
-        """Give the value at which the widths are these, or None."""
-        wanted = np.array([widths[name] for name in self.width_names])
-        rows = np.flatnonzero((self.table == wanted).all(axis=1))
-        return int(self.values[rows[0]]) if len(rows) else None
-
-
-@dataclass(frozen=True)
-class ChoiceParameter:
-    """A choice that makes another network: a kernel size, a number of repeats, a type.
-
-    Attributes:
-        name: The path, such as `stem.kernel`; the pattern of its line if it sets several.
-        values: What can be chosen.
-        paths: What it sets.
-    """
-
-    name: str
-    values: tuple[Value, ...]
-    paths: tuple[str, ...]
-
-    def position(self, value: Value) -> int:
-        """Give the number of a value."""
+        """Return the number of a value's row."""
         return self.values.index(value)
 
-
-Hyperparameter = WidthParameter | ChoiceParameter
+    def find(self, settings: Mapping[str, Value]) -> Value | None:
+        """Return the value that sets what a network has, or None."""
+        wanted = tuple(settings.get(name) for name in self.names)
+        return self.values[self.rows.index(wanted)] if wanted in self.rows else None
 
 
 def tied_rows(base: Sequence[int], widths: Sequence[Widths]) -> tuple[tuple[int, ...], ...]:
@@ -96,3 +78,19 @@ def tied_rows(base: Sequence[int], widths: Sequence[Widths]) -> tuple[tuple[int,
         for own, middle, allowed in zip(base, middles, widths, strict=True)
     ]
     return tuple(dict.fromkeys(tuple(map(int, row)) for row in np.stack(columns, axis=1)))
+
+
+def evenly(numbers: Sequence[int]) -> Widths:
+    """Return integers as a range if they are several, ascending and evenly spaced."""
+    steps = {after - before for before, after in pairwise(numbers)}
+    if len(steps) == 1 and min(steps) > 0:
+        return range(numbers[0], numbers[-1] + 1, steps.pop())
+    return tuple(numbers)
+
+
+def values_text(values: Sequence[Value]) -> str:
+    """Format values: `4 to 32 by 4`, `8, 12 or 32`, `true or false`."""
+    if isinstance(values, range) and len(values) > 2:
+        return f"{values[0]} to {values[-1]} by {values.step}"
+    words = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else "none"

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from archbuilder.plan.plan import Plan
 from archbuilder.study.budget import Limit, Limits
-from archbuilder.study.pricing import Variant
+from archbuilder.study.pricing import Position, Variant
 from archbuilder.study.projection import projected
 
 Measure = Callable[[Plan], int]
-"""Gives how long a network takes for one batch, in microseconds; asked again, it may give another time."""
+"""Returns how long a network takes for one batch, in microseconds; asked again, it may return another time."""
 
 REPEATS = 3
-"""Of how many measurements the median is what a network is said to take."""
+"""Of how many measurements the median is the latency of a network."""
 _SEARCHING, _CONFIRMED = 14, 3  # measurements; networks of which the largest that holds is taken in the end
 MOST_MEASUREMENTS = _SEARCHING + _CONFIRMED * (REPEATS - 1)
 """How often networks are measured, at most, to project one onto a budget of latency."""
@@ -30,7 +27,7 @@ T = TypeVar("T")
 
 
 def median_latency(measure: Measure, plan: Plan) -> int:
-    """Measure a network several times; give the median."""
+    """Measure a network several times; return the median."""
     return int(median(measure(plan) for _ in range(REPEATS)))
 
 
@@ -57,20 +54,20 @@ class LatencySearch(Generic[T]):
 
         Args:
             plan_of: Plans a network.
-            at: Gives the network within a limit on MACs, the one with the most of them if only these are bounded; None
-                if there is none.
+            at: Returns the network within a limit on MACs, the one with most of them; None if there is none.
             limit: The latency.
             measure: Measures a network.
         """
         self._plan_of, self._at, self._limit, self._measure = plan_of, at, limit, measure
         self._aim = (limit.low + limit.high) / 2 if limit.low else _MARGIN * limit.high
+        self._near = (limit.low, limit.high) if limit.low else (_NEAR * limit.high, _MARGIN * limit.high)
         self._left = _SEARCHING
         self._fast: list[_Timed[T]] = []  # ascending MACs: each was measured after those below it
         self._slow: _Timed[T] | None = None
         self._floor = 1.0  # MACs with which there is no network, or one that was measured
 
     def found(self, start: T, *, largest: bool = False) -> tuple[T, int] | None:
-        """Give the network that is nearest to a first one, and its latency; None if none was found.
+        """Return the network that is nearest to a first one, and its latency; None if none was found.
 
         Args:
             start: The first.
@@ -83,14 +80,17 @@ class LatencySearch(Generic[T]):
             latency = self._once(plan)
             if latency > self._limit.high and self._left:
                 latency = min(latency, self._once(plan))  # whatever else runs on a machine only ever slows it
-            if self._is_near(latency) or (is_enough and self._limit.low <= latency <= self._limit.high):
+            if self._near[0] <= latency <= self._near[1] or (is_enough and self._is_within(latency)):
                 latency = self._again(plan, latency)
-                if self._limit.low <= latency <= self._limit.high:
+                if self._is_within(latency):
                     return network, latency
             self._keep(_Timed(network, plan.macs, latency))
             is_enough = False
             network = self._next()
         return None if self._limit.low else self._confirmed()
+
+    def _is_within(self, latency: int) -> bool:
+        return self._limit.low <= latency <= self._limit.high
 
     def _once(self, plan: Plan) -> int:
         self._left -= 1
@@ -101,17 +101,12 @@ class LatencySearch(Generic[T]):
         more = min(self._left, REPEATS - 1)
         return int(median([first, *(self._once(plan) for _ in range(more))]))
 
-    def _is_near(self, latency: int) -> bool:
-        if self._limit.low:
-            return self._limit.low <= latency <= self._limit.high
-        return _NEAR * self._limit.high <= latency <= _MARGIN * self._limit.high
-
     def _keep(self, timed: _Timed[T]) -> None:
         if timed.latency > self._aim:
             self._slow = timed
         else:
             self._fast.append(timed)
-        self._floor = max([self._floor, *(fast.macs for fast in self._fast)])
+            self._floor = max(self._floor, timed.macs)
 
     def _confirmed(self) -> tuple[T, int] | None:
         """Measure the largest network that seemed fast again, and if it is not, the next."""
@@ -123,7 +118,7 @@ class LatencySearch(Generic[T]):
         return None
 
     def _next(self) -> T | None:
-        """Give a network that was not measured, of MACs within the bracket; None if there is none."""
+        """Return a network that was not measured, of MACs within the bracket; None if there is none."""
         if not self._left:
             return None
         known = {timed.macs for timed in (*self._fast, *([self._slow] if self._slow else []))}
@@ -142,13 +137,13 @@ class LatencySearch(Generic[T]):
         return None
 
     def _guess(self) -> float:
-        """Give the MACs to try next."""
+        """Return the MACs to try next."""
         if self._slow is None:
             fast = self._fast[-1]
             return fast.macs * min(max(self._aim / fast.latency, 1.1), 8.0)
         if not self._fast:
             guess = self._slow.macs * min(max(self._aim / self._slow.latency, 0.125), 0.9)
-            return max(guess, (self._floor * self._slow.macs) ** 0.5) if guess <= self._floor else guess
+            return guess if guess > self._floor else (self._floor * self._slow.macs) ** 0.5
         fast = self._fast[-1]
         gap = self._slow.latency - fast.latency
         share = (self._aim - fast.latency) / gap if gap > 0 else 0.5
@@ -156,9 +151,9 @@ class LatencySearch(Generic[T]):
 
 
 def projected_onto_latency(
-    variant: Variant, position: NDArray[np.int64], limits: Limits, measure: Measure
-) -> tuple[NDArray[np.int64], int] | None:
-    """Give a candidate within limits of which one is a latency, and its latency; None if none was found.
+    variant: Variant, position: Position, limits: Limits, measure: Measure
+) -> tuple[Position, int] | None:
+    """Return a candidate within limits of which one is a latency, and its latency; None if none was found.
 
     Its multiply-adds are bounded by what its latency asks for; see `LatencySearch`.
 
@@ -169,17 +164,15 @@ def projected_onto_latency(
         measure: Measures a network.
     """
     counts = limits.counted.by_quantity
-    macs = counts.get("macs")
+    macs = counts.get("macs", Limit(2**63))
 
-    def plan_of(position: NDArray[np.int64]) -> Plan:
+    def plan_of(position: Position) -> Plan:
         plan = variant.plan(position)
         assert plan is not None
         return plan
 
-    def at(limit: Limit) -> NDArray[np.int64] | None:
-        high, low = limit.high, limit.low
-        if macs is not None:
-            high, low = min(high, macs.high), max(low, macs.low)
+    def at(limit: Limit) -> Position | None:
+        high, low = min(limit.high, macs.high), max(limit.low, macs.low)
         return projected(variant, position, Limits({**counts, "macs": Limit(high, low)})) if low <= high else None
 
     return LatencySearch(plan_of, at, limits.by_quantity["latency"], measure).found(position)

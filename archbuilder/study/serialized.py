@@ -27,7 +27,7 @@ class SerializedStudy:
 
     @classmethod
     def of(cls, study: Study) -> "SerializedStudy":
-        """Pack a study."""
+        """Serialize a study."""
         spec = study.spec
         if "name" not in spec.document.root.entries:  # it has its file's, which is not sent along
             spec = spec.renamed(spec.name)
@@ -41,8 +41,7 @@ class SerializedStudy:
             path: The file that it was read from, from where its data are found.
 
         Raises:
-            SpecError: Another version of archbuilder packed it, and finds other things right.
+            SpecError: Another version of archbuilder wrote it, to which other things are valid.
         """
-        spec = NetworkSpec.from_text(self.spec, "spec.yaml")
-        study = read_study(Source(file, self.study, path), spec, self.name)
+        study = read_study(Source(file, self.study, path), NetworkSpec.from_text(self.spec, "spec.yaml"), self.name)
         return study.as_random_search() if self.is_random_search else study

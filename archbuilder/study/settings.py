@@ -8,7 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from archbuilder.recipe import TrainSettings
 from archbuilder.study.amounts import Goal
-from archbuilder.study.budget import Bounds, Budget, Cost, Ladder, parse_ladder
+from archbuilder.study.budget import Bounds, Budget, Cost, Ladder, limits_of, parse_ladder
+from archbuilder.study.hyperparameters import Value
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 PYTHON = "python"
@@ -25,11 +26,10 @@ def _folder_name(value: Any) -> str:
     return value
 
 
-def _entries(value: Any) -> tuple[str | dict[str, int | str], ...]:
+def _entries(value: Any) -> tuple[str | dict[str, Value], ...]:
     for number, entry in enumerate(value if isinstance(value, list | tuple) else [None]):
-        items = list(entry.values()) if isinstance(entry, dict) else [entry]
-        is_said = isinstance(entry, dict) and items and all(isinstance(item, int | str) for item in items)
-        if not (is_said or (isinstance(entry, str) and entry)) or any(isinstance(item, bool) for item in items):
+        is_said = isinstance(entry, dict) and entry and all(isinstance(item, Value) for item in entry.values())
+        if not is_said and not (isinstance(entry, str) and entry):
             of = f"entry {number + 1}: " if isinstance(value, list | tuple) else ""
             message = f"{of}expected a list of spec files, studies or widths, such as [best.yaml, {{conv1.out: 16}}]"
             raise PydanticCustomError("enqueue", "{message}", {"message": message})
@@ -190,15 +190,8 @@ class StudyFile(BaseModel):
         ladder = self.budgets
         return self.budget.goals | ({} if ladder is None else {ladder.quantity: ladder.goals[0]})
 
-    def steps(self, baseline: Cost) -> tuple[Budget, ...]:
-        """Give the budgets as counts, the least first: one, or those of the ladder.
-
-        Args:
-            baseline: What shares are of. A share of what it has no count of is left out.
-
-        Raises:
-            ArchbuilderError: A share comes to less than 1.
-        """
+    def budgets_of(self, baseline: Cost) -> tuple[Budget, ...]:
+        """Return the budgets, shares of the baseline's cost as counts, the least first; raise as `limits_of`."""
         if self.budgets is None:
-            return (Budget("", self.budget.limits(baseline)),)
-        return self.budgets.steps(self.budget.goals, baseline)
+            return (Budget("", limits_of(self.budget.goals, baseline)),)
+        return self.budgets.budgets(self.budget.goals, baseline)

@@ -115,9 +115,9 @@ def test_a_space_says_what_it_measured(tmp_path: Path) -> None:
     stopwatch = Stopwatch.of(study, CPU, timer, events.append)
     assert stopwatch is not None
     found = survey(stopwatch.timed(study), measure=stopwatch.measuring("candidates"), draws=500)
-    (inside,) = found.inside
-    assert inside.measured == 20
-    assert inside.reached == 1
+    (coverage,) = found.coverages
+    assert coverage.measured == 20
+    assert coverage.projectable == 1
     assert found.smallest is not None
     assert found.largest is not None
     assert found.smallest["latency"] < found.baseline["latency"] < found.largest["latency"]

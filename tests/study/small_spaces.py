@@ -12,8 +12,9 @@ from archbuilder.errors import Problem, Source
 from archbuilder.spec import nodes
 from archbuilder.spec.reader import read_yaml
 from archbuilder.study.hyperparameters import Value, Values
+from archbuilder.study.matching import make_space
 from archbuilder.study.rules import read_lines
-from archbuilder.study.space import Space, make_space
+from archbuilder.study.space import Space
 
 TINY = NetworkSpec.from_text(SPEC, "tiny.yaml")
 
@@ -54,11 +55,9 @@ def widths_at(space: Space, values: Values) -> dict[str, int]:
     """Give the widths of a candidate, from the tables of the hyperparameters."""
     found: dict[str, Any] = {}
     for parameter in space.width_parameters:
-        row = list(parameter.values).index(values[parameter.name])  # type: ignore[arg-type]
-        widths: Any = (
-            [values[parameter.name]] * len(parameter.width_names) if parameter.rows is None else parameter.rows[row]
-        )
-        found |= dict(zip(parameter.width_names, widths, strict=True))
+        row = list(parameter.values).index(values[parameter.name])
+        widths: Any = [values[parameter.name]] * len(parameter.names) if parameter.tied is None else parameter.tied[row]
+        found |= dict(zip(parameter.names, widths, strict=True))
     return found
 
 

@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from archbuilder.study.amounts import (
-    DURATIONS,
-    UNITS,
+    COUNTS,
+    TIMES,
     Goal,
     Share,
     parse_amount,
-    parse_duration,
     parse_goal,
     parse_share,
 )
@@ -47,9 +46,9 @@ def test_amounts_are_read_as_people_write_them(written: object, meant: int) -> N
     assert parse(written) == meant
 
 
-@given(st.integers(1, 10**15 - 1), st.sampled_from(sorted(UNITS)))
+@given(st.integers(1, 10**15 - 1), st.sampled_from(sorted(COUNTS)))
 def test_a_whole_number_with_a_unit_is_exact(number: int, unit: str) -> None:
-    assert parse(f"{number}{unit}") == number * UNITS[unit]
+    assert parse(f"{number}{unit}") == number * COUNTS[unit]
 
 
 @given(st.integers(1, 10**15 - 1))
@@ -81,7 +80,7 @@ def test_what_is_no_amount_is_said(written: object, message: str) -> None:
 
 
 def limits(written: dict[str, object], **baseline: int) -> Limits:
-    return Bounds.model_validate(written).limits(baseline)
+    return limits_of(Bounds.model_validate(written).goals, baseline)
 
 
 def test_limits_allow_what_equals_them_and_no_more() -> None:
@@ -166,9 +165,9 @@ def test_times_are_read_with_their_units(written: str, meant: int) -> None:
     assert limits({"latency": written}).by_quantity == {"latency": Limit(meant)}
 
 
-@given(st.integers(1, 10**9), st.sampled_from(sorted(DURATIONS)))
+@given(st.integers(1, 10**9), st.sampled_from(sorted(TIMES)))
 def test_a_whole_time_is_exact(number: int, unit: str) -> None:
-    assert parse_duration(f"{number}{unit}") == number * DURATIONS[unit]
+    assert parse_amount(f"{number}{unit}", is_time=True) == number * TIMES[unit]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.tiny_studies import SPEC, STUDY, a_study, run
 
 from archbuilder import ArchbuilderError
+from archbuilder.costs.quantities import memory_of
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
@@ -21,7 +22,7 @@ from archbuilder.searching.events import ignore
 from archbuilder.searching.fitting import Tell
 from archbuilder.searching.run import run_objective
 from archbuilder.searching.work import EpochDone, Stretch, Work, WorkDone
-from archbuilder.study.budget import cost_of, memory_of
+from archbuilder.study.budget import cost_of
 from archbuilder.study.study import Study
 from archbuilder.training import initial_network
 from study.small_spaces import widths_at

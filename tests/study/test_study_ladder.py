@@ -16,7 +16,7 @@ from archbuilder.study.budget import Limit, parse_ladder
 def test_a_list_is_of_macs_and_each_a_target_within_two_percent() -> None:
     ladder = parse_ladder(["100%", "25%", "50%"])
     assert (ladder.quantity, str(ladder)) == ("macs", "macs 100% within 2%, 25% within 2%, 50% within 2%")
-    steps = ladder.steps({}, {"macs": 1000})
+    steps = ladder.budgets({}, {"macs": 1000})
     assert [(step.name, step.limits.by_quantity) for step in steps] == [
         ("25%", {"macs": Limit(250, 245)}),
         ("50%", {"macs": Limit(500, 490)}),
@@ -26,18 +26,18 @@ def test_a_list_is_of_macs_and_each_a_target_within_two_percent() -> None:
 
 def test_counts_shares_and_other_quantities() -> None:
     ladder = parse_ladder({"parameters": ["1k", "250%"], "within": "10%"})
-    steps = ladder.steps({"macs": parse_goal("60%")}, {"macs": 1000, "parameters": 300})
+    steps = ladder.budgets({"macs": parse_goal("60%")}, {"macs": 1000, "parameters": 300})
     assert [step.limits.by_quantity for step in steps] == [
         {"macs": Limit(600), "parameters": Limit(750, 675)},
         {"macs": Limit(600), "parameters": Limit(1000, 900)},
     ]
     with pytest.raises(ArchbuilderError, match=r"^0.1% of 300 parameters is less than 1$"):
-        parse_ladder({"parameters": ["0.1%", "250%"]}).steps({}, {"parameters": 300})
+        parse_ladder({"parameters": ["0.1%", "250%"]}).budgets({}, {"parameters": 300})
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=6, unique=True))
 def test_steps_ascend(percents: list[int]) -> None:
-    steps = parse_ladder([f"{percent}%" for percent in percents]).steps({}, {"macs": 10**6})
+    steps = parse_ladder([f"{percent}%" for percent in percents]).budgets({}, {"macs": 10**6})
     assert [step.name for step in steps] == [f"{percent}%" for percent in sorted(percents)]
     assert all(isinstance(goal, Goal) for goal in parse_ladder([f"{percent}%" for percent in percents]).goals)
 

@@ -72,7 +72,8 @@ def test_noise_neither_breaks_a_budget_nor_makes_the_scaled_network_tiny(noise: 
 
 def test_a_candidate_is_moved_no_further_than_its_latency_asks_for() -> None:
     space = good('{"inception*": {scale: [0.25, 2.0], multiple_of: 1}}', DIGITS)
-    variant = Pricer(DIGITS, space, ["latency"]).own
+    variant = Pricer(DIGITS, space, ["latency"]).variant({})
+    assert variant is not None
     generator = np.random.default_rng(0)
     for seed in range(6):
         start = np.array([generator.integers(len(parameter.values)) for parameter in variant.parameters])

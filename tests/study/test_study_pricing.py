@@ -55,7 +55,7 @@ CHOICES = """{
 def written(spec: NetworkSpec, space: Space, values: dict[str, Value]) -> Plan | None:
     """Plan the candidate as somebody would write it by hand."""
     structure: dict[str, Any] = {
-        path: values[parameter.name] for parameter in space.choice_parameters for path in parameter.paths
+        path: values[parameter.name] for parameter in space.choice_parameters for path in parameter.names
     }
     if "stem.kernel" in structure:
         structure["stem.padding"] = int(structure["stem.kernel"]) // 2

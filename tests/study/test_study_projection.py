@@ -94,7 +94,7 @@ class Moved:
                 low[column], high[column] = int(np.searchsorted(parameter.sizes, 1)), len(parameter.values) - 1
         priced = self.variant.price(np.stack([low, high]))
         return all(
-            priced.costs[name][0] <= limit.high and priced.costs[name][1] >= limit.low
+            priced.counts[name][0] <= limit.high and priced.counts[name][1] >= limit.low
             for name, limit in self.limits.by_quantity.items()
         )
 
@@ -147,7 +147,8 @@ def test_none_is_given_only_where_nothing_was_found_and_never_where_a_bound_can_
     moved = Moved(TINY, space, drawn(space, random), limits)
     rows = np.array(list(product(*(range(len(parameter.values)) for parameter in space.hyperparameters))))
     dropped = np.array([sizes(space, row) for row in rows]) == 0
-    reached = moved.variant.price(rows).within(limits)
+    prices = moved.variant.price(rows)
+    reached = prices.is_valid & limits.allows(prices.counts)
     if moved.plan_before is None:
         return
     reached &= (dropped == (np.array(sizes(space, moved.before)) == 0)).all(axis=1)
