@@ -46,6 +46,11 @@ class Variant:
         self._planned = [found for found in quantities if found.count is not None and not found.is_polynomial]
         self._by_planning = lru_cache(_KEPT_PLANS)(self._planned_costs)
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether each candidate has to be planned, as a bounded quantity is not polynomial."""
+        return bool(self._planned)
+
     def width_rows(self, positions: Positions) -> NDArray[np.int64]:
         """Return the widths that this network has: candidates x widths."""
         widths = [parameter.table[positions[:, column]] for column, parameter in enumerate(self.parameters)]

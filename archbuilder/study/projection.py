@@ -7,8 +7,8 @@ from archbuilder.costs.function import Prices
 from archbuilder.study.budget import Limits
 from archbuilder.study.pricing import Position, Positions, Variant
 
-_FACTORS = 48  # of a grid
-_GRIDS = 3  # each within the gap that the one before left
+_GRIDS = (48, 48, 48)  # factors: each grid within the gap that the one before left
+_SPARSE_GRIDS = (8,) * 6  # the same precision of fewer candidates, where each has to be planned
 _STARTS = 6  # from which single steps lead towards a target
 _STEPS = 200
 
@@ -90,13 +90,13 @@ class _Projection:
         low = min(self._sizes[n][self._sizes[n] > 0][0] / self._baseline[n] for n in self._free) * 0.99
         high = max(self._sizes[n][-1] / self._baseline[n] for n in self._free) * 1.01
         grids: list[NDArray[np.float64]] = []
-        for _ in range(_GRIDS):
-            grid = np.geomspace(low, high, _FACTORS)
+        for count in _SPARSE_GRIDS if self._variant.is_planned else _GRIDS:
+            grid = np.geomspace(low, high, count)
             grids.append(grid)
             prices = self._variant.price(self._at(grid), self._limits)
             fits = self._below(prices)
             is_reached = self._target is not None and len(self._within(prices)) > 0
-            if is_reached or not len(fits) or fits[-1] + 1 == _FACTORS:
+            if is_reached or not len(fits) or fits[-1] + 1 == count:
                 break
             low, high = grid[fits[-1]], grid[fits[-1] + 1]
         factors = np.concatenate(grids)

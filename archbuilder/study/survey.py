@@ -35,7 +35,7 @@ class Coverage:
     Attributes:
         budget: The budget.
         within: How many of the candidates that were priced are within it, its latency apart.
-        projectable: The share of candidates that can be projected onto it, of a hundred; of few if each is measured.
+        projectable: The share that can be projected onto it, of a hundred; of fewer if they are planned or measured.
         measured: Of how many candidates the latency was measured; 0 if none is bounded.
         fast: How many of those are within the budget, latency included.
     """
@@ -87,14 +87,14 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
             nearest cost.
     """
     space = study.space
-    if not all(QUANTITIES[name].is_polynomial or QUANTITIES[name].count is None for name in study.bounded):
-        draws = min(draws, _PLANNED)
+    is_planned = not all(QUANTITIES[name].is_polynomial or QUANTITIES[name].count is None for name in study.bounded)
+    draws, projections = (min(draws, _PLANNED), _PROJECTED // 5) if is_planned else (draws, _PROJECTED)
     if prod(len(parameter.values) for parameter in space.choice_parameters) > _MADE:
         draws = min(draws, _MADE)
     generator = np.random.default_rng(seed)
     drawn = list(islice(space.shuffled(generator, draws), draws))
     prices = _prices(study, drawn)
-    some = [drawn[n] for n in generator.choice(len(drawn), min(_PROJECTED, len(drawn)), replace=False).tolist()]
+    some = [drawn[n] for n in generator.choice(len(drawn), min(projections, len(drawn)), replace=False).tolist()]
     found = Survey(
         study=study,
         smallest=_end(study, 0, measure),
