@@ -79,12 +79,7 @@ def parse_within(value: Any, usual: str) -> Share:
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound or a target of a quantity.
-
-    Attributes:
-        amount: A count, or a share of the baseline's.
-        within: How far below the target it may be; None for a bound, below which everything is allowed.
-    """
+    """A bound of a quantity, as a count or a share of the baseline's; or a target, and how far below it may be."""
 
     amount: int | Share
     within: Share | None = None

@@ -104,12 +104,7 @@ def limits_of(goals: Mapping[str, Goal], baseline: Cost) -> Limits:
 
 @dataclass(frozen=True)
 class Budget:
-    """One of a study's budgets.
-
-    Attributes:
-        name: What a ladder calls it, such as `25%`; empty for a study of one budget.
-        limits: What its candidates may cost.
-    """
+    """One of a study's budgets: its name in a ladder, such as `25%` (else empty), and what its candidates may cost."""
 
     name: str
     limits: Limits
@@ -146,12 +141,7 @@ class Bounds(BaseModel):
 
 @dataclass(frozen=True)
 class Ladder:
-    """Several budgets of one quantity.
-
-    Attributes:
-        quantity: What is bounded.
-        goals: As they are written; every candidate is projected onto the goal of its budget.
-    """
+    """Several budgets of one quantity, as they are written; every candidate is projected onto the goal of its own."""
 
     quantity: str
     goals: tuple[Goal, ...]
@@ -166,11 +156,7 @@ class Ladder:
 
 
 def parse_ladder(value: Any) -> Ladder:
-    """Read a list of budgets on MACs, or a mapping of one quantity to its list and `within`.
-
-    Raises:
-        PydanticCustomError: It is something else; the message says what was expected.
-    """
+    """Read a list of budgets on MACs, or a mapping of one quantity to its list and `within`; raise as `parse_goal`."""
     expected = "expected budgets such as [25%, 50%, 75%, 100%], or of another quantity as {parameters: [25%, 50%]}"
     if isinstance(value, list | tuple):
         value = {"macs": value}

@@ -22,10 +22,6 @@ _Report = Callable[..., None]
 def check_widths(study: Study, root: MappingNode) -> None:
     """Check the entries that say widths; those that name a file or a study are read when the search begins.
 
-    Args:
-        study: The study.
-        root: Its file.
-
     Raises:
         SpecError: A name or a width is none of the space, or what an entry says cannot be projected onto a budget.
     """
@@ -37,14 +33,10 @@ def check_widths(study: Study, root: MappingNode) -> None:
 
 
 def enqueued(study: Study, runs: Path) -> list[dict[str, Value]]:
-    """Return the candidates that a study names, each once, in order.
+    """Return the candidates that a study names, each once, in order; `runs` is the folder of all studies.
 
     Widths that an entry does not say are those of the baseline, or the nearest to them that the space has. Of a spec
     file, or of the best that another study has found, each width becomes the nearest that the space has.
-
-    Args:
-        study: The study.
-        runs: The folder of all studies.
 
     Raises:
         SpecError: An entry names no candidate; with every problem found.
@@ -132,10 +124,10 @@ def _fits(study: Study, values: Values, report: _Report) -> bool:
         report("this combination is not a valid network")
         return False
     position = study.pricer.position(values)
-    if any(projected(variant, position, budget.limits) is not None for budget in study.budgets):
-        return True
-    report("cannot be projected onto the budget")
-    return False
+    fits = any(projected(variant, position, budget.limits) is not None for budget in study.budgets)
+    if not fits:
+        report("cannot be projected onto the budget")
+    return fits
 
 
 def _of_specs(study: Study, entry: str, runs: Path, report: _Report) -> list[dict[str, Value]]:

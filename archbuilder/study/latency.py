@@ -1,9 +1,8 @@
 """Networks projected onto a budget of latency, which has to be measured, and measurements differ."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median
-from typing import Generic, TypeVar
+from typing import NamedTuple, TypeVar
 
 from archbuilder.plan.plan import Plan
 from archbuilder.study.budget import Limit, Limits
@@ -12,18 +11,21 @@ from archbuilder.study.projection import projected
 
 Measure = Callable[[Plan], int]
 """Returns how long a network takes for one batch, in microseconds; asked again, it may return another time."""
-
 REPEATS = 3
 """Of how many measurements the median is the latency of a network."""
 _SEARCHING, _CONFIRMED = 14, 3  # measurements; networks of which the largest that holds is taken in the end
 MOST_MEASUREMENTS = _SEARCHING + _CONFIRMED * (REPEATS - 1)
 """How often networks are measured, at most, to project one onto a budget of latency."""
-_MARGIN = 0.95  # of a bound: what is aimed at, as measurements differ
-_NEAR = 0.85  # of a bound: what is near enough below it
+_MARGIN, _NEAR = 0.95, 0.85  # of a bound: what is aimed at, as measurements differ; what is near enough below it
 _QUESTIONS = 40  # how often a network of other MACs is asked for; that costs no measurement
 _APART = 1.01  # MACs that are nearer to each other are not told apart
 
 T = TypeVar("T")
+
+
+class _Measured(NamedTuple):
+    macs: int
+    latency: int
 
 
 def median_latency(measure: Measure, plan: Plan) -> int:
@@ -31,123 +33,97 @@ def median_latency(measure: Measure, plan: Plan) -> int:
     return int(median(measure(plan) for _ in range(REPEATS)))
 
 
-@dataclass(frozen=True)
-class _Timed(Generic[T]):
-    """A network that was measured."""
+def within_latency(
+    start: T,
+    plan_of: Callable[[T], Plan],
+    at: Callable[[Limit], T | None],
+    limit: Limit,
+    measure: Measure,
+    *,
+    largest: bool = False,
+) -> tuple[T, int] | None:
+    """Return a network within a budget of latency, and its latency, among networks that differ in MACs; None if none.
 
-    network: T
-    macs: int
-    latency: int
-
-
-class LatencySearch(Generic[T]):
-    """Finds a network within a budget of latency among networks that differ in one factor, and so in MACs.
-
-    The factor is found by interpolation between a network that is too slow and one that is not, the bracket getting
+    The MACs are found by interpolation between a network that is too slow and one that is not, the bracket getting
     smaller with every measurement, whatever it says. What is found is measured again, and accepted by the median.
+
+    Args:
+        start: The first network.
+        plan_of: Plans a network.
+        at: Returns the network within a limit on MACs, the one with most of them; None if there is none.
+        limit: The latency.
+        measure: Measures a network.
+        largest: Whether a first network that is within the budget makes way for a larger one.
     """
-
-    def __init__(
-        self, plan_of: Callable[[T], Plan], at: Callable[[Limit], T | None], limit: Limit, measure: Measure
-    ) -> None:
-        """Prepare.
-
-        Args:
-            plan_of: Plans a network.
-            at: Returns the network within a limit on MACs, the one with most of them; None if there is none.
-            limit: The latency.
-            measure: Measures a network.
-        """
-        self._plan_of, self._at, self._limit, self._measure = plan_of, at, limit, measure
-        self._aim = (limit.low + limit.high) / 2 if limit.low else _MARGIN * limit.high
-        self._near = (limit.low, limit.high) if limit.low else (_NEAR * limit.high, _MARGIN * limit.high)
-        self._left = _SEARCHING
-        self._fast: list[_Timed[T]] = []  # ascending MACs: each was measured after those below it
-        self._slow: _Timed[T] | None = None
-        self._floor = 1.0  # MACs with which there is no network, or one that was measured
-
-    def found(self, start: T, *, largest: bool = False) -> tuple[T, int] | None:
-        """Return the network that is nearest to a first one, and its latency; None if none was found.
-
-        Args:
-            start: The first.
-            largest: Whether a first one that is within the budget makes way for a larger one.
-        """
-        network: T | None = start
-        is_enough = not largest
-        while network is not None and self._left:
-            plan = self._plan_of(network)
-            latency = self._once(plan)
-            if latency > self._limit.high and self._left:
-                latency = min(latency, self._once(plan))  # whatever else runs on a machine only ever slows it
-            if self._near[0] <= latency <= self._near[1] or (is_enough and self._is_within(latency)):
-                latency = self._again(plan, latency)
-                if self._is_within(latency):
-                    return network, latency
-            self._keep(_Timed(network, plan.macs, latency))
-            is_enough = False
-            network = self._next()
-        return None if self._limit.low else self._confirmed()
-
-    def _is_within(self, latency: int) -> bool:
-        return self._limit.low <= latency <= self._limit.high
-
-    def _once(self, plan: Plan) -> int:
-        self._left -= 1
-        return self._measure(plan)
-
-    def _again(self, plan: Plan, first: int) -> int:
-        """Measure as often as is left, up to the number whose median counts."""
-        more = min(self._left, REPEATS - 1)
-        return int(median([first, *(self._once(plan) for _ in range(more))]))
-
-    def _keep(self, timed: _Timed[T]) -> None:
-        if timed.latency > self._aim:
-            self._slow = timed
+    aim = (limit.low + limit.high) / 2 if limit.low else _MARGIN * limit.high
+    near = (limit.low, limit.high) if limit.low else (_NEAR * limit.high, _MARGIN * limit.high)
+    left, floor, slow = _SEARCHING, 1.0, None  # floor: MACs with which there is no network, or one that was measured
+    fast: list[tuple[_Measured, T]] = []  # ascending MACs: each was measured after those below it
+    network: T | None = start
+    while network is not None and left > 0:
+        plan = plan_of(network)
+        latency = measure(plan)
+        left -= 1
+        if latency > limit.high and left:
+            latency = min(latency, measure(plan))  # whatever else runs on a machine only ever slows it
+            left -= 1
+        is_enough = network is start and not largest and limit.low <= latency <= limit.high
+        if is_enough or near[0] <= latency <= near[1]:
+            repeats = min(left, REPEATS - 1)
+            latency = int(median([latency, *(measure(plan) for _ in range(repeats))]))
+            left -= repeats
+            if limit.low <= latency <= limit.high:
+                return network, latency
+        found = _Measured(plan.macs, latency)
+        if latency > aim:
+            slow = found
         else:
-            self._fast.append(timed)
-            self._floor = max(self._floor, timed.macs)
+            fast.append((found, network))
+            floor = max(floor, plan.macs)
+        following = _next([measured for measured, _ in fast], slow, floor, aim, limit, plan_of, at)
+        network, floor = following
+    for found, network in fast[: -_CONFIRMED - 1 : -1] if not limit.low else []:  # the largest that seemed fast
+        plan = plan_of(network)
+        latency = int(median([found.latency, *(measure(plan) for _ in range(REPEATS - 1))]))
+        if latency <= limit.high:
+            return network, latency
+    return None
 
-    def _confirmed(self) -> tuple[T, int] | None:
-        """Measure the largest network that seemed fast again, and if it is not, the next."""
-        for timed in self._fast[: -_CONFIRMED - 1 : -1]:
-            self._left = REPEATS - 1
-            latency = self._again(self._plan_of(timed.network), timed.latency)
-            if latency <= self._limit.high:
-                return timed.network, latency
-        return None
 
-    def _next(self) -> T | None:
-        """Return a network that was not measured, of MACs within the bracket; None if there is none."""
-        if not self._left:
-            return None
-        known = {timed.macs for timed in (*self._fast, *([self._slow] if self._slow else []))}
-        macs = self._guess()
-        for _ in range(_QUESTIONS):
-            low = int(macs / _APART**3) if self._limit.low else 0
-            network = self._at(Limit(max(1, int(macs)), low))
-            if network is not None and self._plan_of(network).macs not in known:
-                return network
-            if self._slow is None:
-                return None  # nothing larger is to be had
-            self._floor = max(self._floor, macs)
-            if self._slow.macs <= self._floor * _APART:
-                return None
-            macs = (self._floor * self._slow.macs) ** 0.5
-        return None
+def _next(
+    fast: list[_Measured],
+    slow: _Measured | None,
+    floor: float,
+    aim: float,
+    limit: Limit,
+    plan_of: Callable[[T], Plan],
+    at: Callable[[Limit], T | None],
+) -> tuple[T | None, float]:
+    """Return a network that was not measured, of MACs within the bracket, or None if there is none; and the floor."""
+    known = {measured.macs for measured in (*fast, slow) if measured is not None}
+    macs = _guess(fast[-1] if fast else None, slow, floor, aim)
+    for _ in range(_QUESTIONS):
+        network = at(Limit(max(1, int(macs)), int(macs / _APART**3) if limit.low else 0))
+        if network is not None and plan_of(network).macs not in known:
+            return network, floor
+        floor = max(floor, macs)
+        if slow is None or slow.macs <= floor * _APART:
+            break  # nothing larger is to be had, or nothing between
+        macs = (floor * slow.macs) ** 0.5
+    return None, floor
 
-    def _guess(self) -> float:
-        """Return the MACs to try next."""
-        if self._slow is None:
-            fast = self._fast[-1]
-            return fast.macs * min(max(self._aim / fast.latency, 1.1), 8.0)
-        if not self._fast:
-            guess = self._slow.macs * min(max(self._aim / self._slow.latency, 0.125), 0.9)
-            return guess if guess > self._floor else (self._floor * self._slow.macs) ** 0.5
-        fast = self._fast[-1]
-        gap = self._slow.latency - fast.latency
-        share = (self._aim - fast.latency) / gap if gap > 0 else 0.5
-        return fast.macs + (self._slow.macs - fast.macs) * min(max(share, 0.2), 0.8)
+
+def _guess(fast: _Measured | None, slow: _Measured | None, floor: float, aim: float) -> float:
+    """Return the MACs to try next."""
+    if slow is None:
+        assert fast is not None
+        return fast.macs * min(max(aim / fast.latency, 1.1), 8.0)
+    if fast is None:
+        guess = slow.macs * min(max(aim / slow.latency, 0.125), 0.9)
+        return guess if guess > floor else (floor * slow.macs) ** 0.5
+    gap = slow.latency - fast.latency
+    share = (aim - fast.latency) / gap if gap > 0 else 0.5
+    return fast.macs + (slow.macs - fast.macs) * min(max(share, 0.2), 0.8)
 
 
 def projected_onto_latency(
@@ -155,13 +131,7 @@ def projected_onto_latency(
 ) -> tuple[Position, int] | None:
     """Return a candidate within limits of which one is a latency, and its latency; None if none was found.
 
-    Its multiply-adds are bounded by what its latency asks for; see `LatencySearch`.
-
-    Args:
-        variant: The network.
-        position: The candidate, within the limits that are counts.
-        limits: What it may cost.
-        measure: Measures a network.
+    The candidate is within the limits that are counts. Its MACs are bounded by what its latency asks for.
     """
     counts = limits.counted.by_quantity
     macs = counts.get("macs", Limit(2**63))
@@ -175,4 +145,4 @@ def projected_onto_latency(
         high, low = min(limit.high, macs.high), max(limit.low, macs.low)
         return projected(variant, position, Limits({**counts, "macs": Limit(high, low)})) if low <= high else None
 
-    return LatencySearch(plan_of, at, limits.by_quantity["latency"], measure).found(position)
+    return within_latency(position, plan_of, at, limits.by_quantity["latency"], measure)

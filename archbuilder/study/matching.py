@@ -17,12 +17,7 @@ def make_space(lines: list[Line], spec: NetworkSpec, problems: list[Problem]) ->
     """Make the space that the lines of a study mean.
 
     Where several lines match a name the last of them decides, as in a .gitignore: a line for many widths may be
-    followed by exceptions. A line of which nothing is left is a mistake.
-
-    Args:
-        lines: The lines of the study's `space:`.
-        spec: The network that the widths are around.
-        problems: Where what is wrong is added.
+    followed by exceptions. A line of which nothing is left is a mistake. What is wrong is added to `problems`.
     """
     keys = [path for path in Paths(spec.document).settable() if path not in spec.widths]
     owners = _owners(lines, spec, keys, problems)

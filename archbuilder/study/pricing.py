@@ -29,9 +29,10 @@ class Variant:
     """The network with its choices made, and its widths still free.
 
     Attributes:
-        spec: The network with the widths of the spec.
+        spec: The network with the baseline's widths.
         parameters: The hyperparameters that set widths.
         active: Which of them set a width that this network has.
+        is_planned: Whether each candidate has to be planned, as a bounded quantity is not polynomial.
     """
 
     def __init__(self, spec: NetworkSpec, parameters: Sequence[Hyperparameter], bounded: Iterable[str]) -> None:
@@ -44,12 +45,8 @@ class Variant:
         self._costs = CostFunction(spec.document, self._names)
         quantities = [QUANTITIES[name] for name in bounded]
         self._planned = [found for found in quantities if found.count is not None and not found.is_polynomial]
+        self.is_planned = bool(self._planned)
         self._by_planning = lru_cache(_KEPT_PLANS)(self._planned_costs)
-
-    @property
-    def is_planned(self) -> bool:
-        """Whether each candidate has to be planned, as a bounded quantity is not polynomial."""
-        return bool(self._planned)
 
     def width_rows(self, positions: Positions) -> NDArray[np.int64]:
         """Return the widths that this network has: candidates x widths."""
@@ -61,13 +58,7 @@ class Variant:
         return self._named(self.width_rows(position[None])[0])
 
     def price(self, positions: Positions, limits: Limits | None = None) -> Prices:
-        """Price candidates.
-
-        Args:
-            positions: The candidates.
-            limits: What they may cost, if only that is asked: what takes planning is 0 for candidates that exceed the
-                limits of other quantities.
-        """
+        """Price candidates; with limits, what takes planning is 0 for candidates that exceed others of them."""
         rows = self.width_rows(positions)
         prices = self._costs.price(rows)
         if not self._planned:

@@ -97,13 +97,7 @@ class Choices(BaseModel):
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a study's `space:`.
-
-    Attributes:
-        pattern: The names of the widths or other keys that it is about.
-        rule: Which values they may have.
-        where: The pattern's place in the file.
-    """
+    """A line of a study's `space:`: a pattern over names, which values these may have, and the pattern's place."""
 
     pattern: str
     rule: Scale | Choices

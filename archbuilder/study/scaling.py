@@ -10,7 +10,7 @@ from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.planner import plan_network
 from archbuilder.study.budget import Limit, Limits
-from archbuilder.study.latency import LatencySearch, Measure
+from archbuilder.study.latency import Measure, within_latency
 
 _MULTIPLIERS = 4096
 
@@ -65,7 +65,7 @@ def scaled_onto_latency(
 
     start = at(Limit(spec.plan().macs))
     latency = Limit(limits.by_quantity["latency"].high)
-    return None if start is None else LatencySearch(NetworkSpec.plan, at, latency, measure).found(start, largest=True)
+    return None if start is None else within_latency(start, NetworkSpec.plan, at, latency, measure, largest=True)
 
 
 def _last_within(spec: NetworkSpec, names: Sequence[str], rows: NDArray[np.int64], limits: Limits) -> int | None:

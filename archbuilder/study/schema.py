@@ -41,28 +41,16 @@ def study_schema() -> Schema:
         amount = reference("duration" if quantity.is_time else "amount")
         bounds[name] = {"anyOf": [amount, _target(amount), _NULL], "description": bounds[name]["description"]}
     properties["budgets"] = _ladder() | {"description": properties["budgets"]["description"]}
-    properties["space"] = {
-        "type": "object",
-        "minProperties": 1,
-        "additionalProperties": reference("rule"),
-        "description": properties["space"]["description"],
-    }
-    settings = {"type": ["boolean", "number", "string"]}
+    properties["space"] = _mapping(reference("rule")) | {"description": properties["space"]["description"]}
+    entry = _mapping({"type": ["boolean", "number", "string"]})
     definitions["SearchSettings"]["properties"]["enqueue"]["items"] = {
-        "anyOf": [
-            {"type": "string", "minLength": 1},
-            {"type": "object", "minProperties": 1, "additionalProperties": settings},
-        ]
+        "anyOf": [{"type": "string", "minLength": 1}, entry]
     }
     maximize = definitions["Objective"]["properties"]["maximize"]
     maximize["enum"] = [word for word in maximize["enum"] if word != PYTHON]  # a function, which no file holds
     scale, choices = model_schema(Scale, definitions), model_schema(Choices, definitions)
-    scale["properties"]["scale"] |= {
-        "type": "array",
-        "minItems": 2,
-        "maxItems": 2,
-        "items": {"type": "number", "exclusiveMinimum": 0},
-    }
+    factor = {"type": "number", "exclusiveMinimum": 0}
+    scale["properties"]["scale"] |= {"type": "array", "minItems": 2, "maxItems": 2, "items": factor}
     choices["properties"]["choices"] = _CHOICES | {"description": choices["properties"]["choices"]["description"]}
     definitions |= {
         "amount": _AMOUNT,
@@ -102,13 +90,7 @@ def _target(amount: Schema) -> Schema:
 def _ladder() -> Schema:
     counted = {name: quantity for name, quantity in QUANTITIES.items() if quantity.count is not None}
     lists = {
-        name: {
-            "type": "array",
-            "minItems": 2,
-            "uniqueItems": True,
-            "items": reference("duration" if quantity.is_time else "amount"),
-            "description": f"The budgets on {quantity.noun}.",
-        }
+        name: _list("duration" if quantity.is_time else "amount") | {"description": f"The budgets on {quantity.noun}."}
         for name, quantity in counted.items()
     }
     named = {
@@ -117,4 +99,12 @@ def _ladder() -> Schema:
         "additionalProperties": False,
         "anyOf": [{"required": [name]} for name in counted],
     }
-    return {"anyOf": [{key: value for key, value in lists["macs"].items() if key != "description"}, named, _NULL]}
+    return {"anyOf": [_list("amount"), named, _NULL]}
+
+
+def _list(item: str) -> Schema:
+    return {"type": "array", "minItems": 2, "uniqueItems": True, "items": reference(item)}
+
+
+def _mapping(values: Schema) -> Schema:
+    return {"type": "object", "minProperties": 1, "additionalProperties": values}

@@ -135,12 +135,7 @@ class Space:
         return self.candidates <= ENUMERATED
 
     def shuffled(self, generator: np.random.Generator, draws: int) -> Iterator[dict[str, Value]]:
-        """Yield all candidates in a random order where they are few, else some that are drawn one by one.
-
-        Args:
-            generator: Draws.
-            draws: How many are drawn, where they are not few: each value by itself and evenly.
-        """
+        """Yield all candidates in a random order where they are few, else `draws`, each value by itself and evenly."""
         names, values = list(self.by_name), [parameter.values for parameter in self.hyperparameters]
         if self.is_enumerated:
             everything = list(product(*values))

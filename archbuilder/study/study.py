@@ -87,23 +87,11 @@ class Study:
 
     def as_random_search(self) -> "Study":
         """Return the study that random search of its budgets is."""
-        changes = {
-            "sampler": "random",
-            "pruner": "none",
-            "proxy": None,
-            "inherit": False,
-            "enqueue": (),
-            "patience": None,
-        }
-        search = self.settings.search.model_copy(update=changes)
+        changes = {"sampler": "random", "pruner": "none", "proxy": None, "inherit": False, "enqueue": ()}
+        search = self.settings.search.model_copy(update={**changes, "patience": None})
         return replace(self, settings=self.settings.model_copy(update={"search": search}), is_random_search=True)
 
     def with_latency(self, latency: int, conditions: str = "") -> "Study":
-        """Return the study with shares of a latency as times.
-
-        Args:
-            latency: That of the baseline on this machine, in microseconds.
-            conditions: What it was measured under.
-        """
+        """Return the study with shares of the baseline's latency, in microseconds, as times."""
         budgets = self.settings.budgets_of({**cost_of(self.spec.plan(), self.bounded), "latency": latency})
         return replace(self, budgets=budgets, latency=latency, conditions=conditions)

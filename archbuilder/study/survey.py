@@ -1,6 +1,6 @@
 """A space looked over before anything is trained: what its candidates cost, and how many are within the budget."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -16,7 +16,6 @@ from archbuilder.study.hyperparameters import Values
 from archbuilder.study.latency import Measure, median_latency, projected_onto_latency
 from archbuilder.study.pricing import Position, Variant
 from archbuilder.study.projection import filled, projected
-from archbuilder.study.space import settings_of
 from archbuilder.study.study import Study
 
 _DRAWS = 10_000  # at which a share is known to half a point (one standard error)
@@ -53,10 +52,10 @@ class Survey:
 
     Attributes:
         study: The study.
-        smallest: The cost of the candidate with every width at its minimum; None if it is invalid. Of what is left out
-            altogether so much is there as a network needs.
+        smallest: The cost with every width at its minimum, and of drawn choices those of fewest MACs; None if invalid.
+            Of what is left out altogether so much is there as a network needs.
         baseline: The cost of the baseline.
-        largest: The cost of the candidate with every width at its maximum; None if it is invalid.
+        largest: The cost with every width at its maximum, and of drawn choices those of most MACs; None if invalid.
         priced: How many candidates were priced.
         networks: How many of those are valid networks.
         coverages: Of each budget, how many of those are within it.
@@ -86,9 +85,9 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
         ArchbuilderError: None of them is within a budget, and none can be projected onto it; the message names the
             nearest cost.
     """
-    space = study.space
-    is_planned = not all(QUANTITIES[name].is_polynomial or QUANTITIES[name].count is None for name in study.bounded)
-    draws, projections = (min(draws, _PLANNED), _PROJECTED // 5) if is_planned else (draws, _PROJECTED)
+    space, projections = study.space, _PROJECTED
+    if not all(QUANTITIES[name].is_polynomial or QUANTITIES[name].count is None for name in study.bounded):
+        draws, projections = min(draws, _PLANNED), _PROJECTED // 5
     if prod(len(parameter.values) for parameter in space.choice_parameters) > _MADE:
         draws = min(draws, _MADE)
     generator = np.random.default_rng(seed)
@@ -97,9 +96,9 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
     some = [drawn[n] for n in generator.choice(len(drawn), min(projections, len(drawn)), replace=False).tolist()]
     found = Survey(
         study=study,
-        smallest=_end(study, 0, measure),
+        smallest=_end(study, 0, drawn, measure),
         baseline=study.baseline_cost,
-        largest=_end(study, -1, measure),
+        largest=_end(study, -1, drawn, measure),
         priced=len(drawn),
         networks=int(prices.is_valid.sum()),
         coverages=tuple(_coverage(study, budget, prices, some, measure) for budget in study.budgets),
@@ -113,10 +112,6 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
 
 def check_reachable(study: Study, measure: Measure | None = None) -> None:
     """Check, before anything is trained, that some candidate can be projected onto each budget.
-
-    Args:
-        study: The study.
-        measure: Measures the latency of a network, if that is bounded.
 
     Raises:
         ArchbuilderError: None was found; the message names the nearest cost.
@@ -151,15 +146,13 @@ def _check_latency(study: Study, budget: Budget, variant: Variant, position: Pos
     about = f"{budget.name}, " if budget.name else ""
     measured = " to ".join(f"{time:,}" for time in sorted(set(times))) or "no"
     own, now = study.latency or 0, median_latency(measure, study.spec.plan())
+    busy = f"it now takes {now:,}: the machine is busier than before; try again when it is idle"
     lines = [
         f"{study.source.name}: no candidate can be projected onto {about}{budget.limits.text()}",
         f"from the narrowest to the widest candidate, {measured} {QUANTITIES['latency'].noun} were measured just now; "
         f"the baseline has {own:,}",
+        *([busy] if now > _BUSY * own else _overhead(min(times, default=0), own)),
     ]
-    if now > _BUSY * own:
-        lines.append(f"it now takes {now:,}: the machine is busier than before; try again when it is idle")
-    else:
-        lines += _overhead(min(times, default=0), own)
     raise ArchbuilderError("\n  ".join(lines))
 
 
@@ -173,25 +166,14 @@ def _overhead(least: int, own: int) -> list[str]:
     ]
 
 
-def _end(study: Study, end: Literal[0, -1], measure: Measure | None) -> Cost | None:
-    """Return the cost of the narrowest candidate, or of the widest; None if it is invalid.
-
-    Choices of other keys are made one by one, each for the fewest MACs, or the most.
-    """
-    space = study.space
-    baseline, values = settings_of(study.spec, space.names), space.end(end)
-    for parameter in space.choice_parameters:
-        own = parameter.find(baseline)
-        values[parameter.name] = parameter.values[0] if own is None else own
-    best = _network(study, values)
-    for parameter in space.choice_parameters:
-        for value in parameter.values:
-            other = _network(study, {**values, parameter.name: value})
-            if other is not None and (best is None or (other[0]["macs"] - best[0]["macs"]) * (1 + 2 * end) < 0):
-                best, values = other, {**values, parameter.name: value}
-    if best is None:
+def _end(study: Study, end: Literal[0, -1], drawn: Iterable[Values], measure: Measure | None) -> Cost | None:
+    """Return the cost of the narrowest candidate, or of the widest, over the choices that were drawn."""
+    widths = {parameter.name: parameter.values[end] for parameter in study.space.width_parameters}
+    candidates = {tuple(study.space.structure(values).values()): {**values, **widths} for values in drawn}
+    found = [network for values in candidates.values() if (network := _network(study, values)) is not None]
+    if not found:
         return None
-    cost, variant, position = best
+    cost, variant, position = (min if end == 0 else max)(found, key=lambda network: network[0]["macs"])
     plan = None if measure is None else variant.plan(position)
     return cost if plan is None or measure is None else {**cost, "latency": median_latency(measure, plan)}
 
@@ -217,7 +199,8 @@ def _prices(study: Study, drawn: Sequence[Values]) -> Prices:
     groups: dict[Variant | None, list[int]] = {}
     for number, values in enumerate(drawn):
         groups.setdefault(study.pricer.variant(values), []).append(number)
-    prices = Prices({name: np.zeros(len(drawn), np.int64) for name in study.baseline_cost}, np.zeros(len(drawn), bool))
+    counted = [name for name in study.baseline_cost if QUANTITIES[name].count is not None]
+    prices = Prices({name: np.zeros(len(drawn), np.int64) for name in counted}, np.zeros(len(drawn), bool))
     for variant, numbers in groups.items():
         if variant is not None:
             rows = np.array([study.pricer.position(drawn[number]) for number in numbers])
@@ -236,16 +219,13 @@ def _coverage(
     reached = [_projected(study, budget, values) for values in some]
     if measure is None or "latency" not in limits.by_quantity:
         return Coverage(budget, within, sum(found is not None for found in reached) / len(reached))
-    timed, fast = some[:_TIMED], 0
+    timed, fast, few = some[:_TIMED], 0, reached[:_PROJECTED_IN_TIME]
     for values in timed:
         cost = study.pricer.cost(values)
         is_counted = cost is not None and limits.allows(cost)
         fast += is_counted and limits.allows({"latency": measure(study.pricer.plan(values))})
-    moved = [
-        found is not None and projected_onto_latency(*found, limits, measure) is not None
-        for found in reached[:_PROJECTED_IN_TIME]
-    ]
-    return Coverage(budget, within, sum(moved) / len(moved), len(timed), fast)
+    moved = [found and projected_onto_latency(*found, limits, measure) for found in few]
+    return Coverage(budget, within, sum(found is not None for found in moved) / len(few), len(timed), fast)
 
 
 def _out_of_reach(found: Survey, coverage: Coverage, prices: Prices) -> list[str]:
@@ -254,9 +234,11 @@ def _out_of_reach(found: Survey, coverage: Coverage, prices: Prices) -> list[str
     what = f"none of {found.priced:,} candidate{'' if found.priced == 1 else 's'}"
     drawn = "" if found.is_complete else " drawn at random"
     about = f"the budget{f' {name},' if name else ' of'} {limits.text()}"
-    lines = [f"{found.study.source.name}: {what}{drawn} is within {about}, and none can be projected onto it"]
     likely = [limit.high for limit in limits.by_quantity.values() if limit.high <= _LARGEST_PERCENT]
-    lines += [f"did you mean {percent}%, a share of the baseline?" for percent in likely]
+    lines = [
+        f"{found.study.source.name}: {what}{drawn} is within {about}, and none can be projected onto it",
+        *(f"did you mean {percent}%, a share of the baseline?" for percent in likely),
+    ]
     ends = {end: cost for end, cost in (("smallest", found.smallest), ("largest", found.largest)) if cost is not None}
     end_lines = [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items()]
     costs = [*(prices.row(int(row)) for row in np.flatnonzero(prices.is_valid)), *ends.values()]

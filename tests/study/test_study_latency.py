@@ -9,7 +9,7 @@ import pytest
 from archbuilder import load
 from archbuilder.plan.plan import Plan
 from archbuilder.study.budget import Limit, Limits
-from archbuilder.study.latency import MOST_MEASUREMENTS, LatencySearch, projected_onto_latency
+from archbuilder.study.latency import MOST_MEASUREMENTS, projected_onto_latency, within_latency
 from archbuilder.study.pricing import Pricer
 from archbuilder.study.scaling import scaled_onto_latency
 from study.small_spaces import good
@@ -120,8 +120,7 @@ def test_nothing_is_found_where_even_the_narrowest_network_is_too_slow_and_that_
     assert scaled_onto_latency(DIGITS, Limits({"latency": Limit(900)}), clock) is None
     assert clock.measured <= MOST_MEASUREMENTS
     plan = DIGITS.plan()
-    stubborn = LatencySearch(lambda network: plan, lambda limit: "same", Limit(900), clock)
-    assert stubborn.found("same") is None
+    assert within_latency("same", lambda network: plan, lambda limit: "same", Limit(900), clock) is None
 
 
 def test_the_scaled_network_keeps_to_the_counts_too() -> None:
