@@ -17,7 +17,7 @@ _SEARCHING, _CONFIRMED = 14, 3  # measurements; networks of which the largest th
 MOST_MEASUREMENTS = _SEARCHING + _CONFIRMED * (REPEATS - 1)
 """How often networks are measured, at most, to project one onto a budget of latency."""
 _MARGIN, _NEAR = 0.95, 0.85  # of a bound: what is aimed at, as measurements differ; what is near enough below it
-_QUESTIONS = 40  # how often a network of other MACs is asked for; that costs no measurement
+_QUESTIONS = 60  # how often a network of other MACs is asked for; that costs no measurement if it is known
 _APART = 1.01  # MACs that are nearer to each other are not told apart
 
 T = TypeVar("T")
@@ -57,60 +57,42 @@ def within_latency(
     """
     aim = (limit.low + limit.high) / 2 if limit.low else _MARGIN * limit.high
     near = (limit.low, limit.high) if limit.low else (_NEAR * limit.high, _MARGIN * limit.high)
-    left, floor, slow = _SEARCHING, 1.0, None  # floor: MACs with which there is no network, or one that was measured
+    left, slow, known = _SEARCHING, None, set[int]()
+    floor = asked = 1.0  # MACs with which there is no network, or one that was measured; MACs that were asked for
     fast: list[tuple[_Measured, T]] = []  # ascending MACs: each was measured after those below it
     network: T | None = start
-    while network is not None and left > 0:
-        plan = plan_of(network)
-        latency = measure(plan)
-        left -= 1
-        if latency > limit.high and left:
-            latency = min(latency, measure(plan))  # whatever else runs on a machine only ever slows it
-            left -= 1
-        is_enough = network is start and not largest and limit.low <= latency <= limit.high
-        if is_enough or near[0] <= latency <= near[1]:
-            repeats = min(left, REPEATS - 1)
-            latency = int(median([latency, *(measure(plan) for _ in range(repeats))]))
-            left -= repeats
-            if limit.low <= latency <= limit.high:
-                return network, latency
-        found = _Measured(plan.macs, latency)
-        if latency > aim:
-            slow = found
+    for _ in range(_QUESTIONS):
+        if network is not None and (plan := plan_of(network)).macs not in known:
+            latency, left = measure(plan), left - 1
+            if latency > limit.high and left:  # whatever else runs on a machine only ever slows it
+                latency, left = min(latency, measure(plan)), left - 1
+            is_enough = not known and not largest and limit.low <= latency <= limit.high
+            if is_enough or near[0] <= latency <= near[1]:
+                repeats = min(left, REPEATS - 1)
+                latency, left = int(median([latency, *(measure(plan) for _ in range(repeats))])), left - repeats
+                if limit.low <= latency <= limit.high:
+                    return network, latency
+            known.add(plan.macs)
+            found = _Measured(plan.macs, latency)
+            if latency > aim:
+                slow = found
+            else:
+                fast.append((found, network))
+                floor = max(floor, plan.macs)
+            asked = _guess(fast[-1][0] if fast else None, slow, floor, aim)
+        elif slow is None or slow.macs <= (floor := max(floor, asked)) * _APART:
+            break  # nothing larger is to be had, or nothing between
         else:
-            fast.append((found, network))
-            floor = max(floor, plan.macs)
-        following = _next([measured for measured, _ in fast], slow, floor, aim, limit, plan_of, at)
-        network, floor = following
+            asked = (floor * slow.macs) ** 0.5
+        if left <= 0:
+            break
+        network = at(Limit(max(1, int(asked)), int(asked / _APART**3) if limit.low else 0))
     for found, network in fast[: -_CONFIRMED - 1 : -1] if not limit.low else []:  # the largest that seemed fast
         plan = plan_of(network)
         latency = int(median([found.latency, *(measure(plan) for _ in range(REPEATS - 1))]))
         if latency <= limit.high:
             return network, latency
     return None
-
-
-def _next(
-    fast: list[_Measured],
-    slow: _Measured | None,
-    floor: float,
-    aim: float,
-    limit: Limit,
-    plan_of: Callable[[T], Plan],
-    at: Callable[[Limit], T | None],
-) -> tuple[T | None, float]:
-    """Return a network that was not measured, of MACs within the bracket, or None if there is none; and the floor."""
-    known = {measured.macs for measured in (*fast, slow) if measured is not None}
-    macs = _guess(fast[-1] if fast else None, slow, floor, aim)
-    for _ in range(_QUESTIONS):
-        network = at(Limit(max(1, int(macs)), int(macs / _APART**3) if limit.low else 0))
-        if network is not None and plan_of(network).macs not in known:
-            return network, floor
-        floor = max(floor, macs)
-        if slow is None or slow.macs <= floor * _APART:
-            break  # nothing larger is to be had, or nothing between
-        macs = (floor * slow.macs) ** 0.5
-    return None, floor
 
 
 def _guess(fast: _Measured | None, slow: _Measured | None, floor: float, aim: float) -> float:

@@ -42,8 +42,9 @@ def _width_parameters(line: Line, baseline: Mapping[str, int]) -> list[Hyperpara
     if isinstance(rule, Choices) and (wrong := rule.problem(names[0])) is not None:
         raise SpecError([line.problem(wrong)])
     widths = {name: rule.widths(width) for name, width in baseline.items()}
-    empty = [f"{name} ({rule.arithmetic(baseline[name])})" for name, allowed in widths.items() if not allowed]
-    if empty:
+    names_left = [name for name, allowed in widths.items() if not allowed]
+    if names_left and isinstance(rule, Scale):
+        empty = [f"{name} ({rule.arithmetic(baseline[name])})" for name in names_left]
         more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
         message = f"leaves no width for {', '.join(empty[:_SHOWN])}{more}"
         raise SpecError([line.problem(message, "widths are multiples within the range")])

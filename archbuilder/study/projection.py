@@ -77,7 +77,7 @@ class _Projection:
             end = self._grown(start, self._target)
             if end is not None:
                 return end
-        return self._traded(starts[0])
+        return None
 
     def _within(self, prices: Prices) -> NDArray[np.intp]:
         return np.flatnonzero(prices.is_valid & self._limits.allows(prices.counts))
@@ -124,13 +124,6 @@ class _Projection:
                 return None
             position = rows[below[np.argmax(prices.counts[target][below])]]
         return None
-
-    def _traded(self, position: Position) -> Position | None:
-        """Take one width up and another down."""
-        up = self._neighbors(position, 1)
-        rows = np.concatenate([up, *(self._neighbors(row, -1) for row in up)])
-        within = self._within(self._variant.price(rows, self._limits))
-        return _row(rows, within[0]) if len(within) else None
 
     def _neighbors(self, position: Position, by: int) -> Positions:
         """Return the neighbors that have one width more, or one less; none appears or disappears."""

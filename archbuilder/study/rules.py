@@ -90,10 +90,6 @@ class Choices(BaseModel):
         """Return the choices, of integers."""
         return evenly([int(choice) for choice in self.choices])
 
-    def arithmetic(self, width: int) -> str:
-        """Format the choices."""
-        return values_text(self.choices)
-
 
 @dataclass(frozen=True)
 class Line:
