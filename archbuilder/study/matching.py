@@ -42,12 +42,10 @@ def _width_parameters(line: Line, baseline: Mapping[str, int]) -> list[Hyperpara
     if isinstance(rule, Choices) and (wrong := rule.problem(names[0])) is not None:
         raise SpecError([line.problem(wrong)])
     widths = {name: rule.widths(width) for name, width in baseline.items()}
-    names_left = [name for name, allowed in widths.items() if not allowed]
-    if names_left and isinstance(rule, Scale):
-        empty = [f"{name} ({rule.arithmetic(baseline[name])})" for name in names_left]
+    if isinstance(rule, Scale) and (empty := [name for name, allowed in widths.items() if not allowed]):
+        shown = ", ".join(f"{name} ({rule.arithmetic(baseline[name])})" for name in empty[:_SHOWN])
         more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
-        message = f"leaves no width for {', '.join(empty[:_SHOWN])}{more}"
-        raise SpecError([line.problem(message, "widths are multiples within the range")])
+        raise SpecError([line.problem(f"leaves no width for {shown}{more}", "widths are multiples within the range")])
     multiple = rule.multiple_of if isinstance(rule, Scale) else 1
     if not rule.tie or len(names) == 1:
         return [Hyperparameter(name, allowed, (name,), multiple_of=multiple) for name, allowed in widths.items()]

@@ -48,18 +48,18 @@ class Variant:
         self.is_planned = bool(self._planned)
         self._by_planning = lru_cache(_KEPT_PLANS)(self._planned_costs)
 
-    def width_rows(self, positions: Positions) -> NDArray[np.int64]:
+    def _rows(self, positions: Positions) -> NDArray[np.int64]:
         """Return the widths that this network has: candidates x widths."""
         widths = [parameter.table[positions[:, column]] for column, parameter in enumerate(self.parameters)]
         return np.concatenate(widths, axis=1)[:, self._columns] if widths else np.zeros((len(positions), 0), np.int64)
 
     def widths(self, position: Position) -> dict[str, int]:
         """Return the widths of one candidate by name."""
-        return self._named(self.width_rows(position[None])[0])
+        return self._named(self._rows(position[None])[0])
 
     def price(self, positions: Positions, limits: Limits | None = None) -> Prices:
         """Price candidates; with limits, what takes planning is 0 for candidates that exceed others of them."""
-        rows = self.width_rows(positions)
+        rows = self._rows(positions)
         prices = self._costs.price(rows)
         if not self._planned:
             return prices

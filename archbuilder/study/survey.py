@@ -32,8 +32,7 @@ class Coverage:
     """How much of a space is within one budget.
 
     Attributes:
-        budget: The budget.
-        within: How many of the candidates that were priced are within it, its latency apart.
+        within: How many of the candidates that were priced are within the budget, its latency apart.
         projectable: The share that can be projected onto it, of a hundred; of fewer if they are planned or measured.
         measured: Of how many candidates the latency was measured; 0 if none is bounded.
         fast: How many of those are within the budget, latency included.
@@ -51,10 +50,8 @@ class Survey:
     """What a space holds.
 
     Attributes:
-        study: The study.
         smallest: The cost with every width at its minimum, and of drawn choices those of fewest MACs; None if invalid.
             Of what is left out altogether so much is there as a network needs.
-        baseline: The cost of the baseline.
         largest: The cost with every width at its maximum, and of drawn choices those of most MACs; None if invalid.
         priced: How many candidates were priced.
         networks: How many of those are valid networks.
@@ -77,7 +74,7 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
 
     Args:
         study: The study; its latency known, if one is bounded and measured.
-        draws: How many candidates are priced.
+        draws: The most candidates that are priced.
         seed: Draws them.
         measure: Measures the latency of a few of them, if one is bounded; without it that is left out.
 
