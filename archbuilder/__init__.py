@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archbuilder.costs.breakdown import breakdown
+    from archbuilder.costs.quantities import Quantity
     from archbuilder.data import DataSplits, Images, load_data
     from archbuilder.drawing.drawing import draw
     from archbuilder.exporting import Exported, export
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "archbuilder.costs.breakdown": ("breakdown",),
+    "archbuilder.costs.quantities": ("Quantity",),
     "archbuilder.data": ("DataSplits", "Images", "load_data"),
     "archbuilder.exporting": ("Exported", "export"),
     "archbuilder.inference": ("InferenceNetwork", "optimized"),
@@ -110,6 +112,7 @@ __all__ = [
     "NetworkSpec",
     "Prediction",
     "Problem",
+    "Quantity",
     "RunResult",
     "SpecError",
     "Study",

@@ -68,9 +68,13 @@ def register(declaration: _T) -> _T:
 
 
 def _add_quantity(quantity: Quantity) -> None:
-    """Add a quantity; raise an error if its name is taken, or if the keys of budgets have been defined."""
-    if quantity.name in {*QUANTITIES, "memory", "latency", "flops", "within"}:
+    """Add a quantity; raise an error if its name is invalid or taken, or if the keys of budgets have been defined."""
+    if not _NAME.fullmatch(quantity.name):
+        raise ArchbuilderError(f"the quantity {quantity.name!r} is no name: use lower-case letters, digits and _")
+    if quantity.name in {*QUANTITIES, "flops", "within"}:
         raise ArchbuilderError(f"the quantity {quantity.name!r} is taken; choose another name")
+    if quantity.count is None:
+        raise ArchbuilderError(f"the quantity {quantity.name!r} has no count: a function that computes it from a plan")
     if "archbuilder.study.budget" in sys.modules:
         raise ArchbuilderError(f"register the quantity {quantity.name!r} before studies are used: they have budgets")
     QUANTITIES[quantity.name] = quantity

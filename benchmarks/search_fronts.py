@@ -70,7 +70,7 @@ def until_equal(ladder: StudyResult, random_search: StudyResult) -> list[float]:
     networks only: the baseline, which both are given, is none. Infinite where the ladder never was as accurate.
     """
     shares = []
-    for step in range(len(ladder.study.steps)):
+    for step in range(len(ladder.study.budgets)):
         best = max(moment.accuracy for moment in _ends(random_search, step))
         reached = [moment.spent for moment in _ends(ladder, step) if moment.accuracy >= best]
         shares.append(min(reached) / last_spent(history(random_search)) if reached else float("inf"))
@@ -91,7 +91,7 @@ def tables(found: Sequence[Found]) -> str:
     }
     names = [*columns, *(f"{name} - scaled" for name in list(columns)[1:])]
     lines = [f"| budget | {' | '.join(names)} |", f"| --- |{' ---: |' * len(names)}"]
-    for step, budget in enumerate(found[0].ladder.study.steps):
+    for step, budget in enumerate(found[0].ladder.study.budgets):
         by_seed = [[fmean(accuracies(one, step)) for one in found] for accuracies in columns.values()]
         gains = [[a - b for a, b in zip(some, by_seed[0], strict=True)] for some in by_seed[1:]]
         cells = [*(_spread(values) for values in by_seed), *(_spread(values, sign="+") for values in gains)]
@@ -150,7 +150,7 @@ def _saved(found: Sequence[Found], accuracies: Accuracies) -> float | None:
 def _points(found: Sequence[Found], accuracies: Accuracies) -> list[Point]:
     """Give the mean accuracy at each budget; every network there costs the budget, to within 2 %."""
     points = []
-    for number, step in enumerate(found[0].ladder.study.steps):
+    for number, step in enumerate(found[0].ladder.study.budgets):
         some = [accuracy for one in found for accuracy in accuracies(one, number)]
         if some:
             points.append(Point(step.limits.by_quantity["macs"].high, fmean(some)))

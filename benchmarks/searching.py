@@ -26,6 +26,7 @@ from archbuilder.searching.proposals import distributions
 from archbuilder.searching.record import Outcome, Stretch, TrialRecord
 from archbuilder.searching.run import run_study
 from archbuilder.searching.work import EpochDone, Work, WorkDone
+from archbuilder.study.hyperparameters import Value
 from archbuilder.study.reading import read_study
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
@@ -133,10 +134,13 @@ def _score(values: object) -> float:
     return zlib.crc32(str(values).encode()) % 1000 / 1000
 
 
-def _candidates(study: Study, count: int) -> list[dict[str, int]]:
+def _candidates(study: Study, count: int) -> list[dict[str, Value]]:
     draws = np.random.default_rng(0)
-    knobs = study.space.width_knobs
-    return [{knob.name: knob.values[int(draws.integers(len(knob.values)))] for knob in knobs} for _ in range(count)]
+    hyperparameters = study.space.width_parameters
+    return [
+        {parameter.name: parameter.values[int(draws.integers(len(parameter.values)))] for parameter in hyperparameters}
+        for _ in range(count)
+    ]
 
 
 def _bare(path: Path, study: Study, count: int) -> optuna.Study:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archbuilder.costs.guards import Guards, Mask
 from archbuilder.costs.polynomials import Atoms, Polynomials
-from archbuilder.costs.quantities import QUANTITIES
+from archbuilder.costs.quantities import polynomials
 from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network, try_plan
@@ -46,6 +46,10 @@ class Prices:
         """Trainable parameters of each candidate."""
         return self.counts["parameters"]
 
+    def row(self, candidate: int) -> dict[str, int]:
+        """Return the costs of one candidate by quantity."""
+        return {name: int(counts[candidate]) for name, counts in self.counts.items()}
+
 
 class CostFunction:
     """The cost of a spec as a function of its searchable widths, compiled from its plan.
@@ -76,6 +80,7 @@ class CostFunction:
             if name not in plan.searchable_widths:
                 raise ArchbuilderError(f"{plan.name} has no width {name!r}{did_you_mean(name, plan.searchable_widths)}")
         self._known = set(self.names)
+        self._quantities = polynomials()
         self._variants: list[_Variant] = []
         values = {name: plan.searchable_widths[name].value for name in self.names}
         nowhere_zero = {name: value or 1 for name, value in values.items()}
@@ -95,7 +100,7 @@ class CostFunction:
         too_wide: Mask = np.any(matrix > LARGEST_WIDTH, axis=1)  # invalid, and might not fit 64 bits
         if too_wide.any():
             matrix = np.where(too_wide[:, None], 0, matrix)
-        counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
+        counts = np.zeros((len(self._quantities), len(matrix)), dtype=np.int64)
         is_valid = np.zeros(len(matrix), dtype=bool)
         for start in range(0, len(matrix), _CHUNK):
             part = slice(start, start + _CHUNK)
@@ -105,7 +110,7 @@ class CostFunction:
                 for row in range(start, min(start + _CHUNK, len(matrix))):
                     counts[:, row], is_valid[row] = self._price_by_planning(matrix[row], row)
         is_valid &= ~too_wide
-        return Prices(dict(zip(QUANTITIES, np.where(is_valid, counts, 0), strict=True)), is_valid)
+        return Prices(dict(zip(self._quantities, np.where(is_valid, counts, 0), strict=True)), is_valid)
 
     def price_one(self, widths: Mapping[str, int]) -> dict[str, int] | None:
         """Return the costs of one candidate; None if it is invalid.
@@ -124,7 +129,7 @@ class CostFunction:
                 f"a candidate has a width for each of {len(self.names)} searchable widths: this one {what}"
             )
         prices = self.price([[widths[name] for name in self.names]])
-        return {name: int(count[0]) for name, count in prices.counts.items()} if prices.is_valid[0] else None
+        return prices.row(0) if prices.is_valid[0] else None
 
     def __repr__(self) -> str:
         return f"CostFunction({self._document.header.name!r}: {len(self.names)} widths)"
@@ -136,7 +141,7 @@ class CostFunction:
             ArchbuilderError: A count does not fit 64 bits; `candidate` is its position.
         """
         plan = try_plan(self._document, self._widths(row))[0]
-        counts = [quantity.count(plan) if plan else 0 for quantity in QUANTITIES.values()]
+        counts = [quantity.of(plan) if plan else 0 for quantity in self._quantities.values()]
         if max(counts) >= 2**63:
             raise ArchbuilderError(
                 f"candidate {candidate:,}: one of its counts is 2**63 or more, too large for 64 bits"
@@ -157,7 +162,7 @@ class CostFunction:
 
     def _price_chunk(self, matrix: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Price up to `_CHUNK` candidates; return counts (quantities x candidates) and which are valid."""
-        counts = np.zeros((len(QUANTITIES), len(matrix)), dtype=np.int64)
+        counts = np.zeros((len(self._quantities), len(matrix)), dtype=np.int64)
         is_valid, undecided = np.zeros(len(matrix), dtype=bool), np.ones(len(matrix), dtype=bool)
         if self._variants:  # the first one covers nearly all candidates
             counts, is_valid, invalid = self._variants[0].price(matrix)
@@ -217,7 +222,7 @@ class CostFunction:
     def _compiled_variants(self, plan: Plan, trace: Trace) -> "list[_Variant]":
         """Compile a traced plan; if branches can be removed, precede it by a shorter variant without removals."""
         totals, guards = (
-            [terms_of(quantity.count(plan)) for quantity in QUANTITIES.values()],
+            [terms_of(quantity.count(plan)) for quantity in self._quantities.values() if quantity.count],
             list(trace.guards.values()),
         )
         variants = [_Variant(trace, self.names, totals, guards)]
@@ -245,11 +250,12 @@ class _Variant:
     def __init__(self, trace: Trace, names: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:
         self._guards = Guards(guards, trace)
         self._atoms = Atoms(trace, names)
+        self._totals = len(totals)
         self._polynomials = Polynomials([*totals, *self._guards.terms], len(trace.atoms))
 
     def price(self, matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], Mask, Mask]:
         """Return the counts (quantities x candidates), for which candidates these are valid, and which are invalid."""
         columns = self._atoms(matrix)
         values = self._polynomials(columns)
-        holds, free = self._guards(columns, values[len(QUANTITIES) :])
-        return values[: len(QUANTITIES)], holds, free & ~holds
+        holds, free = self._guards(columns, values[self._totals :])
+        return values[: self._totals], holds, free & ~holds

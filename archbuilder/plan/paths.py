@@ -139,6 +139,18 @@ class Paths:
             why = "the number of classes" if classes else "a width that another layer shares"
             raise refused(f"{path} is {why}: it cannot be set")
 
+    def settable(self) -> Iterator[str]:
+        """Yield the paths of all keys that can be set, layer by layer, whether they are written or not."""
+        for layer, number in self.layers.items():
+            type_ = self.type(number)
+            for key in self.defaults(number, type_):
+                path = f"{layer}.{key}"
+                try:
+                    self.check(path, number, key, type_)
+                except SpecError:
+                    continue
+                yield path
+
     def type(self, number: int) -> str:
         """Return the type of the layer of a place; an empty string for a sequence or a fork."""
         member = self.places[number].member

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.numbers import plural
 from archbuilder.report.front_points import Dot, bounds, front_points
 from archbuilder.report.search import cost_name
@@ -84,7 +85,7 @@ def front_chart(result: StudyResult) -> Figure:
     least, most = points.bounds()
     baseline_dots = () if points.baseline is None else (points.baseline,)
     visible = (*points.tested, *points.finished, *baseline_dots)
-    is_time = points.quantity == "latency"
+    is_time = QUANTITIES[points.quantity].is_time
     size, unit = (1000, "ms") if is_time else _unit(max((dot.cost for dot in visible), default=1))
     scale = 100 if percent else 1
     hidden = sum(dot.value < least for dot in (*points.finished, *points.pruned))
@@ -126,7 +127,8 @@ def front_chart(result: StudyResult) -> Figure:
         if dot.name == "baseline":  # marked by its shape, as a name would overlap other points
             draw([dot], **style, markeredgecolor=COLORS["ink"], label="baseline (test)")
     rows = _set_cost_axis(result, axes, points.quantity, [dot.cost for dot in visible], size)
-    word = f"latency ({result.study.conditions})" if is_time else f"{cost_name(points.quantity)} of one image"
+    measured = f" ({result.study.conditions})" if points.quantity == "latency" else " of one image"
+    word = f"{cost_name(points.quantity)}{measured}"
     axes.set_xlabel(word + (f", {unit}" if unit else ""))
     axes.set_ylabel("accuracy, %" if percent else result.study.settings.objective.maximize + " score")
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
@@ -142,7 +144,7 @@ def _set_cost_axis(result: StudyResult, axes: Axes, quantity: str, costs: Sequen
     Returns:
         The number of rows of names; names that would overlap are in different rows.
     """
-    limits = [(step.name or "budget", step.limits.by_quantity.get(quantity)) for step in result.study.steps]
+    limits = [(step.name or "budget", step.limits.by_quantity.get(quantity)) for step in result.study.budgets]
     most = 1.5 * max(costs, default=0)
     known = [(name, limit.high) for name, limit in limits if limit is not None and (limit.high <= most or not costs)]
     marked_costs = [*costs, *(high for _, high in known)] or [0.0, 1.0]
@@ -168,7 +170,7 @@ def history_chart(result: StudyResult) -> Figure:
     moments = history(result)
     random_search = [] if result.random_search is None else history(result.random_search)
     percent = result.study.settings.objective.is_trained_for
-    scale, steps = (100 if percent else 1), result.study.steps
+    scale, steps = (100 if percent else 1), result.study.budgets
     in_macs = is_in_macs(result)
     size, unit = _unit(max(last_spent(moments), last_spent(random_search))) if in_macs else (1, "")
     ladder = len(steps) > 1

@@ -4,6 +4,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.numbers import plain, plural, rough, short
 from archbuilder.report.search_progress import StudyProgress
 from archbuilder.report.view import View
@@ -26,7 +27,7 @@ from archbuilder.searching import (
     TrialRecord,
 )
 from archbuilder.searching.candidates import DRAWS
-from archbuilder.study.budget import WORDS, Cost, Limit
+from archbuilder.study.budget import Cost, Limit
 from archbuilder.study.study import Study
 
 _BAR = 24  # cells of a bar that is all trials
@@ -68,7 +69,7 @@ class LineView(SearchView):
                 self._print(f"baseline  failed: {event.reason.splitlines()[0]}; the search continues without it")
             case TrialEnded():
                 of = "" if self.progress.trials is None else f"/{self.progress.trials}"
-                step = self._study.steps[event.trial.place.step].name
+                step = self._study.budgets[event.trial.place.step or 0].name
                 line = trial_line(self._study, event.trial)
                 self._print(f"{event.counted}{of}  {f'{step:>5}  ' if step else ''}{line}")
             case SpaceExhausted():
@@ -137,7 +138,7 @@ def search_view(console: Console, *, quiet: bool = False) -> SearchView:
 
 def exhausted_text(study: Study, step: int) -> str:
     """Format that no new candidate was found within a budget, and how many were tried."""
-    name = study.steps[step].name
+    name = study.budgets[step].name
     about = f"{name}: " if name else ""
     if study.space.is_enumerated:
         return f"{about}every candidate of the space that can be projected onto the budget has been tried"
@@ -169,8 +170,8 @@ def study_heading(opened: StudyOpened) -> Text:
 def widths_texts(study: Study) -> list[str]:
     """Format the size of the search space: `24 searchable widths`, `1 searchable width`, `2 other choices`."""
     space = study.space
-    widths, choices = len(space.varied), len(space.choice_knobs)
-    groups = sum(len(knob.values) > 1 for knob in space.width_knobs)
+    widths, choices = len(space.varied), len(space.choice_parameters)
+    groups = sum(len(parameter.values) > 1 for parameter in space.width_parameters)
     tied = f" in {plural(groups, 'tied group')}" if groups < widths else ""
     texts = [f"{plural(widths, 'searchable width')}{tied}"] if widths else []
     fixed = len(space.width_names) - widths
@@ -184,18 +185,18 @@ def budget_text(study: Study) -> str:
     ladder = study.settings.budgets
     name = "" if ladder is None else ladder.quantity
     texts = [_ladder_text(study, name)] if ladder else []
-    limits = study.steps[0].limits.by_quantity
+    limits = study.budgets[0].limits.by_quantity
     texts += [limit_text(key, limit, study.baseline_cost) for key, limit in limits.items() if key != name]
     return ", ".join(texts)
 
 
 def _ladder_text(study: Study, quantity: str) -> str:
     """Format the budgets of a ladder, as shares of the baseline or as amounts."""
-    names = [step.name for step in study.steps]
+    names = [step.name for step in study.budgets]
     baseline_amount, word = amount(quantity, study.baseline_cost[quantity]), cost_name(quantity)
     if all(name.endswith("%") for name in names):
         return f"{', '.join(names)} of the baseline's {baseline_amount} {word}"
-    names = [amount(quantity, step.limits.by_quantity[quantity].high) for step in study.steps]
+    names = [amount(quantity, step.limits.by_quantity[quantity].high) for step in study.budgets]
     return f"{', '.join(names)} {word} (baseline {baseline_amount})"
 
 
@@ -208,7 +209,7 @@ def limit_text(name: str, limit: Limit, baseline: Cost) -> str:
 
 def cost_name(name: str) -> str:
     """Return the name of a cost on screens: `MACs`, `latency`."""
-    return "latency" if name == "latency" else WORDS[name]
+    return name if QUANTITIES[name].is_time else QUANTITIES[name].noun
 
 
 def costs_text(cost: Cost) -> str:
@@ -223,8 +224,8 @@ def latency_text(cost: Cost) -> str:
 
 
 def amount(name: str, count: int) -> str:
-    """Format an amount of a cost with its unit; a latency in milliseconds."""
-    return f"{plain(count / 1000, 3)} ms" if name == "latency" else short(count)
+    """Format an amount of a cost: a time in milliseconds, with its unit."""
+    return f"{plain(count / 1000, 3)} ms" if QUANTITIES[name].is_time else short(count)
 
 
 def candidates_text(count: int) -> str:

@@ -11,9 +11,10 @@ from archbuilder.numbers import plural
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.search import amount, candidates_text, cost_name, widths_texts
 from archbuilder.study.budget import Cost
-from archbuilder.study.knobs import ChoiceKnob, Knob
+from archbuilder.study.hyperparameters import Hyperparameter, values_text
+from archbuilder.study.space import settings_of
 from archbuilder.study.study import Study
-from archbuilder.study.survey import Inside, Survey
+from archbuilder.study.survey import Coverage, Survey
 
 _ROOM = 80
 _NAME = 36  # cells of the column of names, if a name is so long
@@ -24,7 +25,7 @@ def space_report(found: Survey) -> RenderableType:
     study = found.study
     what = " · ".join([*widths_texts(study), candidates_text(study.space.candidates)])
     heading = f"  {what} of {study.spec.name}"
-    shares = [Text(_share_text(found, inside)) for inside in found.inside]
+    shares = [Text(_share_text(found, coverage)) for coverage in found.coverages]
     if study.conditions:
         shares.append(Text(f"latency: median, measured with {study.conditions}"))
     return Group(
@@ -43,15 +44,17 @@ def space_as_data(found: Survey) -> dict[str, Any]:
     return {
         "study": study.name,
         "candidates": study.space.candidates,
-        "hyperparameters": {knob.name: _hyperparameter_as_data(study, knob) for knob in study.space.knobs},
+        "hyperparameters": {
+            parameter.name: _hyperparameter_as_data(study, parameter) for parameter in study.space.hyperparameters
+        },
         "budgets": {
-            inside.step.name or "budget": {
-                "limits": inside.step.limits.described(),
-                "within": inside.drawn,
-                "projectable": inside.reached,
-                **({"measured": inside.measured, "fast": inside.fast} if inside.measured else {}),
+            coverage.budget.name or "budget": {
+                "limits": coverage.budget.limits.described(),
+                "within": coverage.within,
+                "projectable": coverage.projectable,
+                **({"measured": coverage.measured, "fast": coverage.fast} if coverage.measured else {}),
             }
-            for inside in found.inside
+            for coverage in found.coverages
         },
         **({"latency_measured_with": study.conditions} if study.conditions else {}),
         "smallest": found.smallest,
@@ -63,11 +66,11 @@ def space_as_data(found: Survey) -> dict[str, Any]:
     }
 
 
-def _hyperparameter_as_data(study: Study, knob: Knob) -> dict[str, Any]:
-    if isinstance(knob, ChoiceKnob):
-        return {"baseline": {path: study.spec.value(path) for path in knob.paths}, "values": list(knob.values)}
-    widths = {name: knob.table[:, column].tolist() for column, name in enumerate(knob.width_names)}
-    return {"baseline": {name: study.spec.widths[name] for name in knob.width_names}, "widths": widths}
+def _hyperparameter_as_data(study: Study, parameter: Hyperparameter) -> dict[str, Any]:
+    values: dict[str, Any] = {"values": list(parameter.values)}
+    if parameter.is_width:
+        values = {"widths": dict(zip(parameter.names, parameter.table.T.tolist(), strict=True))}
+    return {"baseline": settings_of(study.spec, parameter.names), **values}
 
 
 def _hyperparameter_table(found: Survey) -> Table:
@@ -75,28 +78,29 @@ def _hyperparameter_table(found: Survey) -> Table:
     study = found.study
     table = bare_table()
     table.add_column(
-        "hyperparameter", overflow="fold", min_width=min(_NAME, max(len(knob.name) for knob in study.space.knobs))
+        "hyperparameter",
+        overflow="fold",
+        min_width=min(_NAME, max(len(parameter.name) for parameter in study.space.hyperparameters)),
     )
     table.add_column("baseline", justify="right", no_wrap=True, min_width=len("baseline"))
     table.add_column("values", overflow="fold")
-    for knob in study.space.knobs:
-        names = knob.paths if isinstance(knob, ChoiceKnob) else knob.width_names
-        baseline_values = {
-            str(study.spec.value(name) if isinstance(knob, ChoiceKnob) else study.spec.widths[name]) for name in names
-        }
-        baseline = baseline_values.pop() if len(baseline_values) == 1 else plural(len(names), "width")
-        table.add_row(Text(knob.name), baseline, study.space.describe()[knob.name])
+    for parameter in study.space.hyperparameters:
+        baseline_values = set(settings_of(study.spec, parameter.names).values())
+        what = "width" if parameter.is_width else "value"
+        one = values_text(list(baseline_values)) if baseline_values else "—"
+        baseline = one if len(baseline_values) < 2 else plural(len(parameter.names), what)
+        table.add_row(Text(parameter.name), baseline, study.space.describe()[parameter.name])
     return table
 
 
 def _cost_table(found: Survey) -> Table:
     """Return the table of the costs of the smallest network, the baseline and the largest, with budgets."""
-    steps = [inside.step for inside in found.inside]
-    bounded = [name for step in steps for name in step.limits.by_quantity]
-    rows = [("", "smallest", "baseline", "largest", *(step.name or "budget" for step in steps))]
+    budgets = [coverage.budget for coverage in found.coverages]
+    bounded = [name for budget in budgets for name in budget.limits.by_quantity]
+    rows = [("", "smallest", "baseline", "largest", *(budget.name or "budget" for budget in budgets))]
     for name in dict.fromkeys([*found.baseline, *bounded]):
         cells = [_cost_text(cost, name) for cost in (found.smallest, found.baseline, found.largest)]
-        limits = [step.limits.by_quantity.get(name) for step in steps]
+        limits = [budget.limits.by_quantity.get(name) for budget in budgets]
         rows.append((cost_name(name), *cells, *(amount(name, limit.high) if limit else "" for limit in limits)))
     if sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) - 2 > _ROOM:
         rows = list(zip(*rows, strict=True))  # many budgets stand below one another
@@ -114,20 +118,20 @@ def _cost_text(cost: Cost | None, name: str) -> str:
     return amount(name, cost[name]) if name in cost else "not measured"
 
 
-def _share_text(found: Survey, inside: Inside) -> str:
+def _share_text(found: Survey, coverage: Coverage) -> str:
     """Format the share of candidates within a budget, and the share that can be projected onto it."""
-    about = f"within {inside.step.name or 'the budget'}"
-    if inside.measured:
-        text = f"{about}: {_percent_text(inside.fast, inside.measured)} of {inside.measured} measured candidates"
+    about = f"within {coverage.budget.name or 'the budget'}"
+    if coverage.measured:
+        text = f"{about}: {_percent_text(coverage.fast, coverage.measured)} of {coverage.measured} measured candidates"
     elif found.is_complete:
-        text = f"{about}: {100 * inside.drawn / found.priced:.1f} % of all candidates"
+        text = f"{about}: {100 * coverage.within / found.priced:.1f} % of all candidates"
     else:
-        text = f"{about}: {_percent_text(inside.drawn, found.priced)} of {found.priced:,} random candidates"
-    if "latency" in inside.step.limits.by_quantity and not inside.measured:
+        text = f"{about}: {_percent_text(coverage.within, found.priced)} of {found.priced:,} random candidates"
+    if "latency" in coverage.budget.limits.by_quantity and not coverage.measured:
         text = f"{text}, latency not measured"
     invalid = found.priced - found.networks
     text += f"; invalid: {100 * invalid / found.priced:.1f} %" if invalid else ""
-    return f"{text}; can be projected onto it: {100 * inside.reached:.0f} %"
+    return f"{text}; can be projected onto it: {100 * coverage.projectable:.0f} %"
 
 
 def _percent_text(some: int, whole: int) -> str:

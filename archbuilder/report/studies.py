@@ -101,11 +101,11 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         "spec": result.study.spec.name,
         "state": state,
         "objective": result.study.settings.objective.maximize,
-        "budgets": [{"name": step.name, **step.limits.described()} for step in result.study.steps],
+        "budgets": [{"name": step.name, **step.limits.described()} for step in result.study.budgets],
         "latency_measured_with": result.study.conditions or None,
         "images": result.images,
         "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline_accuracy},
-        "exhausted": [result.study.steps[number].name or "budget" for number in result.exhausted],
+        "exhausted": [result.study.budgets[number].name or "budget" for number in result.exhausted],
         "verdicts": verdicts(result),
         "finals": [_row_as_data(row) for row in result.rows],
         "front": [row.finalist.name for row in result.front()],
@@ -113,7 +113,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         if result.random_search is None
         else [_row_as_data(row) for row in result.random_search.rows],
         "best_networks": {
-            result.study.steps[number].name or "best": str(path) for number, path in sorted(result.best_specs.items())
+            result.study.budgets[number].name or "best": str(path) for number, path in sorted(result.best_specs.items())
         },
         "trials": [
             {
@@ -185,7 +185,7 @@ def _network_rows(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
     baseline_value = score_text(result.study, result.baseline_accuracy)
     lines = [_network_row("baseline", result.baseline.cost, baseline_value, baseline_row, timed=timed)]
     best_rows = result.best_rows()
-    for number, step in enumerate(result.study.steps):
+    for number, step in enumerate(result.study.budgets):
         about = f" ({step.name})" if step.name else ""
         row = best_rows.get(number)
         best = result.best(1, number)
@@ -226,7 +226,7 @@ def _comparison_sentences(first: StudyResult, other: StudyResult) -> list[str]:
 
 def _hypervolume_sentences(results: Sequence[StudyResult]) -> list[str]:
     """Return a sentence with the hypervolume of each ladder's front, by the same reference point."""
-    ladders = [result for result in results if len(result.study.steps) > 1]
+    ladders = [result for result in results if len(result.study.budgets) > 1]
     quantities = {result.study.quantity for result in ladders}
     if not ladders or len(quantities) > 1:
         return ["The studies bound different quantities, so their fronts are not compared."] if ladders else []
@@ -234,7 +234,7 @@ def _hypervolume_sentences(results: Sequence[StudyResult]) -> list[str]:
     if any(quantity not in result.baseline.cost for result in ladders):
         return []
     # The reference is beyond the largest budget, so that the last network of a front counts too.
-    most = max(step.limits.by_quantity[quantity].high for result in ladders for step in result.study.steps) * 5 // 4
+    most = max(step.limits.by_quantity[quantity].high for result in ladders for step in result.study.budgets) * 5 // 4
     areas = []
     for result in ladders:
         known = [row for row in result.best_rows().values() if quantity in row.finalist.cost]

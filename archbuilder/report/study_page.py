@@ -154,7 +154,7 @@ def _progress_text(result: StudyResult) -> str:
 def _settings_facts(result: StudyResult) -> list[tuple[str, str]]:
     """Return the settings of the study, each as a name and a text."""
     study, settings = result.study, result.study.settings
-    budgets = [f"{step.name}: {step.limits.text()}" if step.name else step.limits.text() for step in study.steps]
+    budgets = [f"{step.name}: {step.limits.text()}" if step.name else step.limits.text() for step in study.budgets]
     values = settings.train.model_dump(mode="json") | {
         "learning_rate": settings.train.peak_rate,
         "weight_decay": settings.train.decay,
@@ -176,7 +176,7 @@ def _settings_facts(result: StudyResult) -> list[tuple[str, str]]:
         facts.append(("training", ", ".join(f"{key} {value}" for key, value in train.items())))
         seeds = sorted({seed for row in result.rows for seed in row.seeds})
         best = "the best trial" if finals.candidates == 1 else f"the best {finals.candidates} trials"
-        who = f"{best} of each budget" if len(study.steps) > 1 else best
+        who = f"{best} of each budget" if len(study.budgets) > 1 else best
         used = f", with seeds {', '.join(map(str, seeds))}" if seeds else f", with {plural(finals.seeds, 'seed')}"
         facts.append(("finals", f"{who} and the baseline{used}" if finals.candidates else "none"))
     return facts
@@ -212,7 +212,7 @@ def _training_costs(result: StudyResult) -> list[tuple[str, str]]:
         )
     )
     projected = f"{result.tally.projected:,} of {plural(len(trials), 'candidate')}, before training"
-    bounded = any(step.limits.by_quantity for step in result.study.steps)
+    bounded = any(step.limits.by_quantity for step in result.study.budgets)
     if bounded:
         share = "none: every candidate is projected onto the budget before training"
         costs += [("candidates trained over the budget", share), ("projected onto the budget", projected)]
@@ -235,7 +235,7 @@ def _commands(result: StudyResult) -> list[tuple[str, str]]:
     """Return commands to try next, each with a sentence on what it does."""
     commands = []
     for number, path in result.best_specs.items():
-        name = result.study.steps[number].name
+        name = result.study.budgets[number].name
         what = f"the best network of budget {name}" if name else "the best network"
         commands.append((f"Show {what} layer by layer:", f"archbuilder build {shlex.quote(str(path))}"))
     best = list(result.best_rows().values())

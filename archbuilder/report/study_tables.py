@@ -9,13 +9,14 @@ from rich.text import Text
 
 from archbuilder.numbers import percent, plural, short
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.search import amount, cost_name, latency_text, score_text, widths_texts
+from archbuilder.report.search import amount, cost_name, score_text, widths_texts
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
 from archbuilder.searching.comparing import FEWEST_SEEDS
 from archbuilder.study import Study
 from archbuilder.study.budget import Cost
-from archbuilder.study.knobs import Value, WidthKnob
+from archbuilder.study.hyperparameters import Value
+from archbuilder.study.space import settings_of
 
 _BEST, _TRIALS, _ROOM = 5, 500, 80
 _STAR = " *"  # after the name of the best
@@ -67,7 +68,7 @@ def final_table(result: StudyResult) -> PageTable:
     if result.random_search is not None:
         found = result.random_search.best_rows().values()
         rows += [_finalist_row(result, row, baseline, name=f"random search {row.finalist.label}") for row in found]
-    against = "that of the baseline scaled to the same budget" if len(result.study.steps) > 1 else "the baseline's"
+    against = "that of the baseline scaled to the same budget" if len(result.study.budgets) > 1 else "the baseline's"
     many = plural(seeds, "held-out seed")
     interval = "with its 95 % confidence interval; ≈ marks a difference that is not significant"
     if 0 < seeds < FEWEST_SEEDS:
@@ -108,7 +109,7 @@ def _finalist_row(
 ) -> PageRow:
     """Return the row of a finalist, with its difference from the baseline scaled to the same budget."""
     search_accuracy = row.finalist.search_accuracy
-    step = row.finalist.step if len(result.study.steps) > 1 else None
+    step = row.finalist.step if len(result.study.budgets) > 1 else None
     other = baseline if step is None else scaled_row(result, step) or baseline
     compared = None if other is None or row in (baseline, other) else result.compared(row, other)
     is_noise = compared is not None and compared.is_noise
@@ -126,7 +127,7 @@ def _finalist_row(
 def _best_trials_table(result: StudyResult) -> PageTable:
     """Return the table of the baseline and the best trials of each budget, by validation accuracy or score."""
     baseline_score = score_text(result.study, result.baseline_accuracy)
-    steps = range(len(result.study.steps))
+    steps = range(len(result.study.budgets))
     leads = any(best.outcome is Outcome.BASELINE for step in steps for best in result.best(1, step))
     name = f"baseline{_STAR if leads else ''}"
     rows = [PageRow((*_cost_cells(result, name, result.baseline.cost), baseline_score), leads)]
@@ -158,10 +159,8 @@ def _latency_meaning(result: StudyResult) -> dict[str, str]:
 
 
 def _extra_cost_cells(result: StudyResult) -> list[str]:
-    """Return the names of costs shown beside MACs and parameters: that of the budget, and a bounded latency."""
-    study = result.study
-    names = [study.quantity, *(["latency"] if "latency" in study.bounded else [])]
-    return [name for name in dict.fromkeys(names) if name not in {"macs", "parameters"}]
+    """Return the names of costs shown beside MACs and parameters: those that a budget bounds."""
+    return [name for name in result.study.bounded if name not in {"macs", "parameters"}]
 
 
 def _cost_headings(result: StudyResult) -> tuple[str, ...]:
@@ -189,18 +188,17 @@ def space_table(result: StudyResult) -> PageTable:
     study = result.study
     best = [
         (step.name or "best trial", trial)
-        for number, step in enumerate(study.steps)
+        for number, step in enumerate(study.budgets)
         if (trial := result.found(number)) is not None
     ]
     widths = [(name, _values_of(study, trial)) for name, trial in best]
-    baseline_widths = study.spec.widths
+    baseline = settings_of(study.spec, study.space.names)
     described = study.space.describe()
     rows = []
-    for knob in study.space.knobs:
-        parts = knob.width_names if isinstance(knob, WidthKnob) else knob.paths
-        for number, part in enumerate(parts):
-            values = described[knob.name] if number == 0 else "tied to the row above"
-            baseline_value = str(baseline_widths[part]) if part in baseline_widths else str(study.spec.value(part))
+    for parameter in study.space.hyperparameters:
+        for number, part in enumerate(parameter.names):
+            values = described[parameter.name] if number == 0 else "tied to the row above"
+            baseline_value = str(baseline.get(part, "—"))
             rows.append(PageRow((part, values, baseline_value, *(str(found[part]) for _, found in widths))))
     heads = ("hyperparameter", "values", "baseline", *(name for name, _ in widths))
     return PageTable(f"Search space: {', '.join(widths_texts(study))}", heads, rows, texts=("hyperparameter", "values"))
@@ -209,13 +207,13 @@ def space_table(result: StudyResult) -> PageTable:
 def trial_table(result: StudyResult) -> PageTable:
     """Return the table of trials in order."""
     trials = list(result.record.listed)
-    ladder = len(result.study.steps) > 1
+    ladder = len(result.study.budgets) > 1
     trained = result.study.settings.objective.is_trained_for
     heads = [
         "trial",
         *(["budget"] if ladder else []),
         "MACs",
-        *(["latency"] if "latency" in result.study.bounded else []),
+        *(cost_name(name) for name in _extra_cost_cells(result)),
         "parameters",
         "epochs",
         "validation" if trained else "score",
@@ -234,7 +232,7 @@ def _trial_cells(result: StudyResult, trial: TrialRecord, *, ladder: bool) -> tu
         str(trial.number),
         *([result.step_name(trial)] if ladder else []),
         short(trial.cost["macs"]),
-        *([latency_text(trial.cost)] if "latency" in result.study.bounded else []),
+        *(amount(name, trial.cost[name]) if name in trial.cost else "—" for name in _extra_cost_cells(result)),
         f"{trial.cost['parameters']:,}",
         str(len(trial.accuracies)),
         score_text(result.study, trial.accuracy) if trial.accuracies else "—",

@@ -146,7 +146,7 @@ def history_plot(result: StudyResult) -> RenderableType:
         plane.line(_Mark("╌", "dark_orange", "baseline"), [(0, baseline), (end, baseline)])
     for is_end, mark in ((False, _Mark("×", "dim", "pruned or paused")), (True, _Mark("·", "dim", "finished"))):
         plane.put(mark, [(moment.spent, moment.accuracy) for moment in moments if moment.is_end == is_end])
-    steps = result.study.steps
+    steps = result.study.budgets
     for step, budget in enumerate(steps):
         for source, character, style, label in (
             (random_search, "┄", "green", "random search"),

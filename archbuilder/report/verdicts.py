@@ -68,7 +68,7 @@ def _comparison_sentence(result: StudyResult, what: str, others: Mapping[int, Ro
             outcome = _NOT_SIGNIFICANT
         else:
             outcome = _BETTER if difference.mean > 0 else _WORSE
-        names.setdefault(outcome, []).append(result.study.steps[step].name)
+        names.setdefault(outcome, []).append(result.study.budgets[step].name)
     if not names:
         return ""
     parts = [f"{outcome} at {', '.join(names[outcome])}" for outcome in _OUTCOMES if outcome in names]
@@ -136,7 +136,7 @@ def share_text(result: StudyResult, cost: Cost) -> str:
 
 def _budget_sentences(result: StudyResult, step: int) -> list[str]:
     """Return sentences on the best network of a budget, and its comparison with the baselines and random search."""
-    row, name = result.best_rows()[step], result.study.steps[step].name
+    row, name = result.best_rows()[step], result.study.budgets[step].name
     about = f"Budget {name}: " if name else ""
     baseline = result.row("baseline")
     accuracy = f"test accuracy {accuracy_text(row)} ({plural(len(row.test), 'seed')})"
@@ -215,7 +215,7 @@ def _score_sentences(result: StudyResult) -> list[str]:
 def _untested_sentences(result: StudyResult) -> list[str]:
     """Return sentences on the validation accuracy of the best trials, before the finals."""
     sentences = [f"No test accuracy is known yet: {_why_untested(result)}"]
-    for number, step in enumerate(result.study.steps):
+    for number, step in enumerate(result.study.budgets):
         for best in result.best(1, number):
             found = _validation_text(result, best)
             sentences.append(f"Budget {step.name}: {found}" if step.name else _capital(found))

@@ -12,9 +12,9 @@ from archbuilder.searching.record import BASELINE, Outcome, Place, TrialRecord
 from archbuilder.searching.samplers import Sampler, check_sampler, sampler_of
 from archbuilder.searching.states import StatesFolder
 from archbuilder.study.enqueue import nearest_values
-from archbuilder.study.knobs import Value, Values
-from archbuilder.study.repair import repaired
-from archbuilder.study.timing import Measure, repaired_in_time
+from archbuilder.study.hyperparameters import Value, Values
+from archbuilder.study.latency import Measure, projected_onto_latency
+from archbuilder.study.projection import projected
 from archbuilder.training import PROPOSAL, derived_seed
 
 _ATTEMPTS = 20  # proposals in a row that are known or invalid, before others are drawn
@@ -73,7 +73,7 @@ class Candidates:
         It is a candidate if it could have been proposed: the space has its widths, and it is within a budget.
         """
         study = self._study
-        steps = [number for number, step in enumerate(study.steps) if step.limits.allows(study.baseline_cost)]
+        steps = [number for number, step in enumerate(study.budgets) if step.limits.allows(study.baseline_cost)]
         values = nearest_values(study) if self._own is None else self._own
         step = steps[0] if steps and self._own is not None else None
         trial = TrialRecord(BASELINE, values, study.baseline_cost, Place(step=step, bracket=None))
@@ -164,7 +164,7 @@ class Candidates:
 
     def _drawn(self, slot: Slot) -> TrialRecord | None:
         """Draw candidates at random, or enumerate them where they are few, until one is new."""
-        seed = derived_seed(self._study.settings.search.seed, PROPOSAL, len(self._study.steps), len(self._known))
+        seed = derived_seed(self._study.settings.search.seed, PROPOSAL, len(self._study.budgets), len(self._known))
         for shape in self._study.space.shuffled(np.random.default_rng(seed), DRAWS):
             trial = self._within(shape, slot)
             if trial is not None and not self._is_known(trial):
@@ -173,14 +173,14 @@ class Candidates:
 
     def _within(self, shape: Values, slot: Slot) -> TrialRecord | None:
         """Project a shape onto its budget; None if that cannot be."""
-        pricer, limits = self._study.pricer, self._study.steps[slot.step].limits
+        pricer, limits = self._study.pricer, self._study.budgets[slot.step].limits
         variant = pricer.variant(shape)
         if variant is None:
             return None
         before, latency = pricer.position(shape), dict[str, int]()
-        position = repaired(variant, before, limits.counted)
+        position = projected(variant, before, limits.counted)
         if position is not None and self._measure is not None:
-            timed = repaired_in_time(variant, position, limits, self._measure)
+            timed = projected_onto_latency(variant, position, limits, self._measure)
             position, latency = (None, {}) if timed is None else (timed[0], {"latency": timed[1]})
         if position is None:
             return None

@@ -16,9 +16,9 @@ from archbuilder.searching.pool import Pool, Result
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.runner import Runner
 from archbuilder.study.budget import Cost, cost_of
-from archbuilder.study.scaling import scaled_in_time, uniformly_scaled
+from archbuilder.study.latency import Measure
+from archbuilder.study.scaling import scaled_onto_latency, uniformly_scaled
 from archbuilder.study.study import Study
-from archbuilder.study.timing import Measure
 from archbuilder.training import Machine, evaluate
 
 _KEY, _OPENINGS, _SCALED = "finals", "openings of the test split", "scaled"
@@ -101,7 +101,7 @@ def finalists(journal: Journal) -> list[Finalist]:
     if baseline.outcome is not Outcome.FAILED:
         own, accuracy = baseline.place.step, baseline.accuracy
         found.append(Finalist(BASELINE, own, None, study.spec, study.baseline_cost, search_accuracy=accuracy))
-    for number, step in enumerate(study.steps):
+    for number, step in enumerate(study.budgets):
         kept = (journal.get(_SCALED) or {}).get(str(number))
         if kept is not None:
             name = f"scaled-{step.name}" if step.name else "scaled"
@@ -122,14 +122,14 @@ def keep_scaled(journal: Journal, measure: Measure | None) -> None:
         measure: Measures the latency of a network, if that is bounded.
     """
     study, kept = journal.study, dict(journal.get(_SCALED) or {})
-    for number, step in enumerate(study.steps):
+    for number, step in enumerate(study.budgets):
         if str(number) in kept or not step.limits.by_quantity or not journal.record.best(1, number):
             continue
         multiples, latency = study.space.multiples, dict[str, int]()
         if measure is None:
             scaled = uniformly_scaled(study.spec, step.limits, multiples)
         else:
-            timed = scaled_in_time(study.spec, step.limits, measure, multiples)
+            timed = scaled_onto_latency(study.spec, step.limits, measure, multiples)
             scaled, latency = (None, {}) if timed is None else (timed[0], {"latency": timed[1]})
         entry = None
         if scaled is not None and scaled.widths != study.spec.widths:

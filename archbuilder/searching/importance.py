@@ -14,15 +14,15 @@ from archbuilder.searching.result import StudyResult
 from archbuilder.searching.samplers import distributions
 
 FEWEST = 10
-"""Fewer trials say nothing about which knobs matter."""
+"""Fewer trials say nothing about which hyperparameters matter."""
 
 
 @dataclass(frozen=True)
 class Importance:
-    """What share of the differences between trials each knob explains by itself.
+    """What share of the differences between trials each parameter explains by itself.
 
     Attributes:
-        shares: From 0 to 1 by knob, the largest first; they add up to 1.
+        shares: From 0 to 1 by parameter, the largest first; they add up to 1.
         trials: How many trials that is of.
     """
 
@@ -31,13 +31,13 @@ class Importance:
 
 
 def judged_trials(result: StudyResult) -> list[TrialRecord]:
-    """Give the trials that knobs are judged by: trained to the end or cut short, and no repetitions."""
+    """Give the trials that hyperparameters are judged by: trained to the end or cut short, and no repetitions."""
     kinds = {Outcome.FINISHED, Outcome.PRUNED, Outcome.BASELINE}
     return [trial for trial in result.record.trials.values() if trial.outcome in kinds and trial.accuracies]
 
 
 def importance(result: StudyResult) -> Importance | None:
-    """Judge the knobs by a functional analysis of variance (Hutter et al. 2014), as Optuna has it.
+    """Judge the hyperparameters by a functional analysis of variance (Hutter et al. 2014), as Optuna has it.
 
     A trial counts by its merit among those of its budget (`merits`), as one that was cut short has had less
     training, and one of a larger budget has more to be accurate with.

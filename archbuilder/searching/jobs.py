@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archbuilder.searching.states import state_path
-from archbuilder.study.knobs import Value
+from archbuilder.study.hyperparameters import Value
 
 OnEpoch = Callable[[int, float], None]
 """Is called with an epoch, from 1, and its validation accuracy."""

@@ -19,7 +19,7 @@ from optuna.trial import TrialState, create_trial
 from archbuilder.searching.record import BASELINE, CANDIDATE, END, RUNGS, STATES, Outcome, Record, Rung, TrialRecord
 from archbuilder.searching.samplers import distributions, suggested
 from archbuilder.study.enqueue import enqueued
-from archbuilder.study.knobs import Value, Values
+from archbuilder.study.hyperparameters import Value, Values
 from archbuilder.study.study import Study
 
 IMAGES = "images"
@@ -59,7 +59,7 @@ class Journal:
         ]
         self._attributes = storage.get_study_user_attrs(self._id)
         latency = self.get(_LATENCY)
-        self.study = study if latency is None else study.timed(int(latency), self.get(_CONDITIONS) or "")
+        self.study = study if latency is None else study.with_latency(int(latency), self.get(_CONDITIONS) or "")
 
     @property
     def is_unused(self) -> bool:
@@ -116,7 +116,7 @@ class Journal:
         """Write the baseline's latency, in microseconds, and what it was measured under: what shares of it are of."""
         self.put(_CONDITIONS, conditions)
         self.put(_LATENCY, latency)
-        self.study = self.study.timed(latency, conditions)
+        self.study = self.study.with_latency(latency, conditions)
 
     @property
     def next_number(self) -> int:
@@ -204,7 +204,7 @@ class Journal:
     def _described(self, trial: TrialRecord) -> dict[str, Any]:
         """Return a trial's attributes: those for people first, that which decides last."""
         step, end = trial.place.step, {} if trial.outcome is Outcome.OPEN else {END: trial.end()}
-        limits = {} if step is None else self.study.steps[step].limits.described()
+        limits = {} if step is None else self.study.budgets[step].limits.described()
         rungs = [[one.epochs, one.order, one.seconds, one.accuracies] for one in trial.rungs]
         return {
             **({"baseline": True} if trial.number == BASELINE else {}),
@@ -233,7 +233,7 @@ class Journal:
 
         In a ladder that is how far they are above the budget's reference, the baseline's shape on that budget.
         """
-        reference = self.reference(trial.place.step) if len(self.study.steps) > 1 else None
+        reference = self.reference(trial.place.step) if len(self.study.budgets) > 1 else None
         known = () if reference is None else (trial if reference.number == trial.number else reference).accuracies
         if not known:
             return dict(accuracies)

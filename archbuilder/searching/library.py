@@ -20,8 +20,8 @@ from archbuilder.searching.run import run_objective, run_study
 from archbuilder.searching.runner import attempt
 from archbuilder.searching.samplers import Sampler
 from archbuilder.spec.emitter import to_yaml
-from archbuilder.study.parcel import Parcel
 from archbuilder.study.reading import read_study
+from archbuilder.study.serialized import SerializedStudy
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
 from archbuilder.training import CPU, Machine
@@ -120,7 +120,7 @@ def search(
         sampler=given,
         executor=executor,
         workers=len(machines),
-        remote=_RemoteScorer(Parcel.of(study), objective),
+        remote=_RemoteScorer(SerializedStudy.of(study), objective),
     )
     if runs is not None:
         return scored(folder=Path(runs) / study.name)
@@ -152,10 +152,10 @@ class _Scorer:
 class _RemoteScorer:
     """Scores candidates by a function in another process, which imports it."""
 
-    study: Parcel
+    study: SerializedStudy
     objective: Callable[[NetworkSpec], float]
 
     def __call__(self, job: Job, files: object = None) -> Result:
         """Score one."""
-        study = self.study.unpacked("<python>")
+        study = self.study.read("<python>")
         return attempt(job, _Scorer(study, self.objective).run, lambda epoch, score: None)

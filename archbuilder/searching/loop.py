@@ -36,7 +36,7 @@ class SearchLoop:
         search = study.settings.search
         epochs = study.settings.train.epochs if study.settings.objective.is_trained_for else 1
         cycle = brackets(search.pruner, epochs, search.factor, search.min_epochs)
-        self._halving = Halving(cycle, len(study.steps), search.factor)
+        self._halving = Halving(cycle, len(study.budgets), search.factor)
         self._epochs = epochs
         self._states = StatesFolder(journal.folder)
         self._failures: list[str] = []
@@ -83,9 +83,9 @@ class SearchLoop:
         if macs is not None:
             is_over = is_over or record.training_macs(images) + self._under_way(images) >= macs
         while True:
-            closed: Sequence[int] = range(len(self._study.steps)) if is_over else self._journal.exhausted
+            closed: Sequence[int] = range(len(self._study.budgets)) if is_over else self._journal.exhausted
             if self._has_references and not closed and record.trials.keys() == {BASELINE}:
-                for step in range(len(self._study.steps)):
+                for step in range(len(self._study.budgets)):
                     self._candidates.reference(step)
             for decision in self._halving.decisions(record, busy, closed):
                 if decision.epochs is not None:
@@ -102,11 +102,11 @@ class SearchLoop:
 
     @property
     def _has_references(self) -> bool:
-        return len(self._study.steps) > 1 and not self._study.is_random_search
+        return len(self._study.budgets) > 1 and not self._study.is_random_search
 
     def _references_open(self) -> bool:
         """Return whether the reference of a budget is still being trained: samplers are told gains over it."""
-        references = [self._journal.reference(step) for step in range(len(self._study.steps))]
+        references = [self._journal.reference(step) for step in range(len(self._study.budgets))]
         return any(one is not None and one.outcome is Outcome.OPEN for one in references)
 
     @property
@@ -129,7 +129,7 @@ class SearchLoop:
     def _has_stalled(self) -> bool:
         """Return whether as many trials as the study has patience for are over without a better one."""
         patience = self._study.settings.search.patience
-        return patience is not None and self._journal.record.since_progress(len(self._study.steps)) >= patience
+        return patience is not None and self._journal.record.since_progress(len(self._study.budgets)) >= patience
 
     def _under_way(self, images: int) -> int:
         """Add up the multiply-adds of what is being trained."""

@@ -16,7 +16,7 @@ from archbuilder.runs.lock import held
 from archbuilder.searching.backend import JournalFile, JournalWriteError, check_lines, damaged
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.setup import check_setup, setup_of
-from archbuilder.study.parcel import Parcel
+from archbuilder.study.serialized import SerializedStudy
 from archbuilder.study.study import Study
 
 JOURNAL = "journal.log"
@@ -50,7 +50,7 @@ def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
                 f"{error.filename or folder}: {error.strerror or error}{system_advice(error)}"
             ) from None
         if journal.get(_SETUP) is None:
-            journal.put(_SOURCES, asdict(Parcel.of(study)))
+            journal.put(_SOURCES, asdict(SerializedStudy.of(study)))
             journal.put(_SETUP, setup_of(study))
         check_setup(journal.get(_SETUP), study, folder)
         journal.settle()
@@ -99,7 +99,7 @@ def read_journal(folder: Path) -> Journal:
         if not begun:
             raise ArchbuilderError(f"{folder}: its study has no entries yet")
         (kept,) = begun
-        study = Parcel(**kept.user_attrs[_SOURCES]).unpacked(f"{kept.study_name}.yaml")
+        study = SerializedStudy(**kept.user_attrs[_SOURCES]).read(f"{kept.study_name}.yaml")
         return Journal(folder, storage, kept.study_name, study)
 
 

@@ -27,7 +27,7 @@ def trials_text(study: Study, record: Record) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     space = study.space
-    names = [*space.width_names, *(path for knob in space.choice_knobs for path in knob.paths)]
+    names = space.names
     head = ["trial", "outcome", "budget", "epochs", "accuracy", "seconds", "projected", "same_as", "reason"]
     writer.writerow([*head, *costs, *names])
     for trial in trials:
@@ -45,7 +45,7 @@ def trials_text(study: Study, record: Record) -> str:
 def _cells(study: Study, record: Record, trial: TrialRecord) -> list[object]:
     trained = trial if trial.same_as is None else record.trials[trial.same_as]
     accuracy = f"{trained.accuracy:.6g}" if trained.accuracies else ""
-    step = "" if trial.place.step is None else study.steps[trial.place.step].name
+    step = "" if trial.place.step is None else study.budgets[trial.place.step].name
     same = "" if trial.same_as is None else trial.same_as
     projected = "yes" if trial.place.projected else "no"
     seconds = f"{trial.seconds:.3f}"

@@ -15,7 +15,7 @@ from archbuilder.searching.executors import InThisProcess, WorkerLost, worker_ma
 from archbuilder.searching.jobs import Done, Failed, Job, NeedsFiles
 from archbuilder.searching.runner import Run, Runner, attempt
 from archbuilder.spec.writing import write_bytes
-from archbuilder.study.parcel import Parcel
+from archbuilder.study.serialized import SerializedStudy
 from archbuilder.study.study import Study
 from archbuilder.training import Machine
 
@@ -44,7 +44,7 @@ class RemoteRunner:
         version: The coordinator's version of archbuilder.
     """
 
-    study: Parcel
+    study: SerializedStudy
     file: str
     path: Path | None
     latency: int | None
@@ -61,7 +61,7 @@ class RemoteRunner:
         (folder / PROGRESS).mkdir(parents=True, exist_ok=True)
         write_bytes(folder / _SESSION, session.encode())
         images = tuple(sorted(runner.data.fingerprints().items()))
-        parcel = Parcel.of(study)
+        parcel = SerializedStudy.of(study)
         return cls(parcel, study.source.name, study.source.path, study.latency, folder, session, machine, images)
 
     def __call__(self, job: Job, files: dict[Path, bytes] | None = None) -> Result | NeedsFiles:
@@ -114,8 +114,8 @@ def _loaded(remote: RemoteRunner) -> Runner:
             f"a worker has archbuilder {__version__}, the coordinator {remote.version}: install the same version"
         )
     load_plugins()
-    study = remote.study.unpacked(remote.file, remote.path)
-    study = study if remote.latency is None else study.timed(remote.latency)
+    study = remote.study.read(remote.file, remote.path)
+    study = study if remote.latency is None else study.with_latency(remote.latency)
     runner = Runner(study, remote.folder, worker_machine(remote.machine))
     if tuple(sorted(runner.data.fingerprints().items())) != remote.images:
         raise ArchbuilderError(

@@ -9,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from archbuilder.study.budget import Cost
-from archbuilder.study.knobs import Value
+from archbuilder.study.hyperparameters import Value
 
 
 class Outcome(StrEnum):

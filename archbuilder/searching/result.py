@@ -14,7 +14,7 @@ from archbuilder.searching.front import Point, pareto
 from archbuilder.searching.journal import IMAGES, Journal
 from archbuilder.searching.opening import JOURNAL, read_journal
 from archbuilder.searching.record import BASELINE, Outcome, Record, Tally, TrialRecord, training_macs
-from archbuilder.study.ladder import Step
+from archbuilder.study.budget import Budget
 from archbuilder.study.study import Study
 
 FINGERPRINTS, WEIGHTS = "fingerprints", "weights"
@@ -84,7 +84,7 @@ class StudyResult:
 
     def step_name(self, trial: TrialRecord) -> str:
         """Return the name of a trial's budget; an empty string where there is one budget, or the trial is within none."""
-        return "" if trial.place.step is None else self.study.steps[trial.place.step].name
+        return "" if trial.place.step is None else self.study.budgets[trial.place.step].name
 
     @property
     def baseline_accuracy(self) -> float | None:
@@ -180,7 +180,7 @@ def result_of(journal: Journal) -> StudyResult:
     study, folder, baseline = journal.study, journal.folder, journal.record.baseline
     if baseline is None:
         raise ArchbuilderError(f"{folder}: no training has finished yet, not even that of the baseline")
-    paths = {number: folder / best_name(step) for number, step in enumerate(study.steps)}
+    paths = {number: folder / best_name(step) for number, step in enumerate(study.budgets)}
     return StudyResult(
         study=study,
         folder=folder,
@@ -223,6 +223,6 @@ def with_random_search(result: StudyResult, random_search: StudyResult) -> Study
     return replace(result, random_search=replace(random_search, rows=rows))
 
 
-def best_name(step: Step) -> str:
+def best_name(step: Budget) -> str:
     """Give the name of the file that the best trial of a budget is saved as."""
     return f"best-{step.name.removesuffix('%')}.yaml" if step.name else "best.yaml"

@@ -33,10 +33,10 @@ from archbuilder.searching.result import (
 from archbuilder.searching.runner import Run, Runner
 from archbuilder.searching.samplers import Sampler
 from archbuilder.searching.stopwatch import Stopwatch, keep_latency
+from archbuilder.study.latency import Measure
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
 from archbuilder.study.survey import check_reachable
-from archbuilder.study.timing import Measure
 from archbuilder.training import CPU, Machine, Timer, latency_of
 
 
@@ -273,7 +273,7 @@ class _Search:
         self.journal.put(COMPLETE, self.journal.record.tally().counted)
         result = result_of(self.journal)
         # For whoever opens the journal with Optuna's tools, whose best trial is that of the search alone.
-        found = {step.name: result.found(number) for number, step in enumerate(result.study.steps)}
+        found = {step.name: result.found(number) for number, step in enumerate(result.study.budgets)}
         self.journal.put("best trials", {name or "all": trial.number for name, trial in found.items() if trial})
         return result
 
@@ -287,7 +287,7 @@ class _Search:
         """Save the trials, and the best one of each budget, as far as that is known, as a spec of its own."""
         if self.journal.record.baseline is not None:
             result = result_of(self.journal)
-            for number, step in enumerate(self.journal.study.steps):
+            for number, step in enumerate(self.journal.study.budgets):
                 best = result.found(number)
                 if best is not None:
                     place = self.journal.folder / best_name(step)

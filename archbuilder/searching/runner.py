@@ -23,7 +23,7 @@ from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.jobs import Done, Donor, Failed, Final, Job, JobError, OnEpoch, Training
 from archbuilder.searching.record import BASELINE
 from archbuilder.searching.states import StatesFolder
-from archbuilder.study.knobs import Values
+from archbuilder.study.hyperparameters import Values
 from archbuilder.study.study import Study
 from archbuilder.training import (
     Machine,

@@ -19,7 +19,7 @@ from optuna.samplers import (
 from optuna.trial import FrozenTrial
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.study.knobs import Knob, Value
+from archbuilder.study.hyperparameters import Hyperparameter, Value
 from archbuilder.study.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
@@ -76,10 +76,10 @@ def sampler_of(sampler: Sampler, seed: int, number: int) -> BaseSampler:
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return the space as Optuna has it: evenly spaced widths as integers, so that neighbors are known to be near."""
-    return {knob.name: _distribution(knob) for knob in space.knobs}
+    return {knob.name: _distribution(knob) for knob in space.hyperparameters}
 
 
-def _distribution(knob: Knob) -> BaseDistribution:
+def _distribution(knob: Hyperparameter) -> BaseDistribution:
     values = knob.values
     if isinstance(values, range):
         return IntDistribution(values[0], values[-1], step=values.step)

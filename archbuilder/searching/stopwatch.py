@@ -8,9 +8,9 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
 from archbuilder.searching.events import LatencyMeasured, Observer, ignore
 from archbuilder.searching.journal import Journal
+from archbuilder.study.latency import Measure, median_latency
 from archbuilder.study.settings import LatencySettings
 from archbuilder.study.study import Study
-from archbuilder.study.timing import Measure, median_latency
 from archbuilder.training import Machine, Timer, choose_machine, conditions_text, latency_of, torch_threads
 
 
@@ -78,7 +78,7 @@ class Stopwatch:
         """Give a study with shares of a latency as times; the baseline is measured, unless its latency is known."""
         if known is None:
             known = median_latency(self.measuring("the baseline"), study.spec.plan())
-        return study.timed(known, self.conditions)
+        return study.with_latency(known, self.conditions)
 
 
 def keep_latency(journal: Journal, stopwatch: Stopwatch, known: int | None) -> None:

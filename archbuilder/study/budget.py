@@ -1,60 +1,38 @@
 """What a candidate costs, and what it may cost: known before a weight is made."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from math import ceil
+from operator import and_
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archbuilder.costs.memory import inference_memory
-from archbuilder.costs.quantities import QUANTITIES
+from archbuilder.costs.quantities import QUANTITIES, Quantity
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plan.plan import Plan
-from archbuilder.study.amounts import Goal, Share, parse_goal
+from archbuilder.study.amounts import Goal, Share, parse_goal, parse_within
 
 Cost = Mapping[str, int]
-"""An exact count for every key of `QUANTITIES`; and `memory`, in bytes, and `latency`, in microseconds, if bounded."""
-
-WORDS = {
-    **{name: quantity.unit for name, quantity in QUANTITIES.items()},
-    "memory": "bytes of memory",
-    "latency": "µs of latency",
-}
-"""What can be bounded, and its word. Auxiliary heads are no part of it: they are gone after training."""
+"""Amounts by quantity: of every polynomial quantity, and of those that a budget bounds."""
 
 
-def cost_of(plan: Plan, quantities: Container[str] = ()) -> dict[str, int]:
-    """Count every quantity of one image in evaluation: multiply-adds, trained numbers, activations.
-
-    Args:
-        plan: The network.
-        quantities: What is bounded: memory takes longer, and is counted only if it is.
-    """
-    counts = {name: quantity.count(plan) for name, quantity in QUANTITIES.items()}
-    return counts | ({"memory": memory_of(plan)} if "memory" in quantities else {})
-
-
-def memory_of(plan: Plan) -> int:
-    """Give the most bytes that are held while one image runs, the weights included, all in float32."""
-    return inference_memory(plan).peak + 4 * plan.parameters
+def cost_of(plan: Plan, bounded: Container[str] = ()) -> dict[str, int]:
+    """Compute the cost of a plan: quantities that are not polynomial only if they are bounded, as they take longer."""
+    counted = {name: quantity for name, quantity in QUANTITIES.items() if quantity.count is not None}
+    return {name: found.of(plan) for name, found in counted.items() if found.is_polynomial or name in bounded}
 
 
 def amounts_text(amounts: Cost) -> str:
-    """Write amounts in full with their words: `1,500,000 MACs and 60,000 parameters`."""
-    return " and ".join(f"{amount:,} {WORDS[name]}" for name, amount in amounts.items())
+    """Write amounts in full with their units: `1,500,000 MACs and 60,000 parameters`."""
+    return " and ".join(f"{amount:,} {QUANTITIES[name].noun}" for name, amount in amounts.items())
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What a quantity may be.
-
-    Attributes:
-        high: The most.
-        low: The least; 0 unless a target is set.
-    """
+    """The most that a quantity may be, and the least: 0 unless a target is set."""
 
     high: int
     low: int = 0
@@ -62,10 +40,9 @@ class Limit:
 
 @dataclass(frozen=True)
 class Limits:
-    """Hard limits: no candidate outside any of them is ever trained.
+    """Hard limits by quantity: no candidate outside any of them is ever trained.
 
-    Attributes:
-        by_quantity: The limits that are set, by keys of `WORDS`.
+    Costs are integers by quantity, or arrays of them; a limit of a quantity that a cost lacks is ignored.
     """
 
     by_quantity: Mapping[str, Limit]
@@ -73,59 +50,79 @@ class Limits:
     @property
     def counted(self) -> "Limits":
         """Those that need no measurement."""
-        return Limits({name: limit for name, limit in self.by_quantity.items() if name != "latency"})
+        return Limits({name: limit for name, limit in self.by_quantity.items() if QUANTITIES[name].count is not None})
 
-    def allows(self, cost: Cost) -> bool:
-        """Tell whether a cost is within every limit that it knows the quantity of; one that equals a limit is."""
-        return all(limit.low <= cost[name] <= limit.high for name, limit in self.by_quantity.items() if name in cost)
+    def below(self, cost: Mapping[str, Any]) -> Any:
+        """Return whether a cost exceeds no limit."""
+        return reduce(and_, (amount <= limit.high for limit, amount in self._known(cost)), True)
+
+    def allows(self, cost: Mapping[str, Any]) -> Any:
+        """Return whether a cost is within every limit; one that equals a limit is."""
+        return reduce(and_, (amount >= limit.low for limit, amount in self._known(cost)), self.below(cost))
 
     def excess(self, cost: Cost) -> float:
-        """How far a cost is above its limits, as a share of the one it exceeds most; 0 or below within all of them."""
-        return max((cost[name] / limit.high - 1 for name, limit in self.by_quantity.items() if name in cost), default=0)
+        """Return how far a cost is above its limits, as a share of the one it exceeds most; at most 0 within all."""
+        return max((amount / limit.high - 1 for limit, amount in self._known(cost)), default=0)
 
     def lack(self, cost: Cost) -> float:
-        """How far a cost is below its targets, as a share of the one it misses most; 0 or below if it reaches all."""
-        targets = {name: limit.low for name, limit in self.by_quantity.items() if limit.low and name in cost}
-        return max((1 - cost[name] / low for name, low in targets.items()), default=0)
+        """Return how far a cost is below its targets, as a share of the one it misses most, or at most 0."""
+        return max((1 - amount / limit.low for limit, amount in self._known(cost) if limit.low), default=0)
+
+    def _known(self, cost: Mapping[str, Any]) -> Iterator[tuple[Limit, Any]]:
+        return ((limit, cost[name]) for name, limit in self.by_quantity.items() if name in cost)
 
     def described(self) -> dict[str, int | list[int]]:
-        """Give the limits as plain data: the most, or the least and the most."""
+        """Return the limits as plain data: the most, or the least and the most."""
         return {name: [limit.low, limit.high] if limit.low else limit.high for name, limit in self.by_quantity.items()}
 
     def text(self) -> str:
-        """Say the limits: `at most 1,500,000 MACs`."""
-        return " and ".join(
-            f"{limit.low:,} to {limit.high:,} {WORDS[name]}" if limit.low else f"{limit.high:,} {WORDS[name]}"
-            for name, limit in self.by_quantity.items()
-        )
+        """Format the limits: `1,500,000 MACs`, `990 to 1,000 parameters`."""
+        lows = {name: f"{limit.low:,} to " if limit.low else "" for name, limit in self.by_quantity.items()}
+        return " and ".join(lows[name] + amounts_text({name: limit.high}) for name, limit in self.by_quantity.items())
 
     def of(self, cost: Cost) -> dict[str, int]:
-        """Give what a cost has of the limited quantities."""
+        """Return the amounts of the limited quantities."""
         return {name: cost[name] for name in self.by_quantity if name in cost}
 
 
-_Count = Annotated[Goal, BeforeValidator(parse_goal, json_schema_input_type=int | str | dict[str, str])]
-_Duration = Annotated[
-    Goal, BeforeValidator(partial(parse_goal, is_duration=True), json_schema_input_type=str | dict[str, str])
-]
+def limits_of(goals: Mapping[str, Goal], baseline: Cost) -> Limits:
+    """Return goals as limits, shares as counts; a share of a quantity that the baseline's cost lacks is left out.
+
+    Raises:
+        ArchbuilderError: A share comes to less than 1.
+    """
+    limits = {}
+    for name, goal in goals.items():
+        if isinstance(goal.amount, Share) and name not in baseline:
+            continue
+        high = goal.amount.of(baseline[name]) if isinstance(goal.amount, Share) else goal.amount
+        if high < 1:
+            raise ArchbuilderError(f"{goal.amount} of {amounts_text({name: baseline[name]})} is less than 1")
+        limits[name] = Limit(high, 0 if goal.within is None else ceil(high * (100 - goal.within.percent) / 100))
+    return Limits(limits)
 
 
-class Budget(BaseModel):
-    """What candidates may cost. A share is one of what the baseline has; a target is reached, not only kept."""
+@dataclass(frozen=True)
+class Budget:
+    """One of a study's budgets: its name in a ladder, such as `25%` (else empty), and what its candidates may cost."""
+
+    name: str
+    limits: Limits
+
+
+def _goal_of(quantity: Quantity) -> Any:
+    """Return the type of a key of `budget:`."""
+    read = BeforeValidator(partial(parse_goal, is_time=quantity.is_time), json_schema_input_type=int | str)
+    return Annotated[Goal, read] | None
+
+
+class Bounds(BaseModel):
+    """What candidates may cost. A share is one of the baseline's; a target is reached, not only kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
-    for _name, _quantity in QUANTITIES.items():  # a key for each
-        __annotations__[_name] = _Count | None
-        locals()[_name] = Field(None, description=_quantity.description)
-    del _name, _quantity
-
-    memory: _Count | None = Field(
-        None, description="The most bytes held for one image in evaluation, weights included, in float32, such as 2M."
-    )
-    latency: _Duration | None = Field(
-        None, description="The longest latency of a batch (one image unless latency: changes that), such as 3ms."
-    )
+    __annotations__ = {name: _goal_of(quantity) for name, quantity in QUANTITIES.items()}
+    locals().update({name: Field(None, description=quantity.text) for name, quantity in QUANTITIES.items()})
 
     @model_validator(mode="before")
     @classmethod
@@ -139,32 +136,38 @@ class Budget(BaseModel):
     @property
     def goals(self) -> dict[str, Goal]:
         """The goals that are set, by quantity."""
-        return {name: goal for name in WORDS if (goal := getattr(self, name)) is not None}
-
-    def limits(self, baseline: Cost) -> Limits:
-        """Give the limits as counts, now that it is known what shares are of.
-
-        Args:
-            baseline: What the spec as it is costs; what it has no count of is left out.
-
-        Raises:
-            ArchbuilderError: A share comes to less than 1.
-        """
-        return limits_of(self.goals, baseline)
+        return {name: goal for name in QUANTITIES if (goal := getattr(self, name)) is not None}
 
 
-def limits_of(goals: Mapping[str, Goal], baseline: Cost) -> Limits:
-    """Give goals as limits; see `Budget.limits`."""
-    limits = {}
-    for name, goal in goals.items():
-        if isinstance(goal.amount, Share):
-            if name not in baseline:
-                continue
-            high = goal.amount.of(baseline[name])
-        else:
-            high = goal.amount
-        if high < 1:
-            raise ArchbuilderError(f"{goal.amount} of {baseline[name]:,} {WORDS[name]} is less than 1")
-        low = 0 if goal.within is None else ceil(high * (100 - goal.within.percent) / 100)
-        limits[name] = Limit(high, low)
-    return Limits(limits)
+@dataclass(frozen=True)
+class Ladder:
+    """Several budgets of one quantity, as they are written; every candidate is projected onto the goal of its own."""
+
+    quantity: str
+    goals: tuple[Goal, ...]
+
+    def budgets(self, others: Mapping[str, Goal], baseline: Cost) -> tuple[Budget, ...]:
+        """Return the budgets, each within the other goals of the study too, the least first; raise as `limits_of`."""
+        found = [Budget(str(goal.amount), limits_of({**others, self.quantity: goal}, baseline)) for goal in self.goals]
+        return tuple(sorted(found, key=lambda budget: budget.limits.by_quantity[self.quantity].high))
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {', '.join(map(str, self.goals))}"
+
+
+def parse_ladder(value: Any) -> Ladder:
+    """Read a list of budgets on MACs, or a mapping of one quantity to its list and `within`; raise as `parse_goal`."""
+    expected = "expected budgets such as [25%, 50%, 75%, 100%], or of another quantity as {parameters: [25%, 50%]}"
+    if isinstance(value, list | tuple):
+        value = {"macs": value}
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("budgets", expected)
+    named = [key for key in value if key != "within"]
+    counted = [name for name, quantity in QUANTITIES.items() if quantity.count is not None]
+    if len(named) != 1 or named[0] not in counted or not isinstance(value[named[0]], list | tuple):
+        raise PydanticCustomError("budgets", f"{expected}; quantities are {', '.join(counted)}")
+    within = parse_within(value.get("within"), "2%")
+    amounts = [parse_goal(item, is_time=QUANTITIES[named[0]].is_time).amount for item in value[named[0]]]
+    if len(amounts) < 2 or len({str(amount) for amount in amounts}) < len(amounts):
+        raise PydanticCustomError("budgets", "expected at least two different budgets")
+    return Ladder(named[0], tuple(Goal(amount, within) for amount in amounts))

@@ -1,81 +1,42 @@
 """Candidates that a study names itself: they are tried first."""
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from archbuilder.errors import ArchbuilderError, Location, Problem, did_you_mean, raise_if_any
+from archbuilder.errors import ArchbuilderError, Problem, did_you_mean, raise_if_any
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.spec.nodes import MappingNode
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.validation import locator
-from archbuilder.study.knobs import ChoiceKnob, Knob, Value, Values, WidthKnob
-from archbuilder.study.repair import repaired
-from archbuilder.study.rules import evenly, widths_text
+from archbuilder.study.hyperparameters import Hyperparameter, Value, Values, evenly, values_text
+from archbuilder.study.projection import projected
+from archbuilder.study.space import settings_of
 from archbuilder.study.study import Study
 
-_PATH = "search.enqueue"
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One entry of `enqueue:`.
-
-    Attributes:
-        value: A spec file, a folder or a study's name; or widths by name.
-        number: Which entry, from 0.
-        root: The study's file.
-    """
-
-    value: Any
-    number: int
-    root: MappingNode
-
-    @property
-    def path(self) -> str:
-        return f"{_PATH}[{self.number}]"
-
-    def where(self, key: str | None = None, *, at_key: bool = False) -> Location | None:
-        place = ("search", "enqueue", self.number, *(() if key is None else (key,)))
-        return locator(self.root)(place, at_key)
-
-    def problem(
-        self, message: str, key: str | None = None, *, at_key: bool = False, notes: tuple[str, ...] = ()
-    ) -> Problem:
-        path = self.path if key is None else f"{self.path}.{key}"
-        return Problem(message, self.where(key, at_key=at_key), path, notes)
+_Report = Callable[..., None]
+"""Adds a problem of one entry: takes its message, and the key of the entry that it is about."""
 
 
 def check_widths(study: Study, root: MappingNode) -> None:
     """Check the entries that say widths; those that name a file or a study are read when the search begins.
 
-    Args:
-        study: The study.
-        root: Its file.
-
     Raises:
         SpecError: A name or a width is none of the space, or what an entry says cannot be projected onto a budget.
     """
     problems: list[Problem] = []
-    for entry in _entries(study, root):
-        if isinstance(entry.value, Mapping):
-            _said(study, entry, problems)
+    for number, entry in enumerate(study.settings.search.enqueue):
+        if isinstance(entry, Mapping):
+            _of_widths(study, entry, _reporting(number, root, problems))
     raise_if_any(problems)
 
 
 def enqueued(study: Study, runs: Path) -> list[dict[str, Value]]:
-    """Give the candidates that a study names, each once, in order.
+    """Return the candidates that a study names, each once, in order; `runs` is the folder of all studies.
 
     Widths that an entry does not say are those of the baseline, or the nearest to them that the space has. Of a spec
     file, or of the best that another study has found, each width becomes the nearest that the space has.
-
-    Args:
-        study: The study.
-        runs: The folder of all studies.
 
     Raises:
         SpecError: An entry names no candidate; with every problem found.
@@ -84,145 +45,128 @@ def enqueued(study: Study, runs: Path) -> list[dict[str, Value]]:
     assert isinstance(root, MappingNode)
     problems: list[Problem] = []
     found: list[dict[str, Value]] = []
-    for entry in _entries(study, root):
-        candidates = (
-            _said(study, entry, problems) if isinstance(entry.value, Mapping) else _read(study, entry, runs, problems)
-        )
-        found += [values for values in candidates if values not in found]
+    for number, entry in enumerate(study.settings.search.enqueue):
+        report = _reporting(number, root, problems)
+        read = _of_widths(study, entry, report) if isinstance(entry, Mapping) else _of_specs(study, entry, runs, report)
+        found += [values for values in read if values not in found]
     raise_if_any(problems)
     return found
 
 
 def nearest_values(study: Study) -> dict[str, Value]:
     """Return the candidate that is nearest to the baseline, where the space does not have it."""
-    return {knob.name: _nearest(study, knob, {}) for knob in study.space.knobs}
+    own = settings_of(study.spec, study.space.names)
+    return {parameter.name: _nearest(parameter, {}, own, own) for parameter in study.space.hyperparameters}
 
 
-def _entries(study: Study, root: MappingNode) -> list[_Entry]:
-    return [_Entry(value, number, root) for number, value in enumerate(study.settings.search.enqueue)]
+def _reporting(number: int, root: MappingNode, problems: list[Problem]) -> _Report:
+    def report(message: str, key: str | None = None, *, at_key: bool = False, notes: tuple[str, ...] = ()) -> None:
+        keys = () if key is None else (key,)
+        where = locator(root)(("search", "enqueue", number, *keys), at_key)
+        problems.append(Problem(message, where, ".".join([f"search.enqueue[{number}]", *keys]), notes))
+
+    return report
 
 
-def _said(study: Study, entry: _Entry, problems: list[Problem]) -> list[dict[str, Value]]:
-    """Give the candidate whose widths an entry says."""
-    before, space, said = len(problems), study.space, dict(entry.value)
-    names = [*space.width_names, *(path for knob in space.choice_knobs for path in knob.paths)]
-    for name in said:
-        if name in names:
-            continue
-        own = study.spec.widths.get(name)
-        reason = f"is not a searchable width of this study{did_you_mean(name, names)}"
+def _of_widths(study: Study, entry: Mapping[str, Any], report: _Report) -> list[dict[str, Value]]:
+    """Return the candidate whose widths and other keys an entry says."""
+    names = study.space.names
+    unknown = [name for name in entry if name not in names]
+    for name in unknown:
+        own = settings_of(study.spec, [name]).get(name)
+        message = f"is not a searchable width of this study{did_you_mean(name, names)}"
         if own is not None:
-            reason = f"is not in the search space: it stays {own}; remove it, or add it to space"
-        problems.append(entry.problem(reason, name, at_key=True))
-    values: dict[str, Value] = {}
-    for knob in space.knobs:
-        wanted = {name: said[name] for name in _names(knob) if name in said}
-        wrong = next(_wrong(knob, wanted), None)
+            message = f"is not in the search space: it stays {own}; remove it, or add it to space"
+        report(message, name, at_key=True)
+    baseline, values = settings_of(study.spec, names), dict[str, Value]()
+    for parameter in study.space.hyperparameters:
+        said = {name: entry[name] for name in parameter.names if name in entry}
+        wrong = next(_wrong(parameter, said), None)
         if wrong is not None:
-            problems.append(entry.problem(wrong[1], wrong[0]))
-            continue
-        values[knob.name] = _nearest(study, knob, wanted)
-    return [values] if len(problems) == before and _fits(study, entry, values, problems) else []
-
-
-def _wrong(knob: Knob, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Say which of the values that an entry says a knob does not have."""
-    for name, value in wanted.items():
-        if isinstance(knob, ChoiceKnob):
-            allowed: list[Any] = list(knob.values)
+            report(*wrong)
         else:
-            allowed = sorted({int(width) for width in knob.table[:, knob.width_names.index(name)]})
-        if value not in allowed:
-            shown = allowed if isinstance(knob, ChoiceKnob) else evenly(allowed)
-            yield name, f"found {value}, expected {widths_text(shown)}, as space says"
-    if not (len(set(wanted.values())) <= 1 if isinstance(knob, ChoiceKnob) else _rows(knob, wanted).any()):
-        name = list(wanted)[-1]
-        yield name, f"found {wanted[name]}: it is tied to {next(iter(wanted))}, and space has no such pair of values"
+            values[parameter.name] = _nearest(parameter, said, baseline, baseline)
+    is_whole = not unknown and len(values) == len(study.space.hyperparameters)
+    return [values] if is_whole and _fits(study, values, report) else []
 
 
-def _nearest(study: Study, knob: Knob, said: Mapping[str, Any], other: Mapping[str, Value] | None = None) -> Value:
-    """Give the value of a knob that has what is said, and is nearest to another network, or to the baseline."""
-    if isinstance(knob, ChoiceKnob):
-        known = [study.spec.value(path) for path in knob.paths] if other is None else [other.get(p) for p in knob.paths]
-        choice = next(iter(said.values()), known[0])
-        own = study.spec.value(knob.paths[0])
-        return next(value for value in (choice, own, knob.values[0]) if value in knob.values)
-    base = study.spec.widths if other is None else {**study.spec.widths, **other}
-    far = np.abs(knob.table - np.array([int(base[name]) for name in knob.width_names])).sum(axis=1)
-    return int(knob.values[int(np.where(_rows(knob, said), far, np.iinfo(np.int64).max).argmin())])
+def _wrong(parameter: Hyperparameter, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield which of the values that an entry says a hyperparameter does not have: what is wrong, and its name."""
+    for name, value in said.items():
+        allowed = list(dict.fromkeys(row[parameter.names.index(name)] for row in parameter.rows))
+        if value not in allowed or isinstance(value, bool) is not isinstance(allowed[0], bool):
+            shown = evenly([int(width) for width in allowed]) if parameter.is_width else allowed
+            yield f"found {values_text([value])}, expected {values_text(shown)}, as space says", name
+    if not any(_has(parameter, row, said) for row in parameter.rows):
+        name = list(said)[-1]
+        yield f"found {said[name]}: it is tied to {next(iter(said))}, and space has no such pair of values", name
 
 
-def _rows(knob: WidthKnob, said: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Tell which values of a knob set what is said."""
-    columns = [knob.width_names.index(name) for name in said]
-    found: np.ndarray[Any, np.dtype[np.bool_]] = (knob.table[:, columns] == np.array(list(said.values()))).all(axis=1)
-    return found
+def _has(parameter: Hyperparameter, row: tuple[Value, ...], said: Mapping[str, Any]) -> bool:
+    return said.items() <= dict(zip(parameter.names, row, strict=True)).items()
 
 
-def _names(knob: Knob) -> tuple[str, ...]:
-    return knob.paths if isinstance(knob, ChoiceKnob) else knob.width_names
+def _nearest(
+    parameter: Hyperparameter, said: Mapping[str, Any], near: Mapping[str, Value], baseline: Mapping[str, Value]
+) -> Value:
+    """Return the value that has what is said, and is nearest to a network, and of equally near ones to the baseline."""
+
+    def distance(row: tuple[Value, ...], to: Mapping[str, Value]) -> int:
+        wanted = [to.get(name, baseline.get(name)) for name in parameter.names]
+        if parameter.is_width:
+            return sum(abs(int(width) - int(other or 0)) for width, other in zip(row, wanted, strict=True))
+        return sum(value != other for value, other in zip(row, wanted, strict=True))
+
+    rows = [number for number, row in enumerate(parameter.rows) if _has(parameter, row, said)]
+    return parameter.values[
+        min(rows, key=lambda n: (distance(parameter.rows[n], near), distance(parameter.rows[n], baseline)))
+    ]
 
 
-def _fits(study: Study, entry: _Entry, values: Values, problems: list[Problem]) -> bool:
+def _fits(study: Study, values: Values, report: _Report) -> bool:
     """Check that a candidate is a network, and can be projected onto a budget as far as that is counted."""
     variant = study.pricer.variant(values)
     if variant is None:
-        problems.append(entry.problem("this combination is not a valid network"))
+        report("this combination is not a valid network")
         return False
     position = study.pricer.position(values)
-    if any(repaired(variant, position, step.limits.counted) is not None for step in study.steps):
-        return True
-    problems.append(entry.problem("cannot be projected onto the budget"))
-    return False
+    fits = any(projected(variant, position, budget.limits) is not None for budget in study.budgets)
+    if not fits:
+        report("cannot be projected onto the budget")
+    return fits
 
 
-def _read(study: Study, entry: _Entry, runs: Path, problems: list[Problem]) -> list[dict[str, Value]]:
-    """Give the candidates nearest to a spec file, or to the best that another study has found."""
-    base = Path() if study.source.path is None else study.source.path.parent
-    found: list[dict[str, Value]] = []
-    before = len(problems)
-    for path in _files(entry, base, runs, problems):
+def _of_specs(study: Study, entry: str, runs: Path, report: _Report) -> list[dict[str, Value]]:
+    """Return the candidates nearest to a spec file, or to the best that another study has found; none if one is not."""
+    space, found, files = study.space, list[dict[str, Value]](), _files(entry, study.folder, runs, report)
+    for path in files:
         try:
             spec = NetworkSpec.from_source(read_text(path, os.path.normpath(path)))
         except ArchbuilderError as error:
-            problems.append(entry.problem(f"{path} cannot be used: {error}"))
+            report(f"{path} cannot be used: {error}")
             continue
-        other = _taken(study, spec)
-        if not other:
-            problems.append(entry.problem(f"{path} has none of the widths in this search space"))
+        near, baseline = settings_of(spec, space.names), settings_of(study.spec, space.names)
+        if not near:
+            report(f"{path} has none of the widths in this search space")
             continue
-        values = {knob.name: _nearest(study, knob, {}, other) for knob in study.space.knobs}
-        if _fits(study, entry, values, problems):
+        values = {parameter.name: _nearest(parameter, {}, near, baseline) for parameter in space.hyperparameters}
+        if _fits(study, values, report):
             found.append(values)
-    return found if len(problems) == before else []
+    return found if len(found) == len(files) else []
 
 
-def _taken(study: Study, spec: NetworkSpec) -> dict[str, Value]:
-    """Give what another network has of what is searched."""
-    found: dict[str, Value] = {name: spec.widths[name] for name in study.space.width_names if name in spec.widths}
-    for path in (path for knob in study.space.choice_knobs for path in knob.paths):
-        try:
-            value = spec.value(path)
-        except ArchbuilderError:
-            continue
-        if isinstance(value, int | str):
-            found[path] = value
-    return found
-
-
-def _files(entry: _Entry, base: Path, runs: Path, problems: list[Problem]) -> list[Path]:
-    """Give the specs that an entry names: a file or a study's folder from the study's file, or a study by its name."""
-    beside = base / entry.value
+def _files(entry: str, base: Path, runs: Path, report: _Report) -> list[Path]:
+    """Return the specs that an entry names: a file or a study's folder beside the study, or a study by name."""
+    beside = base / entry
     if beside.is_file():
         return [beside]
-    for folder in (beside, runs / entry.value):
+    for folder in (beside, runs / entry):
         if folder.is_dir():
             files = sorted(folder.glob("best*.yaml"))
             if not files:
-                problems.append(entry.problem(f"{folder} has no best.yaml: no trial of its study has finished"))
+                report(f"{folder} has no best.yaml: no trial of its study has finished")
             return files
     known = sorted(path.parent.name for path in runs.glob("*/best*.yaml"))
-    notes = (f"looked for {beside} and for a study in {runs}",)
-    message = f"no such spec file, and no study of this name{did_you_mean(entry.value, known)}"
-    problems.append(entry.problem(message, notes=notes))
+    message = f"no such spec file, and no study of this name{did_you_mean(entry, known)}"
+    report(message, notes=(f"looked for {beside} and for a study in {runs}",))
     return []

@@ -3,19 +3,19 @@
 import os
 from pathlib import Path
 
+from archbuilder.costs.quantities import SHIPPED
 from archbuilder.data import check_address
-from archbuilder.errors import ArchbuilderError, Location, Problem, Source, SpecError, did_you_mean, raise_if_any
+from archbuilder.errors import ArchbuilderError, Problem, Source, SpecError, did_you_mean, raise_if_any
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.spec.nodes import MappingNode, describe, location, plain
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.validation import locator, validate
-from archbuilder.study.budget import Cost, amounts_text, cost_of
+from archbuilder.study.budget import Budget, amounts_text, cost_of
 from archbuilder.study.enqueue import check_widths
-from archbuilder.study.ladder import Step
+from archbuilder.study.matching import make_space
 from archbuilder.study.rules import read_lines
 from archbuilder.study.settings import PYTHON, StudyFile
-from archbuilder.study.space import Space, make_space
 from archbuilder.study.study import Study
 
 
@@ -27,7 +27,15 @@ def load_study(name_or_path: str | Path) -> Study:
             and where.
         ArchbuilderError: The study's file is missing or is not text.
     """
-    return read_study(_open(name_or_path))
+    path = Path(name_or_path)
+    shipped = find_shipped("studies", str(name_or_path))
+    if shipped is not None and not path.is_file():
+        return read_study(read_text(shipped))
+    if not path.exists():
+        known = shipped_names("studies")
+        hint = did_you_mean(path.stem, known)
+        raise ArchbuilderError(f"{name_or_path}: no such file{hint} (shipped studies: {', '.join(known)})")
+    return read_study(read_text(path, str(name_or_path)))
 
 
 def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None = None) -> Study:
@@ -52,8 +60,7 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
         raise SpecError([*problems, Problem(message, root.key_location("layers"))])
     values = {key: None if key == "space" else plain(entry.value) for key, entry in root.entries.items()}
     name = path.stem if name is None and path is not None else name
-    named = {} if name is None else {"name": name}
-    settings = validate(StudyFile, named | values, "a study", "", locator(root))
+    settings = validate(StudyFile, ({} if name is None else {"name": name}) | values, "a study", "", locator(root))
     if isinstance(settings, list):
         problems += settings
     else:
@@ -62,32 +69,22 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
     space_node = root.get("space")
     lines = read_lines(space_node, problems) if space_node is not None else []
     spec = _load_spec(root, path, problems) if spec is None else spec
-    steps: tuple[Step, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     if spec is not None and isinstance(settings, StudyFile):
-        steps = _checked_steps(settings, spec, root, problems)
+        budgets = _budgets(settings, spec, root, problems)
     space = None if spec is None or not lines else make_space(lines, spec, problems)
-    if space is not None:
-        assert spec is not None
-        _check_budgets(space, spec, steps, root, problems)
+    study = None
+    if space is not None and spec is not None and isinstance(settings, StudyFile):
+        study = Study(source, settings, spec, space, budgets)
+        _check_ends(study, root, problems)
     raise_if_any(problems)
-    assert spec is not None
-    assert space is not None
-    assert isinstance(settings, StudyFile)
-    study = Study(source, settings, spec, space, steps)
+    assert study is not None
     check_widths(study, root)
     return study
 
 
-def _open(name_or_path: str | Path) -> Source:
-    path = Path(name_or_path)
-    shipped = find_shipped("studies", str(name_or_path))
-    if shipped is not None and not path.is_file():
-        return read_text(shipped)
-    if not path.exists():
-        known = shipped_names("studies")
-        hint = did_you_mean(path.stem, known)
-        raise ArchbuilderError(f"{name_or_path}: no such file{hint} (shipped studies: {', '.join(known)})")
-    return read_text(path, str(name_or_path))
+def _problem(root: MappingNode, key: str, message: str, *notes: str) -> Problem:
+    return Problem(message, location(root.entries[key].value), key, notes)
 
 
 def _check_epochs(settings: StudyFile, root: MappingNode, problems: list[Problem]) -> None:
@@ -101,8 +98,9 @@ def _check_epochs(settings: StudyFile, root: MappingNode, problems: list[Problem
 
 
 def _check_data(root: MappingNode, problems: list[Problem]) -> None:
-    value = plain(root.entries["data"].value) if "data" in root.entries else None
-    objective = plain(root.entries["objective"].value) if "objective" in root.entries else None
+    value, objective = (
+        plain(root.entries[key].value) if key in root.entries else None for key in ("data", "objective")
+    )
     if value is None and objective != {"maximize": PYTHON}:
         message = "missing: the data set to train or score candidates on, such as digits"
         problems.append(Problem(message, location(root), "data"))
@@ -110,7 +108,7 @@ def _check_data(root: MappingNode, problems: list[Problem]) -> None:
         try:
             check_address(value)
         except ArchbuilderError as error:
-            problems.append(Problem(str(error), _place(root, "data"), "data"))
+            problems.append(_problem(root, "data", str(error)))
 
 
 def _load_spec(root: MappingNode, study: Path | None, problems: list[Problem]) -> NetworkSpec | None:
@@ -129,57 +127,47 @@ def _load_spec(root: MappingNode, study: Path | None, problems: list[Problem]) -
         problems += error.problems
         return None
     except ArchbuilderError as error:
-        problems.append(Problem(str(error), _place(root, "spec"), "spec"))
+        problems.append(_problem(root, "spec", str(error)))
         return None
     known = shipped_names("specs")
     message = f"no such file beside the study{did_you_mean(Path(value).stem, known)}"
-    notes = (f"looked for {beside}", f"shipped specs are {', '.join(known)}")
-    problems.append(Problem(message, _place(root, "spec"), "spec", notes))
+    problems.append(_problem(root, "spec", message, f"looked for {beside}", f"shipped specs are {', '.join(known)}"))
     return None
 
 
-def _checked_steps(
-    settings: StudyFile, spec: NetworkSpec, root: MappingNode, problems: list[Problem]
-) -> tuple[Step, ...]:
-    """Make counts of the shares of a budget."""
+def _budgets(settings: StudyFile, spec: NetworkSpec, root: MappingNode, problems: list[Problem]) -> tuple[Budget, ...]:
+    """Return the budgets of a study, shares of the baseline's cost as counts."""
     if "latency" in root.entries and "latency" not in settings.goals:
-        message = "sets how latency is measured, but no budget bounds it"
         note = "add one, such as budget: {latency: 60%}, or remove this key"
-        problems.append(Problem(message, _place(root, "latency"), "latency", (note,)))
-    key = "budget" if settings.budgets is None else "budgets"
+        problems.append(_problem(root, "latency", "sets how latency is measured, but no budget bounds it", note))
     ladder = settings.budgets
     if ladder is not None and ladder.quantity in settings.budget.goals:
         message = f"budget bounds {ladder.quantity} too: remove it from one of them"
-        problems.append(Problem(message, _place(root, "budgets"), "budgets"))
+        problems.append(_problem(root, "budgets", message))
         return ()
     try:
-        return settings.steps(cost_of(spec.plan(), settings.goals))
+        return settings.budgets_of(cost_of(spec.plan(), settings.goals))
     except ArchbuilderError as error:
-        problems.append(Problem(str(error), _place(root, key), key))
+        problems.append(_problem(root, "budget" if ladder is None else "budgets", str(error)))
         return ()
 
 
-def _check_budgets(
-    space: Space, spec: NetworkSpec, steps: tuple[Step, ...], root: MappingNode, problems: list[Problem]
-) -> None:
-    """Check that no budget is below the cheapest candidate, and no target above the dearest."""
-    for step in steps:
-        quantities = step.limits.by_quantity
-        least, most = (space.end(spec, end, quantities) for end in (0, -1))
-        own, found = cost_of(spec.plan(), quantities), ""
-        if least is not None and step.limits.excess(least) > 0:
-            found = f"no candidate is within it: the smallest one has {_counts(step, least)}"
-        elif most is not None and step.limits.lack(most) > 0:
-            found = f"no candidate reaches it: the largest one has {_counts(step, most)}"
+def _check_ends(study: Study, root: MappingNode, problems: list[Problem]) -> None:
+    """Check that no budget is below the candidate of the least widths, and no target above that of the largest.
+
+    No candidate costs less, or more: with shipped blocks every shipped quantity grows with every width. The user's own
+    may not, and other choices make other networks: then nothing is checked here.
+    """
+    if study.spec.document.blocks or study.space.choice_parameters or not SHIPPED.issuperset(study.bounded):
+        return
+    least, most = study.pricer.cost(study.space.end(0)), study.pricer.cost(study.space.end(-1))
+    for budget in study.budgets:
+        limits, found = budget.limits, ""
+        if least is not None and limits.excess(least) > 0:
+            found = f"no candidate is within it: the smallest one has {amounts_text(limits.of(least))}"
+        elif most is not None and limits.lack(most) > 0:
+            found = f"no candidate reaches it: the largest one has {amounts_text(limits.of(most))}"
         if found:
-            key, name = ("budgets", f"{step.name}: ") if step.name else ("budget", "")
-            note = f"the baseline has {_counts(step, own)}"
-            problems.append(Problem(f"{name}{found}", _place(root, key), key, (note,)))
-
-
-def _counts(step: Step, cost: Cost) -> str:
-    return amounts_text(step.limits.of(cost))
-
-
-def _place(root: MappingNode, key: str) -> Location:
-    return location(root.entries[key].value)
+            key, name = ("budgets", f"{budget.name}: ") if budget.name else ("budget", "")
+            note = f"the baseline has {amounts_text(limits.of(study.baseline_cost))}"
+            problems.append(_problem(root, key, f"{name}{found}", note))

@@ -1,9 +1,7 @@
-"""One line of a space: which widths it allows around the width that the spec has, or which other choices."""
+"""One line of a space: which widths it allows around the baseline's, or which choices of any key."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from math import ceil, floor
 from typing import Annotated, Any
 
@@ -14,9 +12,7 @@ from archbuilder.errors import Location, Problem
 from archbuilder.primitives.fields import LARGEST_WIDTH
 from archbuilder.spec.nodes import MappingNode, Node, SequenceNode, describe, location, plain
 from archbuilder.spec.validation import locator, validate
-
-Widths = range | tuple[int, ...]
-"""Ascending and each once; a range where they are evenly spaced."""
+from archbuilder.study.hyperparameters import Value, Widths, evenly, values_text
 
 _LARGEST_SCALE = 1000
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -31,23 +27,23 @@ def _scale(value: Any) -> tuple[float, float]:
     return pair[0], pair[1]
 
 
-def _choices(value: Any) -> tuple[int, ...] | tuple[str, ...]:
+def _choices(value: Any) -> tuple[Value, ...]:
     items = value if isinstance(value, list | tuple) else ()
-    words = tuple(item for item in items if isinstance(item, str))
-    numbers = tuple(item for item in items if isinstance(item, int) and not isinstance(item, bool))
-    if not items or len(items) not in {len(words), len(numbers)}:
-        message = "expected a list of integers, such as [8, 16, 32], or of types, such as [inception, inception_bn]"
+    kinds = {"number" if type(item) in {int, float} else type(item) for item in items}
+    if len(kinds) != 1 or not kinds <= {"number", bool, str}:
+        message = (
+            "expected a list of integers, such as [8, 16, 32], or of types, such as [inception, inception_bn], or of "
+            "what else the key takes, such as [relu, silu]"
+        )
         raise PydanticCustomError("choices", message)
-    if not all(0 <= item <= LARGEST_WIDTH for item in numbers):
-        raise PydanticCustomError("choices", f"expected widths from 0, which removes a branch, to {LARGEST_WIDTH:,}")
     if len(set(items)) < len(items):
         twice = next(item for item in items if list(items).count(item) > 1)
         raise PydanticCustomError("choices", f"expected each choice once; {twice} occurs twice")
-    return words or tuple(sorted(numbers))
+    return tuple(sorted(items) if kinds == {"number"} else items)
 
 
 class Scale(BaseModel):
-    """A range around the spec's own width."""
+    """A range around the baseline's width."""
 
     model_config = _CONFIG
 
@@ -58,7 +54,7 @@ class Scale(BaseModel):
     tie: bool = Field(False, description="Whether all widths of the line scale by a common factor.")
 
     def widths(self, width: int) -> Widths:
-        """Give the multiples of `multiple_of` from `scale[0] * width` to `scale[1] * width`; 0 is none of them."""
+        """Return the multiples of `multiple_of` from `scale[0] * width` to `scale[1] * width`; 0 is none of them."""
         low, high = (Fraction(str(factor)) * width / self.multiple_of for factor in self.scale)
         step = self.multiple_of
         return range(max(1, ceil(low)) * step, floor(high) * step + 1, step)
@@ -70,61 +66,54 @@ class Scale(BaseModel):
 
 
 class Choices(BaseModel):
-    """Values one by one, whatever the spec's own is. A width of 0 leaves out the branch it belongs to."""
+    """Values one by one, whatever the baseline's is. A width of 0 leaves out the branch it belongs to."""
 
     model_config = _CONFIG
 
-    choices: Annotated[tuple[int, ...] | tuple[str, ...], BeforeValidator(_choices)] = Field(
-        description="Widths, such as [0, 8, 16], where 0 removes the branch; or kernel sizes, repeats or types."
+    choices: Annotated[tuple[Value, ...], BeforeValidator(_choices)] = Field(
+        description="Widths, such as [0, 8, 16], where 0 removes the branch; or values of any other key: kernel sizes, "
+        "repeats, types, activations, integers of a block."
     )
     tie: bool = Field(False, description="Whether all that the line matches take the same choice.")
 
-    @property
-    def are_numbers(self) -> bool:
-        """Whether these can be widths."""
-        return isinstance(self.choices[0], int)
+    def problem(self, name: str) -> str | None:
+        """Return why these cannot be the widths `name`; None if they can."""
+        for choice in self.choices:
+            if not isinstance(choice, int) or isinstance(choice, bool):
+                found = "types" if isinstance(choice, str) else values_text([choice])
+                return f"found {found}, but {name} is a width: expected integers, such as [8, 16, 32]"
+            if not 0 <= choice <= LARGEST_WIDTH:
+                return f"found {choice}, expected widths from 0, which removes a branch, to {LARGEST_WIDTH:,}"
+        return None
 
     def widths(self, width: int) -> Widths:
-        """Give the choices, of numbers."""
+        """Return the choices, of integers."""
         return evenly([int(choice) for choice in self.choices])
-
-    def arithmetic(self, width: int) -> str:
-        """Say the choices."""
-        return widths_text(self.choices)
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a study's `space:`.
-
-    Attributes:
-        pattern: The names of the widths and other values that it is about.
-        rule: Which widths they may have.
-        where: The pattern's place in the file.
-    """
+    """A line of a study's `space:`: a pattern over names, which values these may have, and the pattern's place."""
 
     pattern: str
     rule: Scale | Choices
     where: Location
 
-    @property
-    def path(self) -> str:
-        """The place by name."""
-        return f"space.{self.pattern}"
+    def problem(self, message: str, *notes: str, related: tuple[Location, ...] = ()) -> Problem:
+        """Return a problem of this line."""
+        return Problem(message, self.where, f"space.{self.pattern}", notes, related=related)
 
 
 def read_lines(space: Node, problems: list[Problem]) -> list[Line]:
     """Read the lines of a study's `space:` as far as they can be read; what is wrong is added to `problems`."""
     if not isinstance(space, MappingNode) or not space.entries:
-        message = (
-            f'found {describe(space)}, expected lines such as "inception*.3x3": {{scale: [0.5, 2], multiple_of: 4}}'
-        )
-        problems.append(Problem(message, location(space), "space"))
+        example = '"inception*.3x3": {scale: [0.5, 2], multiple_of: 4}'
+        problems.append(Problem(f"found {describe(space)}, expected lines such as {example}", location(space), "space"))
         return []
     lines = []
     for pattern, entry in space.entries.items():
-        path, where = f"space.{pattern}", space.key_location(pattern)
-        rule = _read_rule(entry.value, path, where)
+        where = space.key_location(pattern)
+        rule = _read_rule(entry.value, f"space.{pattern}", where)
         if isinstance(rule, list):
             problems += rule
         else:
@@ -141,18 +130,3 @@ def _read_rule(node: Node, path: str, where: Location) -> Scale | Choices | list
         return [Problem(message, where if node.span.start == node.span.end else location(node), path)]
     model: type[Scale | Choices] = Choices if "choices" in node.entries else Scale
     return validate(model, plain(node), "choices" if model is Choices else "a scale", path, locator(node))
-
-
-def evenly(numbers: Sequence[int]) -> Widths:
-    """Give numbers as a range if they are several, ascending and evenly spaced."""
-    steps = {after - before for before, after in pairwise(numbers)}
-    if len(steps) == 1 and min(steps) > 0:
-        return range(numbers[0], numbers[-1] + 1, steps.pop())
-    return tuple(numbers)
-
-
-def widths_text(widths: Sequence[int | str]) -> str:
-    """Say widths or other choices: `4 to 32 by 4`, `8, 12 or 32`, `16`."""
-    if isinstance(widths, range) and len(widths) > 2:
-        return f"{widths[0]} to {widths[-1]} by {widths.step}"
-    return " or ".join(filter(None, [", ".join(map(str, widths[:-1])), str(widths[-1])])) if widths else "none"

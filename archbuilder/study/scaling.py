@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.planner import plan_network
-from archbuilder.study.budget import Limit, Limits, memory_of
-from archbuilder.study.timing import LatencySearch, Measure
+from archbuilder.study.budget import Limit, Limits
+from archbuilder.study.latency import Measure, within_latency
 
 _MULTIPLIERS = 4096
 
@@ -18,7 +18,7 @@ _MULTIPLIERS = 4096
 def uniformly_scaled(
     spec: NetworkSpec, limits: Limits, multiples: Mapping[str, int] | None = None
 ) -> NetworkSpec | None:
-    """Give the spec with all its widths times the largest multiplier that limits allow; None if none does.
+    """Return the spec with all its widths times the largest multiplier that limits allow; None if none does.
 
     It is what everybody tries first (the width multiplier of MobileNets, Howard et al. 2017, section 3.3), and so what
     a search has to beat. Each width is rounded to a multiple of what the search takes multiples of, at least that;
@@ -27,7 +27,7 @@ def uniformly_scaled(
 
     Args:
         spec: The network.
-        limits: What it may cost; how little does not matter, nor does a latency.
+        limits: What it may cost; targets are bounds, and limits that need a measurement are ignored.
         multiples: What a width is a multiple of, by name; 1 unless given.
     """
     heads = {head.name for head in spec.plan().heads}
@@ -49,45 +49,35 @@ def uniformly_scaled(
     return spec.set(dict(zip(names, map(int, rows[last]), strict=True)))
 
 
-def scaled_in_time(
+def scaled_onto_latency(
     spec: NetworkSpec, limits: Limits, measure: Measure, multiples: Mapping[str, int] | None = None
 ) -> tuple[NetworkSpec, int] | None:
-    """Give the spec scaled uniformly onto limits of which one is a latency, and its latency; None if none was found.
+    """Return the spec scaled uniformly onto limits of which one is a latency, and its latency; None if none was found.
 
-    Of few measurements: its MACs are bounded by what its latency asks for.
-
-    Args:
-        spec: The network.
-        limits: What it may cost; how little does not matter.
-        measure: Measures a network.
-        multiples: As of `uniformly_scaled`.
+    Of few measurements: its MACs are bounded by what its latency asks for. The arguments are those of
+    `uniformly_scaled`; `measure` measures a network.
     """
     counts = {name: Limit(limit.high) for name, limit in limits.counted.by_quantity.items()}
-    most = counts["macs"].high if "macs" in counts else None
 
     def at(limit: Limit) -> NetworkSpec | None:
-        high = limit.high if most is None else min(limit.high, most)
+        high = min(limit.high, counts["macs"].high) if "macs" in counts else limit.high
         return uniformly_scaled(spec, Limits({**counts, "macs": Limit(high)}), multiples)
 
     start = at(Limit(spec.plan().macs))
-    if start is None:
-        return None
     latency = Limit(limits.by_quantity["latency"].high)
-    return LatencySearch(NetworkSpec.plan, at, latency, measure).found(start, largest=True)
+    return None if start is None else within_latency(start, NetworkSpec.plan, at, latency, measure, largest=True)
 
 
 def _last_within(spec: NetworkSpec, names: Sequence[str], rows: NDArray[np.int64], limits: Limits) -> int | None:
-    """Give the number of the last row that is a network within limits; None if none is."""
+    """Return the number of the last row that is a network within limits; None if none is."""
     prices = spec.costs(names).price(rows)
-    fits = prices.is_valid.copy()
-    for name in QUANTITIES:
-        if name in limits.by_quantity:
-            fits &= prices.counts[name] <= limits.by_quantity[name].high
-    numbers = [int(number) for number in np.flatnonzero(fits)]
-    if "memory" in limits.by_quantity:  # which has to be planned: found by halving
+    numbers = np.flatnonzero(prices.is_valid & limits.below(prices.counts)).tolist()
+    planned = {name: limit for name, limit in limits.counted.by_quantity.items() if name not in prices.counts}
+    if planned:  # found by halving
 
-        def memory(number: int) -> int:
-            return memory_of(plan_network(spec.document, dict(zip(names, map(int, rows[number]), strict=True))))
+        def exceeds(number: int) -> bool:
+            plan = plan_network(spec.document, dict(zip(names, rows[number].tolist(), strict=True)))
+            return any(QUANTITIES[name].of(plan) > limit.high for name, limit in planned.items())
 
-        numbers = numbers[: bisect_right(numbers, limits.by_quantity["memory"].high, key=memory)]
+        numbers = numbers[: bisect_right(numbers, False, key=exceeds)]
     return numbers[-1] if numbers else None

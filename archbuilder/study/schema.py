@@ -2,10 +2,9 @@
 
 import re
 
-from archbuilder.primitives.fields import LARGEST_WIDTH
+from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.spec.schema_members import Schema, model_schema, reference
-from archbuilder.study.amounts import DURATIONS, UNITS
-from archbuilder.study.budget import WORDS
+from archbuilder.study.amounts import COUNTS, TIMES
 from archbuilder.study.rules import Choices, Scale
 from archbuilder.study.settings import PYTHON, StudyFile
 
@@ -14,54 +13,50 @@ _SHARE: Schema = {"type": "string", "pattern": r"^\s*[0-9]{1,6}(\.[0-9]{1,6})?\s
 _AMOUNT: Schema = {
     "anyOf": [
         {"type": "number", "minimum": 1},
-        {"type": "string", "pattern": rf"^\s*{_NUMBER}\s*[{''.join(UNITS)}]?\s*$"},
+        {"type": "string", "pattern": rf"^\s*{_NUMBER}\s*[{''.join(COUNTS)}]?\s*$"},
         _SHARE,
     ]
 }
 _DURATION: Schema = {
-    "anyOf": [{"type": "string", "pattern": rf"^\s*{_NUMBER}\s*({'|'.join(map(re.escape, DURATIONS))})\s*$"}, _SHARE]
+    "anyOf": [{"type": "string", "pattern": rf"^\s*{_NUMBER}\s*({'|'.join(map(re.escape, TIMES))})\s*$"}, _SHARE]
 }
-_WIDTH: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST_WIDTH}
 _NULL: Schema = {"type": "null"}
 _CHOICES: Schema = {
     "anyOf": [
-        {"type": "array", "minItems": 1, "uniqueItems": True, "items": items} for items in (_WIDTH, {"type": "string"})
+        {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": kind}}
+        for kind in ("number", "string", "boolean")
     ]
 }
 
 
 def study_schema() -> Schema:
-    """Give the schema of a study file."""
+    """Return the schema of a study file."""
     definitions: Schema = {}
     study = model_schema(StudyFile, definitions)
     for written_otherwise in ("Goal", "Share", "Ladder"):
         definitions.pop(written_otherwise, None)
     properties = study["properties"]
-    bounds = definitions["Budget"]["properties"]
-    for name in WORDS:
-        described = {"description": bounds[name]["description"]}
-        bounds[name] = {"anyOf": [*_bound("duration" if name == "latency" else "amount"), _NULL]} | described
+    bounds = definitions["Bounds"]["properties"]
+    for name, quantity in QUANTITIES.items():
+        amount = reference("duration" if quantity.is_time else "amount")
+        bounds[name] = {"anyOf": [amount, _target(amount), _NULL], "description": bounds[name]["description"]}
     properties["budgets"] = _ladder() | {"description": properties["budgets"]["description"]}
-    properties["space"] = {
-        "type": "object",
-        "minProperties": 1,
-        "additionalProperties": reference("rule"),
-        "description": properties["space"]["description"],
-    }
-    entry = {"type": "object", "minProperties": 1, "additionalProperties": {"type": ["integer", "string"]}}
+    properties["space"] = _mapping(reference("rule")) | {"description": properties["space"]["description"]}
+    entry = _mapping({"type": ["boolean", "number", "string"]})
     definitions["SearchSettings"]["properties"]["enqueue"]["items"] = {
         "anyOf": [{"type": "string", "minLength": 1}, entry]
     }
     maximize = definitions["Objective"]["properties"]["maximize"]
     maximize["enum"] = [word for word in maximize["enum"] if word != PYTHON]  # a function, which no file holds
     scale, choices = model_schema(Scale, definitions), model_schema(Choices, definitions)
-    scale["properties"]["scale"] |= _range()
+    factor = {"type": "number", "exclusiveMinimum": 0}
+    scale["properties"]["scale"] |= {"type": "array", "minItems": 2, "maxItems": 2, "items": factor}
     choices["properties"]["choices"] = _CHOICES | {"description": choices["properties"]["choices"]["description"]}
     definitions |= {
         "amount": _AMOUNT,
         "duration": _DURATION,
         "rule": {
-            "description": "The values of the matched widths: a range around the baseline, or a list of choices.",
+            "description": "The values of the matched widths or other keys: a range around the baseline, or choices.",
             "anyOf": [scale, choices, _CHOICES],
         },
     }
@@ -80,33 +75,36 @@ def study_schema() -> Schema:
     }
 
 
-def _bound(name: str) -> list[Schema]:
-    """Give what a bound may be: an amount, or a target that is reached within a share."""
-    target = {
+def _target(amount: Schema) -> Schema:
+    return {
         "type": "object",
         "properties": {
-            "target": {"allOf": [reference(name)], "description": "The target of every candidate."},
+            "target": {"allOf": [amount], "description": "The target of every candidate."},
             "within": {"anyOf": [_SHARE, _NULL], "description": "The tolerance below the target, such as 1%."},
         },
         "required": ["target"],
         "additionalProperties": False,
     }
-    return [reference(name), target]
 
 
 def _ladder() -> Schema:
-    amounts: Schema = {"type": "array", "minItems": 2, "uniqueItems": True, "items": reference("amount")}
-    quantities = [name for name in WORDS if name != "latency"]
+    counted = {name: quantity for name, quantity in QUANTITIES.items() if quantity.count is not None}
+    lists = {
+        name: _list("duration" if quantity.is_time else "amount") | {"description": f"The budgets on {quantity.noun}."}
+        for name, quantity in counted.items()
+    }
     named = {
         "type": "object",
-        "properties": {name: amounts | {"description": f"The budgets on {WORDS[name]}."} for name in quantities}
-        | {"within": _SHARE | {"description": "The tolerance below the budget, such as 2%."}},
+        "properties": lists | {"within": _SHARE | {"description": "The tolerance below the budget, such as 2%."}},
         "additionalProperties": False,
-        "anyOf": [{"required": [name]} for name in quantities],
+        "anyOf": [{"required": [name]} for name in counted],
     }
-    return {"anyOf": [amounts, named, _NULL]}
+    return {"anyOf": [_list("amount"), named, _NULL]}
 
 
-def _range() -> Schema:
-    factor = {"type": "number", "exclusiveMinimum": 0}
-    return {"type": "array", "minItems": 2, "maxItems": 2, "items": factor}
+def _list(item: str) -> Schema:
+    return {"type": "array", "minItems": 2, "uniqueItems": True, "items": reference(item)}
+
+
+def _mapping(values: Schema) -> Schema:
+    return {"type": "object", "minProperties": 1, "additionalProperties": values}

@@ -8,43 +8,47 @@ from pydantic_core import PydanticCustomError
 
 from archbuilder.recipe import TrainSettings
 from archbuilder.study.amounts import Goal
-from archbuilder.study.budget import Budget, Cost
-from archbuilder.study.ladder import Ladder, Step, parse_ladder
+from archbuilder.study.budget import Bounds, Budget, Cost, Ladder, limits_of, parse_ladder
+from archbuilder.study.hyperparameters import Value
 
-_CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 PYTHON = "python"
 """The objective of a study that `archbuilder.search` runs with a function of its caller's."""
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
-def _folder_name(value: Any) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise PydanticCustomError(
-            "name", "expected letters, digits, -, _ and . alone: it names the folder of the study"
-        )
-    return value
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
-def _entries(value: Any) -> tuple[str | dict[str, int | str], ...]:
+def _matching(pattern: str, expected: str) -> BeforeValidator:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise PydanticCustomError("pattern", expected)
+        return value
+
+    return BeforeValidator(check)
+
+
+_FOLDER_NAME = _matching(
+    "[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", "expected letters, digits, -, _ and . alone: it names the folder of the study"
+)
+_DEVICE = _matching("auto|cpu|mps|cuda(:[0-9]{1,3})?", "expected auto, cpu, cuda, cuda:1 or mps")
+
+
+def _entries(value: Any) -> tuple[str | dict[str, Value], ...]:
     for number, entry in enumerate(value if isinstance(value, list | tuple) else [None]):
-        items = list(entry.values()) if isinstance(entry, dict) else [entry]
-        is_said = isinstance(entry, dict) and items and all(isinstance(item, int | str) for item in items)
-        if not (is_said or (isinstance(entry, str) and entry)) or any(isinstance(item, bool) for item in items):
+        is_said = isinstance(entry, dict) and entry and all(isinstance(item, Value) for item in entry.values())
+        if not is_said and not (isinstance(entry, str) and entry):
             of = f"entry {number + 1}: " if isinstance(value, list | tuple) else ""
             message = f"{of}expected a list of spec files, studies or widths, such as [best.yaml, {{conv1.out: 16}}]"
             raise PydanticCustomError("enqueue", "{message}", {"message": message})
     return tuple(value)
 
 
-class Objective(BaseModel):
+class Objective(_Settings):
     """What the search maximizes."""
 
-    model_config = _CONFIG
-
     maximize: Literal["val_accuracy", "naswot", "parameters", "synflow", "zico", "python"] = Field(
-        "val_accuracy",
-        description="val_accuracy, or a zero-cost proxy that scores untrained networks.",
+        "val_accuracy", description="val_accuracy, or a zero-cost proxy that scores untrained networks."
     )
 
     @property
@@ -53,19 +57,15 @@ class Objective(BaseModel):
         return self.maximize == "val_accuracy"
 
 
-class ProxyFilter(BaseModel):
+class ProxyFilter(_Settings):
     """Train only the proposal with the highest zero-cost score of several."""
-
-    model_config = _CONFIG
 
     score: Literal["naswot", "parameters", "synflow", "zico"] = Field(description="The zero-cost proxy.")
     of: int = Field(8, ge=2, le=1000, description="Number of proposals per trained candidate.")
 
 
-class SearchSettings(BaseModel):
+class SearchSettings(_Settings):
     """Sampler, pruner and number of trials."""
-
-    model_config = _CONFIG
 
     trials: int = Field(ge=1, le=1_000_000, description="Number of trials.")
     sampler: Literal["tpe", "gp", "cmaes", "nsga2", "qmc", "random", "python"] = Field(
@@ -78,7 +78,7 @@ class SearchSettings(BaseModel):
         3,
         ge=2,
         le=100,
-        description="Reduction factor: one of so many trials reaches the next rung, of so many times the epochs.",
+        description="Reduction factor: one of so many trials is promoted, to so many times the epochs.",
     )
     min_epochs: int = Field(1, ge=1, description="The fewest epochs before a trial can be pruned.")
     failures: int = Field(
@@ -97,7 +97,7 @@ class SearchSettings(BaseModel):
         None,
         ge=1,
         le=1024,
-        description="CPU threads per trial; by default the available ones shared among the workers.",
+        description="CPU threads per trial; by default the workers share all of them.",
     )
     proxy: ProxyFilter | None = Field(
         None, description="Train only the best of several proposals by a zero-cost proxy: {score: zico, of: 8}."
@@ -105,10 +105,8 @@ class SearchSettings(BaseModel):
     inherit: bool = Field(False, description="Whether a candidate inherits the weights of the nearest trained one.")
 
 
-class FinalsSettings(BaseModel):
+class FinalsSettings(_Settings):
     """How the best candidates are retrained and tested."""
-
-    model_config = _CONFIG
 
     candidates: int = Field(
         3, ge=0, le=100, description="Number of best trials per budget to retrain; 0 for no finals."
@@ -116,27 +114,14 @@ class FinalsSettings(BaseModel):
     seeds: int = Field(3, ge=1, le=100, description="Number of held-out seeds to retrain each and the baseline with.")
 
 
-def _device(value: Any) -> str:
-    if not isinstance(value, str) or not _DEVICE.fullmatch(value):
-        raise PydanticCustomError("device", "expected auto, cpu, cuda, cuda:1 or mps")
-    return value
-
-
-class LatencySettings(BaseModel):
+class LatencySettings(_Settings):
     """How latencies are measured."""
 
-    model_config = _CONFIG
-
     batch_size: int = Field(1, ge=1, le=65_536, description="Images per batch.")
-    device: Annotated[str, BeforeValidator(_device)] = Field(
+    device: Annotated[str, _DEVICE] = Field(
         "auto", description="The device: auto (the one that trains), cpu, cuda, cuda:1 or mps."
     )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        le=1024,
-        description="CPU threads; by default those of a trial.",
-    )
+    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; by default those of a trial.")
 
 
 class StudyTraining(TrainSettings):
@@ -158,16 +143,14 @@ def _without_patience(settings: StudyTraining) -> StudyTraining:
     return settings
 
 
-class StudyFile(BaseModel):
+class StudyFile(_Settings):
     """The keys of a study's file, without its space."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
-
-    name: Annotated[str, BeforeValidator(_folder_name)] = Field(description="The name of the study and of its folder.")
+    name: Annotated[str, _FOLDER_NAME] = Field(description="The name of the study and of its folder.")
     spec: str = Field(description="The baseline: a path relative to the study's file, or the name of a shipped spec.")
     data: str | None = Field(None, description="The data set: digits, or format:PATH, relative to the study's file.")
     space: Any = Field(description="The search space: patterns over the spec's widths, and the values of each.")
-    budget: Budget = Field(Budget(), description="Hard bounds on every candidate, such as {macs: 1.5M} or {macs: 60%}.")
+    budget: Bounds = Field(Bounds(), description="Hard bounds on every candidate, such as {macs: 1.5M} or {macs: 60%}.")
     budgets: Annotated[Ladder, BeforeValidator(parse_ladder)] | None = Field(
         None, description="Several budgets on MACs, each searched: [25%, 50%, 75%, 100%]."
     )
@@ -191,15 +174,8 @@ class StudyFile(BaseModel):
         ladder = self.budgets
         return self.budget.goals | ({} if ladder is None else {ladder.quantity: ladder.goals[0]})
 
-    def steps(self, baseline: Cost) -> tuple[Step, ...]:
-        """Give the budgets as counts, the least first: one, or those of the ladder.
-
-        Args:
-            baseline: What shares are of. A share of what it has no count of is left out.
-
-        Raises:
-            ArchbuilderError: A share comes to less than 1.
-        """
+    def budgets_of(self, baseline: Cost) -> tuple[Budget, ...]:
+        """Return the budgets, shares of the baseline's cost as counts, the least first; raise as `limits_of`."""
         if self.budgets is None:
-            return (Step("", self.budget.limits(baseline)),)
-        return self.budgets.steps(self.budget.goals, baseline)
+            return (Budget("", limits_of(self.budget.goals, baseline)),)
+        return self.budgets.budgets(self.budget.goals, baseline)

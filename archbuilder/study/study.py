@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from archbuilder.costs.quantities import SHIPPED
 from archbuilder.data import DataSplits, load_data
 from archbuilder.errors import Source
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.study.budget import cost_of
-from archbuilder.study.ladder import Step
+from archbuilder.study.budget import Budget, cost_of
 from archbuilder.study.pricing import Pricer
 from archbuilder.study.settings import StudyFile
 from archbuilder.study.space import Space
@@ -21,10 +21,10 @@ class Study:
     Attributes:
         source: The text of its file.
         settings: What the file says.
-        spec: The network that candidates are made from, and that they are compared with.
+        spec: The baseline, which candidates are made from and compared with.
         space: What is searched.
-        steps: Its budgets, the least first: one, or those of its ladder. A share of a latency is none of theirs before
-            the baseline's latency is known; see `timed`.
+        budgets: One, or those of its ladder, the least first. A share of a latency is none of theirs before the
+            baseline's latency is known; see `with_latency`.
         latency: The baseline's latency in microseconds, once it has been measured.
         conditions: What latencies are measured under, once one has been: `batch size 1 on cpu with 2 threads`.
         is_random_search: Whether it is the random search that another study is compared with: it samples at random,
@@ -35,7 +35,7 @@ class Study:
     settings: StudyFile
     spec: NetworkSpec
     space: Space
-    steps: tuple[Step, ...]
+    budgets: tuple[Budget, ...]
     latency: int | None = None
     conditions: str = ""
     is_random_search: bool = False
@@ -45,21 +45,21 @@ class Study:
         """The study's name, and its folder's."""
         return self.settings.name
 
-    def load_data(self) -> DataSplits:
-        """Load the data set. Its splits do not follow the study's seed.
+    @property
+    def folder(self) -> Path:
+        """Where its file lies, and what that names."""
+        return Path() if self.source.path is None else self.source.path.parent
 
-        Raises:
-            ArchbuilderError: It is not there, or it is damaged.
-        """
-        path = self.source.path
+    def load_data(self) -> DataSplits:
+        """Load the data set, whose splits do not depend on the study's seed; raise an ArchbuilderError if it cannot."""
         assert self.settings.data is not None
-        return load_data(self.settings.data, base=None if path is None else path.parent)
+        return load_data(self.settings.data, base=None if self.source.path is None else self.folder)
 
     @property
     def weights(self) -> Path | None:
         """What the baseline starts from: a file of weights or a run's folder; None for initial weights."""
-        weights, path = self.settings.train.weights, self.source.path
-        return None if weights is None else (Path() if path is None else path.parent) / weights
+        weights = self.settings.train.weights
+        return None if weights is None else self.folder / weights
 
     @cached_property
     def pricer(self) -> Pricer:
@@ -73,37 +73,25 @@ class Study:
 
     @property
     def quantity(self) -> str:
-        """Which cost it is about: what its ladder bounds; a latency, if MACs are not bounded; else multiply-adds."""
+        """The cost that accuracy is shown against: a ladder's, a bounded latency or plugin quantity, or MACs."""
         if self.settings.budgets is not None:
             return self.settings.budgets.quantity
-        return "latency" if "latency" in self.bounded and "macs" not in self.bounded else "macs"
+        special = [name for name in self.bounded if name == "latency" or name not in SHIPPED]
+        return special[0] if special and "macs" not in self.bounded else "macs"
 
     @cached_property
     def baseline_cost(self) -> dict[str, int]:
-        """What the spec as it is costs: its latency only once that has been measured."""
+        """The cost of the baseline: its latency only once that has been measured."""
         counts = cost_of(self.spec.plan(), self.bounded)
         return counts if self.latency is None else {**counts, "latency": self.latency}
 
     def as_random_search(self) -> "Study":
-        """Give the study that random search of its budgets is."""
-        changes = {
-            "sampler": "random",
-            "pruner": "none",
-            "proxy": None,
-            "inherit": False,
-            "enqueue": (),
-            "patience": None,
-        }
-        search = self.settings.search.model_copy(update=changes)
+        """Return the study that random search of its budgets is."""
+        changes = {"sampler": "random", "pruner": "none", "proxy": None, "inherit": False, "enqueue": ()}
+        search = self.settings.search.model_copy(update={**changes, "patience": None})
         return replace(self, settings=self.settings.model_copy(update={"search": search}), is_random_search=True)
 
-    def timed(self, latency: int, conditions: str = "") -> "Study":
-        """Give the study with shares of a latency as times.
-
-        Args:
-            latency: That of the baseline on this machine, in microseconds.
-            conditions: What it was measured under.
-        """
-        counts = cost_of(self.spec.plan(), self.bounded)
-        steps = self.settings.steps({**counts, "latency": latency})
-        return replace(self, steps=steps, latency=latency, conditions=conditions)
+    def with_latency(self, latency: int, conditions: str = "") -> "Study":
+        """Return the study with shares of the baseline's latency, in microseconds, as times."""
+        budgets = self.settings.budgets_of({**cost_of(self.spec.plan(), self.bounded), "latency": latency})
+        return replace(self, budgets=budgets, latency=latency, conditions=conditions)

@@ -1,45 +1,46 @@
 """A space looked over before anything is trained: what its candidates cost, and how many are within the budget."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from archbuilder.costs.function import Prices
+from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError
-from archbuilder.study.budget import WORDS, Cost, amounts_text
-from archbuilder.study.knobs import Value, Values, WidthKnob
-from archbuilder.study.ladder import Step
-from archbuilder.study.pricing import Priced, Pricer, Variant
-from archbuilder.study.repair import filled, repaired
+from archbuilder.study.budget import Budget, Cost, amounts_text
+from archbuilder.study.hyperparameters import Values
+from archbuilder.study.latency import Measure, median_latency, projected_onto_latency
+from archbuilder.study.pricing import Position, Variant
+from archbuilder.study.projection import filled, projected
 from archbuilder.study.study import Study
-from archbuilder.study.timing import Measure, median_latency, repaired_in_time
 
 _DRAWS = 10_000  # at which a share is known to half a point (one standard error)
-_PLANNED = 1000  # draws where each is planned, as its memory is asked for
-_MADE = 100  # draws where nearly each is another network, even with the spec's widths
-_REPAIRED = 100  # draws that are moved onto a budget, to see whether that can be
+_PLANNED = 1000  # draws where each is planned, for a quantity that is not polynomial
+_MADE = 100  # draws where nearly each is another network, even with the baseline's widths
+_PROJECTED = 100  # draws that are projected onto a budget
+_TIMED, _PROJECTED_IN_TIME = 20, 4  # draws that are measured, and that are projected onto a latency, which takes many
 _BUSY = 1.2  # times the latency that a network had: something else runs now
-_MEASURED, _MOVED = 20, 4  # draws whose latency is measured, and that are moved onto a latency, which takes many
+_LARGEST_PERCENT = 100  # a smaller budget was probably meant as a share
 
 
 @dataclass(frozen=True)
-class Inside:
+class Coverage:
     """How much of a space is within one budget.
 
     Attributes:
-        step: The budget.
-        drawn: How many of the candidates that were priced are within it, its latency apart.
-        reached: The share of candidates that could be moved onto it, of a hundred; of few if each is measured.
-        measured: Of how many candidates the latency was looked at; 0 if none is bounded.
-        fast: How many of those are within the budget, latency and all.
+        within: How many of the candidates that were priced are within the budget, its latency apart.
+        projectable: The share that can be projected onto it, of a hundred; of fewer if they are planned or measured.
+        measured: Of how many candidates the latency was measured; 0 if none is bounded.
+        fast: How many of those are within the budget, latency included.
     """
 
-    step: Step
-    drawn: int
-    reached: float
+    budget: Budget
+    within: int
+    projectable: float
     measured: int = 0
     fast: int = 0
 
@@ -49,14 +50,12 @@ class Survey:
     """What a space holds.
 
     Attributes:
-        study: The study.
-        smallest: What the candidate costs that has every width at its minimum; None if it is no network.
+        smallest: The cost with every width at its minimum, and of drawn choices those of fewest MACs; None if invalid.
             Of what is left out altogether so much is there as a network needs.
-        baseline: What the spec as it is costs.
-        largest: What the candidate costs that has every width at its maximum; None if it is no network.
+        largest: The cost with every width at its maximum, and of drawn choices those of most MACs; None if invalid.
         priced: How many candidates were priced.
-        networks: How many of those are networks.
-        inside: Of each budget, how many of those are within it.
+        networks: How many of those are valid networks.
+        coverages: Of each budget, how many of those are within it.
         is_complete: Whether these are all candidates, and not some that were drawn, each value by itself and evenly.
     """
 
@@ -66,7 +65,7 @@ class Survey:
     largest: Cost | None
     priced: int
     networks: int
-    inside: tuple[Inside, ...]
+    coverages: tuple[Coverage, ...]
     is_complete: bool
 
 
@@ -75,7 +74,7 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
 
     Args:
         study: The study; its latency known, if one is bounded and measured.
-        draws: How many candidates are priced.
+        draws: The most candidates that are priced.
         seed: Draws them.
         measure: Measures the latency of a few of them, if one is bounded; without it that is left out.
 
@@ -83,84 +82,80 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
         ArchbuilderError: None of them is within a budget, and none can be projected onto it; the message names the
             nearest cost.
     """
-    space = study.space
-    if "memory" in study.bounded:
-        draws = min(draws, _PLANNED)
-    if prod(len(knob.values) for knob in space.choice_knobs) > _MADE:
+    space, projections = study.space, _PROJECTED
+    if not all(QUANTITIES[name].is_polynomial or QUANTITIES[name].count is None for name in study.bounded):
+        draws, projections = min(draws, _PLANNED), _PROJECTED // 5
+    if prod(len(parameter.values) for parameter in space.choice_parameters) > _MADE:
         draws = min(draws, _MADE)
     generator = np.random.default_rng(seed)
     drawn = list(islice(space.shuffled(generator, draws), draws))
-    priced = _priced(study, drawn)
+    prices = _prices(study, drawn)
+    some = [drawn[n] for n in generator.choice(len(drawn), min(projections, len(drawn)), replace=False).tolist()]
     found = Survey(
         study=study,
-        smallest=_end(study, 0, measure),
+        smallest=_end(study, 0, drawn, measure),
         baseline=study.baseline_cost,
-        largest=_end(study, -1, measure),
+        largest=_end(study, -1, drawn, measure),
         priced=len(drawn),
-        networks=int(priced.is_valid.sum()),
-        inside=tuple(_inside(study, step, drawn, priced, generator, measure) for step in study.steps),
+        networks=int(prices.is_valid.sum()),
+        coverages=tuple(_coverage(study, budget, prices, some, measure) for budget in study.budgets),
         is_complete=len(drawn) == space.candidates,
     )
-    for inside in found.inside:
-        _check(found, inside, priced)
+    for coverage in found.coverages:
+        if not (coverage.fast if coverage.measured else coverage.within) and not coverage.projectable:
+            raise ArchbuilderError("\n  ".join(_out_of_reach(found, coverage, prices)))
     return found
 
 
 def check_reachable(study: Study, measure: Measure | None = None) -> None:
-    """Check, before anything is trained, that some candidate can be moved onto each budget.
-
-    Args:
-        study: The study.
-        measure: Measures the latency of a network, if that is bounded.
+    """Check, before anything is trained, that some candidate can be projected onto each budget.
 
     Raises:
         ArchbuilderError: None was found; the message names the nearest cost.
     """
-    own, space = study.space.values_of(study.spec), study.space
-    some = [*([] if own is None else [own]), *islice(space.shuffled(np.random.default_rng(0), _REPAIRED), _REPAIRED)]
-    for step in study.steps:
-        if not step.limits.by_quantity:
+    baseline = study.space.values_of(study.spec)
+    drawn = islice(study.space.shuffled(np.random.default_rng(0), _PROJECTED), _PROJECTED)
+    some = [*([] if baseline is None else [baseline]), *drawn]
+    for budget in study.budgets:
+        if not budget.limits.by_quantity:
             continue
-        reached = next((place for values in some if (place := _reached(study, step, values)) is not None), None)
+        reached = next((found for values in some if (found := _projected(study, budget, values)) is not None), None)
         if reached is None:
             survey(study)  # says so, unless its many more draws find one
         elif measure is not None:
-            _check_latency(study, step, *reached, measure)
+            _check_latency(study, budget, *reached, measure)
 
 
-def _reached(study: Study, step: Step, values: Values) -> tuple[Variant, NDArray[np.int64]] | None:
+def _projected(study: Study, budget: Budget, values: Values) -> tuple[Variant, Position] | None:
     variant = study.pricer.variant(values)
-    position = None if variant is None else repaired(variant, study.pricer.position(values), step.limits.counted)
+    position = None if variant is None else projected(variant, study.pricer.position(values), budget.limits)
     return None if variant is None or position is None else (variant, position)
 
 
-def _check_latency(study: Study, step: Step, variant: Variant, position: NDArray[np.int64], measure: Measure) -> None:
-    """Check that a candidate, or the narrowest or the widest there is, can be moved onto a latency."""
-    ends = [filled(variant, np.array([end * (len(knob.values) - 1) for knob in variant.knobs])) for end in (0, 1)]
+def _check_latency(study: Study, budget: Budget, variant: Variant, position: Position, measure: Measure) -> None:
+    """Check that a candidate, or the narrowest or the widest there is, can be projected onto a latency."""
+    ends = [filled(variant, np.array([end * (len(p.values) - 1) for p in variant.parameters])) for end in (0, 1)]
     for start in (position, *ends):
-        within = repaired(variant, start, step.limits.counted)
-        if within is not None and repaired_in_time(variant, within, step.limits, measure) is not None:
+        within = projected(variant, start, budget.limits)
+        if within is not None and projected_onto_latency(variant, within, budget.limits, measure) is not None:
             return
     times = [measure(plan) for end in ends if (plan := variant.plan(end)) is not None]
-    about = f"{step.name}, " if step.name else ""
+    about = f"{budget.name}, " if budget.name else ""
     measured = " to ".join(f"{time:,}" for time in sorted(set(times))) or "no"
-    own = study.latency or 0
+    own, now = study.latency or 0, median_latency(measure, study.spec.plan())
+    busy = f"it now takes {now:,}: the machine is busier than before; try again when it is idle"
     lines = [
-        f"{study.source.name}: no candidate can be projected onto {about}{step.limits.text()}",
-        f"from the narrowest to the widest candidate, {measured} {WORDS['latency']} were measured just now; "
+        f"{study.source.name}: no candidate can be projected onto {about}{budget.limits.text()}",
+        f"from the narrowest to the widest candidate, {measured} {QUANTITIES['latency'].noun} were measured just now; "
         f"the baseline has {own:,}",
+        *([busy] if now > _BUSY * own else _overhead(min(times, default=0), own)),
     ]
-    now = median_latency(measure, study.spec.plan())
-    if now > _BUSY * own:
-        lines.append(f"it now takes {now:,}: the machine is busier than before; try again when it is idle")
-    else:
-        lines += _overhead({"latency": min(times)} if times else None, own)
     raise ArchbuilderError("\n  ".join(lines))
 
 
-def _overhead(least: Cost | None, own: int) -> list[str]:
+def _overhead(least: int, own: int) -> list[str]:
     """Say why narrower networks are hardly faster, if they are not."""
-    if least is None or not 0.8 * own <= least.get("latency", 0) <= _BUSY * own:
+    if not 0.8 * own <= least <= _BUSY * own:
         return []
     return [
         "narrower networks are hardly faster here: most of the time is the overhead of each layer; bound macs, or "
@@ -168,127 +163,86 @@ def _overhead(least: Cost | None, own: int) -> list[str]:
     ]
 
 
-def _end(study: Study, end: Literal[0, -1], measure: Measure | None = None) -> Cost | None:
-    """Give what the narrowest candidate costs, or the widest; None if it is no network.
-
-    Choices that are no widths are made one by one, each for the fewest multiply-adds, or the most.
-    """
-    space, pricer = study.space, study.pricer
-    own = space.values_of(study.spec) or {}
-    values: dict[str, Value] = {
-        knob.name: knob.values[end] if isinstance(knob, WidthKnob) else own.get(knob.name, knob.values[0])
-        for knob in space.knobs
-    }
-    best = _network(pricer, values)
-    for knob in space.choice_knobs:
-        for value in knob.values:
-            other = _network(pricer, {**values, knob.name: value})
-            is_further = best is None or (
-                other is not None and (other[0]["macs"] - best[0]["macs"]) * (1 + 2 * end) < 0
-            )
-            if other is not None and is_further:
-                best, values = other, {**values, knob.name: value}
-    if best is None:
+def _end(study: Study, end: Literal[0, -1], drawn: Iterable[Values], measure: Measure | None) -> Cost | None:
+    """Return the cost of the narrowest candidate, or of the widest, over the choices that were drawn."""
+    widths = {parameter.name: parameter.values[end] for parameter in study.space.width_parameters}
+    candidates = {tuple(study.space.structure(values).values()): {**values, **widths} for values in drawn}
+    found = [network for values in candidates.values() if (network := _network(study, values)) is not None]
+    if not found:
         return None
-    cost, variant, position = best
+    cost, variant, position = (min if end == 0 else max)(found, key=lambda network: network[0]["macs"])
     plan = None if measure is None else variant.plan(position)
     return cost if plan is None or measure is None else {**cost, "latency": median_latency(measure, plan)}
 
 
-def _network(pricer: Pricer, values: Values) -> tuple[Cost, Variant, NDArray[np.int64]] | None:
-    """Give what a candidate costs, and itself; of what leaves nothing of a layer so much is there as it needs."""
-    variant = pricer.variant(values)
+def _network(study: Study, values: Values) -> tuple[Cost, Variant, Position] | None:
+    """Return the cost of a candidate, and itself; where nothing of a layer is left, so much is there as it needs."""
+    variant, position = study.pricer.variant(values), study.pricer.position(values)
     if variant is None:
         return None
-    position = pricer.position(values)
-    priced = variant.price(position[None])
-    if not priced.is_valid[0]:
-        position = _emptied(variant, filled(variant, position))
-        priced = variant.price(position[None])
-    return (priced.row(0), variant, position) if priced.is_valid[0] else None
+    if not variant.price(position[None]).is_valid[0]:
+        position = filled(variant, position)
+        for column, parameter in enumerate(variant.parameters):  # leave out what a network does without
+            without = position.copy()
+            without[column] = 0
+            if parameter.sizes[0] == 0 and variant.price(without[None]).is_valid[0]:
+                position = without
+    prices = variant.price(position[None])
+    return (prices.row(0), variant, position) if prices.is_valid[0] else None
 
 
-def _emptied(variant: Variant, position: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Leave out every branch that a network does without."""
-    for column, knob in enumerate(variant.knobs):
-        without = position.copy()
-        without[column] = 0
-        if knob.sizes[0] == 0 and variant.price(without[None]).is_valid[0]:
-            position = without
-    return position
-
-
-def _priced(study: Study, drawn: list[dict[str, Value]]) -> Priced:
+def _prices(study: Study, drawn: Sequence[Values]) -> Prices:
     """Price candidates, those together that are made in the same way."""
-    groups: dict[tuple[Value, ...], list[int]] = {}
+    groups: dict[Variant | None, list[int]] = {}
     for number, values in enumerate(drawn):
-        groups.setdefault(tuple(study.space.structure(values).values()), []).append(number)
-    costs: dict[str, Any] = {}
-    is_valid = np.zeros(len(drawn), dtype=bool)
-    for numbers in groups.values():
-        variant = study.pricer.variant(drawn[numbers[0]])
-        if variant is None:
-            continue
-        priced = variant.price(
-            np.array([study.pricer.position(drawn[number]) for number in numbers]).reshape(len(numbers), -1)
-        )
-        is_valid[numbers] = priced.is_valid
-        for name, counts in priced.costs.items():
-            costs.setdefault(name, np.zeros(len(drawn), dtype=np.int64))[numbers] = counts
-    return Priced(costs, is_valid)
+        groups.setdefault(study.pricer.variant(values), []).append(number)
+    counted = [name for name in study.baseline_cost if QUANTITIES[name].count is not None]
+    prices = Prices({name: np.zeros(len(drawn), np.int64) for name in counted}, np.zeros(len(drawn), bool))
+    for variant, numbers in groups.items():
+        if variant is not None:
+            rows = np.array([study.pricer.position(drawn[number]) for number in numbers])
+            found = variant.price(rows.reshape(len(numbers), -1))
+            prices.is_valid[numbers] = found.is_valid
+            for name, counts in found.counts.items():
+                prices.counts[name][numbers] = counts
+    return prices
 
 
-def _inside(
-    study: Study,
-    step: Step,
-    drawn: list[dict[str, Value]],
-    priced: Priced,
-    generator: np.random.Generator,
-    measure: Measure | None,
-) -> Inside:
-    numbers = [int(number) for number in generator.choice(len(drawn), min(_REPAIRED, len(drawn)), replace=False)]
-    within = priced.within(step.limits)
-    found, counted = int(within.sum()), [_reached(study, step, drawn[number]) for number in numbers]
-    reached = sum(place is not None for place in counted) / len(counted)
-    if measure is None or "latency" not in step.limits.by_quantity:
-        return Inside(step, found, reached)
-    looked = numbers[:_MEASURED]
-    fast = 0
-    for number in looked:
-        plan = study.pricer.plan(drawn[number]) if within[number] else None
-        fast += plan is not None and step.limits.allows({"latency": measure(plan)})
-    moved = [
-        place is not None and repaired_in_time(*place, step.limits, measure) is not None for place in counted[:_MOVED]
+def _coverage(
+    study: Study, budget: Budget, prices: Prices, some: Sequence[Values], measure: Measure | None
+) -> Coverage:
+    limits = budget.limits
+    within = int((prices.is_valid & limits.allows(prices.counts)).sum())
+    reached = [_projected(study, budget, values) for values in some]
+    if measure is None or "latency" not in limits.by_quantity:
+        return Coverage(budget, within, sum(found is not None for found in reached) / len(reached))
+    timed, fast, few = some[:_TIMED], 0, reached[:_PROJECTED_IN_TIME]
+    for values in timed:
+        cost = study.pricer.cost(values)
+        is_counted = cost is not None and limits.allows(cost)
+        fast += is_counted and limits.allows({"latency": measure(study.pricer.plan(values))})
+    moved = [found and projected_onto_latency(*found, limits, measure) for found in few]
+    return Coverage(budget, within, sum(found is not None for found in moved) / len(few), len(timed), fast)
+
+
+def _out_of_reach(found: Survey, coverage: Coverage, prices: Prices) -> list[str]:
+    """Say that nothing is within a budget, and how near the nearest candidate comes."""
+    limits, name = coverage.budget.limits, coverage.budget.name
+    what = f"none of {found.priced:,} candidate{'' if found.priced == 1 else 's'}"
+    drawn = "" if found.is_complete else " drawn at random"
+    about = f"the budget{f' {name},' if name else ' of'} {limits.text()}"
+    likely = [limit.high for limit in limits.by_quantity.values() if limit.high <= _LARGEST_PERCENT]
+    lines = [
+        f"{found.study.source.name}: {what}{drawn} is within {about}, and none can be projected onto it",
+        *(f"did you mean {percent}%, a share of the baseline?" for percent in likely),
     ]
-    return Inside(step, found, sum(moved) / len(moved), len(looked), fast)
-
-
-_MOST_PERCENT = 100  # a smaller budget was probably meant as a share
-
-
-def _check(found: Survey, inside: Inside, priced: Priced) -> None:
-    limits = inside.step.limits
-    if (inside.fast if inside.measured else inside.drawn) or inside.reached:
-        return
-    ending = "" if found.priced == 1 else "s"
-    what = f"none of {found.priced:,} candidate{ending}{'' if found.is_complete else ' drawn at random'}"
-    named = f" {inside.step.name}," if inside.step.name else " of"
-    budget = f"the budget{named} {limits.text()}"
-    lines = [f"{found.study.source.name}: {what} is within {budget}, and none can be projected onto it"]
-    likely = [limit.high for limit in limits.by_quantity.values() if limit.high <= _MOST_PERCENT]
-    lines += [f"did you mean {percent}%, a share of the baseline?" for percent in likely]
-    ends = {"smallest": found.smallest, "largest": found.largest}
-    costs: list[Cost] = [priced.row(int(row)) for row in np.flatnonzero(priced.is_valid)]
-    costs += [cost for cost in ends.values() if cost is not None]
-    if inside.measured:
-        own = found.baseline.get("latency", 0)
-        lines.append(f"the baseline has {amounts_text({'latency': own})}")
-        lines += [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items() if cost is not None]
-        lines += _overhead(found.smallest, own)
-    elif costs:
-        nearest = min(costs, key=lambda cost: max(limits.excess(cost), limits.lack(cost)))
-        lines.append(f"the nearest has {amounts_text(limits.of(nearest))}")
-        lines += [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items() if cost is not None]
-    else:
-        lines.append("none of them is a valid network")
-    raise ArchbuilderError("\n  ".join(lines))
+    ends = {end: cost for end, cost in (("smallest", found.smallest), ("largest", found.largest)) if cost is not None}
+    end_lines = [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items()]
+    costs = [*(prices.row(int(row)) for row in np.flatnonzero(prices.is_valid)), *ends.values()]
+    if coverage.measured:
+        own, least = found.baseline.get("latency", 0), (found.smallest or {}).get("latency", 0)
+        return [*lines, f"the baseline has {amounts_text({'latency': own})}", *end_lines, *_overhead(least, own)]
+    if not costs:
+        return [*lines, "none of them is a valid network"]
+    nearest = min(costs, key=lambda cost: max(limits.excess(cost), limits.lack(cost)))
+    return [*lines, f"the nearest has {amounts_text(limits.of(nearest))}", *end_lines]

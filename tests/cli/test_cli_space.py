@@ -49,10 +49,10 @@ def test_json_is_for_scripts(run: Run, tmp_path: Path) -> None:
     found = json.loads(run("space", str(path), "--json").stdout)
     expected = survey(load_study(path))
     assert found["hyperparameters"] == {"mix.3x3": {"baseline": {"mix.3x3": 4}, "widths": {"mix.3x3": [4, 8]}}}
-    inside = expected.inside[0]
+    coverage = expected.coverages[0]
     assert (found["candidates"], found["priced"]) == (2, 2)
     assert found["budgets"] == {
-        "budget": {"limits": {"macs": 20_000}, "within": inside.drawn, "projectable": inside.reached}
+        "budget": {"limits": {"macs": 20_000}, "within": coverage.within, "projectable": coverage.projectable}
     }
     assert found["smallest"] == expected.smallest
 

@@ -11,7 +11,7 @@ from support.random_specs import specs as random_specs
 
 from archbuilder import ArchbuilderError, NetworkSpec, load
 from archbuilder.costs.function import CostFunction
-from archbuilder.costs.quantities import QUANTITIES, Quantity, exists
+from archbuilder.costs.quantities import QUANTITIES, Quantity, exists, polynomials
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.primitives import Convolution
@@ -55,8 +55,8 @@ def compared(spec: NetworkSpec, function: CostFunction, matrix: np.ndarray[Any, 
     prices = function.price(matrix)
     for row, widths in enumerate(matrix):
         plan, _ = try_plan(spec.document, dict(zip(function.names, map(int, widths), strict=True)))
-        found = {name: int(prices.counts[name][row]) for name in QUANTITIES}
-        expected = {name: quantity.count(plan) if plan else 0 for name, quantity in QUANTITIES.items()}
+        found = {name: int(prices.counts[name][row]) for name in polynomials()}
+        expected = {name: quantity.of(plan) if plan else 0 for name, quantity in polynomials().items()}
         assert (found, bool(prices.is_valid[row])) == (expected, plan is not None), widths
     return int(prices.is_valid.sum())
 
@@ -149,9 +149,9 @@ def test_some_widths_vary_and_the_rest_stay() -> None:
     assert function.names == ("inception5b.5x5", "inception3a.3x3")
     changed = spec.set({"inception3a.3x3": 64, "inception5b.5x5": 0}).plan()
     cost = function.price_one({"inception3a.3x3": 64, "inception5b.5x5": 0})
-    assert cost == {name: quantity.count(changed) for name, quantity in QUANTITIES.items()}
+    assert cost == {name: quantity.of(changed) for name, quantity in polynomials().items()}
     assert function.price_one({"inception3a.3x3": 128, "inception5b.5x5": 128}) == {
-        name: quantity.count(spec.plan()) for name, quantity in QUANTITIES.items()
+        name: quantity.of(spec.plan()) for name, quantity in polynomials().items()
     }
 
 
@@ -241,7 +241,9 @@ def test_a_quantity_that_counts_operations_leaves_removed_branches_out(monkeypat
     def layers(plan: Plan) -> Any:  # a symbol where widths are
         return sum(exists(op) for op in plan.ops if isinstance(op.op, Convolution))
 
-    monkeypatch.setitem(QUANTITIES, "layers", Quantity("layers", "layers", "The most convolutions.", layers))
+    monkeypatch.setitem(
+        QUANTITIES, "layers", Quantity("layers", "layers", "The most convolutions.", layers, is_polynomial=True)
+    )
     spec = load("googlenet")
     function = spec.costs(["inception3a.5x5", "inception3a.5x5red", "inception4b.1x1"])
     candidates = [[32, 16, 160], [0, 16, 160], [32, 0, 160], [0, 0, 0], [8, 8, 0]]

@@ -5,7 +5,7 @@ import pytest
 
 from archbuilder import ArchbuilderError, NetworkSpec
 from archbuilder.costs.function import CostFunction
-from archbuilder.costs.quantities import QUANTITIES
+from archbuilder.costs.quantities import polynomials
 from archbuilder.plan.planner import try_plan
 
 HEAD = "input: {channels: 3, height: 8, width: 8}\nclasses: 10\n"
@@ -43,10 +43,10 @@ def agree(spec: NetworkSpec, rows: list[list[int]]) -> int:
     for number, row in enumerate(rows):
         widths = dict(zip(function.names, row, strict=True))
         plan, _ = try_plan(spec.document, widths)
-        expected = {name: quantity.count(plan) for name, quantity in QUANTITIES.items()} if plan else None
+        expected = {name: quantity.of(plan) for name, quantity in polynomials().items()} if plan else None
         assert CostFunction(spec.document).price_one(widths) == expected, widths
         assert bool(together.is_valid[number]) is (plan is not None), widths
-        for name in QUANTITIES:
+        for name in polynomials():
             assert int(together.counts[name][number]) == (expected[name] if expected else 0), widths
     return int(together.is_valid.sum())
 
@@ -95,7 +95,7 @@ def test_a_spec_that_64_bits_do_not_hold_itself() -> None:
 def test_a_spec_without_widths() -> None:
     spec = NetworkSpec.from_text(f"{HEAD}layers:\n{TAIL}")
     assert CostFunction(spec.document).price_one({}) == {
-        name: quantity.count(spec.plan()) for name, quantity in QUANTITIES.items()
+        name: quantity.of(spec.plan()) for name, quantity in polynomials().items()
     }
 
 

@@ -132,7 +132,7 @@ for widths in ({"conv1.out": 64, "inception5b.1x1": 384}, {"conv1.out": 2000, "i
     assert function.price_one(widths)["widest"] == widest.widest(spec.set(widths).plan()), widths
 study = load_study("wide.yaml")
 assert study.settings.budget.goals["widest"].amount == 40
-archbuilder.register(archbuilder.costs.quantities.Quantity("late", "x", "x", len))
+archbuilder.register(archbuilder.Quantity("late", "x", "x", len))
 """
     study = {
         "spec": "net.yaml",
@@ -145,6 +145,36 @@ archbuilder.register(archbuilder.costs.quantities.Quantity("late", "x", "x", len
     (folder / "net2.yaml").write_text(NETWORK)
     done = run(folder, "-c", "import blur_pool, coordinate_attention\n" + script)
     assert "register the quantity 'late' before studies are used" in done.stderr, done.stderr
+
+
+def test_a_quantity_of_a_table_bounds_a_search_and_is_shown(folder: Path) -> None:
+    study = {
+        "spec": "inception_digits",
+        "space": {"inception3*.3x3": [32, 48, 64]},
+        "budget": {"energy": "95%"},
+        "data": "digits",
+        "search": {"trials": 3, "threads": 1, "pruner": "none"},
+        "train": {"epochs": 1},
+        "finals": {"candidates": 0},
+    }
+    (folder / "thrifty.yaml").write_text(json.dumps(study))
+    plugin = ("--plugin", "energy.py")
+    found = json.loads(archbuilder(folder, "space", "thrifty.yaml", "--json", *plugin).stdout)
+    limit = found["budgets"]["budget"]["limits"]["energy"]
+    assert limit == found["baseline"]["energy"] * 95 // 100
+    assert found["smallest"]["energy"] < limit < found["largest"]["energy"]
+    shown = archbuilder(folder, "space", "thrifty.yaml", *plugin).stdout
+    assert re.search(r"nJ of energy +\d", shown), shown
+    done = archbuilder(folder, "search", "thrifty.yaml", *plugin)
+    assert done.returncode == 0, done.stderr
+    data = json.loads(archbuilder(folder, "studies", "show", "thrifty", "--json", *plugin).stdout)
+    assert all(trial["cost"]["energy"] <= limit for trial in data["trials"])
+    assert "energy" in (folder / "runs" / "thrifty" / "trials.csv").read_text().splitlines()[0]
+    assert "nJ of energy" in (folder / "runs" / "thrifty" / "report.html").read_text()
+    schema = json.loads(archbuilder(folder, "schema", "study", *plugin).stdout)
+    assert schema["definitions"]["Bounds"]["properties"]["energy"]["description"].startswith("The most nJ of energy")
+    without = archbuilder(folder, "space", "thrifty.yaml")
+    assert "unknown key 'energy' for budget" in without.stderr
 
 
 def test_a_data_format_is_trained_on(folder: Path) -> None:

@@ -66,14 +66,14 @@ def test_the_colors_of_a_ladder_can_be_told_apart() -> None:
 
 def test_names_of_budgets_close_together_stand_above_one_another() -> None:
     result = kept("steps")
-    step = result.study.steps[1]
+    step = result.study.budgets[1]
     limit = step.limits.by_quantity["macs"]
     steps = tuple(
         replace(step, name=f"{share}%", limits=replace(step.limits, by_quantity={"macs": replace(limit, high=high)}))
         for share in range(91, 101)
         if (high := round(limit.high * share / 100))
     )
-    figure = front_chart(replace(result, study=replace(result.study, steps=steps)))
+    figure = front_chart(replace(result, study=replace(result.study, budgets=steps)))
     figure.canvas.draw()
     axes = figure.axes[0]
     shown = [text for text in axes.texts if text.get_text().endswith("%")]
@@ -129,7 +129,7 @@ def test_a_history_goes_up_in_order_to_what_the_search_cost(name: str) -> None:
     assert is_in_macs(result) == (name not in {"scored", "rated"})
     if is_in_macs(result):
         assert last_spent(moments) == result.trained_macs
-    for step in range(len(result.study.steps)):
+    for step in range(len(result.study.budgets)):
         best = [moment.best for moment in moments if moment.step == step and moment.best is not None]
         assert best == sorted(best)
         assert best[-1] >= result.best(1, step)[0].accuracy
@@ -144,7 +144,7 @@ def test_what_failed_is_part_of_what_a_search_cost() -> None:
         assert last_spent(history(changed)) == changed.trained_macs
 
 
-def test_importance_adds_up_and_names_every_knob() -> None:
+def test_importance_adds_up_and_names_every_hyperparameter() -> None:
     result = kept("whole")
     judged = importance(result)
     assert judged is not None
@@ -154,7 +154,7 @@ def test_importance_adds_up_and_names_every_knob() -> None:
     assert importance(result) == judged
 
 
-def test_a_knob_that_decides_everything_matters_most() -> None:
+def test_a_hyperparameter_that_decides_everything_matters_most() -> None:
     result = kept("whole")
     trials = [
         replace(trial, accuracies=tuple(float(trial.values["mix.3x3"]) for _ in trial.accuracies))

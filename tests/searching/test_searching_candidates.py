@@ -12,8 +12,8 @@ from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.samplers import SAMPLERS, distributions, sampler_of
-from archbuilder.study.knobs import Values
-from archbuilder.study.repair import repaired
+from archbuilder.study.hyperparameters import Values
+from archbuilder.study.projection import projected
 from archbuilder.study.study import Study
 
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [50%, 100%, 150%]")
@@ -22,7 +22,7 @@ LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [50%, 100%, 150%]")
 def moved(study: Study, values: Values, step: int) -> dict[str, object]:
     variant = study.pricer.variant(values)
     assert variant is not None
-    position = repaired(variant, study.pricer.position(values), study.steps[step].limits)
+    position = projected(variant, study.pricer.position(values), study.budgets[step].limits)
     assert position is not None
     return dict(study.pricer.values(position, values))
 
@@ -119,7 +119,7 @@ def test_a_proposal_follows_from_its_number_and_what_was_learned(tmp_path: Path,
             finish(journal, trial, 0.1 * len(journal.record.trials) % 0.7)
         straight = [trial.values for trial in journal.record.counted]
     assert proposed(tmp_path / "other") == straight
-    knobs = journal.study.space.knobs
+    knobs = journal.study.space.hyperparameters
     assert all(values[knob.name] in knob.values for values in straight for knob in knobs)
 
 
@@ -151,4 +151,4 @@ def test_what_no_network_of_the_space_can_be_is_proposed_and_set_aside(tmp_path:
             pass
         outcomes = {trial.outcome for trial in journal.record.trials.values()}
         assert Outcome.INVALID in outcomes
-        assert all(study.steps[0].limits.allows(trial.cost) for trial in journal.record.counted)
+        assert all(study.budgets[0].limits.allows(trial.cost) for trial in journal.record.counted)

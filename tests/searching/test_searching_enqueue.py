@@ -89,7 +89,7 @@ def test_each_budget_of_a_ladder_begins_with_them(tmp_path: Path) -> None:
     ladder = text(NARROW).replace("budget: {macs: 20k}", "budgets: [60%, 100%]")
     result = rated(a_study(tmp_path, ladder), tmp_path, 8, Rater())
     first = {trial.place.step: trial for trial in reversed(result.record.counted)}
-    assert {step: result.study.steps[step].limits.allows(trial.cost) for step, trial in first.items()} == {
+    assert {step: result.study.budgets[step].limits.allows(trial.cost) for step, trial in first.items()} == {
         0: True,
         1: True,
     }
@@ -128,6 +128,8 @@ def test_the_best_of_an_earlier_study_is_taken_by_its_file_its_folder_or_its_nam
         ("{mix.1x1: 14}", r"found 14, expected 2 to 12 by 2, as space says"),
         ("{mix.1x1: 5}", r"found 5, expected 2 to 12 by 2"),
         ("{mix.1x1: wide}", r"found wide, expected 2 to 12 by 2"),
+        ("{mix.1x1: true}", r"found true, expected 2 to 12 by 2"),
+        ("{mix.1x1: 4.5}", r"found 4\.5, expected 2 to 12 by 2"),
     ],
 )
 def test_widths_that_are_none_of_the_space_are_errors_at_their_place(tmp_path: Path, entry: str, message: str) -> None:
@@ -137,7 +139,7 @@ def test_widths_that_are_none_of_the_space_are_errors_at_their_place(tmp_path: P
     assert f"study.yaml:{line}:" in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["4", "best.yaml", "[1]", "[{}]", "[{mix.1x1: true}]", "[{mix.1x1: 1.5}]", "[null]"])
+@pytest.mark.parametrize("value", ["4", "best.yaml", "[1]", "[{}]", "[{mix.1x1: [4]}]", "[null]"])
 def test_what_is_no_list_of_candidates_is_an_error(tmp_path: Path, value: str) -> None:
     study = STUDY.replace("seed: 3", f"seed: 3, enqueue: {value}")
     with pytest.raises(SpecError, match=r"search\.enqueue(.|\n)*expected a list of spec files, studies or widths"):

@@ -44,7 +44,7 @@ def text_of(shown: RenderableType) -> str:
 def test_a_latency_is_shown_wherever_macs_are_and_all_that_is_compared_is_within_it(tmp_path: Path) -> None:
     events: list[Event] = []
     result, trials = run(a_study(tmp_path, TEXT), tmp_path, trials=3, observe=events.append, timer=timer)
-    limit = result.study.steps[0].limits.by_quantity["latency"].high
+    limit = result.study.budgets[0].limits.by_quantity["latency"].high
     own = f"{result.baseline.cost['latency'] / 1000:.3g} ms"
     for row in result.rows[1:]:
         latency = row.finalist.cost["latency"]
@@ -115,9 +115,9 @@ def test_a_space_says_what_it_measured(tmp_path: Path) -> None:
     stopwatch = Stopwatch.of(study, CPU, timer, events.append)
     assert stopwatch is not None
     found = survey(stopwatch.timed(study), measure=stopwatch.measuring("candidates"), draws=500)
-    (inside,) = found.inside
-    assert inside.measured == 20
-    assert inside.reached == 1
+    (coverage,) = found.coverages
+    assert coverage.measured == 20
+    assert coverage.projectable == 1
     assert found.smallest is not None
     assert found.largest is not None
     assert found.smallest["latency"] < found.baseline["latency"] < found.largest["latency"]

@@ -240,7 +240,7 @@ def test_no_candidate_outside_the_budget_is_trained(
     run(study, tmp_path, trials=6)
     plans = [study.pricer.plan(work.values) for work in given if work.number]
     assert len(plans) >= 6
-    limits = study.steps[0].limits
+    limits = study.budgets[0].limits
     assert all(limits.allows({"macs": plan.macs, "parameters": plan.parameters}) for plan in plans)
 
 
@@ -307,7 +307,7 @@ def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(
     study, trials = result.study, result.record.counted
     assert len(trials) == 8
     for trial in trials:
-        limits = study.steps[trial.place.step].limits
+        limits = study.budgets[trial.place.step].limits
         assert trial.cost["latency"] == study.pricer.plan(trial.values).macs // 10 + 100
         assert all(limit.low <= trial.cost[name] <= limit.high for name, limit in limits.by_quantity.items())
 
@@ -341,7 +341,7 @@ def test_a_share_of_a_latency_is_known_to_whoever_reads_the_study(tmp_path: Path
     read = read_result(result.folder)
     assert read.random_search is not None
     for one in (result, read, read.random_search):
-        assert one.study.steps[0].limits.by_quantity == {"latency": Limit(928)}
+        assert one.study.budgets[0].limits.by_quantity == {"latency": Limit(928)}
         assert one.baseline.cost["latency"] == 1161
         assert one.baseline.place.step is None  # it is above the budget
     scaled = read.row("scaled")

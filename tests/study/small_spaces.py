@@ -11,9 +11,10 @@ from archbuilder import NetworkSpec
 from archbuilder.errors import Problem, Source
 from archbuilder.spec import nodes
 from archbuilder.spec.reader import read_yaml
-from archbuilder.study.knobs import Value, Values
+from archbuilder.study.hyperparameters import Value, Values
+from archbuilder.study.matching import make_space
 from archbuilder.study.rules import read_lines
-from archbuilder.study.space import Space, make_space
+from archbuilder.study.space import Space
 
 TINY = NetworkSpec.from_text(SPEC, "tiny.yaml")
 
@@ -37,21 +38,26 @@ def good(space: str, spec: NetworkSpec = TINY) -> Space:
 
 def candidates(space: Space) -> st.SearchStrategy[dict[str, Value]]:
     """Draw candidates."""
-    return st.fixed_dictionaries({knob.name: st.sampled_from(list(knob.values)) for knob in space.knobs})
+    return st.fixed_dictionaries(
+        {parameter.name: st.sampled_from(list(parameter.values)) for parameter in space.hyperparameters}
+    )
 
 
 def drawn(space: Space, random: np.random.Generator) -> dict[str, Value]:
     """Draw one candidate, each value by itself and evenly."""
-    return {knob.name: knob.values[int(random.integers(len(knob.values)))] for knob in space.knobs}
+    return {
+        parameter.name: parameter.values[int(random.integers(len(parameter.values)))]
+        for parameter in space.hyperparameters
+    }
 
 
 def widths_at(space: Space, values: Values) -> dict[str, int]:
-    """Give the widths of a candidate, from the tables of the knobs."""
+    """Give the widths of a candidate, from the tables of the hyperparameters."""
     found: dict[str, Any] = {}
-    for knob in space.width_knobs:
-        row = list(knob.values).index(values[knob.name])  # type: ignore[arg-type]
-        widths: Any = [values[knob.name]] * len(knob.width_names) if knob.rows is None else knob.rows[row]
-        found |= dict(zip(knob.width_names, widths, strict=True))
+    for parameter in space.width_parameters:
+        row = list(parameter.values).index(values[parameter.name])
+        widths: Any = [values[parameter.name]] * len(parameter.names) if parameter.tied is None else parameter.tied[row]
+        found |= dict(zip(parameter.names, widths, strict=True))
     return found
 
 

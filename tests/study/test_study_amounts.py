@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from archbuilder.study.amounts import (
-    DURATIONS,
-    UNITS,
+    COUNTS,
+    TIMES,
     Goal,
     Share,
     parse_amount,
-    parse_duration,
     parse_goal,
     parse_share,
 )
-from archbuilder.study.budget import Budget, Limit, Limits, amounts_text, limits_of
+from archbuilder.study.budget import Bounds, Limit, Limits, amounts_text, limits_of
 
 
 class Bound(BaseModel):
@@ -47,9 +46,9 @@ def test_amounts_are_read_as_people_write_them(written: object, meant: int) -> N
     assert parse(written) == meant
 
 
-@given(st.integers(1, 10**15 - 1), st.sampled_from(sorted(UNITS)))
+@given(st.integers(1, 10**15 - 1), st.sampled_from(sorted(COUNTS)))
 def test_a_whole_number_with_a_unit_is_exact(number: int, unit: str) -> None:
-    assert parse(f"{number}{unit}") == number * UNITS[unit]
+    assert parse(f"{number}{unit}") == number * COUNTS[unit]
 
 
 @given(st.integers(1, 10**15 - 1))
@@ -81,7 +80,7 @@ def test_what_is_no_amount_is_said(written: object, message: str) -> None:
 
 
 def limits(written: dict[str, object], **baseline: int) -> Limits:
-    return Budget.model_validate(written).limits(baseline)
+    return limits_of(Bounds.model_validate(written).goals, baseline)
 
 
 def test_limits_allow_what_equals_them_and_no_more() -> None:
@@ -127,7 +126,7 @@ def test_a_share_is_of_the_baseline_and_exact(hundredths: int, whole: int) -> No
 
 
 def test_a_share_of_what_is_not_known_yet_is_no_limit_yet() -> None:
-    goals = Budget.model_validate({"latency": "80%", "macs": 5}).goals
+    goals = Bounds.model_validate({"latency": "80%", "macs": 5}).goals
     assert limits_of(goals, {"macs": 9}).by_quantity == {"macs": Limit(5)}
     assert limits_of(goals, {"macs": 9, "latency": 1000}).by_quantity == {"macs": Limit(5), "latency": Limit(800)}
 
@@ -144,7 +143,7 @@ def test_a_share_of_what_is_not_known_yet_is_no_limit_yet() -> None:
 )
 def test_what_is_no_share_is_said(written: str, message: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        Budget.model_validate({"macs": written})
+        Bounds.model_validate({"macs": written})
     assert caught.value.errors()[0]["msg"].startswith(message)
 
 
@@ -166,9 +165,9 @@ def test_times_are_read_with_their_units(written: str, meant: int) -> None:
     assert limits({"latency": written}).by_quantity == {"latency": Limit(meant)}
 
 
-@given(st.integers(1, 10**9), st.sampled_from(sorted(DURATIONS)))
+@given(st.integers(1, 10**9), st.sampled_from(sorted(TIMES)))
 def test_a_whole_time_is_exact(number: int, unit: str) -> None:
-    assert parse_duration(f"{number}{unit}") == number * DURATIONS[unit]
+    assert parse_amount(f"{number}{unit}", is_time=True) == number * TIMES[unit]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +191,7 @@ def test_a_whole_time_is_exact(number: int, unit: str) -> None:
 )
 def test_what_is_no_goal_is_said(written: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        Budget.model_validate(written)
+        Bounds.model_validate(written)
     assert message in caught.value.errors()[0]["msg"]
 
 

@@ -13,6 +13,7 @@ from support.raters import Rater
 from support.tiny_studies import SPEC, STUDY, a_study, run
 
 from archbuilder import ArchbuilderError
+from archbuilder.costs.quantities import memory_of
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
@@ -71,7 +72,7 @@ def test_no_trial_is_outside_its_budget(kind: str, macs: int, sampler: str, seed
     text = STUDY.replace("{macs: 20k}", budget).replace("seed: 3", f"seed: {seed}, sampler: {sampler}")
     with tempfile.TemporaryDirectory() as folder:
         study = a_study(Path(folder), text)
-        limits = study.steps[0].limits
+        limits = study.budgets[0].limits
         if kind == TARGET and not any(limits.allows({"macs": cost}) for cost in all_macs()):
             with pytest.raises(
                 ArchbuilderError, match=r"is within the budget of .* MACs, and none can be projected onto it"
@@ -95,7 +96,7 @@ def test_each_step_of_a_ladder_keeps_its_own_budget(tmp_path: Path) -> None:
     assert {trial.place.step for trial in trials} == {0, 1, 2}
     for trial in trials:
         plan = plan_network(study.spec.document, widths_at(study.space, trial.values))
-        limit = study.steps[trial.place.step].limits.by_quantity["macs"]
+        limit = study.budgets[trial.place.step].limits.by_quantity["macs"]
         assert limit.low <= plan.macs <= limit.high
 
 

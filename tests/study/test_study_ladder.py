@@ -10,14 +10,13 @@ from support.tiny_studies import STUDY, a_study
 
 from archbuilder import ArchbuilderError, SpecError
 from archbuilder.study.amounts import Goal, parse_goal
-from archbuilder.study.budget import Limit
-from archbuilder.study.ladder import parse_ladder
+from archbuilder.study.budget import Limit, parse_ladder
 
 
 def test_a_list_is_of_macs_and_each_a_target_within_two_percent() -> None:
     ladder = parse_ladder(["100%", "25%", "50%"])
     assert (ladder.quantity, str(ladder)) == ("macs", "macs 100% within 2%, 25% within 2%, 50% within 2%")
-    steps = ladder.steps({}, {"macs": 1000})
+    steps = ladder.budgets({}, {"macs": 1000})
     assert [(step.name, step.limits.by_quantity) for step in steps] == [
         ("25%", {"macs": Limit(250, 245)}),
         ("50%", {"macs": Limit(500, 490)}),
@@ -27,18 +26,18 @@ def test_a_list_is_of_macs_and_each_a_target_within_two_percent() -> None:
 
 def test_counts_shares_and_other_quantities() -> None:
     ladder = parse_ladder({"parameters": ["1k", "250%"], "within": "10%"})
-    steps = ladder.steps({"macs": parse_goal("60%")}, {"macs": 1000, "parameters": 300})
+    steps = ladder.budgets({"macs": parse_goal("60%")}, {"macs": 1000, "parameters": 300})
     assert [step.limits.by_quantity for step in steps] == [
         {"macs": Limit(600), "parameters": Limit(750, 675)},
         {"macs": Limit(600), "parameters": Limit(1000, 900)},
     ]
     with pytest.raises(ArchbuilderError, match=r"^0.1% of 300 parameters is less than 1$"):
-        parse_ladder({"parameters": ["0.1%", "250%"]}).steps({}, {"parameters": 300})
+        parse_ladder({"parameters": ["0.1%", "250%"]}).budgets({}, {"parameters": 300})
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=6, unique=True))
 def test_steps_ascend(percents: list[int]) -> None:
-    steps = parse_ladder([f"{percent}%" for percent in percents]).steps({}, {"macs": 10**6})
+    steps = parse_ladder([f"{percent}%" for percent in percents]).budgets({}, {"macs": 10**6})
     assert [step.name for step in steps] == [f"{percent}%" for percent in sorted(percents)]
     assert all(isinstance(goal, Goal) for goal in parse_ladder([f"{percent}%" for percent in percents]).goals)
 
@@ -74,13 +73,13 @@ def changed(budgets: str, budget: str = "") -> str:
 
 def test_a_study_has_a_step_for_each_budget(tmp_path: Path) -> None:
     study = a_study(tmp_path, changed("[100%, 50%]", "\nbudget: {parameters: 1k}"))
-    assert [step.name for step in study.steps] == ["50%", "100%"]
-    assert study.steps[0].limits.by_quantity == {"parameters": Limit(1000), "macs": Limit(5_808, 5_692)}
+    assert [step.name for step in study.budgets] == ["50%", "100%"]
+    assert study.budgets[0].limits.by_quantity == {"parameters": Limit(1000), "macs": Limit(5_808, 5_692)}
     assert sorted(study.bounded) == ["macs", "parameters"]
 
 
 def test_one_budget_is_one_step_without_a_name(tmp_path: Path) -> None:
-    (step,) = a_study(tmp_path).steps
+    (step,) = a_study(tmp_path).budgets
     assert (step.name, step.limits.by_quantity) == ("", {"macs": Limit(20_000)})
 
 
@@ -106,9 +105,9 @@ def test_what_is_wrong_with_the_budgets_of_a_study_is_said_with_its_place(
 
 def test_a_share_of_the_latency_is_known_when_it_is_measured(tmp_path: Path) -> None:
     study = a_study(tmp_path, STUDY.replace("macs: 20k", "macs: 20k, latency: 80%"))
-    assert study.steps[0].limits.by_quantity == {"macs": Limit(20_000)}
-    assert study.timed(500).steps[0].limits.by_quantity == {"macs": Limit(20_000), "latency": Limit(400)}
-    assert a_study(tmp_path, STUDY.replace("macs: 20k", "latency: 3ms")).steps[0].limits.by_quantity == {
+    assert study.budgets[0].limits.by_quantity == {"macs": Limit(20_000)}
+    assert study.with_latency(500).budgets[0].limits.by_quantity == {"macs": Limit(20_000), "latency": Limit(400)}
+    assert a_study(tmp_path, STUDY.replace("macs: 20k", "latency: 3ms")).budgets[0].limits.by_quantity == {
         "latency": Limit(3000)
     }
 
@@ -117,4 +116,4 @@ def test_a_share_of_the_memory(tmp_path: Path) -> None:
     study = a_study(tmp_path, STUDY.replace("macs: 20k", "memory: 50%"))
     memory = study.baseline_cost["memory"]
     assert memory > 0
-    assert study.steps[0].limits.by_quantity == {"memory": Limit(memory // 2)}
+    assert study.budgets[0].limits.by_quantity == {"memory": Limit(memory // 2)}

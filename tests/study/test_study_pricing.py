@@ -16,9 +16,9 @@ from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.primitives import Primitive
 from archbuilder.study.budget import Limit, Limits, cost_of
-from archbuilder.study.knobs import Value
+from archbuilder.study.hyperparameters import Value
 from archbuilder.study.pricing import Pricer
-from archbuilder.study.repair import repaired
+from archbuilder.study.projection import projected
 from archbuilder.study.space import Space
 from study.small_spaces import TINY, candidates, document_with, drawn, good, read, widths_at
 
@@ -54,7 +54,9 @@ CHOICES = """{
 
 def written(spec: NetworkSpec, space: Space, values: dict[str, Value]) -> Plan | None:
     """Plan the candidate as somebody would write it by hand."""
-    structure: dict[str, Any] = {path: values[knob.name] for knob in space.choice_knobs for path in knob.paths}
+    structure: dict[str, Any] = {
+        path: values[parameter.name] for parameter in space.choice_parameters for path in parameter.names
+    }
     if "stem.kernel" in structure:
         structure["stem.padding"] = int(structure["stem.kernel"]) // 2
     return document_with(spec, structure | widths_at(space, values)).plan()
@@ -158,7 +160,7 @@ def test_random_specs(strategy: st.SearchStrategy[dict[str, Any]]) -> None:
             variant = pricer.variant(candidate)
             assert variant is not None
             limits = Limits({"macs": Limit(max(1, plan.macs)), "parameters": Limit(plan.parameters // 2 + 1)})
-            moved = repaired(variant, pricer.position(candidate), limits)
+            moved = projected(variant, pricer.position(candidate), limits)
             if moved is not None:
                 again = try_plan(spec.document, widths_at(space, pricer.values(moved, candidate)))[0]
                 assert again is not None

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from archbuilder import NetworkSpec, load
-from archbuilder.study.budget import Limit, Limits, cost_of, memory_of
+from archbuilder.costs.quantities import memory_of
+from archbuilder.study.budget import Limit, Limits, cost_of
 from archbuilder.study.scaling import uniformly_scaled
 from study.small_spaces import TINY
 

@@ -34,7 +34,7 @@ layers:
 
 def plans(study: Study) -> Iterator[Plan | None]:
     """Plan every candidate."""
-    for values in itertools.product(*(knob.values for knob in study.space.knobs)):
+    for values in itertools.product(*(parameter.values for parameter in study.space.hyperparameters)):
         widths = widths_at(study.space, dict(zip(study.space.by_name, values, strict=True)))
         yield try_plan(study.spec.document, widths)[0]
 
@@ -43,12 +43,12 @@ def test_a_small_space_is_priced_whole(tmp_path: Path) -> None:
     study = a_study(tmp_path, FEW.replace("20k", "11k, parameters: 90%"))
     found = survey(study)
     networks = [plan for plan in plans(study) if plan is not None]
-    (inside,) = found.inside
-    (step,) = study.steps
+    (coverage,) = found.coverages
+    (step,) = study.budgets
     within = sum(step.limits.allows(cost_of(plan)) for plan in networks)
-    assert (found.priced, found.networks, inside.drawn, found.is_complete) == (27, len(networks), within, True)
-    assert inside.step == step
-    assert within / 27 <= inside.reached < 1  # a branch that is there stays, however narrow
+    assert (found.priced, found.networks, coverage.within, found.is_complete) == (27, len(networks), within, True)
+    assert coverage.budget == step
+    assert within / 27 <= coverage.projectable < 1  # a branch that is there stays, however narrow
     assert 0 < within < len(networks)
 
 
@@ -56,11 +56,11 @@ def test_each_budget_of_a_ladder_is_counted(tmp_path: Path) -> None:
     study = a_study(tmp_path, FEW.replace("budget: {macs: 20k}", "budgets: {macs: [80%, 100%, 140%], within: 20%}"))
     found = survey(study)
     networks = [plan for plan in plans(study) if plan is not None]
-    assert [inside.step.name for inside in found.inside] == ["80%", "100%", "140%"]
-    for inside in found.inside:
-        limit = inside.step.limits.by_quantity["macs"]
-        assert inside.drawn == sum(limit.low <= plan.macs <= limit.high for plan in networks)
-        assert inside.drawn / found.priced <= inside.reached <= 1
+    assert [coverage.budget.name for coverage in found.coverages] == ["80%", "100%", "140%"]
+    for coverage in found.coverages:
+        limit = coverage.budget.limits.by_quantity["macs"]
+        assert coverage.within == sum(limit.low <= plan.macs <= limit.high for plan in networks)
+        assert coverage.within / found.priced <= coverage.projectable <= 1
 
 
 def test_choices_are_priced_each_in_its_way(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_choices_are_priced_each_in_its_way(tmp_path: Path) -> None:
         for a, b, c in itertools.product((4, 12), repeat=3)
     ]
     assert (found.priced, found.networks) == (16, 16)
-    assert found.inside[0].drawn == sum(cost["macs"] <= 20_000 for cost in costs)
+    assert found.coverages[0].within == sum(cost["macs"] <= 20_000 for cost in costs)
     assert found.smallest == min(costs, key=lambda cost: cost["macs"])
     assert found.largest == max(costs, key=lambda cost: cost["macs"])
 
@@ -82,10 +82,10 @@ def test_a_large_space_is_drawn_from(tmp_path: Path) -> None:
     whole = survey(study, draws=study.space.candidates)
     drawn = survey(study, draws=4000)
     assert (whole.is_complete, drawn.is_complete, drawn.priced) == (True, False, 4000)
-    share = whole.inside[0].drawn / whole.priced
+    share = whole.coverages[0].within / whole.priced
     assert 0.05 < share < 0.95
     # Four standard errors: a right sample is further off once in 16,000 seeds, and this is one seed.
-    assert drawn.inside[0].drawn / 4000 == pytest.approx(share, abs=4 * (share * (1 - share) / 4000) ** 0.5)
+    assert drawn.coverages[0].within / 4000 == pytest.approx(share, abs=4 * (share * (1 - share) / 4000) ** 0.5)
     assert survey(study, draws=4000) == drawn
 
 
@@ -93,7 +93,7 @@ def test_the_ends_of_the_space_are_its_least_and_most_widths(tmp_path: Path) -> 
     study = a_study(tmp_path)
     found = survey(study, draws=10)
     for end, cost in ((0, found.smallest), (-1, found.largest)):
-        widths = {knob.name: int(knob.values[end]) for knob in study.space.knobs}
+        widths = {parameter.name: int(parameter.values[end]) for parameter in study.space.hyperparameters}
         plan, _ = try_plan(study.spec.document, widths)
         assert plan is not None
         assert cost == cost_of(plan)
@@ -128,11 +128,11 @@ def test_a_budget_that_nothing_can_be_moved_onto_is_an_error_with_the_smallest_c
 
 
 def test_a_budget_that_the_smallest_alone_meets_can_be_moved_onto(tmp_path: Path) -> None:
-    (inside,) = survey(a_study(tmp_path, STUDY.replace("20k", "3984"), SPEC), draws=5).inside
-    assert (inside.drawn, inside.reached) == (0, 1)
+    (coverage,) = survey(a_study(tmp_path, STUDY.replace("20k", "3984"), SPEC), draws=5).coverages
+    assert (coverage.within, coverage.projectable) == (0, 1)
 
 
 def test_a_latency_is_not_measured(tmp_path: Path) -> None:
     study = a_study(tmp_path, FEW.replace("20k", "20k, latency: 1us"))
-    with_time, without = survey(study).inside[0], survey(a_study(tmp_path, FEW)).inside[0]
-    assert (with_time.drawn, with_time.reached) == (without.drawn, without.reached)
+    with_time, without = survey(study).coverages[0], survey(a_study(tmp_path, FEW)).coverages[0]
+    assert (with_time.within, with_time.projectable) == (without.within, without.projectable)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archbuilder import load
-from archbuilder.study.knobs import ChoiceKnob, WidthKnob, tied_rows
+from archbuilder.study.hyperparameters import Hyperparameter, tied_rows
 from archbuilder.study.rules import Scale
 from study.small_spaces import TINY, good
 
@@ -47,36 +47,36 @@ def test_equal_widths_of_a_tie_are_the_values_themselves(own: int, low: int, hig
 
 
 def test_equal_widths_of_a_tie_take_values_and_others_take_steps() -> None:
-    equal = good('{"mix.*": {scale: [0.5, 2], multiple_of: 2, tie: true}}').width_knobs
-    assert [(knob.name, list(knob.values), len(knob.width_names), knob.rows) for knob in equal] == [
+    equal = good('{"mix.*": {scale: [0.5, 2], multiple_of: 2, tie: true}}').width_parameters
+    assert [(parameter.name, list(parameter.values), len(parameter.names), parameter.tied) for parameter in equal] == [
         ("mix.*", [2, 4, 6, 8], 6, None)
     ]
-    (mixed,) = good('{"inception3b.*": {scale: [0.5, 2], multiple_of: 4, tie: true}}', DIGITS).width_knobs
+    (mixed,) = good('{"inception3b.*": {scale: [0.5, 2], multiple_of: 4, tie: true}}', DIGITS).width_parameters
     assert mixed.rows is not None
     assert mixed.values == range(len(mixed.rows))
     assert mixed.table.shape == (len(mixed.rows), 6)
-    assert dict(zip(mixed.width_names, mixed.rows[0], strict=True)) == {
+    assert dict(zip(mixed.names, mixed.rows[0], strict=True)) == {
         f"inception3b.{key}": width
         for key, width in {"1x1": 16, "3x3red": 16, "3x3": 32, "5x5red": 4, "5x5": 8, "pool_proj": 8}.items()
     }
     own = mixed.find(DIGITS.widths)
-    assert own is not None
-    assert list(mixed.rows[own]) == [DIGITS.widths[name] for name in mixed.width_names]
+    assert isinstance(own, int)
+    assert list(mixed.rows[own]) == [DIGITS.widths[name] for name in mixed.names]
     assert mixed.find({**DIGITS.widths, "inception3b.1x1": 1}) is None
 
 
 def test_a_tie_of_choices_has_the_same_choice_everywhere() -> None:
     space = good('{"inception*.3x3red": {choices: [16, 8, 48], tie: true}}', DIGITS)
-    (knob,) = space.width_knobs
-    assert knob.values == (8, 16, 48)
-    assert set(space.widths({knob.name: 48}).values()) == {48}
-    assert list(space.widths({knob.name: 48})) == [name for name in DIGITS.widths if name.endswith("3x3red")]
+    (parameter,) = space.width_parameters
+    assert parameter.values == (8, 16, 48)
+    assert set(space.widths({parameter.name: 48}).values()) == {48}
+    assert list(space.widths({parameter.name: 48})) == [name for name in DIGITS.widths if name.endswith("3x3red")]
     assert space.values_of(DIGITS) is None
 
 
 def test_a_later_line_takes_widths_out_of_a_tie() -> None:
     space = good('{"mix.*": {scale: [0.5, 2], tie: true}, "mix.3x3*": [4, 8], "stem.out": [2, 4]}')
-    names = {knob.name: knob.width_names for knob in space.width_knobs}
+    names = {parameter.name: parameter.names for parameter in space.width_parameters}
     assert names == {
         "stem.out": ("stem.out",),
         "mix.*": ("mix.1x1", "mix.5x5red", "mix.5x5", "mix.pool_proj"),
@@ -87,24 +87,24 @@ def test_a_later_line_takes_widths_out_of_a_tie() -> None:
 
 
 def test_a_tie_of_one_width_is_that_width() -> None:
-    (knob,) = good('{"mix.1x1": {scale: [0.5, 2], tie: true}}').width_knobs
-    assert (knob.name, list(knob.values), knob.rows) == ("mix.1x1", list(range(2, 9)), None)
+    (parameter,) = good('{"mix.1x1": {scale: [0.5, 2], tie: true}}').width_parameters
+    assert (parameter.name, list(parameter.values), parameter.tied) == ("mix.1x1", list(range(2, 9)), None)
 
 
 @pytest.mark.parametrize("tie", ["true", "false"])
 def test_paths_are_tied_or_apart(tie: str) -> None:
     space = good(f'{{"inception*.repeat": {{choices: [1, 2], tie: {tie}}}}}', DIGITS)
     layers = [f"inception{name}.repeat" for name in ("2a", "2b", "3a", "3b")]
-    knobs = space.choice_knobs
+    hyperparameters = space.choice_parameters
     if tie == "true":
-        assert knobs == (ChoiceKnob("inception*.repeat", (1, 2), tuple(layers)),)
+        assert hyperparameters == (Hyperparameter("inception*.repeat", (1, 2), tuple(layers), is_width=False),)
     else:
-        assert knobs == tuple(ChoiceKnob(layer, (1, 2), (layer,)) for layer in layers)
+        assert hyperparameters == tuple(Hyperparameter(layer, (1, 2), (layer,), is_width=False) for layer in layers)
 
 
-def test_a_knob_finds_its_values() -> None:
-    knob = WidthKnob("w", (4, 8, 9), ("a", "b"))
-    assert [knob.position(value) for value in knob.values] == [0, 1, 2]
-    assert knob.sizes.tolist() == [8, 16, 18]
-    assert knob.find({"a": 8, "b": 8}) == 8
-    assert knob.find({"a": 8, "b": 9}) is None
+def test_a_hyperparameter_finds_its_values() -> None:
+    parameter = Hyperparameter("w", (4, 8, 9), ("a", "b"))
+    assert [parameter.position(value) for value in parameter.values] == [0, 1, 2]
+    assert parameter.sizes.tolist() == [8, 16, 18]
+    assert parameter.find({"a": 8, "b": 8}) == 8
+    assert parameter.find({"a": 8, "b": 9}) is None

@@ -9,9 +9,9 @@ import pytest
 from archbuilder import load
 from archbuilder.plan.plan import Plan
 from archbuilder.study.budget import Limit, Limits
+from archbuilder.study.latency import MOST_MEASUREMENTS, projected_onto_latency, within_latency
 from archbuilder.study.pricing import Pricer
-from archbuilder.study.scaling import scaled_in_time
-from archbuilder.study.timing import MOST_MEASUREMENTS, LatencySearch, repaired_in_time
+from archbuilder.study.scaling import scaled_onto_latency
 from study.small_spaces import good
 
 DIGITS = load("inception_digits")
@@ -45,7 +45,7 @@ def test_the_scaled_network_is_as_slow_as_a_latency_allows(model: str, percent: 
     least = time(DIGITS.set(dict.fromkeys(DIGITS.widths, 1)).plan().macs)
     limit = int(least + (time(MACS) - least) * percent / 100)
     clock = Clock(time)
-    found = scaled_in_time(DIGITS, Limits({"latency": Limit(limit)}), clock)
+    found = scaled_onto_latency(DIGITS, Limits({"latency": Limit(limit)}), clock)
     assert found is not None
     spec, latency = found
     assert latency == round(time(spec.plan().macs)) <= limit
@@ -60,7 +60,7 @@ def test_noise_neither_breaks_a_budget_nor_makes_the_scaled_network_tiny(noise: 
     shares = []
     for seed in range(6):
         clock = Clock(time, noise, seed)
-        found = scaled_in_time(DIGITS, Limits({"latency": Limit(limit)}), clock)
+        found = scaled_onto_latency(DIGITS, Limits({"latency": Limit(limit)}), clock)
         assert found is not None
         assert found[1] <= limit
         assert clock.measured <= MOST_MEASUREMENTS
@@ -72,10 +72,11 @@ def test_noise_neither_breaks_a_budget_nor_makes_the_scaled_network_tiny(noise: 
 
 def test_a_candidate_is_moved_no_further_than_its_latency_asks_for() -> None:
     space = good('{"inception*": {scale: [0.25, 2.0], multiple_of: 1}}', DIGITS)
-    variant = Pricer(DIGITS, space, ["latency"]).own
+    variant = Pricer(DIGITS, space, ["latency"]).variant({})
+    assert variant is not None
     generator = np.random.default_rng(0)
     for seed in range(6):
-        start = np.array([generator.integers(len(knob.values)) for knob in variant.knobs])
+        start = np.array([generator.integers(len(parameter.values)) for parameter in variant.parameters])
         plan = variant.plan(start)
         assert plan is not None
         for limits in (
@@ -86,11 +87,13 @@ def test_a_candidate_is_moved_no_further_than_its_latency_asks_for() -> None:
             clock = Clock(MODELS["with an overhead"], seed=seed)
             position = start
             if "macs" in limits.by_quantity:
-                from_counts = np.array([knob.position(DIGITS.widths[knob.name]) for knob in variant.knobs])
+                from_counts = np.array(
+                    [parameter.position(DIGITS.widths[parameter.name]) for parameter in variant.parameters]
+                )
                 position = from_counts
                 if not limits.counted.allows(variant.price(position[None]).row(0)):
                     continue
-            found = repaired_in_time(variant, position, limits, clock)
+            found = projected_onto_latency(variant, position, limits, clock)
             assert found is not None
             cost = variant.price(found[0][None]).row(0) | {"latency": found[1]}
             assert limits.allows(cost)
@@ -106,7 +109,7 @@ def test_what_seemed_fast_once_is_measured_again() -> None:
         told.append(next(times, round(plan.macs / 2000)))
         return told[-1]
 
-    found = scaled_in_time(DIGITS, Limits({"latency": Limit(1000)}), measure)
+    found = scaled_onto_latency(DIGITS, Limits({"latency": Limit(1000)}), measure)
     assert found is not None
     assert told[:5] == [2000, 2100, 900, 1100, 1050]  # 900 was good luck: its median is 1050
     assert found[1] <= 1000
@@ -114,15 +117,14 @@ def test_what_seemed_fast_once_is_measured_again() -> None:
 
 def test_nothing_is_found_where_even_the_narrowest_network_is_too_slow_and_that_ends() -> None:
     clock = Clock(lambda macs: 1000 + macs)
-    assert scaled_in_time(DIGITS, Limits({"latency": Limit(900)}), clock) is None
+    assert scaled_onto_latency(DIGITS, Limits({"latency": Limit(900)}), clock) is None
     assert clock.measured <= MOST_MEASUREMENTS
     plan = DIGITS.plan()
-    stubborn = LatencySearch(lambda network: plan, lambda limit: "same", Limit(900), clock)
-    assert stubborn.found("same") is None
+    assert within_latency("same", lambda network: plan, lambda limit: "same", Limit(900), clock) is None
 
 
 def test_the_scaled_network_keeps_to_the_counts_too() -> None:
     limits = Limits({"latency": Limit(10_000), "parameters": Limit(5000), "macs": Limit(MACS, MACS)})
-    found = scaled_in_time(DIGITS, limits, Clock(MODELS["in proportion"]))
+    found = scaled_onto_latency(DIGITS, limits, Clock(MODELS["in proportion"]))
     assert found is not None
     assert found[0].plan().parameters <= 5000

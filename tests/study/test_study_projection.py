@@ -14,9 +14,9 @@ from archbuilder.costs.memory import inference_memory
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.study.budget import Limit, Limits, cost_of
-from archbuilder.study.knobs import Values
+from archbuilder.study.hyperparameters import Values
 from archbuilder.study.pricing import Pricer, Variant
-from archbuilder.study.repair import repaired
+from archbuilder.study.projection import projected
 from archbuilder.study.space import Space
 from study.small_spaces import TINY, drawn, good, widths_at
 
@@ -47,7 +47,7 @@ def within(plan: Plan, limits: Limits) -> bool:
 
 
 def sizes(space: Space, position: NDArray[np.int64]) -> list[int]:
-    return [sum(knob.table[number]) for knob, number in zip(space.width_knobs, position, strict=True)]
+    return [sum(parameter.table[number]) for parameter, number in zip(space.width_parameters, position, strict=True)]
 
 
 class Moved:
@@ -60,8 +60,8 @@ class Moved:
         assert variant is not None
         self.variant: Variant = variant
         self.before = pricer.position(values)
-        self.after = repaired(variant, self.before.copy(), limits)
-        again = repaired(variant, self.before.copy(), limits)
+        self.after = projected(variant, self.before.copy(), limits)
+        again = projected(variant, self.before.copy(), limits)
         assert (again is None) == (self.after is None)
         if again is not None and self.after is not None:
             assert np.array_equal(again, self.after)
@@ -89,12 +89,12 @@ class Moved:
     def is_reachable(self) -> bool:
         """Whether the narrowest and the widest with the same branches lie on both sides of the limits."""
         low, high = self.before.copy(), self.before.copy()
-        for column, knob in enumerate(self.space.width_knobs):
-            if knob.sizes[self.before[column]]:
-                low[column], high[column] = int(np.searchsorted(knob.sizes, 1)), len(knob.values) - 1
+        for column, parameter in enumerate(self.space.width_parameters):
+            if parameter.sizes[self.before[column]]:
+                low[column], high[column] = int(np.searchsorted(parameter.sizes, 1)), len(parameter.values) - 1
         priced = self.variant.price(np.stack([low, high]))
         return all(
-            priced.costs[name][0] <= limit.high and priced.costs[name][1] >= limit.low
+            priced.counts[name][0] <= limit.high and priced.counts[name][1] >= limit.low
             for name, limit in self.limits.by_quantity.items()
         )
 
@@ -145,15 +145,16 @@ def test_none_is_given_only_where_nothing_was_found_and_never_where_a_bound_can_
     macs = int(random.integers(2_000, 30_000))
     limits = Limits({"macs": Limit(macs, ceil(share * macs))})
     moved = Moved(TINY, space, drawn(space, random), limits)
-    rows = np.array(list(product(*(range(len(knob.values)) for knob in space.knobs))))
+    rows = np.array(list(product(*(range(len(parameter.values)) for parameter in space.hyperparameters))))
     dropped = np.array([sizes(space, row) for row in rows]) == 0
-    reached = moved.variant.price(rows).within(limits)
+    prices = moved.variant.price(rows)
+    reached = prices.is_valid & limits.allows(prices.counts)
     if moved.plan_before is None:
         return
     reached &= (dropped == (np.array(sizes(space, moved.before)) == 0)).all(axis=1)
     if not reached.any():
         assert moved.after is None
-    elif not share or name == "tied":  # of one knob every value is gone through
+    elif not share or name == "tied":  # of one parameter every value is gone through
         assert moved.after is not None
 
 
@@ -164,7 +165,7 @@ def test_branches_come_back_only_where_nothing_is_left() -> None:
     pricer = Pricer(DIGITS, space, ["macs"])
     variant = pricer.variant(values)
     assert variant is not None
-    found = repaired(variant, pricer.position(values), Limits({"macs": Limit(2_000_000)}))
+    found = projected(variant, pricer.position(values), Limits({"macs": Limit(2_000_000)}))
     assert found is not None
     moved = pricer.values(found, values)
     assert {name: value for name, value in moved.items() if value != values[name]} == {
@@ -179,7 +180,7 @@ def test_widths_keep_their_proportions() -> None:
     variant, own = pricer.variant({}), space.values_of(DIGITS)
     assert variant is not None
     assert own is not None
-    found = repaired(variant, pricer.position(own), Limits({"macs": Limit(900_000)}))
+    found = projected(variant, pricer.position(own), Limits({"macs": Limit(900_000)}))
     assert found is not None
     factors = [width / DIGITS.widths[name] for name, width in space.widths(pricer.values(found, own)).items()]
     middle = sorted(factors)[len(factors) // 2]
@@ -195,8 +196,8 @@ def test_nothing_to_turn_is_nothing_to_move() -> None:
         variant = pricer.variant({"conv1.kernel": kernel})
         assert variant is not None
         position = pricer.position({"conv1.kernel": kernel})
-        assert repaired(variant, position, Limits({"macs": Limit(macs)})) is not None
-        assert repaired(variant, position, Limits({"macs": Limit(macs - 1)})) is None
+        assert projected(variant, position, Limits({"macs": Limit(macs)})) is not None
+        assert projected(variant, position, Limits({"macs": Limit(macs - 1)})) is None
 
 
 def test_what_is_no_network_however_wide_is_none() -> None:
@@ -216,4 +217,4 @@ layers:
     together = good('{"*": {choices: [1, 4, 8, 16], tie: true}}', spec)
     moved = Moved(spec, together, {"*": 16}, limits)
     assert moved.after is not None
-    assert together.width_knobs[0].values[int(moved.after[0])] == 4  # 4 x 3 x 64 x 2 and a head of 16
+    assert together.width_parameters[0].values[int(moved.after[0])] == 4  # 4 x 3 x 64 x 2 and a head of 16

@@ -10,15 +10,8 @@ from archbuilder.study.study import Study
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """What a study is read from again, wherever its files have gone.
-
-    Attributes:
-        name: Its name, which its text need not give.
-        study: The text of its file.
-        spec: Its network, as a spec that needs no other file.
-        is_random_search: Whether it is random search, to compare another study with.
-    """
+class SerializedStudy:
+    """What a study is read from again: its name, the text of its file, and a spec that needs no other file."""
 
     name: str
     study: str
@@ -26,23 +19,19 @@ class Parcel:
     is_random_search: bool
 
     @classmethod
-    def of(cls, study: Study) -> "Parcel":
-        """Pack a study."""
+    def of(cls, study: Study) -> "SerializedStudy":
+        """Serialize a study."""
         spec = study.spec
         if "name" not in spec.document.root.entries:  # it has its file's, which is not sent along
             spec = spec.renamed(spec.name)
         return cls(study.name, study.source.text, spec.document.standalone_text, study.is_random_search)
 
-    def unpacked(self, file: str, path: Path | None = None) -> Study:
-        """Read the study again.
+    def read(self, file: str, path: Path | None = None) -> Study:
+        """Read the study again; raise a SpecError if another version of archbuilder wrote it, with other rules.
 
         Args:
             file: What errors call its file.
             path: The file that it was read from, from where its data are found.
-
-        Raises:
-            SpecError: Another version of archbuilder packed it, and finds other things right.
         """
-        spec = NetworkSpec.from_text(self.spec, "spec.yaml")
-        study = read_study(Source(file, self.study, path), spec, self.name)
+        study = read_study(Source(file, self.study, path), NetworkSpec.from_text(self.spec, "spec.yaml"), self.name)
         return study.as_random_search() if self.is_random_search else study
