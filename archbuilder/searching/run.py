@@ -149,6 +149,8 @@ def run_objective(
         raise ArchbuilderError(f"{study.name}: a budget on latency needs trained candidates")
     with open_journal(study, folder) as journal:
         journal.enqueue(folder.parent)
+        if not journal.record.trials:
+            check_reachable(journal.study)
         machines = _Workers([CPU] * workers, executor)
         search = _Search(journal, run, remote, machines, observe, Candidates(journal, sampler=sampler))
         search.search(trials)

@@ -46,8 +46,9 @@ def study_schema() -> Schema:
     definitions["SearchSettings"]["properties"]["enqueue"]["items"] = {
         "anyOf": [{"type": "string", "minLength": 1}, entry]
     }
-    maximize = definitions["Objective"]["properties"]["maximize"]
-    maximize["enum"] = [word for word in maximize["enum"] if word != PYTHON]  # a function, which no file holds
+    in_python = definitions["Objective"]["properties"]["maximize"], definitions["SearchSettings"]["properties"]["sampler"]
+    for names in in_python:
+        names["enum"] = [name for name in names["enum"] if name != PYTHON]  # an object, which no file holds
     scale, choices = model_schema(Scale, definitions), model_schema(Choices, definitions)
     factor = {"type": "number", "exclusiveMinimum": 0}
     scale["properties"]["scale"] |= {"type": "array", "minItems": 2, "maxItems": 2, "items": factor}

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.text import Text
 from rich.console import Console, RenderableType
 from support.kept import kept_runs
+from support.trials import with_accuracies
 
 from archbuilder.report.charts import STEP_COLORS, charts, front_chart
 from archbuilder.report.front_points import bounds, front_points
@@ -138,7 +139,7 @@ def test_a_history_goes_up_in_order_to_what_the_search_cost(name: str) -> None:
 def test_what_failed_is_part_of_what_a_search_cost() -> None:
     result = kept("whole")
     first, *others = sorted(result.record.counted, key=lambda trial: trial.rungs[0].order)
-    failed = replace(first, outcome=Outcome.FAILED, accuracies=(), ends=(replace(first.rungs[0], epochs=0),))
+    failed = replace(first, outcome=Outcome.FAILED, rungs=(replace(first.rungs[0], epochs=0, accuracies=()),))
     for lost in (0, 2):
         changed = replace(result, record=Record([replace(failed, lost=lost), *others]))
         assert last_spent(history(changed)) == changed.trained_macs
@@ -157,7 +158,7 @@ def test_importance_adds_up_and_names_every_hyperparameter() -> None:
 def test_a_hyperparameter_that_decides_everything_matters_most() -> None:
     result = kept("whole")
     trials = [
-        replace(trial, accuracies=tuple(float(trial.values["mix.3x3"]) for _ in trial.accuracies))
+        with_accuracies(trial, tuple(float(trial.values["mix.3x3"]) for _ in trial.accuracies))
         for trial in judged_trials(result)
     ]
     judged = importance(replace(result, record=Record(trials)))
@@ -182,7 +183,7 @@ def test_too_few_trials_have_no_importance_and_nor_have_equal_ones() -> None:
     result = kept("whole")
     trials = judged_trials(result)
     few = replace(result, record=Record(trials[: FEWEST - 1]))
-    alike = replace(result, record=Record(replace(trial, accuracies=(0.5,) * trial.epochs) for trial in trials))
+    alike = replace(result, record=Record(with_accuracies(trial, (0.5,) * trial.epochs) for trial in trials))
     assert importance(few) is None
     assert importance(alike) is None
     assert set(charts(few)) == {"front", "history"}

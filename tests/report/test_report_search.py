@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
-from support.trials import a_trial
 from support.kept import kept_runs
 from support.tiny_studies import STUDY, a_study
+from support.trials import a_trial
 
 from archbuilder.report.search import (
     LineView,
@@ -44,7 +44,7 @@ from archbuilder.study import Study
 
 COST = {"macs": 1_120_000, "parameters": 51_020}
 FINISHED = a_trial(19, {}, COST, Outcome.FINISHED, accuracies=(0.5, 0.981), ends=((1, 0, 2.0), (2, 1, 4.04)))
-WAITING = replace(FINISHED, outcome=Outcome.OPEN, accuracies=(0.5,), ends=((1, 0, 2.0),))
+WAITING = replace(FINISHED, outcome=Outcome.OPEN, rungs=FINISHED.rungs[:1])
 TALLY = Tally({Outcome.BASELINE: 1, Outcome.FINISHED: 16, Outcome.PRUNED: 9, Outcome.DUPLICATE: 1}, projected=31)
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [60%, 100%]")
 
@@ -153,7 +153,7 @@ def test_a_line_gives_the_state_of_a_trial(study: Study, trial: TrialRecord, lin
 @pytest.mark.parametrize(("score", "written"), [(523.4567, "523.5"), (0.25, "0.25")])
 def test_a_score_is_not_written_as_a_percentage(tmp_path: Path, score: float, written: str) -> None:
     text = f"{STUDY}objective: {{maximize: naswot}}\n"
-    trial = replace(FINISHED, accuracies=(score,), ends=((1, 0, 0.25),))
+    trial = a_trial(19, {}, COST, Outcome.FINISHED, accuracies=(score,), ends=((1, 0, 0.25),))
     line = f"trial 19  score {written}  1.12 M MACs  51,020 parameters  finished  0.2 s"
     assert trial_line(a_study(tmp_path, text), trial) == line
 

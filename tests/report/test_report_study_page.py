@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.kept import REASON, kept_runs
+from support.trials import with_accuracies
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.report.study_page import page_files, write_page
@@ -216,8 +217,8 @@ def test_a_verdict_says_plainly_that_a_trial_is_worse_than_the_baseline() -> Non
 def test_without_finals_a_bad_best_trial_is_called_worse_than_the_baseline() -> None:
     result = kept("short")
     best = result.record.found(1)[0]
-    far = replace(result.baseline, accuracies=(best.accuracy + 0.25,))
-    near = replace(result.baseline, accuracies=(best.accuracy + 0.02,))
+    far = with_accuracies(result.baseline, (best.accuracy + 0.25,))
+    near = with_accuracies(result.baseline, (best.accuracy + 0.02,))
     bad, close = (verdicts(replace(result, rows=(), baseline=baseline)) for baseline in (far, near))
     said = f"Trial {best.number} is worse than the baseline: validation accuracy {100 * best.accuracy:.1f} %"
     assert any(line.startswith(said) and "25.0 points lower than the baseline's" in line for line in bad)

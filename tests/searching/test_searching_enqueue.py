@@ -88,7 +88,7 @@ def test_what_is_enqueued_may_be_the_baseline_or_the_same_twice(tmp_path: Path) 
 def test_each_budget_of_a_ladder_begins_with_them(tmp_path: Path) -> None:
     ladder = text(NARROW).replace("budget: {macs: 20k}", "budgets: [60%, 100%]")
     result = rated(a_study(tmp_path, ladder), tmp_path, 8, Rater())
-    first = {trial.place.step: trial for trial in reversed(result.record.counted)}
+    first = {trial.place.step or 0: trial for trial in reversed(result.record.counted)}
     assert {step: result.study.budgets[step].limits.allows(trial.cost) for step, trial in first.items()} == {
         0: True,
         1: True,

@@ -31,7 +31,7 @@ def test_hyperband_has_the_brackets_of_its_paper() -> None:
         [(5, 81)],
     ]
     for bracket, rows in zip(found, table, strict=True):
-        counts = [bracket.size, *(kept_of(bracket.size, rung, 3) for rung in range(len(bracket.rungs) - 1))]
+        counts = [bracket.size or 0, *(kept_of(bracket.size or 0, rung, 3) for rung in range(len(bracket.rungs) - 1))]
         assert list(zip(counts, bracket.rungs, strict=True)) == rows
 
 
@@ -62,7 +62,10 @@ def test_every_bracket_ends_with_the_whole_training(pruner: str, epochs: int, fa
         assert bracket.rungs[-1] == epochs
         assert list(bracket.rungs) == sorted(set(bracket.rungs))
         assert bracket.rungs[0] >= min(least, epochs)
-        keeps = [bracket.size, *(kept_of(bracket.size, rung, factor) for rung in range(len(bracket.rungs) - 1))]
+        keeps = [
+            bracket.size or 0,
+            *(kept_of(bracket.size or 0, rung, factor) for rung in range(len(bracket.rungs) - 1)),
+        ]
         assert keeps == sorted(keeps, reverse=True)
         assert keeps[-1] >= 1
 
@@ -133,14 +136,14 @@ class Simulator:
         rung = Rung(epochs, self.orders, 1.0, self.accuracies(number, epochs)[trial.epochs :])
         trial = replace(trial, rungs=(*trial.rungs, rung))
         self.orders += 1
-        is_last = epochs == self.halving.bracket(trial.place.bracket).rungs[-1]
+        is_last = epochs == self.halving.bracket(trial.place.bracket or 0).rungs[-1]
         self.record.put(replace(trial, outcome=Outcome.FINISHED) if is_last else trial)
 
 
 def members(record: Record) -> dict[int, list[TrialRecord]]:
     found: dict[int, list[TrialRecord]] = {}
     for trial in record.counted:
-        found.setdefault(trial.place.bracket, []).append(trial)
+        found.setdefault(trial.place.bracket or 0, []).append(trial)
     return found
 
 
@@ -150,7 +153,7 @@ def check(record: Record, halving: Halving, factor: int, steps: int) -> None:
     for number, trials in members(record).items():
         bracket = halving.bracket(number)
         assert {trial.place.step for trial in trials} == {number % steps}
-        assert len(trials) <= bracket.size
+        assert len(trials) <= (bracket.size or 0)
         there = trials
         for rung, epochs in enumerate(bracket.rungs):
             reached = [trial for trial in there if trial.epochs >= epochs]

@@ -307,7 +307,7 @@ def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(
     study, trials = result.study, result.record.counted
     assert len(trials) == 8
     for trial in trials:
-        limits = study.budgets[trial.place.step].limits
+        limits = study.budgets[trial.place.step or 0].limits
         assert trial.cost["latency"] == study.pricer.plan(trial.values).macs // 10 + 100
         assert all(limit.low <= trial.cost[name] <= limit.high for name, limit in limits.by_quantity.items())
 

@@ -20,7 +20,7 @@ from archbuilder.plan.planner import plan_network
 from archbuilder.searching import Outcome, StudyResult, TrialRecord, runner
 from archbuilder.searching.events import ignore
 from archbuilder.searching.run import run_objective
-from archbuilder.study.budget import cost_of, memory_of
+from archbuilder.study.budget import cost_of
 from archbuilder.study.study import Study
 from archbuilder.training import initial_network
 from study.small_spaces import widths_at
@@ -96,7 +96,7 @@ def test_each_step_of_a_ladder_keeps_its_own_budget(tmp_path: Path) -> None:
     assert {trial.place.step for trial in trials} == {0, 1, 2}
     for trial in trials:
         plan = plan_network(study.spec.document, widths_at(study.space, trial.values))
-        limit = study.budgets[trial.place.step].limits.by_quantity["macs"]
+        limit = study.budgets[trial.place.step or 0].limits.by_quantity["macs"]
         assert limit.low <= plan.macs <= limit.high
 
 

@@ -1,6 +1,7 @@
 """Trials by hand."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from archbuilder.searching.record import Outcome, Place, Rung, TrialRecord
@@ -30,3 +31,10 @@ def a_trial(
     **more: Any,
 ) -> TrialRecord:
     return TrialRecord(number, values, cost, place or Place(), outcome=outcome, rungs=rungs(accuracies, ends), **more)
+
+
+def with_accuracies(trial: TrialRecord, accuracies: tuple[float, ...]) -> TrialRecord:
+    """Give a trial with others of its accuracies after each epoch; trained in one segment if it was in none."""
+    ends = tuple((rung.epochs, rung.order, rung.seconds) for rung in trial.rungs) or ((len(accuracies), 0, 1.0),)
+    ends = tuple(end for end in ends if end[0] <= len(accuracies)) or ((len(accuracies), ends[0][1], ends[0][2]),)
+    return replace(trial, rungs=rungs(accuracies, ends))
