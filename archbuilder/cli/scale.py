@@ -33,7 +33,7 @@ def scale(
             min=1,
             max=65_536,
             metavar="N",
-            help="What widths are multiples of; by default 1, or what groups of the network need.",
+            help="What widths are multiples of, beside what groups of the network need; by default 1.",
         ),
     ] = None,
     batch_size: Annotated[

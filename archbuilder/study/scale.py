@@ -69,8 +69,8 @@ def scale(
         spec: The network: a spec, or what `archbuilder.load` takes.
         budget: Bounds as in a study's file: `{"macs": "50%"}`, `{"parameters": "1M", "latency": "3ms"}`. A target, such
             as `{"macs": {"target": "50%", "within": "1%"}}`, is an error if it is not reached.
-        multiple_of: What widths are multiples of. By default 1; in networks that other widths make invalid, as with
-            groups, the smallest power of two up to 32 that avoids this, as far as the spec's own widths are multiples.
+        multiple_of: What widths are multiples of; by default 1. Where networks of such widths are invalid, as groups do
+            not divide them, also of 2, 4, 8, 16 or 32, as far as the spec's own width is.
         latency: How a bounded latency is measured, as in a study's file: `{"batch_size": 16, "device": "cpu"}`.
 
     Returns:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
-from math import gcd
+from math import gcd, lcm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,18 +34,16 @@ class Scaling:
 
         Args:
             spec: The network.
-            multiples: What a width is a multiple of, by name. Others are of 1; or of 2, 4, 8, 16 or 32, as far as they
-                are in the spec, where networks of other widths are invalid, as groups may not divide them.
+            multiples: What a width is a multiple of, by name; others are of 1. Where networks of such widths are
+                invalid, as groups do not divide them, also of 2, 4, 8, 16 or 32, as far as the spec's own width is.
         """
         heads = {head.name for head in spec.plan().heads}
         self._spec, self._multiples = spec, multiples or {}
         self.names = [name for name in spec.widths if name.partition(".")[0] not in heads and spec.widths[name]]
         self._own = np.array([spec.widths[name] for name in self.names], dtype=np.int64)
         self.steps = self._steps_of(1)
-        if not self.names or self.names == [name for name in self.names if name in self._multiples]:
-            return
         fewest = len(_SAMPLE) + 1
-        for size in _STEPS:
+        for size in _STEPS if self.names else ():
             steps = self._steps_of(size)
             invalid = sum(self._plan(row) is None for row in self._rows(steps, _SAMPLE))
             if invalid < fewest:
@@ -101,7 +99,7 @@ class Scaling:
         return steps * np.maximum(1, rounded).astype(np.int64)
 
     def _steps_of(self, size: int) -> NDArray[np.int64]:
-        steps = [self._multiples.get(name, gcd(size, self._spec.widths[name])) for name in self.names]
+        steps = [lcm(self._multiples.get(name, 1), gcd(size, self._spec.widths[name])) for name in self.names]
         return np.array(steps, dtype=np.int64)
 
     def _widths(self, row: NDArray[np.int64]) -> dict[str, int]:

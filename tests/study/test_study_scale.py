@@ -3,33 +3,34 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.language_specs import language_spec
+from support.random_specs import specs
 
-import archbuilder
 from archbuilder import ArchbuilderError, NetworkSpec, load, scale
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.study.budget import cost_of
 from archbuilder.study.scale import Scaled, scaled_onto
 from archbuilder.study.scaling import Scaling
-from support.language_specs import language_spec
-from support.random_specs import specs
 
 HEAD = "# what I noted first\n"
 TAIL = "# and last\n"
-NO_WIDTHS = """\
-name: plain
+SEVEN = """\
+name: seven
 input: {channels: 3, height: 4, width: 4}
 classes: 2
 layers:
-  - {name: flatten, type: flatten}
-  - {name: fc, type: linear, out: 2}
+  - {name: a, type: conv, out: 14, kernel: 1}
+  - {name: b, type: conv, out: 14, kernel: 1, groups: 7}
+  - {type: global_avg_pool}
+  - {type: flatten}
+  - {type: linear, out: 2}
 """
 
 
@@ -49,7 +50,7 @@ def operations(plan: Plan | None) -> list[str] | None:
 
 
 def wider(spec: NetworkSpec, scaled: Scaled, steps: dict[str, int]) -> Iterator[Plan]:
-    """Give valid networks that are wider than the scaled one, on its path: those right after it, and some of the rest."""
+    """Give valid networks that are wider, on the same path: those right after the scaled one, and some of the rest."""
     path = path_of(spec, scaled, steps)
     widths = scaled.spec.widths
     position = max(number for number, row in enumerate(path) if all(row[name] <= widths[name] for name in row))
@@ -76,7 +77,9 @@ def check(spec: NetworkSpec, quantity: str, percent: int, multiple_of: int | Non
         scaled = scaled_onto(spec, {quantity: f"{percent}%"}, multiple_of=multiple_of)
     except ArchbuilderError as error:
         found = str(error)
-        assert re.search("no scaling is within .*: the smallest one has|no factor gives a valid network|no width", found)
+        assert re.search(
+            "no scaling is within .*: the smallest one has|no factor gives a valid network|no width", found
+        )
         if multiple_of is None:  # the spec itself is the network of factor 1
             assert percent < 100 or "has no width that can be scaled" in found, found
         return
@@ -113,8 +116,64 @@ def test_random_specs_are_as_wide_as_the_budget_allows(
 
 @settings(max_examples=25)
 @given(st.integers(0, 10**6), QUANTITIES, PERCENTS, st.sampled_from([None, None, 2]))
-def test_so_are_specs_over_the_whole_language(
-    seed: int, quantity: str, percent: int, multiple_of: int | None
-) -> None:
+def test_so_are_specs_over_the_whole_language(seed: int, quantity: str, percent: int, multiple_of: int | None) -> None:
     text = json.dumps(language_spec(seed), indent=1)  # which is YAML, too
     check(NetworkSpec.from_text(HEAD + text + "\n" + TAIL), quantity, percent, multiple_of)
+
+
+def test_a_spec_is_named_or_given_and_bounds_are_those_of_studies() -> None:
+    spec = load("inception_digits")
+    half = scale(spec, {"macs": "50%"})
+    assert 0.49 * spec.plan().macs < half.plan().macs <= 0.5 * spec.plan().macs
+    assert scale("inception_digits", {"macs": spec.plan().macs // 2}).text == half.text
+    assert scale(spec, {"macs": {"target": "50%", "within": "1%"}}).text == half.text
+    assert scale(spec, {"macs": "100%"}).text == spec.text
+    both = scale(spec, {"macs": "50%", "parameters": 20_000})
+    assert both.plan().macs < half.plan().macs
+    assert both.plan().parameters <= 20_000
+
+
+def test_groups_are_kept_whole_beside_multiples_that_are_asked_for() -> None:
+    spec = load("ghostnet_timm")  # its layers split into equal halves
+    half = scale(spec, {"macs": "50%"})
+    assert 0.49 * spec.plan().macs < half.plan().macs <= 0.5 * spec.plan().macs
+    assert {width % 2 for width in half.widths.values()} == {0}
+    threes = scale(spec, {"macs": "50%"}, multiple_of=3)
+    assert {width % 6 for width in threes.widths.values()} == {0}
+
+
+def test_widths_of_zero_stay() -> None:
+    spec = load("inception_digits").set({"inception2a.3x3": 0})
+    double = scale(spec, {"parameters": "200%"})
+    assert double.widths["inception2a.3x3"] == 0
+    assert double.plan().parameters > 1.95 * spec.plan().parameters
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"budget": {}}, "scale: the budget is empty; expected a bound such as macs: 50%"),
+        ({"budget": {"macs": True}}, "budget.macs: found true, expected an integer, or a number with a unit"),
+        ({"budget": {"params": "1M"}}, "budget.params: unknown key 'params' for budget"),
+        (
+            {"budget": {"macs": "50%"}, "multiple_of": 0},
+            "scale: found multiple_of=0, expected an integer",
+        ),
+        (
+            {"budget": {"macs": "50%"}, "latency": {"batch_size": 4}},
+            "scale: latency says how it is measured, but the budget does not bound it",
+        ),
+        ({"budget": {"latency": "3ms"}, "latency": {"batch": 4}}, "latency.batch: unknown key 'batch' for latency"),
+        ({"budget": {"macs": "10%"}, "multiple_of": 512}, "no scaling is within 135,347 MACs: the smallest one has"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArchbuilderError, match=re.escape(message)):
+        scale("inception_digits", **arguments)
+
+
+def test_an_invalid_network_of_every_factor_is_said() -> None:
+    spec = NetworkSpec.from_text(SEVEN)
+    with pytest.raises(ArchbuilderError, match="<text>: no factor gives a valid network; try another multiple_of"):
+        scale(spec, {"macs": "50%"}, multiple_of=60_000)
+    assert scale(spec, {"macs": "50%"}).widths == {"a.out": 7, "b.out": 7}
