@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.kept import kept_runs
 from support.tiny_studies import ONE_FINAL, STUDY, a_study
 from support.tiny_studies import run as run_study
 
@@ -115,13 +114,6 @@ def test_a_latency_is_measured_as_said(run: Run, monkeypatch: pytest.MonkeyPatch
     assert not Path("none.yaml").exists()
 
 
-def test_a_run_gives_its_spec(run: Run) -> None:
-    final = next((kept_runs() / "whole" / "finals" / "baseline").glob("seed-*"))
-    done = run("scale", str(final), "--budget", "macs:50%", "-o", "half.yaml")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert load("half.yaml").plan().macs <= load(final).plan().macs // 2
-
-
 def test_it_is_what_a_study_compares_with(run: Run, tmp_path: Path) -> None:
     study = a_study(tmp_path, STUDY.replace('"mix.*"', '"*"') + ONE_FINAL)
     result, _ = run_study(study, tmp_path, trials=2)
@@ -131,6 +123,10 @@ def test_it_is_what_a_study_compares_with(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert Path("scaled.yaml").read_text() == scaled.finalist.spec.text
     assert "# and another" in scaled.finalist.spec.text
+    (retrained,) = (tmp_path / "tiny-widths" / "finals" / "baseline").glob("seed-*")  # a run, in place of a spec
+    done = run("scale", str(retrained), "--budget", "macs:20k", "--multiple-of", "2", "-o", "again.yaml")
+    assert done.returncode == 0, done.stderr
+    assert load("again.yaml").widths == scaled.finalist.spec.widths
 
 
 @pytest.mark.parametrize(
