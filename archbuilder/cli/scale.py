@@ -1,6 +1,7 @@
 """`archbuilder scale`: one spec scaled uniformly onto a budget."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -49,7 +50,8 @@ def scale(
     """Write the largest network within a budget that differs from SPEC by one factor of all widths.
 
     It is the uniformly scaled baseline that a search compares with. Heads keep their widths; comments and layout of the
-    file are kept. A budget above the spec scales it up. An existing file is never overwritten.
+    file are kept, and its name is that of FILE. A budget above the spec scales it up. An existing file is never
+    overwritten.
 
     Example: archbuilder scale googlenet --budget macs:50% -o half.yaml
     """
@@ -64,17 +66,20 @@ def scale(
 
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.scale import scaled_heading, scaled_notes, scaled_table  # noqa: PLC0415
+    from archbuilder.spec.header import LONGEST_NAME  # noqa: PLC0415
     from archbuilder.study.scale import scaled_onto  # noqa: PLC0415
 
     latency = {option[2:].replace("-", "_"): value for option, value in given.items()}
     with Console(stderr=True).status("measuring latencies" if "latency" in bounds else "scaling"):
         scaled = scaled_onto(spec, bounds, multiple_of=multiple_of, latency=latency)
-    scaled.spec.save(output)
+    # By a name of its own, so that a run of it is not kept in the place of one of the spec.
+    scaled.spec.renamed(output.stem[:LONGEST_NAME]).save(output)
     print(f"{output}  {scaled_heading(scaled)}")
     console().print(scaled_table(scaled), highlight=False)
     for note in scaled_notes(scaled):
         print(f"note: {note}")
-    print(f"next: archbuilder diff {spec} {output}\n      archbuilder train {output} --data DATA")
+    before, after = quote(spec), quote(str(output))
+    print(f"next: archbuilder diff {before} {after}\n      archbuilder train {after} --data DATA")
 
 
 def _bounds(entries: list[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def scaled_heading(scaled: Scaled) -> str:
     factors = " to ".join(dict.fromkeys(plain(factor, 3) for factor in scaled.factors))
     multiple = f", multiples of {scaled.multiple}" if scaled.multiple > 1 else ""
     measured = f" · latency of {scaled.conditions}" if scaled.conditions else ""
-    return f"{scaled.spec.name}: {plural(len(scaled.names), 'width')} x {factors}{multiple}{measured}"
+    return f"{scaled.before.name}: {plural(len(scaled.names), 'width')} x {factors}{multiple}{measured}"
 
 
 def scaled_table(scaled: Scaled) -> Table:

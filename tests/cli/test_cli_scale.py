@@ -41,7 +41,7 @@ def test_a_network_of_half_the_macs(run: Run) -> None:
     ]
     assert run("check", "half.yaml").returncode == 0
     before, after = load("googlenet"), Path("half.yaml").read_text()
-    assert re.sub(r"\d+", "0", after) == re.sub(r"\d+", "0", before.text)
+    assert re.sub(r"\d+", "0", after) == re.sub(r"\d+", "0", before.renamed("half").text)
     heads = [name for name in before.widths if name.startswith("aux")]
     assert [load("half.yaml").widths[name] for name in heads] == [before.widths[name] for name in heads]
 
@@ -68,7 +68,7 @@ def test_a_budget_that_the_network_takes_leaves_the_file_as_it_is(run: Run) -> N
     done = run("scale", "inception_digits", "--budget", "macs:100%", "-o", "same.yaml")
     assert "note: nothing wider is within the budget: the widths are those of the spec" in done.stdout
     assert "inception_digits: 25 widths x 1\n" in done.stdout
-    assert Path("same.yaml").read_text() == load("inception_digits").text
+    assert Path("same.yaml").read_text() == load("inception_digits").renamed("same").text
 
 
 def test_widths_stay_multiples_of_what_groups_need(run: Run) -> None:
@@ -121,7 +121,7 @@ def test_it_is_what_a_study_compares_with(run: Run, tmp_path: Path) -> None:
     assert scaled is not None
     done = run("scale", "tiny.yaml", "--budget", "macs:20k", "--multiple-of", "2", "-o", "scaled.yaml")
     assert done.returncode == 0, done.stderr
-    assert Path("scaled.yaml").read_text() == scaled.finalist.spec.text
+    assert Path("scaled.yaml").read_text() == scaled.finalist.spec.renamed("scaled").text
     assert "# and another" in scaled.finalist.spec.text
     (retrained,) = (tmp_path / "tiny-widths" / "finals" / "baseline").glob("seed-*")  # a run, in place of a spec
     done = run("scale", str(retrained), "--budget", "macs:20k", "--multiple-of", "2", "-o", "again.yaml")
