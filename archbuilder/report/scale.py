@@ -36,7 +36,7 @@ def scaled_table(scaled: Scaled) -> Table:
 
 def scaled_notes(scaled: Scaled) -> list[str]:
     """Return what a reader of the table may not expect."""
-    if scaled.is_unchanged:
+    if scaled.factors == (1, 1):
         return ["nothing wider is within the budget: the widths are those of the spec"]
     notes = []
     if scaled.limits.excess(scaled.costs[0]) <= 0:

@@ -38,11 +38,6 @@ class Scaled:
     conditions: str = ""
 
     @property
-    def is_unchanged(self) -> bool:
-        """Whether every width is that of the spec."""
-        return self.spec.widths == self.before.widths
-
-    @property
     def used(self) -> float:
         """The largest share of a limit that the network takes, from 0 to 1."""
         return 1 + self.limits.excess(self.costs[1])
@@ -166,5 +161,6 @@ def _out_of_reach(scaling: Scaling, spec: NetworkSpec, before: Cost, limits: Lim
     if limits.excess(smallest) > 0:
         found = f"the smallest one has {amounts_text(limits.of(smallest))}"
         return f"{name}: no scaling is within {limits.text()}: {found}\n  {has}"
-    advice = "narrower networks are hardly faster where the overhead of each layer dominates: bound macs instead"
-    return f"{name}: no scaling was found within {limits.text()}\n  {has}\n  {advice}"
+    if "latency" in limits.by_quantity:
+        has += "\n  narrower networks are hardly faster where the overhead of each layer dominates: bound macs instead"
+    return f"{name}: no scaling was found within {limits.text()}\n  {has}"
