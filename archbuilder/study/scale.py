@@ -9,7 +9,7 @@ from typing import Any
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.spec.validation import validate
-from archbuilder.study.budget import Budget, Cost, Limits, amounts_text, cost_of
+from archbuilder.study.budget import Budget, Cost, Limits, amounts_text, cost_of, limits_of
 from archbuilder.study.scaling import Scaling, scaled_in_time
 from archbuilder.study.settings import LatencySettings
 from archbuilder.study.timing import Measure, median_latency
@@ -92,8 +92,7 @@ def scaled_onto(
         ArchbuilderError: As `scale`.
     """
     spec = spec if isinstance(spec, NetworkSpec) else NetworkSpec.load(spec)
-    bounds = _checked(Budget, budget, "budget")
-    goals = bounds.goals
+    goals = _checked(Budget, budget, "budget").goals
     if not goals:
         raise ArchbuilderError("scale: the budget is empty; expected a bound such as macs: 50%")
     if multiple_of is not None and multiple_of < 1:
@@ -110,7 +109,7 @@ def scaled_onto(
         before["latency"] = median_latency(measure, plan)
     elif latency:
         raise ArchbuilderError("scale: latency says how it is measured, but the budget does not bound it")
-    limits = bounds.limits(before)
+    limits = limits_of(goals, before)
     if measure is None:
         found, times = scaling.largest(limits), dict[str, int]()
     else:
