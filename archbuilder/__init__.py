@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from archbuilder.searching import StudyResult, read_result, run_study
     from archbuilder.searching.library import search
     from archbuilder.study import Study, load_study
+    from archbuilder.study.scale import scale
     from archbuilder.training import Evaluation, Machine, Trainer, choose_machine
     from archbuilder.weights import WeightsReport, load_weights
 
@@ -68,6 +69,7 @@ _MODULES = {
     "archbuilder.searching": ("StudyResult", "read_result", "run_study"),
     "archbuilder.searching.library": ("search",),
     "archbuilder.study": ("Study", "load_study"),
+    "archbuilder.study.scale": ("scale",),
     "archbuilder.training": ("Evaluation", "Machine", "Trainer", "choose_machine"),
     "archbuilder.weights": ("WeightsReport", "load_weights"),
 }
@@ -141,6 +143,7 @@ __all__ = [
     "register",
     "resume_run",
     "run_study",
+    "scale",
     "score",
     "search",
     "train_spec",

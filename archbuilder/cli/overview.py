@@ -10,7 +10,7 @@ GROUPS = {
         "archbuilder flops googlenet --by stage",
     ),
     "Train": (("train", "evaluate", "predict"), "archbuilder train inception_digits --data digits"),
-    "Search": (("space", "search", "studies"), "archbuilder search digits_widths"),
+    "Search": (("space", "search", "studies", "scale"), "archbuilder search digits_widths"),
     "Share": (("import", "export", "schema"), "archbuilder export googlenet -o net.py"),
 }
 """The headings, the commands below each, and an example."""

@@ -32,6 +32,8 @@ from archbuilder.cli.wording import in_command_line_terms
         ("3 epochs already; epochs is the total number", "--epochs is the total number"),
         ("choose one with split=", "choose one with --split"),
         ("use fewer workers (there are 4)", "use fewer --workers (there are 4)"),
+        ("budget.macs: found '5x', expected", "--budget macs: found '5x', expected"),
+        ("no factor gives a valid network; try another multiple_of", "network; try another --multiple-of"),
         ("or leave out versus_random=True", "or leave out --versus"),
     ],
 )

@@ -30,9 +30,14 @@ def test_the_study_runs_and_what_it_finds_is_there(tmp_path: Path, monkeypatch: 
 
 
 def test_the_space_is_what_is_shown(tmp_path: Path) -> None:
-    (study,), (console,) = blocks("yaml"), blocks("console")
+    (study,), (console, _) = blocks("yaml"), blocks("console")
     (tmp_path / "my_widths.yaml").write_text(study)
     ((command, output),) = commands(console)
+    assert re.fullmatch(pattern(output, varies=False), run(command, tmp_path))
+
+
+def test_the_scaled_network_is_what_is_shown(tmp_path: Path) -> None:
+    ((command, output),) = commands(blocks("console")[1])
     assert re.fullmatch(pattern(output, varies=False), run(command, tmp_path))
 
 
