@@ -2,16 +2,17 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plugins import load_plugins
-from archbuilder.searching.executors import InThisProcess, WorkerLost, worker_machine
+from archbuilder.searching.executors import InThisProcess, JobExecutor, WorkerLost, worker_machine
 from archbuilder.searching.jobs import Done, Failed, Job, NeedsFiles
 from archbuilder.searching.runner import Run, Runner, attempt
 from archbuilder.spec.writing import write_bytes
@@ -140,7 +141,7 @@ Watch = Callable[[Job, int, float], None]
 class Pool:
     """The jobs of a search that are being done."""
 
-    def __init__(self, executor: Executor, folder: Path, run: Run, remote: Remote | None = None) -> None:
+    def __init__(self, executor: JobExecutor, folder: Path, run: Run, remote: Remote | None = None) -> None:
         """Start with none.
 
         Args:
@@ -150,7 +151,7 @@ class Pool:
             remote: Does a job in another.
         """
         self._executor, self._folder, self._run, self._remote = executor, folder, run, remote
-        self._futures: dict[Future[Result | NeedsFiles], Job] = {}
+        self._futures: dict[Future[Any], Job] = {}
         self._losses: dict[str, int] = {}
         self._shown: dict[str, int] = {}
 
@@ -167,7 +168,7 @@ class Pool:
     def give(self, job: Job, watch: Watch, *, with_files: bool = False) -> None:
         """Have a job done."""
         if isinstance(self._executor, InThisProcess):
-            future = self._executor.submit(attempt, job, self._run, partial(watch, job))
+            future: Future[Any] = self._executor.submit(attempt, job, self._run, partial(watch, job))
         else:
             assert self._remote is not None
             self._progress_of(job).unlink(missing_ok=True)
@@ -191,11 +192,11 @@ class Pool:
                 if result is not None:
                     yield job, result
 
-    def _taken(self, future: "Future[Result | NeedsFiles]", job: Job, watch: Watch) -> Result | None:
+    def _taken(self, future: Future[Any], job: Job, watch: Watch) -> Result | None:
         try:
-            result = future.result()
+            result: Result | NeedsFiles = future.result()
         except WorkerLost as error:
-            self._losses[job.name] = self._losses.get(job.name, 0) + 1
+            self._losses[job.name] = self._losses.get(job.name, 0) + error.is_fault_of_job
             if self._losses[job.name] >= _LOSSES:
                 return Failed("process lost", error.reason)
             self.give(job, watch)

@@ -83,7 +83,7 @@ class StudyResult:
         return self.study.spec if trial.number == BASELINE else self.study.pricer.spec(trial.values)
 
     def step_name(self, trial: TrialRecord) -> str:
-        """Return the name of a trial's budget; an empty string where there is one budget, or the trial is within none."""
+        """Return the name of a trial's budget; empty where there is one budget, or the trial is within none."""
         return "" if trial.place.step is None else self.study.budgets[trial.place.step].name
 
     @property

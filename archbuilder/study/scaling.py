@@ -11,7 +11,7 @@ from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.study.budget import Cost, Limit, Limits, cost_of
-from archbuilder.study.latency import LatencySearch, Measure
+from archbuilder.study.latency import Measure, within_latency
 
 _MULTIPLIERS = 4096
 LARGEST_MULTIPLIER = 64
@@ -142,7 +142,7 @@ def scaled_onto_latency(
 
     start = at(Limit(spec.plan().macs))
     latency = Limit(limits.by_quantity["latency"].high)
-    return None if start is None else LatencySearch(NetworkSpec.plan, at, latency, measure).found(start, largest=True)
+    return None if start is None else within_latency(start, NetworkSpec.plan, at, latency, measure, largest=True)
 
 
 def _last(count: int, fits: Callable[[int], bool | None]) -> int | None:

@@ -46,8 +46,8 @@ def study_schema() -> Schema:
     definitions["SearchSettings"]["properties"]["enqueue"]["items"] = {
         "anyOf": [{"type": "string", "minLength": 1}, entry]
     }
-    in_python = definitions["Objective"]["properties"]["maximize"], definitions["SearchSettings"]["properties"]["sampler"]
-    for names in in_python:
+    for model, key in (("Objective", "maximize"), ("SearchSettings", "sampler")):
+        names = definitions[model]["properties"][key]
         names["enum"] = [name for name in names["enum"] if name != PYTHON]  # an object, which no file holds
     scale, choices = model_schema(Scale, definitions), model_schema(Choices, definitions)
     factor = {"type": "number", "exclusiveMinimum": 0}
