@@ -3,29 +3,28 @@
 import tempfile
 import time
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import optuna
-from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import create_trial
 
 from archbuilder.errors import Source
 from archbuilder.searching.candidates import Candidates
-from archbuilder.searching.crew import OwnProcess
 from archbuilder.searching.events import ignore
-from archbuilder.searching.runner import Tell
+from archbuilder.searching.executors import InThisProcess
+from archbuilder.searching.jobs import Job, OnEpoch
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_journal, quiet_optuna
-from archbuilder.searching.proposals import distributions
-from archbuilder.searching.record import Outcome, Stretch, TrialRecord
+from archbuilder.searching.pool import Pool
+from archbuilder.searching.record import Outcome, Place, TrialRecord
 from archbuilder.searching.run import run_study
-from archbuilder.searching.work import EpochDone, Work, WorkDone
+from archbuilder.searching.samplers import distributions, sampler_of
 from archbuilder.study.hyperparameters import Value
 from archbuilder.study.reading import read_study
 from archbuilder.study.study import Study
@@ -78,17 +77,18 @@ def measure_overhead(before: int = 1000, trials: int = 40) -> Overhead:
         bare = _bare(Path(folder) / "bare.log", study, before)
         with open_journal(study, Path(folder) / "ours") as journal:
             _fill(journal, before)
-            doer = _Alternating(bare, study)
-            loop = SearchLoop(journal, OwnProcess(doer, None), Candidates(journal), ignore)
-            doer.left = time.perf_counter()
+            turns = _Alternating(bare, study)
+            pool = Pool(InThisProcess(), journal.folder, turns.run)
+            loop = SearchLoop(journal, pool, Candidates(journal), ignore)
+            turns.left = time.perf_counter()
             loop.run(before + trials)
-    own = doer.own[1:]  # the first one waits for what is made once
+    own = turns.own[1:]  # the first one waits for what is made once
     return Overhead(
         widths=len(study.space.width_names),
         before=before,
         ours=median(own),
-        bare=median(doer.theirs[1:]),
-        ratio=median(a / b for a, b in zip(own, doer.theirs[1:], strict=True)),
+        bare=median(turns.theirs[1:]),
+        ratio=median(a / b for a, b in zip(own, turns.theirs[1:], strict=True)),
     )
 
 
@@ -119,15 +119,15 @@ class _Alternating:
         self.theirs: list[float] = []
         self._bare, self._distributions = bare, distributions(study.space)
 
-    def do(self, work: Work, tell: Tell) -> None:
+    def run(self, job: Job, on_epoch: OnEpoch) -> None:
+        """Let Optuna alone have a trial, and score this one."""
         self.own.append(time.perf_counter() - self.left)
         started = time.perf_counter()
         trial = self._bare.ask(self._distributions)
         self._bare.tell(trial, _score(trial.params))
         self.theirs.append(time.perf_counter() - started)
         self.left = time.perf_counter()
-        tell(EpochDone(work, 1, 0.5, 0.0))
-        tell(WorkDone(work))
+        on_epoch(1, 0.5)
 
 
 def _score(values: object) -> float:
@@ -145,7 +145,7 @@ def _candidates(study: Study, count: int) -> list[dict[str, Value]]:
 
 def _bare(path: Path, study: Study, count: int) -> optuna.Study:
     storage = JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
-    found = optuna.create_study(storage=storage, direction="maximize", sampler=TPESampler(seed=0))
+    found = optuna.create_study(storage=storage, direction="maximize", sampler=sampler_of("tpe", 0, 0))
     ways = distributions(study.space)
     for values in _candidates(study, count):
         found.add_trial(create_trial(params=values, distributions=ways, value=_score(values)))
@@ -153,9 +153,11 @@ def _bare(path: Path, study: Study, count: int) -> optuna.Study:
 
 
 def _fill(journal: Journal, count: int) -> None:
-    journal.put("baseline", {"accuracies": [0.5], "seconds": 0.0})
     cost = journal.study.baseline_cost
-    for number, values in enumerate(_candidates(journal.study, count)):
-        stretch = (1, number, 0.0)
-        trial = TrialRecord(-1, values, cost, Outcome.FINISHED, accuracies=(_score(values),), ends=(stretch,))
-        journal.add(replace(trial, place=replace(trial.place, bracket=number)))
+    for number, values in enumerate(
+        [journal.study.space.values_of(journal.study.spec), *_candidates(journal.study, count)]
+    ):
+        assert values is not None
+        trial = journal.add(TrialRecord(-1, values, cost, Place(bracket=number)), values)
+        journal.train(trial.number, (_score(values),), 0.0)
+        journal.end(trial.number, Outcome.FINISHED if number else Outcome.BASELINE)

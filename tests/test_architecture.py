@@ -34,6 +34,7 @@ STAGES = (
     "importing",
     "study",
     "runs",
+    "storage",
     "exporting",
     "proxies",
     "bench",

@@ -28,7 +28,7 @@ def complete_run(incomplete: str) -> list[str]:
 
 def complete_kept_study(incomplete: str) -> list[str]:
     """Return the names of the studies in `runs`, or, after a slash, the folders, that start with the given text."""
-    names = {path.parent.name for path in RUNS.glob("*/journal.log")}
+    names = {path.parent.name for name in ("journal.log", "storage.txt") for path in RUNS.glob(f"*/{name}")}
     folders = {*_paths(incomplete, "")} if "/" in incomplete else set[str]()
     return sorted({name for name in names if name.startswith(incomplete)} | folders)
 

@@ -53,6 +53,14 @@ def search(
         str | None,
         typer.Option(metavar="N,N", help="Numbers of the GPUs, such as 0,1; each trains one candidate at a time."),
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Train on a cluster instead: dask://HOST:PORT, its scheduler."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Keep the study in a database, such as postgresql+psycopg://user@host/name."),
+    ] = None,
     versus: Annotated[
         str | None, typer.Option(metavar="random", help="Also run random search at equal training cost.")
     ] = None,
@@ -78,6 +86,10 @@ def search(
 
     if versus not in {None, "random"}:
         raise typer.BadParameter(f"found {versus}, expected random", param_hint="--versus")
+    if executor is not None and (workers > 1 or gpus is not None):
+        raise typer.BadParameter(
+            "a cluster has its own workers; leave out --workers and --gpus", param_hint="--executor"
+        )
     devices = _devices(gpus, workers, device)
     loaded = load_study(study)
     screen = console()
@@ -91,6 +103,8 @@ def search(
                 observe=view,
                 machines=_machines(devices, precision, from_gpus_option=gpus is not None),
                 versus_random=versus is not None,
+                executor=executor,
+                storage=storage,
                 hours=hours,
             )
     except KeyboardInterrupt:

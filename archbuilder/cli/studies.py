@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from archbuilder.cli.completion import complete_kept_study
+from archbuilder.cli.studies_move import move
 from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import RUNS
 
@@ -25,7 +26,8 @@ def register(app: typer.Typer) -> None:
     group.callback(invoke_without_command=True)(studies)
     for command in (list_studies, show, compare, export):
         group.command("list" if command is list_studies else None)(command)
-    app.add_typer(group, name="studies", short_help="List, show, compare and export studies.")
+    group.command("move")(move)
+    app.add_typer(group, name="studies", short_help="List, show, compare, export and move studies.")
 
 
 def studies(

@@ -34,7 +34,7 @@ def move(
     The copy is compared before the study is removed where it was. The files in its folder stay.
     """
     from archbuilder.searching.kept import find_study  # noqa: PLC0415
-    from archbuilder.searching.storage import has_study, move_study  # noqa: PLC0415
+    from archbuilder.storage import has_study, move_study  # noqa: PLC0415
 
     def tell(sentence: str) -> None:
         print(sentence, file=sys.stderr)

@@ -5,11 +5,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from archbuilder.errors import ArchbuilderError, did_you_mean
-from archbuilder.runs.lock import is_held
 from archbuilder.searching.journal import Journal
-from archbuilder.searching.opening import JOURNAL, read_journal
+from archbuilder.searching.opening import quiet_optuna, read_journal
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.result import COMPLETE, result_of
+from archbuilder.storage import JOURNAL, StorageError, has_study, is_running, open_storage, storage_of
 
 
 class State(StrEnum):
@@ -66,7 +66,7 @@ class Damaged:
 
 def study_folders(runs: Path) -> list[Path]:
     """Give the folders that studies are kept in, by name."""
-    return sorted(path.parent for path in runs.glob(f"*/{JOURNAL}"))
+    return sorted(path for path in runs.glob("*") if has_study(path))
 
 
 def kept_studies(runs: Path) -> list[KeptStudy | Damaged]:
@@ -87,7 +87,8 @@ def kept_study(folder: Path) -> KeptStudy:
         ArchbuilderError: None is kept there, or it is damaged.
     """
     journal = read_journal(folder)
-    written = (folder / JOURNAL).stat().st_mtime
+    journal_file = folder / JOURNAL
+    written = (journal_file if journal_file.is_file() else folder / "trials.csv").stat().st_mtime
     return KeptStudy(folder, journal, _state(journal), journal.record.baseline, written)
 
 
@@ -97,7 +98,7 @@ def find_study(runs: Path, name: str) -> Path:
     Raises:
         ArchbuilderError: None of this name is kept there.
     """
-    if (Path(name) / JOURNAL).is_file():
+    if has_study(Path(name)):
         return Path(name)
     names = [folder.name for folder in study_folders(runs)]
     if name in names:
@@ -117,13 +118,19 @@ def nothing_kept(runs: Path) -> str:
     )
 
 
-def is_running(folder: Path) -> bool:
-    """Tell whether a process is at work on a study: the operating system frees its lock when it ends."""
-    return is_held(folder / "lock")
+def is_coordinated(folder: Path) -> bool:
+    """Return whether a process coordinates a study."""
+    try:
+        with quiet_optuna():
+            url = storage_of(folder)
+            storage = open_storage(url, folder, must_exist=True)
+            return is_running(storage, folder.name, folder)
+    except StorageError:
+        return False
 
 
 def _state(journal: Journal) -> State:
-    if is_running(journal.folder):
+    if is_coordinated(journal.folder):
         return State.RUNNING
     tally = journal.record.tally()
     is_through = not tally[Outcome.OPEN] and journal.get(COMPLETE) == tally.counted

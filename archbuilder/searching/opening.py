@@ -1,70 +1,99 @@
-"""The journal of a study opened: by the one process that goes on with it, or to be read."""
+"""The Optuna study of a search opened: by the one process that coordinates it, or to be read."""
 
-import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage
 
-from archbuilder.errors import ArchbuilderError, system_advice
-from archbuilder.runs.lock import held
-from archbuilder.searching.backend import JournalFile, JournalWriteError, check_lines, damaged
+from archbuilder.errors import ArchbuilderError
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.setup import check_setup, setup_of
+from archbuilder.storage import JOURNAL, JournalWriteError, has_study, hold, holder, open_storage, remember, storage_of
 from archbuilder.study.serialized import SerializedStudy
 from archbuilder.study.study import Study
 
-JOURNAL = "journal.log"
+RANDOM_SEARCH = "versus-random"
+"""The folder of the random search that a study is compared with, within its own."""
 _SOURCES, _SETUP = "sources", "setup"
-_UNFINISHED = re.compile(r"\..+\.(yaml|csv|html|safetensors|jsonl)\.[a-z0-9_]{8}")  # by `write_whole`, when killed
+
+
+def ignore(sentence: str) -> None:
+    """Show nothing."""
 
 
 @contextmanager
-def open_journal(study: Study, folder: Path) -> Iterator[Journal]:
-    """Open the journal of a study, or start one.
+def open_journal(
+    study: Study, folder: Path, url: str | None = None, tell: Callable[[str], None] = ignore
+) -> Iterator[Journal]:
+    """Open the Optuna study of a search, or start one.
 
     Args:
         study: The study.
         folder: Its folder; made if need be.
+        url: The database that it is in; None for the one that it was begun in, or the journal file in its folder.
+        tell: Is called with a sentence when the connection to a database is lost, and when it is there again.
 
     Raises:
-        ArchbuilderError: Another process has it open, it holds another study, it is damaged, or the folder cannot be
-            written to.
+        ArchbuilderError: Another process coordinates it, it is another study of this name, it is damaged, or the folder
+            or the database cannot be written to.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
-    with ExitStack() as open_things:
+    url, name, is_refused = storage_of(folder, url), _name(study), False
+    with quiet_optuna():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            open_things.enter_context(held(folder / "lock", f"{study.name} in {folder}"))
-            open_things.enter_context(quiet_optuna())
-            journal = _open(study, folder)
-            if journal.is_unused and journal.get(_SETUP) is not None:
-                journal = _begun_anew(study, folder)
-        except OSError as error:
-            raise ArchbuilderError(
-                f"{error.filename or folder}: {error.strerror or error}{system_advice(error)}"
-            ) from None
-        if journal.get(_SETUP) is None:
-            journal.put(_SOURCES, asdict(SerializedStudy.of(study)))
-            journal.put(_SETUP, setup_of(study))
-        check_setup(journal.get(_SETUP), study, folder)
-        journal.settle()
-        is_refused = False
-        try:
-            yield journal
-        except JournalWriteError:  # a full disk: the same command resumes
-            raise
-        except ArchbuilderError:
-            is_refused = journal.is_unused
-            raise
+            with ExitStack() as open_things:
+                storage = open_storage(url, folder, tell=tell)
+                if url is not None and holder(storage, name, folder) is None:
+                    _forget_unused(storage, name)
+                open_things.enter_context(hold(storage, name, folder))
+                remember(folder, url)
+                if url is None and _forget_unused(storage, name):
+                    optuna.create_study(study_name=name, storage=storage, direction="maximize")
+                journal = Journal(folder, storage, name, study)
+                if journal.get(_SETUP) is None:
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore", ExperimentalWarning)
+                        # What Optuna's plots and dashboard write at their axes, in place of "Objective Value".
+                        journal.optuna.set_metric_names([study.settings.objective.maximize])
+                    journal.put(_SOURCES, asdict(SerializedStudy.of(study)))
+                    journal.put(_SETUP, setup_of(study))
+                check_setup(journal.get(_SETUP), study, folder)
+                journal.settle()
+                try:
+                    yield journal
+                except JournalWriteError:  # a full disk: the same command resumes
+                    raise
+                except ArchbuilderError:
+                    is_refused = journal.is_unused
+                    raise
         finally:
             if is_refused:
+                if url is not None:
+                    optuna.delete_study(study_name=name, storage=storage)
                 _remove(folder, made)
+
+
+def _name(study: Study) -> str:
+    """Return the name of a search in its storage."""
+    return f"{study.name}/{RANDOM_SEARCH}" if study.is_random_search else study.name
+
+
+def _forget_unused(storage: BaseStorage, name: str) -> bool:
+    """Delete a study that was ended before anything was trained, as one is that was wrong; return whether it was."""
+    if name not in optuna.get_all_study_names(storage):
+        return False
+    study_id = storage.get_study_id_from_name(name)
+    trials = storage.get_all_trials(study_id, deepcopy=False)
+    is_unused = len(trials) <= 1 and not any(trial.user_attrs.get("rungs") for trial in trials)
+    if is_unused and not any(trial.state.is_finished() for trial in trials):
+        storage.delete_study(study_id)
+        return True
+    return False
 
 
 def _remove(folder: Path, made: Sequence[Path]) -> None:
@@ -84,80 +113,28 @@ def _remove(folder: Path, made: Sequence[Path]) -> None:
 
 
 def read_journal(folder: Path) -> Journal:
-    """Read the journal of a study that may be running; nothing is written, and the study is the one it began with.
+    """Read the Optuna study of a search that may be running; nothing is written, and the file is the one it began with.
 
     Raises:
         ArchbuilderError: There is none, or it is damaged.
     """
-    path = folder / JOURNAL
-    if not path.is_file():
+    if not has_study(folder):
         raise ArchbuilderError(f"{folder}: no study here; run_study writes one into a folder of its name")
-    with quiet_optuna(), _located(path):
-        check_lines(path)
-        storage = JournalStorage(JournalFile(path))
-        begun = [kept for kept in storage.get_all_studies() if {_SOURCES, _SETUP} <= kept.user_attrs.keys()]
+    with quiet_optuna():
+        url = storage_of(folder)
+        storage = open_storage(url, folder, must_exist=True)
+        parent = folder.absolute().parent.name
+        names = {folder.name, f"{parent}/{folder.name}"}
+        begun = [
+            kept
+            for kept in storage.get_all_studies()
+            if {_SOURCES, _SETUP} <= kept.user_attrs.keys() and (url is None or kept.study_name in names)
+        ]
         if not begun:
             raise ArchbuilderError(f"{folder}: its study has no entries yet")
         (kept,) = begun
-        study = SerializedStudy(**kept.user_attrs[_SOURCES]).read(f"{kept.study_name}.yaml")
+        study = SerializedStudy(**kept.user_attrs[_SOURCES]).read(f"{kept.study_name.partition('/')[0]}.yaml")
         return Journal(folder, storage, kept.study_name, study)
-
-
-def _open(study: Study, folder: Path) -> Journal:
-    path = folder / JOURNAL
-    _mend(path)
-    with _located(path):
-        if path.exists():
-            check_lines(path)
-        storage = JournalStorage(JournalFile(path))
-        _create(storage, study)
-        return Journal(folder, storage, study.name, study)
-
-
-def _begun_anew(study: Study, folder: Path) -> Journal:
-    """Forget a study that was ended before anything was trained, as one is that was wrong."""
-    (folder / JOURNAL).unlink()
-    return _open(study, folder)
-
-
-@contextmanager
-def _located(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ArchbuilderError:
-        raise
-    except (ValueError, KeyError, TypeError) as error:  # what Optuna raises for lines that are none of its own
-        raise ArchbuilderError(damaged(path, error)) from None
-
-
-def _create(storage: JournalStorage, study: Study) -> None:
-    """Create Optuna's study, if it is not there."""
-    if study.name in optuna.get_all_study_names(storage):
-        return
-    created = optuna.create_study(study_name=study.name, storage=storage, direction="maximize")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        # What Optuna's own plots and dashboard write at their axes, in place of "Objective Value".
-        created.set_metric_names([study.settings.objective.maximize])
-
-
-def _mend(path: Path) -> None:
-    """Remove what a process leaves behind that was killed while it wrote.
-
-    Optuna would wait half a minute for the lock of a process that is gone, and a line without its end would run
-    into the next one and make the whole journal unreadable.
-    """
-    written = (path for place in (path.parent.glob(".*"), path.parent.glob("finals/**/.*")) for path in place)
-    unfinished = [path for path in written if _UNFINISHED.fullmatch(path.name)]
-    for leftover in [*path.parent.glob(f"{path.name}.lock*"), *unfinished]:
-        leftover.unlink()
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        data = file.read()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            file.truncate(whole)
 
 
 @contextmanager

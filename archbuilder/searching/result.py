@@ -12,15 +12,14 @@ from archbuilder.searching.comparing import Difference, compare, luck_of
 from archbuilder.searching.finals import Row, best_rows, final_rows, openings
 from archbuilder.searching.front import Point, pareto
 from archbuilder.searching.journal import IMAGES, Journal
-from archbuilder.searching.opening import JOURNAL, read_journal
+from archbuilder.searching.opening import RANDOM_SEARCH, read_journal
 from archbuilder.searching.record import BASELINE, Outcome, Record, Tally, TrialRecord, training_macs
+from archbuilder.storage import has_study
 from archbuilder.study.budget import Budget
 from archbuilder.study.study import Study
 
 FINGERPRINTS, WEIGHTS = "fingerprints", "weights"
 """What a study's attributes call which images it has, and the digest of the weights at the start."""
-RANDOM_SEARCH = "versus-random"
-"""The folder of the random search that a study is compared with, within its own."""
 COMPLETE = "complete"  # what the journal calls how many trials there were when the table was written
 
 
@@ -203,10 +202,10 @@ def read_result(folder: Path | str) -> StudyResult:
     result = result_of(read_journal(Path(folder)))
     if result.study.is_random_search:
         searched = Path(folder).absolute().parent
-        compared = (searched / JOURNAL).is_file() and read_result(searched).random_search
+        compared = has_study(searched) and read_result(searched).random_search
         return compared or result
     random_search = Path(folder) / RANDOM_SEARCH
-    if not (random_search / JOURNAL).is_file():
+    if not has_study(random_search):
         return result
     journal = read_journal(random_search)
     return result if journal.record.baseline is None else with_random_search(result, result_of(journal))

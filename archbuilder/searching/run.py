@@ -16,14 +16,13 @@ from archbuilder.searching.executors import check_in_no_worker, open_executor
 from archbuilder.searching.finals import Finals, finalists, keep_scaled, open_test_split
 from archbuilder.searching.journal import IMAGES, Journal
 from archbuilder.searching.loop import SearchLoop
-from archbuilder.searching.opening import open_journal
+from archbuilder.searching.opening import RANDOM_SEARCH, open_journal
 from archbuilder.searching.outputs import write_trials
 from archbuilder.searching.pool import PROGRESS, Pool, Remote, RemoteRunner
 from archbuilder.searching.record import BASELINE, TrialRecord
 from archbuilder.searching.result import (
     COMPLETE,
     FINGERPRINTS,
-    RANDOM_SEARCH,
     WEIGHTS,
     StudyResult,
     best_name,
@@ -51,6 +50,7 @@ def run_study(
     hours: float | None = None,
     timer: Timer = latency_of,
     executor: str | None = None,
+    storage: str | None = None,
     sampler: Sampler | None = None,
 ) -> StudyResult:
     """Run or resume a study in `runs/<its name>`.
@@ -71,6 +71,8 @@ def run_study(
         timer: Measures latencies, if they are bounded.
         executor: Where candidates are trained, such as `dask://127.0.0.1:8786`; by default in processes of this
             machine, one for each of `machines`.
+        storage: The database that the study is in, such as `postgresql+psycopg://user@host/database`: any of Optuna's
+            URLs; by default a journal file in its folder.
         sampler: A sampler of Optuna's or OptunaHub's, in place of the study's.
 
     Returns:
@@ -97,7 +99,7 @@ def run_study(
     with ExitStack() as sessions:
         runner = Runner(study, folder, machines[0])
         runner.check()
-        journal = sessions.enter_context(open_journal(study, folder))
+        journal = sessions.enter_context(open_journal(study, folder, storage))
         stopwatch = Stopwatch.of(study, machines[0], timer, observe)
         workers = _Workers(machines, executor)
         own = _trained(journal, runner, workers, observe, stopwatch, sampler=sampler)
@@ -106,7 +108,7 @@ def run_study(
         if versus_random:
             observe(RandomSearchBegun())
             beside = folder / RANDOM_SEARCH
-            journal = sessions.enter_context(open_journal(study.as_random_search(), beside))
+            journal = sessions.enter_context(open_journal(study.as_random_search(), beside, storage))
             baseline = own.journal.record.baseline
             drawn = _trained(journal, runner.beside(journal.study, beside), workers, observe, stopwatch, baseline)
             drawn.search(None, macs=result_of(own.journal).trained_macs, until=until)

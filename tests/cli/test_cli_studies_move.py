@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 from typer.testing import CliRunner
 
 from archbuilder.cli import studies_move
-from archbuilder.searching.storage import hold, moving, open_storage, storage_of
+from archbuilder.storage import hold, moving, open_storage, storage_of
 
 
 def move(runs: Path, *arguments: str) -> tuple[int, str, str, BaseException | None]:

@@ -133,7 +133,9 @@ def test_no_process_is_started_for_a_study_that_is_complete(tmp_path: Path, monk
     path = write_study(tmp_path, TEXT.replace("epochs: 8", "epochs: 1"))
     write_digits(tmp_path / "digits.npz")
     run_study(load_study(path), runs=tmp_path, trials=1)
-    monkeypatch.setattr("archbuilder.searching.executors.ProcessPoolExecutor", lambda *given: pytest.fail("nothing is to be done"))
+    monkeypatch.setattr(
+        "archbuilder.searching.executors.ProcessPoolExecutor", lambda *given: pytest.fail("nothing is to be done")
+    )
     result = run_study(load_study(path), runs=tmp_path, trials=1, machines=[CPU, CPU])
     assert result.tally.counted == 1
 

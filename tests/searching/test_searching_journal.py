@@ -26,13 +26,13 @@ from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address
 from archbuilder.runs.lock import is_held
 from archbuilder.searching import Outcome, read_result, run_study
-from archbuilder.searching.backend import JournalFile
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.opening import open_journal, read_journal
 from archbuilder.searching.record import BASELINE
 from archbuilder.searching.runner import Runner
 from archbuilder.searching.states import StatesFolder
+from archbuilder.storage.journal_file import JournalFile
 from archbuilder.study import Study, load_study
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS

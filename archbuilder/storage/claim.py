@@ -15,8 +15,8 @@ from typing import Any
 
 from optuna.exceptions import StorageInternalError
 
-from archbuilder.searching.storage.database import ConnectionLostError, DatabaseStorage
-from archbuilder.searching.storage.journal_file import StorageError
+from archbuilder.storage.database import ConnectionLostError, DatabaseStorage
+from archbuilder.storage.journal_file import StorageError
 
 CLAIM = "coordinator"
 """The user attribute of a study in a database that names its coordinator; None after it has ended."""

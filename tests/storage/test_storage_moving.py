@@ -15,7 +15,7 @@ from optuna.trial import TrialState, create_trial
 from support.postgres import PASSWORD
 
 from archbuilder import ArchbuilderError
-from archbuilder.searching.storage import (
+from archbuilder.storage import (
     JOURNAL,
     StorageError,
     copy_study,
@@ -25,11 +25,11 @@ from archbuilder.searching.storage import (
     remember,
     storage_of,
 )
-from archbuilder.searching.storage.claim import CLAIM
-from archbuilder.searching.storage.coordinator import COPY
-from archbuilder.searching.storage.database import TOKEN
-from searching.storage.children import SHORT
-from searching.storage.conftest import KINDS, Place
+from archbuilder.storage.claim import CLAIM
+from archbuilder.storage.coordinator import COPY
+from archbuilder.storage.database import TOKEN
+from storage.children import SHORT
+from storage.conftest import KINDS, Place
 
 DISTRIBUTIONS = {
     "stem": IntDistribution(4, 64, step=4),

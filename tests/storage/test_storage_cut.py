@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.postgres import serving
 
-from archbuilder.searching.storage import open_storage
+from archbuilder.storage import open_storage
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("ARCHBUILDER_TESTS_FAULTS"), reason="takes minutes"),
@@ -25,7 +25,7 @@ import sys, time
 from pathlib import Path
 import optuna
 from optuna.trial import TrialState, create_trial
-from archbuilder.searching.storage import hold, open_storage
+from archbuilder.storage import hold, open_storage
 
 def tell(sentence):
     print("told", sentence, flush=True)

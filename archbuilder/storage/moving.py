@@ -10,11 +10,11 @@ from optuna.trial import FrozenTrial
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.runs.lock import held
-from archbuilder.searching.storage.claim import CLAIM
-from archbuilder.searching.storage.coordinator import COPY, claimed
-from archbuilder.searching.storage.database import TOKEN, DatabaseStorage
-from archbuilder.searching.storage.journal_file import JOURNAL, StorageError, mend
-from archbuilder.searching.storage.opening import ignore, open_storage, remember, storage_of
+from archbuilder.storage.claim import CLAIM
+from archbuilder.storage.coordinator import COPY, claimed
+from archbuilder.storage.database import TOKEN, DatabaseStorage
+from archbuilder.storage.journal_file import JOURNAL, StorageError, mend
+from archbuilder.storage.opening import ignore, open_storage, remember, storage_of
 
 _TOLD_AFTER = 100  # trials
 

@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from archbuilder.searching.storage.journal_file import StorageError
+from archbuilder.storage.journal_file import StorageError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine, ExceptionContext

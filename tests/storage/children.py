@@ -10,8 +10,8 @@ from pathlib import Path
 import optuna
 
 from archbuilder import ArchbuilderError
-from archbuilder.searching.storage import claim, hold, open_storage
-from archbuilder.searching.storage.claim import Timing
+from archbuilder.storage import claim, hold, open_storage
+from archbuilder.storage.claim import Timing
 
 SHORT = Timing(beat=0.2, silence=1.0, settle=0.4)
 HELD = "held"
@@ -28,9 +28,7 @@ class Child:
             timing: Of its claims.
         """
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(
-            ["archbuilder.searching.storage"]
-        )  # a path of its own: it knows not that of tests
+        context.set_forkserver_preload(["archbuilder.storage"])  # a path of its own: it knows not that of tests
         self._pipe, other = context.Pipe()
         self.process = context.Process(target=_run, args=(other, machine, timing), daemon=True)
         self.process.start()

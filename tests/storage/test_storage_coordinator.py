@@ -15,11 +15,11 @@ import pytest
 from optuna.study import StudyDirection
 
 from archbuilder import ArchbuilderError
-from archbuilder.searching.storage import StorageError, hold, holder, is_running, open_storage
-from archbuilder.searching.storage.claim import CLAIM, Claim, Timing
-from archbuilder.searching.storage.database import DatabaseStorage
-from searching.storage.children import HELD, SHORT, children
-from searching.storage.conftest import DATABASES, Place
+from archbuilder.storage import StorageError, hold, holder, is_running, open_storage
+from archbuilder.storage.claim import CLAIM, Claim, Timing
+from archbuilder.storage.database import DatabaseStorage
+from storage.children import HELD, SHORT, children
+from storage.conftest import DATABASES, Place
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills and stops processes")
 

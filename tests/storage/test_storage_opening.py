@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from support.postgres import PASSWORD, QUOTED, Server
 
 from archbuilder import ArchbuilderError
-from archbuilder.searching.storage import JOURNAL, JournalWriteError, StorageError, hold, open_storage
+from archbuilder.storage import JOURNAL, JournalWriteError, StorageError, hold, open_storage
 
 
 def message(url: str | None, folder: Path, *, must_exist: bool = False) -> str:

@@ -14,7 +14,7 @@ from optuna.trial import TrialState, create_trial
 from support.postgres import Server
 from support.proxy import passing
 
-from archbuilder.searching.storage import StorageError, database, open_storage
+from archbuilder.storage import StorageError, database, open_storage
 
 Write = Callable[[BaseStorage, int, int], object]
 WRITES: dict[str, tuple[Write, Callable[[BaseStorage, int, int], object], object]] = {

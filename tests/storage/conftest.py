@@ -9,7 +9,7 @@ import pytest
 from optuna.storages import BaseStorage
 from support.postgres import Server, serving
 
-from archbuilder.searching.storage import open_storage
+from archbuilder.storage import open_storage
 
 KINDS = ("journal", "sqlite", "postgresql")
 DATABASES = KINDS[1:]

@@ -11,9 +11,9 @@ from optuna.study import StudyDirection
 
 from archbuilder.errors import system_advice
 from archbuilder.runs.lock import held, is_held
-from archbuilder.searching.storage.claim import CLAIM, TIMING, Claim, Holder, Timing, holder_of, is_alive
-from archbuilder.searching.storage.database import DatabaseStorage
-from archbuilder.searching.storage.journal_file import StorageError, mend
+from archbuilder.storage.claim import CLAIM, TIMING, Claim, Holder, Timing, holder_of, is_alive
+from archbuilder.storage.database import DatabaseStorage
+from archbuilder.storage.journal_file import StorageError, mend
 
 COPY = "copied from"
 """The user attribute of a study that was copied: from where, and whether the copy is complete."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.storages import BaseStorage, RDBStorage
 
-from archbuilder.searching.storage.database import DatabaseStorage, reason
-from archbuilder.searching.storage.journal_file import JOURNAL, StorageError, open_journal_file
 from archbuilder.spec.writing import write_text
+from archbuilder.storage.database import DatabaseStorage, reason
+from archbuilder.storage.journal_file import JOURNAL, StorageError, open_journal_file
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

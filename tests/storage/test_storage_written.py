@@ -11,8 +11,8 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from archbuilder.searching.storage import open_storage
-from searching.storage.conftest import Place
+from archbuilder.storage import open_storage
+from storage.conftest import Place
 
 DISTRIBUTIONS = {"stem": IntDistribution(4, 64, step=4), "type": CategoricalDistribution(["conv", "inception"])}
 ATTRIBUTES: dict[str, Any] = {

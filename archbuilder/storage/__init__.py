@@ -1,0 +1,25 @@
+"""Where studies are stored: a journal file or a database, who coordinates a study, and moving studies."""
+
+from archbuilder.storage.claim import Holder
+from archbuilder.storage.coordinator import Coordinator, hold, holder, is_running
+from archbuilder.storage.journal_file import JOURNAL, JournalWriteError, StorageError
+from archbuilder.storage.moving import copy_study, move_study
+from archbuilder.storage.opening import has_study, open_storage, remember, storage_of, without_password
+
+__all__ = [
+    "JOURNAL",
+    "Coordinator",
+    "Holder",
+    "JournalWriteError",
+    "StorageError",
+    "copy_study",
+    "has_study",
+    "hold",
+    "holder",
+    "is_running",
+    "move_study",
+    "open_storage",
+    "remember",
+    "storage_of",
+    "without_password",
+]
