@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.searching.executors import JobExecutor, P, T, WorkerLost
 
 try:
-    import distributed
+    distributed: Any = import_module("distributed")
 except ModuleNotFoundError as missing:
     raise ArchbuilderError("--executor dask://... needs Dask: pip install 'archbuilder[dask]'") from missing
 
@@ -60,7 +62,7 @@ class DaskExecutor(JobExecutor):
         self._client.close()
 
 
-def _pass_on(done: "distributed.Future", future: "Future[T]") -> None:
+def _pass_on(done: Any, future: "Future[Any]") -> None:
     try:
         future.set_result(done.result(timeout=60))
     except (CancelledError, distributed.CancelledError, distributed.KilledWorker, OSError, TimeoutError) as error:
