@@ -114,10 +114,14 @@ def test_a_job_that_kills_its_process_can_be_submitted_again(opened: Opened, tmp
 
 
 def test_nothing_is_left_running_of_an_executor_that_is_interrupted(opened: Opened, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), opened() as executor:
-        executor.submit(wait_for, str(tmp_path / "go"), str(tmp_path / "started"))
-        seen(tmp_path / "started")
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with opened() as executor:
+            executor.submit(wait_for, str(tmp_path / "go"), str(tmp_path / "started"))
+            seen(tmp_path / "started")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     (tmp_path / "go").touch()  # Dask ends a job when it returns
     with opened() as executor:
         assert [result_of(executor.submit(double, number)) for number in (1, 2)] == [2, 4]
