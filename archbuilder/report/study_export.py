@@ -31,7 +31,8 @@ def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> l
         **{name: text.encode() for name, text in page_files(result).items()},
     }
     try:
-        files |= {path.name: path.read_bytes() for path in result.best_specs.values()}
+        specs = [*result.best_specs.values(), *result.folder.glob("scaled*.yaml")]
+        files |= {path.name: path.read_bytes() for path in specs}
         files |= {name: path.read_bytes() for name, path in _weights(result).items()}
         folder.mkdir(parents=True, exist_ok=True)
         there = [name for name, data in files.items() if _differs(folder / name, data)]

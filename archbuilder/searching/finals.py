@@ -12,6 +12,7 @@ from archbuilder.searching.comparing import Spread
 from archbuilder.searching.events import EpochEnded, FinalEnded, FinalFailed, FinalsBegun, Observer
 from archbuilder.searching.jobs import SPEC, Done, Final, Job, final_folder, label
 from archbuilder.searching.journal import Journal
+from archbuilder.searching.outputs import save_scaled
 from archbuilder.searching.pool import Pool, Result
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.runner import Runner
@@ -133,6 +134,7 @@ def keep_scaled(journal: Journal, measure: Measure | None) -> None:
             scaled, latency = (None, {}) if timed is None else (timed[0], {"latency": timed[1]})
         entry = None
         if scaled is not None and scaled.widths != study.spec.widths:
+            save_scaled(journal, step, scaled)
             entry = {"widths": dict(scaled.widths), "cost": cost_of(scaled.plan(), study.bounded) | latency}
         journal.put(_SCALED, kept := {**kept, str(number): entry})
 

@@ -3,12 +3,34 @@
 import csv
 import io
 
+from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.record import Record, TrialRecord
 from archbuilder.spec.writing import write_text
+from archbuilder.study.budget import Budget
 from archbuilder.study.study import Study
 
 TRIALS = "trials.csv"
+
+
+def best_name(budget: Budget) -> str:
+    """Return the name of the file that the best trial of a budget is saved as."""
+    return f"best-{budget.name.removesuffix('%')}.yaml" if budget.name else "best.yaml"
+
+
+def save_best(journal: Journal, budget: Budget, spec: NetworkSpec) -> None:
+    """Save the best network of a budget, by a name of its own, so that a run of it has a folder of its own."""
+    _save(journal, spec, best_name(budget))
+
+
+def save_scaled(journal: Journal, budget: Budget, spec: NetworkSpec) -> None:
+    """Save the uniformly scaled baseline of a budget: `scaled.yaml`, `scaled-25.yaml`."""
+    _save(journal, spec, best_name(budget).replace("best", "scaled", 1))
+
+
+def _save(journal: Journal, spec: NetworkSpec, name: str) -> None:
+    place = journal.folder / name
+    spec.renamed(f"{journal.study.name}-{place.stem}").save(place)
 
 
 def write_trials(journal: Journal) -> None:

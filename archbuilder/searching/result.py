@@ -13,9 +13,9 @@ from archbuilder.searching.finals import Row, best_rows, final_rows, openings
 from archbuilder.searching.front import Point, pareto
 from archbuilder.searching.journal import IMAGES, Journal
 from archbuilder.searching.opening import RANDOM_SEARCH, read_journal
+from archbuilder.searching.outputs import best_name
 from archbuilder.searching.record import BASELINE, Outcome, Record, Tally, TrialRecord, training_macs
 from archbuilder.storage import has_study
-from archbuilder.study.budget import Budget
 from archbuilder.study.study import Study
 
 FINGERPRINTS, WEIGHTS = "fingerprints", "weights"
@@ -220,8 +220,3 @@ def with_random_search(result: StudyResult, random_search: StudyResult) -> Study
     lent = {row.finalist.name: row for row in result.rows if row.finalist.number is None}
     rows = tuple(lent.get(row.finalist.name, row) for row in random_search.rows)
     return replace(result, random_search=replace(random_search, rows=rows))
-
-
-def best_name(step: Budget) -> str:
-    """Give the name of the file that the best trial of a budget is saved as."""
-    return f"best-{step.name.removesuffix('%')}.yaml" if step.name else "best.yaml"

@@ -17,7 +17,7 @@ from archbuilder.searching.finals import Finals, finalists, keep_scaled, open_te
 from archbuilder.searching.journal import IMAGES, Journal
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import RANDOM_SEARCH, open_journal
-from archbuilder.searching.outputs import write_trials
+from archbuilder.searching.outputs import save_best, write_trials
 from archbuilder.searching.pool import PROGRESS, Pool, Remote, RemoteRunner
 from archbuilder.searching.record import BASELINE, TrialRecord
 from archbuilder.searching.result import (
@@ -25,7 +25,6 @@ from archbuilder.searching.result import (
     FINGERPRINTS,
     WEIGHTS,
     StudyResult,
-    best_name,
     result_of,
     with_random_search,
 )
@@ -294,9 +293,7 @@ class _Search:
             for number, step in enumerate(self.journal.study.budgets):
                 best = result.found(number)
                 if best is not None:
-                    place = self.journal.folder / best_name(step)
-                    # By a name of its own, so that a run of it is not kept in the place of one of the baseline.
-                    result.spec(best).renamed(f"{self.journal.study.name}-{place.stem}").save(place)
+                    save_best(self.journal, step, result.spec(best))
         write_trials(self.journal)
 
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from support.tiny_studies import NO_FINALS, STUDY, write_digits, write_study
 
 from archbuilder import ArchbuilderError
+from archbuilder.runs import read_checkpoint
 from archbuilder.searching.jobs import SPEC, Done, Donor, Failed, Final, NeedsFiles, Training, final_folder
 from archbuilder.searching.pool import RemoteRunner
 from archbuilder.searching.runner import Runner
