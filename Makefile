@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 
 MODELS := $(VENV)/models
 
-.PHONY: demo test models docs generated lint bench gpu clean
+.PHONY: demo test faults models docs generated lint bench gpu clean
 
 demo: $(INSTALLED)
 	$(BIN)/archbuilder build specs/googlenet.yaml
@@ -15,6 +15,11 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# What takes minutes of real failures: killed workers, a restarted scheduler, networks that are cut.
+faults: $(INSTALLED)
+	OMP_NUM_THREADS=1 ARCHBUILDER_TESTS_FAULTS=1 $(BIN)/python -m pytest tests/storage/test_storage_cut.py \
+		tests/searching/test_searching_cluster.py
 
 # torchvision and timm for the tests of networks that others wrote: ARCHBUILDER_TESTS_MODELS=$PWD/.venv/models make test.
 # They lie in a folder of their own, since no code of ours may need them; the versions go with torch's of constraints.txt.
