@@ -94,7 +94,11 @@ def suggested(
     Those that the trial has already are asked for again: a sampler that was seeded for this trial gives the same.
     """
     sampler.before_trial(study, trial)
-    relative = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
+    if isinstance(sampler, TPESampler | GPSampler):  # which would look for it through all trials
+        relative_space = {name: ways for name, ways in sorted(space.items()) if not ways.single()}
+    else:
+        relative_space = sampler.infer_relative_search_space(study, trial)
+    relative = sampler.sample_relative(study, trial, relative_space)
     return {
         name: relative[name] if name in relative else sampler.sample_independent(study, trial, name, ways)
         for name, ways in space.items()

@@ -54,7 +54,10 @@ def ip(*arguments: str, check: bool = True) -> None:
 def namespace() -> Iterator[str]:
     """Give a network namespace that is joined to this one by a pair of devices."""
     ip("netns", "del", NAME, check=False)
-    ip("netns", "add", NAME)
+    try:
+        ip("netns", "add", NAME)
+    except subprocess.CalledProcessError:
+        pytest.skip("network namespaces are not allowed here")
     try:
         ip("link", "add", "abcut0", "type", "veth", "peer", "name", "abcut1", "netns", NAME)
         ip("addr", "add", f"{OUTSIDE}/24", "dev", "abcut0")
