@@ -85,7 +85,7 @@ class BaselineFailed:
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """A stretch of a candidate's training has ended, or what becomes of it is decided; and that is on disk.
+    """A candidate was trained to a rung, or it is decided what becomes of it; and that is stored.
 
     Attributes:
         trial: How it stands; open if it may go on.

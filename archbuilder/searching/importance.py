@@ -39,7 +39,7 @@ def judged_trials(result: StudyResult) -> list[TrialRecord]:
 def importance(result: StudyResult) -> Importance | None:
     """Judge the hyperparameters by a functional analysis of variance (Hutter et al. 2014), as Optuna has it.
 
-    A trial counts by its merit among those of its budget (`merits`), as one that was cut short has had less
+    A trial counts by its score among those of its budget (`normalized_scores`), as one that was pruned has had less
     training, and one of a larger budget has more to be accurate with.
 
     Args:
@@ -49,39 +49,39 @@ def importance(result: StudyResult) -> Importance | None:
         None if there are too few trials, or all did alike.
     """
     trials = judged_trials(result)
-    ranked = [merit or 0.0 for merit in merits([(trial.place.step, trial.compared) for trial in trials])]
+    ranked = [score or 0.0 for score in normalized_scores([(trial.place.step, trial.compared) for trial in trials])]
     if len(trials) < FEWEST or max(ranked) - min(ranked) == 0:
         return None
     with quiet_optuna():
         study = optuna.create_study(direction="maximize")
         known = distributions(result.study.space)
-        for trial, merit in zip(trials, ranked, strict=True):
+        for trial, score in zip(trials, ranked, strict=True):
             study.add_trial(
-                create_trial(state=TrialState.COMPLETE, value=merit, params=dict(trial.values), distributions=known)
+                create_trial(state=TrialState.COMPLETE, value=score, params=dict(trial.values), distributions=known)
             )
         shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     return Importance(shares, len(trials)) if sum(shares.values()) > 0 else None
 
 
-def merits(results: Sequence[tuple[int | None, Mapping[int, float]]]) -> list[float | None]:
+def normalized_scores(results: Sequence[tuple[int | None, Mapping[int, float]]]) -> list[float | None]:
     """Give how far each trial is above those of its budget that were trained for as many epochs.
 
-    Trials are compared where a stretch of their training ended. Those that went on from there are compared with each
-    other after more epochs; as they were the better ones, the mean of their merits is what it was before. One that was
+    Trials are compared at the rungs that they were trained to. Those that were trained further are compared with each
+    other after more epochs; as they were the better ones, the mean of their scores is what it was before. One that was
     not compared before, as it was trained for so long at once, is set beside them.
 
     Args:
-        results: The number of the budget of each trial, and its accuracies by the epochs after which a stretch ended.
+        results: The number of the budget of each trial, and its accuracies by the epochs of its rungs.
 
     Returns:
-        The merits; None of a trial that has no accuracy.
+        The scores; None of a trial that has no accuracy.
     """
     found: list[float | None] = [None] * len(results)
     for budget in {step for step, _ in results}:
         own = {number: accuracies for number, (step, accuracies) in enumerate(results) if step == budget}
         for epochs in sorted({epochs for accuracies in own.values() for epochs in accuracies}):
             here = {number: accuracies[epochs] for number, accuracies in own.items() if epochs in accuracies}
-            before = {number: merit for number in here if (merit := found[number]) is not None}
+            before = {number: score for number in here if (score := found[number]) is not None}
             mean = fmean(here[number] for number in before or here)
             for number, accuracy in here.items():
                 found[number] = accuracy - mean + (fmean(before.values()) if before else 0)

@@ -62,8 +62,8 @@ class RemoteRunner:
         (folder / PROGRESS).mkdir(parents=True, exist_ok=True)
         write_bytes(folder / _SESSION, session.encode())
         images = tuple(sorted(runner.data.fingerprints().items()))
-        parcel = SerializedStudy.of(study)
-        return cls(parcel, study.source.name, study.source.path, study.latency, folder, session, machine, images)
+        text = SerializedStudy.of(study)
+        return cls(text, study.source.name, study.source.path, study.latency, folder, session, machine, images)
 
     def __call__(self, job: Job, files: dict[Path, bytes] | None = None) -> Result | NeedsFiles:
         """Do a job in this process.

@@ -76,11 +76,11 @@ def sampler_of(sampler: Sampler, seed: int, number: int) -> BaseSampler:
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return the space as Optuna has it: evenly spaced widths as integers, so that neighbors are known to be near."""
-    return {knob.name: _distribution(knob) for knob in space.hyperparameters}
+    return {one.name: _distribution(one) for one in space.hyperparameters}
 
 
-def _distribution(knob: Hyperparameter) -> BaseDistribution:
-    values = knob.values
+def _distribution(hyperparameter: Hyperparameter) -> BaseDistribution:
+    values = hyperparameter.values
     if isinstance(values, range):
         return IntDistribution(values[0], values[-1], step=values.step)
     return CategoricalDistribution(values)

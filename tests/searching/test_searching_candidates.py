@@ -119,8 +119,8 @@ def test_a_proposal_follows_from_its_number_and_what_was_learned(tmp_path: Path,
             finish(journal, trial, 0.1 * len(journal.record.trials) % 0.7)
         straight = [trial.values for trial in journal.record.counted]
     assert proposed(tmp_path / "other") == straight
-    knobs = journal.study.space.hyperparameters
-    assert all(values[knob.name] in knob.values for values in straight for knob in knobs)
+    searched = journal.study.space.hyperparameters
+    assert all(values[one.name] in one.values for values in straight for one in searched)
 
 
 def test_a_sampler_made_in_python_proposes(tmp_path: Path) -> None:

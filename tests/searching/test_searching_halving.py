@@ -300,3 +300,59 @@ def test_the_earlier_of_two_equals_goes_on() -> None:
     record = Record(a_trial(n, {}, {}, accuracies=(0.5,), ends=((1, n, 1.0),)) for n in (1, 2))
     todo = [(work.number, work.epochs) for work in halving.decisions(record, (), ())]
     assert todo == [(2, None), (1, 2)]
+
+
+def utilization(pruner: str, workers: int, trials: int, seed: int) -> tuple[float, float]:
+    """Simulate a search whose trainings take uneven times; give the share of the workers' time that is spent on them.
+
+    Until the last trial begins, after which the workers have less and less to do; and in all.
+    """
+    halving, draws = Halving(brackets(pruner, 27, 3, 1), 1, 3), random.Random(seed)
+    simulator = Simulator(halving, trials, workers, seed)
+    speeds: dict[int, float] = {}
+    busy: dict[int, tuple[float, int]] = {}  # by trial when it ends, and the rung that it is trained to
+    now = spent = last = 0.0
+    idle, idle_then, begun_before = 0.0, 0.0, 0
+    while True:
+        while len(busy) < workers and (begun := simulator.begun({number: rung for number, (_, rung) in busy.items()})):
+            number, rung = begun
+            epochs = rung - simulator.record.trials[number].epochs
+            duration = epochs * speeds.setdefault(number, draws.lognormvariate(0, 0.7))
+            busy[number], spent = (now + duration, rung), spent + duration
+            if len(simulator.record.trials) > begun_before:
+                last, idle_then, begun_before = now, idle, len(simulator.record.trials)
+        if not busy:
+            return 1 - idle_then / (workers * last), spent / (workers * now)
+        number = min(busy, key=lambda one: busy[one][0])
+        idle += (workers - len(busy)) * (busy[number][0] - now)
+        now, rung = busy.pop(number)
+        simulator.end(number, rung)
+
+
+def test_asynchronous_halving_keeps_eight_workers_busy() -> None:
+    shares = [utilization("asha", 8, 400, seed) for seed in range(5)]
+    assert min(until_last for until_last, _ in shares) == 1
+    assert min(whole for _, whole in shares) > 0.75  # the last trials may be slow, and train alone
+
+
+@given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 6), st.integers(0, 1000))
+@settings(deadline=None)
+def test_asynchronous_halving_decides_by_those_that_came_before(
+    trials: int, steps: int, workers: int, seed: int
+) -> None:
+    halving = Halving(brackets("asha", 9, 3, 1), steps, 3)
+    record = Simulator(halving, trials, workers, seed, steps=steps).run()
+    assert len(record.counted) == trials
+    counts = [sum(trial.place.step == step for trial in record.counted) for step in range(steps)]
+    assert max(counts) - min(counts) <= 1
+    for trial in record.counted:
+        for rung in trial.rungs:
+            before = [
+                other.accuracies[-1]
+                for one in record.counted
+                for other in one.rungs
+                if one.place.step == trial.place.step and other.epochs == rung.epochs and other.order <= rung.order
+            ]
+            is_among_the_best = sum(one > rung.accuracies[-1] for one in before) < max(1, len(before) // 3)
+            is_last = rung is trial.rungs[-1]
+            assert (not is_last or trial.outcome is Outcome.FINISHED) == (is_among_the_best or rung.epochs == 9)

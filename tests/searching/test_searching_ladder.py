@@ -7,7 +7,7 @@ import pytest
 from support.tiny_studies import STUDY, a_study
 
 from archbuilder.searching import Outcome
-from archbuilder.searching.importance import merits
+from archbuilder.searching.importance import normalized_scores as scores
 from archbuilder.searching.jobs import Job, OnEpoch, Training
 from archbuilder.searching.opening import open_journal
 from archbuilder.searching.run import run_objective
@@ -18,19 +18,19 @@ LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: {macs: [60%, 100%, 150%]
 )
 
 
-def test_a_merit_is_how_far_a_result_is_above_its_budget() -> None:
-    found = merits([(0, {1: 0.5, 2: 0.7}), (0, {1: 0.7}), (1, {1: 0.9, 2: 0.9}), (1, {}), (0, {1: 0.6, 2: 0.8})])
+def test_a_score_is_how_far_a_result_is_above_its_budget() -> None:
+    found = scores([(0, {1: 0.5, 2: 0.7}), (0, {1: 0.7}), (1, {1: 0.9, 2: 0.9}), (1, {}), (0, {1: 0.6, 2: 0.8})])
     # After an epoch 0.5, 0.7 and 0.6: -0.1, 0.1 and 0. The first and the last go on, at -0.05 in the mean, 0.1 apart.
     assert found == [pytest.approx(-0.1), pytest.approx(0.1), 0.0, None, pytest.approx(0.0)]
-    further = merits([(0, {1: 0.5, 3: 0.9}), (0, {1: 0.7}), (0, {1: 0.6, 3: 0.8})])
+    further = scores([(0, {1: 0.5, 3: 0.9}), (0, {1: 0.7}), (0, {1: 0.6, 3: 0.8})])
     assert further == [pytest.approx(0.0), pytest.approx(0.1), pytest.approx(-0.1)]
 
 
 def test_one_that_was_trained_to_the_end_at_once_lowers_nobody() -> None:
     """As the baseline is, and as trials of a bracket with fewer rungs are: they were compared at the end alone."""
     before = [(0, {1: 0.5, 3: 0.9}), (0, {1: 0.7}), (0, {1: 0.6, 3: 0.8})]
-    assert merits([*before, (0, {3: 0.7})]) == [pytest.approx(merit) for merit in (*merits(before), -0.2)]
-    assert merits([*before, (0, {2: 0.1})])[:3] == merits(before)
+    assert scores([*before, (0, {3: 0.7})]) == [pytest.approx(score) for score in (*scores(before), -0.2)]
+    assert scores([*before, (0, {2: 0.1})])[:3] == scores(before)
 
 
 class Shaped:

@@ -199,7 +199,7 @@ def test_promoted_candidates_go_on_from_their_state(tmp_path: Path, monkeypatch:
     promoted = [trial for trial in record.trials.values() if len(trial.rungs) > 1]
     assert promoted
     assert not list((result.folder / "states").iterdir())
-    # By hand: each stretch is a training of its own length, that takes over the state of the one before.
+    # By hand: each rung ends a training of its own length, that takes over the state of the one before.
     trial, settings = promoted[0], study.settings.train
     plan, state = study.pricer.plan(trial.values), None
     found: list[float] = []

@@ -1,4 +1,4 @@
-"""Whatever interrupts a study, it goes on from its last finished stretch of training as if nothing had been."""
+"""Whatever interrupts a study, it resumes from its last finished rung as if nothing had been."""
 
 import random
 from collections import Counter
