@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.study.hyperparameters import Hyperparameter, Value
+from archbuilder.study.settings import PYTHON
 from archbuilder.study.space import Space
 from archbuilder.training import PROPOSAL, derived_seed
 
@@ -46,8 +47,10 @@ def check_sampler(sampler: Sampler) -> None:
     """Check that a sampler has the packages that it needs.
 
     Raises:
-        ArchbuilderError: One is not installed.
+        ArchbuilderError: One is not installed, or the study's sampler was made in Python and is not given.
     """
+    if sampler == PYTHON:
+        raise ArchbuilderError("search.sampler: python is made in Python; resume with archbuilder.search(sampler=...)")
     package = _NEEDS.get(sampler) if isinstance(sampler, str) else None
     if package is not None and find_spec(package) is None:
         raise ArchbuilderError(

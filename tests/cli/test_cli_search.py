@@ -69,6 +69,7 @@ def test_runs_are_kept_under_the_current_folder(
     assert run("search", "study.yaml", "--trials", "1").returncode == 0
     assert {path.name for path in (tmp_path / "runs" / "tiny-widths").iterdir()} == {
         "best.yaml",
+        "scaled.yaml",
         "finals",
         "front.svg",
         "history.svg",

@@ -27,7 +27,7 @@ def test_a_scheduler_a_worker_and_a_search_are_started_as_shown(tmp_path: Path) 
     scheduler, worker, search = (
         command.replace("8786", port).replace("digits_widths", str(path)).split() for command in commands
     )
-    started = []
+    started: list[subprocess.Popen[bytes]] = []
     try:
         for command in ([*scheduler, "--no-dashboard"], [*worker, "--no-dashboard"]):
             with (tmp_path / f"{len(started)}.log").open("wb") as log:

@@ -6,6 +6,7 @@ import optuna
 import pytest
 from support.tiny_studies import STUDY, a_study
 
+from archbuilder import ArchbuilderError
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.journal import Journal
@@ -129,6 +130,17 @@ def test_a_sampler_made_in_python_proposes(tmp_path: Path) -> None:
         candidates = Candidates(journal, sampler=optuna.samplers.TPESampler(seed=1))
         shapes = [found(candidates, 0, number).values for number in range(5)]
     assert len({tuple(shape.values()) for shape in shapes}) == 5
+
+
+def test_a_sampler_made_in_python_is_to_be_given_again(tmp_path: Path) -> None:
+    study = a_study(tmp_path, STUDY.replace("seed: 3", "seed: 3, sampler: python"))
+    with (
+        pytest.raises(
+            ArchbuilderError, match=r"search\.sampler: python is made in Python; resume with archbuilder\.search"
+        ),
+        open_journal(study, tmp_path / "run") as journal,
+    ):
+        Candidates(journal)
 
 
 def test_a_proposal_that_a_killed_process_left_is_taken_up_again(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_spec_is_found_from_the_studys_file_wherever_one_stands(
         (
             "seed: 3",
             "sampler: tpee",
-            r"found the string 'tpee', expected one of tpe, gp, cmaes, nsga2, qmc, random; did you mean tpe\?",
+            r"found the string 'tpee', expected one of tpe, gp, cmaes, nsga2, qmc, random, python; did you mean tpe\?",
         ),
         ("seed: 3", "pruner: sha", r"found the string 'sha', expected one of hyperband, halving, asha, none"),
         ("seed: 3", "factor: 1", r"search\.factor\n.*\n.*found 1, expected at least 2"),
