@@ -24,7 +24,8 @@ from archbuilder.searching.worker import WorkerLost, outcome_of, settle, use_mac
 from archbuilder.training import Machine, torch_threads
 
 T = TypeVar("T")
-ADAPTERS = {"dask": ("archbuilder.searching.dask_executor", "DaskExecutor")}
+_DASK = ("archbuilder.searching.dask_executor", "DaskExecutor")
+ADAPTERS = {"dask": _DASK, "tls": _DASK}
 """The executors of clusters by the schemes of their addresses: module and class, made of an address and threads."""
 
 _NAME = "archbuilder-worker"
@@ -145,7 +146,7 @@ class _Slot:
         self._process.join(_LAST_WORDS)
         code = self._process.exitcode or 0
         ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        if code <= 0 or self._ready.value:
+        if code < 0 or self._ready.value:
             return WorkerLost(f"its process {ended}")
         return ArchbuilderError(
             f"its process {ended} before it could train: its output is above\n"
@@ -204,7 +205,12 @@ def open_executor(address: str | None, machines: Sequence[Machine], threads: int
             known = ", ".join(f"{scheme}://HOST:PORT" for scheme in ADAPTERS)
             raise ArchbuilderError(f"--executor: found {address}, expected {known}")
         module, name = ADAPTERS[scheme]
-        executor = getattr(import_module(module), name)(address, threads)
+        try:
+            executor = getattr(import_module(module), name)(address, threads)
+        except ModuleNotFoundError as missing:
+            raise ArchbuilderError(
+                f"--executor {address} needs {missing.name}: pip install 'archbuilder[dask]'"
+            ) from None
     elif len(machines) == 1:
         executor = InThisProcess(threads)
     else:

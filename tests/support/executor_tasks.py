@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -44,6 +45,14 @@ def return_a_lock() -> object:
 
 def process() -> int:
     return os.getpid()
+
+
+def start_process() -> int | None:
+    """Start a process, as readers of files are; return its status."""
+    started = get_context("spawn").Process(target=int)
+    started.start()
+    started.join()
+    return started.exitcode
 
 
 def threads() -> int:

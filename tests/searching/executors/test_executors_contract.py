@@ -21,6 +21,7 @@ from support.executor_tasks import (
     machine,
     process,
     return_a_lock,
+    start_process,
     threads,
     wait_for,
 )
@@ -44,6 +45,7 @@ def test_results_come_back(opened: Opened) -> None:
         assert [result_of(executor.submit(double, number=number)) for number in range(4)] == [0, 2, 4, 6]
         assert (result_of(executor.submit(process)) == os.getpid()) == isinstance(executor, InThisProcess)
         assert result_of(executor.submit(threads)) == 2
+        assert result_of(executor.submit(start_process)) == 0
 
 
 def test_exceptions_keep_type_and_message(opened: Opened) -> None:
