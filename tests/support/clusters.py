@@ -22,24 +22,27 @@ def free_port() -> int:
 class Cluster:
     """A scheduler and workers, each started again when it ends, as services of a cluster are."""
 
-    def __init__(self, folder: Path, python_path: tuple[Path, ...] = (TESTS.parent, TESTS)) -> None:
-        self._folder, self._port = folder, free_port()
+    def __init__(
+        self, folder: Path, python_path: tuple[Path, ...] = (TESTS.parent, TESTS), host: str = "127.0.0.1"
+    ) -> None:
+        self._folder, self._host, self._port = folder, host, free_port()
         self._started: list[subprocess.Popen[bytes]] = []
         self._environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, python_path)),
             "DASK_TEMPORARY_DIRECTORY": str(folder),
         }
-        self._scheduler = ("scheduler", "--host", "127.0.0.1", "--port", str(self._port), "--no-dashboard")
+        self._scheduler = ("scheduler", "--host", host, "--port", str(self._port), "--no-dashboard")
         self._serve(*self._scheduler)
 
     @property
     def address(self) -> str:
-        return f"dask://127.0.0.1:{self._port}"
+        return f"dask://{self._host}:{self._port}"
 
-    def add_worker(self, *options: str) -> None:
-        place = f"tcp://127.0.0.1:{self._port}"
-        self._serve("worker", place, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", *options)
+    def add_worker(self, *options: str, host: str | None = None, through: str = "") -> None:
+        place = f"tcp://{self._host}:{self._port}"
+        given = ("--host", host or self._host, "--nthreads", "1", "--no-dashboard", *options)
+        self._serve("worker", place, *given, through=through)
 
     def restart_scheduler(self) -> None:
         """Kill the scheduler, and start it again at the same address."""
@@ -51,8 +54,8 @@ class Cluster:
         for process in self._started:
             _kill(process)
 
-    def _serve(self, *arguments: str) -> None:
-        command = shlex.join([sys.executable, "-m", "dask", *arguments])
+    def _serve(self, *arguments: str, through: str = "") -> None:
+        command = f"{through} {shlex.join([sys.executable, '-m', 'dask', *arguments])}"
         with (self._folder / f"{arguments[0]}.log").open("ab") as log:
             started = subprocess.Popen(
                 ["sh", "-c", f"while :; do {command}; sleep 0.2; done"],
@@ -71,9 +74,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 0) -> Iterator[Cluster]:
+def cluster(folder: Path, workers: int = 0, host: str = "127.0.0.1") -> Iterator[Cluster]:
     folder.mkdir(exist_ok=True)
-    made = Cluster(folder)
+    made = Cluster(folder, host=host)
     try:
         for _ in range(workers):
             made.add_worker()
