@@ -19,7 +19,7 @@ test: $(INSTALLED)
 # What takes minutes of real failures: killed workers, a restarted scheduler, networks that are cut.
 faults: $(INSTALLED)
 	OMP_NUM_THREADS=1 ARCHBUILDER_TESTS_FAULTS=1 $(BIN)/python -m pytest tests/storage/test_storage_cut.py \
-		tests/searching/test_searching_cluster.py
+		tests/searching/executors/test_executors_cut.py tests/searching/test_searching_cluster.py
 
 # torchvision and timm for the tests of networks that others wrote: ARCHBUILDER_TESTS_MODELS=$PWD/.venv/models make test.
 # They lie in a folder of their own, since no code of ours may need them; the versions go with torch's of constraints.txt.

@@ -1,84 +1,104 @@
-"""Jobs on a Dask cluster: `dask://HOST:PORT` is its scheduler."""
+"""Jobs on a Dask cluster: `dask://HOST:PORT` is its scheduler, `tls://HOST:PORT` an encrypted one."""
 
-import time
-from collections.abc import Callable, Iterator
+import concurrent.futures
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
+from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.executors import JobExecutor, P, T, WorkerLost
+from archbuilder.searching.executors import JobExecutor
+from archbuilder.searching.worker import Outcome, WorkerLost, done_while, on_gpu, outcome_of, settle
 
-try:
-    distributed: Any = import_module("distributed")
-except ModuleNotFoundError as missing:
-    raise ArchbuilderError("--executor dask://... needs Dask: pip install 'archbuilder[dask]'") from missing
-
-_PATIENCE = 300.0  # seconds for a scheduler to come back
+T = TypeVar("T")
+distributed: Any = import_module("distributed")
+_PATIENCE = 300.0  # seconds for a scheduler that has answered before
+_lost = partial(WorkerLost, "the connection to the Dask scheduler was lost", is_fault_of_job=False)
 
 
 class DaskExecutor(JobExecutor):
-    """The workers of a Dask cluster, one job for each of their threads; GPUs are the workers' resource `GPU`."""
+    """The workers of a Dask cluster, one job a process; only those that declare the resource `GPU` where some do."""
 
-    def __init__(self, address: str, patience: float = 10.0) -> None:
-        """Connect to a scheduler, within so many seconds."""
-        self._address = address
+    def __init__(self, address: str, threads: int | None, patience: float = 15.0) -> None:
+        """Connect to a scheduler within so many seconds; a job has so many CPU threads, None as its worker has."""
+        self._address, self._threads = address.replace("dask:", "tcp:", 1), threads
+        self._jobs: dict[Future[Any], Any] = {}
+        self._client = self._connected(patience)
+
+    def _connected(self, patience: float) -> Any:
         try:
-            self._client = distributed.Client(address, timeout=patience, set_as_default=False)
-        except (OSError, TimeoutError) as error:
-            raise ArchbuilderError(f"--executor: no Dask scheduler answers at {address}: {error}") from None
+            return distributed.Client(self._address, timeout=patience, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise ArchbuilderError(f"--executor: no Dask scheduler answers at {self._address}: {error}") from None
+
+    def _workers(self) -> tuple[int, dict[str, float] | None]:
+        """Return the number of workers, and the resources that a job takes of one."""
+        workers = self._client.scheduler_info()["workers"].values() if self._client.status == "running" else ()
+        gpus = [worker for worker in workers if worker["resources"].get("GPU")]
+        return len(gpus or workers), {"GPU": 1} if gpus else None
 
     @property
     def max_workers(self) -> int:
-        """The number of threads of all workers now, at least 1."""
-        return max(1, sum(self._client.nthreads().values())) if self._client.status == "running" else 1
+        """The number of worker processes now, at least 1."""
+        return max(1, self._workers()[0])
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have a job done; the future fails with `WorkerLost` where a worker, or the scheduler, is gone."""
-        self._reconnect()
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Have a job done; where the scheduler is gone, wait for it to come back, for up to 5 minutes."""
+        if self._client.status != "running":
+            self.shutdown(cancel_futures=True)
+            self._client = self._connected(_PATIENCE)
+        key, (_, resources) = f"{getattr(fn, '__name__', 'job')}-{uuid4().hex}", self._workers()
+        job = partial(outcome_of, partial(fn, *args, **kwargs), self._threads, on_gpu if resources else None)
+        asked = self._client.submit(_do, key, job, key=key, pure=False, resources=resources)
         future: Future[T] = Future()
-        future.set_running_or_notify_cancel()
-        has_gpus = any(
-            "GPU" in one["resources"] for one in self._client.scheduler_info(n_workers=-1)["workers"].values()
-        )
-        job = self._client.submit(
-            fn, *args, **kwargs, pure=False, retries=0, resources={"GPU": 1} if has_gpus else None
-        )
-        job.add_done_callback(lambda done: _pass_on(done, future))
+        self._jobs[future] = asked
+        future.add_done_callback(self._forget)
+        asked.add_done_callback(lambda done: settle(future, _outcome(done)))
         return future
 
-    def _reconnect(self) -> None:
-        """Wait for the scheduler, if it is gone."""
-        until = time.monotonic() + _PATIENCE
-        while self._client.status != "running" and time.monotonic() < until:
-            time.sleep(0.2)
-        if self._client.status != "running":
-            self._client.close()
-            self._client = distributed.Client(self._address, timeout=_PATIENCE, set_as_default=False)
+    def _forget(self, future: Future[Any]) -> None:
+        asked = self._jobs.pop(future)
+        if future.cancelled():
+            asked.cancel()
+            future.set_running_or_notify_cancel()  # those who wait for it hear of it only then
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Cancel what is being done, and disconnect."""
+        """Disconnect: after all jobs, or at once if they are to be canceled."""
+        if wait and not cancel_futures:
+            concurrent.futures.wait(self._jobs)
         self._client.close()
+        for future in list(self._jobs):
+            settle(future, (None, _lost()))
 
 
-def _pass_on(done: Any, future: "Future[Any]") -> None:
+def _outcome(asked: Any) -> Outcome:
+    """Return the outcome of a job; what is raised here comes from Dask, or from a worker that cannot even begin."""
     try:
-        future.set_result(done.result(timeout=60))
-    except (CancelledError, distributed.CancelledError, distributed.KilledWorker, OSError, TimeoutError) as error:
-        is_worker = isinstance(error, distributed.KilledWorker)
-        future.set_exception(
-            WorkerLost("its worker is gone" if is_worker else "the scheduler is gone", is_fault_of_job=is_worker)
-        )
+        outcome: Outcome = asked.result(timeout=60)
+        return outcome
+    except distributed.KilledWorker as error:
+        return None, WorkerLost(f"its Dask worker {error.last_worker.address} is gone")
+    except (CancelledError, OSError):
+        return None, _lost()
     except Exception as error:
-        future.set_exception(error)
+        cause = error.__cause__ or error
+        advice = f"install archbuilder {__version__} and the packages used here on the scheduler and the workers"
+        return None, ArchbuilderError(f"Dask cannot do jobs: {type(cause).__name__}: {cause}\n  {advice}")
 
 
-@contextmanager
-def opened(address: str) -> Iterator[DaskExecutor]:
-    """Connect to the scheduler at `dask://HOST:PORT`."""
-    executor = DaskExecutor(address.replace("dask://", "tcp://", 1))
-    try:
-        yield executor
-    finally:
-        executor.shutdown()
+def _do(key: str, job: Callable[[], Outcome]) -> Outcome:
+    """Do a job in a worker; not if one that is gone has begun it: Dask would do it again, which the search decides."""
+    client, worker = distributed.get_client(), distributed.get_worker()
+    begun = client.get_metadata(["archbuilder", key], None)
+    if begun is not None:
+        return None, WorkerLost(f"its Dask worker {begun} is gone")
+    client.set_metadata(["archbuilder", key], worker.address)
+    return done_while(partial(_is_wanted, worker, key), job)
+
+
+def _is_wanted(worker: Any, key: str) -> bool:
+    task, is_open = worker.state.tasks.get(key), worker.status.name in ("running", "paused", "closing_gracefully")
+    return is_open and task is not None and task.state != "cancelled"

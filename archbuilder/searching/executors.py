@@ -1,6 +1,5 @@
 """Where jobs are done: this process, processes of this machine, or a cluster; all as `concurrent.futures` has it."""
 
-import importlib
 import multiprocessing
 import os
 import signal
@@ -12,45 +11,34 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from multiprocessing.connection import wait
-from typing import Any, ParamSpec, TypeVar
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
 
 import torch
 
 from archbuilder.data.subprocesses import process_context
 from archbuilder.errors import ArchbuilderError
-from archbuilder.plugins import load_plugins
+from archbuilder.searching.worker import WorkerLost, outcome_of, settle, use_machine
 from archbuilder.training import Machine, torch_threads
 
-P = ParamSpec("P")
 T = TypeVar("T")
+_DASK = ("archbuilder.searching.dask_executor", "DaskExecutor")
+ADAPTERS = {"dask": _DASK, "tls": _DASK}
+"""The executors of clusters by the schemes of their addresses: module and class, made of an address and threads."""
+
 _NAME = "archbuilder-worker"
 _GUARD = 'a script must search with several workers below `if __name__ == "__main__":`, as each process imports it'
-ADAPTERS = {"dask": "archbuilder.searching.dask_executor"}
-"""The modules of executors by the schemes of their addresses; each has a context manager `opened(address)`."""
-
-_machines: list[Machine] = []  # of a worker: its own
-
-
-class WorkerLost(Exception):  # noqa: N818 - it names what happened
-    """The process that did a job is gone; the job can be submitted again.
-
-    Attributes:
-        reason: How it ended.
-        is_fault_of_job: Whether the job may have ended it; false where the cluster is gone.
-    """
-
-    def __init__(self, reason: str, *, is_fault_of_job: bool = True) -> None:
-        super().__init__(reason)
-        self.reason, self.is_fault_of_job = reason, is_fault_of_job
+_LAST_WORDS = 10.0  # seconds for a process to end after it has closed its pipes
 
 
 class JobExecutor(Executor):
-    """An executor that says how many jobs it does at a time."""
+    """An executor that knows how many jobs it does at a time."""
 
     @property
     def max_workers(self) -> int:
-        """The number of jobs that are done at a time, at least 1."""
+        """The number of jobs that are done at a time now, at least 1."""
         raise NotImplementedError
 
 
@@ -63,125 +51,129 @@ class InThisProcess(JobExecutor):
         """Use so many CPU threads; None leaves their number as it is."""
         self._threads = threads
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Do a job; the future is done."""
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Do a job; the future is done. An interrupt passes through."""
         future: Future[T] = Future()
         try:
             with torch_threads(self._threads):
                 future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # an interrupt passes
+        except Exception as error:
             future.set_exception(error)
         return future
 
 
 class Processes(JobExecutor):
-    """Processes of this machine, each with a device and a share of the threads of its own.
-
-    Each is a pool of one process: one that is killed takes no other with it.
-    """
+    """Processes of this machine, each a pool of one with its own device: one that is killed takes no other along."""
 
     def __init__(self, machines: Sequence[Machine], threads: int) -> None:
         """Say what they are; each is started when there is something for it to do.
 
         Args:
-            machines: The device and precision of each.
+            machines: The device and precision of each. They share the processes that read files.
             threads: The CPU threads of each.
         """
-        readers = [max(1, machine.workers // len(machines)) if machine.workers else 0 for machine in machines]
-        context = copy(process_context(__name__))
-        context.Process = partial(context.Process, name=_NAME)  # type: ignore[misc,assignment]
-        self._pools: list[ProcessPoolExecutor | None] = [None] * len(machines)
-        self._make = [
-            partial(
-                ProcessPoolExecutor,
-                1,
-                mp_context=context,
-                initializer=_begin,
-                initargs=(replace(machine, workers=count), threads),
-            )
-            for machine, count in zip(machines, readers, strict=True)
-        ]
-        self._busy: dict[int, Future[Any]] = {}
-        self._ready: set[int] = set()
+        readers = [min(machine.workers, max(1, machine.workers // len(machines))) for machine in machines]
+        self._slots = [_Slot(replace(one, workers=n), threads) for one, n in zip(machines, readers, strict=True)]
 
     @property
     def max_workers(self) -> int:
         """The number of processes."""
-        return len(self._pools)
+        return len(self._slots)
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have a job done by a process that is idle; there must be one."""
-        slot = next(slot for slot in range(len(self._pools)) if slot not in self._busy)
-        pool = self._pools[slot] = self._pools[slot] or self._make[slot]()
-        outer: Future[T] = Future()
-        outer.set_running_or_notify_cancel()
-        self._busy[slot] = outer
-        inner = pool.submit(fn, *args, **kwargs)
-        processes = list((pool._processes or {}).values())  # for how it ended, which no public name says
-        inner.add_done_callback(partial(self._done, slot, outer, processes))
-        return outer
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Have a job done by an idle process.
 
-    def _done(
-        self, slot: int, outer: Future[T], processes: Sequence[multiprocessing.process.BaseProcess], inner: Future[T]
-    ) -> None:
-        error: BaseException | None = None
-        if inner.cancelled():
-            error = WorkerLost("its process was stopped")
-        elif isinstance(inner.exception(), BrokenProcessPool):
-            self._pools[slot] = None
-            for process in processes:
-                process.join(10)
-            code = next((process.exitcode for process in processes if process.exitcode), 0)
-            reason = _ending(code)
-            error = WorkerLost(reason)
-            if code > 0 and slot not in self._ready:
-                message = f"{reason} before it could train: its output is above"
-                error = ArchbuilderError(f"{message}\n  if a script of yours runs this search: {_GUARD}")
-        else:
-            error = inner.exception()
-            self._ready.add(slot)
-        self._busy.pop(slot, None)
-        if error is None:
-            outer.set_result(inner.result())
-        else:
-            outer.set_exception(error)
+        Raises:
+            RuntimeError: Every process has a job.
+        """
+        slot = next((slot for slot in self._slots if not slot.is_busy), None)
+        if slot is None:
+            raise RuntimeError(f"each of the {len(self._slots)} processes has a job")
+        return slot.submit(partial(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes, whatever they are doing."""
-        for pool in self._pools:
-            for process in list((pool._processes or {}).values()) if pool is not None else ():
-                process.kill()
-            if pool is not None:
-                pool.shutdown(wait=wait, cancel_futures=True)
-        self._pools = [None] * len(self._pools)
+        """End the processes: after their jobs, or at once if futures are to be canceled."""
+        for slot in self._slots:
+            slot.end(wait=wait, kill=cancel_futures)
 
 
-def _ending(code: int) -> str:
-    """Say how a process ended."""
-    return (
-        f"its process was ended by {signal.Signals(-code).name}"
-        if code < 0
-        else f"its process ended with status {code}"
-    )
+class _Slot:
+    """A place for one process at a time."""
+
+    def __init__(self, machine: Machine, threads: int) -> None:
+        context = process_context("archbuilder.searching")
+        self._new_process: Callable[..., BaseProcess] = context.Process
+        self._ready = context.RawValue("b", 0)
+        self._context = copy(context)
+        self._context.Process = self._started  # type: ignore[misc,assignment]
+        self._given = (machine, threads, self._ready)
+        self._pool: ProcessPoolExecutor | None = None
+        self._process: BaseProcess | None = None
+        self.is_busy = False
+
+    def _started(self, *args: Any, **kwargs: Any) -> BaseProcess:
+        """Return a process for the pool, and keep it: a pool tells nobody how its process ended."""
+        self._ready.value = 0
+        self._process = self._new_process(*args, **kwargs, name=_NAME)
+        return self._process
+
+    def submit(self, job: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        self.is_busy = True
+        try:
+            inner = self._opened().submit(outcome_of, job)
+        except BrokenProcessPool:  # its process was killed while it had no job
+            self._pool = None
+            inner = self._opened().submit(outcome_of, job)
+        inner.add_done_callback(partial(self._done, future))
+        return future
+
+    def _opened(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, self._context, initializer=_begin, initargs=self._given)
+        return self._pool
+
+    def _done(self, future: Future[Any], inner: Future[Any]) -> None:
+        error = WorkerLost("its process was stopped") if inner.cancelled() else inner.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._pool, error = None, self._end_of_process()
+        self.is_busy = False
+        settle(future, (None, error) if error else inner.result())
+
+    def _end_of_process(self) -> Exception:
+        assert self._process is not None
+        self._process.join(_LAST_WORDS)
+        code = self._process.exitcode or 0
+        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        if code < 0 or self._ready.value:
+            return WorkerLost(f"its process {ended}")
+        return ArchbuilderError(
+            f"its process {ended} before it could train: its output is above\n"
+            f"  if a script of yours runs this search: {_GUARD}"
+        )
+
+    def end(self, *, wait: bool, kill: bool) -> None:
+        process, pool = self._process, self._pool
+        if kill and process is not None and process.pid is not None:
+            with suppress(ProcessLookupError, AttributeError):  # with those that read files for it
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+        if pool is not None:
+            pool.shutdown(wait, cancel_futures=kill)
 
 
-def _begin(machine: Machine, threads: int) -> None:
-    """Begin a worker: it ends with the process that started it, and leaves Ctrl-C to it."""
+def _begin(machine: Machine, threads: int, ready: Any) -> None:
+    """Begin a process; it ends with the one that started it, and leaves Ctrl-C to it, which a whole terminal gets."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setsid"):
-        with suppress(OSError):
-            os.setsid()
-    load_plugins()  # those of the environment, where the command line has noted its own
+        os.setsid()
     torch.set_num_threads(threads)
-    _machines[:] = [machine]
-
-
-def worker_machine(default: Machine) -> Machine:
-    """Return the device of this worker; a default where it has none of its own."""
-    return _machines[0] if _machines else default
+    use_machine(lambda default: machine)
+    ready.value = 1
 
 
 def check_in_no_worker() -> None:
@@ -201,24 +193,29 @@ def open_executor(address: str | None, machines: Sequence[Machine], threads: int
     Args:
         address: Of a cluster, such as `dask://127.0.0.1:8786`; None for this machine.
         machines: The device of each process of this machine; one is this process.
-        threads: The CPU threads of each; by default their share of all.
+        threads: The CPU threads of each; by default their share of all, on a cluster what its workers are started with.
 
     Raises:
         ArchbuilderError: There is no such executor, or it cannot be reached.
     """
+    executor: JobExecutor
     if address is not None:
         scheme = address.partition("://")[0]
         if scheme not in ADAPTERS:
-            known = ", ".join(f"{name}://HOST:PORT" for name in ADAPTERS)
+            known = ", ".join(f"{scheme}://HOST:PORT" for scheme in ADAPTERS)
             raise ArchbuilderError(f"--executor: found {address}, expected {known}")
-        with importlib.import_module(ADAPTERS[scheme]).opened(address) as cluster:
-            yield cluster
-        return
-    if len(machines) == 1:
-        yield InThisProcess(threads)
-        return
-    processes = Processes(machines, threads or max(1, torch.get_num_threads() // len(machines)))
+        module, name = ADAPTERS[scheme]
+        try:
+            executor = getattr(import_module(module), name)(address, threads)
+        except ModuleNotFoundError as missing:
+            raise ArchbuilderError(
+                f"--executor {address} needs {missing.name}: pip install 'archbuilder[dask]'"
+            ) from None
+    elif len(machines) == 1:
+        executor = InThisProcess(threads)
+    else:
+        executor = Processes(machines, threads or max(1, torch.get_num_threads() // len(machines)))
     try:
-        yield processes
+        yield executor
     finally:
-        processes.shutdown()
+        executor.shutdown(cancel_futures=True)

@@ -12,9 +12,10 @@ from typing import Any
 from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
 from archbuilder.plugins import load_plugins
-from archbuilder.searching.executors import InThisProcess, JobExecutor, WorkerLost, worker_machine
+from archbuilder.searching.executors import InThisProcess, JobExecutor
 from archbuilder.searching.jobs import Done, Failed, Job, NeedsFiles
 from archbuilder.searching.runner import Run, Runner, attempt
+from archbuilder.searching.worker import WorkerLost, worker_machine
 from archbuilder.spec.writing import write_bytes
 from archbuilder.study.serialized import SerializedStudy
 from archbuilder.study.study import Study

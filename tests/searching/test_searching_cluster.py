@@ -67,8 +67,6 @@ def test_four_workers_finish_two_hundred_trials_with_a_killed_worker_and_a_resta
                 os.kill(pid, signal.SIGKILL)
             if len(seen) == 120:
                 dask.restart_scheduler()
-                for _ in range(4):
-                    dask.add_worker()
 
     found = archbuilder.search(
         "inception_digits",

@@ -1,25 +1,17 @@
 """A network that is cut for a minute: no call fails, nothing is lost, nothing is written twice."""
 
-import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.namespaces import NEEDED, NETWORK, OUTSIDE, cut, namespace
 from support.postgres import serving
 
 from archbuilder.storage import open_storage
 
-pytestmark = [
-    pytest.mark.skipif(not os.environ.get("ARCHBUILDER_TESTS_FAULTS"), reason="takes minutes"),
-    pytest.mark.skipif(
-        sys.platform != "linux" or os.geteuid() != 0 or shutil.which("ip") is None, reason="makes network namespaces"
-    ),
-]
-NAME, OUTSIDE, INSIDE, NETWORK = "archbuilder-cut", "10.213.7.1", "10.213.7.2", "10.213.7.0/24"
+pytestmark = NEEDED
 CHILD = """
 import sys, time
 from pathlib import Path
@@ -46,46 +38,21 @@ with hold(storage, "one", Path(sys.argv[2])) as coordinator:
 """
 
 
-def ip(*arguments: str, check: bool = True) -> None:
-    subprocess.run(["ip", *arguments], check=check, capture_output=not check)
-
-
-@pytest.fixture
-def namespace() -> Iterator[str]:
-    """Give a network namespace that is joined to this one by a pair of devices."""
-    ip("netns", "del", NAME, check=False)
-    try:
-        ip("netns", "add", NAME)
-    except subprocess.CalledProcessError:
-        pytest.skip("network namespaces are not allowed here")
-    try:
-        ip("link", "add", "abcut0", "type", "veth", "peer", "name", "abcut1", "netns", NAME)
-        ip("addr", "add", f"{OUTSIDE}/24", "dev", "abcut0")
-        ip("link", "set", "abcut0", "up")
-        ip("-n", NAME, "addr", "add", f"{INSIDE}/24", "dev", "abcut1")
-        ip("-n", NAME, "link", "set", "abcut1", "up")
-        yield NAME
-    finally:
-        ip("netns", "del", NAME)
-
-
 @pytest.mark.parametrize("seconds", [5, 60])
-def test_a_cut_network_reaches_nobody(namespace: str, tmp_path: Path, seconds: int) -> None:
-    with serving(NETWORK) as server:
+def test_a_cut_network_reaches_nobody(tmp_path: Path, seconds: int) -> None:
+    with namespace() as inside, serving(NETWORK) as server:
         server.create("cut")
-        command = ["ip", "netns", "exec", namespace, sys.executable, "-c", CHILD]
+        command = ["ip", "netns", "exec", inside, sys.executable, "-c", CHILD]
         command += [server.url("cut", host=OUTSIDE), str(tmp_path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
             assert child.stdout is not None
             lines = [child.stdout.readline() for _ in range(20)]
-            ip("link", "set", "abcut0", "down")
-            time.sleep(seconds)
-            ip("link", "set", "abcut0", "up")
-            cut = time.monotonic()
+            cut(seconds)
+            back = time.monotonic()
             while not lines[-1].startswith("written") or len(lines) < 20 + 20:
                 lines.append(child.stdout.readline())
                 assert lines[-1], lines
-            assert time.monotonic() - cut < 60
+            assert time.monotonic() - back < 60
             (tmp_path / "end").touch()
             lines += child.stdout.readlines()
         assert child.returncode == 0, lines
@@ -96,4 +63,4 @@ def test_a_cut_network_reaches_nobody(namespace: str, tmp_path: Path, seconds: i
         trials = storage.get_all_trials(storage.get_study_id_from_name("one"))
         assert [trial.number for trial in trials] == written == [trial.user_attrs["n"] for trial in trials]
         assert all(trial.values == [0.5] and trial.intermediate_values == {1: 0.5} for trial in trials)
-        print(f"cut for {seconds} s, back after {time.monotonic() - cut:.1f} s:", *told)
+        print(f"cut for {seconds} s, back after {time.monotonic() - back:.1f} s:", *told)

@@ -1,12 +1,16 @@
 """Dask clusters of real processes on this machine."""
 
+import os
+import shlex
+import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
 
 
 def free_port() -> int:
@@ -16,48 +20,63 @@ def free_port() -> int:
 
 
 class Cluster:
-    """A scheduler, and workers of one thread each."""
+    """A scheduler and workers, each started again when it ends, as services of a cluster are."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
-        self.folder, self.port = folder, port or free_port()
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard")
-        self.workers: list[subprocess.Popen[bytes]] = []
+    def __init__(
+        self, folder: Path, python_path: tuple[Path, ...] = (TESTS.parent, TESTS), host: str = "127.0.0.1"
+    ) -> None:
+        self._folder, self._host, self._port = folder, host, free_port()
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, python_path)),
+            "DASK_TEMPORARY_DIRECTORY": str(folder),
+        }
+        self._scheduler = ("scheduler", "--host", host, "--port", str(self._port), "--no-dashboard")
+        self._serve(*self._scheduler)
 
     @property
     def address(self) -> str:
-        return f"dask://127.0.0.1:{self.port}"
+        return f"dask://{self._host}:{self._port}"
 
-    def add_worker(self, *options: str) -> None:
-        """Start a worker; a nanny starts it again when it is killed."""
-        place = f"tcp://127.0.0.1:{self.port}"
-        options = ("--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1", *options)
-        self.workers.append(self._start("worker", place, *options))
+    def add_worker(self, *options: str, host: str | None = None, through: str = "") -> None:
+        place = f"tcp://{self._host}:{self._port}"
+        given = ("--host", host or self._host, "--nthreads", "1", "--no-dashboard", *options)
+        self._serve("worker", place, *given, through=through)
 
     def restart_scheduler(self) -> None:
-        """Kill the scheduler, and start another at the same address; workers end with theirs."""
-        self.scheduler.kill()
-        self.scheduler.wait()
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard")
+        """Kill the scheduler, and start it again at the same address."""
+        _kill(self._started.pop(0))
+        self._serve(*self._scheduler)
+        self._started.insert(0, self._started.pop())
 
     def stop(self) -> None:
-        for process in (*self.workers, self.scheduler):
-            process.terminate()
-        for process in (*self.workers, self.scheduler):
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for process in self._started:
+            _kill(process)
 
-    def _start(self, kind: str, *options: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "distributed.cli.dask_" + kind, *options]
-        with (self.folder / f"{kind}-{time.monotonic_ns()}.log").open("wb") as log:
-            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder)
+    def _serve(self, *arguments: str, through: str = "") -> None:
+        command = f"{through} {shlex.join([sys.executable, '-m', 'dask', *arguments])}"
+        with (self._folder / f"{arguments[0]}.log").open("ab") as log:
+            started = subprocess.Popen(
+                ["sh", "-c", f"while :; do {command}; sleep 0.2; done"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                env=self._environment,
+                start_new_session=True,
+            )
+        self._started.append(started)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
-    made = Cluster(folder)
+def cluster(folder: Path, workers: int = 0, host: str = "127.0.0.1") -> Iterator[Cluster]:
+    folder.mkdir(exist_ok=True)
+    made = Cluster(folder, host=host)
     try:
         for _ in range(workers):
             made.add_worker()
