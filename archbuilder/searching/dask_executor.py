@@ -1,10 +1,12 @@
 """Jobs on a Dask cluster: `dask://HOST:PORT` is its scheduler, `tls://HOST:PORT` an encrypted one."""
 
 import concurrent.futures
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from functools import partial
 from importlib import import_module
+from threading import Thread
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -47,6 +49,8 @@ class DaskExecutor(JobExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Have a job done; where the scheduler is gone, wait for it to come back, for up to 5 minutes."""
+        while self._client.status == "connecting":  # again: it gives up after some seconds
+            time.sleep(0.1)
         if self._client.status != "running":
             self.shutdown(cancel_futures=True)
             self._client = self._connected(_PATIENCE)
@@ -56,7 +60,8 @@ class DaskExecutor(JobExecutor):
         future: Future[T] = Future()
         self._jobs[future] = asked
         future.add_done_callback(self._forget)
-        asked.add_done_callback(lambda done: settle(future, _outcome(done)))
+        # Fetched in a thread of its own: Dask has one for the callbacks of all clients, and a lost client may block it.
+        asked.add_done_callback(lambda done: Thread(target=_fetch, args=(done, future), daemon=True).start())
         return future
 
     def _forget(self, future: Future[Any]) -> None:
@@ -72,6 +77,11 @@ class DaskExecutor(JobExecutor):
         self._client.close()
         for future in list(self._jobs):
             settle(future, (None, _lost()))
+
+
+def _fetch(asked: Any, future: Future[Any]) -> None:
+    """Settle a future by the outcome of its job."""
+    settle(future, (None, _lost()) if asked.cancelled() else _outcome(asked))
 
 
 def _outcome(asked: Any) -> Outcome:
