@@ -1,7 +1,6 @@
 """`archbuilder studies move`: a study moved to another storage."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,18 +28,21 @@ def move(
         ),
     ],
 ) -> None:
-    """Move a study to another storage, with all of its trials.
+    """Move a study to another storage, with all of its trials, and the random search that it is compared with.
 
     The copy is compared before the study is removed where it was. The files in its folder stay.
     """
     from archbuilder.searching.kept import find_study  # noqa: PLC0415
-    from archbuilder.storage import has_study, move_study  # noqa: PLC0415
+    from archbuilder.searching.opening import RANDOM_SEARCH, quiet_optuna  # noqa: PLC0415
+    from archbuilder.storage import has_study, is_in, move_study  # noqa: PLC0415
 
     def tell(sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
-    runs: Path = context.obj["runs"]
-    found = (folder for folder in (Path(name), runs / name) if has_study(folder))
-    folder = (next(found, None) or find_study(runs, name)).resolve()
-    trials, place = move_study(folder.name, folder, None if to == _JOURNAL else to, tell)
-    print(f"{folder.name}: {trials} trials moved to {place}")
+    folder, url = find_study(context.obj["runs"], name).resolve(), None if to == _JOURNAL else to
+    studies = {f"{folder.name}/{RANDOM_SEARCH}": folder / RANDOM_SEARCH, folder.name: folder}
+    with quiet_optuna():
+        for study, place in studies.items():
+            if study == folder.name or (has_study(place) and not is_in(place, url)):  # by a move that was stopped
+                trials, moved_to = move_study(study, place, url, tell)
+                print(f"{study}: {trials} trials moved to {moved_to}")

@@ -200,7 +200,7 @@ def history_chart(result: StudyResult) -> Figure:
                 # Later lines are narrower, so that lines that coincide stay visible.
                 linewidth=1.6 + 2.0 * (len(steps) - 1 - step) / len(steps), label=label, solid_capstyle="butt",
             )  # fmt: skip
-    baselines = [] if result.baseline_accuracy is None else [result.baseline_accuracy]
+    baselines = [] if result.baseline.final_accuracy is None else [result.baseline.final_accuracy]
     for baseline in baselines:
         axes.axhline(scale * baseline, color=COLORS["scaled"], linewidth=1.3, linestyle=(0, (1, 1.5)), label="baseline")
     least, most = bounds(

@@ -99,7 +99,7 @@ def front_points(result: StudyResult) -> FrontPoints:
     others = [row for row in result.rows if row.finalist.number is not None and row not in best_rows]
     scaled = [row for row in result.rows if row.finalist.number is None]
     random_search = [] if result.random_search is None else list(result.random_search.best_rows().values())
-    baseline_cost, baseline_value = result.baseline.cost.get(quantity), result.baseline_accuracy
+    baseline_cost, baseline_value = result.baseline.cost.get(quantity), result.baseline.final_accuracy
     return FrontPoints(
         quantity,
         _finalist_dots(best_rows, quantity),

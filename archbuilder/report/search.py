@@ -322,7 +322,7 @@ def trial_line(study: Study, trial: TrialRecord) -> str:
             what = f"failed: {trial.reason.splitlines()[0]}"
         case _:
             what = str(trial.outcome)
-    score = f"{objective_name(study)} {score_text(study, trial.accuracy if trial.accuracies else None)}"
+    score = f"{objective_name(study)} {score_text(study, trial.final_accuracy)}"
     costs = f"{costs_text(trial.cost)}  {plural(trial.cost['parameters'], 'parameter')}"
     seconds = f"  {trial.rungs[-1].seconds:.1f} s" if trial.rungs and trial.outcome is not Outcome.PRUNED else ""
     return f"trial {trial.number}  {score}  {costs}  {what}{seconds}"

@@ -74,7 +74,7 @@ def _study_as_data(study: KeptStudy) -> dict[str, Any]:
         "trials": study.journal.record.tally().counted,
         "of": settings.search.trials,
         "objective": settings.objective.maximize,
-        "baseline": None if study.baseline is None else study.baseline_accuracy,
+        "baseline": None if study.baseline is None else study.baseline.final_accuracy,
         "best_trial": None if best is None else {"trial": best.number, "value": best.accuracy, "cost": dict(best.cost)},
         "written": study.written,
     }
@@ -104,7 +104,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         "budgets": [{"name": step.name, **step.limits.described()} for step in result.study.budgets],
         "latency_measured_with": result.study.conditions or None,
         "images": result.images,
-        "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline_accuracy},
+        "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline.final_accuracy},
         "exhausted": [result.study.budgets[number].name or "budget" for number in result.exhausted],
         "verdicts": verdicts(result),
         "finals": [_row_as_data(row) for row in result.rows],
@@ -169,7 +169,7 @@ def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
             {
                 "name": result.study.name,
                 "latency_measured_with": result.study.conditions or None,
-                "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline_accuracy},
+                "baseline": {"cost": dict(result.baseline.cost), "value": result.baseline.final_accuracy},
                 "best_networks": [_row_as_data(row) for row in result.best_rows().values()],
             }
             for result in results
@@ -182,7 +182,7 @@ def comparison_as_data(results: Sequence[StudyResult]) -> dict[str, Any]:
 def _network_rows(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
     """Return the rows of the baseline and of the best network of each budget."""
     baseline_row = result.row("baseline")
-    baseline_value = score_text(result.study, result.baseline_accuracy)
+    baseline_value = score_text(result.study, result.baseline.final_accuracy)
     lines = [_network_row("baseline", result.baseline.cost, baseline_value, baseline_row, timed=timed)]
     best_rows = result.best_rows()
     for number, step in enumerate(result.study.budgets):

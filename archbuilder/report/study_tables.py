@@ -126,7 +126,7 @@ def _finalist_row(
 
 def _best_trials_table(result: StudyResult) -> PageTable:
     """Return the table of the baseline and the best trials of each budget, by validation accuracy or score."""
-    baseline_score = score_text(result.study, result.baseline_accuracy)
+    baseline_score = score_text(result.study, result.baseline.final_accuracy)
     steps = range(len(result.study.budgets))
     leads = any(best.outcome is Outcome.BASELINE for step in steps for best in result.best(1, step))
     name = f"baseline{_STAR if leads else ''}"

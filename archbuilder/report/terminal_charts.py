@@ -136,7 +136,7 @@ def history_plot(result: StudyResult) -> RenderableType:
     moments = history(result)
     random_search = [] if result.random_search is None else history(result.random_search)
     end = max(last_spent(moments), last_spent(random_search), 1)
-    baselines = [] if result.baseline_accuracy is None else [result.baseline_accuracy]
+    baselines = [] if result.baseline.final_accuracy is None else [result.baseline.final_accuracy]
     best = [moment.best for moment in (*moments, *random_search) if moment.best is not None]
     up = _at_most_100_percent(
         result, bounds([*baselines, *best], [moment.accuracy for moment in moments if moment.is_end])

@@ -203,7 +203,7 @@ def _capital(text: str) -> str:
 def _score_sentences(result: StudyResult) -> list[str]:
     """Return sentences on a study whose candidates were scored, not trained."""
     best, name = result.record.found(1)[0], result.study.settings.objective.maximize
-    baseline_score, share = score_text(result.study, result.baseline_accuracy), share_text(result, best.cost)
+    baseline_score, share = score_text(result.study, result.baseline.final_accuracy), share_text(result, best.cost)
     by = "a Python function" if name == "python" else name
     return [
         f"Candidates were scored by {by}, not trained: their accuracy is unknown.",
@@ -224,12 +224,12 @@ def _untested_sentences(result: StudyResult) -> list[str]:
 
 def _validation_text(result: StudyResult, best: TrialRecord) -> str:
     """Return the validation accuracy of the best trial of a budget, and how far it is from the baseline's."""
-    validation, baseline = result.images.get("validation"), result.baseline_accuracy
+    validation, baseline = result.images.get("validation"), result.baseline.final_accuracy
     gain = 0.0 if baseline is None else best.accuracy - baseline
     points = f"{100 * abs(gain):.1f}"
     way = f"{points} points {'above' if gain > 0 else 'below'}" if float(points) else "the same as"
     images = "" if validation is None else f" ({plural(validation, 'image')})"
-    baseline_score = score_text(result.study, result.baseline_accuracy)
+    baseline_score = score_text(result.study, result.baseline.final_accuracy)
     if best.outcome is Outcome.BASELINE:
         return f"no trial has a higher validation accuracy than the baseline: {baseline_score}{images}."
     if gain <= -_LARGE:

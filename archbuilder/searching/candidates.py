@@ -116,12 +116,13 @@ class Candidates:
             self._journal.take(slot.step, number + 1)
             yield enqueued[number]
         record = self._journal.record
-        if self._study.is_random_search or any(trial.place.bracket == slot.bracket for trial in record.counted):
+        if self._study.is_random_search or slot.bracket in record.members:
             return
         if self._own is not None and not any(trial.place.step == slot.step for trial in record.counted):
             yield self._own
-        for step in (slot.step + 1, slot.step - 1):  # of a ladder
-            yield from (trial.values for trial in record.found(1, step))
+        for step in (slot.step + 1, slot.step - 1):
+            if 0 <= step < len(self._study.budgets):
+                yield from (trial.values for trial in record.found(1, step))
 
     def _proposed(self, slot: Slot) -> TrialRecord | None:
         """Ask the sampler; answer at once what is invalid or known, and return what is not."""

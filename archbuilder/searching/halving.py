@@ -1,6 +1,6 @@
 """Which trial is trained next, and to which rung: brackets of successive halving, filled one after the other."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archbuilder.searching.record import Outcome, Record, TrialRecord
@@ -119,37 +119,38 @@ class Halving:
             busy: Those that are being trained.
             closed: The budgets that no new trials come for: their brackets are decided on though they are not full.
         """
-        for trial in record.trials.values():
-            if trial.place.bracket is None and trial.outcome is Outcome.OPEN and trial.number not in busy:
+        is_open = {trial.place.bracket for trial in record.open.values()}
+        for trial in list(record.open.values()) if None in is_open else ():
+            if trial.place.bracket is None and trial.number not in busy:
                 yield Decision(trial.number, next(rung for rung in self.rungs(trial) if rung > trial.epochs))
-        members = _members(record)
-        for number, trials in sorted(members.items()):
-            bracket = self.bracket(number)
+        last = max((number for number in record.members if number is not None), default=0)
+        for number in sorted(number for number in is_open if number is not None):
+            bracket, trials = self.bracket(number), list(record.members[number].values())
             if bracket.size is None:
                 yield from self._at_once(bracket, trials, busy)
                 continue
             # Places are given bracket by bracket: whatever lies before the last one is taken or stays empty.
-            is_full = len(trials) >= bracket.size or number % self._steps in closed or number < max(members)
+            is_full = len(trials) >= bracket.size or number % self._steps in closed or number < last
             yield from self._together(bracket, trials, busy, is_full=is_full)
 
     def slot(self, record: Record, closed: Collection[int]) -> Slot | None:
         """Return the place of the next new trial; None if all budgets are closed."""
         if len(closed) == self._steps:
             return None
-        members, number = _members(record), 0
+        number = 0
         if self._cycle[0].size is None:  # a bracket a budget; the one with the fewest trials is next
             free = [step for step in range(self._steps) if step not in closed]
-            step = min(free, key=lambda step: len(members.get(step, ())))
+            step = min(free, key=lambda step: len(record.members.get(step, ())))
             return Slot(step, step)
         while (
             number % self._steps in closed
-            or len(trials := members.get(number, [])) >= (self.bracket(number).size or 0)
-            or self._is_decided(number, trials)
+            or len(trials := record.members.get(number, {})) >= (self.bracket(number).size or 0)
+            or self._is_decided(number, trials.values())
         ):
             number += 1
         return Slot(number % self._steps, number)
 
-    def _is_decided(self, number: int, trials: Sequence[TrialRecord]) -> bool:
+    def _is_decided(self, number: int, trials: Iterable[TrialRecord]) -> bool:
         """Whether some of a bracket were trained further, or pruned: then nobody joins it."""
         first = self.bracket(number).rungs[0]
         return any(trial.epochs > first or trial.outcome is Outcome.PRUNED for trial in trials)
@@ -189,12 +190,3 @@ class Halving:
             better = sum(accuracy > trial.accuracy for accuracy in earlier)
             is_kept = better < max(1, len(earlier) // self._factor)
             yield Decision(trial.number, further if is_kept else None)
-
-
-def _members(record: Record) -> dict[int, list[TrialRecord]]:
-    """Return the trials of each bracket."""
-    found: dict[int, list[TrialRecord]] = {}
-    for trial in record.counted:
-        if trial.place.bracket is not None:
-            found.setdefault(trial.place.bracket, []).append(trial)
-    return found

@@ -7,9 +7,10 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.opening import quiet_optuna, read_journal
+from archbuilder.searching.outputs import TRIALS
 from archbuilder.searching.record import Outcome, TrialRecord
 from archbuilder.searching.result import COMPLETE, result_of
-from archbuilder.storage import JOURNAL, StorageError, has_study, is_running, open_storage, storage_of
+from archbuilder.storage import JOURNAL, STORAGE, StorageError, has_study, is_running, open_storage, storage_of
 
 
 class State(StrEnum):
@@ -37,11 +38,6 @@ class KeptStudy:
     state: State
     baseline: TrialRecord | None
     written: float
-
-    @property
-    def baseline_accuracy(self) -> float | None:
-        """The validation accuracy of the baseline; None before it has been trained, or if it could not be."""
-        return self.baseline.accuracy if self.baseline is not None and self.baseline.accuracies else None
 
     @property
     def best(self) -> TrialRecord | None:
@@ -87,8 +83,8 @@ def kept_study(folder: Path) -> KeptStudy:
         ArchbuilderError: None is kept there, or it is damaged.
     """
     journal = read_journal(folder)
-    journal_file = folder / JOURNAL
-    written = (journal_file if journal_file.is_file() else folder / "trials.csv").stat().st_mtime
+    files = (folder / name for name in (JOURNAL, STORAGE, TRIALS))  # a study in a database has no journal file
+    written = max(path.stat().st_mtime for path in files if path.is_file())
     return KeptStudy(folder, journal, _state(journal), journal.record.baseline, written)
 
 

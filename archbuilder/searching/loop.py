@@ -55,8 +55,8 @@ class SearchLoop:
             ArchbuilderError: As many trials in a row failed alike as the study allows.
             TrainingDiverged: The baseline's loss is infinite or not a number.
         """
-        for trial in list(self._journal.record.trials.values()):
-            if trial.outcome is Outcome.OPEN and trial.rungs and trial.epochs == self._last_rung(trial):
+        for trial in list(self._journal.record.open.values()):
+            if trial.rungs and trial.epochs == self._last_rung(trial):
                 self._finished(trial.number)
         self._tidy()
         while True:
@@ -79,7 +79,7 @@ class SearchLoop:
             return None if busy else self._training_of(record.trials[BASELINE], self._epochs)
         if until is not None and time.monotonic() >= until:
             return None
-        is_over = (trials is not None and len(record.counted) >= trials) or self._has_stalled()
+        is_over = (trials is not None and record.count >= trials) or self._has_stalled()
         if macs is not None:
             is_over = is_over or record.training_macs(images) + self._under_way(images) >= macs
         while True:
@@ -197,7 +197,7 @@ class SearchLoop:
         self._tidy(trial.number)
         record = self._journal.record
         best = record.best(1)
-        self._observe(TrialEnded(trial, record.tally(), best[0] if best else None, len(record.counted)))
+        self._observe(TrialEnded(trial, record.tally(), best[0] if best else None, record.count))
 
     def _tidy(self, ended: int | None = None) -> None:
         """Remove the states that no trial is trained from, and what a killed process left of its writing.
@@ -207,10 +207,7 @@ class SearchLoop:
         """
         busy = [job for job in self._training if job.number != ended]
         inherits = self._study.settings.search.inherit
-        kept = {
-            (number, trial.epochs)
-            for number, trial in self._journal.record.trials.items()
-            if inherits or trial.outcome is Outcome.OPEN
-        }
+        record = self._journal.record
+        kept = {(trial.number, trial.epochs) for trial in (record.trials if inherits else record.open).values()}
         kept |= {(job.donor.number, job.donor.epochs) for job in busy if job.donor is not None}
         self._states.keep_only(kept, [job.number for job in busy])

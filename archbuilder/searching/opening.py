@@ -13,7 +13,17 @@ from optuna.storages import BaseStorage
 from archbuilder.errors import ArchbuilderError
 from archbuilder.searching.journal import Journal
 from archbuilder.searching.setup import check_setup, setup_of
-from archbuilder.storage import JOURNAL, JournalWriteError, has_study, hold, holder, open_storage, remember, storage_of
+from archbuilder.storage import (
+    JOURNAL,
+    STORAGE,
+    JournalWriteError,
+    has_study,
+    hold,
+    holder,
+    open_storage,
+    remember,
+    storage_of,
+)
 from archbuilder.study.serialized import SerializedStudy
 from archbuilder.study.study import Study
 
@@ -43,11 +53,15 @@ def open_journal(
             or the database cannot be written to.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
+    is_known = storage_of(folder) is not None  # the folder says in which database the study is
     url, name, is_refused = storage_of(folder, url), _name(study), False
     with quiet_optuna():
         try:
             with ExitStack() as open_things:
-                storage = open_storage(url, folder, tell=tell)
+                storage = open_storage(url, folder, must_exist=is_known, tell=tell)
+                if is_known and name not in optuna.get_all_study_names(storage):
+                    lost = f"{folder}: its study is no longer in {storage_of(folder)}"
+                    raise ArchbuilderError(f"{lost}; restore it there, or delete {folder} to start over")
                 if url is not None and holder(storage, name, folder) is None:
                     _forget_unused(storage, name)
                 open_things.enter_context(hold(storage, name, folder))
@@ -103,9 +117,10 @@ def _remove(folder: Path, made: Sequence[Path]) -> None:
         folder: The folder of the study.
         made: The folders that were created for it, the innermost first; they are removed if nothing else is in them.
     """
-    if folder in made and {path.name for path in folder.iterdir()} - {JOURNAL, "lock"}:
+    if folder in made and {path.name for path in folder.iterdir()} - {JOURNAL, STORAGE, "lock"}:
         return  # its baseline was trained and failed
-    (folder / JOURNAL).unlink(missing_ok=True)
+    for name in (JOURNAL, STORAGE):
+        (folder / name).unlink(missing_ok=True)
     with suppress(OSError):  # Windows removes no open file, and another process may have put something there
         (folder / "lock").unlink()
         for place in made:

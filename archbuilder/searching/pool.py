@@ -11,7 +11,6 @@ from typing import Any
 
 from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
-from archbuilder.plugins import load_plugins
 from archbuilder.searching.executors import InThisProcess, JobExecutor
 from archbuilder.searching.jobs import Done, Failed, Job, NeedsFiles
 from archbuilder.searching.runner import Run, Runner, attempt
@@ -115,7 +114,6 @@ def _loaded(remote: RemoteRunner) -> Runner:
         raise ArchbuilderError(
             f"a worker has archbuilder {__version__}, the coordinator {remote.version}: install the same version"
         )
-    load_plugins()
     study = remote.study.read(remote.file, remote.path)
     study = study if remote.latency is None else study.with_latency(remote.latency)
     runner = Runner(study, remote.folder, worker_machine(remote.machine))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from heapq import nsmallest
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -123,7 +124,12 @@ class TrialRecord:
     @property
     def accuracy(self) -> float:
         """The validation accuracy after the last epoch; only of a trial that was trained."""
-        return self.accuracies[-1]
+        return next(rung.accuracies[-1] for rung in reversed(self.rungs) if rung.accuracies)
+
+    @property
+    def final_accuracy(self) -> float | None:
+        """The validation accuracy after the last epoch; None of a trial that was not trained."""
+        return self.accuracy if self.accuracies else None
 
     @property
     def compared(self) -> dict[int, float]:
@@ -181,16 +187,37 @@ class TrialRecord:
 class Record:
     """The trials of a study, in order.
 
+    A search asks after each of thousands of trials which are open and where they stand: that is not looked for anew.
+
     Attributes:
         trials: The trials by number.
+        open: Those that are to be trained, or trained further.
+        members: The trials that a study's `trials:` counts, by bracket.
+        count: How many these are.
+        segments: How many segments of trainings have ended.
     """
 
     def __init__(self, trials: Iterable[TrialRecord] = ()) -> None:
-        self.trials: dict[int, TrialRecord] = {trial.number: trial for trial in trials}
+        self.trials: dict[int, TrialRecord] = {}
+        self.open: dict[int, TrialRecord] = {}
+        self.members: dict[int | None, dict[int, TrialRecord]] = {}
+        self.count = self.segments = 0
+        for trial in trials:
+            self.put(trial)
 
     def put(self, trial: TrialRecord) -> None:
         """Add a trial, or what is known of it now."""
+        before = self.trials.get(trial.number)
+        self.segments += len(trial.rungs) - (0 if before is None else len(before.rungs))
         self.trials[trial.number] = trial
+        if trial.is_counted:
+            members = self.members.setdefault(trial.place.bracket, {})
+            self.count += trial.number not in members
+            members[trial.number] = trial
+        if trial.outcome is Outcome.OPEN:
+            self.open[trial.number] = trial
+        else:
+            self.open.pop(trial.number, None)
 
     @property
     def baseline(self) -> TrialRecord | None:
@@ -209,11 +236,6 @@ class Record:
         """The trials that a study's `trials:` counts."""
         return [trial for trial in self.trials.values() if trial.is_counted]
 
-    @property
-    def segments(self) -> int:
-        """How many segments of trainings have ended."""
-        return sum(len(trial.rungs) for trial in self.trials.values())
-
     def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
         """Return the best trials that were trained to the end, the best first; the baseline may be one.
 
@@ -230,7 +252,11 @@ class Record:
             and trial.place.step is not None
             and step in {None, trial.place.step}
         ]
-        return sorted(finished, key=lambda trial: (-trial.accuracy, trial.cost["macs"], trial.number))[:count]
+        return nsmallest(
+            len(finished) if count is None else count,
+            finished,
+            key=lambda trial: (-trial.accuracy, trial.cost["macs"], trial.number),
+        )
 
     def found(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
         """Return the best as `best` does, without the baseline."""

@@ -85,11 +85,6 @@ class StudyResult:
         """Return the name of a trial's budget; empty where there is one budget, or the trial is within none."""
         return "" if trial.place.step is None else self.study.budgets[trial.place.step].name
 
-    @property
-    def baseline_accuracy(self) -> float | None:
-        """The validation accuracy of the baseline after its last epoch; None if it could not be trained."""
-        return self.baseline.accuracy if self.baseline.accuracies else None
-
     def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
         """Return the best trials, the best first, of one budget or of all.
 

@@ -31,6 +31,7 @@ from archbuilder.searching.result import (
 from archbuilder.searching.runner import Run, Runner
 from archbuilder.searching.samplers import Sampler
 from archbuilder.searching.stopwatch import Stopwatch, keep_latency
+from archbuilder.storage import storage_of
 from archbuilder.study.latency import Measure
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
@@ -95,6 +96,7 @@ def run_study(
         )
     until = None if hours is None else time.monotonic() + 3600 * hours
     folder = runs / study.name
+    storage = storage_of(folder, storage)
     with ExitStack() as sessions:
         runner = Runner(study, folder, machines[0])
         runner.check()
@@ -250,7 +252,7 @@ class _Search:
         """Continue until so many candidates are over, or have cost so much; see `SearchLoop.run`."""
         record = self.journal.record
         best, baseline = record.best(1), record.baseline
-        accuracy = baseline.accuracy if baseline is not None and baseline.accuracies else None
+        accuracy = None if baseline is None else baseline.final_accuracy
         self._observe(StudyOpened(self.journal.study, trials, record.tally(), best[0] if best else None, accuracy))
         try:
             with self._pool() as pool:

@@ -4,10 +4,11 @@ from archbuilder.storage.claim import Holder
 from archbuilder.storage.coordinator import Coordinator, hold, holder, is_running
 from archbuilder.storage.journal_file import JOURNAL, JournalWriteError, StorageError
 from archbuilder.storage.moving import copy_study, move_study
-from archbuilder.storage.opening import has_study, open_storage, remember, storage_of, without_password
+from archbuilder.storage.opening import STORAGE, has_study, is_in, open_storage, remember, storage_of, without_password
 
 __all__ = [
     "JOURNAL",
+    "STORAGE",
     "Coordinator",
     "Holder",
     "JournalWriteError",
@@ -16,6 +17,7 @@ __all__ = [
     "has_study",
     "hold",
     "holder",
+    "is_in",
     "is_running",
     "move_study",
     "open_storage",

@@ -14,7 +14,7 @@ from archbuilder.storage.claim import CLAIM
 from archbuilder.storage.coordinator import COPY, claimed
 from archbuilder.storage.database import TOKEN, DatabaseStorage
 from archbuilder.storage.journal_file import JOURNAL, StorageError, mend
-from archbuilder.storage.opening import ignore, open_storage, remember, storage_of
+from archbuilder.storage.opening import has_study, ignore, is_in, open_storage, remember, storage_of
 
 _TOLD_AFTER = 100  # trials
 
@@ -73,9 +73,7 @@ def copy_study(name: str, source: BaseStorage, target: BaseStorage, tell: Callab
 
 
 def move_study(name: str, folder: Path, url: str | None, tell: Callable[[str], None] = ignore) -> tuple[int, str]:
-    """Move the study of a folder to another storage, with those that belong to it, such as its random-search baseline.
-
-    The folder's other files stay. The source is removed when every copy is complete.
+    """Move the study of a folder to another storage. The folder's other files stay.
 
     Args:
         name: The name of the study.
@@ -92,24 +90,19 @@ def move_study(name: str, folder: Path, url: str | None, tell: Callable[[str], N
     with held(folder / "lock", f"{name} in {folder}"):
         mend(folder)
         source_url = storage_of(folder)
+        if is_in(folder, url) and has_study(folder):
+            raise StorageError(f"{name} is in {JOURNAL if url is None else source_url} already")
         if source_url is not None:  # left by a move that was killed at its end
             (folder / JOURNAL).unlink(missing_ok=True)
         source, target = (
             open_storage(source_url, folder, must_exist=True, tell=tell),
             open_storage(url, folder, tell=tell),
         )
-        if _place(source) == _place(target):
-            raise StorageError(f"{name} is in {_place(source)} already")
         with _without_empty(target, folder):
-            names = [study.study_name for study in source.get_all_studies()]
-            names = [found for found in names if found == name or found.startswith(f"{name}/")]
-            if not names:
-                raise StorageError(f"{_place(source)}: no study named {name!r}")
-            trials = sum(copy_study(found, source, target, tell) for found in names)
+            trials = copy_study(name, source, target, tell)
         remember(folder, url)  # from here on the target is the study
         if isinstance(source, DatabaseStorage):
-            for found in names:
-                source.delete_study(source.get_study_id_from_name(found))
+            source.delete_study(source.get_study_id_from_name(name))
         else:
             (folder / JOURNAL).unlink()
     return trials, _place(target)

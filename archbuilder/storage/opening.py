@@ -15,7 +15,8 @@ from archbuilder.storage.journal_file import JOURNAL, StorageError, open_journal
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-_REMEMBERED = "storage.txt"
+STORAGE = "storage.txt"
+"""The file in the folder of a study that says which database it is in."""
 EXAMPLES = "sqlite:///runs.db or postgresql+psycopg://user@host/database"
 _LIBPQ = {  # a silent server is given up after 25 seconds, not after the hours that are TCP's default
     "connect_timeout": 10,
@@ -67,7 +68,7 @@ def without_password(url: str) -> str:
 
 def has_study(folder: Path) -> bool:
     """Return whether a folder is that of a study, in whatever storage."""
-    return (folder / JOURNAL).is_file() or (folder / _REMEMBERED).is_file()
+    return (folder / JOURNAL).is_file() or (folder / STORAGE).is_file()
 
 
 def storage_of(folder: Path, url: str | None = None) -> str | None:
@@ -80,7 +81,7 @@ def storage_of(folder: Path, url: str | None = None) -> str | None:
     Raises:
         StorageError: The study is in another storage than the one asked for.
     """
-    path = folder / _REMEMBERED
+    path = folder / STORAGE
     known = path.read_text(encoding="utf-8").strip() if path.is_file() else None
     if url is None:
         return known
@@ -93,6 +94,11 @@ def storage_of(folder: Path, url: str | None = None) -> str | None:
     return url
 
 
+def is_in(folder: Path, url: str | None) -> bool:
+    """Return whether the study of a folder is in a database, or for None in its journal file."""
+    return storage_of(folder) == (None if url is None else _kept(url))
+
+
 def remember(folder: Path, url: str | None) -> None:
     """Write into the folder of a study which storage it is in, without the password.
 
@@ -101,9 +107,9 @@ def remember(folder: Path, url: str | None) -> None:
         url: The database; None is the journal file.
     """
     if url is None:
-        (folder / _REMEMBERED).unlink(missing_ok=True)
+        (folder / STORAGE).unlink(missing_ok=True)
     else:
-        write_text(folder / _REMEMBERED, f"{_kept(url)}\n")
+        write_text(folder / STORAGE, f"{_kept(url)}\n")
 
 
 def _kept(url: str) -> str:

@@ -132,7 +132,7 @@ def test_a_baseline_too_large_for_memory_forbids_no_smaller_networks(tmp_path: P
     for trials in (2, 5):
         result = rated(a_study(tmp_path, TEXT), tmp_path, trials, rater)
         assert result.tally.counted == trials
-    assert result.baseline_accuracy is None
+    assert result.baseline.final_accuracy is None
     assert [work.number for work in rater.done].count(0) == 1, "it is not tried again"
     shown_of_a_study_without_baseline(result)
 
