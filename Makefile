@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Many tests start processes, none of which is to compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := $(VENV)/.installed
 
 MODELS := $(VENV)/models
@@ -12,14 +14,18 @@ demo: $(INSTALLED)
 	$(BIN)/archbuilder build specs/googlenet.yaml
 	$(BIN)/archbuilder flops specs/googlenet.yaml
 	$(BIN)/archbuilder search studies/digits_widths.yaml
+	@echo "to see it and change it: $(BIN)/archbuilder play digits_widths"
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-# What takes minutes of real failures: killed workers, a restarted scheduler, networks that are cut.
+# What takes minutes of real failures: killed workers, a restarted scheduler, full disks, networks that are cut.
+# Three processes, the longest files first: those that cut a network mostly wait.
 faults: $(INSTALLED)
-	OMP_NUM_THREADS=1 ARCHBUILDER_TESTS_FAULTS=1 $(BIN)/python -m pytest tests/storage/test_storage_cut.py \
-		tests/searching/executors/test_executors_cut.py tests/searching/test_searching_cluster.py
+	OMP_NUM_THREADS=1 ARCHBUILDER_TESTS_FAULTS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
+		tests/executors/test_executors_contract.py tests/executors/test_executors_cut.py \
+		tests/storage/test_storage_cut.py tests/searching/test_searching_cluster.py \
+		tests/searching/test_searching_killed_workers.py tests/executors tests/searching/test_searching_full_disk.py
 
 # torchvision and timm for the tests of networks that others wrote: ARCHBUILDER_TESTS_MODELS=$PWD/.venv/models make test.
 # They lie in a folder of their own, since no code of ours may need them; the versions go with torch's of constraints.txt.

@@ -14,6 +14,7 @@ from archbuilder.errors import ArchbuilderError, Problem, SpecError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archbuilder.budgets.scale import scale
     from archbuilder.costs.breakdown import breakdown
     from archbuilder.costs.quantities import Quantity
     from archbuilder.data import DataSplits, Images, load_data
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
     from archbuilder.network_spec import NetworkSpec
     from archbuilder.plugins import register
     from archbuilder.proxies import score
+    from archbuilder.pruning import Importance, Pruned, prune
     from archbuilder.recipe import TrainSettings
+    from archbuilder.recipe_teacher import TeacherSettings
     from archbuilder.runs import (
         Checkpoint,
         Prediction,
         RunResult,
         evaluate_checkpoint,
+        load_teacher,
         read_checkpoint,
         resume_run,
         train_spec,
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
     from archbuilder.searching import StudyResult, read_result, run_study
     from archbuilder.searching.library import search
     from archbuilder.study import Study, load_study
-    from archbuilder.study.scale import scale
     from archbuilder.training import Evaluation, Machine, Trainer, choose_machine
     from archbuilder.weights import WeightsReport, load_weights
 
@@ -56,12 +59,15 @@ _MODULES = {
     "archbuilder.network_spec": ("NetworkSpec",),
     "archbuilder.plugins": ("register",),
     "archbuilder.proxies": ("score",),
+    "archbuilder.pruning": ("Importance", "Pruned", "prune"),
     "archbuilder.recipe": ("TrainSettings",),
+    "archbuilder.recipe_teacher": ("TeacherSettings",),
     "archbuilder.runs": (
         "Checkpoint",
         "Prediction",
         "RunResult",
         "evaluate_checkpoint",
+        "load_teacher",
         "read_checkpoint",
         "resume_run",
         "train_spec",
@@ -69,7 +75,7 @@ _MODULES = {
     "archbuilder.searching": ("StudyResult", "read_result", "run_study"),
     "archbuilder.searching.library": ("search",),
     "archbuilder.study": ("Study", "load_study"),
-    "archbuilder.study.scale": ("scale",),
+    "archbuilder.budgets.scale": ("scale",),
     "archbuilder.training": ("Evaluation", "Machine", "Trainer", "choose_machine"),
     "archbuilder.weights": ("WeightsReport", "load_weights"),
 }
@@ -108,17 +114,20 @@ __all__ = [
     "Evaluation",
     "Exported",
     "Images",
+    "Importance",
     "InferenceNetwork",
     "Machine",
     "Network",
     "NetworkSpec",
     "Prediction",
     "Problem",
+    "Pruned",
     "Quantity",
     "RunResult",
     "SpecError",
     "Study",
     "StudyResult",
+    "TeacherSettings",
     "TrainSettings",
     "Trainer",
     "WeightsReport",
@@ -136,8 +145,10 @@ __all__ = [
     "load",
     "load_data",
     "load_study",
+    "load_teacher",
     "load_weights",
     "optimized",
+    "prune",
     "read_checkpoint",
     "read_result",
     "register",

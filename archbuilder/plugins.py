@@ -30,11 +30,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def register(declaration: _T) -> _T:
-    """Add a primitive, a merge, a lint rule, a quantity or a data format; also as a decorator of a class.
+    """Add a primitive, a merge, a lint rule, a quantity, an importance or a data format; or decorate a class.
 
     Args:
         declaration: A subclass of `Primitive` or `Merge` with a `type`, a `Rule`, a `Quantity`,
-            or a `Format` of `archbuilder.data`.
+            an `Importance`, or a `Format` of `archbuilder.data`.
 
     Returns:
         The declaration.
@@ -58,12 +58,17 @@ def register(declaration: _T) -> _T:
 
         add_format(declaration)
         return declaration
+    pruning = sys.modules.get("archbuilder.pruning.importance")
+    if pruning is not None and isinstance(declaration, pruning.Importance):
+        if pruning.IMPORTANCES.setdefault(declaration.name, declaration) is not declaration:
+            raise ArchbuilderError(f"the importance {declaration.name} is taken")
+        return declaration
     if isinstance(declaration, Quantity):
         _add_quantity(declaration)
         return declaration
     raise ArchbuilderError(
         f"cannot register {declaration!r}: expected a primitive or a merge (a class with a `type`), a lint rule, a "
-        "quantity or a data format"
+        "quantity, an importance or a data format"
     )
 
 
@@ -75,7 +80,7 @@ def _add_quantity(quantity: Quantity) -> None:
         raise ArchbuilderError(f"the quantity {quantity.name!r} is taken; choose another name")
     if quantity.count is None:
         raise ArchbuilderError(f"the quantity {quantity.name!r} has no count: a function that computes it from a plan")
-    if "archbuilder.study.budget" in sys.modules:
+    if "archbuilder.budgets.budget" in sys.modules:
         raise ArchbuilderError(f"register the quantity {quantity.name!r} before studies are used: they have budgets")
     QUANTITIES[quantity.name] = quantity
 

@@ -23,6 +23,7 @@ from archbuilder.recipe_checks import (
     ColorJitter,
     check_combination,
 )
+from archbuilder.recipe_teacher import TEACHER, Teacher
 from archbuilder.spec.validation import validate
 
 RUNS = Path("runs")
@@ -190,6 +191,7 @@ class TrainSettings(BaseModel):
         le=100,
         description="Peak learning rate of what was loaded from weights; all else has the learning rate.",
     )
+    teacher: Teacher = Field(default=None, description=TEACHER)
 
     if not TYPE_CHECKING:  # type checkers know the fields as arguments
 
@@ -235,6 +237,17 @@ class TrainSettings(BaseModel):
             begun = -(-self.max_steps // steps_per_epoch(count, size, processes=processes))
             found["epochs"] = min(begun, self.epochs) if "epochs" in self.model_fields_set else begun
         return self.model_copy(update=found) if found else self
+
+    def located(self, base: Path) -> "TrainSettings":
+        """Return the settings with the path of the teacher, if there is one, as an absolute one from a folder."""
+        return self if self.teacher is None else self.model_copy(update={"teacher": self.teacher.located(base)})
+
+    @property
+    def has_random_images(self) -> bool:
+        """Whether the network gets images that are changed at random: augmented, erased or mixed."""
+        geometry = self.flip or self.crop or self.resized_crop is not None
+        colors = self.color_jitter or self.auto_augment is not None
+        return bool(geometry or colors or self.cutout or self.random_erasing or self.mixup or self.cutmix)
 
     @property
     def is_class_balanced(self) -> bool:

@@ -31,7 +31,9 @@ from archbuilder.spec.initialization import Init
 from benchmarks.handwritten import GoogLeNet
 from benchmarks.inference import lines as inference_lines
 from benchmarks.inference import measure_inference
+from benchmarks.many_trials import FEW, MANY, many_trials_rows
 from benchmarks.searching import measure_overhead, measure_workers
+from benchmarks.throughput import measure_throughput
 from benchmarks.training import compare_loops
 
 
@@ -186,6 +188,28 @@ def search_workers() -> Row:
     )
 
 
+def search_throughput() -> list[Row]:
+    one, *more = measure_throughput()
+    return [
+        Row(
+            f"a trial of half a second by four {workers}, once all have started",
+            1 / found,
+            "by one process",
+            1 / one,
+            one / found,
+            f"<= {1 / 3.6:.3f}",
+        )
+        for workers, found in zip(("processes", "workers of a Dask cluster"), more, strict=True)
+    ]
+
+
+def search_of_many_trials() -> list[Row]:
+    return [
+        Row(f"{what}; 54 widths, {MANY:,} trials", many, f"the same with {FEW:,}", few, many / few, "<= 10")
+        for what, few, many in many_trials_rows()
+    ]
+
+
 # Checks a file and prints the most memory it held in KiB (Linux alone), as an exec keeps the figure of its parent.
 _HELD = """
 import sys
@@ -263,7 +287,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)
-    rows = [*measure(), search_overhead(), search_workers()]
+    rows = [*measure(), search_overhead(), search_workers(), *search_throughput(), *search_of_many_trials()]
     text = report(rows, monsters(), compare_loops().lines(), inference_lines(measure_inference()))
     print(text)
     if arguments.write:

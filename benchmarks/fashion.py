@@ -1,4 +1,4 @@
-"""The searches that are measured: the shipped study of Fashion-MNIST on few of its images."""
+"""The searches that are measured: shipped studies of Fashion-MNIST on few of its images."""
 
 import argparse
 import gzip
@@ -24,21 +24,22 @@ _Protocol = TypeVar("_Protocol", bound=Any)
 _CONCLUSIONS = "\n### Conclusions\n"
 
 
-def changed_study(folder: Path, images: int, changes: Mapping[str, str]) -> Study:
-    """Give the shipped ladder on some of the images, with other things of its text changed.
+def changed_study(folder: Path, images: int, changes: Mapping[str, str], name: str = "fashion_ladder") -> Study:
+    """Give a shipped study on some of the images, with other things of its text changed.
 
     Args:
         folder: Where the images are written.
         images: How many train.
         changes: What stands in the text, and what is to stand there instead.
+        name: Of the study; the ladder by default.
     """
-    shipped = load_study("fashion_ladder")
+    shipped = load_study(name)
     address = f"npz:{_few_images(folder, images).resolve()}"
     text = shipped.source.text
     for old, new in {"idx:/usr/share/datasets/fashion-mnist": address, **changes}.items():
         assert old in text, f"{shipped.source.name} has no {old} any more"
         text = text.replace(old, new)
-    return read_study(Source("fashion_ladder.yaml", text), shipped.spec)
+    return read_study(Source(f"{name}.yaml", text), shipped.spec)
 
 
 def _few_images(folder: Path, count: int) -> Path:

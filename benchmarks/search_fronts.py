@@ -16,9 +16,9 @@ from datetime import date
 from pathlib import Path
 from statistics import fmean, median, stdev
 
+from archbuilder.report.front import Point, cost_at, hypervolume
+from archbuilder.report.history import Moment, history, last_spent
 from archbuilder.searching import Outcome, StudyResult, run_study
-from archbuilder.searching.front import Point, cost_at, hypervolume
-from archbuilder.searching.history import Moment, history, last_spent
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
 from benchmarks.fashion import VALIDATION, asked, changed_study, publish, share, show

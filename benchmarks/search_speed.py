@@ -18,8 +18,8 @@ from datetime import date
 from pathlib import Path
 from statistics import fmean, median
 
+from archbuilder.report.history import Moment, history, last_spent
 from archbuilder.searching import Outcome, StudyResult, run_study
-from archbuilder.searching.history import Moment, history, last_spent
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
 from benchmarks.fashion import VALIDATION, asked, changed_study, publish, share, show

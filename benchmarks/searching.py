@@ -14,17 +14,17 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import create_trial
 
 from archbuilder.errors import Source
+from archbuilder.executors.executor import InThisProcess
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.events import ignore
-from archbuilder.searching.executors import InThisProcess
 from archbuilder.searching.jobs import Job, OnEpoch
-from archbuilder.searching.journal import Journal
 from archbuilder.searching.loop import SearchLoop
-from archbuilder.searching.opening import open_journal, quiet_optuna
+from archbuilder.searching.opening import open_stored, quiet_optuna
 from archbuilder.searching.pool import Pool
-from archbuilder.searching.record import Outcome, Place, TrialRecord
 from archbuilder.searching.run import run_study
 from archbuilder.searching.samplers import distributions, sampler_of
+from archbuilder.searching.stored import StoredStudy
+from archbuilder.searching.trial import Outcome, TrialRecord
 from archbuilder.study.hyperparameters import Value
 from archbuilder.study.reading import read_study
 from archbuilder.study.study import Study
@@ -75,11 +75,11 @@ def measure_overhead(before: int = 1000, trials: int = 40) -> Overhead:
     study = read_study(Source("overhead.yaml", STUDY))
     with tempfile.TemporaryDirectory() as folder, quiet_optuna():
         bare = _bare(Path(folder) / "bare.log", study, before)
-        with open_journal(study, Path(folder) / "ours") as journal:
-            _fill(journal, before)
+        with open_stored(study, Path(folder) / "ours") as stored:
+            fill(stored, before)
             turns = _Alternating(bare, study)
-            pool = Pool(InThisProcess(), journal.folder, turns.run)
-            loop = SearchLoop(journal, pool, Candidates(journal), ignore)
+            pool = Pool(InThisProcess(), stored.folder, turns.run)
+            loop = SearchLoop(stored, pool, Candidates(stored), ignore)
             turns.left = time.perf_counter()
             loop.run(before + trials)
     own = turns.own[1:]  # the first one waits for what is made once
@@ -152,12 +152,14 @@ def _bare(path: Path, study: Study, count: int) -> optuna.Study:
     return found
 
 
-def _fill(journal: Journal, count: int) -> None:
-    cost = journal.study.baseline_cost
+def fill(stored: StoredStudy, count: int) -> None:
+    """Write a baseline and as many random trials, each with a score."""
+    cost = stored.study.baseline_cost
     for number, values in enumerate(
-        [journal.study.space.values_of(journal.study.spec), *_candidates(journal.study, count)]
+        [stored.study.space.values_of(stored.study.spec), *_candidates(stored.study, count)]
     ):
         assert values is not None
-        trial = journal.add(TrialRecord(-1, values, cost, Place(bracket=number)), values)
-        journal.train(trial.number, (_score(values),), 0.0)
-        journal.end(trial.number, Outcome.FINISHED if number else Outcome.BASELINE)
+        trial = TrialRecord(number, values, cost, bracket=number)
+        stored.add(trial, values)
+        stored.train(trial.number, (_score(values),), 0.0)
+        stored.end(trial.number, Outcome.FINISHED if number else Outcome.BASELINE)

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.browser import Bench, launched, need_browser
 
 from archbuilder.cli import main
 
@@ -34,3 +36,28 @@ def run(
         return subprocess.CompletedProcess(arguments, status, output, errors)
 
     return run_main
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for the tests of a file: as long as it is open, an event loop runs, and others cannot begin theirs."""
+    need_browser()
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(chromium: Any) -> Iterator[Any]:
+    """A browser's profile of a test's own."""
+    found = chromium.new_context(viewport={"width": 1280, "height": 900})
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def bench(context: Any) -> Iterator[Bench]:
+    """A page that must not have errors."""
+    found = Bench(context.new_page())
+    yield found
+    found.page.close()
+    assert found.errors == []

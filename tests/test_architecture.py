@@ -12,6 +12,7 @@ import archbuilder
 PACKAGE = Path(archbuilder.__file__).parent
 STAGES = (
     "numbers",
+    "significance",
     "errors",
     "optimizers",
     "primitives",
@@ -21,6 +22,7 @@ STAGES = (
     "drawing",
     "lint",
     "recipe_checks",
+    "recipe_teacher",
     "recipe",
     "modules",
     "python_source",
@@ -32,18 +34,24 @@ STAGES = (
     "weights",
     "network_spec",  # the public class: earlier stages work on documents and plans
     "importing",
+    "budgets",
     "study",
     "runs",
+    "pruning",
     "storage",
     "exporting",
     "proxies",
     "bench",
+    "executors",
     "searching",
     "report",
+    "pages",
+    "play",
     "cli",
 )
 TORCH_FREE = (
     "numbers",
+    "significance",
     "errors",
     "optimizers",
     "primitives",
@@ -53,6 +61,7 @@ TORCH_FREE = (
     "drawing",
     "lint",
     "recipe_checks",
+    "recipe_teacher",
     "recipe",
     "plugins",
 )

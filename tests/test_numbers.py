@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archbuilder.numbers import percent, plain, plural, relative, short, signed
-from archbuilder.report.search import amount, candidates_text
+from archbuilder.report.study_texts import amount, candidates_text
 
 counts = st.integers(0, 69).flatmap(lambda bits: st.integers(0, 2**bits))
 sizes = st.builds(lambda digits, exponent: digits * 10.0**exponent, st.integers(-9999, 9999), st.integers(-12, 14))

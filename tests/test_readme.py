@@ -12,6 +12,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from support.forking import run as forked
 
 README = Path(__file__).parent.parent / "README.md"
 _FENCE = re.compile(r"^```(\w+)( varies)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -57,19 +59,30 @@ def pattern(output: str, varies: bool) -> str:
     return "".join(lines)
 
 
-def run(command: str, folder: Path) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "COLUMNS": "120"}
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,  # some commands show an error
-    )
+def run(command: str, folder: Path, *, forks: bool = True) -> str:
+    """Run a command in a folder; return what it prints, both streams together.
+
+    Args:
+        command: The command.
+        folder: Where it runs.
+        forks: Whether it may be forked from a process that has everything imported; else a shell runs it.
+    """
+    if forks and command.startswith("archbuilder ") and not set(command) & set("|&;<>$`*?~#"):
+        arguments = shlex.split(command)[1:]
+        done = forked(*arguments, folder=folder, environment={"COLUMNS": "120"}, together=True)
+    else:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = os.environ | {"PATH": path, "COLUMNS": "120"}
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,  # some commands show an error
+        )
     assert "Traceback" not in done.stdout
     return re.sub(r"\d+ ms", "0 ms", done.stdout)
 
@@ -87,7 +100,7 @@ def test_the_readme_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             (tmp_path / name[1]).write_text(block.text)
         elif block.language == "console":
             for command, output in commands(block.text):
-                real = run(command, tmp_path)
+                real = run(command, tmp_path, forks="archbuilder build" not in command)  # the installed command, once
                 assert re.fullmatch(pattern(output, block.varies), real), f"$ {command}\n{real}"
         elif block.language == "python":
             with contextlib.redirect_stdout(printed):

@@ -9,6 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+STUDY = """\
+name: short
+spec: inception_digits
+data: digits
+space: {"inception*.1x1": {scale: [0.5, 1.5]}}
+budget: {macs: 95%}
+train: {epochs: 1}
+search: {trials: 1, threads: 1}
+finals: {candidates: 1, seeds: 1}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +61,8 @@ def test_it_carries_what_is_shipped(installed: Path) -> None:
 def test_it_builds_counts_and_searches_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     assert "6,998,552 parameters (13,378,280 with heads)" in run(installed, tmp_path, "build", "googlenet")
     assert "equal, operator by operator" in run(installed, tmp_path, "flops", "inception_digits")
-    assert "next: archbuilder evaluate" in run(installed, tmp_path, "search", "digits_widths", "--trials", "1")
-    best = tmp_path / "runs" / "digits-widths" / "best.yaml"
+    assert "inception3a.1x1" in run(installed, tmp_path, "space", "digits_widths")
+    (tmp_path / "study.yaml").write_text(STUDY)
+    assert "next: archbuilder evaluate" in run(installed, tmp_path, "search", "study.yaml", "--trials", "1")
+    best = tmp_path / "runs" / "short" / "best.yaml"
     assert "forward pass checked: 1 x 10" in run(installed, tmp_path, "build", str(best))

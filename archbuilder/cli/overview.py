@@ -6,11 +6,11 @@ from typer.core import TyperGroup
 
 GROUPS = {
     "Inspect": (
-        ("specs", "new", "check", "build", "flops", "bench", "lint", "diff", "draw"),
+        ("specs", "new", "check", "build", "flops", "bench", "lint", "diff", "draw", "report", "play"),
         "archbuilder flops googlenet --by stage",
     ),
     "Train": (("train", "evaluate", "predict"), "archbuilder train inception_digits --data digits"),
-    "Search": (("space", "search", "studies", "scale"), "archbuilder search digits_widths"),
+    "Search": (("space", "search", "studies", "scale", "prune"), "archbuilder search digits_widths"),
     "Share": (("import", "export", "schema"), "archbuilder export googlenet -o net.py"),
 }
 """The headings, the commands below each, and an example."""

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from archbuilder.cli.arguments import Spec
+from archbuilder.cli.budgets import Budgets, MultipleOf, read_bounds
 from archbuilder.errors import ArchbuilderError
 
 
@@ -17,26 +18,11 @@ def register(app: typer.Typer) -> None:
 
 def scale(
     spec: Spec,
-    budget: Annotated[
-        list[str],
-        typer.Option(
-            metavar="QUANTITY:AMOUNT",
-            help="A bound: macs:50%, parameters:1M, activations, memory:2M, latency:3ms; repeatable. "
-            "'macs:50% within 1%' is an error if no scaling is as near.",
-        ),
-    ],
+    budget: Budgets,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="The spec to write, such as half.yaml.")
     ],
-    multiple_of: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=65_536,
-            metavar="N",
-            help="What widths are multiples of, beside what groups of the network need; by default 1.",
-        ),
-    ] = None,
+    multiple_of: MultipleOf = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, max=65_536, help="Images per batch of a bounded latency; 1 if left out.")
     ] = None,
@@ -55,7 +41,7 @@ def scale(
 
     Example: archbuilder scale googlenet --budget macs:50% -o half.yaml
     """
-    bounds = _bounds(budget)
+    bounds = read_bounds(budget)
     if output.exists():
         raise ArchbuilderError(f"{output}: already exists; choose another name or remove it")
     said = {"--batch-size": batch_size, "--device": device, "--threads": threads}
@@ -64,10 +50,10 @@ def scale(
         raise typer.BadParameter("is for a bounded latency; add --budget latency:50%", param_hint=next(iter(given)))
     from rich.console import Console  # noqa: PLC0415
 
+    from archbuilder.budgets.scale import scaled_onto  # noqa: PLC0415
     from archbuilder.report.layers import console  # noqa: PLC0415
-    from archbuilder.report.scale import scaled_heading, scaled_notes, scaled_table  # noqa: PLC0415
+    from archbuilder.report.scale import costs_table, scaled_heading, scaled_notes  # noqa: PLC0415
     from archbuilder.spec.header import LONGEST_NAME  # noqa: PLC0415
-    from archbuilder.study.scale import scaled_onto  # noqa: PLC0415
 
     latency = {option[2:].replace("-", "_"): value for option, value in given.items()}
     with Console(stderr=True).status("measuring latencies" if "latency" in bounds else "scaling"):
@@ -75,23 +61,8 @@ def scale(
     # By a name of its own, so that a run of it is not kept in the place of one of the spec.
     scaled.spec.renamed(output.stem[:LONGEST_NAME]).save(output)
     print(f"{output}  {scaled_heading(scaled)}")
-    console().print(scaled_table(scaled), highlight=False)
+    console().print(costs_table(scaled.costs, scaled.limits), highlight=False)
     for note in scaled_notes(scaled):
         print(f"note: {note}")
     before, after = quote(spec), quote(str(output))
     print(f"next: archbuilder diff {before} {after}\n      archbuilder train {after} --data DATA")
-
-
-def _bounds(entries: list[str]) -> dict[str, Any]:
-    """Read bounds such as `macs:50%` or `macs:50% within 1%`, as a study's file has them."""
-    bounds: dict[str, Any] = {}
-    for entry in entries:
-        quantity, _, amount = (part.strip() for part in entry.partition(":"))
-        if not quantity or not amount:
-            message = f"found {entry!r}, expected QUANTITY:AMOUNT, such as macs:50% or parameters:1M"
-            raise typer.BadParameter(message, param_hint="--budget")
-        if quantity in bounds:
-            raise typer.BadParameter(f"{quantity} is bounded twice", param_hint="--budget")
-        target, within, margin = amount.partition(" within ")
-        bounds[quantity] = {"target": target.strip(), "within": margin.strip()} if within else amount
-    return bounds

@@ -55,7 +55,10 @@ def search(
     ] = None,
     executor: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Train on a cluster instead: dask://HOST:PORT, its scheduler."),
+        typer.Option(
+            metavar="WHERE",
+            help="Train on a cluster instead: dask://HOST:PORT, slurm:workers=16,time=8:00:00, or mpi.",
+        ),
     ] = None,
     storage: Annotated[
         str | None,
@@ -77,10 +80,11 @@ def search(
     Exit status 130 on Ctrl-C; finished trials are saved.
     """
     from archbuilder.numbers import plural  # noqa: PLC0415
+    from archbuilder.pages.study import write_page  # noqa: PLC0415
     from archbuilder.report.layers import console  # noqa: PLC0415
-    from archbuilder.report.search import saved_text, search_view  # noqa: PLC0415
+    from archbuilder.report.search import search_view  # noqa: PLC0415
     from archbuilder.report.search_table import next_steps, result_table  # noqa: PLC0415
-    from archbuilder.report.study_page import write_page  # noqa: PLC0415
+    from archbuilder.report.study_texts import saved_text  # noqa: PLC0415
     from archbuilder.searching import run_study  # noqa: PLC0415
     from archbuilder.study import load_study  # noqa: PLC0415
 

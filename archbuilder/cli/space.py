@@ -49,7 +49,7 @@ def _timed_survey(study: "Study", device: str) -> "Survey":
     """Survey a space whose latencies are measured, and show the progress."""
     from rich.console import Console  # noqa: PLC0415
 
-    from archbuilder.report.search import amount  # noqa: PLC0415
+    from archbuilder.report.study_texts import amount  # noqa: PLC0415
     from archbuilder.searching import Event, LatencyMeasured, Stopwatch  # noqa: PLC0415
     from archbuilder.study import survey  # noqa: PLC0415
     from archbuilder.training import choose_machine  # noqa: PLC0415
@@ -64,6 +64,5 @@ def _timed_survey(study: "Study", device: str) -> "Survey":
                 last = amount("latency", event.latency)
                 status.update(f"measuring latencies: {times} measured, the last {last}, {event.conditions}")
 
-        stopwatch = Stopwatch.of(study, choose_machine(device), observe=show)
-        assert stopwatch is not None
+        stopwatch = Stopwatch(study, choose_machine(device), observe=show)
         return survey(stopwatch.timed(study), measure=stopwatch.measuring("candidates of the space"))

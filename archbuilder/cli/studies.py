@@ -44,9 +44,8 @@ def studies(
 
 def list_studies(context: typer.Context, as_json: AsJson = False) -> None:
     """List all studies with their state and best trial."""
+    from archbuilder.report.kept import kept_studies, nothing_kept, studies_as_data, studies_table  # noqa: PLC0415  # noqa: PLC0415
     from archbuilder.report.layers import console  # noqa: PLC0415
-    from archbuilder.report.studies import studies_as_data, studies_table  # noqa: PLC0415
-    from archbuilder.searching.kept import kept_studies, nothing_kept  # noqa: PLC0415
 
     found = kept_studies(_runs(context))
     if as_json:
@@ -59,14 +58,14 @@ def list_studies(context: typer.Context, as_json: AsJson = False) -> None:
 
 def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     """Show the results of a study, and update its report.html."""
+    from archbuilder.pages.study import write_page  # noqa: PLC0415
+    from archbuilder.report.kept import find_study, kept_study  # noqa: PLC0415
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.studies import study_as_data, study_report  # noqa: PLC0415
-    from archbuilder.report.study_page import write_page  # noqa: PLC0415
-    from archbuilder.searching import read_result  # noqa: PLC0415
-    from archbuilder.searching.kept import find_study, kept_study  # noqa: PLC0415
+    from archbuilder.searching.result import compared_result  # noqa: PLC0415
 
-    folder = find_study(_runs(context), name)
-    state, result = str(kept_study(folder).state), read_result(folder)
+    kept = kept_study(find_study(_runs(context), name))
+    state, result = str(kept.state), compared_result(kept.stored)
     if as_json:
         print(json.dumps(study_as_data(result, state), indent=2))
         return
@@ -92,10 +91,10 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare the baselines and the best networks of studies."""
+    from archbuilder.report.kept import find_study  # noqa: PLC0415
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.studies import comparison_as_data, comparison_report  # noqa: PLC0415
     from archbuilder.searching import read_result  # noqa: PLC0415
-    from archbuilder.searching.kept import find_study  # noqa: PLC0415
 
     if len(names) < 2:
         raise typer.BadParameter("at least two studies are needed")
@@ -118,9 +117,9 @@ def export(
 
     These are its trials, report.html with its charts, and the best specs with their weights.
     """
-    from archbuilder.report.study_export import export_study  # noqa: PLC0415
+    from archbuilder.pages.study_export import export_study  # noqa: PLC0415
+    from archbuilder.report.kept import find_study  # noqa: PLC0415
     from archbuilder.searching import read_result  # noqa: PLC0415
-    from archbuilder.searching.kept import find_study  # noqa: PLC0415
 
     result = read_result(find_study(_runs(context), name))
     folder = Path(f"{result.study.name}-export") if output is None else output

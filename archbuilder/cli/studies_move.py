@@ -32,7 +32,7 @@ def move(
 
     The copy is compared before the study is removed where it was. The files in its folder stay.
     """
-    from archbuilder.searching.kept import find_study  # noqa: PLC0415
+    from archbuilder.report.kept import find_study  # noqa: PLC0415
     from archbuilder.searching.opening import RANDOM_SEARCH, quiet_optuna  # noqa: PLC0415
     from archbuilder.storage import has_study, is_in, move_study  # noqa: PLC0415
 

@@ -94,7 +94,11 @@ def train(
         "--download": download,
     }
     others |= {"--split-by": split_by is not SplitBy.SEED, "--skip-broken": skip_broken}
-    fixed = [name for name in settings if name != "epochs"]  # once a run has begun
+    moved = settings.get("teacher", {}).get("run")  # the place of the teacher may change
+    is_moved = resume is not None and settings.get("teacher") == {"run": moved}
+    fixed = [
+        name for name in settings if name != "epochs" and not (name == "teacher" and is_moved)
+    ]  # once it has begun
     given = [f"--{name.replace('_', '-')}" for name in fixed] + [name for name, value in others.items() if value]
     _check_usage(spec, data, resume, given)
     chosen = check_settings(settings)
@@ -121,7 +125,14 @@ def train(
 
     with view, board or nullcontext():
         if resume is not None:
-            result = resume_run(resume, data=data, epochs=settings.get("epochs"), machine=machine, observe=observe)
+            result = resume_run(
+                *(resume,),
+                data=data,
+                epochs=settings.get("epochs"),
+                teacher=moved,
+                machine=machine,
+                observe=observe,
+            )
         else:
             assert spec is not None
             assert data is not None
@@ -152,9 +163,9 @@ def _check_usage(spec: str | None, data: str | None, resume: Path | None, given:
     if resume is not None and (spec is not None or given):
         what = ", ".join([*(["a spec"] if spec is not None else []), *given])
         raise typer.BadParameter(
-            f"found {what}, but --resume continues a run with its own settings; it takes --data (the new place of the "
-            "images), --epochs (the total number), --device, --precision, --compile, --workers, --threads and "
-            "--tensorboard; start another with --run FOLDER"
+            f"found {what}, but --resume continues a run with its own settings; it takes --data and --teacher (the new "
+            "places of the images and of the teacher), --epochs (the total number), --device, --precision, --compile, "
+            "--workers, --threads and --tensorboard; start another with --run FOLDER"
         )
     if resume is None and (spec is None or data is None):
         raise typer.BadParameter("a spec and --data are needed, or --resume with the folder of a run")

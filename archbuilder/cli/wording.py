@@ -24,6 +24,7 @@ _COMMANDS = {
     rf"\bdevice={_QUOTED}": "--device {}",
     rf"\bsplit={_QUOTED}": "--split {}",
     r"\bchoose one with split=": "choose one with --split",
+    r"(?<=takes )teacher=$": "--teacher",
     r"\bbatch_size=(\d+)": "--batch-size {}",
     rf"\btrain_spec\(SPEC, DATA, weights={_QUOTED}\)": "archbuilder train SPEC --data DATA --weights {}",
     r"\bpartial=True\b": "--partial",

@@ -81,7 +81,7 @@ class CostFunction:
                 raise ArchbuilderError(f"{plan.name} has no width {name!r}{did_you_mean(name, plan.searchable_widths)}")
         self._known = set(self.names)
         self._quantities = polynomials()
-        self._variants: list[_Variant] = []
+        self._variants: list[Variant] = []
         values = {name: plan.searchable_widths[name].value for name in self.names}
         nowhere_zero = {name: value or 1 for name, value in values.items()}
         self._add_variant(nowhere_zero) or self._add_variant(values)
@@ -187,7 +187,7 @@ class CostFunction:
 
     @staticmethod
     def _fill_remaining(
-        variant: "_Variant",
+        variant: "Variant",
         matrix: NDArray[np.int64],
         undecided: NDArray[np.bool_],
         counts: NDArray[np.int64],
@@ -219,20 +219,20 @@ class CostFunction:
         self._variants += variants
         return True
 
-    def _compiled_variants(self, plan: Plan, trace: Trace) -> "list[_Variant]":
+    def _compiled_variants(self, plan: Plan, trace: Trace) -> "list[Variant]":
         """Compile a traced plan; if branches can be removed, precede it by a shorter variant without removals."""
         totals, guards = (
             [terms_of(quantity.count(plan)) for quantity in self._quantities.values() if quantity.count],
             list(trace.guards.values()),
         )
-        variants = [_Variant(trace, self.names, totals, guards)]
+        variants = [Variant(trace, self.names, totals, guards)]
         present = {number for number, atom in enumerate(trace.atoms) if atom.kind == "present"}
         if present:
             # Most candidates remove no branch: their polynomials are much shorter, and are tried first.
             nonzero = [Guard(terms, "==", False) for n in present for terms in trace.atoms[n].operands]
             totals = [without(terms, present) for terms in totals]
             guards = [guard._replace(terms=without(guard.terms, present)) for guard in guards]
-            variants.insert(0, _Variant(trace, self.names, totals, [*guards, *nonzero]))
+            variants.insert(0, Variant(trace, self.names, totals, [*guards, *nonzero]))
         return variants
 
 
@@ -244,7 +244,7 @@ def _guard_limits(plan: Plan, trace: Trace) -> None:
     bool(sum(prod(op.output_shape) for op in ops) <= LARGEST_ACTIVATION)
 
 
-class _Variant:
+class Variant:
     """Compiled costs, with the guards that say for which widths they are valid."""
 
     def __init__(self, trace: Trace, names: Sequence[str], totals: Sequence[Terms], guards: Sequence[Guard]) -> None:

@@ -132,9 +132,7 @@ def _operation(op: PlannedOp) -> tuple[str, list[str]]:
 
 def _convolution(op: PlannedOp, fields: dict[str, Any]) -> tuple[str, list[str]]:
     groups, channels = fields["groups"], op.input_shapes[0][0]
-    details = _stride(fields)
-    if op.op.type == "transposed_convolution":
-        details.insert(0, "transposed")
+    details, kind = _stride(fields), "transposed conv" if op.op.type == "transposed_convolution" else "conv"
     if groups > 1 and groups == channels:
         details.insert(0, "depthwise")
     elif groups > 1:
@@ -143,7 +141,7 @@ def _convolution(op: PlannedOp, fields: dict[str, Any]) -> tuple[str, list[str]]
         details.append(f"dilation {_one_number(fields['dilation'])}")
     if fields.get("padding_mode", "zeros") != "zeros":
         details.append(f"{fields['padding_mode']} padding")
-    return f"{pair_text(fields['kernel_size'])} conv, {fields['out_channels']:,}", details
+    return f"{pair_text(fields['kernel_size'])} {kind}, {fields['out_channels']:,}", details
 
 
 def _other(operation: Primitive, fields: dict[str, Any]) -> tuple[str, list[str]]:

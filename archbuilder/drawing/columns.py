@@ -43,7 +43,7 @@ def _filled(heights: Sequence[float], tails: Sequence[float], limit: float) -> l
     """Return the starts of columns that are filled up to a height."""
     starts, filled = [0], 0.0
     for position, (height, tail) in enumerate(zip(heights, tails, strict=True)):
-        if filled + height + tail > limit and position > starts[-1]:
+        if filled + height + tail > limit and position > max(starts[-1], 1):  # the input has no column of its own
             starts.append(position)
             filled = 0.0
         filled += height

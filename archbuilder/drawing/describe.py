@@ -16,12 +16,15 @@ _MOST_OPS = 12
 class Describer:
     """Describes the figures of a network."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, title: str = "") -> None:
+        self._plan, self._title = plan, title
 
     def title(self, before: Plan | None) -> str:
         """Return the title of the drawing."""
-        return f"{self._plan.name}, compared with {before.name}" if before else self._plan.name
+        if self._title or before is None:
+            return self._title or self._plan.name
+        other = "another version" if before.name == self._plan.name else before.name
+        return f"{self._plan.name}, compared with {other}"
 
     def totals(self, before: Plan | None) -> list[str]:
         """Return lines with the input, the output and the costs of the network."""

@@ -48,6 +48,7 @@ def draw(
     depth: int | None = None,
     expand: Iterable[str] = (),
     before: HasPlan | Plan | None = None,
+    title: str = "",
 ) -> str:
     """Draw a network from top to bottom: branches side by side, joins, heads at their taps, repetitions folded.
 
@@ -62,6 +63,7 @@ def draw(
         expand: Full names, with wildcards, of layers, blocks and repetitions to open: their members are drawn at any
             depth and are not folded.
         before: A network to compare with: what was added, changed and removed since is marked.
+        title: The drawing's title; by default the networks' names.
 
     Returns:
         The SVG text.
@@ -69,7 +71,7 @@ def draw(
     Raises:
         ArchbuilderError: A value is not one of these, or nothing has a name in `expand`.
     """
-    return drawing(spec, color=color, depth=depth, expand=expand, before=before).svg
+    return drawing(spec, color=color, depth=depth, expand=expand, before=before, title=title).svg
 
 
 def drawing(
@@ -79,6 +81,7 @@ def drawing(
     depth: int | None = None,
     expand: Iterable[str] = (),
     before: HasPlan | Plan | None = None,
+    title: str = "",
 ) -> Drawing:
     """Draw a network; the arguments and errors are those of `draw`."""
     plan, old = _plan(spec), _plan(before) if before is not None else None
@@ -88,7 +91,7 @@ def drawing(
         raise ArchbuilderError(f"depth: found {depth}, expected 1 or more")
     changes = compare(old, plan) if old is not None else NO_CHANGES
     scene = scene_of(plan, depth, expand, changes)
-    svg = write_svg(plan, scene, measure(scene), ColorBy(color), old)
+    svg = write_svg(plan, scene, measure(scene), ColorBy(color), old, title)
     return Drawing(svg, sum(isinstance(figure, Box) and bool(figure.copies) for figure in scene.figures()))
 
 

@@ -23,7 +23,9 @@ NARROWEST = 540.0
 _INVALID = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 
 
-def write_svg(plan: Plan, scene: Scene, measures: Measures, color: ColorBy, before: Plan | None) -> str:
+def write_svg(
+    plan: Plan, scene: Scene, measures: Measures, color: ColorBy, before: Plan | None, title: str = ""
+) -> str:
     """Lay a scene out and write it.
 
     Args:
@@ -32,17 +34,25 @@ def write_svg(plan: Plan, scene: Scene, measures: Measures, color: ColorBy, befo
         measures: Their sizes.
         color: What boxes are colored by.
         before: The network that it is compared with.
+        title: The title; by default the networks' names.
     """
     top = MARGIN + HEADER + (0 if before is None else 14)
     layout = lay_out(scene, measures, top, MARGIN)
     if layout.width < NARROWEST:  # in the middle
         layout = lay_out(scene, measures, top, MARGIN, (NARROWEST - layout.width) / 2)
-    return _Writer(plan, scene, measures, layout, color, before).text()
+    return _Writer(scene, measures, layout, color, before, Describer(plan, title), plan).text()
 
 
 class _Writer:
     def __init__(
-        self, plan: Plan, scene: Scene, measures: Measures, layout: Layout, color: ColorBy, before: Plan | None
+        self,
+        scene: Scene,
+        measures: Measures,
+        layout: Layout,
+        color: ColorBy,
+        before: Plan | None,
+        describer: Describer,
+        plan: Plan,
     ) -> None:
         self._plan = plan
         self._scene = scene
@@ -50,7 +60,7 @@ class _Writer:
         self._layout = layout
         self._color = color
         self._before = before
-        self._describer = Describer(plan)
+        self._describer = describer
 
     def text(self) -> str:
         """Return the SVG, one element a line."""

@@ -6,14 +6,14 @@ from math import log
 import torch
 from torch import Tensor
 
-from archbuilder.plan.origins import Layout, OpOrigins, origins, shared_channels
+from archbuilder.plan.origins import Layout, OpOrigins, Ranks, origins, shared_channels
 from archbuilder.plan.plan import Plan
 from archbuilder.primitives import Merge, Weight
 from archbuilder.primitives.facts import Axis
 
 
 def inherited_weights(
-    plan: Plan, fresh: Mapping[str, Tensor], donor: Plan, trained: Mapping[str, Tensor]
+    plan: Plan, fresh: Mapping[str, Tensor], donor: Plan, trained: Mapping[str, Tensor], ranks: Ranks | None = None
 ) -> dict[str, Tensor]:
     """Inherit the weights that a network shares with a trained one of the same spec with other widths.
 
@@ -27,13 +27,14 @@ def inherited_weights(
         fresh: Its initialized state dict.
         donor: The plan of the trained network.
         trained: The state dict of that.
+        ranks: The order in which the donor's channels are taken, of some origins; by default the first are.
 
     Returns:
         The network's state dict: trained values where both networks have the layer, its kernel and the channels; fresh
         ones elsewhere. No tensor shares memory with an argument.
     """
     weights = {key: value.clone() for key, value in fresh.items()}
-    for key, (axes, own, other) in _shared(plan, donor).items():
+    for key, (axes, own, other) in _shared(plan, donor, ranks).items():
         if key in trained and key in fresh:
             _take_over(weights[key], trained[key].to(fresh[key]), axes, own, other)
     return weights
@@ -44,9 +45,11 @@ def inheritable(plan: Plan, donor: Plan) -> frozenset[str]:
     return frozenset(_shared(plan, donor))
 
 
-def _shared(plan: Plan, donor: Plan) -> dict[str, tuple[Sequence[Axis], OpOrigins, OpOrigins]]:
+def _shared(
+    plan: Plan, donor: Plan, ranks: Ranks | None = None
+) -> dict[str, tuple[Sequence[Axis], OpOrigins, OpOrigins]]:
     """Return the tensors of layers that two networks have alike: their dimensions, and the channels of both layers."""
-    ours, theirs = origins(plan), origins(donor)
+    ours, theirs = origins(plan), origins(donor, ranks)
     tensors, donated = _tensors(ours), _tensors(theirs)
     found: dict[str, tuple[Sequence[Axis], OpOrigins, OpOrigins]] = {}
     for key in tensors.keys() & donated.keys():

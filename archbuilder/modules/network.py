@@ -67,8 +67,13 @@ class Network(nn.Module):
         """N x C x H x W -> N x classes; in training with heads, a named tuple of such."""
         if not (self.training and self._heads):
             return follow(self, self._path, x)
-        seen: Seen = dict.fromkeys(self._heads.values())
+        return self._run(x, dict.fromkeys(self._heads.values()))
+
+    def _run(self, x: Tensor, seen: Seen) -> Any:
+        """Run as `forward` does, and record the outputs of places, among which are those that heads attach to."""
         logits = follow(self, self._path, x, seen)
+        if not (self.training and self._heads):
+            return logits
         return self._output(logits, *(self.get_submodule(head)(seen[after]) for head, after in self._heads.items()))
 
     def _get_name(self) -> str:
@@ -116,7 +121,29 @@ def features(network: Network, images: Tensor, names: Sequence[str]) -> list[Ten
             raise ArchbuilderError(f"{network._label} has no place {name!r}{did_you_mean(name, places)}")
     seen: Seen = dict.fromkeys(names)
     follow(network, network._path, images, seen)
-    missing = [name for name, output in seen.items() if output is None]
+    return _recorded(seen, names)
+
+
+def forward_with_features(network: Network, images: Tensor, names: Sequence[str]) -> tuple[Any, list[Tensor]]:
+    """Run a network as its call does, and return the outputs of named places too.
+
+    Args:
+        network: The network, in evaluation or training mode; its heads run as usual.
+        images: N x C x H x W.
+        names: Full names of places that `features` takes.
+
+    Returns:
+        What the network returns, and one tensor for each name, in their order.
+    """
+    heads = network._heads.values() if network.training else ()
+    seen: Seen = dict.fromkeys([*names, *heads])
+    output = network._run(images, seen)
+    return output, _recorded(seen, names)
+
+
+def _recorded(seen: Seen, names: Sequence[str]) -> list[Tensor]:
+    """Return the outputs of places, in order; raise an error if one has none."""
+    missing = [name for name in names if seen[name] is None]
     if missing:
         raise ArchbuilderError(f"{missing[0]} is inside one operation: it has no output of its own")
     return [output for name in names if (output := seen[name]) is not None]

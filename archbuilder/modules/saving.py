@@ -35,7 +35,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = dict(header or {})
-    text = json.dumps(content | {_CHECKSUM: _checksum(plain, content)})
+    text = json.dumps(content | {_CHECKSUM: tensors_digest(plain, content)})
     # safetensors' own writing would leave a temporary file if it is killed.
     write_bytes(path, save(plain, metadata={_KEY: text}))
 
@@ -79,13 +79,13 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | No
         checksum = header.pop(_CHECKSUM)
     except (ValueError, AttributeError, KeyError, TypeError):
         checksum = header = None  # type: ignore[assignment]
-    if header is None or checksum != _checksum(tensors, header):
+    if header is None or checksum != tensors_digest(tensors, header):
         raise ArchbuilderError(f"{path}: damaged: its content is not what was written (its checksum differs)")
     return tensors, header
 
 
-def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
-    """Compute SHA-256 over the header and every tensor's name, type, shape and bytes."""
+def tensors_digest(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a header and of every tensor's name, type, shape and bytes, in hexadecimal digits."""
     found = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         found.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())

@@ -1,7 +1,7 @@
 """The origins of the channels of a plan, which identify the same channel in a plan with other widths."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -28,19 +28,37 @@ Layout = tuple[Channel, ...]
 
 
 class OpOrigins(NamedTuple):
-    """A primitive operation, and the origins of the input and output channels."""
+    """A primitive operation, and the origins of the input and output channels.
+
+    Attributes:
+        op: The operation.
+        input_channels: Its input channels.
+        output_channels: Its output channels.
+        whole_inputs: For each input channel, the channel that it is a part of, or itself.
+        whole_outputs: The same of the output channels.
+    """
 
     op: PlannedOp
     input_channels: Layout
     output_channels: Layout
+    whole_inputs: Layout
+    whole_outputs: Layout
 
 
-def origins(plan: Plan) -> dict[str, OpOrigins]:
+Ranks = Mapping[frozenset[str], Sequence[int]]
+"""New numbers for the channels of some origins."""
+
+
+def origins(plan: Plan, ranks: Ranks | None = None) -> dict[str, OpOrigins]:
     """Follow channels through a plan, heads included.
 
     Each primitive declares what becomes of its input channels: it makes new ones, keeps, reorders, spreads or gathers.
     Channels that are added or multiplied are identified, also in earlier layers: the output channels of a projection
     that is added to a concatenation have the layout of the concatenation.
+
+    Args:
+        plan: The plan.
+        ranks: Other numbers for channels: number `ranks[origin][n]` in place of n.
 
     Returns:
         Every op except the merges, by name.
@@ -55,9 +73,9 @@ def origins(plan: Plan) -> dict[str, OpOrigins]:
             inputs = outputs[op.inputs[0]]
             outputs[op.index] = ties.through(op, inputs)
             walked.append((op, inputs, outputs[op.index]))
-    channels = ties.channels()
+    channels, wholes = ties.channels(ranks or {})
     return {
-        op.name: OpOrigins(op, tuple(channels[i] for i in inputs), tuple(channels[i] for i in output))
+        op.name: OpOrigins(op, *(tuple(of[i] for i in ids) for of in (channels, wholes) for ids in (inputs, output)))
         for op, inputs, output in walked
     }
 
@@ -134,23 +152,28 @@ class _Ties:
             channel = above
         return channel
 
-    def channels(self) -> list[Channel]:
-        """Name every channel, after all unions."""
+    def channels(self, ranks: Ranks) -> tuple[list[Channel], list[Channel]]:
+        """Name every channel, after all unions, and what it is a part of."""
         tied: dict[int, list[int]] = {}
         for channel in range(len(self._above)):
             tied.setdefault(self._root(channel), []).append(channel)
-        named: dict[int, Channel] = {}
+        named, wholes = dict[int, Channel](), dict[int, Channel]()
         counts: Counter[frozenset[str]] = Counter()
         for root, members in tied.items():
             origin = frozenset(name for name, of in map(self._source.__getitem__, members) if of is None)
             part, whole = self._source[root]
+            above = None
             if not origin:  # only parts: the whole of the earliest part is earlier, so it is named already
                 assert whole is not None
                 of = named[self._root(whole)]
                 origin = frozenset(f"{part} of {name} {of.number}" for name in of.origin)
-            named[root] = Channel(origin, counts[origin])
+                above = wholes[self._root(whole)]
+            number = counts[origin]
+            named[root] = Channel(origin, ranks[origin][number] if origin in ranks else number)
+            wholes[root] = above or named[root]
             counts[origin] += 1
-        return [named[self._root(channel)] for channel in range(len(self._above))]
+        roots = [self._root(channel) for channel in range(len(self._above))]
+        return [named[root] for root in roots], [wholes[root] for root in roots]
 
 
 def shared_channels(own: Layout, other: Layout) -> list[tuple[int, int]]:

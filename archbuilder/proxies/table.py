@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import torch
+
+from archbuilder.data import DataSplits
 from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.modules import Network
 from archbuilder.proxies.naswot import naswot
@@ -39,3 +42,23 @@ def score(name: str, network: Network, batches: Sequence[Batch]) -> float:
         known = ", ".join(PROXIES)
         raise ArchbuilderError(f"proxy: found {name!r}, expected one of {known}{did_you_mean(name, PROXIES)}")
     return PROXIES[name](network, batches)
+
+
+def first_batches(data: DataSplits, count: int, size: int, address: str) -> list[Batch]:
+    """Return the first images of a training split, which every network is scored with.
+
+    Args:
+        data: The splits.
+        count: How many batches.
+        size: How many images each has.
+        address: What errors call the data.
+
+    Raises:
+        ArchbuilderError: There are too few images.
+    """
+    images = data.train
+    if len(images) < count * size:
+        need = "batch" if count == 1 else f"{count} batches"
+        raise ArchbuilderError(f"{address}: {len(images)} images are too few: the proxy needs {need} of {size}")
+    order = torch.arange(count * size).reshape(count, size)
+    return [(data.normalizer(batch.images), batch.labels) for batch in images.batches(list(order))]

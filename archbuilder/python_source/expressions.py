@@ -82,7 +82,7 @@ def substituted(tree: Tree, replaced: Mapping[str, Tree]) -> Tree:
         case "not" | "minus":
             return (tree[0], substituted(tree[1], replaced))
         case "call":
-            return ("call", tree[1], [substituted(each, replaced) for each in tree[2]])
+            return ("call", tree[1], tuple(substituted(each, replaced) for each in tree[2]))
         case "binary":
             left, right = substituted(tree[2], replaced), substituted(tree[3], replaced)
             return added([left, right]) if tree[1] == "+" else ("binary", tree[1], left, right)
@@ -97,7 +97,7 @@ def folded(tree: Tree, scope: Mapping[str, Any]) -> Tree:
         case "not" | "minus":
             tree = (tree[0], folded(tree[1], scope))
         case "call":
-            tree = ("call", tree[1], [folded(each, scope) for each in tree[2]])
+            tree = ("call", tree[1], tuple(folded(each, scope) for each in tree[2]))
         case "binary":
             left, right = folded(tree[2], scope), folded(tree[3], scope)
             if tree[1] in ("and", "or") and left[0] == "value":

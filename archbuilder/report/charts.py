@@ -1,41 +1,23 @@
 """Charts of a study: accuracy against cost, search history, and hyperparameter importance."""
 
-import io
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.numbers import plural
-from archbuilder.report.front_points import Dot, bounds, front_points
-from archbuilder.report.search import cost_name
+from archbuilder.report.figures import COLORS, LINE, STEP_COLORS, STEP_DASHES, finish, new_figure, svg_text, unit_of
+from archbuilder.report.front import Point, bounds, front_points
+from archbuilder.report.history import history, is_in_macs, last_spent
+from archbuilder.report.importance import Importance, importance
+from archbuilder.report.study_texts import cost_name
 from archbuilder.searching import StudyResult
-from archbuilder.searching.history import history, is_in_macs, last_spent
-from archbuilder.searching.importance import Importance, importance
 
-# The palette of Okabe and Ito, safe for color-blind readers; each series has its own marker too.
-COLORS = {
-    "paper": "#ffffff",
-    "ink": "#222222",
-    "soft": "#6b6b6b",
-    "line": "#d9d9d9",
-    "faint": "#9a9a9b",
-    "best": "#0072b2",
-    "scaled": "#d55e00",
-    "random": "#008f68",
-}
-# One color for each budget of a ladder; neighbors differ in hue and lightness, and in their dashes.
-STEP_COLORS = ("#1f4e9e", "#e69f00", "#00806a", "#cc79a7", "#5a3a1a", "#56b4e9", "#a01c3c", "#7fd13b")
-STEP_DASHES = ((0, ()), (0, (6, 1.5)), (0, (2.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 _SHOWN = 12  # hyperparameters
-_ACROSS, _LINE = 480, 11  # points: the width of an axis, and the height of a line of small text
-_UNITS = ((10**15, "10¹⁵"), (10**12, "10¹²"), (10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
+_ACROSS = 480  # points: the width of an axis
 
 
 def charts(result: StudyResult) -> dict[str, str]:
@@ -51,52 +33,24 @@ def charts(result: StudyResult) -> dict[str, str]:
     return {name: svg_text(figure, name) for name, figure in figures.items()}
 
 
-def svg_text(figure: Figure, salt: str) -> str:
-    """Return a figure as SVG with selectable text.
-
-    Args:
-        figure: The figure.
-        salt: Seed of the identifiers in the SVG, to keep those of several figures apart.
-    """
-    out = io.StringIO()
-    with _deterministic_svg(salt):
-        metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(out, format="svg", metadata=metadata)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
-
-
-@contextmanager
-def _deterministic_svg(salt: str) -> Iterator[None]:
-    """Set Matplotlib to write text as text and deterministic identifiers while the body runs."""
-    logger = logging.getLogger("matplotlib.font_manager")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
-            yield
-    finally:
-        logger.setLevel(before)
-
-
 def front_chart(result: StudyResult) -> Figure:
     """Draw accuracy against cost."""
     points, percent = front_points(result), result.study.settings.objective.is_trained_for
-    figure, axes = _figure(4.9)
+    figure, axes = new_figure(4.9)
     least, most = points.bounds()
-    baseline_dots = () if points.baseline is None else (points.baseline,)
-    visible = (*points.tested, *points.finished, *baseline_dots)
+    visible = points.visible
     is_time = QUANTITIES[points.quantity].is_time
-    size, unit = (1000, "ms") if is_time else _unit(max((dot.cost for dot in visible), default=1))
+    size, unit = (1000, "ms") if is_time else unit_of(max((dot.cost for dot in visible), default=1))
     scale = 100 if percent else 1
-    hidden = sum(dot.value < least for dot in (*points.finished, *points.pruned))
+    hidden = sum(dot.accuracy < least for dot in (*points.finished, *points.pruned))
     below = f"; {hidden} below the axis" if hidden else ""
     what = "validation accuracy" if percent else "score"
 
-    def draw(dots: Sequence[Dot], **style: Any) -> None:
-        axes.plot([dot.cost / size for dot in dots], [scale * dot.value for dot in dots], **style)
+    def draw(dots: Sequence[Point], **style: Any) -> None:
+        axes.plot([dot.cost / size for dot in dots], [scale * dot.accuracy for dot in dots], **style)
 
     faint: dict[str, Any] = {"linestyle": "", "marker": ".", "markersize": 6, "color": COLORS["faint"]}
-    pruned = [dot for dot in points.pruned if dot.value >= least]
+    pruned = [dot for dot in points.pruned if dot.accuracy >= least]
     if pruned:
         label = f"pruned trials ({what})"
         draw(pruned, **faint | {"marker": "x", "markersize": 3.6, "alpha": 0.7}, label=label)
@@ -114,7 +68,7 @@ def front_chart(result: StudyResult) -> Figure:
         if dots:
             axes.errorbar(
                 [dot.cost / size for dot in dots],
-                [scale * dot.value for dot in dots],
+                [scale * dot.accuracy for dot in dots],
                 [scale * dot.deviation for dot in dots],
                 color=COLORS[name], marker=marker, markersize=7, linewidth=1.6, linestyle=line, capsize=3,
                 elinewidth=1.1, label=f"{label} (test)",
@@ -134,7 +88,7 @@ def front_chart(result: StudyResult) -> Figure:
     axes.set_ylim(scale * least, min(scale * most, 100.8) if percent else scale * most)
     seeds = {len(row.test) for row in result.rows if row.test}
     bars = f"Bars: one standard deviation over {plural(max(seeds), 'seed')}." if seeds and max(seeds) > 1 else ""
-    _finish(figure, axes, "Accuracy against cost" if percent else "Score against cost", bars, rows=rows)
+    finish(figure, axes, "Accuracy against cost" if percent else "Score against cost", bars, rows=rows)
     return figure
 
 
@@ -159,20 +113,20 @@ def _set_cost_axis(result: StudyResult, axes: Axes, quantity: str, costs: Sequen
         ends[row : row + 1] = [high + half]
         place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
         axes.annotate(
-            name, (high / size, 1), (0, 4 + _LINE * row), **place, ha="center", color=COLORS["soft"], fontsize=8.5
+            name, (high / size, 1), (0, 4 + LINE * row), **place, ha="center", color=COLORS["soft"], fontsize=8.5
         )
     return len(ends)
 
 
 def history_chart(result: StudyResult) -> Figure:
     """Draw the best validation accuracy so far against training cost."""
-    figure, axes = _figure(4.4)
+    figure, axes = new_figure(4.4)
     moments = history(result)
     random_search = [] if result.random_search is None else history(result.random_search)
     percent = result.study.settings.objective.is_trained_for
     scale, steps = (100 if percent else 1), result.study.budgets
     in_macs = is_in_macs(result)
-    size, unit = _unit(max(last_spent(moments), last_spent(random_search))) if in_macs else (1, "")
+    size, unit = unit_of(max(last_spent(moments), last_spent(random_search))) if in_macs else (1, "")
     ladder = len(steps) > 1
     for is_pruned, marker, face in ((True, "x", None), (False, "o", COLORS["paper"])):
         dots = [moment for moment in moments if moment.is_end != is_pruned]
@@ -216,14 +170,14 @@ def history_chart(result: StudyResult) -> Figure:
     axes.set_xlabel(spent if in_macs else "candidates scored")
     axes.set_ylabel("validation accuracy, %" if percent else result.study.settings.objective.maximize + " score")
     note = "Forward and backward over all training images, without the finals." if in_macs else ""
-    _finish(figure, axes, "Search history", note)
+    finish(figure, axes, "Search history", note)
     return figure
 
 
 def importance_chart(judged: Importance) -> Figure:
     """Draw the hyperparameter importances."""
     largest = list(judged.shares.items())[:_SHOWN][::-1]
-    figure, axes = _figure(1.45 + 0.29 * len(largest))
+    figure, axes = new_figure(1.45 + 0.29 * len(largest))
     names = [name if len(name) <= 44 else f"{name[:43]}…" for name, _ in largest]
     places = range(len(largest))
     axes.barh(places, [100 * share for _, share in largest], height=0.62, color=COLORS["best"])
@@ -246,46 +200,7 @@ def importance_chart(judged: Importance) -> Figure:
     axes.set_xlabel("share of the variance explained by single hyperparameters, %")
     hidden = len(judged.shares) - len(largest)
     more = f" {hidden} less important ones are not shown." if hidden else ""
-    _finish(
+    finish(
         figure, axes, "Hyperparameter importance", f"fANOVA over {plural(judged.trials, 'trial')}.{more}", legend=False
     )
     return figure
-
-
-def _figure(height: float) -> tuple[Figure, Axes]:
-    """Return an empty figure in the style of all charts, 8 inches wide and `height` inches high, and its axes."""
-    figure = Figure(figsize=(8.0, height), facecolor=COLORS["paper"])
-    figure.set_layout_engine("constrained", h_pad=0.09, w_pad=0.09)
-    axes = figure.add_subplot()
-    axes.set_facecolor(COLORS["paper"])
-    axes.spines[["top", "right"]].set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_color(COLORS["soft"])
-    axes.grid(color=COLORS["line"], linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=COLORS["soft"], labelcolor=COLORS["ink"], labelsize=9.5)
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    return figure, axes
-
-
-def _finish(figure: Figure, axes: Axes, title: str, note: str, *, legend: bool = True, rows: int = 1) -> None:
-    """Add title, note and legend; `rows` is the number of rows of names above the axis."""
-    axes.set_title(
-        title, loc="left", fontsize=12.5, fontweight="bold", color=COLORS["ink"], pad=20 + _LINE * (max(rows, 1) - 1)
-    )
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_color(COLORS["ink"])
-        label.set_fontsize(10)
-    if legend:
-        # Outside of the axes, so that it hides no points.
-        style: dict[str, Any] = {"loc": "outside lower center", "ncols": 2, "frameon": False, "fontsize": 9}
-        figure.legend(**style, labelcolor=COLORS["ink"])
-    if note:
-        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
-        axes.annotate(note, (1, 1), (0, 20 + _LINE * (max(rows, 1) - 1)), **place, color=COLORS["soft"], fontsize=8.5)
-
-
-def _unit(most: float) -> tuple[float, str]:
-    return next(((size, name) for size, name in _UNITS if most >= size), (1, ""))

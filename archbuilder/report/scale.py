@@ -2,13 +2,13 @@
 
 from rich.table import Table
 
+from archbuilder.budgets.budget import Cost, Limit, Limits
+from archbuilder.budgets.scale import Scaled
+from archbuilder.budgets.scaling import LARGEST_MULTIPLIER
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.numbers import percent, plain, plural
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.search import amount
-from archbuilder.study.budget import Limit
-from archbuilder.study.scale import Scaled
-from archbuilder.study.scaling import LARGEST_MULTIPLIER
+from archbuilder.report.study_texts import amount
 
 _NEAR = 0.9  # of a budget: below it, somebody asks why
 
@@ -21,19 +21,17 @@ def scaled_heading(scaled: Scaled) -> str:
     return f"{scaled.before.name}: {plural(len(scaled.names), 'width')} x {factors}{multiple}{measured}"
 
 
-def scaled_table(scaled: Scaled) -> Table:
+def costs_table(costs: tuple[Cost, Cost], budget: Limits) -> Table:
     """Return a table of MACs, parameters and what is bounded: before, after, share and budget."""
     table = bare_table("")
     for column in ("before", "after", "share", "budget"):
         table.add_column(column, justify="right", no_wrap=True)
-    before, after = scaled.costs
-    limits = scaled.limits.by_quantity
+    before, after = costs
+    limits = budget.by_quantity
     for name in dict.fromkeys(["macs", "parameters", *limits]):
         old, new = before[name], after[name]
-        budget = _limit_text(name, limits[name]) if name in limits else ""
-        table.add_row(
-            QUANTITIES[name].noun, _amount_text(name, old), _amount_text(name, new), percent(new, old), budget
-        )
+        limit = _limit_text(name, limits[name]) if name in limits else ""
+        table.add_row(QUANTITIES[name].noun, _amount_text(name, old), _amount_text(name, new), percent(new, old), limit)
     return table
 
 

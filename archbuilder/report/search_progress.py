@@ -1,17 +1,17 @@
 """The progress of a running study, from its events."""
 
 import time
+from collections import deque
 
 from archbuilder.searching import (
     BaselineEnded,
-    BaselineFailed,
     ChanceRung,
     EpochEnded,
     Event,
     FinalEnded,
-    FinalFailed,
     FinalsBegun,
     LatencyMeasured,
+    Message,
     Outcome,
     PrunedAtChance,
     RandomSearchBegun,
@@ -31,11 +31,12 @@ class StudyProgress:
         begun: The number of candidates that were started.
         best: The best finished trial so far.
         baseline: The validation accuracy of the baseline, from 0 to 1; None until it has been trained.
-        measured: The latest latency measurement, and the number of measurements of that network so far; None while
-            nothing is measured.
+        measured: The latest latency measurement; None while nothing is measured.
+        measurements: The number of measurements of that network so far.
         running: The latest epoch of each network in training, by name.
         finals: The number of finished final trainings, and their total; None before they begin.
         at_chance: The rungs, by their epochs, at which trials were pruned although most are at chance level.
+        messages: The last two sentences on the connection to the database, or on networks that cannot be measured.
         is_random_search: Whether it is the random search that the study is compared with.
     """
 
@@ -46,10 +47,12 @@ class StudyProgress:
         self.begun = 0
         self.best: TrialRecord | None = None
         self.baseline: float | None = None
-        self.measured: tuple[LatencyMeasured, int] | None = None
+        self.measured: LatencyMeasured | None = None
+        self.measurements = 0
         self.running: dict[str, EpochEnded] = {}
         self.finals: tuple[int, int] | None = None
         self.at_chance: dict[int, ChanceRung] = {}
+        self.messages: deque[str] = deque(maxlen=2)
         self.is_random_search = False
         self._started = 0.0
         self._done_before = 0
@@ -60,8 +63,8 @@ class StudyProgress:
             self.measured = None
         match event:
             case LatencyMeasured():
-                again = self.measured is not None and self.measured[0].what == event.what
-                self.measured = (event, 1 + (self.measured[1] if again and self.measured else 0))
+                is_same = self.measured is not None and self.measured.what == event.what
+                self.measured, self.measurements = event, 1 + is_same * self.measurements
             case StudyOpened():
                 self.opened, self.tally, self.best, self.baseline = event, event.tally, event.best, event.baseline
                 self.begun = event.tally.counted + event.tally[Outcome.OPEN]
@@ -70,11 +73,9 @@ class StudyProgress:
             case EpochEnded():
                 self.running[event.name] = event
             case BaselineEnded():
-                self.baseline = event.accuracy
+                self.baseline = event.trial.final_accuracy
                 self.running.pop("baseline", None)
                 self._begin(self.tally.counted)
-            case BaselineFailed():
-                self.running.pop("baseline", None)
             case TrialEnded():
                 self.tally, self.best, self.begun = event.tally, event.best, event.counted
                 self.running.pop(f"trial {event.trial.number}", None)
@@ -83,10 +84,12 @@ class StudyProgress:
             case FinalsBegun():
                 self.finals = (event.done, event.trainings)
                 self._begin(event.done)
-            case FinalEnded() | FinalFailed():
+            case FinalEnded():
                 assert self.finals is not None
                 self.finals = (self.finals[0] + 1, self.finals[1])
                 self.running.pop(f"{event.name}, seed {event.seed}", None)
+            case Message():
+                self.messages.append(event.sentence)
             case RandomSearchBegun():
                 self.is_random_search = True
 

@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from archbuilder.numbers import plural
-from archbuilder.report.search import exhausted_text, tally_line
 from archbuilder.report.study_tables import final_table, rich_table
+from archbuilder.report.study_texts import exhausted_text, tally_line
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
 from archbuilder.searching.jobs import Final

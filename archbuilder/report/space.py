@@ -7,10 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archbuilder.budgets.budget import Cost
 from archbuilder.numbers import plural
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.search import amount, candidates_text, cost_name, widths_texts
-from archbuilder.study.budget import Cost
+from archbuilder.report.study_texts import amount, candidates_text, cost_name, widths_texts
 from archbuilder.study.hyperparameters import Hyperparameter, values_text
 from archbuilder.study.space import settings_of
 from archbuilder.study.study import Study
@@ -89,7 +89,7 @@ def _hyperparameter_table(found: Survey) -> Table:
         what = "width" if parameter.is_width else "value"
         one = values_text(list(baseline_values)) if baseline_values else "—"
         baseline = one if len(baseline_values) < 2 else plural(len(parameter.names), what)
-        table.add_row(Text(parameter.name), baseline, study.space.describe()[parameter.name])
+        table.add_row(Text(parameter.name), baseline, parameter.text)
     return table
 
 

@@ -1,83 +1,23 @@
-"""Studies that were run, on the screen and as JSON data: all of them, one, or several compared."""
+"""Studies that were run, on the screen and as JSON data: one, or several compared."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from archbuilder.budgets.budget import Cost
 from archbuilder.numbers import plural, short
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.search import amount, cost_name, latency_text, score_text
+from archbuilder.report.front import front_points, hypervolume
+from archbuilder.report.importance import importance
 from archbuilder.report.study_tables import final_table, outcome_text, rich_table
+from archbuilder.report.study_texts import amount, cost_name, latency_text, score_text
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
 from archbuilder.report.verdicts import accuracy_text, comparison_text, share_text, verdicts
 from archbuilder.searching import Outcome, Row, StudyResult
-from archbuilder.searching.front import hypervolume
-from archbuilder.searching.importance import importance
-from archbuilder.searching.kept import Damaged, KeptStudy
-from archbuilder.searching.pairing import why_not_paired
-from archbuilder.study.budget import Cost
-
-
-def studies_table(found: Sequence[KeptStudy | Damaged]) -> RenderableType:
-    """Return a table of studies, followed by the problems of those that cannot be read."""
-    table = bare_table("study", "spec")
-    timed = any("latency" in study.journal.study.bounded for study in found if isinstance(study, KeptStudy))
-    for column in ("trials", "best validation", "MACs", *(["latency"] if timed else [])):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("last written", no_wrap=True)
-    for study in found:
-        if isinstance(study, KeptStudy):
-            table.add_row(*_table_row(study, timed=timed))
-    damaged = [study for study in found if isinstance(study, Damaged)]
-    notes = [Text(study.problem, "red") for study in damaged]
-    readable = len(found) > len(damaged)
-    return Group(*([table] if readable else []), *notes)
-
-
-def _table_row(study: KeptStudy, *, timed: bool) -> tuple[str, ...]:
-    """Return the cells of a study in the list of studies; `timed` adds the latency."""
-    journal, best = study.journal, study.best
-    settings = journal.study.settings
-    if best is None:
-        value = macs = latency = "—"
-    else:
-        value = score_text(journal.study, best.accuracy)
-        macs, latency = short(best.cost["macs"]), latency_text(best.cost)
-    counted, wanted = journal.record.tally().counted, settings.search.trials
-    trials = f"{counted}/{wanted}" if counted < wanted else f"{counted}"
-    costs = (macs, latency) if timed else (macs,)
-    written = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.written))
-    return study.folder.name, journal.study.spec.name, trials, value, *costs, str(study.state), written
-
-
-def studies_as_data(found: Sequence[KeptStudy | Damaged]) -> list[dict[str, Any]]:
-    """Return a list of studies as JSON data."""
-    return [_damaged_as_data(study) if isinstance(study, Damaged) else _study_as_data(study) for study in found]
-
-
-def _damaged_as_data(study: Damaged) -> dict[str, Any]:
-    return {"name": study.folder.name, "folder": str(study.folder), "state": "damaged", "problem": study.problem}
-
-
-def _study_as_data(study: KeptStudy) -> dict[str, Any]:
-    """Return a study of the list as JSON data."""
-    settings, best = study.journal.study.settings, study.best
-    return {
-        "name": study.folder.name,
-        "folder": str(study.folder),
-        "spec": study.journal.study.spec.name,
-        "state": str(study.state),
-        "trials": study.journal.record.tally().counted,
-        "of": settings.search.trials,
-        "objective": settings.objective.maximize,
-        "baseline": None if study.baseline is None else study.baseline.final_accuracy,
-        "best_trial": None if best is None else {"trial": best.number, "value": best.accuracy, "cost": dict(best.cost)},
-        "written": study.written,
-    }
+from archbuilder.searching.opening import read_stored
+from archbuilder.searching.setup import FINGERPRINTS
 
 
 def study_report(result: StudyResult, state: str) -> RenderableType:
@@ -108,7 +48,7 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
         "exhausted": [result.study.budgets[number].name or "budget" for number in result.exhausted],
         "verdicts": verdicts(result),
         "finals": [_row_as_data(row) for row in result.rows],
-        "front": [row.finalist.name for row in result.front()],
+        "front": [point.name for point in front_points(result).front],
         "random_search": None
         if result.random_search is None
         else [_row_as_data(row) for row in result.random_search.rows],
@@ -224,6 +164,23 @@ def _comparison_sentences(first: StudyResult, other: StudyResult) -> list[str]:
     ]
 
 
+def why_not_paired(one: StudyResult, other: StudyResult) -> str | None:
+    """Return why the best networks of two studies cannot be compared seed by seed; None if they can."""
+    for result in (one, other):
+        if not result.best_rows():
+            return f"{result.study.name} has no test accuracies"
+    if one.study.settings.data != other.study.settings.data:
+        return f"their data sets are {one.study.settings.data} and {other.study.settings.data}"
+    test_images = [(read_stored(result.folder).get(FINGERPRINTS) or {}).get("test") for result in (one, other)]
+    if test_images[0] != test_images[1]:
+        return "their test images differ"
+    if one.compared(list(one.best_rows().values())[-1], list(other.best_rows().values())[-1]) is None:
+        return "they share no seed"
+    if one.study.settings.train != other.study.settings.train:
+        return "their training settings differ"
+    return None
+
+
 def _hypervolume_sentences(results: Sequence[StudyResult]) -> list[str]:
     """Return a sentence with the hypervolume of each ladder's front, by the same reference point."""
     ladders = [result for result in results if len(result.study.budgets) > 1]
@@ -237,8 +194,7 @@ def _hypervolume_sentences(results: Sequence[StudyResult]) -> list[str]:
     most = max(step.limits.by_quantity[quantity].high for result in ladders for step in result.study.budgets) * 5 // 4
     areas = []
     for result in ladders:
-        known = [row for row in result.best_rows().values() if quantity in row.finalist.cost]
-        points = result.points(quantity) if known else []
-        areas.append(f"{result.study.name} {100 * hypervolume(points, most=most):.1f} %")
+        area = hypervolume(front_points(result).best, most=most)
+        areas.append(f"{result.study.name} {100 * area:.1f} %")
     reference = f"test accuracy 0 % and {amount(quantity, most)} {cost_name(quantity)}, 1.25 times the largest budget"
     return [f"Hypervolume of the fronts (reference {reference}): {', '.join(areas)}."]

@@ -1,61 +1,24 @@
 """Tables of a study: finalists, search space and trials, for the page and the terminal."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from statistics import fmean
 
 from rich.console import Group
 from rich.text import Text
 
+from archbuilder.budgets.budget import Cost
 from archbuilder.numbers import percent, plural, short
 from archbuilder.report.bare_table import bare_table
-from archbuilder.report.search import amount, cost_name, score_text, widths_texts
+from archbuilder.report.page_table import PageRow, PageTable
+from archbuilder.report.study_texts import amount, cost_name, score_text, widths_texts
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row
 from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
-from archbuilder.searching.comparing import FEWEST_SEEDS
+from archbuilder.significance import FEWEST_SEEDS
 from archbuilder.study import Study
-from archbuilder.study.budget import Cost
 from archbuilder.study.hyperparameters import Value
 from archbuilder.study.space import settings_of
 
 _BEST, _TRIALS, _ROOM = 5, 500, 80
 _STAR = " *"  # after the name of the best
-
-
-@dataclass(frozen=True)
-class PageRow:
-    """A row of a table.
-
-    Attributes:
-        cells: The text of each column.
-        is_best: Whether it is the best network of its budget.
-        is_noise: Whether the difference in its last cell is not significant.
-    """
-
-    cells: tuple[str, ...]
-    is_best: bool = False
-    is_noise: bool = False
-
-
-@dataclass(frozen=True)
-class PageTable:
-    """A table of a study.
-
-    Attributes:
-        title: The title.
-        heads: The heads of the columns.
-        rows: The rows.
-        meanings: Explanations of columns, by head.
-        note: A line below the table.
-        texts: The heads of the columns with text, which are left-aligned.
-    """
-
-    title: str
-    heads: tuple[str, ...]
-    rows: list[PageRow]
-    meanings: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
-    texts: tuple[str, ...] = ()
 
 
 def final_table(result: StudyResult) -> PageTable:
@@ -193,11 +156,10 @@ def space_table(result: StudyResult) -> PageTable:
     ]
     widths = [(name, _values_of(study, trial)) for name, trial in best]
     baseline = settings_of(study.spec, study.space.names)
-    described = study.space.describe()
     rows = []
     for parameter in study.space.hyperparameters:
         for number, part in enumerate(parameter.names):
-            values = described[parameter.name] if number == 0 else "tied to the row above"
+            values = parameter.text if number == 0 else "tied to the row above"
             baseline_value = str(baseline.get(part, "—"))
             rows.append(PageRow((part, values, baseline_value, *(str(found[part]) for _, found in widths))))
     heads = ("hyperparameter", "values", "baseline", *(name for name, _ in widths))

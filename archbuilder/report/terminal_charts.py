@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from archbuilder.numbers import plain, plural, short
-from archbuilder.report.front_points import Dot, bounds, front_points
-from archbuilder.report.search import amount, cost_name
+from archbuilder.report.front import Point, bounds, front_points
+from archbuilder.report.history import history, is_in_macs, last_spent
+from archbuilder.report.importance import Importance
+from archbuilder.report.study_texts import amount, cost_name
 from archbuilder.searching import StudyResult
-from archbuilder.searching.history import history, is_in_macs, last_spent
-from archbuilder.searching.importance import Importance
 
 _WIDTH, _HEIGHT, _MARGIN = 68, 14, 9  # cells of the plot, and of the labels on its left: 78 columns in all
 _BARS = 12
@@ -110,9 +110,7 @@ class _CharacterPlot:
 def front_plot(result: StudyResult) -> RenderableType:
     """Draw accuracy against cost in 78 columns."""
     points = front_points(result)
-    baseline_dots = () if points.baseline is None or points.tested else (points.baseline,)
-    visible = (*points.tested, *points.finished, *baseline_dots)
-    costs = [dot.cost for dot in visible] or [0.0, 1.0]
+    costs = [point.cost for point in points.visible] or [0.0, 1.0]
     across, up = _with_margin(min(costs), max(costs)), _at_most_100_percent(result, points.bounds(deviations=False))
     plane = _CharacterPlot(across, up)
     kinds = (
@@ -121,7 +119,7 @@ def front_plot(result: StudyResult) -> RenderableType:
         (_OTHER, points.others),
         (_RANDOM, points.random_search),
         (_SCALED, points.scaled),
-        (_BASELINE, baseline_dots),
+        (_BASELINE, () if points.baseline is None or points.tested else (points.baseline,)),
         (_BEST, points.best),
     )
     for mark, dots in kinds:
@@ -199,8 +197,8 @@ def _at_most_100_percent(result: StudyResult, ends: tuple[float, float]) -> tupl
     return (ends[0], min(ends[1], 1.0)) if result.study.settings.objective.is_trained_for else ends
 
 
-def _coordinates(dots: Sequence[Dot]) -> list[tuple[float, float]]:
-    return [(dot.cost, dot.value) for dot in dots]
+def _coordinates(dots: Sequence[Point]) -> list[tuple[float, float]]:
+    return [(dot.cost, dot.accuracy) for dot in dots]
 
 
 def _with_margin(least: float, most: float) -> tuple[float, float]:

@@ -116,15 +116,36 @@ def heading(opened: RunOpened) -> list[RenderableType]:
     if setup.weights is not None:
         for index, line in enumerate(setup.weights.lines()):
             table.add_row("" if index else "weights", Text(line, overflow="fold"))
+    for index, text in enumerate(_teacher_lines(opened)):
+        table.add_row("" if index else "teacher", text)
     table.add_row("how", Text(" · ".join([*how, f"seed {setup.seed}", *where])))
+    widest = 4 if setup.weights is None and setup.teacher is None else 7
     lines: list[RenderableType] = [
         Text.assemble((plan.name, "bold"), f"{what} · {short(plan.macs)} MACs"),
         table,
-        Text(f"{'run':<{4 if setup.weights is None else 7}}  {opened.folder.path}"),
+        Text(f"{'run':<{widest}}  {opened.folder.path}"),
     ]
     if opened.history or opened.steps_done:
         steps = f" and {plural(opened.steps_done, 'step')} of the next" if opened.steps_done else ""
         lines.append(Text(f"resuming after {plural(len(opened.history), 'epoch')}{steps}"))
+    return lines
+
+
+def _teacher_lines(opened: RunOpened) -> list[Text]:
+    """Describe the teacher, how it is followed, and what it costs."""
+    if opened.teacher is None:
+        return []
+    settings, record = opened.teacher.settings, opened.teacher.record
+    macs, images = short(record.macs), plural(len(opened.data.train), "training image")
+    cost = f"{macs} MACs more for each image of each epoch"
+    if opened.cached_bytes is not None:
+        cost = f"{macs} MACs once for each of {images}, outputs held in {opened.cached_bytes / 2**20:,.2f} MiB"
+    lines = [
+        Text(f"{settings.run}: {record.name}, {plural(record.parameters, 'parameter')}", overflow="fold"),
+        Text(f"{settings.loss_text} · {cost}", overflow="fold"),
+    ]
+    for purpose, count in opened.teacher.seen_counts(opened.data).items():
+        lines.append(Text(f"it was trained on {count:,} of the {purpose} images: accuracy on them is biased", "yellow"))
     return lines
 
 

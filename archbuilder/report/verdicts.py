@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from archbuilder.budgets.budget import Cost
 from archbuilder.numbers import percent, plural, signed
-from archbuilder.report.search import chance_text, cost_name, score_text
+from archbuilder.report.study_texts import chance_text, cost_name, score_text
 from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
-from archbuilder.study.budget import Cost
+from archbuilder.significance import FEWEST_SEEDS
 
 _LARGE = 0.05  # accuracy; seeds of one network seldom differ by this, so one seed is enough to call it worse
 _SIGNIFICANT = "a significant difference"
@@ -84,16 +85,10 @@ def cautions(result: StudyResult) -> list[str]:
             "variance between searches."
         )
     fewest = min((len(row.test) for row in best.values()), default=0)
-    if fewest == 1:
-        sentences.append("One seed is too few for a confidence interval: set finals: {seeds: 3} or more.")
-    elif fewest == 2:
-        sentences.append("Two seeds are too few for a confidence interval: set finals: {seeds: 3} or more.")
-    return [*sentences, *_missing_sentences(result)]
-
-
-def _missing_sentences(result: StudyResult) -> list[str]:
-    """Return sentences on which finalists failed, and how many have no test accuracy yet."""
-    sentences = [
+    if 0 < fewest < FEWEST_SEEDS:
+        many = "One seed is" if fewest == 1 else "Two seeds are"
+        sentences.append(f"{many} too few for a confidence interval: set finals: {{seeds: {FEWEST_SEEDS}}} or more.")
+    sentences += [
         f"Training of {row.finalist.label} failed with {reason.splitlines()[0]}. Run the same command to retry."
         for row in result.rows
         for reason in row.failures

@@ -9,6 +9,7 @@ from archbuilder.runs.predicting import Prediction
 from archbuilder.runs.result import RunResult
 from archbuilder.runs.run import resume_run, train_loaded, train_spec
 from archbuilder.runs.setup import RunSetup
+from archbuilder.runs.teacher import LoadedTeacher, TeacherRecord, load_teacher
 from archbuilder.runs.tensorboard import TensorBoard
 from archbuilder.spec.checkpoints import BEST, LAST
 
@@ -18,6 +19,7 @@ __all__ = [
     "Checkpoint",
     "EpochEnded",
     "Event",
+    "LoadedTeacher",
     "Measured",
     "Observer",
     "OutOfMemory",
@@ -27,9 +29,11 @@ __all__ = [
     "RunResult",
     "RunSetup",
     "StepTaken",
+    "TeacherRecord",
     "TensorBoard",
     "evaluate_checkpoint",
     "ignore",
+    "load_teacher",
     "read_checkpoint",
     "resume_run",
     "train_loaded",

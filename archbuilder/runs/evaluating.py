@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
-from archbuilder.data import check_shape
+from archbuilder.data import Images, check_shape
 from archbuilder.runs.checkpoint import read_checkpoint
 from archbuilder.runs.choosing import choose_images
 from archbuilder.runs.memory import free_memory, is_out_of_memory
@@ -26,6 +27,9 @@ class Measured:
         split: The split that was evaluated.
         class_names: Names of the classes, by label.
         evaluation: Accuracy, loss, calibration error, throughput and confusion matrix.
+        images: The images, in the order of `answers`.
+        answers: The most likely class of each image: N, int64.
+        confidences: The probability of that class: N, float32, from 0 to 1.
         notes: Remarks on the images.
     """
 
@@ -35,6 +39,9 @@ class Measured:
     split: str
     class_names: tuple[str, ...]
     evaluation: Evaluation
+    images: Images
+    answers: Tensor
+    confidences: Tensor
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -94,10 +101,39 @@ def evaluate_checkpoint(
         evaluate(
             network, first, setup.normalizer, at_once, machine=machine
         )  # a warm-up, so that the throughput is right
-        found = evaluate(network, images, setup.normalizer, at_once, machine=machine)
+        answering = _Answering(network)
+        found = evaluate(answering, images, setup.normalizer, at_once, machine=machine)
     except Exception as error:
         if is_out_of_memory(error):
             raise evaluation_out_of_memory(plan, min(at_once, len(images)), machine, room) from error
         raise
-    named = chosen.class_names
-    return Measured(setup, len(checkpoint.history), chosen.address, chosen.split, named, found, chosen.notes)
+    return Measured(
+        setup=setup,
+        epochs=len(checkpoint.history),
+        data=chosen.address,
+        split=chosen.split,
+        class_names=chosen.class_names,
+        evaluation=found,
+        images=chosen.images,
+        answers=torch.cat(answering.answers),
+        confidences=torch.cat(answering.confidences),
+        notes=chosen.notes,
+    )
+
+
+class _Answering(nn.Module):
+    """A network that keeps what it says of each image, in the order of the images."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.answers: list[Tensor] = []
+        self.confidences: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits: N x classes."""
+        logits: Tensor = self.network(images)
+        confidences, answers = logits.float().softmax(dim=1).max(dim=1)
+        self.answers.append(answers.cpu())
+        self.confidences.append(confidences.cpu())
+        return logits

@@ -7,6 +7,7 @@ from archbuilder.data import DataSplits
 from archbuilder.plan.plan import Plan
 from archbuilder.runs.folder import RunFolder
 from archbuilder.runs.setup import RunSetup
+from archbuilder.runs.teacher import LoadedTeacher
 from archbuilder.training import EpochResult, Machine, Processes, StepResult
 
 
@@ -23,6 +24,8 @@ class RunOpened:
         processes: The processes that train together.
         history: The results of its epochs so far.
         steps_done: The number of finished steps of the next epoch.
+        teacher: The teacher, if there is one.
+        cached_bytes: The bytes of what it says of all training images, computed once; None if it runs with every batch.
     """
 
     setup: RunSetup
@@ -33,6 +36,8 @@ class RunOpened:
     processes: Processes
     history: tuple[EpochResult, ...]
     steps_done: int
+    teacher: LoadedTeacher | None = None
+    cached_bytes: int | None = None
 
 
 @dataclass(frozen=True)

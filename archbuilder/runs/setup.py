@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +13,7 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.primitives import Shape
 from archbuilder.recipe import TrainSettings
+from archbuilder.runs.teacher import TeacherRecord
 from archbuilder.training import EpochResult, is_enough, launched
 from archbuilder.weights import WeightsReport
 
@@ -33,6 +35,7 @@ class RunSetup(BaseModel):
         fingerprints: The number and hash of the images of each split.
         settings: The training settings.
         weights: What the network took of the weights that it started from, if from any.
+        teacher: The teacher of the settings, if there is one.
         seed: Determines the initial weights, the order of the images, dropout and augmentation.
     """
 
@@ -51,6 +54,7 @@ class RunSetup(BaseModel):
     fingerprints: dict[str, str]
     settings: TrainSettings
     weights: WeightsReport | None = None
+    teacher: TeacherRecord | None = None
     seed: int
 
     @classmethod
@@ -63,6 +67,7 @@ class RunSetup(BaseModel):
         seed: int,
         split_seed: int,
         weights: WeightsReport | None = None,
+        teacher: TeacherRecord | None = None,
     ) -> "RunSetup":
         """Return the setup of a new run."""
         return cls(
@@ -76,8 +81,10 @@ class RunSetup(BaseModel):
             mean=data.normalizer.mean,
             std=data.normalizer.std,
             fingerprints=data.fingerprints(),
-            settings=settings.for_images(len(data.train), processes=launched().count),
+            # The whole path, so that a run that is resumed finds its teacher from anywhere.
+            settings=settings.for_images(len(data.train), processes=launched().count).located(Path.cwd()),
             weights=weights,
+            teacher=teacher,
             seed=seed,
         )
 
@@ -96,6 +103,17 @@ class RunSetup(BaseModel):
         channels, height, width = input_shape
         bands = self.reads_bands or channels not in (1, 3)
         return Target(channels, height, width, scaled=True, bands=bands, dtype="float32" if bands else "uint8")
+
+    def begins_as(self, other: "RunSetup") -> bool:
+        """Return whether another run would be the same one; names and the place of the teacher do not count."""
+
+        def facts(setup: "RunSetup") -> dict[str, Any]:
+            found = setup.model_dump(exclude={"spec_name"})
+            if setup.settings.teacher is not None:
+                found["settings"]["teacher"] |= {"run": ""}
+            return found
+
+        return facts(self) == facts(other)
 
     def with_epochs(self, epochs: int, history: Sequence[EpochResult], folder: Path) -> "RunSetup":
         """Return the setup with another total number of epochs, which replaces `max_steps`.

@@ -17,6 +17,7 @@ from archbuilder.runs.result import RunResult
 from archbuilder.runs.seen import SeenImages
 from archbuilder.runs.setup import RunSetup
 from archbuilder.runs.stopping import StopRequest, stop_on_signals
+from archbuilder.runs.teacher import LoadedTeacher
 from archbuilder.training import (
     EpochResult,
     Evaluation,
@@ -46,6 +47,7 @@ class TrainingRun:
     processes: Processes
     observe: Observer
     weights: Matched | None = None  # what it starts from; not needed to resume
+    teacher: LoadedTeacher | None = None
     room: int | None = None  # bytes that were free before the first step
     validation: Evaluation | None = None  # of the best epoch, if it ended here
 
@@ -83,8 +85,13 @@ class TrainingRun:
         if self.processes.is_first:
             self.folder.write_metrics(history)
             SeenImages.of(self.data).union_with_saved(self.folder.path).save(self.folder.path)
-        opened = RunOpened(setup, plan, self.data, self.folder, self.machine, self.processes, history, done)
-        self.observe(opened)
+        self.observe(
+            RunOpened(
+                *(setup, plan, self.data, self.folder, self.machine, self.processes, history, done),
+                teacher=self.teacher,
+                cached_bytes=trainer.cached_bytes,
+            )
+        )
 
         def watch(step: StepResult) -> bool:
             self.observe(StepTaken(step))
@@ -144,6 +151,7 @@ class TrainingRun:
             machine=self.machine,
             processes=self.processes,
             pretrained=pretrained,
+            teacher=None if self.teacher is None else self.teacher.teacher,
         )
 
     def _save(self, trainer: Trainer, history: tuple[EpochResult, ...]) -> None:

@@ -6,16 +6,14 @@ result.rows[1].spread.mean, result.best_spec
 """
 
 from archbuilder.searching.chance import ChanceRung
-from archbuilder.searching.comparing import Difference, Spread
 from archbuilder.searching.events import (
     BaselineEnded,
-    BaselineFailed,
     EpochEnded,
     Event,
     FinalEnded,
-    FinalFailed,
     FinalsBegun,
     LatencyMeasured,
+    Message,
     Observer,
     PrunedAtChance,
     RandomSearchBegun,
@@ -23,24 +21,25 @@ from archbuilder.searching.events import (
     StudyOpened,
     TrialEnded,
 )
-from archbuilder.searching.finals import Finalist, Row
-from archbuilder.searching.record import Outcome, Tally, TrialRecord
+from archbuilder.searching.finalists import Finalist, Row
+from archbuilder.searching.record import Tally
 from archbuilder.searching.result import StudyResult, read_result
 from archbuilder.searching.run import run_study
 from archbuilder.searching.stopwatch import Stopwatch
+from archbuilder.searching.trial import Outcome, TrialRecord
+from archbuilder.significance import Difference, Spread
 
 __all__ = [
     "BaselineEnded",
-    "BaselineFailed",
     "ChanceRung",
     "Difference",
     "EpochEnded",
     "Event",
     "FinalEnded",
-    "FinalFailed",
     "Finalist",
     "FinalsBegun",
     "LatencyMeasured",
+    "Message",
     "Observer",
     "Outcome",
     "PrunedAtChance",

@@ -4,27 +4,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from archbuilder.searching.chance import ChanceRung
-from archbuilder.searching.record import Tally, TrialRecord
+from archbuilder.searching.record import Tally
+from archbuilder.searching.trial import TrialRecord
 from archbuilder.study.study import Study
 
 
 @dataclass(frozen=True)
 class StudyOpened:
-    """The study is about to go on, or is complete.
-
-    Attributes:
-        study: The study.
-        trials: How many trials are to be counted in all; None for random search, which goes on until it cost as much.
-        tally: The outcomes of the trials so far.
-        best: The best finished trial so far.
-        baseline: The validation accuracy of the baseline, if it has been trained.
-    """
+    """The study is about to go on, or is complete."""
 
     study: Study
-    trials: int | None
+    trials: int | None  # to be counted in all; None for random search, which goes on until it cost as much
     tally: Tally
     best: TrialRecord | None
-    baseline: float | None
+    baseline: float | None  # its validation accuracy, if it has been trained
+
+
+@dataclass(frozen=True)
+class Message:
+    """The connection to the database was lost, or is there again; or a network cannot be measured.
+
+    Attributes:
+        sentence: What happened.
+    """
+
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -61,26 +65,9 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class BaselineEnded:
-    """The baseline has been trained.
+    """The baseline has been trained; or it failed for lack of memory, and the search goes on without it."""
 
-    Attributes:
-        accuracy: On the validation split, from 0 to 1.
-        seconds: How long it took.
-    """
-
-    accuracy: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class BaselineFailed:
-    """Memory does not suffice to train the baseline; the search goes on without it.
-
-    Attributes:
-        reason: What happened.
-    """
-
-    reason: str
+    trial: TrialRecord
 
 
 @dataclass(frozen=True)
@@ -102,23 +89,14 @@ class TrialEnded:
 
 @dataclass(frozen=True)
 class PrunedAtChance:
-    """Trials were pruned at a rung where most are at chance level; sent once per rung.
-
-    Attributes:
-        rung: The rung.
-    """
+    """Trials were pruned at a rung where most are at chance level; sent once per rung."""
 
     rung: ChanceRung
 
 
 @dataclass(frozen=True)
 class SpaceExhausted:
-    """No candidate was found that is within a budget and has not been tried.
-
-    Attributes:
-        study: The study.
-        step: The number of the budget.
-    """
+    """No candidate was found that is within a budget, the one of number `step`, and has not been tried."""
 
     study: Study
     step: int
@@ -126,12 +104,7 @@ class SpaceExhausted:
 
 @dataclass(frozen=True)
 class FinalsBegun:
-    """The best are about to be trained once more.
-
-    Attributes:
-        trainings: How many there are to be, those that are done included.
-        done: How many are done.
-    """
+    """The best are about to be retrained: so many trainings in all, of which some are done already."""
 
     trainings: int
     done: int
@@ -139,32 +112,19 @@ class FinalsBegun:
 
 @dataclass(frozen=True)
 class FinalEnded:
-    """A finalist was trained with one seed.
+    """A finalist was trained with one seed; or that failed, and the same command tries it again.
 
     Attributes:
         name: The finalist; `random search trial 3` of random search.
         seed: The seed.
-        accuracy: On the validation split, from 0 to 1.
+        accuracy: On the validation split, from 0 to 1; None if it failed.
+        reason: Why it failed.
     """
 
     name: str
     seed: int
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class FinalFailed:
-    """A finalist could not be trained with one seed; the same command tries it again.
-
-    Attributes:
-        name: The finalist; `random search trial 3` of random search.
-        seed: The seed.
-        reason: Why.
-    """
-
-    name: str
-    seed: int
-    reason: str
+    accuracy: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,16 +134,15 @@ class RandomSearchBegun:
 
 Event = (
     StudyOpened
+    | Message
     | LatencyMeasured
     | EpochEnded
     | BaselineEnded
-    | BaselineFailed
     | TrialEnded
     | PrunedAtChance
     | SpaceExhausted
     | FinalsBegun
     | FinalEnded
-    | FinalFailed
     | RandomSearchBegun
 )
 Observer = Callable[[Event], None]

@@ -2,21 +2,18 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from archbuilder.searching.record import Outcome, Record, TrialRecord
+from archbuilder.searching.record import Record
+from archbuilder.searching.trial import Outcome, TrialRecord
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """So many trials, of which the best are trained from rung to rung.
+    """So many trials, of which the best are trained from rung to rung."""
 
-    Attributes:
-        size: How many trials it takes; None for as many as come, each decided on as soon as it reaches a rung.
-        rungs: The epochs at whose ends trials are compared, ascending; the last is the whole training.
-    """
-
-    size: int | None
-    rungs: tuple[int, ...]
+    size: int | None  # None for as many as come, each decided on as soon as it reaches a rung
+    rungs: tuple[int, ...]  # the epochs at whose ends trials are compared; the last is the whole training
 
 
 def kept_of(trials: int, rung: int, factor: int) -> int:
@@ -33,13 +30,8 @@ def brackets(pruner: str, epochs: int, factor: int, least: int) -> tuple[Bracket
     for `factor` times as many, and so on. Hyperband (Li et al. 2018) goes through brackets that begin with few and with
     many epochs, as nobody knows how early the good can be told from the bad; the sizes are its algorithm 1's.
     Asynchronous successive halving (Li et al. 2020) has one bracket that never ends and decides on each trial at once,
-    by those that reached the rung before it (the variant that stops trials and does not pause them).
-
-    Args:
-        pruner: `none`, `halving`, `hyperband` or `asha`.
-        epochs: Of a whole training.
-        factor: One of so many is trained to the next rung.
-        least: The fewest epochs after which trials are compared.
+    by those that reached the rung before it (the variant that stops trials and does not pause them). Trials are
+    compared after `least` epochs at the earliest.
     """
     rungs = [epochs]
     while pruner != "none" and rungs[0] > least:
@@ -60,27 +52,15 @@ def brackets(pruner: str, epochs: int, factor: int, least: int) -> tuple[Bracket
     )
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What is done next with a trial.
-
-    Attributes:
-        number: The trial.
-        epochs: The rung that it is trained to; None if it is pruned.
-    """
+class Decision(NamedTuple):
+    """What is done next with a trial: to which epoch it is trained, or None if it is pruned."""
 
     number: int
     epochs: int | None
 
 
-@dataclass(frozen=True)
-class Slot:
-    """The place that the next new trial takes.
-
-    Attributes:
-        step: The number of its budget.
-        bracket: The number of its bracket.
-    """
+class Slot(NamedTuple):
+    """The place that the next new trial takes: the numbers of its budget and its bracket."""
 
     step: int
     bracket: int
@@ -94,38 +74,28 @@ class Halving:
     """
 
     def __init__(self, cycle: Sequence[Bracket], steps: int, factor: int) -> None:
-        """Decide.
-
-        Args:
-            cycle: The brackets that each budget goes through.
-            steps: How many budgets there are.
-            factor: One of so many is trained to the next rung.
-        """
+        """Decide for so many budgets, each of which goes through the same brackets; one of `factor` trials goes on."""
         self._cycle, self._steps, self._factor = tuple(cycle), steps, factor
 
     def rungs(self, trial: TrialRecord) -> tuple[int, ...]:
         """Return the rungs of a trial; what is never pruned has those of the first bracket."""
-        return self.bracket(trial.place.bracket or 0).rungs
+        return self.bracket(trial.bracket or 0).rungs
 
     def bracket(self, number: int) -> Bracket:
         """Return a bracket by its number."""
         return self._cycle[number // self._steps % len(self._cycle)]
 
     def decisions(self, record: Record, busy: Collection[int], closed: Collection[int]) -> Iterator[Decision]:
-        """Return all that can be done now with the trials that are there, the most urgent first.
+        """Return all that can be done now with the trials that are not busy, the most urgent first.
 
-        Args:
-            record: The trials.
-            busy: Those that are being trained.
-            closed: The budgets that no new trials come for: their brackets are decided on though they are not full.
+        Brackets of closed budgets, for which no new trials come, are decided on though they are not full.
         """
-        is_open = {trial.place.bracket for trial in record.open.values()}
-        for trial in list(record.open.values()) if None in is_open else ():
-            if trial.place.bracket is None and trial.number not in busy:
-                yield Decision(trial.number, next(rung for rung in self.rungs(trial) if rung > trial.epochs))
-        last = max((number for number in record.members if number is not None), default=0)
-        for number in sorted(number for number in is_open if number is not None):
-            bracket, trials = self.bracket(number), list(record.members[number].values())
+        waiting, members = record.open, record.members
+        for trial in [trial for trial in waiting if trial.bracket is None and trial.number not in busy]:
+            yield Decision(trial.number, next(rung for rung in self.rungs(trial) if rung > trial.epochs))
+        last = max((number for number in members if number is not None), default=0)
+        for number in sorted({trial.bracket for trial in waiting if trial.bracket is not None}):
+            bracket, trials = self.bracket(number), members[number]
             if bracket.size is None:
                 yield from self._at_once(bracket, trials, busy)
                 continue
@@ -133,31 +103,35 @@ class Halving:
             is_full = len(trials) >= bracket.size or number % self._steps in closed or number < last
             yield from self._together(bracket, trials, busy, is_full=is_full)
 
-    def slot(self, record: Record, closed: Collection[int]) -> Slot | None:
+    def slot(self, record: Record, busy: Collection[int], closed: Collection[int]) -> Slot | None:
         """Return the place of the next new trial; None if all budgets are closed."""
         if len(closed) == self._steps:
             return None
-        number = 0
+        number, members = 0, record.members
         if self._cycle[0].size is None:  # a bracket a budget; the one with the fewest trials is next
             free = [step for step in range(self._steps) if step not in closed]
-            step = min(free, key=lambda step: len(record.members.get(step, ())))
+            step = min(free, key=lambda step: len(members.get(step, ())))
             return Slot(step, step)
         while (
             number % self._steps in closed
-            or len(trials := record.members.get(number, {})) >= (self.bracket(number).size or 0)
-            or self._is_decided(number, trials.values())
+            or len(trials := members.get(number, [])) >= (self.bracket(number).size or 0)
+            or self._is_decided(number, trials, busy)
         ):
             number += 1
         return Slot(number % self._steps, number)
 
-    def _is_decided(self, number: int, trials: Iterable[TrialRecord]) -> bool:
-        """Whether some of a bracket were trained further, or pruned: then nobody joins it."""
+    def _is_decided(self, number: int, trials: Iterable[TrialRecord], busy: Collection[int]) -> bool:
+        """Whether some of a bracket were or are being trained further, or pruned: then nobody joins it."""
         first = self.bracket(number).rungs[0]
-        return any(trial.epochs > first or trial.outcome is Outcome.PRUNED for trial in trials)
+        return any(
+            trial.epochs > first or trial.outcome is Outcome.PRUNED or (trial.epochs == first and trial.number in busy)
+            for trial in trials
+        )
 
     def _together(
         self, bracket: Bracket, trials: Sequence[TrialRecord], busy: Collection[int], *, is_full: bool
     ) -> Iterator[Decision]:
+        """Decide on a bracket once all its trials have reached a rung."""
         running = [trial for trial in trials if trial.outcome is not Outcome.FAILED]
         for rung, epochs in enumerate(bracket.rungs):
             below = [trial for trial in running if trial.outcome is Outcome.OPEN and trial.epochs < epochs]
@@ -168,25 +142,19 @@ class Halving:
                 return
             kept = kept_of(len(trials), rung, self._factor)
             ranked = sorted(running, key=lambda trial: (-trial.accuracies[epochs - 1], trial.number))
-            running = ranked[:kept]
             yield from (Decision(trial.number, None) for trial in ranked[kept:] if trial.outcome is Outcome.OPEN)
-            running = [trial for trial in running if trial.outcome is not Outcome.PRUNED]
+            running = [trial for trial in ranked[:kept] if trial.outcome is not Outcome.PRUNED]
 
     def _at_once(self, bracket: Bracket, trials: Sequence[TrialRecord], busy: Collection[int]) -> Iterator[Decision]:
+        """Decide on each trial by itself, by those that reached its rung before it."""
         for trial in trials:
             if trial.outcome is not Outcome.OPEN or trial.number in busy:
                 continue
-            further = next(rung for rung in bracket.rungs if rung > trial.epochs)
-            if not trial.rungs:
-                yield Decision(trial.number, further)
-                continue
-            reached = trial.rungs[-1]
-            earlier = [
-                rung.accuracies[-1]
-                for one in trials
-                for rung in one.rungs
-                if rung.epochs == reached.epochs and rung.order <= reached.order and rung.accuracies
-            ]
-            better = sum(accuracy > trial.accuracy for accuracy in earlier)
-            is_kept = better < max(1, len(earlier) // self._factor)
-            yield Decision(trial.number, further if is_kept else None)
+            better, earlier = 0, 0
+            for rung in (rung for one in trials for rung in one.rungs if trial.rungs and rung.accuracies):
+                if rung.epochs == trial.epochs and rung.order <= trial.rungs[-1].order:
+                    better, earlier = better + (rung.accuracies[-1] > trial.accuracy), earlier + 1
+            is_kept = better < max(1, earlier // self._factor)
+            yield Decision(
+                trial.number, next(rung for rung in bracket.rungs if rung > trial.epochs) if is_kept else None
+            )

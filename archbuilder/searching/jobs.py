@@ -1,11 +1,16 @@
 """What a worker is given to do and what it returns: plain data, that goes from process to process."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from archbuilder.errors import ArchbuilderError
+from archbuilder.runs import OutOfMemory
+from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.searching.states import state_path
-from archbuilder.study.hyperparameters import Value
+from archbuilder.searching.trial import TrialRecord
+from archbuilder.training import TrainingDiverged
 
 OnEpoch = Callable[[int, float], None]
 """Is called with an epoch, from 1, and its validation accuracy."""
@@ -15,60 +20,34 @@ SPEC = "spec.yaml"
 
 
 @dataclass(frozen=True)
-class Donor:
-    """A trained network whose weights another starts from.
-
-    Attributes:
-        number: The trial.
-        values: The network.
-        epochs: After how many epochs.
-    """
-
-    number: int
-    values: Mapping[str, Value]
-    epochs: int
-
-
-@dataclass(frozen=True)
 class Training:
-    """Train a trial to a rung.
+    """Train a trial to a rung."""
 
-    Attributes:
-        number: The trial.
-        values: The network.
-        begun: For how many epochs it has been trained.
-        until: The epoch at whose end the rung is.
-        keeps: Whether its state is kept, to be trained further or for others to start from.
-        donor: Whose weights it starts from; None for initial weights.
-    """
-
-    number: int
-    values: Mapping[str, Value]
-    begun: int
-    until: int
-    keeps: bool
-    donor: Donor | None = None
+    trial: TrialRecord
+    until: int  # the epoch at whose end the rung is
+    keeps: bool  # whether its state is kept, to be trained further or for others to start from
+    donor: TrialRecord | None = None  # whose weights it starts from; None for initial weights
 
     @property
     def label(self) -> str:
         """The name on screens."""
-        return f"trial {self.number}" if self.number else "baseline"
+        return f"trial {self.trial.number}" if self.trial.number else "baseline"
 
     @property
     def name(self) -> str:
         """The name that no other job at work has."""
-        return f"trial-{self.number}"
+        return f"trial-{self.trial.number}"
 
     @property
     def inputs(self) -> list[Path]:
         """The files that it needs, from the folder of the study."""
-        own = [state_path(self.number, self.begun)] if self.begun else []
-        return own + ([] if self.donor is None else [state_path(self.donor.number, self.donor.epochs)])
+        trained = [one for one in (self.trial, self.donor) if one is not None and one.epochs]
+        return [state_path(one.number, one.epochs) for one in trained]
 
 
 @dataclass(frozen=True)
 class Final:
-    """Retrain a network from initial weights, and keep it.
+    """Retrain a network from initial weights with a seed, and keep it.
 
     Attributes:
         finalist: The finalist's name, and its folder's.
@@ -114,34 +93,24 @@ def final_folder(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Done:
-    """A job is done.
+    """A job is done."""
 
-    Attributes:
-        accuracies: The validation accuracy after each epoch of the job; or the score.
-        seconds: How long it took.
-        files: The files that it wrote, from the folder of the study, if that is not the coordinator's.
-    """
-
-    accuracies: tuple[float, ...]
+    accuracies: tuple[float, ...]  # on the validation split after each epoch of the job; or the score
     seconds: float
-    files: Mapping[Path, bytes] = field(default_factory=dict)
+    files: Mapping[Path, bytes] = field(default_factory=dict)  # what it wrote, if not into the coordinator's folder
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A job cannot be done by what it is; the search continues without it.
+    """A job cannot be done by what it is; the search continues without it."""
 
-    Attributes:
-        kind: `diverged`, `out of memory`, `no score`, `state lost`, `process lost`, or the name of an exception.
-        reason: What happened.
-        epochs: For how many epochs it was trained in vain.
-        seconds: How long that took.
-    """
-
-    kind: str
+    kind: str  # diverged, out of memory, no score, state lost, process lost, or the name of an exception
     reason: str
-    epochs: int = 0
+    epochs: int = 0  # for how many it was trained in vain
     seconds: float = 0.0
+
+
+Result = Done | Failed
 
 
 @dataclass(frozen=True)
@@ -150,13 +119,50 @@ class NeedsFiles:
 
 
 class JobError(Exception):
-    """Raised where a job cannot be done by what it is.
-
-    Attributes:
-        kind: As that of `Failed`.
-        reason: What happened.
-    """
+    """Raised where a job cannot be done by what it is; of the kind and for the reason of `Failed`."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
         self.kind, self.reason = kind, reason
+
+
+Run = Callable[[Job, OnEpoch], None]
+"""Does a job."""
+
+
+def attempt(job: Job, run: Run, on_epoch: OnEpoch) -> Done | Failed:
+    """Do a job; return how it failed if it fails by what it is.
+
+    What goes wrong where progress is shown is no failure of the job.
+    """
+    shown: list[Exception] = []
+    accuracies: list[float] = []
+
+    def show(epoch: int, accuracy: float) -> None:
+        accuracies.append(accuracy)
+        try:
+            on_epoch(epoch, accuracy)
+        except Exception as error:
+            shown.append(error)
+            raise
+
+    started = time.perf_counter()
+    try:
+        run(job, show)
+    except Exception as error:
+        is_of_job = not isinstance(error, ArchbuilderError) or isinstance(error, TrainingDiverged | OutOfMemory)
+        if shown or not is_of_job:
+            raise
+        return Failed(*_why(error), len(accuracies), time.perf_counter() - started)
+    return Done(tuple(accuracies), time.perf_counter() - started)
+
+
+def _why(error: Exception) -> tuple[str, str]:
+    """Return the kind of a failure and its reason."""
+    if isinstance(error, JobError):
+        return error.kind, error.reason
+    if isinstance(error, TrainingDiverged):
+        return "diverged", str(error)
+    kind = "out of memory" if isinstance(error, OutOfMemory) or is_out_of_memory(error) else type(error).__name__
+    said = str(error).strip() or kind
+    return kind, said if isinstance(error, OutOfMemory) else said.splitlines()[0]

@@ -1,8 +1,7 @@
 """`archbuilder.search`: a search from Python, whose objective may be any function."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,18 +11,13 @@ from archbuilder.errors import ArchbuilderError, Source
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.recipe import RUNS
 from archbuilder.searching.events import Observer, ignore
-from archbuilder.searching.jobs import Job, JobError, OnEpoch, Training
-from archbuilder.searching.pool import Result
-from archbuilder.searching.record import BASELINE
 from archbuilder.searching.result import StudyResult
-from archbuilder.searching.run import run_objective, run_study
-from archbuilder.searching.runner import attempt
+from archbuilder.searching.run import run_study
+from archbuilder.searching.runner import Objective
 from archbuilder.searching.samplers import Sampler
 from archbuilder.spec.emitter import to_yaml
 from archbuilder.study.reading import read_study
-from archbuilder.study.serialized import SerializedStudy
 from archbuilder.study.settings import PYTHON
-from archbuilder.study.study import Study
 from archbuilder.training import CPU, Machine
 
 
@@ -31,7 +25,7 @@ def search(
     spec: NetworkSpec | str | Path,
     space: Mapping[str, Any],
     *,
-    objective: Callable[[NetworkSpec], float] | None = None,
+    objective: Objective | None = None,
     data: str | None = None,
     budget: Mapping[str, Any] | None = None,
     budgets: Any = None,
@@ -100,62 +94,10 @@ def search(
     }
     text = to_yaml({key: value for key, value in values.items() if value is not None})
     study = read_study(Source("<python>", text), spec)
-    if objective is not None and "latency" in study.bounded:
-        raise ArchbuilderError("search: a budget on latency needs trained candidates; bound macs instead")
-    if objective is None:
-        return run_study(
-            study,
-            runs=RUNS if runs is None else Path(runs),
-            observe=observe,
-            machines=machines,
-            executor=executor,
-            sampler=given,
-        )
-    scored = partial(
-        run_objective,
-        study=study,
-        trials=trials,
-        run=_Scorer(study, objective).run,
-        observe=observe,
-        sampler=given,
-        executor=executor,
-        workers=len(machines),
-        remote=_RemoteScorer(SerializedStudy.of(study), objective),
+    run = partial(
+        run_study, study, observe=observe, machines=machines, executor=executor, sampler=given, objective=objective
     )
-    if runs is not None:
-        return scored(folder=Path(runs) / study.name)
-    with TemporaryDirectory(prefix="archbuilder-") as name_of_folder:
-        return replace(scored(folder=Path(name_of_folder)), best_specs={})
-
-
-@dataclass(frozen=True)
-class _Scorer:
-    """Scores candidates by a function."""
-
-    study: Study
-    objective: Callable[[NetworkSpec], float]
-
-    def run(self, job: Job, on_epoch: OnEpoch) -> None:
-        """Score one."""
-        assert isinstance(job, Training)
-        spec = self.study.spec if job.number == BASELINE else self.study.pricer.spec(job.values)
-        try:
-            score = float(self.objective(spec))
-        except ArchbuilderError as error:  # what it raises is its own, and no reason to end the search
-            raise JobError(type(error).__name__, str(error)) from error
-        if not math.isfinite(score):
-            raise JobError("no score", f"the objective gave {score}, expected a finite number")
-        on_epoch(1, score)
-
-
-@dataclass(frozen=True)
-class _RemoteScorer:
-    """Scores candidates by a function in another process, which imports it."""
-
-    study: SerializedStudy
-    objective: Callable[[NetworkSpec], float]
-
-    def __call__(self, job: Job, files: object = None) -> Result:
-        """Score one."""
-        study = self.study.read("<python>")
-        return attempt(job, _Scorer(study, self.objective).run, lambda epoch, score: None)
+    if runs is not None or objective is None:
+        return run(runs=RUNS if runs is None else Path(runs))
+    with TemporaryDirectory(prefix="archbuilder-") as folder:
+        return replace(run(runs=Path(folder)), best_specs={})

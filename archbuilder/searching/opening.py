@@ -11,12 +11,14 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.journal import Journal
 from archbuilder.searching.setup import check_setup, setup_of
+from archbuilder.searching.stored import StoredStudy
+from archbuilder.searching.trial import TRAINING
 from archbuilder.storage import (
     JOURNAL,
     STORAGE,
-    JournalWriteError,
+    StorageError,
+    claimed,
     has_study,
     hold,
     holder,
@@ -24,7 +26,7 @@ from archbuilder.storage import (
     remember,
     storage_of,
 )
-from archbuilder.study.serialized import SerializedStudy
+from archbuilder.study.reading import SerializedStudy
 from archbuilder.study.study import Study
 
 RANDOM_SEARCH = "versus-random"
@@ -37,10 +39,10 @@ def ignore(sentence: str) -> None:
 
 
 @contextmanager
-def open_journal(
+def open_stored(
     study: Study, folder: Path, url: str | None = None, tell: Callable[[str], None] = ignore
-) -> Iterator[Journal]:
-    """Open the Optuna study of a search, or start one.
+) -> Iterator[StoredStudy]:
+    """Open the Optuna study of a search, or start one. One that is refused before it began leaves nothing.
 
     Args:
         study: The study.
@@ -62,34 +64,38 @@ def open_journal(
                 if is_known and name not in optuna.get_all_study_names(storage):
                     lost = f"{folder}: its study is no longer in {storage_of(folder)}"
                     raise ArchbuilderError(f"{lost}; restore it there, or delete {folder} to start over")
-                if url is not None and holder(storage, name, folder) is None:
-                    _forget_unused(storage, name)
-                open_things.enter_context(hold(storage, name, folder))
+                if url is not None and holder(storage, name, folder) is None and _has_unused(storage, name):
+                    with claimed(storage, name) as held:  # who had it may only have been silent
+                        _forget_unused(storage, held.study_id)
+                held = open_things.enter_context(hold(storage, name, folder))
                 remember(folder, url)
-                if url is None and _forget_unused(storage, name):
+                if url is None and _forget_unused(storage, held.study_id):
                     optuna.create_study(study_name=name, storage=storage, direction="maximize")
-                journal = Journal(folder, storage, name, study)
-                if journal.get(_SETUP) is None:
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore", ExperimentalWarning)
-                        # What Optuna's plots and dashboard write at their axes, in place of "Objective Value".
-                        journal.optuna.set_metric_names([study.settings.objective.maximize])
-                    journal.put(_SOURCES, asdict(SerializedStudy.of(study)))
-                    journal.put(_SETUP, setup_of(study))
-                check_setup(journal.get(_SETUP), study, folder)
-                journal.settle()
+                stored = _begun(StoredStudy(folder, storage, name, study), study)
                 try:
-                    yield journal
-                except JournalWriteError:  # a full disk: the same command resumes
+                    yield stored
+                except StorageError:  # the same command resumes; or the study is another process's now
                     raise
                 except ArchbuilderError:
-                    is_refused = journal.is_unused
+                    is_refused = stored.is_unused and (url is None or _forget_unused(storage, held.study_id))
                     raise
         finally:
             if is_refused:
-                if url is not None:
-                    optuna.delete_study(study_name=name, storage=storage)
                 _remove(folder, made)
+
+
+def _begun(stored: StoredStudy, study: Study) -> StoredStudy:
+    """Write which study it is, or check that it is the same; finish what a killed process left."""
+    if stored.get(_SETUP) is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            # What Optuna's plots and dashboard write at their axes, in place of "Objective Value".
+            stored.optuna.set_metric_names([study.settings.objective.maximize])
+        stored.put(_SOURCES, asdict(SerializedStudy.of(study)))
+        stored.put(_SETUP, setup_of(study))
+    check_setup(stored.get(_SETUP), study, stored.folder)
+    stored.settle()
+    return stored
 
 
 def _name(study: Study) -> str:
@@ -97,17 +103,27 @@ def _name(study: Study) -> str:
     return f"{study.name}/{RANDOM_SEARCH}" if study.is_random_search else study.name
 
 
-def _forget_unused(storage: BaseStorage, name: str) -> bool:
-    """Delete a study that was ended before anything was trained, as one is that was wrong; return whether it was."""
-    if name not in optuna.get_all_study_names(storage):
-        return False
-    study_id = storage.get_study_id_from_name(name)
+def _has_unused(storage: BaseStorage, name: str) -> bool:
+    is_there = name in optuna.get_all_study_names(storage)
+    return is_there and _is_unused(storage, storage.get_study_id_from_name(name))
+
+
+def _is_unused(storage: BaseStorage, study_id: int) -> bool:
+    """Return whether a study was ended before anything was trained, as one is that was wrong."""
     trials = storage.get_all_trials(study_id, deepcopy=False)
-    is_unused = len(trials) <= 1 and not any(trial.user_attrs.get("rungs") for trial in trials)
-    if is_unused and not any(trial.state.is_finished() for trial in trials):
+    is_begun = any(trial.user_attrs.get(TRAINING) or trial.state.is_finished() for trial in trials)
+    return len(trials) <= 1 and not is_begun
+
+
+def _forget_unused(storage: BaseStorage, study_id: int) -> bool:
+    """Delete a study that this process holds, if nothing was trained; return whether it was."""
+    try:
+        is_unused = _is_unused(storage, study_id)
+    except KeyError:  # another process has replaced it by its own
+        return False
+    if is_unused:
         storage.delete_study(study_id)
-        return True
-    return False
+    return is_unused
 
 
 def _remove(folder: Path, made: Sequence[Path]) -> None:
@@ -127,7 +143,7 @@ def _remove(folder: Path, made: Sequence[Path]) -> None:
             place.rmdir()
 
 
-def read_journal(folder: Path) -> Journal:
+def read_stored(folder: Path) -> StoredStudy:
     """Read the Optuna study of a search that may be running; nothing is written, and the file is the one it began with.
 
     Raises:
@@ -138,18 +154,14 @@ def read_journal(folder: Path) -> Journal:
     with quiet_optuna():
         url = storage_of(folder)
         storage = open_storage(url, folder, must_exist=True)
-        parent = folder.absolute().parent.name
-        names = {folder.name, f"{parent}/{folder.name}"}
-        begun = [
-            kept
-            for kept in storage.get_all_studies()
-            if {_SOURCES, _SETUP} <= kept.user_attrs.keys() and (url is None or kept.study_name in names)
-        ]
-        if not begun:
-            raise ArchbuilderError(f"{folder}: its study has no entries yet")
-        (kept,) = begun
-        study = SerializedStudy(**kept.user_attrs[_SOURCES]).read(f"{kept.study_name.partition('/')[0]}.yaml")
-        return Journal(folder, storage, kept.study_name, study)
+        names = {folder.name, f"{folder.absolute().parent.name}/{folder.name}"}
+        for kept in storage.get_all_studies():
+            is_begun = {_SOURCES, _SETUP} <= kept.user_attrs.keys()
+            if is_begun and (url is None or kept.study_name in names):  # a journal file holds one
+                file = f"{kept.study_name.partition('/')[0]}.yaml"
+                study = SerializedStudy(**kept.user_attrs[_SOURCES]).read(file)
+                return StoredStudy(folder, storage, kept.study_name, study)
+    raise ArchbuilderError(f"{folder}: its study has no entries yet")
 
 
 @contextmanager

@@ -3,40 +3,39 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.chance import ChanceRung, rungs_at_chance
-from archbuilder.searching.comparing import Difference, compare, luck_of
-from archbuilder.searching.finals import Row, best_rows, final_rows, openings
-from archbuilder.searching.front import Point, pareto
-from archbuilder.searching.journal import IMAGES, Journal
-from archbuilder.searching.opening import RANDOM_SEARCH, read_journal
-from archbuilder.searching.outputs import best_name
-from archbuilder.searching.record import BASELINE, Outcome, Record, Tally, TrialRecord, training_macs
+from archbuilder.searching.finalists import Row, best_rows
+from archbuilder.searching.opening import RANDOM_SEARCH, read_stored
+from archbuilder.searching.outputs import spec_path
+from archbuilder.searching.record import Record, Tally, training_macs
+from archbuilder.searching.retraining import Retraining
+from archbuilder.searching.stored import IMAGES, StoredStudy
+from archbuilder.searching.trial import BASELINE, TrialRecord
+from archbuilder.significance import Difference, compare, seed_variance
 from archbuilder.storage import has_study
 from archbuilder.study.study import Study
 
-FINGERPRINTS, WEIGHTS = "fingerprints", "weights"
-"""What a study's attributes call which images it has, and the digest of the weights at the start."""
-COMPLETE = "complete"  # what the journal calls how many trials there were when the table was written
+COMPLETE = "complete"
+"""The attribute of a study that says how many trials it had when its table was written."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class StudyResult:
     """The result of a study.
 
     Attributes:
         study: The study.
-        folder: Folder of the study.
+        folder: Its folder.
         record: All trials.
         baseline: The baseline, trial 0.
-        rows: The finalists: the baseline first, then of each budget the spec scaled onto it and the best trials, the
-            best by the search first. Empty without finals.
-        best_specs: By budget, the best trial as a spec of its own; budgets of which no trial finished are missing.
-        images: How many images the splits have: `train`, `validation`, `test`; empty if there are none.
-        test_openings: How often the test split was opened: once, unless the study went on after its first table.
+        rows: The finalists: the baseline, then of each budget the baseline scaled onto it and the best trials, the best
+            by the search first. Empty without finals.
+        best_specs: The file of the best network by the number of its budget; none if no trial has finished.
+        images: The number of images in each split: `train`, `validation`, `test`; empty if there are none.
+        test_openings: How often the test split was opened: once, unless the study continued after its first table.
         exhausted: The numbers of the budgets within which no further candidate was found.
         random_search: The result of random search of equal cost, if it was run.
     """
@@ -53,16 +52,15 @@ class StudyResult:
     random_search: "StudyResult | None" = None
 
     def __repr__(self) -> str:
-        best = next(iter(self.best(1)), None)
-        said = ""
-        if best is not None:
-            name = "the baseline" if best.outcome is Outcome.BASELINE else f"trial {best.number}"
-            said = f", best {name} with {best.accuracy:.4g} at {best.cost['macs']:,} MACs"
-        return f"<StudyResult {self.study.name}: {self.tally.counted} trials{said}>"
+        best = ""
+        for trial in self.best(1):
+            name = "the baseline" if trial.number == BASELINE else f"trial {trial.number}"
+            best = f", best {name} with {trial.accuracy:.4g} at {trial.cost['macs']:,} MACs"
+        return f"<StudyResult {self.study.name}: {self.tally.counted} trials{best}>"
 
     @cached_property
     def tally(self) -> Tally:
-        """How many trials had which outcome."""
+        """The number of trials by outcome."""
         return self.record.tally()
 
     @property
@@ -74,7 +72,7 @@ class StudyResult:
 
     @property
     def best_spec(self) -> Path | None:
-        """The best trial of the largest budget that has one, as a spec of its own; None if there is none."""
+        """The file of the best network of the largest budget that has one; None if there is none."""
         return self.best_specs[max(self.best_specs)] if self.best_specs else None
 
     def spec(self, trial: TrialRecord) -> NetworkSpec:
@@ -82,8 +80,8 @@ class StudyResult:
         return self.study.spec if trial.number == BASELINE else self.study.pricer.spec(trial.values)
 
     def step_name(self, trial: TrialRecord) -> str:
-        """Return the name of a trial's budget; empty where there is one budget, or the trial is within none."""
-        return "" if trial.place.step is None else self.study.budgets[trial.place.step].name
+        """Return the name of a trial's budget; empty if there is one budget, or the trial is within none."""
+        return "" if trial.step is None else self.study.budgets[trial.step].name
 
     def best(self, count: int | None = None, step: int | None = None) -> list[TrialRecord]:
         """Return the best trials, the best first, of one budget or of all.
@@ -92,34 +90,27 @@ class StudyResult:
         accuracy in the search, `trial.accuracy`, on validation images; test accuracies are in `rows`.
 
         Args:
-            count: How many, all unless given.
-            step: The number of a budget, all unless given.
+            count: How many; all by default.
+            step: The number of a budget; all by default.
         """
-        chosen = self._chosen(max(self.best_rows(), default=0) if step is None else step)
-        ranked = self.record.best(step=step)
-        first = [trial for trial in ranked if chosen is not None and trial.number == chosen.number]
-        return [*first, *(trial for trial in ranked if trial not in first)][:count]
+        ranked, rows = self.record.best(step=step), self.best_rows()
+        row = rows.get(max(rows, default=0) if step is None else step)
+        if row is not None:
+            first = BASELINE if row.finalist.number is None else row.finalist.number
+            ranked.sort(key=lambda trial: trial.number != first)
+        return ranked[:count]
+
+    def found(self, step: int = 0) -> TrialRecord | None:
+        """Return the best trial of a budget: by the finals if there are any, else by the search; None before that."""
+        return next(iter(self.best(1, step)), None)
 
     def row(self, name: str) -> Row | None:
-        """Give a finalist by its name."""
+        """Return a finalist by its name."""
         return next((row for row in self.rows if row.finalist.name == name), None)
 
-    @property
-    def trained_macs(self) -> int:
-        """The multiply-adds of all trainings that it learned from, forward and backward; finals are none of them."""
-        return self.record.training_macs(self.images.get("train", 1)) + self.inherited_macs
-
-    @property
-    def inherited_macs(self) -> int:
-        """The multiply-adds of training the baseline, forward and backward, if candidates may start from its weights.
-
-        Otherwise 0: it is trained to be compared with, and the search gains nothing by it.
-        """
-        search, objective = self.study.settings.search, self.study.settings.objective
-        if not (search.inherit and objective.is_trained_for):
-            return 0
-        epochs = len(self.baseline.accuracies)
-        return training_macs(epochs * self.baseline.cost["macs"], self.images.get("train", 1))
+    def best_rows(self) -> dict[int, Row]:
+        """Return the best finalist of each budget by validation accuracy; see `finalists.best_rows`."""
+        return best_rows(self.rows)
 
     def compared(self, row: Row, other: Row) -> Difference | None:
         """Compare two finalists by the seeds that both were trained with; None if there is none."""
@@ -128,89 +119,76 @@ class StudyResult:
             return None
         trained = [*self.rows, *(() if self.random_search is None else self.random_search.rows), row, other]
         complete = {id(known): known.tested(seeds) for known in trained if {*seeds} <= {*known.seeds}}
-        luck = luck_of(list(complete.values()))
-        return compare(row.tested(seeds), other.tested(seeds), self.images["test"], luck)
+        pooled = seed_variance(list(complete.values()))
+        return compare(row.tested(seeds), other.tested(seeds), self.images["test"], pooled)
 
-    def best_rows(self) -> dict[int, Row]:
-        """Return the best finalist of each budget by validation accuracy; see `finals.best_rows`."""
-        return best_rows(self.rows)
+    @property
+    def trained_macs(self) -> int:
+        """The multiply-adds of all trainings that it learned from, forward and backward, without the finals."""
+        return self.record.training_macs(self.images.get("train", 1)) + self.inherited_macs
 
-    def found(self, step: int = 0) -> TrialRecord | None:
-        """Give the best trial of a budget: by the finals if there are any, else by the search; None before that."""
-        best = self.best(step=step)
-        return best[0] if best else None
+    @property
+    def inherited_macs(self) -> int:
+        """The multiply-adds of training the baseline, forward and backward, if candidates may inherit its weights.
 
-    def _chosen(self, step: int) -> TrialRecord | None:
-        """Give the trial of a budget that is the best by the finals; None before these, or if it is no trial."""
-        best_row = self.best_rows().get(step)
-        best = self.record.best(step=step)
-        if best_row is not None:
-            number = best_row.finalist.number
-            best = [t for t in best if t.number == number or (number is None and t.outcome is Outcome.BASELINE)]
-            return best[0] if best else None
-        return None
-
-    def front(self) -> list[Row]:
-        """Return the best finalists on the Pareto front of test accuracy and cost."""
-        rows = [row for row in self.best_rows().values() if self.study.quantity in row.finalist.cost]
-        points = {Point(row.finalist.cost[self.study.quantity], fmean(row.test)): row for row in rows}
-        return [points[point] for point in pareto(list(points))]
-
-    def points(self, quantity: str = "macs") -> list[Point]:
-        """Return the best finalists as points of cost and mean test accuracy.
-
-        Args:
-            quantity: Which cost.
+        Otherwise 0: it is trained to be compared with, and the search gains nothing by it.
         """
-        return [Point(row.finalist.cost[quantity], fmean(row.test)) for row in self.best_rows().values()]
+        if not (self.study.settings.search.inherit and self.study.settings.objective.is_trained_for):
+            return 0
+        epochs = len(self.baseline.accuracies)
+        return training_macs(epochs * self.baseline.cost["macs"], self.images.get("train", 1))
 
 
-def result_of(journal: Journal) -> StudyResult:
-    """Give what a study has come to so far.
+def result_of(stored: StoredStudy) -> StudyResult:
+    """Return the result of a search so far.
 
     Raises:
         ArchbuilderError: Its baseline has not been trained yet.
     """
-    study, folder, baseline = journal.study, journal.folder, journal.record.baseline
+    folder, baseline, retraining = stored.folder, stored.record.baseline, Retraining(stored)
     if baseline is None:
         raise ArchbuilderError(f"{folder}: no training has finished yet, not even that of the baseline")
-    paths = {number: folder / best_name(step) for number, step in enumerate(study.budgets)}
+    paths = {number: spec_path(folder, "best", step) for number, step in enumerate(stored.study.budgets)}
     return StudyResult(
-        study=study,
+        study=stored.study,
         folder=folder,
-        record=journal.record,
+        record=stored.record,
         baseline=baseline,
-        rows=tuple(final_rows(journal)),
+        rows=retraining.rows,
         best_specs={number: path for number, path in paths.items() if path.exists()},
-        images=dict(journal.get(IMAGES) or {}),
-        test_openings=openings(journal),
-        exhausted=journal.exhausted,
+        images=dict(stored.get(IMAGES) or {}),
+        test_openings=retraining.openings,
+        exhausted=stored.exhausted,
     )
 
 
 def read_result(folder: Path | str) -> StudyResult:
-    """Read what a study has come to so far from its folder; it may be running, and so may random search beside it.
+    """Read the result of a study so far from its folder; it may be running, and so may random search beside it.
 
     Raises:
-        ArchbuilderError: No study is kept there, it is damaged, or nothing is finished yet.
+        ArchbuilderError: No study is there, it is damaged, or nothing is finished yet.
     """
-    result = result_of(read_journal(Path(folder)))
+    return compared_result(read_stored(Path(folder)))
+
+
+def compared_result(stored: StoredStudy) -> StudyResult:
+    """Return the result of a search so far, with that of random search beside it; raise as `read_result` does."""
+    result, folder = result_of(stored), stored.folder
     if result.study.is_random_search:
-        searched = Path(folder).absolute().parent
+        searched = folder.absolute().parent
         compared = has_study(searched) and read_result(searched).random_search
         return compared or result
-    random_search = Path(folder) / RANDOM_SEARCH
-    if not has_study(random_search):
+    if not has_study(folder / RANDOM_SEARCH):
         return result
-    journal = read_journal(random_search)
-    return result if journal.record.baseline is None else with_random_search(result, result_of(journal))
+    other = read_stored(folder / RANDOM_SEARCH)
+    return result if other.record.baseline is None else with_random_search(result, result_of(other))
 
 
 def with_random_search(result: StudyResult, random_search: StudyResult) -> StudyResult:
-    """Set random search beside a study.
+    """Return a result with random search beside it.
 
-    What either has, the spec as it is and it scaled uniformly, is trained once more in the study alone, and its
-    results are copied to random search, as it may be the best network of both.
+    The baseline and the scaled ones are retrained in the study alone. Random search is lent their results, as one of
+    them may be its best network too.
     """
     lent = {row.finalist.name: row for row in result.rows if row.finalist.number is None}
     rows = tuple(lent.get(row.finalist.name, row) for row in random_search.rows)

@@ -39,21 +39,12 @@ class StatesFolder:
         save_tensors(path, state.tensors, {_KEY: state.data})
 
     def read(self, number: int, epochs: int) -> TrainerState:
-        """Read a state.
-
-        Raises:
-            ArchbuilderError: It is not there, or damaged.
-        """
+        """Read a state; raise an ArchbuilderError if it is not there, or damaged."""
         tensors, header = read_tensors(self._study / state_path(number, epochs))
         return TrainerState(tensors, header[_KEY])
 
     def keep_only(self, states: Collection[tuple[int, int]], at_work: Collection[int] = ()) -> None:
-        """Remove every state but these.
-
-        Args:
-            states: Each as a trial and its epochs.
-            at_work: Trials whose process may be writing or reading: nothing of theirs is removed.
-        """
+        """Remove every state but these, each a trial and its epochs; and none of trials whose process is at work."""
         folder = (self._study / state_path(0, 0)).parent
         for path in folder.iterdir() if folder.is_dir() else ():
             name = _NAME.fullmatch(path.name)

@@ -237,7 +237,7 @@ class _Parser:
             takes = f"{least}" if least == most else f"{least} to {most}"
             plural = "s" if takes != "1" else ""
             raise ExpressionError(f"{self._text!r}: {function} takes {takes} argument{plural}, not {len(arguments)}")
-        return ("call", function, arguments)
+        return ("call", function, tuple(arguments))
 
 
 def _evaluate(tree: Any, scope: Mapping[str, Any], text: str) -> Any:

@@ -1,7 +1,7 @@
 """Convert errors of pydantic to problems: what was found, what was expected, and where."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -76,13 +76,17 @@ def _place(detail: ErrorDetails) -> Place:
 
 
 def _mistyped(details: list[ErrorDetails], model: type[BaseModel]) -> set[Place]:
-    """Return the missing keys that are misspelled: the misspelling is reported instead."""
+    """Return the missing keys that are misspelled: the misspelling is reported instead.
+
+    Where `extends` is misspelled, the file that it names may have all of them.
+    """
     slips = set()
     for detail in details:
         if detail["type"] == "extra_forbidden":
             *outer, key = _place(detail)
             slips.add((*outer, near_key(str(key), _keys(_model_at(model, tuple(outer)))) or ""))
-    return {place for detail in details if detail["type"] == "missing" and (place := _place(detail)) in slips}
+    missing = {_place(detail) for detail in details if detail["type"] == "missing"}
+    return {place for place in missing if {place, (*place[:-1], "extends")} & slips}
 
 
 def _problem(
@@ -142,11 +146,19 @@ def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel]:
     """Return the model at a path of keys; the innermost one above it if there is none."""
     for part in place:
         field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        inner = model_in(field.annotation) if field else None
+        if inner is None:
             break
         model = inner
     return model
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that the type of a field is, or may be beside None."""
+    for kind in get_args(annotation) or (annotation,):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
 
 
 def _as_mapping(model: type[BaseModel], value: str) -> str:

@@ -9,7 +9,7 @@ from archbuilder.errors import ArchbuilderError, system_advice
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a temporary file and rename it when it is complete.
+    """Write a temporary file and rename it when it is complete; a device, such as `/dev/stdout`, is written to.
 
     Args:
         path: The path of the file.
@@ -19,6 +19,11 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         ArchbuilderError: The folder does not exist or cannot be written to.
     """
     try:
+        if _is_device(path):
+            with tempfile.TemporaryDirectory() as folder:
+                write(Path(folder) / path.name)
+                path.write_bytes((Path(folder) / path.name).read_bytes())
+            return
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise ArchbuilderError(f"{path}: cannot be written: {error.strerror}{system_advice(error)}") from None
@@ -48,6 +53,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         place.write_bytes(data)
 
     write_whole(path, write)
+
+
+def _is_device(path: Path) -> bool:
+    """Return whether a path is that of a device or a pipe, which no file may take the place of."""
+    return path.exists() and not path.is_dir() and (not path.is_file() or path.parent == Path("/dev"))
 
 
 def _umask() -> int:

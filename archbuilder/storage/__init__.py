@@ -1,7 +1,7 @@
 """Where studies are stored: a journal file or a database, who coordinates a study, and moving studies."""
 
 from archbuilder.storage.claim import Holder
-from archbuilder.storage.coordinator import Coordinator, hold, holder, is_running
+from archbuilder.storage.coordinator import Coordinator, claimed, hold, holder, is_running
 from archbuilder.storage.journal_file import JOURNAL, JournalWriteError, StorageError
 from archbuilder.storage.moving import copy_study, move_study
 from archbuilder.storage.opening import STORAGE, has_study, is_in, open_storage, remember, storage_of, without_password
@@ -13,6 +13,7 @@ __all__ = [
     "Holder",
     "JournalWriteError",
     "StorageError",
+    "claimed",
     "copy_study",
     "has_study",
     "hold",

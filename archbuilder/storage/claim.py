@@ -29,7 +29,7 @@ class Timing:
 
     Attributes:
         beat: Between two beats of a coordinator.
-        silence: Without a beat after which a coordinator on another host is taken for dead.
+        silence: Without a beat after which a coordinator on another host counts as gone.
         settle: Between writing a claim and reading it back.
     """
 

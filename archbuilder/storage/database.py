@@ -1,6 +1,7 @@
 """Optuna's storage in a database; its calls survive a restart of the server and a broken network."""
 
 import copy
+import errno
 import time
 import uuid
 import weakref
@@ -13,6 +14,7 @@ from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from archbuilder.errors import system_advice
 from archbuilder.storage.journal_file import StorageError
 
 if TYPE_CHECKING:
@@ -100,7 +102,9 @@ class DatabaseStorage(BaseStorage):
             except Exception as error:
                 if not _is_of_database(error):
                     raise
-                raise StorageError(f"{self.name}: {reason(error)}") from error
+                text = reason(error)
+                advice = system_advice(OSError(errno.ENOSPC, text)) if "disk is full" in text else ""
+                raise StorageError(f"{self.name}: {text}{advice}") from error
             else:
                 if lost is not None:
                     self.tell(f"{self.name}: connected again after {time.monotonic() - lost:.0f} seconds")

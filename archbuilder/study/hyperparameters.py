@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,22 @@ class Hyperparameter:
         """What each value sets: a row for every value, a column for every name."""
         return self.tied or tuple((value,) * len(self.names) for value in self.values)
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The values of each thing that it sets, step by step."""
+        if not self.is_width:
+            return dict.fromkeys(self.names, values_text(self.values))
+        columns = [values_text(evenly(column.tolist())) for column in self.table.T]
+        return dict(zip(self.names, columns, strict=True))
+
+    @property
+    def text(self) -> str:
+        """Its values in short: `4 to 32 by 4`, `22 steps of 2 widths, 2 + 4 to 16 + 32`."""
+        if not self.is_width or len(self.names) == 1:
+            return values_text(self.values)
+        first, last = (" + ".join(map(str, self.rows[row])) for row in (0, -1))
+        return f"{len(self.rows)} steps of {len(self.names)} widths, {first} to {last}"
+
     @cached_property
     def table(self) -> NDArray[np.int64]:
         """The rows of widths: values x names."""
@@ -55,10 +72,27 @@ class Hyperparameter:
         """Return the number of a value's row."""
         return self.values.index(value)
 
+    def settings(self, value: Value) -> dict[str, Value]:
+        """Return what a value sets, by name."""
+        return dict(zip(self.names, self.rows[self.position(value)], strict=True))
+
     def find(self, settings: Mapping[str, Value]) -> Value | None:
         """Return the value that sets what a network has, or None."""
         wanted = tuple(settings.get(name) for name in self.names)
         return self.values[self.rows.index(wanted)] if wanted in self.rows else None
+
+    def nearest(self, near: Values, baseline: Values, said: Values = MappingProxyType({})) -> Value:
+        """Return the value nearest to a network, and of equally near ones to the baseline, that sets what is said."""
+
+        def distance(settings: Values, to: Values) -> int:
+            wanted = [(settings[name], to.get(name, baseline.get(name))) for name in self.names]
+            if self.is_width:
+                return sum(abs(int(width) - int(other or 0)) for width, other in wanted)
+            return sum(value != other for value, other in wanted)
+
+        rows = [(value, self.settings(value)) for value in self.values]
+        rows = [(value, settings) for value, settings in rows if said.items() <= settings.items()]
+        return min(rows, key=lambda row: (distance(row[1], near), distance(row[1], baseline)))[0]
 
 
 def tied_rows(base: Sequence[int], widths: Sequence[Widths]) -> tuple[tuple[int, ...], ...]:

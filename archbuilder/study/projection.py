@@ -1,16 +1,42 @@
 """A candidate projected onto a budget: the nearest of its shape that the limits allow."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
-from archbuilder.costs.function import Prices
-from archbuilder.study.budget import Limits
-from archbuilder.study.pricing import Position, Positions, Variant
+from archbuilder.budgets.budget import Cost, Limits
+from archbuilder.budgets.latency import Measure, within_latency
+from archbuilder.study.hyperparameters import Value, Values
+from archbuilder.study.pricing import Position, Positions, Pricer, Variant
 
-_GRIDS = (48, 48, 48)  # factors: each grid within the gap that the one before left
-_SPARSE_GRIDS = (8,) * 6  # the same precision of fewer candidates, where each has to be planned
+_GRIDS = (16,) * 4  # factors: each grid within the gap that the one before left
 _STARTS = 6  # from which single steps lead towards a target
 _STEPS = 200
+
+
+def on_budget(
+    pricer: Pricer, values: Values, limits: Limits, measure: Measure | None = None
+) -> tuple[dict[str, Value], Cost] | None:
+    """Return the candidate nearest in shape to another that is within limits, and its cost; None if none was found.
+
+    Args:
+        pricer: Prices candidates.
+        values: The candidate.
+        limits: What it may cost.
+        measure: Measures a network; without it a latency is not limited.
+    """
+    variant = pricer.variant(values)
+    if variant is None:
+        return None
+    position, latency = projected(variant, pricer.position(values), limits), dict[str, int]()
+    if position is not None and measure is not None and "latency" in limits.by_quantity:
+        at = partial(projected, variant, position)
+        timed = within_latency(position, variant.plan, at, limits, measure)
+        position, latency = (None, {}) if timed is None else (timed[0], {"latency": timed[1]})
+    if position is None:
+        return None
+    return pricer.values(position, values), variant.price(position[None]).row(0) | latency
 
 
 def projected(variant: Variant, position: Position, limits: Limits) -> Position | None:
@@ -28,14 +54,14 @@ def projected(variant: Variant, position: Position, limits: Limits) -> Position 
     limits = limits.counted
     prices = variant.price(position[None])
     if not prices.is_valid[0]:
-        position = filled(variant, position)
+        position = _filled(variant, position)
         prices = variant.price(position[None])
     if not prices.is_valid[0]:
         return None
     return position if limits.allows(prices.row(0)) else _Projection(variant, position, limits).found()
 
 
-def filled(variant: Variant, position: Position) -> Position:
+def _filled(variant: Variant, position: Position) -> Position:
     """Return a candidate with branches back, as narrow as they can be, in the layers that nothing is left of."""
     result, layers = position.copy(), dict[str, list[int]]()
     for column, parameter in enumerate(variant.parameters):
@@ -55,51 +81,44 @@ class _Projection:
 
     def __init__(self, variant: Variant, start: Position, limits: Limits) -> None:
         self._variant, self._start, self._limits = variant, start, limits
-        self._sizes = [parameter.sizes for parameter in variant.parameters]
-        self._baseline = np.array([size[row] for size, row in zip(self._sizes, start, strict=True)], dtype=float)
-        self._free = np.flatnonzero((self._baseline > 0) & variant.active)
+        self._sizes = [parameter.sizes for parameter in variant.parameters]  # of each hyperparameter, ascending
+        self._own = np.array([sizes[row] for sizes, row in zip(self._sizes, start, strict=True)], dtype=float)
+        self._free = np.flatnonzero((self._own > 0) & variant.active)
         self._target = next((name for name, limit in limits.by_quantity.items() if limit.low), None)
 
     def found(self) -> Position | None:
+        """Return the nearest candidate within the limits; None if none was found."""
         if not len(self._free):
             return None
         rows = self._scaled()
-        prices = self._variant.price(rows, self._limits)
-        within, below = self._within(prices), self._below(prices)
-        if len(within):
-            return _row(rows, within[0])
-        if self._target is None or not len(below):
-            return None
+        within, below, counts = self._priced(rows)
+        if len(within) or self._target is None:
+            return _first(rows, within)
         # The largest first: fewest steps lead from there to the target.
-        order = below[np.argsort(-prices.counts[self._target][below], kind="stable")]
-        starts = [np.array(row) for row in list(dict.fromkeys(map(tuple, rows[order].tolist())))[:_STARTS]]
-        for start in starts:
-            end = self._grown(start, self._target)
-            if end is not None:
-                return end
-        return None
+        starts = dict.fromkeys(map(tuple, rows[below[np.argsort(-counts[below], kind="stable")]].tolist()))
+        ends = (self._grown(np.array(start)) for start in list(starts)[:_STARTS])
+        return next((end for end in ends if end is not None), None)
 
-    def _within(self, prices: Prices) -> NDArray[np.intp]:
-        return np.flatnonzero(prices.is_valid & self._limits.allows(prices.counts))
-
-    def _below(self, prices: Prices) -> NDArray[np.intp]:
-        return np.flatnonzero(prices.is_valid & self._limits.below(prices.counts))
+    def _priced(self, rows: Positions) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
+        """Return which candidates are within the limits, which exceed none, and what they have of the target."""
+        prices = self._variant.price(rows, self._limits)
+        within = np.flatnonzero(prices.is_valid & self._limits.allows(prices.counts))
+        below = np.flatnonzero(prices.is_valid & self._limits.below(prices.counts))
+        return within, below, prices.counts[self._target or "macs"]
 
     def _scaled(self) -> Positions:
-        """Try factors on grids that close in on the limit; return the rows nearest to factor 1 first."""
-        low = min(self._sizes[n][self._sizes[n] > 0][0] / self._baseline[n] for n in self._free) * 0.99
-        high = max(self._sizes[n][-1] / self._baseline[n] for n in self._free) * 1.01
-        grids: list[NDArray[np.float64]] = []
-        for count in _SPARSE_GRIDS if self._variant.is_planned else _GRIDS:
+        """Try factors on grids that close in on the limit; return the candidates, those nearest to factor 1 first."""
+        low = min(self._sizes[n][self._sizes[n] > 0][0] / self._own[n] for n in self._free) * 0.99
+        high = max(self._sizes[n][-1] / self._own[n] for n in self._free) * 1.01
+        factors = np.zeros(0)
+        for count in _GRIDS:
             grid = np.geomspace(low, high, count)
-            grids.append(grid)
-            prices = self._variant.price(self._at(grid), self._limits)
-            fits = self._below(prices)
-            is_reached = self._target is not None and len(self._within(prices)) > 0
-            if is_reached or not len(fits) or fits[-1] + 1 == count:
+            factors = np.append(factors, grid)
+            within, below, _ = self._priced(self._at(grid))
+            is_reached = self._target is not None and len(within) > 0
+            if is_reached or not len(below) or below[-1] + 1 == count:
                 break
-            low, high = grid[fits[-1]], grid[fits[-1] + 1]
-        factors = np.concatenate(grids)
+            low, high = grid[below[-1]], grid[below[-1] + 1]
         return self._at(factors[np.argsort(np.abs(np.log(factors)), kind="stable")])
 
     def _at(self, factors: NDArray[np.float64]) -> Positions:
@@ -109,35 +128,20 @@ class _Projection:
             sizes = self._sizes[column]
             first = int(np.searchsorted(sizes, 1))  # a branch that is there stays
             middles = (sizes[first:-1] + sizes[first + 1 :]) / 2
-            rows[:, column] = first + np.searchsorted(middles, factors * self._baseline[column])
+            rows[:, column] = first + np.searchsorted(middles, factors * self._own[column])
         return rows
 
-    def _grown(self, position: Position, target: str) -> Position | None:
+    def _grown(self, position: Position) -> Position | None:
         """Take single widths up until the target is reached."""
         for _ in range(_STEPS):
-            rows = self._neighbors(position, 1)
-            prices = self._variant.price(rows, self._limits)
-            within, below = self._within(prices), self._below(prices)
-            if len(within):
-                return _row(rows, within[0])
-            if not len(below):
-                return None
-            position = rows[below[np.argmax(prices.counts[target][below])]]
+            wider = [column for column in self._free if position[column] + 1 < len(self._sizes[column])]
+            rows = position + np.eye(len(position), dtype=np.int64)[wider]
+            within, below, counts = self._priced(rows)
+            if len(within) or not len(below):
+                return _first(rows, within)
+            position = rows[below[np.argmax(counts[below])]]
         return None
 
-    def _neighbors(self, position: Position, by: int) -> Positions:
-        """Return the neighbors that have one width more, or one less; none appears or disappears."""
-        rows = np.repeat(position[None], len(self._free), axis=0)
-        rows[np.arange(len(rows)), self._free] += by
-        numbers = rows[np.arange(len(rows)), self._free]
-        exists = [
-            0 <= number < len(self._sizes[column]) and self._sizes[column][number] > 0
-            for number, column in zip(numbers, self._free, strict=True)
-        ]
-        neighbors: Positions = rows[np.array(exists, dtype=bool)]
-        return neighbors
 
-
-def _row(rows: Positions, number: np.intp) -> Position:
-    row: Position = rows[number]
-    return row
+def _first(rows: Positions, which: NDArray[np.intp]) -> Position | None:
+    return rows[which[0]] if len(which) else None

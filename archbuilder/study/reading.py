@@ -1,8 +1,11 @@
 """A study read from YAML, with every problem of its file."""
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from archbuilder.budgets.budget import Budget, amounts_text, cost_of
 from archbuilder.costs.quantities import SHIPPED
 from archbuilder.data import check_address
 from archbuilder.errors import ArchbuilderError, Problem, Source, SpecError, did_you_mean, raise_if_any
@@ -11,10 +14,8 @@ from archbuilder.spec.nodes import MappingNode, describe, location, plain
 from archbuilder.spec.reader import read_text, read_yaml
 from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.validation import locator, validate
-from archbuilder.study.budget import Budget, amounts_text, cost_of
-from archbuilder.study.enqueue import check_widths
-from archbuilder.study.matching import make_space
-from archbuilder.study.rules import read_lines
+from archbuilder.study.enqueue import enqueued
+from archbuilder.study.lines import make_space, read_lines
 from archbuilder.study.settings import PYTHON, StudyFile
 from archbuilder.study.study import Study
 
@@ -38,6 +39,37 @@ def load_study(name_or_path: str | Path) -> Study:
     return read_study(read_text(path, str(name_or_path)))
 
 
+@dataclass(frozen=True)
+class SerializedStudy:
+    """What a study is read from again: its name, the text of its file, and a spec that needs no other file.
+
+    It is kept beside the study's trials, and goes to other processes.
+    """
+
+    name: str
+    study: str
+    spec: str
+    is_random_search: bool
+
+    @classmethod
+    def of(cls, study: Study) -> "SerializedStudy":
+        """Serialize a study."""
+        spec = study.spec
+        if "name" not in spec.document.root.entries:  # it has its file's, which is not sent along
+            spec = spec.renamed(spec.name)
+        return cls(study.name, study.source.text, spec.document.standalone_text, study.is_random_search)
+
+    def read(self, file: str, path: Path | None = None) -> Study:
+        """Read the study again; raise a SpecError if another version of archbuilder wrote it, with other rules.
+
+        Args:
+            file: What errors call its file.
+            path: The file that it was read from, from where its data are found.
+        """
+        study = read_study(Source(file, self.study, path), NetworkSpec.from_text(self.spec, "spec.yaml"), self.name)
+        return study.as_random_search() if self.is_random_search else study
+
+
 def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None = None) -> Study:
     """Check a study that has been read.
 
@@ -49,7 +81,6 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
     Raises:
         SpecError: The study or its spec is wrong.
     """
-    path = source.path
     problems: list[Problem] = []
     root = read_yaml(source, problems)
     if not isinstance(root, MappingNode):
@@ -59,27 +90,23 @@ def read_study(source: Source, spec: NetworkSpec | None = None, name: str | None
         message = "this is a spec, not a study: the key spec of a study names a spec"
         raise SpecError([*problems, Problem(message, root.key_location("layers"))])
     values = {key: None if key == "space" else plain(entry.value) for key, entry in root.entries.items()}
-    name = path.stem if name is None and path is not None else name
-    settings = validate(StudyFile, ({} if name is None else {"name": name}) | values, "a study", "", locator(root))
-    if isinstance(settings, list):
-        problems += settings
-    else:
-        _check_epochs(settings, root, problems)
-    _check_data(root, problems)
-    space_node = root.get("space")
-    lines = read_lines(space_node, problems) if space_node is not None else []
-    spec = _load_spec(root, path, problems) if spec is None else spec
-    budgets: tuple[Budget, ...] = ()
-    if spec is not None and isinstance(settings, StudyFile):
-        budgets = _budgets(settings, spec, root, problems)
+    name = source.path.stem if name is None and source.path is not None else name
+    values = values if name is None else {"name": name} | values
+    checked = validate(StudyFile, values, "a study", "", locator(root))
+    settings = None if isinstance(checked, list) else checked
+    problems += checked if isinstance(checked, list) else _epochs(checked, root)
+    problems += _data(root)
+    lines = read_lines(root.entries["space"].value, problems) if "space" in root.entries else []
+    spec = _load_spec(root, source.path, problems) if spec is None else spec
     space = None if spec is None or not lines else make_space(lines, spec, problems)
+    budgets = None if spec is None or settings is None else _budgets(settings, spec, root, problems)
     study = None
-    if space is not None and spec is not None and isinstance(settings, StudyFile):
+    if spec is not None and settings is not None and space is not None and budgets is not None:
         study = Study(source, settings, spec, space, budgets)
-        _check_ends(study, root, problems)
+        problems += _unreachable(study, root)
     raise_if_any(problems)
     assert study is not None
-    check_widths(study, root)
+    enqueued(study, runs=None)
     return study
 
 
@@ -87,28 +114,29 @@ def _problem(root: MappingNode, key: str, message: str, *notes: str) -> Problem:
     return Problem(message, location(root.entries[key].value), key, notes)
 
 
-def _check_epochs(settings: StudyFile, root: MappingNode, problems: list[Problem]) -> None:
+def _epochs(settings: StudyFile, root: MappingNode) -> list[Problem]:
     """Check that a training can be pruned after as few epochs as the search says."""
     least, epochs = settings.search.min_epochs, settings.train.epochs
-    if settings.objective.is_trained_for and least > epochs:
-        search = root.get("search")
-        assert isinstance(search, MappingNode)
-        message = f"found {least}, but candidates are trained for {epochs} epochs (train: {{epochs: {epochs}}})"
-        problems.append(Problem(message, location(search.entries["min_epochs"].value), "search.min_epochs"))
+    if not settings.objective.is_trained_for or least <= epochs:
+        return []
+    message = f"found {least}, but candidates are trained for {epochs} epochs (train: {{epochs: {epochs}}})"
+    where = locator(root)(("search", "min_epochs"), False)
+    return [Problem(message, where, "search.min_epochs")]
 
 
-def _check_data(root: MappingNode, problems: list[Problem]) -> None:
-    value, objective = (
-        plain(root.entries[key].value) if key in root.entries else None for key in ("data", "objective")
-    )
-    if value is None and objective != {"maximize": PYTHON}:
+def _data(root: MappingNode) -> list[Problem]:
+    """Check that there are data, unless a function of the user's scores candidates."""
+    values = plain(root)
+    address = values.get("data")
+    if address is None and values.get("objective") != {"maximize": PYTHON}:
         message = "missing: the data set to train or score candidates on, such as digits"
-        problems.append(Problem(message, location(root), "data"))
-    if isinstance(value, str):
-        try:
-            check_address(value)
-        except ArchbuilderError as error:
-            problems.append(_problem(root, "data", str(error)))
+        return [Problem(message, location(root), "data")]
+    try:
+        if isinstance(address, str):
+            check_address(address)
+    except ArchbuilderError as error:
+        return [_problem(root, "data", str(error))]
+    return []
 
 
 def _load_spec(root: MappingNode, study: Path | None, problems: list[Problem]) -> NetworkSpec | None:
@@ -116,26 +144,27 @@ def _load_spec(root: MappingNode, study: Path | None, problems: list[Problem]) -
     value = plain(root.entries["spec"].value) if "spec" in root.entries else None
     if not isinstance(value, str):
         return None
+    beside = Path(os.path.normpath((Path() if study is None else study.parent) / value))
+    is_shipped = find_shipped("specs", value) is not None
     try:
-        beside = Path(os.path.normpath((Path() if study is None else study.parent) / value))
-        is_shipped = find_shipped("specs", value) is not None
         if beside.is_file() or (beside.is_dir() and not is_shipped):
             return NetworkSpec.load(beside)
         if is_shipped:
             return NetworkSpec.load(value)
+        known = shipped_names("specs")
+        message = f"no such file beside the study{did_you_mean(Path(value).stem, known)}"
+        notes = (f"looked for {beside}", f"shipped specs are {', '.join(known)}")
+        problems.append(_problem(root, "spec", message, *notes))
     except SpecError as error:
         problems += error.problems
-        return None
     except ArchbuilderError as error:
         problems.append(_problem(root, "spec", str(error)))
-        return None
-    known = shipped_names("specs")
-    message = f"no such file beside the study{did_you_mean(Path(value).stem, known)}"
-    problems.append(_problem(root, "spec", message, f"looked for {beside}", f"shipped specs are {', '.join(known)}"))
     return None
 
 
-def _budgets(settings: StudyFile, spec: NetworkSpec, root: MappingNode, problems: list[Problem]) -> tuple[Budget, ...]:
+def _budgets(
+    settings: StudyFile, spec: NetworkSpec, root: MappingNode, problems: list[Problem]
+) -> tuple[Budget, ...] | None:
     """Return the budgets of a study, shares of the baseline's cost as counts."""
     if "latency" in root.entries and "latency" not in settings.goals:
         note = "add one, such as budget: {latency: 60%}, or remove this key"
@@ -144,15 +173,15 @@ def _budgets(settings: StudyFile, spec: NetworkSpec, root: MappingNode, problems
     if ladder is not None and ladder.quantity in settings.budget.goals:
         message = f"budget bounds {ladder.quantity} too: remove it from one of them"
         problems.append(_problem(root, "budgets", message))
-        return ()
+        return None
     try:
         return settings.budgets_of(cost_of(spec.plan(), settings.goals))
     except ArchbuilderError as error:
         problems.append(_problem(root, "budget" if ladder is None else "budgets", str(error)))
-        return ()
+        return None
 
 
-def _check_ends(study: Study, root: MappingNode, problems: list[Problem]) -> None:
+def _unreachable(study: Study, root: MappingNode) -> Iterator[Problem]:
     """Check that no budget is below the candidate of the least widths, and no target above that of the largest.
 
     No candidate costs less, or more: with shipped blocks every shipped quantity grows with every width. The user's own
@@ -160,7 +189,7 @@ def _check_ends(study: Study, root: MappingNode, problems: list[Problem]) -> Non
     """
     if study.spec.document.blocks or study.space.choice_parameters or not SHIPPED.issuperset(study.bounded):
         return
-    least, most = study.pricer.cost(study.space.end(0)), study.pricer.cost(study.space.end(-1))
+    least, most = study.pricer.costs([study.space.end(0), study.space.end(-1)])
     for budget in study.budgets:
         limits, found = budget.limits, ""
         if least is not None and limits.excess(least) > 0:
@@ -170,4 +199,4 @@ def _check_ends(study: Study, root: MappingNode, problems: list[Problem]) -> Non
         if found:
             key, name = ("budgets", f"{budget.name}: ") if budget.name else ("budget", "")
             note = f"the baseline has {amounts_text(limits.of(study.baseline_cost))}"
-            problems.append(_problem(root, key, f"{name}{found}", note))
+            yield _problem(root, key, f"{name}{found}", note)

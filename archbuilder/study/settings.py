@@ -3,35 +3,31 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from archbuilder.budgets.amounts import Goal
+from archbuilder.budgets.budget import Bounds, Budget, Cost, Ladder, ladder_schema, limits_of, parse_ladder
+from archbuilder.budgets.latency import LatencySettings
 from archbuilder.recipe import TrainSettings
-from archbuilder.study.amounts import Goal
-from archbuilder.study.budget import Bounds, Budget, Cost, Ladder, limits_of, parse_ladder
 from archbuilder.study.hyperparameters import Value
 
 PYTHON = "python"
 """The objective of a study that `archbuilder.search` runs with a function of its caller's."""
 
 
+_Ladder = Annotated[Ladder, BeforeValidator(parse_ladder)]
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
-def _matching(pattern: str, expected: str) -> BeforeValidator:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise PydanticCustomError("pattern", expected)
-        return value
-
-    return BeforeValidator(check)
-
-
-_FOLDER_NAME = _matching(
-    "[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", "expected letters, digits, -, _ and . alone: it names the folder of the study"
-)
-_DEVICE = _matching("auto|cpu|mps|cuda(:[0-9]{1,3})?", "expected auto, cpu, cuda, cuda:1 or mps")
+def _folder_name(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", value):
+        message = "expected letters, digits, -, _ and . alone: it names the folder of the study"
+        raise PydanticCustomError("name", message)
+    return value
 
 
 def _entries(value: Any) -> tuple[str | dict[str, Value], ...]:
@@ -114,16 +110,6 @@ class FinalsSettings(_Settings):
     seeds: int = Field(3, ge=1, le=100, description="Number of held-out seeds to retrain each and the baseline with.")
 
 
-class LatencySettings(_Settings):
-    """How latencies are measured."""
-
-    batch_size: int = Field(1, ge=1, le=65_536, description="Images per batch.")
-    device: Annotated[str, _DEVICE] = Field(
-        "auto", description="The device: auto (the one that trains), cpu, cuda, cuda:1 or mps."
-    )
-    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; by default those of a trial.")
-
-
 class StudyTraining(TrainSettings):
     """How the networks of a study are trained, and what they start from."""
 
@@ -146,12 +132,12 @@ def _without_patience(settings: StudyTraining) -> StudyTraining:
 class StudyFile(_Settings):
     """The keys of a study's file, without its space."""
 
-    name: Annotated[str, _FOLDER_NAME] = Field(description="The name of the study and of its folder.")
+    name: Annotated[str, BeforeValidator(_folder_name)] = Field(description="The name of the study and of its folder.")
     spec: str = Field(description="The baseline: a path relative to the study's file, or the name of a shipped spec.")
     data: str | None = Field(None, description="The data set: digits, or format:PATH, relative to the study's file.")
     space: Any = Field(description="The search space: patterns over the spec's widths, and the values of each.")
     budget: Bounds = Field(Bounds(), description="Hard bounds on every candidate, such as {macs: 1.5M} or {macs: 60%}.")
-    budgets: Annotated[Ladder, BeforeValidator(parse_ladder)] | None = Field(
+    budgets: Annotated[_Ladder | None, WithJsonSchema(ladder_schema())] = Field(
         None, description="Several budgets on MACs, each searched: [25%, 50%, 75%, 100%]."
     )
     latency: LatencySettings = Field(

@@ -11,7 +11,7 @@ import numpy as np
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.study.hyperparameters import Hyperparameter, Value, Values, evenly, values_text
+from archbuilder.study.hyperparameters import Hyperparameter, Value, Values
 
 ENUMERATED = 10_000
 """Up to how many candidates a space is gone through one by one, to know when it is exhausted."""
@@ -62,14 +62,6 @@ class Space:
         return tuple(name for parameter in self.width_parameters for name in parameter.names)
 
     @cached_property
-    def varied(self) -> tuple[str, ...]:
-        """The searched widths that have more than one value."""
-        columns = [
-            (name, column) for p in self.width_parameters for name, column in zip(p.names, p.table.T, strict=True)
-        ]
-        return tuple(name for name, column in columns if len(np.unique(column)) > 1)
-
-    @cached_property
     def multiples(self) -> Mapping[str, int]:
         """What each searched width is a multiple of."""
         return {name: parameter.multiple_of for parameter in self.width_parameters for name in parameter.names}
@@ -94,40 +86,20 @@ class Space:
 
     def values_of(self, spec: NetworkSpec) -> dict[str, Value] | None:
         """Return the candidate that a spec is, or None if the space does not contain it."""
-        settings, found = settings_of(spec, self.names), dict[str, Value]()
-        for parameter in self.hyperparameters:
-            value = parameter.find(settings)
-            if value is None:
-                return None
-            found[parameter.name] = value
-        return found
+        settings = settings_of(spec, self.names)
+        found = {p.name: value for p in self.hyperparameters if (value := p.find(settings)) is not None}
+        return found if len(found) == len(self.hyperparameters) else None
 
     def end(self, end: Literal[0, -1]) -> dict[str, Value]:
         """Return the candidate with the first value of every hyperparameter, or with the last."""
         return {parameter.name: parameter.values[end] for parameter in self.hyperparameters}
 
-    def describe(self) -> dict[str, str]:
-        """Format the values of each in short: `4 to 32 by 4`, `22 steps of 2 widths, 2 + 4 to 16 + 32`."""
-        found = {}
-        for parameter in self.hyperparameters:
-            found[parameter.name] = values_text(parameter.values)
-            if parameter.is_width and len(parameter.names) > 1:
-                first, last = (" + ".join(map(str, parameter.rows[row])) for row in (0, -1))
-                found[parameter.name] = (
-                    f"{len(parameter.rows)} steps of {len(parameter.names)} widths, {first} to {last}"
-                )
-        return found
-
     def described(self) -> dict[str, str | dict[str, str]]:
         """Return the values of each in full; if it sets several things, of each of them, step by step."""
-        found: dict[str, str | dict[str, str]] = {}
-        for parameter in self.hyperparameters:
-            texts = [values_text(parameter.values)] * len(parameter.names)
-            if parameter.is_width:
-                texts = [values_text(evenly(column.tolist())) for column in parameter.table.T]
-            parts = dict(zip(parameter.names, texts, strict=True))
-            found[parameter.name] = parts if len(parts) > 1 else texts[0]
-        return found
+        return {
+            parameter.name: parameter.texts if len(parameter.names) > 1 else parameter.text
+            for parameter in self.hyperparameters
+        }
 
     @property
     def is_enumerated(self) -> bool:

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from archbuilder.budgets.budget import Budget, cost_of
 from archbuilder.costs.quantities import SHIPPED
 from archbuilder.data import DataSplits, load_data
 from archbuilder.errors import Source
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.study.budget import Budget, cost_of
+from archbuilder.recipe import TrainSettings
 from archbuilder.study.pricing import Pricer
 from archbuilder.study.settings import StudyFile
 from archbuilder.study.space import Space
@@ -60,6 +61,11 @@ class Study:
         """What the baseline starts from: a file of weights or a run's folder; None for initial weights."""
         weights = self.settings.train.weights
         return None if weights is None else self.folder / weights
+
+    @property
+    def train_settings(self) -> TrainSettings:
+        """How candidates are trained, the teacher's path from the folder of the study's file."""
+        return self.settings.train.located(self.folder)
 
     @cached_property
     def pricer(self) -> Pricer:

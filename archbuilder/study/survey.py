@@ -1,6 +1,6 @@
 """A space looked over before anything is trained: what its candidates cost, and how many are within the budget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -8,14 +8,12 @@ from typing import Literal
 
 import numpy as np
 
-from archbuilder.costs.function import Prices
+from archbuilder.budgets.budget import Budget, Cost, Limits, amounts_text
+from archbuilder.budgets.latency import Measure, median_latency
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.errors import ArchbuilderError
-from archbuilder.study.budget import Budget, Cost, amounts_text
 from archbuilder.study.hyperparameters import Values
-from archbuilder.study.latency import Measure, median_latency, projected_onto_latency
-from archbuilder.study.pricing import Position, Variant
-from archbuilder.study.projection import filled, projected
+from archbuilder.study.projection import on_budget
 from archbuilder.study.study import Study
 
 _DRAWS = 10_000  # at which a share is known to half a point (one standard error)
@@ -89,7 +87,7 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
         draws = min(draws, _MADE)
     generator = np.random.default_rng(seed)
     drawn = list(islice(space.shuffled(generator, draws), draws))
-    prices = _prices(study, drawn)
+    costs = [cost for cost in study.pricer.costs(drawn) if cost is not None]
     some = [drawn[n] for n in generator.choice(len(drawn), min(projections, len(drawn)), replace=False).tolist()]
     found = Survey(
         study=study,
@@ -97,14 +95,64 @@ def survey(study: Study, *, draws: int = _DRAWS, seed: int = 0, measure: Measure
         baseline=study.baseline_cost,
         largest=_end(study, -1, drawn, measure),
         priced=len(drawn),
-        networks=int(prices.is_valid.sum()),
-        coverages=tuple(_coverage(study, budget, prices, some, measure) for budget in study.budgets),
+        networks=len(costs),
+        coverages=tuple(_coverage(study, budget, costs, some, measure) for budget in study.budgets),
         is_complete=len(drawn) == space.candidates,
     )
     for coverage in found.coverages:
         if not (coverage.fast if coverage.measured else coverage.within) and not coverage.projectable:
-            raise ArchbuilderError("\n  ".join(_out_of_reach(found, coverage, prices)))
+            raise ArchbuilderError("\n  ".join(_out_of_reach(found, coverage, costs)))
     return found
+
+
+def _coverage(
+    study: Study, budget: Budget, costs: Sequence[Cost], some: Sequence[Values], measure: Measure | None
+) -> Coverage:
+    limits, pricer = budget.limits, study.pricer
+    within = sum(limits.allows(cost) for cost in costs)
+    if measure is None or "latency" not in limits.by_quantity:
+        return Coverage(budget, within, _share(study, limits, some))
+    fast, timed = 0, some[:_TIMED]
+    for values, cost in zip(timed, pricer.costs(timed), strict=True):
+        is_counted = cost is not None and limits.allows(cost)
+        fast += is_counted and limits.allows({"latency": measure(pricer.plan(values))})
+    projectable = _share(study, limits, some[:_PROJECTED_IN_TIME], measure)
+    return Coverage(budget, within, projectable, len(timed), fast)
+
+
+def _share(study: Study, limits: Limits, some: Sequence[Values], measure: Measure | None = None) -> float:
+    """Return the share of candidates that can be projected onto limits."""
+    return sum(on_budget(study.pricer, values, limits, measure) is not None for values in some) / len(some)
+
+
+def _end(study: Study, end: Literal[0, -1], drawn: Sequence[Values], measure: Measure | None) -> Cost | None:
+    """Return the cost of the narrowest candidate, or of the widest, over the choices that were drawn."""
+    choices = {tuple(study.space.structure(values).values()): values for values in drawn}
+    found = [at_end for values in choices.values() if (at_end := _at_end(study, end, values)) is not None]
+    if not found:
+        return None
+    values, cost = (min if end == 0 else max)(found, key=lambda candidate: candidate[1]["macs"])
+    return cost if measure is None else {**cost, "latency": median_latency(measure, study.pricer.plan(values))}
+
+
+def _at_end(study: Study, end: Literal[0, -1], like: Values) -> tuple[Values, Cost] | None:
+    """Return the narrowest candidate with the choices of another, or the widest, and its cost; None if invalid.
+
+    Where nothing of a layer would be left, so much is there as a network needs.
+    """
+    pricer, parameters = study.pricer, study.space.width_parameters
+    values = {**like, **{parameter.name: parameter.values[end] for parameter in parameters}}
+    if pricer.cost(values) is None:
+        filled = on_budget(pricer, values, Limits({}))
+        if filled is None:
+            return None
+        values = filled[0]
+        for parameter in parameters:
+            without = {**values, parameter.name: parameter.values[0]}
+            if parameter.sizes[0] == 0 and pricer.cost(without) is not None:
+                values = without
+    cost = pricer.cost(values)
+    return None if cost is None else (values, cost)
 
 
 def check_reachable(study: Study, measure: Measure | None = None) -> None:
@@ -117,29 +165,20 @@ def check_reachable(study: Study, measure: Measure | None = None) -> None:
     drawn = islice(study.space.shuffled(np.random.default_rng(0), _PROJECTED), _PROJECTED)
     some = [*([] if baseline is None else [baseline]), *drawn]
     for budget in study.budgets:
-        if not budget.limits.by_quantity:
-            continue
-        reached = next((found for values in some if (found := _projected(study, budget, values)) is not None), None)
+        projected = (on_budget(study.pricer, values, budget.limits) for values in some)
+        reached = next((found for found in projected if found is not None), None)
         if reached is None:
             survey(study)  # says so, unless its many more draws find one
         elif measure is not None:
-            _check_latency(study, budget, *reached, measure)
+            _check_latency(study, budget, reached[0], measure)
 
 
-def _projected(study: Study, budget: Budget, values: Values) -> tuple[Variant, Position] | None:
-    variant = study.pricer.variant(values)
-    position = None if variant is None else projected(variant, study.pricer.position(values), budget.limits)
-    return None if variant is None or position is None else (variant, position)
-
-
-def _check_latency(study: Study, budget: Budget, variant: Variant, position: Position, measure: Measure) -> None:
+def _check_latency(study: Study, budget: Budget, values: Values, measure: Measure) -> None:
     """Check that a candidate, or the narrowest or the widest there is, can be projected onto a latency."""
-    ends = [filled(variant, np.array([end * (len(p.values) - 1) for p in variant.parameters])) for end in (0, 1)]
-    for start in (position, *ends):
-        within = projected(variant, start, budget.limits)
-        if within is not None and projected_onto_latency(variant, within, budget.limits, measure) is not None:
-            return
-    times = [measure(plan) for end in ends if (plan := variant.plan(end)) is not None]
+    ends = [found[0] for end in (0, -1) if (found := _at_end(study, end, values)) is not None]
+    if any(on_budget(study.pricer, one, budget.limits, measure) is not None for one in (values, *ends)):
+        return
+    times = [measure(study.pricer.plan(one)) for one in ends]
     about = f"{budget.name}, " if budget.name else ""
     measured = " to ".join(f"{time:,}" for time in sorted(set(times))) or "no"
     own, now = study.latency or 0, median_latency(measure, study.spec.plan())
@@ -163,69 +202,7 @@ def _overhead(least: int, own: int) -> list[str]:
     ]
 
 
-def _end(study: Study, end: Literal[0, -1], drawn: Iterable[Values], measure: Measure | None) -> Cost | None:
-    """Return the cost of the narrowest candidate, or of the widest, over the choices that were drawn."""
-    widths = {parameter.name: parameter.values[end] for parameter in study.space.width_parameters}
-    candidates = {tuple(study.space.structure(values).values()): {**values, **widths} for values in drawn}
-    found = [network for values in candidates.values() if (network := _network(study, values)) is not None]
-    if not found:
-        return None
-    cost, variant, position = (min if end == 0 else max)(found, key=lambda network: network[0]["macs"])
-    plan = None if measure is None else variant.plan(position)
-    return cost if plan is None or measure is None else {**cost, "latency": median_latency(measure, plan)}
-
-
-def _network(study: Study, values: Values) -> tuple[Cost, Variant, Position] | None:
-    """Return the cost of a candidate, and itself; where nothing of a layer is left, so much is there as it needs."""
-    variant, position = study.pricer.variant(values), study.pricer.position(values)
-    if variant is None:
-        return None
-    if not variant.price(position[None]).is_valid[0]:
-        position = filled(variant, position)
-        for column, parameter in enumerate(variant.parameters):  # leave out what a network does without
-            without = position.copy()
-            without[column] = 0
-            if parameter.sizes[0] == 0 and variant.price(without[None]).is_valid[0]:
-                position = without
-    prices = variant.price(position[None])
-    return (prices.row(0), variant, position) if prices.is_valid[0] else None
-
-
-def _prices(study: Study, drawn: Sequence[Values]) -> Prices:
-    """Price candidates, those together that are made in the same way."""
-    groups: dict[Variant | None, list[int]] = {}
-    for number, values in enumerate(drawn):
-        groups.setdefault(study.pricer.variant(values), []).append(number)
-    counted = [name for name in study.baseline_cost if QUANTITIES[name].count is not None]
-    prices = Prices({name: np.zeros(len(drawn), np.int64) for name in counted}, np.zeros(len(drawn), bool))
-    for variant, numbers in groups.items():
-        if variant is not None:
-            rows = np.array([study.pricer.position(drawn[number]) for number in numbers])
-            found = variant.price(rows.reshape(len(numbers), -1))
-            prices.is_valid[numbers] = found.is_valid
-            for name, counts in found.counts.items():
-                prices.counts[name][numbers] = counts
-    return prices
-
-
-def _coverage(
-    study: Study, budget: Budget, prices: Prices, some: Sequence[Values], measure: Measure | None
-) -> Coverage:
-    limits = budget.limits
-    within = int((prices.is_valid & limits.allows(prices.counts)).sum())
-    reached = [_projected(study, budget, values) for values in some]
-    if measure is None or "latency" not in limits.by_quantity:
-        return Coverage(budget, within, sum(found is not None for found in reached) / len(reached))
-    timed, fast, few = some[:_TIMED], 0, reached[:_PROJECTED_IN_TIME]
-    for values in timed:
-        cost = study.pricer.cost(values)
-        is_counted = cost is not None and limits.allows(cost)
-        fast += is_counted and limits.allows({"latency": measure(study.pricer.plan(values))})
-    moved = [found and projected_onto_latency(*found, limits, measure) for found in few]
-    return Coverage(budget, within, sum(found is not None for found in moved) / len(few), len(timed), fast)
-
-
-def _out_of_reach(found: Survey, coverage: Coverage, prices: Prices) -> list[str]:
+def _out_of_reach(found: Survey, coverage: Coverage, costs: Sequence[Cost]) -> list[str]:
     """Say that nothing is within a budget, and how near the nearest candidate comes."""
     limits, name = coverage.budget.limits, coverage.budget.name
     what = f"none of {found.priced:,} candidate{'' if found.priced == 1 else 's'}"
@@ -238,11 +215,10 @@ def _out_of_reach(found: Survey, coverage: Coverage, prices: Prices) -> list[str
     ]
     ends = {end: cost for end, cost in (("smallest", found.smallest), ("largest", found.largest)) if cost is not None}
     end_lines = [f"the {end} has {amounts_text(limits.of(cost))}" for end, cost in ends.items()]
-    costs = [*(prices.row(int(row)) for row in np.flatnonzero(prices.is_valid)), *ends.values()]
     if coverage.measured:
         own, least = found.baseline.get("latency", 0), (found.smallest or {}).get("latency", 0)
         return [*lines, f"the baseline has {amounts_text({'latency': own})}", *end_lines, *_overhead(least, own)]
-    if not costs:
+    nearest = min([*costs, *ends.values()], key=lambda cost: max(limits.excess(cost), limits.lack(cost)), default=None)
+    if nearest is None:
         return [*lines, "none of them is a valid network"]
-    nearest = min(costs, key=lambda cost: max(limits.excess(cost), limits.lack(cost)))
     return [*lines, f"the nearest has {amounts_text(limits.of(nearest))}", *end_lines]

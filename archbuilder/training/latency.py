@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from archbuilder.modules import build_network
 from archbuilder.plan.plan import Plan
 from archbuilder.recipe import Precision
-from archbuilder.training.machine import Machine
+from archbuilder.training.machine import Machine, choose_machine, torch_threads
 
 Timer = Callable[[Plan, Machine, int], int]
 """Return the latency of a network on a machine at a batch size, in microseconds."""
@@ -37,6 +38,33 @@ def latency_of(plan: Plan, machine: Machine, batch_size: int = 1) -> int:
     with torch.inference_mode(), machine.autocast():
         (times,) = time_in_turn([lambda: network(images)], machine)
     return max(1, round(median(times) * 1e6))
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What decides a latency beside the network; as text `batch size 1 on cpu with 2 threads`."""
+
+    machine: Machine
+    batch_size: int
+    threads: int
+
+    @classmethod
+    def of(cls, machine: Machine, device: str, batch_size: int, threads: int | None) -> "Conditions":
+        """Return conditions on a machine, unless a device is named; on torch's choice of threads, unless a number is.
+
+        Raises:
+            ArchbuilderError: There is no such device.
+        """
+        where = machine if device == "auto" else choose_machine(device)
+        return cls(where, batch_size, threads or torch.get_num_threads())
+
+    def measure(self, plan: Plan, timer: Timer | None = None) -> int:
+        """Measure the latency of a network in microseconds; by `latency_of` unless a timer is given."""
+        with torch_threads(self.threads):
+            return (timer or latency_of)(plan, self.machine, self.batch_size)
+
+    def __str__(self) -> str:
+        return conditions_text(self.machine, self.batch_size, self.threads)
 
 
 def time_in_turn(

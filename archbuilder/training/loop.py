@@ -8,6 +8,7 @@ from archbuilder.data import DataSplits
 from archbuilder.recipe import TrainSettings
 from archbuilder.training.machine import CPU, Machine
 from archbuilder.training.results import EpochResult, TrainResult
+from archbuilder.training.teacher import Teacher
 from archbuilder.training.trainer import Trainer
 
 
@@ -20,8 +21,9 @@ def train(
     seed: int,
     on_epoch: Callable[[EpochResult], bool | None],
     machine: Machine = CPU,
+    teacher: Teacher | None = None,
 ) -> TrainResult:
-    """Train a network in place; it is left in evaluation mode, its convolutions in channels_last memory format.
+    """Train a network in place; it is left in evaluation mode, in the memory format of `training_memory_format`.
 
     A `Trainer` that runs all its epochs; see there for details.
 
@@ -33,12 +35,13 @@ def train(
         seed: The seed of all randomness.
         on_epoch: Called after each epoch; training stops when it returns True.
         machine: The device and precision.
+        teacher: The teacher of the settings.
 
     Raises:
         TrainingDiverged: A loss is infinite or not a number.
         ArchbuilderError: `head_weights` does not name the network's heads.
     """
-    trainer = Trainer(network, data, settings, head_weights=head_weights, seed=seed, machine=machine)
+    trainer = Trainer(network, data, settings, head_weights=head_weights, seed=seed, machine=machine, teacher=teacher)
     results: list[EpochResult] = []
     stopped = False
     while not trainer.is_complete and not stopped and not is_enough(results, settings):

@@ -12,7 +12,12 @@ from archbuilder.training.schedule import RATE_SCALE
 
 
 def make_optimizer(
-    network: nn.Module, settings: TrainSettings, *, fused: bool = True, pretrained: Collection[str] = ()
+    network: nn.Module,
+    settings: TrainSettings,
+    *,
+    fused: bool = True,
+    pretrained: Collection[str] = (),
+    others: Sequence[nn.Parameter] = (),
 ) -> Optimizer:
     """Return the optimizer of a network's parameters.
 
@@ -25,6 +30,7 @@ def make_optimizer(
         fused: Whether a step is one kernel, which takes a third of the time on small networks. Must be false if steps
             may be skipped, as with scaled gradients: SGD's momentum would start as uninitialized memory.
         pretrained: The names of the parameters that get `backbone_lr`, if that is set.
+        others: Parameters that are trained with the network's.
     """
     if settings.backbone_lr is None:
         groups = decay_groups(list(network.parameters()), settings.decay)
@@ -34,6 +40,7 @@ def make_optimizer(
         backbone = decay_groups([p for name, p in named if name in pretrained], settings.decay)
         scale = settings.backbone_lr / settings.peak_rate
         groups = decay_groups(new, settings.decay) + [{**group, RATE_SCALE: scale} for group in backbone]
+    groups += decay_groups(others, settings.decay) if others else []
     facts = settings.optimizer.facts
     momentum = {"momentum": settings.momentum, "nesterov": settings.momentum > 0} if facts.has_momentum else {}
     made: Optimizer = resolve(facts.target)(groups, lr=settings.peak_rate, fused=fused, **momentum)

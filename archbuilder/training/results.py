@@ -1,7 +1,9 @@
 """Results of training steps and epochs."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from archbuilder.errors import ArchbuilderError
 
@@ -33,8 +35,8 @@ class EpochResult:
 
     Attributes:
         epoch: The number of the epoch, from 1.
-        train_loss: The mean over the epoch's images in nats, with auxiliary heads, label smoothing, class weights and
-            mixed images.
+        train_loss: The mean over the epoch's images in nats, with auxiliary heads, label smoothing, class weights,
+            mixed images and what is learned from a teacher.
         validation_loss: Mean cross entropy of the logits alone, in nats.
         validation_accuracy: From 0 to 1.
         learning_rate: The learning rate of its last step.
@@ -71,3 +73,12 @@ class TrainResult:
     def last(self) -> EpochResult:
         """The last epoch, whose weights the network has; an earlier one may be better."""
         return self.epochs[-1]
+
+
+class UnreadStep(NamedTuple):
+    """A step whose loss has not been read from the device yet."""
+
+    loss: Tensor
+    images: int
+    rate: float
+    place: str

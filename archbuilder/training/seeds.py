@@ -2,9 +2,9 @@
 
 from numpy.random import SeedSequence
 
-INITIAL_WEIGHTS, ORDER, STEP, PROPOSAL = range(4)
-"""The purposes of seeds: initial weights, the order of images in an epoch, dropout and augmentation in a step, and the
-candidate of a search."""
+INITIAL_WEIGHTS, ORDER, STEP, PROPOSAL, PROJECTIONS = range(5)
+"""The purposes of seeds: initial weights, the order of images in an epoch, dropout and augmentation in a step, the
+candidate of a search, and the initial projections of distillation."""
 
 
 def derived_seed(seed: int, *stream: int) -> int:

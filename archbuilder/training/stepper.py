@@ -1,8 +1,7 @@
 """Training steps: augmentation, forward, backward, optimizer and weight average."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -13,19 +12,22 @@ from archbuilder.data import Batch, Normalizer
 from archbuilder.recipe import Precision, TrainSettings
 from archbuilder.training.augment import flip_and_shift, resized_crops
 from archbuilder.training.average import make_average
+from archbuilder.training.distillation import Distillation
 from archbuilder.training.distributed import Shard, distributed_data_parallel, synchronize_layers
 from archbuilder.training.erase import cut_out, erase_rectangles
 from archbuilder.training.freezing import freeze, frozen_tensors, keep_statistics
 from archbuilder.training.image_transforms import Transform, transform_each
 from archbuilder.training.loss import WeightedLabels, training_loss
 from archbuilder.training.machine import Machine
+from archbuilder.training.memory_format import training_memory_format
 from archbuilder.training.mixing import is_mixing, mix
 from archbuilder.training.optimizer import make_optimizer
 from archbuilder.training.processes import Processes
+from archbuilder.training.randomness import reseed
 from archbuilder.training.schedule import learning_rate, set_rates
 from archbuilder.training.state import PREFIX, TrainerState, optimizer_state, restore_optimizer, without_prefix
 
-_UNAVERAGED, _OPTIMIZER = f"{PREFIX}network/", f"{PREFIX}optimizer/"
+_UNAVERAGED, _OPTIMIZER, _PROJECTIONS = (f"{PREFIX}{name}/" for name in ("network", "optimizer", "projections"))
 
 
 class Stepper:
@@ -50,26 +52,30 @@ class Stepper:
         machine: Machine,
         processes: Processes,
         pretrained: Collection[str] = (),
+        distillation: Distillation | None = None,
     ) -> None:
         """Prepare for the first of `steps` steps."""
         self._settings, self._machine, self._processes, self.steps = settings, machine, processes, steps
         self._normalizer, self._head_weights, self._transform = normalizer, head_weights, transform
         self._class_weights = None if class_weights is None else class_weights.to(machine.device)
         self._shard = Shard(before=int(is_mixing(settings) and processes.count > 1))
-        # channels_last ran small inception networks 1.3 to 1.9 times faster on a CPU.
-        network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._format = training_memory_format(network, machine.device)
+        network.to(machine.device, memory_format=self._format)  # type: ignore[call-overload]
         self._average = make_average(network, settings.ema_decay) if settings.ema_decay else None
         if processes.count > 1:
             network = synchronize_layers(network, self._shard, machine.device)
-        self.network = network
+        self.network, self._distillation = network, distillation
+        self._trained: nn.Module = network if distillation is None else distillation.student
         self.evaluated: nn.Module = self._average.module if self._average else network
         if machine.compiled:
-            network.compile()
+            for module in {network, self._trained}:
+                module.compile()
         self._frozen, self._held = frozen_tensors(settings, network, pretrained), frozenset[str]()
         self._parallel_network: nn.Module | None = None
         self._hold(1)
         scaled = machine.precision is Precision.FLOAT16
-        self._optimizer = make_optimizer(network, settings, fused=not scaled, pretrained=pretrained)
+        projections = [] if distillation is None else list(distillation.projections.parameters())
+        self._optimizer = make_optimizer(network, settings, fused=not scaled, pretrained=pretrained, others=projections)
         self._scaler = torch.amp.GradScaler(machine.device.type, enabled=scaled)
 
     def begin(self, epoch: int) -> None:
@@ -88,7 +94,7 @@ class Stepper:
             self._held = frozen
             # It knows which parameters have gradients from when it was made.
             several = self._processes.count > 1
-            self._parallel_network = distributed_data_parallel(self.network) if several else self.network
+            self._parallel_network = distributed_data_parallel(self._trained) if several else self._trained
 
     def rate(self, number: int) -> float:
         """The learning rate of a step; the first is 0."""
@@ -99,7 +105,7 @@ class Stepper:
         start, mine = self._processes.start(len(batch)), self._processes.share(batch)
         return torch.cat([batch.roll(1)[start : start + 1], mine]) if self._shard.before else mine
 
-    def step(self, number: int, batch: Batch, images: int, seed: int) -> Tensor:
+    def step(self, number: int, batch: Batch, images: int, seed: int, indices: Tensor) -> Tensor:
         """Take a step.
 
         Args:
@@ -107,45 +113,60 @@ class Stepper:
             batch: The images at the indices of `share`.
             images: The number of images of the whole batch.
             seed: The seed of dropout and augmentation.
+            indices: The result of `share`.
 
         Returns:
             The loss times the number of images, of which the sum over processes is that of the batch: a scalar in nats.
         """
         self._shard.start, self._shard.images = self._processes.start(images), images
-        _reseed(seed, self._machine.device)
+        reseed(seed, self._machine.device)
         set_rates(self._optimizer, number, self.steps, self._settings)
         inputs, targets = self._mixed(
             self._prepared(batch.images), batch.labels.to(self._machine.device, non_blocking=True)
         )
-        assert self._parallel_network is not None
         with self._machine.autocast():
-            loss = training_loss(
-                self._parallel_network(inputs),
-                targets,
-                head_weights=self._head_weights,
-                label_smoothing=self._settings.label_smoothing,
-                class_weights=self._class_weights,
-            )
+            loss = self._loss(inputs, targets, indices)
         scaled = self._scaler.scale(loss)
         self._optimizer.zero_grad()
         scaled.backward()  # type: ignore[no-untyped-call]
         if self._settings.clip_norm:
             self._scaler.unscale_(self._optimizer)
-            clip_grad_norm_(self.network.parameters(), self._settings.clip_norm)
+            clip_grad_norm_(self._trained.parameters(), self._settings.clip_norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         if self._average:
             self._average.update_parameters(self.network)
         return loss.detach().float() * (images / self._processes.count)
 
+    def _loss(self, inputs: Tensor, targets: list[WeightedLabels], indices: Tensor) -> Tensor:
+        """Return the loss of this process's images, of which the mean over processes is that of the batch."""
+        assert self._parallel_network is not None
+        output, taught = self._parallel_network(inputs), self._distillation
+        features, soft_labels, share = [], None, len(inputs) * self._processes.count / self._shard.images
+        if taught is not None:
+            output, features = output
+            said = taught.targets(inputs, indices)
+            soft_labels = taught.soft_labels(said, share)
+        loss = training_loss(
+            output,
+            targets,
+            head_weights=self._head_weights,
+            label_smoothing=self._settings.label_smoothing,
+            class_weights=self._class_weights,
+            soft_labels=soft_labels,
+        )
+        return loss + share * taught.feature_loss(features, said) if features and taught is not None else loss
+
     def _prepared(self, images: Tensor) -> Tensor:
-        """Return augmented and normalized images: N x C x H x W, float32, channels_last."""
+        """Return augmented and normalized images: N x C x H x W, float32, in the memory format of the training."""
         settings, shard = self._settings, self._shard
         images = images.to(self._machine.device, non_blocking=True)
         images = flip_and_shift(resized_crops(images, settings, shard), settings, shard)
         if self._transform is not None:
             images = transform_each(images, self._transform, shard)
-        return erase_rectangles(cut_out(self._normalizer(images), settings, shard), settings, shard)
+        # Not `contiguous`, which leaves images of one channel as they are: oneDNN would still read channels_last.
+        images = self._normalizer(images).to(memory_format=self._format)
+        return erase_rectangles(cut_out(images, settings, shard), settings, shard)
 
     def _mixed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, list[WeightedLabels]]:
         """Return this process's images, mixed if so set, and their targets."""
@@ -181,6 +202,9 @@ class Stepper:
         tensors |= {f"{_OPTIMIZER}{key}": value for key, value in remembered.items()}
         if self._average:
             tensors |= {f"{_UNAVERAGED}{key}": value for key, value in self.network.state_dict().items()}
+        if self._distillation:
+            projections = self._distillation.projections.state_dict()
+            tensors |= {f"{_PROJECTIONS}{key}": value for key, value in projections.items()}
         data: dict[str, Any] = {
             "optimizer": groups,
             "scaler": self._scaler.state_dict(),
@@ -194,39 +218,8 @@ class Stepper:
         if self._average:
             self.network.load_state_dict(without_prefix(_UNAVERAGED, state.tensors))
             self._average.n_averaged.fill_(state.data["averaged"])
+        if self._distillation:
+            self._distillation.projections.load_state_dict(without_prefix(_PROJECTIONS, state.tensors))
         restore_optimizer(self._optimizer, without_prefix(_OPTIMIZER, state.tensors), state.data["optimizer"])
         if state.data["scaler"] and self._scaler.is_enabled():  # otherwise the precision has changed
             self._scaler.load_state_dict(dict(state.data["scaler"]))
-
-
-@contextmanager
-def isolated_randomness(device: torch.device) -> Iterator[None]:
-    """Restore the random state after the body, and make convolutions on a GPU deterministic in it."""
-    devices = [] if device.type == "cpu" else [device.index or 0]
-    kind = "cuda" if device.type == "cpu" else device.type
-    with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=devices, device_type=kind))
-        if device.type == "cuda":
-            stack.enter_context(_deterministic_convolutions())
-        yield
-
-
-@contextmanager
-def _deterministic_convolutions() -> Iterator[None]:
-    """Make cuDNN choose deterministic kernels, without benchmarking."""
-    cudnn: Any = torch.backends.cudnn
-    before = cudnn.benchmark, cudnn.deterministic
-    cudnn.benchmark, cudnn.deterministic = False, True
-    try:
-        yield
-    finally:
-        cudnn.benchmark, cudnn.deterministic = before
-
-
-def _reseed(seed: int, device: torch.device) -> None:
-    """Seed the CPU and one device; `torch.manual_seed` would seed all devices, which are not restored afterwards."""
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
-    elif device.type != "cpu":
-        torch.get_device_module(device).manual_seed(seed)

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +13,18 @@ from archbuilder.errors import ArchbuilderError
 from archbuilder.recipe import TrainSettings, smallest_batch, steps_per_epoch
 from archbuilder.training.batches import batches_of, order_of_epoch
 from archbuilder.training.checks import check_settings
+from archbuilder.training.distillation import distillation_of
 from archbuilder.training.evaluation import Evaluation, evaluate
 from archbuilder.training.image_transforms import image_transform
 from archbuilder.training.loss import class_weights
 from archbuilder.training.machine import CPU, Machine
 from archbuilder.training.processes import ALONE, Processes
-from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged
+from archbuilder.training.randomness import isolated_randomness
+from archbuilder.training.results import EpochResult, StepResult, TrainingDiverged, UnreadStep
 from archbuilder.training.seeds import ORDER, STEP, derived_seed
 from archbuilder.training.state import Progress, TrainerState
-from archbuilder.training.stepper import Stepper, isolated_randomness
+from archbuilder.training.stepper import Stepper
+from archbuilder.training.teacher import Teacher
 
 Watcher = Callable[[StepResult], bool | None]
 
@@ -39,6 +41,8 @@ class Trainer:
         evaluated: The network to evaluate: the same, or one with the moving average of its weights.
         progress: The number of finished epochs and steps.
         evaluation: The evaluation after the last epoch of this trainer; None before.
+        cached_bytes: The bytes of what the teacher says of all training images, computed once; None without a teacher,
+            and where it runs with every batch.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Trainer:
         machine: Machine = CPU,
         processes: Processes = ALONE,
         pretrained: Collection[str] = (),
+        teacher: Teacher | None = None,
     ) -> None:
         """Prepare for the first step.
 
@@ -65,6 +70,7 @@ class Trainer:
             machine: Device and precision.
             processes: The processes that train the network together, each with a part of every batch.
             pretrained: The keys of the state dict that were loaded, to which `backbone_lr` and `freeze_epochs` refer.
+            teacher: The teacher of the settings, as `load_teacher` reads it.
 
         Raises:
             ArchbuilderError: There are fewer images than processes; augmentation leaves nothing of an image, does not
@@ -81,6 +87,14 @@ class Trainer:
         self._settings, self._seed, self._machine, self._processes = settings, seed, machine, processes
         self._train, self._validation = data.train.to(machine.device), data.validation.to(machine.device)
         self._normalizer, self.progress = data.normalizer, Progress()
+        self._distillation = distillation_of(
+            *(teacher, network, data, settings),
+            seed=seed,
+            machine=machine,
+            processes=processes,
+            sees_all=self._total_steps() >= self._steps_of_epoch(),
+        )
+        self.cached_bytes = None if self._distillation is None else self._distillation.cached_bytes
         self._stepper = Stepper(
             network,
             settings,
@@ -92,6 +106,7 @@ class Trainer:
             machine=machine,
             processes=processes,
             pretrained=pretrained,
+            distillation=self._distillation,
         )
         self.network, self.evaluated = self._stepper.network, self._stepper.evaluated
         self.evaluation: Evaluation | None = None
@@ -114,8 +129,11 @@ class Trainer:
             TrainingDiverged: A loss is infinite or not a number.
             ArchbuilderError: `head_weights` does not name the network's heads, or `max_steps` are taken already.
         """
-        progress, before, started = self.progress, self.progress.seconds, time.perf_counter()
+        progress, before, called = self.progress, self.progress.seconds, time.perf_counter()
         with isolated_randomness(self._machine.device):
+            if self._distillation is not None:
+                self._distillation.begin()
+            started = time.perf_counter()
             finished = self._take_steps(watch)
             progress.seconds = before + time.perf_counter() - started
             if not finished:
@@ -131,7 +149,7 @@ class Trainer:
             validation_accuracy=self.evaluation.accuracy,
             learning_rate=self._last_rate,
             images_per_second=progress.images / progress.seconds,
-            seconds=progress.seconds + self.evaluation.seconds,
+            seconds=progress.seconds + self.evaluation.seconds + started - called,
         )
 
     def measure(self) -> Evaluation:
@@ -193,16 +211,17 @@ class Trainer:
         batches = self._batches_of_epoch(epoch)
         todo = batches[progress.steps :]
         shares = [self._stepper.share(batch) for batch in todo]
-        taken: list[_UnreadStep] = []
+        taken: list[UnreadStep] = []
         asked_to_stop = False
-        for whole, batch in zip(todo, self._train.batches(shares, workers=self._machine.workers), strict=True):
+        read = self._train.batches(shares, workers=self._machine.workers)
+        for whole, indices, batch in zip(todo, shares, read, strict=True):
             number = progress.before + progress.steps
             self._last_rate = self._stepper.rate(number)
             seed = derived_seed(self._seed, STEP, epoch, progress.steps)
-            loss = self._stepper.step(number, batch, len(whole), seed)
+            loss = self._stepper.step(number, batch, len(whole), seed, indices)
             progress.steps += 1
             progress.images += len(whole)
-            taken.append(_UnreadStep(loss, len(whole), self._last_rate, f"epoch {epoch}, step {progress.steps}"))
+            taken.append(UnreadStep(loss, len(whole), self._last_rate, f"epoch {epoch}, step {progress.steps}"))
             asked_to_stop |= bool(watch(StepResult(epoch, progress.steps, len(batches), len(whole))))
             last = progress.steps == len(batches)
             if last or progress.steps % self._machine.steps_between_reads == 0:
@@ -212,7 +231,7 @@ class Trainer:
                     return False
         return True
 
-    def _read_losses(self, taken: list["_UnreadStep"], asked_to_stop: bool, steps: int) -> bool:
+    def _read_losses(self, taken: list[UnreadStep], asked_to_stop: bool, steps: int) -> bool:
         """Read and sum the losses of steps; return whether any process was asked to stop."""
         asked = torch.tensor(float(asked_to_stop), device=self._machine.device)
         sums = self._processes.sum(torch.stack([*(step.loss for step in taken), asked])).tolist()
@@ -228,12 +247,3 @@ class Trainer:
                 f"the {what} is {loss} at a learning rate of {rate:.3g} (the peak is {self._settings.peak_rate:.3g}); "
                 "try a lower learning_rate, or batch norm after the convolutions"
             )
-
-
-class _UnreadStep(NamedTuple):
-    """A step whose loss has not been read from the device yet."""
-
-    loss: Tensor
-    images: int
-    rate: float
-    place: str

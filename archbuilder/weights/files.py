@@ -27,6 +27,10 @@ Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 """The mean and the standard deviation of each channel."""
 
 
+Cuts = Mapping[str, tuple[int, int]]
+"""Widths before and after pruning, by name."""
+
+
 @dataclass(frozen=True)
 class Weights:
     """The tensors of a file.
@@ -38,6 +42,7 @@ class Weights:
         nested: Where in the file they are, such as `state_dict`; empty where they are all of it.
         normalization: The mean and standard deviation of each channel with which they were trained, if they are of a
             run.
+        cuts: The widths before and after pruning, if they are of a pruned network.
     """
 
     file: str
@@ -45,6 +50,7 @@ class Weights:
     tensors: Mapping[str, Tensor] = field(repr=False)
     nested: str = ""
     normalization: Normalization | None = None
+    cuts: Cuts = field(default_factory=dict, repr=False)
 
 
 def read_weights(path: str | Path) -> Weights:
@@ -79,7 +85,7 @@ def read_weights(path: str | Path) -> Weights:
     if start[8:9] == b"{" or (path.suffix.lower() == ".safetensors" and not start.startswith(b"PK")):
         tensors, header = read_safetensors(path)
         own = {key: tensor for key, tensor in tensors.items() if not key.startswith(PREFIX)} if header else tensors
-        return Weights(str(path), sha256, own, normalization=_normalization(header))
+        return Weights(str(path), sha256, own, normalization=_normalization(header), cuts=_cuts(header))
     found = find_state_dict(read_pickled(path), path)
     return Weights(str(path), sha256, found.tensors, found.nested)
 
@@ -91,3 +97,11 @@ def _normalization(header: Mapping[str, Any] | None) -> Normalization | None:
         return tuple(map(float, setup["mean"])), tuple(map(float, setup["std"]))
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _cuts(header: Mapping[str, Any] | None) -> Cuts:
+    """Return the widths before and after pruning that a file has; none of a file of another program."""
+    try:
+        return {str(name): (int(before), int(after)) for name, (before, after) in (header or {})["cuts"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}

@@ -10,6 +10,7 @@ from torch import Tensor
 from archbuilder.data import DataSplits, Normalizer
 from archbuilder.modules import Network
 from archbuilder.modules.inherit import inheritable, inherited_weights
+from archbuilder.plan.origins import Ranks
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.tensors import StateShapes
 from archbuilder.weights.files import read_weights
@@ -55,7 +56,9 @@ def normalized_as(matched: Matched, data: DataSplits) -> DataSplits:
     return replace(data, normalizer=theirs) if theirs.is_on_scale_of(data.normalizer) else data
 
 
-def inherit_matched(matched: Matched, baseline: Plan, plan: Plan, initial: Mapping[str, Tensor]) -> Matched:
+def inherit_matched(
+    matched: Matched, baseline: Plan, plan: Plan, initial: Mapping[str, Tensor], ranks: Ranks | None = None
+) -> Matched:
     """Return what a candidate takes of the weights that a baseline starts from: those of the channels that both have.
 
     Args:
@@ -63,9 +66,10 @@ def inherit_matched(matched: Matched, baseline: Plan, plan: Plan, initial: Mappi
         baseline: The baseline.
         plan: The candidate, a network of the same spec with other widths.
         initial: The candidate's state dict as it is initialized.
+        ranks: The order in which the baseline's channels are taken; by default the first are.
     """
     shared = inheritable(plan, baseline) & matched.tensors.keys()
-    inherited = inherited_weights(plan, initial, baseline, matched.tensors)
+    inherited = inherited_weights(plan, initial, baseline, matched.tensors, ranks)
     taken = {key: tensor for key, tensor in inherited.items() if key in shared}
     counted = [key for key in initial if not key.endswith(BATCH_COUNT)]
     report = matched.report.model_copy(

@@ -65,6 +65,7 @@ def match(weights: Weights, network: StateShapes, *, partial: bool = False) -> M
     report = WeightsReport(
         file=weights.file,
         sha256=weights.sha256,
+        cuts=dict(weights.cuts),
         nested=weights.nested,
         prefix=prefix,
         taken=sum(key in taken for key in counted),

@@ -28,6 +28,7 @@ class WeightsReport(BaseModel):
         unexpected: With `partial`, the other keys of the file, without the prefix, that the network lacks.
         reshaped: With `partial`, the keys of tensors of another shape, and both shapes.
         normalized: Whether images are normalized as in the run that trained the weights.
+        cuts: The widths before and after pruning, where they are of a pruned network.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class WeightsReport(BaseModel):
     unexpected: tuple[str, ...] = ()
     reshaped: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     normalized: bool = False
+    cuts: dict[str, tuple[int, int]] = {}
 
     @property
     def fits(self) -> bool:

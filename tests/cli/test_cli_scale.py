@@ -99,7 +99,7 @@ def test_a_latency_is_measured_as_said(run: Run, monkeypatch: pytest.MonkeyPatch
         asked.add((machine.device.type, batch_size))
         return plan.macs // 100
 
-    monkeypatch.setattr("archbuilder.training.latency_of", timer)
+    monkeypatch.setattr("archbuilder.training.latency.latency_of", timer)
     said = ["--batch-size", "8", "--device", "cpu", "--threads", "1"]
     done = run("scale", "inception_digits", "--budget", "latency:60%", *said, "-o", "fast.yaml")
     assert (done.returncode, asked) == (0, {("cpu", 8)}), done.stderr

@@ -86,7 +86,10 @@ def test_runs_are_kept_under_the_current_folder(
         ({Outcome.FINISHED: 25}, "25 trials are saved (25 finished)"),
         ({Outcome.FINISHED: 1}, "1 trial is saved (1 finished)"),
         ({Outcome.FINISHED: 1, Outcome.FAILED: 7}, "8 trials are saved (1 finished, 7 failed)"),
-        ({Outcome.PRUNED: 2, Outcome.OPEN: 3, Outcome.DUPLICATE: 4}, "2 trials are saved (2 pruned)"),
+        (
+            {Outcome.PRUNED: 2, Outcome.OPEN: 3, Outcome.DUPLICATE: 4},
+            "5 trials are saved (2 pruned, 3 paused or stopped)",
+        ),
         ({}, "0 trials are saved"),
     ],
 )

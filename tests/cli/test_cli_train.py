@@ -141,8 +141,21 @@ ONE = USUAL | {"crop": 1, "cutout": 2, "balanced_sampling": True}
 OTHER = USUAL | {"resized_crop": 0.5, "random_erasing": 0.5, "class_weights": [1, 2.5, *[1] * 8]}
 
 
+TAUGHT = {
+    "run": "runs/big",
+    "temperature": 2.5,
+    "weight": 0.25,
+    "features": {"stem": "conv1", "mix": "mix"},
+    "features_weight": 3.0,
+}
+
+
 def options_of(settings: dict[str, Any]) -> list[str]:
     """Write settings as options of the command."""
+    if isinstance(taught := settings.get("teacher"), dict):
+        names = {key: "teacher" if key == "run" else f"teacher_{key}" for key in taught}
+        taps = ",".join(f"{name}={other}" for name, other in taught["features"].items())
+        settings = {names[key]: value for key, value in (taught | {"features": taps}).items()}
     texts = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in settings.items()}
     return [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in texts.items()]
 
@@ -167,6 +180,7 @@ def test_every_setting_is_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
         found.append(check_settings(settings))
 
     several: list[dict[str, Any]] = [ONE, OTHER, {"color_jitter": 0.4}, {"color_jitter": [0.1, 0.2, 0.3]}]
+    several += [{"teacher": "runs/big"}, {"teacher": TAUGHT}]
     several += [{"auto_augment": "trivialaugment"}, {"class_weights": "balanced"}, {"mean": [1.0, 2.0], "std": [3, 4]}]
     for given in several:
         app(options_of(given), standalone_mode=False)
@@ -202,6 +216,23 @@ def test_help_names_every_setting_with_its_description(run: Run, monkeypatch: py
         (
             ("--resume", "run", "--max-steps", "9"),
             "found --max-steps, but --resume continues a run with its own settings",
+        ),
+        (
+            ("--resume", "run", "--teacher", "big", "--teacher-weight", "1"),
+            "found --teacher, but --resume continues a run with its own settings; it takes --data and --teacher "
+            "(the new places of the images and of the teacher)",
+        ),
+        (
+            ("tiny.yaml", "--data", "digits", "--teacher-weight", "0.5"),
+            "--teacher-weight: expected --teacher RUN beside it: the trained network to follow",
+        ),
+        (
+            ("tiny.yaml", "--data", "digits", "--teacher", "big", "--teacher-weight", "1.5"),
+            "--teacher-weight: found 1.5, expected at most 1",
+        ),
+        (
+            ("tiny.yaml", "--data", "digits", "--teacher", ""),
+            "--teacher: found the string '', expected at least 1 cha",
         ),
         (("--resume", "run", "--flip"), "--resume continues a run with its own settings"),
         (("--resume", "run", "--seed", "1"), "--resume continues a run with its own settings"),
@@ -402,3 +433,29 @@ def test_ctrl_c_reaches_all_processes_that_read_files_and_stops_none_but_the_fir
     assert read_checkpoint(tmp_path / "run" / "last.safetensors").state.data["progress"]["steps"] == 10
     again = subprocess.run([*command, "--resume", "run", *usual], check=False, **how)
     assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_a_teacher_is_shown_with_what_it_costs_and_may_be_moved(run: Run, tmp_path: Path) -> None:
+    assert train(run, "--epochs", 1, "--run", "big").returncode == 0
+    lines = train(run, "--epochs", 1, "--teacher", "big", "--run", "small").stdout.splitlines()
+    at = next(index for index, line in enumerate(lines) if line.startswith("teacher  big: tiny, "))
+    assert re.match(
+        r" {9}soft labels 0\.7 at temperature 4 · .* MACs once for each of .* training images, outputs", lines[at + 1]
+    )
+    taps = ("--teacher-features", "stem,mix=mix", "--flip")
+    lines = train(run, "--epochs", 1, "--teacher", "big", *taps, "--run", "taps").stdout.splitlines()
+    assert any("temperature 4, features 1 of stem, mix · " in line for line in lines)
+    assert any("MACs more for each image of each epoch" in line for line in lines)
+    lines = train(run, "--epochs", 1, "--teacher", "big", "--split-seed", 1, "--run", "other").stdout.splitlines()
+    assert (
+        sum(bool(re.match(r" +it was trained on \d+ of the (validation|test) images: acc", line)) for line in lines)
+        == 2
+    )
+    (tmp_path / "big").rename(tmp_path / "moved")
+    done = run("train", "--resume", "small", "--epochs", "2")
+    assert done.returncode == 1
+    assert (
+        "big: no such run: restore it, or say where it is now: archbuilder train --resume takes --teacher"
+        in done.stderr
+    )
+    assert run("train", "--resume", "small", "--epochs", "2", "--teacher", "moved").returncode == 0

@@ -30,6 +30,7 @@ from archbuilder.cli.wording import in_command_line_terms
         ("or skip it with skip_broken=True", "or skip it with --skip-broken"),
         ("download=True downloads it", "--download downloads it"),
         ("3 epochs already; epochs is the total number", "--epochs is the total number"),
+        ("where it is now: resume_run takes teacher=", "archbuilder train --resume takes --teacher"),
         ("choose one with split=", "choose one with --split"),
         ("use fewer workers (there are 4)", "use fewer --workers (there are 4)"),
         ("budget.macs: found '5x', expected", "--budget macs: found '5x', expected"),

@@ -16,7 +16,7 @@ PLAN = load("inception_digits").plan()
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Register as a plugin does, before studies are used; forget it afterwards."""
-    monkeypatch.delitem(sys.modules, "archbuilder.study.budget", raising=False)
+    monkeypatch.delitem(sys.modules, "archbuilder.budgets.budget", raising=False)
     yield
     for name in QUANTITIES.keys() - SHIPPED:
         del QUANTITIES[name]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn import datasets
 from torch import Tensor
 
 from archbuilder.data import (
@@ -22,8 +23,10 @@ from archbuilder.data import (
     image_differences,
     load_data,
 )
+from archbuilder.data.address import parse_address
 from archbuilder.data.normalizer import measure
 from archbuilder.data.partition import PERCENT_OF_ONE, PERCENT_OF_TWO, partition
+from archbuilder.data.sources import load_raw
 from archbuilder.data.splits import split
 from archbuilder.errors import ArchbuilderError
 
@@ -70,6 +73,13 @@ def test_digits_are_gray_images_of_ten_classes(digits: DataSplits) -> None:
         assert isinstance(part, ImageSet)
         assert part.images.shape == (len(part), 1, 8, 8)
         assert (part.images.dtype, part.labels.dtype) == (torch.uint8, torch.int64)
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    expected, found = datasets.load_digits(), load_raw(parse_address("digits", None, known=["digits"])).train
+    (batch,) = found.batches([torch.arange(len(found))])
+    assert torch.equal(batch.images.squeeze(1).double(), torch.from_numpy(expected.images))
+    assert batch.labels.tolist() == expected.target.tolist()
 
 
 def test_every_class_is_split_in_the_same_shares(digits: DataSplits) -> None:

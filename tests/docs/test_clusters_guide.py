@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import yaml
 from support.clusters import TESTS, free_port
+from support.patience import PATIENCE
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, write_digits, write_study
 
 import archbuilder
+from archbuilder.executors.clusters import options_of
 
 pytest.importorskip("distributed")
 GUIDE = (TESTS.parent / "docs" / "clusters.md").read_text()
@@ -66,7 +68,7 @@ def searched(command: str, folder: Path, environment: dict[str, str]) -> None:
     write_study(folder, TEXT)
     write_digits(folder / "digits.npz")
     done = subprocess.run(
-        [*shlex.split(command), "--trials", "2"],
+        [*shlex.split(command), "--trials", "1"],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -74,14 +76,14 @@ def searched(command: str, folder: Path, environment: dict[str, str]) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "2 trials" in done.stdout
+    assert "1 trial:" in done.stdout
     assert (folder / "runs" / "tiny-widths" / "best.yaml").is_file()
 
 
 def test_one_machine_is_a_cluster(tmp_path: Path, environment: dict[str, str]) -> None:
     port = str(free_port())
     local = [line.replace("8786", port) for line in commands("One machine")]
-    scheduler, worker, search = (line.replace("--nworkers 4", "--nworkers 2") for line in local)
+    scheduler, worker, search = (line.replace("--nworkers 4", "--nworkers 1") for line in local)
     with (
         started([*shlex.split(scheduler), "--no-dashboard"], tmp_path, environment),
         started(shlex.split(worker), tmp_path, environment),
@@ -104,7 +106,23 @@ def test_the_script_for_ssh_starts_a_cluster_and_ends_it(tmp_path: Path, environ
         search = search.replace("$(hostname):8786", f"127.0.0.1:{port}").replace("digits_widths", "study.yaml")
         searched(search, tmp_path, environment)
         cluster.terminate()
-        cluster.wait(60)
+        cluster.wait(PATIENCE)
+
+
+def test_a_job_for_each_training_is_tried_here(tmp_path: Path, environment: dict[str, str]) -> None:
+    pytest.importorskip("submitit")
+    slurm, local, *_ = commands("Slurm")
+    assert options_of(slurm.split()[-1]).keys() == {"workers", "time", "gres", "cpus-per-task"}
+    searched(local.replace("digits_widths", "study.yaml"), tmp_path, environment)
+
+
+def test_a_program_of_mpi_searches(tmp_path: Path, environment: dict[str, str]) -> None:
+    pytest.importorskip("mpi4py")
+    if not (Path(sys.executable).parent / "mpiexec").exists():
+        pytest.skip("needs pip install mpich")
+    (command,) = commands("MPI")
+    command = command.replace("-n 5", "-n 2").replace("digits_widths", "study.yaml")
+    searched(command, tmp_path, environment)
 
 
 def test_the_manifest_is_one_scheduler_with_a_service_and_its_workers() -> None:

@@ -1,13 +1,13 @@
 """`docs/extend.md` says what is true: its plugins are checked, counted, built, priced, searched and described."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.forking import run
 
 GUIDE = Path(__file__).parents[2] / "docs" / "extend.md"
 NETWORK = """\
@@ -34,16 +34,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, *command: str, plugins: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command in the folder, with plugins named by the environment."""
-    environment = {**os.environ, "ARCHBUILDER_PLUGINS": plugins}
-    return subprocess.run(
-        [sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False, env=environment
-    )
-
-
 def archbuilder(folder: Path, *arguments: str, plugins: str = "") -> subprocess.CompletedProcess[str]:
-    return run(folder, "-m", "archbuilder", *arguments, plugins=plugins)
+    """Run a command in the folder, with plugins named by the environment."""
+    return run(*arguments, folder=folder, environment={"ARCHBUILDER_PLUGINS": plugins})
+
+
+def python(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 BOTH = ("--plugin", "blur_pool.py", "--plugin", "coordinate_attention.py")
@@ -93,7 +91,7 @@ loss = large.train()(torch.rand(4, 3, 16, 12)).logsumexp(1).mean()
 loss.backward()
 assert all(parameter.grad is not None for parameter in large.parameters())
 """
-    done = run(folder, "-c", script)
+    done = python(folder, script)
     assert done.returncode == 0, done.stderr
 
 
@@ -143,7 +141,7 @@ archbuilder.register(archbuilder.Quantity("late", "x", "x", len))
     }
     (folder / "wide.yaml").write_text(json.dumps(study))
     (folder / "net2.yaml").write_text(NETWORK)
-    done = run(folder, "-c", "import blur_pool, coordinate_attention\n" + script)
+    done = python(folder, "import blur_pool, coordinate_attention\n" + script)
     assert "register the quantity 'late' before studies are used" in done.stderr, done.stderr
 
 
@@ -212,10 +210,10 @@ def test_the_lint_rule_is_found(folder: Path) -> None:
         ("broken.py", "1 / 0", "the plugin broken.py cannot be loaded: ZeroDivisionError"),
         *(
             (
-                "taken.py",
+                f"taken_{type_}.py",  # files of one name, size and second would share their bytecode
                 "import archbuilder\nfrom archbuilder.primitives import Identity\n"
                 f"class Mine(Identity):\n    'Taken.'\n    type = '{type_}'\narchbuilder.register(Mine)",
-                f"the plugin taken.py: the type '{type_}' is taken: it is a {kind}; choose another name",
+                f"the plugin taken_{type_}.py: the type '{type_}' is taken: it is a {kind}; choose another name",
             )
             for type_, kind in (("conv", "shipped block"), ("linear", "primitive"), ("concat", "merge"))
         ),

@@ -216,7 +216,7 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
         ("type: convolution, out: 4, kernel: 3, groups: 4", ("3×3 conv, 4", "depthwise")),
         ("type: convolution, out: 4, kernel: 3, groups: 2, stride: [2, 1]", ("3×3 conv, 4", "stride 2×1", "2 groups")),
         ("type: convolution, out: 4, kernel: 3, padding: 1, padding_mode: reflect", ("3×3 conv, 4", "reflect padding")),
-        ("type: transposed_convolution, out: 2, kernel: 2, stride: 2", ("2×2 conv, 2", "transposed", "stride 2")),
+        ("type: transposed_convolution, out: 2, kernel: 2, stride: 2", ("2×2 transposed conv, 2", "stride 2")),
         ("type: linear, out: 3, per_position: true", ("linear, 3", "per position")),
         ("type: max_pool, kernel: 2", ("2×2 max pool", "stride 2")),
         ("type: avg_pool, kernel: 3, stride: 1, padding: 1", ("3×3 avg pool",)),

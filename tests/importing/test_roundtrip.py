@@ -50,6 +50,8 @@ LINES = {
     "inception_small_32": 70,
     "inception_v3_torchvision": 125,
     "inception_v4_timm": 130,
+    "mixed_small_28": 60,
+    "mixed_small_32": 60,
     "mobilenet_v2_torchvision": 40,
     "mobilenet_v3_large_torchvision": 65,
     "regnet_y_400mf_torchvision": 55,

@@ -1,6 +1,7 @@
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from itertools import combinations
+from statistics import fmean
 
 import matplotlib as mpl
 import pytest
@@ -9,13 +10,13 @@ from rich.console import Console, RenderableType
 from support.kept import kept_runs
 from support.trials import with_accuracies
 
-from archbuilder.report.charts import STEP_COLORS, charts, front_chart
-from archbuilder.report.front_points import bounds, front_points
+from archbuilder.report.charts import charts, front_chart
+from archbuilder.report.figures import STEP_COLORS
+from archbuilder.report.front import bounds, front_points
+from archbuilder.report.history import history, is_in_macs, last_spent
+from archbuilder.report.importance import FEWEST, Importance, importance, judged_trials
 from archbuilder.report.terminal_charts import _CharacterPlot, _Mark, front_plot, history_plot, importance_plot
 from archbuilder.searching import Outcome, StudyResult, read_result
-from archbuilder.searching.front import Point
-from archbuilder.searching.history import history, is_in_macs, last_spent
-from archbuilder.searching.importance import FEWEST, Importance, importance, judged_trials
 from archbuilder.searching.record import Record
 
 NAMES = ("whole", "steps", "scored", "short", "stopped", "rated")
@@ -110,9 +111,11 @@ def test_scores_are_no_percentages() -> None:
 def test_points_are_those_of_the_result() -> None:
     result = kept("steps")
     points = front_points(result)
-    assert [Point(dot.cost, dot.value) for dot in points.best] == sorted(result.points())
+    best = sorted(result.best_rows().values(), key=lambda row: row.finalist.cost["macs"])
+    assert [point.name for point in points.best] == [row.finalist.name for row in best]
+    assert [point.accuracy for point in points.best] == [fmean(row.test) for row in best]
     scaled = [row.spread.mean for row in result.rows if row.finalist.number is None and row.spread is not None]
-    assert sorted(dot.value for dot in points.scaled) == sorted(scaled)
+    assert sorted(point.accuracy for point in points.scaled) == sorted(scaled)
     assert len(points.finished) == result.tally[Outcome.FINISHED]
 
 

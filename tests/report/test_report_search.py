@@ -10,24 +10,17 @@ from support.kept import kept_runs
 from support.tiny_studies import STUDY, a_study
 from support.trials import a_trial
 
-from archbuilder.report.search import (
-    LineView,
-    LiveView,
-    SearchView,
-    budget_text,
-    candidates_text,
-    exhausted_text,
-    search_view,
-    trial_line,
-)
+from archbuilder.report.search import LineView, LiveView, SearchView, search_view
 from archbuilder.report.search_progress import StudyProgress
 from archbuilder.report.search_table import next_steps, result_table
+from archbuilder.report.study_texts import budget_text, candidates_text, exhausted_text, trial_line
 from archbuilder.report.verdicts import difference_text
 from archbuilder.searching import (
     BaselineEnded,
     EpochEnded,
     FinalEnded,
     FinalsBegun,
+    Message,
     Outcome,
     RandomSearchBegun,
     Row,
@@ -39,11 +32,11 @@ from archbuilder.searching import (
     TrialRecord,
     read_result,
 )
-from archbuilder.searching.record import Place
 from archbuilder.study import Study
 
 COST = {"macs": 1_120_000, "parameters": 51_020}
 FINISHED = a_trial(19, {}, COST, Outcome.FINISHED, accuracies=(0.5, 0.981), ends=((1, 0, 2.0), (2, 1, 4.04)))
+BASELINE = a_trial(0, {}, COST, Outcome.BASELINE, accuracies=(0.974,), ends=((1, 0, 4.4),))
 WAITING = replace(FINISHED, outcome=Outcome.OPEN, rungs=FINISHED.rungs[:1])
 TALLY = Tally({Outcome.BASELINE: 1, Outcome.FINISHED: 16, Outcome.PRUNED: 9, Outcome.DUPLICATE: 1}, projected=31)
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [60%, 100%]")
@@ -84,8 +77,9 @@ def test_a_terminal_is_redrawn_and_anything_else_gets_lines(text: io.StringIO) -
 def test_lines_say_what_became_of_each_trial_that_counts(study: Study, text: io.StringIO) -> None:
     with LineView(plain(text)) as view:
         view(StudyOpened(study, 40, Tally({}), None, None))
+        view(Message("the connection is lost"))
         view(EpochEnded("baseline", 1, 8, 0.4))
-        view(BaselineEnded(0.974, 4.4))
+        view(BaselineEnded(BASELINE))
         view(TrialEnded(WAITING, TALLY, None, 26))
         view(TrialEnded(FINISHED, TALLY, FINISHED, 26))
         view(SpaceExhausted(study, 0))
@@ -93,6 +87,7 @@ def test_lines_say_what_became_of_each_trial_that_counts(study: Study, text: io.
         view(FinalEnded("trial 19", 1, 0.9812))
     assert text.getvalue().splitlines() == [
         "tiny-widths  6 searchable widths · 46,656 candidates · budget 20.0 k MACs (baseline 11.6 k)",
+        "the connection is lost",
         "baseline  validation 97.4 %  4.4 s",
         "26/40  trial 19  validation 50.0 %  1.12 M MACs  51,020 parameters  paused after 1 epoch  2.0 s",
         "26/40  trial 19  validation 98.1 %  1.12 M MACs  51,020 parameters  finished  4.0 s",
@@ -105,7 +100,7 @@ def test_lines_say_what_became_of_each_trial_that_counts(study: Study, text: io.
 def test_lines_of_a_ladder_name_the_budget(tmp_path: Path, text: io.StringIO) -> None:
     with LineView(plain(text)) as view:
         view(StudyOpened(a_study(tmp_path, LADDER), 40, Tally({}), None, None))
-        view(TrialEnded(replace(FINISHED, place=Place(step=1)), TALLY, FINISHED, 3))
+        view(TrialEnded(replace(FINISHED, step=1), TALLY, FINISHED, 3))
     lines = text.getvalue().splitlines()
     assert lines[0].endswith("candidates · budgets 60%, 100% of the baseline's 11.6 k MACs")
     assert lines[1].startswith("3/40   100%  trial 19  validation 98.1 %")

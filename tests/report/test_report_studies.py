@@ -8,15 +8,23 @@ from support.kept import kept_runs
 
 from archbuilder import NetworkSpec
 from archbuilder.errors import ArchbuilderError
-from archbuilder.report.studies import comparison_report, studies_as_data, studies_table, study_as_data, study_report
-from archbuilder.report.study_export import export_study
+from archbuilder.pages.study_export import export_study
+from archbuilder.report.kept import (
+    Damaged,
+    KeptStudy,
+    State,
+    find_study,
+    kept_studies,
+    kept_study,
+    studies_as_data,
+    studies_table,
+)
+from archbuilder.report.studies import comparison_report, study_as_data, study_report, why_not_paired
 from archbuilder.runs import read_checkpoint
 from archbuilder.runs.lock import held
 from archbuilder.runs.seen import SEEN
 from archbuilder.searching import StudyResult, read_result
 from archbuilder.searching.jobs import Final
-from archbuilder.searching.kept import Damaged, KeptStudy, State, find_study, kept_studies, kept_study
-from archbuilder.searching.pairing import why_not_paired
 
 
 def kept(name: str) -> StudyResult:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.patience import PATIENCE
 
 from archbuilder.optimizers import OptimizerName
 from archbuilder.recipe import TrainSettings
@@ -40,7 +41,7 @@ SGD = ("--optimizer", "sgd", "--learning-rate", 0.05, "--batch-size", 64, "--thr
 def test_two_processes_come_to_what_one_does(tmp_path: Path) -> None:
     spec, data = write_inputs(tmp_path, STILL)
     process = torchrun(tmp_path, "train", spec, "--data", data, "--run", "pair", "--epochs", 3, *SGD)
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     lines = output.splitlines()
     assert len([line for line in lines if line.startswith("tiny  ")]) == 1
@@ -72,7 +73,7 @@ def test_a_stop_is_agreed_and_one_process_goes_on(tmp_path: Path, number: signal
         assert time.monotonic() - started < 200
         time.sleep(0.05)
     process.send_signal(number)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     assert "stopped: " in output, errors
     assert "resume with: archbuilder train --resume pair" in output

@@ -8,7 +8,8 @@ from rich.console import Console
 from support.tiny_studies import NO_FINALS, STUDY, a_study, run
 from support.trials import a_trial
 
-from archbuilder.report.search import LineView, chance_text, progress_panel
+from archbuilder.report.search import LineView, progress_panel
+from archbuilder.report.study_texts import chance_text
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import ChanceRung, Event, Outcome, PrunedAtChance, TrialRecord, read_result
 from archbuilder.searching.chance import highest_by_chance, rungs_at_chance

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.patience import PATIENCE
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, write_digits, write_study
 
 from archbuilder.searching import EpochEnded, Event, Outcome, read_result, run_study
-from archbuilder.searching.opening import read_journal
+from archbuilder.searching.opening import read_stored
 from archbuilder.study import load_study
 from archbuilder.training import CPU
 
@@ -93,7 +94,7 @@ def test_processes_that_train_may_have_others_read_files(tmp_path: Path) -> None
             Image.fromarray(pixels).save(tmp_path / "images" / f"class{number}" / f"{image}.png")
     (tmp_path / "many.py").write_text(FOLDERS)
     command = [sys.executable, str(tmp_path / "many.py"), str(path), str(tmp_path / "runs")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     result = read_result(tmp_path / "runs" / "tiny-widths")
     assert result.tally[Outcome.FINISHED] == 8
@@ -118,14 +119,14 @@ def test_a_script_that_every_process_would_run_again_is_told(tmp_path: Path, bef
     write_digits(tmp_path / "digits.npz")
     (tmp_path / "script.py").write_text(UNGUARDED.format(before=before))
     command = [sys.executable, str(tmp_path / "script.py"), str(path), str(tmp_path / "runs")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
     guard = 'a script must search with several workers below `if __name__ == "__main__":`, as'
     in_process = "AssertionError: another error" if before else f"ArchbuilderError: {guard}"
     assert in_process in done.stderr
     last = "its process ended with status 1 before it could train: its output is above\n"
     assert f"ArchbuilderError: {last}  if a script of yours runs this search: {guard}" in done.stderr
-    left = read_journal(tmp_path / "runs" / "tiny-widths").record.trials.values()
+    left = read_stored(tmp_path / "runs" / "tiny-widths").record.trials.values()
     assert all(trial.outcome is Outcome.OPEN for trial in left)
 
 
@@ -134,7 +135,7 @@ def test_no_process_is_started_for_a_study_that_is_complete(tmp_path: Path, monk
     write_digits(tmp_path / "digits.npz")
     run_study(load_study(path), runs=tmp_path, trials=1)
     monkeypatch.setattr(
-        "archbuilder.searching.executors.ProcessPoolExecutor", lambda *given: pytest.fail("nothing is to be done")
+        "archbuilder.executors.processes.ProcessPoolExecutor", lambda *given: pytest.fail("nothing is to be done")
     )
     result = run_study(load_study(path), runs=tmp_path, trials=1, machines=[CPU, CPU])
     assert result.tally.counted == 1

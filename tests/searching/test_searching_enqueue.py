@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.raters import Rater, rated
+from support.raters import Rater, rated, run_objective
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, a_study, kept, run, write_study
 
 from archbuilder import ArchbuilderError, NetworkSpec, SpecError
 from archbuilder.searching import Outcome, StudyResult
-from archbuilder.searching.run import run_objective
 
 WIDE = {"mix.1x1": 6, "mix.3x3": 8}
 NARROW = {"mix.1x1": 2, "mix.pool_proj": 2}
@@ -41,7 +40,7 @@ def test_what_is_over_the_budget_is_projected_onto_it(tmp_path: Path) -> None:
     large = {"mix.3x3": 12, "mix.5x5": 12}
     result = rated(a_study(tmp_path, text(large)), tmp_path, 1, Rater())
     (trial,) = result.record.counted
-    assert trial.place.projected
+    assert trial.projected
     assert trial.cost["macs"] <= 20_000
     found = result.study.space.widths(trial.values)
     assert min(found["mix.3x3"], found["mix.5x5"]) > max(width for name, width in found.items() if name not in large)
@@ -56,21 +55,25 @@ def test_a_search_that_is_resumed_tries_none_of_them_again(tmp_path: Path, stop:
     assert len({tuple(one.items()) for one in widths(result)}) == 6
 
 
-def test_an_interruption_between_its_trial_and_the_note_of_it_repeats_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("moment", ["take", "add", "train"])
+def test_an_interruption_before_or_after_its_trial_is_stored_loses_and_repeats_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     study = a_study(tmp_path, text(NARROW, {"mix.3x3": 2}))
+    rated(study, tmp_path, 0, Rater())  # the baseline is trained
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("archbuilder.searching.journal.Journal.take", killed)
+        patched.setattr(f"archbuilder.searching.stored.StoredStudy.{moment}", killed)
         with pytest.raises(KeyboardInterrupt):
             rated(study, tmp_path, 4, Rater())
     result = rated(study, tmp_path, 4, Rater())
     assert len({tuple(one.items()) for one in widths(result)}) == 4
     assert [shown(one, NARROW) for one in widths(result)].count(NARROW) == 1
+    assert shown(widths(result)[0], NARROW) == NARROW
+    assert kept(result.folder) == kept(run_objective(study, tmp_path / "whole", 4, Rater().run).folder)
 
 
 def test_more_may_be_enqueued_later_and_is_tried_next(tmp_path: Path) -> None:
@@ -88,7 +91,7 @@ def test_what_is_enqueued_may_be_the_baseline_or_the_same_twice(tmp_path: Path) 
 def test_each_budget_of_a_ladder_begins_with_them(tmp_path: Path) -> None:
     ladder = text(NARROW).replace("budget: {macs: 20k}", "budgets: [60%, 100%]")
     result = rated(a_study(tmp_path, ladder), tmp_path, 8, Rater())
-    first = {trial.place.step or 0: trial for trial in reversed(result.record.counted)}
+    first = {trial.step or 0: trial for trial in reversed(result.record.counted)}
     assert {step: result.study.budgets[step].limits.allows(trial.cost) for step, trial in first.items()} == {
         0: True,
         1: True,

@@ -12,15 +12,16 @@ import pytest
 from support.tiny_studies import STUDY, a_study, few_digits, run
 
 from archbuilder import load
+from archbuilder.budgets.budget import cost_of
 from archbuilder.data import SOURCES, DataSplits, Images
+from archbuilder.report.front import front_points
+from archbuilder.report.kept import KeptStudy, kept_studies
 from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
-from archbuilder.searching import EpochEnded, Event, FinalFailed, Outcome, read_result
-from archbuilder.searching.finals import best_rows
+from archbuilder.searching import EpochEnded, Event, FinalEnded, Outcome, read_result
+from archbuilder.searching.finalists import best_rows
 from archbuilder.searching.jobs import Final, OnEpoch
-from archbuilder.searching.kept import KeptStudy, kept_studies
 from archbuilder.searching.runner import Runner
-from archbuilder.study.budget import cost_of
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 1, seeds: 2}\n"
 
@@ -109,9 +110,11 @@ def test_a_final_that_failed_is_said_and_tried_again(tmp_path: Path, monkeypatch
     row = result.row(best)
     assert row is not None
     assert (row.seeds, row.failures) == ((5,), ("seed 4: out of memory",))
-    assert [(event.name, event.seed, event.reason) for event in seen if isinstance(event, FinalFailed)] == [
-        (best.replace("-", " "), 4, "out of memory")
-    ]
+    assert [
+        (event.name, event.seed, event.reason)
+        for event in seen
+        if isinstance(event, FinalEnded) and event.accuracy is None
+    ] == [(best.replace("-", " "), 4, "out of memory")]
     name = best.replace("-", " ")
     said = f"Training of {name} failed with seed 4: out of memory. Run the same command to retry."
     assert said in verdicts(result)
@@ -172,7 +175,8 @@ def test_the_front_is_what_no_other_best_network_beats_for_less(tmp_path: Path) 
     assert len(found) == 3
     tested = [replace(row, test=(accuracy,)) for row, accuracy in zip(found, (0.5, 0.4, 0.6), strict=True)]
     changed = replace(result, rows=tuple(tested))
-    assert [row.finalist.step for row in changed.front()] == [0, 2]
+    names = [row.finalist.name for row in tested]
+    assert [point.name for point in front_points(changed).front] == [names[0], names[2]]
 
 
 def test_more_trials_never_make_what_was_found_worse(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from support.trials import a_trial
 
 from archbuilder.searching.halving import Bracket, Halving, Slot, brackets, kept_of
-from archbuilder.searching.record import Outcome, Place, Record, Rung, TrialRecord
+from archbuilder.searching.record import Record
+from archbuilder.searching.trial import Outcome, Rung, TrialRecord
 
 
 def test_hyperband_has_the_brackets_of_its_paper() -> None:
@@ -121,11 +122,11 @@ class Simulator:
             self.record.put(replace(trial, outcome=Outcome.PRUNED))
         if is_over:
             return None
-        slot = self.halving.slot(self.record, ())
+        slot = self.halving.slot(self.record, busy, ())
         assert slot is not None
-        assert slot == self.halving.slot(Record(self.record.trials.values()), ())
+        assert slot == self.halving.slot(Record(self.record.trials.values()), set(busy), ())
         number = len(self.record.trials) + 1
-        self.record.put(a_trial(number, {}, {"macs": 1}, place=Place(slot.step, slot.bracket)))
+        self.record.put(a_trial(number, {}, {"macs": 1}, step=slot.step, bracket=slot.bracket))
         return number, self.halving.bracket(slot.bracket).rungs[0]
 
     def end(self, number: int, epochs: int) -> None:
@@ -136,14 +137,14 @@ class Simulator:
         rung = Rung(epochs, self.orders, 1.0, self.accuracies(number, epochs)[trial.epochs :])
         trial = replace(trial, rungs=(*trial.rungs, rung))
         self.orders += 1
-        is_last = epochs == self.halving.bracket(trial.place.bracket or 0).rungs[-1]
+        is_last = epochs == self.halving.bracket(trial.bracket or 0).rungs[-1]
         self.record.put(replace(trial, outcome=Outcome.FINISHED) if is_last else trial)
 
 
 def members(record: Record) -> dict[int, list[TrialRecord]]:
     found: dict[int, list[TrialRecord]] = {}
     for trial in record.counted:
-        found.setdefault(trial.place.bracket or 0, []).append(trial)
+        found.setdefault(trial.bracket or 0, []).append(trial)
     return found
 
 
@@ -152,7 +153,7 @@ def check(record: Record, halving: Halving, factor: int, steps: int) -> None:
     assert not any(trial.outcome is Outcome.OPEN for trial in record.trials.values())
     for number, trials in members(record).items():
         bracket = halving.bracket(number)
-        assert {trial.place.step for trial in trials} == {number % steps}
+        assert {trial.step for trial in trials} == {number % steps}
         assert len(trials) <= (bracket.size or 0)
         there = trials
         for rung, epochs in enumerate(bracket.rungs):
@@ -211,8 +212,8 @@ def test_the_order_in_which_workers_are_done_changes_nothing_once_brackets_are_f
         for record in (alone, many)
     ]
     assert survivors[0] == survivors[1]
-    assert {trial.number: trial.place for trial in alone.counted} == {
-        trial.number: trial.place for trial in many.counted
+    assert {trial.number: (trial.step, trial.bracket) for trial in alone.counted} == {
+        trial.number: (trial.step, trial.bracket) for trial in many.counted
     }
 
 
@@ -256,7 +257,7 @@ def test_a_study_that_goes_on_opens_a_new_bracket_after_one_that_was_decided_on(
     longer = Simulator(halving, 8, 1, 0)
     longer.record = record
     longer.run()
-    assert [trial.place.bracket for trial in record.counted] == [0] * 5 + [1] * 3
+    assert [trial.bracket for trial in record.counted] == [0] * 5 + [1] * 3
     assert {number: record.trials[number].outcome for number in range(1, 6)} == outcomes
     assert not any(trial.outcome is Outcome.OPEN for trial in record.counted)
 
@@ -264,7 +265,7 @@ def test_a_study_that_goes_on_opens_a_new_bracket_after_one_that_was_decided_on(
 def test_the_brackets_of_a_ladder_take_turns() -> None:
     halving = Halving(brackets("hyperband", 3, 3, 1), 2, 3)
     record = Simulator(halving, 20, 1, 0, steps=2).run()
-    places = [(trial.place.bracket, trial.place.step) for trial in record.counted]
+    places = [(trial.bracket, trial.step) for trial in record.counted]
     assert places == [(n, n % 2) for n, size in enumerate([3, 3, 2, 2, 3, 3, 2, 2]) for _ in range(size)]
 
 
@@ -277,8 +278,8 @@ def test_what_was_answered_from_the_record_takes_no_place() -> None:
     ]
     record = Record(trials)
     assert list(halving.decisions(record, (), ())) == []
-    assert halving.slot(record, ()) == Slot(0, 0)
-    assert halving.slot(record, (0,)) is None
+    assert halving.slot(record, (), ()) == Slot(0, 0)
+    assert halving.slot(record, (), (0,)) is None
     (work,) = halving.decisions(record, (), (0,))
     assert (work.number, work.epochs) == (1, 2)
     assert list(halving.decisions(record, (1,), (0,))) == []
@@ -286,13 +287,25 @@ def test_what_was_answered_from_the_record_takes_no_place() -> None:
 
 def test_a_closed_budget_gives_its_places_to_the_others() -> None:
     halving = Halving((Bracket(2, (1, 2)),), 3, 2)
-    record = Record([a_trial(1, {}, {}, accuracies=(0.5,), ends=((1, 0, 1.0),), place=Place(0, 0))])
-    assert halving.slot(record, ()) == Slot(0, 0)
-    assert halving.slot(record, (0,)) == Slot(1, 1)
-    assert halving.slot(record, (0, 1)) == Slot(2, 2)
+    record = Record([a_trial(1, {}, {}, accuracies=(0.5,), ends=((1, 0, 1.0),))])
+    assert halving.slot(record, (), ()) == Slot(0, 0)
+    assert halving.slot(record, (), (0,)) == Slot(1, 1)
+    assert halving.slot(record, (), (0, 1)) == Slot(2, 2)
     # Its bracket is decided on though it is not full.
     assert [(work.number, work.epochs) for work in halving.decisions(record, (), (0,))] == [(1, 2)]
     assert list(halving.decisions(record, (), (1,))) == []
+
+
+def test_nobody_joins_a_bracket_of_which_one_is_being_trained_further() -> None:
+    """As when a search that was closed is open again: by another worker's new best, or a failure that cost less."""
+    halving = Halving((Bracket(3, (1, 3)),), 1, 3)
+    record = Record([a_trial(1, {}, {}, accuracies=(0.5,), ends=((1, 0, 1.0),))])
+    assert list(halving.decisions(record, (), (0,))) == [(1, 3)]
+    slot = halving.slot(record, {1}, ())
+    assert slot == Slot(0, 1)
+    better = a_trial(2, {}, {}, bracket=slot.bracket, accuracies=(0.9,), ends=((1, 1, 1.0),))
+    record.put(better)
+    assert list(halving.decisions(record, {1}, (0,))) == [(2, 3)]
 
 
 def test_the_earlier_of_two_equals_goes_on() -> None:
@@ -343,7 +356,7 @@ def test_asynchronous_halving_decides_by_those_that_came_before(
     halving = Halving(brackets("asha", 9, 3, 1), steps, 3)
     record = Simulator(halving, trials, workers, seed, steps=steps).run()
     assert len(record.counted) == trials
-    counts = [sum(trial.place.step == step for trial in record.counted) for step in range(steps)]
+    counts = [sum(trial.step == step for trial in record.counted) for step in range(steps)]
     assert max(counts) - min(counts) <= 1
     for trial in record.counted:
         for rung in trial.rungs:
@@ -351,7 +364,7 @@ def test_asynchronous_halving_decides_by_those_that_came_before(
                 other.accuracies[-1]
                 for one in record.counted
                 for other in one.rungs
-                if one.place.step == trial.place.step and other.epochs == rung.epochs and other.order <= rung.order
+                if one.step == trial.step and other.epochs == rung.epochs and other.order <= rung.order
             ]
             is_among_the_best = sum(one > rung.accuracies[-1] for one in before) < max(1, len(before) // 3)
             is_last = rung is trial.rungs[-1]

@@ -28,10 +28,10 @@ from archbuilder.runs.lock import is_held
 from archbuilder.searching import Outcome, read_result, run_study
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.halving import Slot
-from archbuilder.searching.opening import open_journal, read_journal
-from archbuilder.searching.record import BASELINE
+from archbuilder.searching.opening import open_stored, read_stored
 from archbuilder.searching.runner import Runner
 from archbuilder.searching.states import StatesFolder
+from archbuilder.searching.trial import BASELINE
 from archbuilder.storage.journal_file import JournalFile
 from archbuilder.study import Study, load_study
 
@@ -41,7 +41,7 @@ UNREACHABLE = "{macs: {target: 12k, within: 1%}, parameters: {target: 1900, with
 
 def test_optuna_knows_what_its_values_are(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT)
-    with open_journal(study, tmp_path / study.name):
+    with open_stored(study, tmp_path / study.name):
         pass
     storage = JournalStorage(JournalFileBackend(str(tmp_path / study.name / "journal.log")))
     assert optuna.load_study(study_name=study.name, storage=storage).metric_names == ["val_accuracy"]
@@ -70,13 +70,13 @@ def test_a_damaged_journal_is_an_error_with_its_line(
     tmp_path: Path, line: int, written: bytes, reason: str, begun_journal: bytes
 ) -> None:
     study = a_study(tmp_path, TEXT)
-    journal = tmp_path / study.name / "journal.log"
-    journal.parent.mkdir()
+    stored = tmp_path / study.name / "journal.log"
+    stored.parent.mkdir()
     lines = begun_journal.splitlines()
     lines[line - 1 if line > 0 else line] = written
-    journal.write_bytes(b"\n".join(lines) + b"\n")
+    stored.write_bytes(b"\n".join(lines) + b"\n")
     number = line if line > 0 else len(lines)
-    for read in (lambda: run(study, tmp_path), lambda: read_journal(journal.parent)):
+    for read in (lambda: run(study, tmp_path), lambda: read_stored(stored.parent)):
         with pytest.raises(
             ArchbuilderError, match=rf"journal\.log: is damaged .*: line {number} {reason}\n.*delete .*"
         ):
@@ -87,7 +87,7 @@ def test_a_damaged_journal_is_an_error_with_its_line(
 def begun_journal(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("begun")
     study = a_study(folder, TEXT)
-    with open_journal(study, folder / "runs"):
+    with open_stored(study, folder / "runs"):
         pass
     return (folder / "runs" / "journal.log").read_bytes()
 
@@ -103,11 +103,11 @@ def test_a_journal_that_the_disk_has_no_room_for_says_so_and_stays_whole(tmp_pat
 
     def fill() -> None:
         nonlocal before
-        with open_journal(study, folder) as journal:
+        with open_stored(study, folder) as stored:
             before = (folder / "journal.log").read_bytes()
             resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, limits[1]))
             for number in range(100):
-                journal.put("something", "x" * 100 + str(number))
+                stored.put("something", "x" * 100 + str(number))
 
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
@@ -119,8 +119,8 @@ def test_a_journal_that_the_disk_has_no_room_for_says_so_and_stays_whole(tmp_pat
     after = (folder / "journal.log").read_bytes()
     assert after.startswith(before)
     assert after.endswith(b"\n")
-    with open_journal(study, folder) as journal:
-        journal.put("something", "else")
+    with open_stored(study, folder) as stored:
+        stored.put("something", "else")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
@@ -139,7 +139,7 @@ def test_a_full_disk_during_a_search_is_no_fault_of_the_program(tmp_path: Path, 
 def test_an_open_journal_is_nobody_elses(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT)
     with (
-        open_journal(study, tmp_path / study.name),
+        open_stored(study, tmp_path / study.name),
         pytest.raises(ArchbuilderError, match=r"^tiny-widths in .* is already running, in process \d+; wait for it"),
     ):
         run(study, tmp_path)
@@ -168,10 +168,10 @@ def test_other_images_under_an_old_study_are_refused(tmp_path: Path) -> None:
 
 def begun(study: Study, folder: Path) -> None:
     """Begin a study whose baseline has been trained."""
-    with open_journal(study, folder) as journal:
-        Candidates(journal).baseline()
-        journal.train(BASELINE, (0.5,), 1.0)
-        journal.end(BASELINE, Outcome.BASELINE)
+    with open_stored(study, folder) as stored:
+        Candidates(stored).baseline()
+        stored.train(BASELINE, (0.5,), 1.0)
+        stored.end(BASELINE, Outcome.BASELINE)
 
 
 def test_another_study_of_the_same_name_is_refused(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_study_that_nothing_was_trained_of_may_be_mended(tmp_path: Path) -> No
         run(wrong, tmp_path, timer=lambda plan, machine, batch_size: plan.macs)
     result, _ = run(a_study(tmp_path, TEXT.replace("epochs: 1", "epochs: 2")), tmp_path, trials=1)
     assert result.tally.counted == 1
-    assert read_journal(tmp_path / "tiny-widths").study.settings.train.epochs == 2
+    assert read_stored(tmp_path / "tiny-widths").study.settings.train.epochs == 2
 
 
 def test_another_spec_is_refused_with_the_line_that_differs(tmp_path: Path) -> None:
@@ -210,16 +210,16 @@ def test_another_spec_is_refused_with_the_line_that_differs(tmp_path: Path) -> N
 
 def test_a_study_that_is_named_by_its_file_is_read_back(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT.replace("name: tiny-widths\n", ""))
-    with open_journal(study, tmp_path / study.name):
+    with open_stored(study, tmp_path / study.name):
         pass
-    assert read_journal(tmp_path / study.name).study.name == study.name == "study"
+    assert read_stored(tmp_path / study.name).study.name == study.name == "study"
 
 
 def test_comments_and_the_number_of_trials_may_change(tmp_path: Path) -> None:
     begun(a_study(tmp_path, TEXT), tmp_path / "tiny-widths")
     changed = "# new\ndescription: new\n" + SPEC.replace("and another", "changed").replace(", type:", ",  type:")
     longer = "# new\n" + TEXT.replace("trials: 8", "trials: 9")
-    with open_journal(a_study(tmp_path, longer, changed), tmp_path / "tiny-widths"):
+    with open_stored(a_study(tmp_path, longer, changed), tmp_path / "tiny-widths"):
         pass
 
 
@@ -231,28 +231,28 @@ def test_a_search_that_is_killed_after_any_of_its_writes_is_read_back(tmp_path: 
     pid = os.fork()
     if not pid:
         try:
-            with open_journal(study, folder) as journal, kill_after(writes):
-                trial = Candidates(journal).next(Slot(0, 0))
+            with open_stored(study, folder) as stored, kill_after(writes):
+                trial = Candidates(stored).next(Slot(0, 0))
                 assert trial is not None
-                journal.train(trial.number, (0.25,), 1.0)
-                journal.end(trial.number, Outcome.FINISHED)
+                stored.train(trial.number, (0.25,), 1.0)
+                stored.end(trial.number, Outcome.FINISHED)
         finally:
             os._exit(0)
     os.waitpid(pid, 0)
-    with open_journal(study, folder) as journal:
-        candidates = Candidates(journal)
-        trial = journal.record.trials.get(1) or candidates.next(Slot(0, 0))
+    with open_stored(study, folder) as stored:
+        candidates = Candidates(stored)
+        trial = stored.record.trials.get(1) or candidates.next(Slot(0, 0))
         assert trial is not None
         assert trial.number == 1
         if not trial.rungs:
-            trial = journal.train(1, (0.25,), 1.0)
+            trial = stored.train(1, (0.25,), 1.0)
         if trial.outcome is Outcome.OPEN:
-            journal.end(1, Outcome.FINISHED)
-        straight = journal.record.trials
+            stored.end(1, Outcome.FINISHED)
+        straight = stored.record.trials
     found = optuna.load_study(study_name=study.name, storage=JournalStorage(JournalFile(folder / "journal.log")))
     assert [trial.state for trial in found.trials] == [TrialState.COMPLETE] * 2
     assert found.trials[1].intermediate_values == {1: 0.25}
-    assert read_journal(folder).record.trials == straight
+    assert read_stored(folder).record.trials == straight
 
 
 @contextmanager
@@ -273,7 +273,7 @@ def kill_after(writes: int) -> Iterator[None]:
 def test_whether_a_study_runs_is_seen_without_touching_it(tmp_path: Path) -> None:
     study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
     assert not is_held(folder / "lock")
-    with open_journal(study, folder):
+    with open_stored(study, folder):
         before = (folder / "lock").read_bytes(), (folder / "lock").stat().st_mtime_ns
         assert is_held(folder / "lock")
     assert not is_held(folder / "lock")
@@ -290,23 +290,23 @@ def test_a_study_that_is_looked_at_for_an_instant_can_be_begun(tmp_path: Path) -
         fcntl.flock(file.fileno(), fcntl.LOCK_SH)
         release = threading.Timer(0.1, lambda: fcntl.flock(file.fileno(), fcntl.LOCK_UN))
         release.start()
-        with open_journal(study, folder) as journal:
-            assert journal.folder == folder
+        with open_stored(study, folder) as stored:
+            assert stored.folder == folder
         release.join()
 
 
 def test_a_study_that_was_ended_at_once_is_no_damage(tmp_path: Path) -> None:
     study, folder = a_study(tmp_path, TEXT), tmp_path / "run"
-    with open_journal(study, folder):
+    with open_stored(study, folder):
         pass
     lines = (folder / "journal.log").read_text().splitlines(keepends=True)
     for count in range(len(lines)):
         (folder / "journal.log").write_text("".join(lines[:count]))
         if count < 3:
             with pytest.raises(ArchbuilderError, match=r"run: its study has no entries yet"):
-                read_journal(folder)
-        with open_journal(study, folder) as journal:
-            assert not journal.record.trials
+                read_stored(folder)
+        with open_stored(study, folder) as stored:
+            assert not stored.record.trials
 
 
 def test_a_sampler_that_is_not_installed_is_missed_before_anything_is_trained(
@@ -333,7 +333,7 @@ def test_of_a_trial_that_is_over_others_inherit_weights_and_no_more_is_kept(tmp_
 def test_candidates_inherit_from_the_baseline_and_start_afresh_where_no_weights_are_kept(tmp_path: Path) -> None:
     text = STUDY.replace("seed: 3", "seed: 3, pruner: none, inherit: true") + NO_FINALS
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=3)
-    donors = [trial.place.donor for trial in result.record.counted]
+    donors = [trial.donor for trial in result.record.counted]
     assert donors[0] == BASELINE
     assert None not in donors
     fresh, _ = run(a_study(tmp_path, text.replace("tiny-widths", "fresh").replace("true", "false")), tmp_path, trials=1)
@@ -344,7 +344,7 @@ def test_candidates_inherit_from_the_baseline_and_start_afresh_where_no_weights_
     shutil.rmtree(tmp_path / "tiny-widths" / "states")
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=5)
     assert [trial.outcome for trial in result.record.counted] == [Outcome.FINISHED] * 5
-    assert [trial.place.donor for trial in result.record.counted][3:] == [None, 4]
+    assert [trial.donor for trial in result.record.counted][3:] == [None, 4]
 
 
 def test_a_spec_without_a_name_keeps_its_files_name(tmp_path: Path) -> None:

@@ -11,22 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.tiny_studies import ONE_FINAL, STUDY, outline, standing, write_digits, write_study
+from support.killed_studies import TEXT, check_kept, check_none_twice, leftovers, read, write
+from support.patience import PATIENCE
+from support.tiny_studies import standing
 
 from archbuilder import ArchbuilderError
-from archbuilder.searching import Outcome, TrialRecord, run_study
-from archbuilder.searching.opening import read_journal
+from archbuilder.searching import TrialRecord, run_study
+from archbuilder.searching.opening import read_stored
 from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc, and kills them")
 
-TEXT = (
-    STUDY.replace("data: digits", "data: npz:digits.npz")
-    .replace("trials: 8, seed: 3", "trials: 40, seed: 3, factor: 2, sampler: random")
-    .replace("epochs: 3, batch_size: 256", "epochs: 4, batch_size: 64")
-    + ONE_FINAL
-)
 CHILD = """
 import sys
 from pathlib import Path
@@ -43,14 +39,16 @@ if __name__ == "__main__":
 MANY = """
 import multiprocessing, os, sys, traceback
 from pathlib import Path
-from archbuilder.searching import executors, run_study
+import torch._dynamo
+from archbuilder.executors import processes
+from archbuilder.searching import run_study
 from archbuilder.study import load_study
 from archbuilder.training import CPU
 
 def tell(event):
     print(type(event).__name__, getattr(getattr(event, "trial", None), "outcome", ""), flush=True)
 
-executors.process_context = lambda preload: multiprocessing.get_context("fork")
+processes.process_context = lambda *preload: multiprocessing.get_context("fork")
 if __name__ == "__main__":
     for line in sys.stdin:
         pid = os.fork()
@@ -66,15 +64,13 @@ if __name__ == "__main__":
                 os._exit(status)
         print("pid", pid, flush=True)
         print("gone", os.waitpid(pid, 0)[1], flush=True)
-"""  # torch is imported once, not for every life of the study and of its workers
+"""  # torch, and what its first training imports, is loaded once, not for every life of the study and of its workers
 KILLS = 20
 
 
-def write(folder: Path, text: str = TEXT) -> Path:
-    path = write_study(folder, text)
-    write_digits(folder / "digits.npz")
-    (folder / "child.py").write_text(CHILD)
-    (folder / "many.py").write_text(MANY)
+def write_scripts(folder: Path, text: str = TEXT) -> Path:
+    (path := write(folder, text)).with_name("child.py").write_text(CHILD)
+    path.with_name("many.py").write_text(MANY)
     return path
 
 
@@ -114,8 +110,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_for_end(pids: set[int], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
+_END = 60.0  # seconds in which processes end whose search is gone, however busy the machine is
+
+
+def wait_for_end(pids: set[int]) -> None:
+    until = time.monotonic() + _END
     while any(map(is_alive, pids)):
         assert time.monotonic() < until, "a process outlived the one that started it"
         time.sleep(0.02)
@@ -146,50 +145,13 @@ def kill_once(mother: subprocess.Popen[str], moments: random.Random, most: int) 
     os.kill(pid, signal.SIGKILL)
     while not (line := mother.stdout.readline()).startswith("gone"):
         pass
-    wait_for_end(pids, 60)  # one that is just being started ends when it has come so far as to look
+    wait_for_end(pids)  # one that is just being started ends when it has come so far as to look
     return line == f"gone {int(signal.SIGKILL)}\n"
-
-
-def read(folder: Path) -> list[TrialRecord]:
-    return list(read_journal(folder).record.trials.values()) if (folder / "journal.log").exists() else []
-
-
-def check_kept(before: list[TrialRecord], now: list[TrialRecord]) -> None:
-    """Check that nothing of what was finished is lost or changed."""
-    assert len(now) >= len(before)
-    for old, new in zip(before, now, strict=False):
-        if old.outcome is Outcome.OPEN:
-            assert new.values == old.values
-            assert new.rungs[: len(old.rungs)] == old.rungs
-            assert new.accuracies[: old.epochs] == old.accuracies
-        else:
-            assert outline([new]) == outline([old])
-            assert new.seconds == old.seconds
-
-
-def check_none_twice(folder: Path, text_path: Path) -> None:
-    study = load_study(text_path)
-    trained = [
-        study.pricer.key(trial.values)
-        for trial in read(folder)
-        if trial.outcome not in {Outcome.BASELINE, Outcome.DUPLICATE, Outcome.INVALID}
-    ]
-    assert len(trained) == len(set(trained))
-    for trial in read(folder):
-        assert trial.outcome is not Outcome.FAILED, trial.reason
-        epochs = [rung.epochs for rung in trial.rungs]
-        assert epochs == sorted(set(epochs))
-    orders = sorted(rung.order for trial in read(folder) for rung in trial.rungs)
-    assert orders == list(range(len(orders)))
-
-
-def leftovers(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob(".*") if path.is_file()]
 
 
 def survive(folder: Path, machines: int) -> tuple[Path, int]:
     """Kill a study again and again, then let it end; give its folder and how many kills came before its end."""
-    path, moments = write(folder), random.Random(f"kills {machines}")
+    path, moments = write_scripts(folder), random.Random(f"kills {machines}")
     kept = folder / "runs" / "tiny-widths"
     before: list[TrialRecord] = []
     kills = 0
@@ -201,17 +163,17 @@ def survive(folder: Path, machines: int) -> tuple[Path, int]:
             before = now
     run_study(load_study(path), runs=folder / "runs")
     check_kept(before, read(kept))
-    check_none_twice(kept, path)
+    check_none_twice(read(kept), path)
     assert not leftovers(kept)
     assert not list((kept / "states").iterdir())
-    assert len(read_journal(kept).record.counted) == 40
+    assert len(read_stored(kept).record.counted) == 40
     return kept, kills
 
 
 def test_a_study_killed_at_twenty_moments_is_what_an_uninterrupted_one_is(tmp_path: Path) -> None:
     kept, kills = survive(tmp_path / "killed", 1)
     assert kills == KILLS
-    path = write(tmp_path / "whole")
+    path = write_scripts(tmp_path / "whole")
     run_study(load_study(path), runs=tmp_path / "whole" / "runs")
     found, expected = standing(kept), standing(tmp_path / "whole" / "runs" / "tiny-widths")
     assert found[:-1] == expected[:-1]
@@ -224,9 +186,9 @@ def test_a_study_on_two_processes_killed_at_twenty_moments_loses_nothing(tmp_pat
 
 
 def test_two_processes_end_with_a_study_and_give_what_one_gives(tmp_path: Path) -> None:
-    path = write(tmp_path, TEXT.replace("trials: 40", "trials: 6, pruner: none"))
+    path = write_scripts(tmp_path, TEXT.replace("trials: 40", "trials: 6, pruner: none"))
     with started(path, tmp_path / "two", 2) as child:
-        output, errors = child.communicate(timeout=120)
+        output, errors = child.communicate(timeout=PATIENCE)
         assert child.returncode == 0, errors
         assert not errors
         assert output.count("TrialEnded") == 6
@@ -244,7 +206,7 @@ def test_two_processes_end_with_a_study_and_give_what_one_gives(tmp_path: Path) 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_ends_the_command_with_status_130_and_it_goes_on(tmp_path: Path, workers: int) -> None:
-    path = write(tmp_path, TEXT.replace("trials: 40", "trials: 5"))
+    path = write_scripts(tmp_path, TEXT.replace("trials: 40", "trials: 5"))
     command = [sys.executable, "-m", "archbuilder", "search", str(path), "--runs", str(tmp_path), "--device", "cpu"]
     command += ["--workers", str(workers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
@@ -252,21 +214,21 @@ def test_sigterm_ends_the_command_with_status_130_and_it_goes_on(tmp_path: Path,
         lines = [child.stdout.readline() for _ in range(4)]
         pids = children_of(child.pid)
         child.send_signal(signal.SIGTERM)
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=PATIENCE)
     assert child.returncode == 130, (lines, output, errors)
     assert "run the same command to resume" in output
     assert not errors
     wait_for_end(pids)
     before = read(tmp_path / "tiny-widths")
     assert before
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     check_kept(before, read(tmp_path / "tiny-widths"))
-    assert len(read_journal(tmp_path / "tiny-widths").record.counted) == 5
+    assert len(read_stored(tmp_path / "tiny-widths").record.counted) == 5
 
 
 def test_two_processes_cannot_run_one_study(tmp_path: Path) -> None:
-    path = write(tmp_path)
+    path = write_scripts(tmp_path)
     with started(path, tmp_path, 1) as child:
         assert child.stdout is not None
         child.stdout.readline()

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,17 @@ from rich.console import Console, RenderableType
 from support.tiny_studies import STUDY, a_study, run
 
 from archbuilder import ArchbuilderError, SpecError
+from archbuilder.pages.study import page_text
 from archbuilder.plan.plan import Plan
-from archbuilder.report.front_points import front_points
-from archbuilder.report.search import LineView, progress_panel, widths_texts
+from archbuilder.report.front import front_points
+from archbuilder.report.kept import kept_studies, studies_table
+from archbuilder.report.search import LineView, progress_panel
 from archbuilder.report.search_progress import StudyProgress
 from archbuilder.report.search_table import result_table
 from archbuilder.report.space import space_as_data, space_report
-from archbuilder.report.studies import comparison_report, studies_table, study_as_data, study_report
-from archbuilder.report.study_page import page_text
-from archbuilder.searching import Event, LatencyMeasured, Stopwatch, StudyOpened
-from archbuilder.searching.kept import kept_studies
+from archbuilder.report.studies import comparison_report, study_as_data, study_report
+from archbuilder.report.study_texts import widths_texts
+from archbuilder.searching import Event, LatencyMeasured, Message, Stopwatch, StudyOpened
 from archbuilder.study import survey
 from archbuilder.training import CPU, Machine
 
@@ -93,6 +93,33 @@ def test_a_latency_is_shown_wherever_macs_are_and_all_that_is_compared_is_within
     assert f"latency a candidate 2 measurements, the last 1.3 ms {CONDITIONS}" in text_of(progress_panel(progress))
 
 
+def test_a_candidate_that_cannot_be_measured_ends_no_search(tmp_path: Path) -> None:
+    study = a_study(tmp_path, TEXT)
+    asked: list[int] = []
+
+    def short(plan: Plan, machine: Machine, batch_size: int) -> int:
+        asked.append(plan.macs)
+        if plan.macs > study.spec.plan().macs:
+            raise RuntimeError("CUDA out of memory\nTried to allocate")
+        return timer(plan, machine, batch_size)
+
+    said: list[Event] = []
+    result, trials = run(study, tmp_path, trials=3, timer=short, observe=said.append)
+    assert len(trials) == 3
+    assert Message("the latency of a candidate cannot be measured: CUDA out of memory") in said
+    assert max(asked) > study.spec.plan().macs
+    assert all(trial.cost["macs"] <= study.spec.plan().macs for trial in result.record.counted)
+
+
+def test_a_baseline_that_cannot_be_measured_is_an_error_in_a_sentence(tmp_path: Path) -> None:
+    def short(plan: Plan, machine: Machine, batch_size: int) -> int:
+        raise RuntimeError("CUDA out of memory\nTried to allocate")
+
+    message = r"^the latency of the baseline cannot be measured: CUDA out of memory$"
+    with pytest.raises(ArchbuilderError, match=message):
+        run(a_study(tmp_path, TEXT), tmp_path, trials=3, timer=short)
+
+
 def test_a_study_does_not_go_on_with_latencies_that_are_measured_otherwise(tmp_path: Path) -> None:
     text = (
         TEXT.replace("search: {", "search: {")
@@ -112,8 +139,7 @@ def test_a_study_does_not_go_on_with_latencies_that_are_measured_otherwise(tmp_p
 def test_a_space_says_what_it_measured(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT)
     events: list[Event] = []
-    stopwatch = Stopwatch.of(study, CPU, timer, events.append)
-    assert stopwatch is not None
+    stopwatch = Stopwatch(study, CPU, timer, events.append)
     found = survey(stopwatch.timed(study), measure=stopwatch.measuring("candidates"), draws=500)
     (coverage,) = found.coverages
     assert coverage.measured == 20
@@ -129,7 +155,7 @@ def test_a_space_says_what_it_measured(tmp_path: Path) -> None:
     assert "not measured" not in text
     assert space_as_data(found)["latency_measured_with"] == CONDITIONS
     assert len(events) < 120
-    slow = replace(stopwatch, timer=lambda plan, machine, batch_size: 5000 + plan.macs // 10_000)
+    slow = Stopwatch(study, CPU, lambda plan, machine, batch_size: 5000 + plan.macs // 10_000)
     with pytest.raises(
         ArchbuilderError, match=r"the baseline has 5,0.*\n.*\n.*\n  narrower networks are hardly faster"
     ):

@@ -13,7 +13,7 @@ from archbuilder.data import SOURCES
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching import Outcome, run_study
 from archbuilder.searching.library import search
-from archbuilder.searching.opening import read_journal
+from archbuilder.searching.opening import read_stored
 
 SPACE: dict[str, Any] = {"mix.*": {"scale": [0.5, 3.0], "multiple_of": 2}}
 
@@ -45,7 +45,7 @@ def test_a_search_goes_on_where_it_is_kept(tmp_path: Path) -> None:
         result = search(spec(), SPACE, objective=rate, trials=trials, runs=tmp_path)
     assert len(asked) == 1 + result.tally.counted == 8
     with pytest.raises(ArchbuilderError, match=r"its objective is a Python function; resume it with archbuilder"):
-        run_study(read_journal(tmp_path / "search").study, runs=tmp_path)
+        run_study(read_stored(tmp_path / "search").study, runs=tmp_path)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"objective": few_parameters, "data": "digits"}])

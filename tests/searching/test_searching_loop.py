@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from support.raters import Rater, rated
+from support.raters import Rater, rated, run_objective
 from support.tiny_studies import NO_FINALS, STUDY, a_study, few_digits, kept, outline, run
 
 from archbuilder import ArchbuilderError
+from archbuilder.budgets.budget import Limit
 from archbuilder.data import SOURCES
 from archbuilder.modules import Network
+from archbuilder.pages.study import write_page
 from archbuilder.plan.plan import Plan
 from archbuilder.report.search_table import result_table
 from archbuilder.report.studies import comparison_as_data, comparison_report, study_as_data, study_report
-from archbuilder.report.study_page import write_page
 from archbuilder.report.verdicts import verdicts as sentences
 from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
 from archbuilder.searching.jobs import Job, OnEpoch, Training
-from archbuilder.searching.run import run_objective, run_study
+from archbuilder.searching.run import run_study
 from archbuilder.searching.runner import Runner
-from archbuilder.study.budget import Limit
 from archbuilder.training import Machine, Timer, Trainer, TrainingDiverged, initial_network
 
 TEXT = STUDY.replace("seed: 3", "seed: 3, factor: 2, sampler: random")
@@ -44,7 +44,7 @@ def in_tenths(more: int = 0) -> Timer:
 def test_a_candidate_that_fails_is_recorded_and_the_study_goes_on(
     tmp_path: Path, error: Exception, kind: str, reason: str
 ) -> None:
-    rater = Rater(lambda work: error if work.number in {2, 4, 5} else None)
+    rater = Rater(lambda work: error if work.trial.number in {2, 4, 5} else None)
     result = rated(a_study(tmp_path, TEXT), tmp_path, 8, rater)
     failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
     assert [trial.number for trial in failed] == [2, 4, 5]
@@ -74,7 +74,7 @@ def test_a_network_that_diverges_in_training_is_recorded(tmp_path: Path, monkeyp
 
 def test_three_failures_alike_in_a_row_end_a_search_which_then_goes_on(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT.replace("factor: 2", "pruner: none"))
-    failing = Rater(lambda work: ValueError("no luck") if work.number > 2 else None)
+    failing = Rater(lambda work: ValueError("no luck") if work.trial.number > 2 else None)
     with pytest.raises(ArchbuilderError, match=r"3 trials in a row failed alike \(ValueError\); trial 5: no luck"):
         rated(study, tmp_path, 10, failing)
     before = kept(tmp_path / "run")
@@ -87,7 +87,7 @@ def test_three_failures_alike_in_a_row_end_a_search_which_then_goes_on(tmp_path:
 
 def test_how_many_failures_end_a_search_is_the_studys(tmp_path: Path) -> None:
     patient = TEXT.replace("factor: 2", "pruner: none, failures: 6")
-    failing = Rater(lambda work: ValueError("no luck") if work.number > 2 else None)
+    failing = Rater(lambda work: ValueError("no luck") if work.trial.number > 2 else None)
     with pytest.raises(ArchbuilderError, match=r"6 trials in a row failed alike [\s\S]*search: {failures: N}"):
         rated(a_study(tmp_path, patient), tmp_path, 12, failing)
     # It is no part of what a trial is: the same study goes on with another number.
@@ -105,17 +105,17 @@ def test_a_search_stops_after_so_many_trials_without_a_better_one(tmp_path: Path
 
 
 def test_candidates_that_go_on_meanwhile_do_not_hide_that_new_ones_fail(tmp_path: Path) -> None:
-    late = Rater(lambda work: ValueError("no luck") if work.number > 2 else None)
+    late = Rater(lambda work: ValueError("no luck") if work.trial.number > 2 else None)
     with pytest.raises(ArchbuilderError, match="3 trials in a row failed alike"):
         rated(a_study(tmp_path, TEXT.replace("factor: 2", "factor: 2, pruner: halving")), tmp_path, 12, late)
-    numbers = [work.number for work in late.done]
-    assert any(work.begun for work in late.done[numbers.index(3) :])
+    numbers = [work.trial.number for work in late.done]
+    assert any(work.trial.epochs for work in late.done[numbers.index(3) :])
     assert len({number for number in numbers if number > 2}) == 3
 
 
 def test_failures_of_several_kinds_end_nothing(tmp_path: Path) -> None:
     errors = [ValueError("a"), KeyError("b")]
-    rater = Rater(lambda work: errors[work.number % 2] if work.number > 2 else None)
+    rater = Rater(lambda work: errors[work.trial.number % 2] if work.trial.number > 2 else None)
     assert rated(a_study(tmp_path, TEXT), tmp_path, 8, rater).tally[Outcome.FAILED] >= 5
 
 
@@ -128,12 +128,12 @@ def test_a_baseline_that_fails_is_an_error_that_names_it(tmp_path: Path, error: 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA error: out of memory")])
 def test_a_baseline_too_large_for_memory_forbids_no_smaller_networks(tmp_path: Path, error: Exception) -> None:
-    rater = Rater(lambda work: error if not work.number else None)
+    rater = Rater(lambda work: error if not work.trial.number else None)
     for trials in (2, 5):
         result = rated(a_study(tmp_path, TEXT), tmp_path, trials, rater)
         assert result.tally.counted == trials
     assert result.baseline.final_accuracy is None
-    assert [work.number for work in rater.done].count(0) == 1, "it is not tried again"
+    assert [work.trial.number for work in rater.done].count(0) == 1, "it is not tried again"
     shown_of_a_study_without_baseline(result)
 
 
@@ -238,7 +238,7 @@ def test_no_candidate_outside_the_budget_is_trained(
 
     monkeypatch.setattr(Runner, "run", noting)
     run(study, tmp_path, trials=6)
-    plans = [study.pricer.plan(work.values) for work in given if work.number]
+    plans = [study.pricer.plan(work.trial.values) for work in given if work.trial.number]
     assert len(plans) >= 6
     limits = study.budgets[0].limits
     assert all(limits.allows({"macs": plan.macs, "parameters": plan.parameters}) for plan in plans)
@@ -268,7 +268,7 @@ def test_an_exhausted_space_ends_a_search_and_says_so(tmp_path: Path) -> None:
     result = run_objective(study, tmp_path / "run", 30, rater.run, events.append)
     assert result.exhausted == (0,)
     assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]
-    beginnings = [str(work.values) for work in rater.done if not work.begun and work.number]
+    beginnings = [str(work.trial.values) for work in rater.done if not work.trial.epochs and work.trial.number]
     assert len(beginnings) == len(set(beginnings)) == 5  # the sixth is the baseline
     answers = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.DUPLICATE]
     assert answers
@@ -288,7 +288,7 @@ def test_the_sampler_is_told_of_a_baseline_that_could_have_been_proposed(tmp_pat
 @pytest.mark.parametrize(("old", "new"), [("20k", "10k"), ("multiple_of: 2", "multiple_of: 3")])
 def test_a_baseline_outside_the_space_or_the_budget_is_no_trial(tmp_path: Path, old: str, new: str) -> None:
     result = rated(a_study(tmp_path, TEXT.replace(old, new)), tmp_path, 2, Rater())
-    assert result.baseline.place.step is None
+    assert result.baseline.step is None
     assert result.baseline.accuracies
     assert result.baseline not in result.record.best()
 
@@ -307,7 +307,7 @@ def test_no_candidate_is_outside_any_of_several_limits_of_which_one_is_measured(
     study, trials = result.study, result.record.counted
     assert len(trials) == 8
     for trial in trials:
-        limits = study.budgets[trial.place.step or 0].limits
+        limits = study.budgets[trial.step or 0].limits
         assert trial.cost["latency"] == study.pricer.plan(trial.values).macs // 10 + 100
         assert all(limit.low <= trial.cost[name] <= limit.high for name, limit in limits.by_quantity.items())
 
@@ -343,7 +343,7 @@ def test_a_share_of_a_latency_is_known_to_whoever_reads_the_study(tmp_path: Path
     for one in (result, read, read.random_search):
         assert one.study.budgets[0].limits.by_quantity == {"latency": Limit(928)}
         assert one.baseline.cost["latency"] == 1161
-        assert one.baseline.place.step is None  # it is above the budget
+        assert one.baseline.step is None  # it is above the budget
     scaled = read.row("scaled")
     assert scaled is not None
     assert 0.8 * 928 < scaled.finalist.cost["latency"] == scaled.finalist.spec.plan().macs // 10 <= 928
@@ -357,7 +357,7 @@ def test_a_budget_that_runs_out_of_candidates_leaves_the_others(tmp_path: Path) 
     assert result.exhausted == (0,)
     assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]
     assert result.tally.counted == 20
-    tried = [trial.place.step for trial in result.record.counted]
+    tried = [trial.step for trial in result.record.counted]
     assert 1 <= tried.count(0) < 5
     again = run_objective(study, tmp_path / "run", 24, Rater().run, events.append)
     assert [event.step for event in events if isinstance(event, SpaceExhausted)] == [0]  # once and for all

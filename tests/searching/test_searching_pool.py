@@ -1,16 +1,20 @@
 """Jobs in other processes: with the coordinator's folder, without it, with another version or other images."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from support.tiny_studies import NO_FINALS, STUDY, write_digits, write_study
+from support.trials import a_trial
 
 from archbuilder import ArchbuilderError
 from archbuilder.runs import read_checkpoint
-from archbuilder.searching.jobs import SPEC, Done, Donor, Failed, Final, NeedsFiles, Training, final_folder
-from archbuilder.searching.pool import RemoteRunner
+from archbuilder.searching.jobs import SPEC, Done, Failed, Final, NeedsFiles, Training, final_folder
+from archbuilder.searching.pool import _STUDIES, Pool, RemoteRunner, _Given, _loaded
 from archbuilder.searching.runner import Runner
 from archbuilder.searching.states import state_path
 from archbuilder.study import load_study
@@ -32,7 +36,8 @@ def jobs(remote: RemoteRunner) -> tuple[Training, Training]:
     study = remote.study.read(remote.file, remote.path)
     values = study.space.values_of(study.spec)
     assert values is not None
-    return Training(3, values, 0, 1, keeps=True), Training(3, values, 1, 3, keeps=True)
+    begun = a_trial(3, values, {}, accuracies=(0.1,), ends=((1, 0, 1.0),))
+    return Training(a_trial(3, values, {}), 1, keeps=True), Training(begun, 3, keeps=True)
 
 
 def test_a_worker_that_sees_the_folder_uses_it(remote: RemoteRunner) -> None:
@@ -62,7 +67,8 @@ def test_a_worker_that_does_not_see_the_folder_is_sent_files_and_returns_them(re
     for one, other in zip([done, further], expected, strict=True):
         assert isinstance(other, Done)
         assert one.accuracies == other.accuracies
-    inheriting = replace(first, number=4, donor=Donor(3, first.values, 3))
+    donor = a_trial(3, first.trial.values, {}, accuracies=(0.1,) * 3, ends=((3, 0, 1.0),))
+    inheriting = Training(replace(first.trial, number=4), 1, keeps=True, donor=donor)
     assert elsewhere(inheriting) == NeedsFiles()
     assert isinstance(elsewhere(inheriting, {state_path(3, 3): states[1]}), Done)
 
@@ -90,6 +96,49 @@ def test_a_state_that_is_gone_fails_the_job(remote: RemoteRunner) -> None:
     result = remote(jobs(remote)[1])
     assert isinstance(result, Failed)
     assert result.kind == "state lost"
+
+
+class Here(Executor):
+    """Does jobs as workers do, in this process."""
+
+    max_workers, is_undisturbed = 2, False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_a_state_that_is_gone_fails_the_job_of_a_worker_that_does_not_see_the_folder(remote: RemoteRunner) -> None:
+    elsewhere = replace(remote, folder=remote.folder / "not" / "here")
+    pool = Pool(Here(), remote.folder, lambda job, on_epoch: None, elsewhere)
+    pool.give(jobs(remote)[1])
+    results = [result for _ in range(3) for _, result in pool.wait(lambda job, epoch, accuracy: None)]
+    assert [result.kind for result in results if isinstance(result, Failed)] == ["state lost"]
+    assert not pool.busy
+
+
+def test_progress_that_cannot_be_written_or_read_ends_no_training(remote: RemoteRunner) -> None:
+    shown = remote.folder / "progress" / "trial-3"
+    shown.mkdir()
+    assert isinstance(remote(jobs(remote)[0]), Done)
+    shown.rmdir()
+    shown.write_text("1 0.5\n2 0.2 0.5\n3 0.25\n4")
+    pool, seen = Pool(Here(), remote.folder, lambda job, on_epoch: None, remote), list[tuple[int, float]]()
+    pool._show(_Given(jobs(remote)[0]), lambda job, epoch, accuracy: seen.append((epoch, accuracy)))
+    assert seen == [(1, 0.5), (3, 0.25)]
+
+
+def test_a_worker_loads_a_study_once_for_all_its_sessions_and_keeps_few(remote: RemoteRunner) -> None:
+    _loaded.cache_clear()
+    study = remote.study.read(remote.file, remote.path)
+    for number in range(4):
+        (folder := remote.folder / f"resumed-{number}").mkdir()
+        again = RemoteRunner.of(study, folder, Runner(study, folder, CPU), CPU)
+        assert again._runner(folder).data is _loaded(remote).data
+    for latency in range(4):
+        _loaded(replace(remote, latency=latency))
+    assert _loaded.cache_info().currsize == _STUDIES
 
 
 def test_another_version_and_other_images_are_refused(remote: RemoteRunner) -> None:

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from support.trials import a_trial
 
 from archbuilder.searching import Outcome, TrialRecord
-from archbuilder.searching.record import BASELINE, COUNTED, Place, Record
+from archbuilder.searching.record import Record
+from archbuilder.searching.trial import BASELINE, COUNTED
 
 
 def trial(number: int, outcome: Outcome, width: int = 4, accuracy: float = 0.5, macs: int = 100) -> TrialRecord:
@@ -88,6 +89,6 @@ def test_nothing_is_without_progress_before_a_trial_is_trained_to_the_end() -> N
 
 def test_the_latest_progress_of_any_budget_counts() -> None:
     first = [ended(0, 0.9, 0), ended(1, 0.1, 1), ended(2, 0.1, 2)]
-    other = replace(ended(3, 0.1, 3), place=Place(step=1))
+    other = replace(ended(3, 0.1, 3), step=1)
     assert Record(first).since_progress(2) == 2
     assert Record([*first, other]).since_progress(2) == 0

@@ -37,7 +37,7 @@ def test_the_table_of_trials_says_what_the_journal_does(tmp_path: Path) -> None:
         assert line["outcome"] == trial.outcome
         assert line["epochs"] == str(len(trial.accuracies))
         assert float(line["accuracy"]) == pytest.approx(trial.accuracy, rel=1e-5)
-        assert line["projected"] == ("yes" if trial.place.projected else "no")
+        assert line["projected"] == ("yes" if trial.projected else "no")
         assert {name: line[name] for name in trial.cost} == {name: str(count) for name, count in trial.cost.items()}
         assert {name: line[name] for name in trial.values} == {name: str(w) for name, w in trial.values.items()}
 
@@ -76,7 +76,7 @@ def test_a_journal_opens_in_optuna_with_budget_and_cost(tmp_path: Path) -> None:
         assert trial.user_attrs["cost macs"] == own.cost["macs"]
         assert any(name.startswith("budget") for name in trial.user_attrs)
         assert trial.user_attrs["candidate"]["values"] == own.values
-        assert (trial.params == own.values) != own.place.projected
+        assert (trial.params == own.values) != own.projected
     assert outline(list(read_result(result.folder).record.trials.values())) == outline(
         list(result.record.trials.values())
     )

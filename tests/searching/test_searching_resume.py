@@ -3,14 +3,16 @@
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.tiny_studies import ONE_FINAL, STUDY, AfterEpochs, a_study, outline, run, standing
+from support.raters import Rater, rated
+from support.tiny_studies import ONE_FINAL, STUDY, AfterEpochs, a_study, kept, outline, run, standing
 
 from archbuilder.searching import EpochEnded, Event, FinalEnded, Outcome, TrialEnded
-from archbuilder.searching.journal import Journal
-from archbuilder.searching.opening import open_journal
+from archbuilder.searching.opening import open_stored
 from archbuilder.searching.states import StatesFolder
+from archbuilder.searching.stored import StoredStudy
 from archbuilder.training import TrainerState
 
 SHORT = STUDY.replace("epochs: 3, batch_size: 256", "epochs: 4, batch_size: 128").replace("20k", "15k")
@@ -30,6 +32,7 @@ STUDIES = {
     "cmaes": text_of("trials: 14, sampler: cmaes, pruner: halving"),
     "nsga2": text_of("trials: 22, sampler: nsga2, pruner: halving"),
     "random": text_of("trials: 6, sampler: random, pruner: hyperband"),
+    "qmc": text_of("trials: 8, sampler: qmc, pruner: halving"),
     "gp": text_of("trials: 6, sampler: gp, pruner: none"),
     "ladder": text_of("trials: 14", LADDER),
     "proxy": text_of("trials: 6, proxy: {score: parameters, of: 2}").replace("batch_size: 128", "batch_size: 64"),
@@ -130,7 +133,7 @@ def _once(stopping: object, save: object) -> object:
     return saving
 
 
-@pytest.mark.parametrize("method", ["propose", "accept", "train", "end", "put", "_report", "_set", "_tell"])
+@pytest.mark.parametrize("method", ["propose", "add", "train", "end", "put", "_set", "_tell"])
 def test_a_study_stopped_before_any_line_of_its_journal_goes_on_exactly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -138,10 +141,10 @@ def test_a_study_stopped_before_any_line_of_its_journal_goes_on_exactly(
     text = small.replace("trials: 8", "trials: 12").replace("epochs: 3", "epochs: 2") + ONE_FINAL
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     run(a_study(whole, text), whole)
-    real = getattr(Journal, method)
+    real = getattr(StoredStudy, method)
     moments, count = random.Random(method), 0
-    while True:
-        left = [moments.randint(2, 6) + 8 * (method == "_set")]  # several to accept one proposal
+    for _ in range(300):
+        left = [moments.randint(2, 12)]  # a study in which nothing was trained is begun anew, with six things to put
 
         def stopping(*arguments: object, left: list[int] = left, **more: object) -> object:
             left[0] -= 1
@@ -149,15 +152,47 @@ def test_a_study_stopped_before_any_line_of_its_journal_goes_on_exactly(
                 raise KeyboardInterrupt
             return real(*arguments, **more)
 
-        monkeypatch.setattr(Journal, method, stopping)
+        monkeypatch.setattr(StoredStudy, method, stopping)
         try:
             run(a_study(cut, text), cut)
         except KeyboardInterrupt:
             count += 1
             continue
         break
+    else:
+        raise AssertionError("it does not get on")
     assert count
     assert standing(cut / "tiny-widths") == standing(whole / "tiny-widths")
+
+
+@pytest.mark.parametrize("sampler", ["qmc", "nsga2"])
+def test_a_study_stopped_between_a_proposal_and_its_trial_proposes_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    """What these samplers keep of the study, such as the place in a sequence, is stored with the trial."""
+    study = a_study(tmp_path, STUDY.replace("seed: 3", f"seed: 3, pruner: none, sampler: {sampler}"))
+    trials = 6 if sampler == "qmc" else 24  # those after the first generation have parents
+    whole = rated(study, tmp_path / "whole", trials, Rater())
+    real, is_killed = StoredStudy.add, [False]
+
+    def stopping(*arguments: Any) -> None:
+        is_killed[0] = not is_killed[0]
+        if is_killed[0]:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    monkeypatch.setattr(StoredStudy, "add", stopping)
+    count = 0
+    while True:
+        try:
+            cut = rated(study, tmp_path / "cut", trials, Rater())
+        except KeyboardInterrupt:
+            count += 1
+            continue
+        break
+    assert count >= trials
+    assert kept(cut.folder) == kept(whole.folder)
+    assert len({str(trial.values) for trial in cut.record.counted}) == trials
 
 
 def test_a_study_that_goes_on_longer_proposes_what_a_longer_one_does(tmp_path: Path) -> None:
@@ -197,8 +232,8 @@ def test_a_trial_that_was_being_trained_is_open_and_does_not_count(tmp_path: Pat
     study = a_study(tmp_path, STUDY + ONE_FINAL)
     with pytest.raises(KeyboardInterrupt):
         run(study, tmp_path, observe=AfterEpochs(4))  # three of them are the baseline's
-    with open_journal(study, tmp_path / study.name) as journal:
-        (trial,) = journal.record.trials.values() if len(journal.record.trials) == 1 else [journal.record.trials[1]]
+    with open_stored(study, tmp_path / study.name) as stored:
+        (trial,) = stored.record.trials.values() if len(stored.record.trials) == 1 else [stored.record.trials[1]]
         assert trial.outcome is Outcome.OPEN
         assert not trial.accuracies
-        assert journal.record.tally().counted == 0
+        assert stored.record.tally().counted == 0

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from support.tiny_studies import STUDY, a_study, run
 
+from archbuilder.report.history import history
 from archbuilder.searching import Outcome, read_result
-from archbuilder.searching.history import history
 from archbuilder.searching.record import training_macs
 
 

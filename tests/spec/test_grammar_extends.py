@@ -600,3 +600,10 @@ def test_half_of_googlenet() -> None:
     assert [layer.name for layer in half.layers] == [layer.name for layer in whole.layers]
     assert 0.2 < half.macs / whole.macs < 0.3
     assert half.layers[-1].output_shape == whole.layers[-1].output_shape
+
+
+def test_a_misspelled_extends_is_the_only_error() -> None:
+    with pytest.raises(SpecError) as raised:
+        NetworkSpec.from_text("extnds: googlenet\nname: mine\n")
+    (problem,) = raised.value.problems
+    assert problem.message == "unknown key 'extnds' for a spec; did you mean extends?"

@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import optuna
+from support.patience import PATIENCE
 
 from archbuilder import ArchbuilderError
 from archbuilder.storage import claim, hold, open_storage
@@ -42,7 +43,7 @@ class Child:
     def tell(self, *message: object) -> None:
         self._pipe.send(message)
 
-    def answer(self, seconds: float = 30) -> str:
+    def answer(self, seconds: float = PATIENCE) -> str:
         assert self._pipe.poll(seconds), "a child said nothing"
         return str(self._pipe.recv())
 

@@ -11,6 +11,7 @@ from optuna.distributions import IntDistribution
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
+from support.patience import PATIENCE
 from support.postgres import Server
 from support.proxy import passing
 
@@ -132,7 +133,7 @@ def test_a_restarted_server_loses_and_repeats_nothing(
         time.sleep(moments.uniform(0.1, 0.4))
         before = len(written)
         server.control("restart", "-m", "immediate")
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while len(written) < before + 3 and not failures and time.monotonic() < until:
             time.sleep(0.02)
     ended.set()

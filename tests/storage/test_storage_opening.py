@@ -167,6 +167,8 @@ def test_a_full_disk_of_sqlite_is_one_line(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "studies.db") as connection:
         connection.execute("CREATE TRIGGER full BEFORE INSERT ON trials BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
     connection.close()
-    with pytest.raises(StorageError, match=rf"^sqlite:///{tmp_path}/studies.db: disk is full$"):
+    with pytest.raises(
+        StorageError, match=rf"^sqlite:///{tmp_path}/studies.db: disk is full\n  free some space there, then run"
+    ):
         storage.create_new_trial(study_id)
     assert not storage.get_all_trials(study_id)

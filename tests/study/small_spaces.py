@@ -12,8 +12,7 @@ from archbuilder.errors import Problem, Source
 from archbuilder.spec import nodes
 from archbuilder.spec.reader import read_yaml
 from archbuilder.study.hyperparameters import Value, Values
-from archbuilder.study.matching import make_space
-from archbuilder.study.rules import read_lines
+from archbuilder.study.lines import make_space, read_lines
 from archbuilder.study.space import Space
 
 TINY = NetworkSpec.from_text(SPEC, "tiny.yaml")
@@ -71,3 +70,8 @@ def document_with(spec: NetworkSpec, values: Mapping[str, Any]) -> NetworkSpec:
     for layer in root["layers"]:
         layer.pop("in", None)
     return NetworkSpec.from_dict(root)
+
+
+def texts(space: Space) -> dict[str, str]:
+    """Give the values of each hyperparameter in short."""
+    return {parameter.name: parameter.text for parameter in space.hyperparameters}

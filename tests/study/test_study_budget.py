@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.raters import Rater
+from support.raters import Rater, run_objective
 from support.tiny_studies import SPEC, STUDY, a_study, run
 
 from archbuilder import ArchbuilderError
+from archbuilder.budgets.budget import cost_of
 from archbuilder.costs.quantities import memory_of
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
 from archbuilder.searching import Outcome, StudyResult, TrialRecord, runner
 from archbuilder.searching.events import ignore
-from archbuilder.searching.run import run_objective
-from archbuilder.study.budget import cost_of
 from archbuilder.study.study import Study
 from archbuilder.training import initial_network
 from study.small_spaces import widths_at
@@ -93,10 +92,10 @@ def test_each_step_of_a_ladder_keeps_its_own_budget(tmp_path: Path) -> None:
     study = a_study(tmp_path, text)
     trials = trained(rated(study, tmp_path / "run", 24))
     assert len(trials) == 24
-    assert {trial.place.step for trial in trials} == {0, 1, 2}
+    assert {trial.step for trial in trials} == {0, 1, 2}
     for trial in trials:
         plan = plan_network(study.spec.document, widths_at(study.space, trial.values))
-        limit = study.budgets[trial.place.step or 0].limits.by_quantity["macs"]
+        limit = study.budgets[trial.step or 0].limits.by_quantity["macs"]
         assert limit.low <= plan.macs <= limit.high
 
 
@@ -114,7 +113,7 @@ def test_nothing_over_budget_is_built(tmp_path: Path, monkeypatch: pytest.Monkey
     assert all(plan.macs <= 11_000 for plan in built[1:])
     trials = trained(result)
     assert [trial.cost["macs"] for trial in trials] == [plan.macs for plan in built[1:]]
-    assert any(trial.place.projected for trial in trials)
+    assert any(trial.projected for trial in trials)
 
 
 def test_a_candidate_that_would_be_no_network_becomes_one(tmp_path: Path) -> None:

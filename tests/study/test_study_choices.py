@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from archbuilder import load
-from archbuilder.study.budget import Limit, Limits, cost_of
+from archbuilder.budgets.budget import Limit, Limits, cost_of
 from archbuilder.study.hyperparameters import values_text
 from archbuilder.study.pricing import Pricer
 from archbuilder.study.projection import projected
-from study.small_spaces import good, read
+from study.small_spaces import good, read, texts
 
 SPACES = {
     ("inception_digits", '{"conv1.activation": [relu, silu, hardswish], "conv1.norm": [none, batch]}'): 6,
@@ -85,5 +85,5 @@ def test_a_value_that_a_key_does_not_take_is_an_error_that_names_what_it_takes(l
 
 def test_choices_are_shown_as_yaml_writes_them() -> None:
     space = good('{"conv1.bias": [true, false], "dropout.p": [0.5, 0.25]}', load("inception_digits"))
-    assert space.describe() == {"conv1.bias": "true or false", "dropout.p": "0.25 or 0.5"}
+    assert texts(space) == {"conv1.bias": "true or false", "dropout.p": "0.25 or 0.5"}
     assert values_text(["relu", "silu", "gelu"]) == "relu, silu or gelu"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from archbuilder import load
 from archbuilder.study.hyperparameters import Hyperparameter, tied_rows
-from archbuilder.study.rules import Scale
+from archbuilder.study.lines import Scale
 from study.small_spaces import TINY, good
 
 DIGITS = load("inception_digits")

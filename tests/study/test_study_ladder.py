@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 from support.tiny_studies import STUDY, a_study
 
 from archbuilder import ArchbuilderError, SpecError
-from archbuilder.study.amounts import Goal, parse_goal
-from archbuilder.study.budget import Limit, parse_ladder
+from archbuilder.budgets.amounts import Goal, parse_goal
+from archbuilder.budgets.budget import Limit, parse_ladder
 
 
 def test_a_list_is_of_macs_and_each_a_target_within_two_percent() -> None:

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from archbuilder import load
+from archbuilder.budgets.budget import Limit, Limits, cost_of
+from archbuilder.budgets.latency import MOST_MEASUREMENTS, NotMeasuredError, within_latency
+from archbuilder.budgets.scaling import Scaling
 from archbuilder.plan.plan import Plan
-from archbuilder.study.budget import Limit, Limits
-from archbuilder.study.latency import MOST_MEASUREMENTS, projected_onto_latency, within_latency
 from archbuilder.study.pricing import Pricer
-from archbuilder.study.scaling import scaled_onto_latency
-from study.small_spaces import good
+from archbuilder.study.projection import on_budget
+from study.small_spaces import drawn, good
 
 DIGITS = load("inception_digits")
 MACS = DIGITS.plan().macs
@@ -45,9 +46,9 @@ def test_the_scaled_network_is_as_slow_as_a_latency_allows(model: str, percent: 
     least = time(DIGITS.set(dict.fromkeys(DIGITS.widths, 1)).plan().macs)
     limit = int(least + (time(MACS) - least) * percent / 100)
     clock = Clock(time)
-    found = scaled_onto_latency(DIGITS, Limits({"latency": Limit(limit)}), clock)
+    found = Scaling(DIGITS).onto(Limits({"latency": Limit(limit)}), clock)
     assert found is not None
-    spec, latency = found
+    spec, latency = found[0], found[1]["latency"]
     assert latency == round(time(spec.plan().macs)) <= limit
     assert latency >= 0.8 * limit or model == "with steps"
     assert clock.measured <= MOST_MEASUREMENTS
@@ -60,9 +61,9 @@ def test_noise_neither_breaks_a_budget_nor_makes_the_scaled_network_tiny(noise: 
     shares = []
     for seed in range(6):
         clock = Clock(time, noise, seed)
-        found = scaled_onto_latency(DIGITS, Limits({"latency": Limit(limit)}), clock)
+        found = Scaling(DIGITS).onto(Limits({"latency": Limit(limit)}), clock)
         assert found is not None
-        assert found[1] <= limit
+        assert found[1]["latency"] <= limit
         assert clock.measured <= MOST_MEASUREMENTS
         shares.append(found[0].plan().macs / allowed)
     assert max(shares) < 1 + 2 * noise
@@ -72,33 +73,22 @@ def test_noise_neither_breaks_a_budget_nor_makes_the_scaled_network_tiny(noise: 
 
 def test_a_candidate_is_moved_no_further_than_its_latency_asks_for() -> None:
     space = good('{"inception*": {scale: [0.25, 2.0], multiple_of: 1}}', DIGITS)
-    variant = Pricer(DIGITS, space, ["latency"]).variant({})
-    assert variant is not None
-    generator = np.random.default_rng(0)
+    pricer, generator = Pricer(DIGITS, space, ["latency"]), np.random.default_rng(0)
     for seed in range(6):
-        start = np.array([generator.integers(len(parameter.values)) for parameter in variant.parameters])
-        plan = variant.plan(start)
-        assert plan is not None
+        start = drawn(space, generator)
         for limits in (
             Limits({"latency": Limit(1200)}),
             Limits({"latency": Limit(1200, 1100)}),
             Limits({"latency": Limit(1200), "macs": Limit(900_000, 800_000)}),
         ):
             clock = Clock(MODELS["with an overhead"], seed=seed)
-            position = start
-            if "macs" in limits.by_quantity:
-                from_counts = np.array(
-                    [parameter.position(DIGITS.widths[parameter.name]) for parameter in variant.parameters]
-                )
-                position = from_counts
-                if not limits.counted.allows(variant.price(position[None]).row(0)):
-                    continue
-            found = projected_onto_latency(variant, position, limits, clock)
+            found = on_budget(pricer, start, limits, clock)
             assert found is not None
-            cost = variant.price(found[0][None]).row(0) | {"latency": found[1]}
+            values, cost = found
             assert limits.allows(cost)
+            assert cost == cost_of(pricer.plan(values)) | {"latency": cost["latency"]}
             assert clock.measured <= MOST_MEASUREMENTS
-            assert found[1] >= 1000 or np.array_equal(found[0], position)
+            assert cost["latency"] >= 1000 or values == start
 
 
 def test_what_seemed_fast_once_is_measured_again() -> None:
@@ -109,22 +99,50 @@ def test_what_seemed_fast_once_is_measured_again() -> None:
         told.append(next(times, round(plan.macs / 2000)))
         return told[-1]
 
-    found = scaled_onto_latency(DIGITS, Limits({"latency": Limit(1000)}), measure)
+    found = Scaling(DIGITS).onto(Limits({"latency": Limit(1000)}), measure)
     assert found is not None
     assert told[:5] == [2000, 2100, 900, 1100, 1050]  # 900 was good luck: its median is 1050
-    assert found[1] <= 1000
+    assert found[1]["latency"] <= 1000
 
 
 def test_nothing_is_found_where_even_the_narrowest_network_is_too_slow_and_that_ends() -> None:
     clock = Clock(lambda macs: 1000 + macs)
-    assert scaled_onto_latency(DIGITS, Limits({"latency": Limit(900)}), clock) is None
+    assert Scaling(DIGITS).onto(Limits({"latency": Limit(900)}), clock) is None
     assert clock.measured <= MOST_MEASUREMENTS
     plan = DIGITS.plan()
-    assert within_latency("same", lambda network: plan, lambda limit: "same", Limit(900), clock) is None
+    assert (
+        within_latency("same", lambda network: plan, lambda limit: "same", Limits({"latency": Limit(900)}), clock)
+        is None
+    )
+
+
+def test_a_network_that_cannot_be_measured_makes_way_for_a_smaller_one() -> None:
+    measured: list[int] = []
+
+    def measure(plan: Plan) -> int:
+        measured.append(plan.macs)
+        if plan.macs > MACS // 2:
+            raise NotMeasuredError("out of memory")
+        return plan.macs // 1000
+
+    found = Scaling(DIGITS).onto(Limits({"latency": Limit(MACS // 1000)}), measure)
+    assert found is not None
+    assert found[0].plan().macs <= MACS // 2
+    assert len(measured) <= MOST_MEASUREMENTS
+    assert len(set(measured)) < len(measured)
+    too_large = [macs for macs in measured if macs > MACS // 2]
+    assert len(set(too_large)) == len(too_large) > 0
+
+
+def test_nothing_is_found_where_no_network_can_be_measured() -> None:
+    def measure(plan: Plan) -> int:
+        raise NotMeasuredError("out of memory")
+
+    assert Scaling(DIGITS).onto(Limits({"latency": Limit(900)}), measure) is None
 
 
 def test_the_scaled_network_keeps_to_the_counts_too() -> None:
     limits = Limits({"latency": Limit(10_000), "parameters": Limit(5000), "macs": Limit(MACS, MACS)})
-    found = scaled_onto_latency(DIGITS, limits, Clock(MODELS["in proportion"]))
+    found = Scaling(DIGITS).onto(limits, Clock(MODELS["in proportion"]))
     assert found is not None
     assert found[0].plan().parameters <= 5000

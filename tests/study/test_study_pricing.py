@@ -1,5 +1,6 @@
 """What candidates cost is what their plans say, however they are made; and a key says which are the same network."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ from support.random_specs import specs as random_specs
 from support.tiny_studies import SPEC
 
 from archbuilder import NetworkSpec, SpecError, load
+from archbuilder.budgets.budget import Limit, Limits, cost_of
 from archbuilder.costs.memory import inference_memory
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.primitives import Primitive
-from archbuilder.study.budget import Limit, Limits, cost_of
 from archbuilder.study.hyperparameters import Value
 from archbuilder.study.pricing import Pricer
 from archbuilder.study.projection import projected
@@ -75,12 +76,18 @@ def same(one: Plan, other: Plan) -> bool:
     return ops[0] == ops[1]
 
 
+@cache
+def structured() -> Pricer:
+    """Give what prices the candidates of the space above: it keeps what it has compiled."""
+    return Pricer(STRUCTURED, good(CHOICES, STRUCTURED), ["macs", "memory"])
+
+
 @given(st.data())
 @settings(deadline=None, max_examples=40)
 def test_a_candidate_costs_what_the_spec_written_by_hand_does(data: st.DataObject) -> None:
-    space = good(CHOICES, STRUCTURED)
+    pricer = structured()
+    space = pricer.space
     values = data.draw(candidates(space))
-    pricer = Pricer(STRUCTURED, space, ["macs", "memory"])
     plan = written(STRUCTURED, space, values)
     assert plan is not None
     memory = inference_memory(plan).peak + 4 * plan.parameters
@@ -92,15 +99,15 @@ def test_a_candidate_costs_what_the_spec_written_by_hand_does(data: st.DataObjec
 @given(st.data())
 @settings(deadline=None, max_examples=40)
 def test_widths_and_other_choices_are_read_back_and_a_spec_is_its_candidate(data: st.DataObject) -> None:
-    space = good(CHOICES, STRUCTURED)
+    pricer = structured()
+    space = pricer.space
     values = data.draw(candidates(space))
-    pricer = Pricer(STRUCTURED, space, [])
     assert pricer.values(pricer.position(values), values) == values
     if values["second.repeat"]:
         assert space.values_of(pricer.spec(values)) == values
     else:  # of a layer that is not there nothing can be read back
         assert "second.out" not in pricer.spec(values).widths
-    assert pricer.cost(values) == cost_of(pricer.plan(values))
+    assert pricer.cost(values) == cost_of(pricer.plan(values), ["memory"])
 
 
 def test_a_candidates_spec_keeps_comments() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from archbuilder import NetworkSpec, load
+from archbuilder.budgets.budget import Limit, Limits, cost_of
 from archbuilder.costs.memory import inference_memory
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
-from archbuilder.study.budget import Limit, Limits, cost_of
 from archbuilder.study.hyperparameters import Values
 from archbuilder.study.pricing import Pricer, Variant
 from archbuilder.study.projection import projected

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from support.tiny_studies import SPEC
 
 from archbuilder import NetworkSpec, load
+from archbuilder.budgets.budget import cost_of
 from archbuilder.plan.planner import plan_network
-from archbuilder.study.budget import cost_of
-from archbuilder.study.hyperparameters import values_text
+from archbuilder.study.hyperparameters import Value, values_text
+from archbuilder.study.lines import Choices, Scale
 from archbuilder.study.pricing import Pricer
-from archbuilder.study.rules import Choices, Scale
 from archbuilder.study.space import Space
-from study.small_spaces import TINY, candidates, good, read, widths_at
+from study.small_spaces import TINY, candidates, good, read, texts, widths_at
 
 scales = st.integers(1, 400).map(lambda hundredths: hundredths / 100)
 
@@ -56,7 +56,7 @@ def test_a_list_the_word_choices_and_a_scale_say_the_same() -> None:
         good(f'{{"mix.1x1": {rule}}}') for rule in ("[4, 8]", "{choices: [8, 4]}", "{scale: [1, 2], multiple_of: 4}")
     ]
     assert [list(space.by_name["mix.1x1"].values) for space in spaces] == [[4, 8]] * 3
-    assert [space.describe() for space in spaces] == [{"mix.1x1": "4 or 8"}] * 3
+    assert [texts(space) for space in spaces] == [{"mix.1x1": "4 or 8"}] * 3
 
 
 def test_the_later_line_decides() -> None:
@@ -73,11 +73,11 @@ def test_the_spec_as_a_candidate_and_description() -> None:
         "mix.3x3": 6,
     }
     assert space.values_of(TINY.set({"mix.1x1": 3})) is None
-    assert space.describe() == {"mix.1x1": "0, 4 or 9", "mix.3x3": "4 to 8 by 2"}
+    assert texts(space) == {"mix.1x1": "0, 4 or 9", "mix.3x3": "4 to 8 by 2"}
     assert values_text((16,)) == "16"
     assert values_text(range(3, 3)) == "none"
     tied = good('{"mix.{1x1,3x3}": {choices: [4, 8], tie: true}, "stem.*": {scale: [0.5, 2]}, "stem.kernel": [3, 1]}')
-    assert tied.describe() == {
+    assert texts(tied) == {
         "stem.out": "2 to 8 by 1",
         "mix.{1x1,3x3}": "2 steps of 2 widths, 4 + 4 to 8 + 8",
         "stem.kernel": "1 or 3",
@@ -98,14 +98,18 @@ def end_cost(space: Space, end: Literal[0, -1]) -> dict[str, int] | None:
     return Pricer(TINY, space, []).cost(space.end(end))
 
 
-@given(st.data())
-def test_no_candidate_costs_less_than_the_smallest_or_more_than_the_largest(data: st.DataObject) -> None:
+def test_no_candidate_costs_less_than_the_smallest_or_more_than_the_largest() -> None:
     space = good('{"mix.*": {scale: [0.5, 3]}, "mix.3x3*": {scale: [0.5, 2], tie: true}, "stem.out": [2, 4]}')
     smallest, largest = end_cost(space, 0), end_cost(space, -1)
     assert smallest is not None
     assert largest is not None
-    cost = cost_of(plan_network(TINY.document, widths_at(space, data.draw(candidates(space)))))
-    assert all(smallest[name] <= cost[name] <= largest[name] for name in cost)
+
+    @given(candidates(space))
+    def check(values: dict[str, Value]) -> None:
+        cost = cost_of(plan_network(TINY.document, widths_at(space, values)))
+        assert all(smallest[name] <= cost[name] <= largest[name] for name in cost)
+
+    check()
 
 
 def test_the_smallest_is_known_only_where_it_is_one() -> None:

@@ -5,12 +5,12 @@ import pytest
 from support.tiny_studies import SPEC, STUDY, a_study, write_study
 
 from archbuilder import ArchbuilderError, SpecError
+from archbuilder.budgets.budget import Bounds, Limit
 from archbuilder.costs.quantities import QUANTITIES
 from archbuilder.searching.halving import brackets
 from archbuilder.searching.samplers import SAMPLERS
 from archbuilder.spec.sources import shipped_names
 from archbuilder.study import load_study
-from archbuilder.study.budget import Bounds, Limit
 from archbuilder.study.settings import PYTHON, SearchSettings
 
 

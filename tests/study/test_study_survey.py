@@ -8,10 +8,10 @@ import pytest
 from support.tiny_studies import SPEC, STUDY, a_study
 
 from archbuilder import ArchbuilderError
+from archbuilder.budgets.budget import cost_of
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
 from archbuilder.study import survey
-from archbuilder.study.budget import cost_of
 from archbuilder.study.study import Study
 from study.small_spaces import widths_at
 

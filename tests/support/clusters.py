@@ -31,6 +31,7 @@ class Cluster:
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, python_path)),
             "DASK_TEMPORARY_DIRECTORY": str(folder),
+            "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver",
         }
         self._scheduler = ("scheduler", "--host", host, "--port", str(self._port), "--no-dashboard")
         self._serve(*self._scheduler)
@@ -41,7 +42,8 @@ class Cluster:
 
     def add_worker(self, *options: str, host: str | None = None, through: str = "") -> None:
         place = f"tcp://{self._host}:{self._port}"
-        given = ("--host", host or self._host, "--nthreads", "1", "--no-dashboard", *options)
+        nanny = str(Path(__file__).with_name("dask_nanny.py"))
+        given = ("--host", host or self._host, "--nthreads", "1", "--no-dashboard", "--preload-nanny", nanny, *options)
         self._serve("worker", place, *given, through=through)
 
     def restart_scheduler(self) -> None:

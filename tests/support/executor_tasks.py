@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.worker import worker_machine
+from archbuilder.executors.worker import worker_machine
 from archbuilder.training import Machine
 
 

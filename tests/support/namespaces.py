@@ -10,7 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-NAME, OUTSIDE, INSIDE, NETWORK = "archbuilder-cut", "10.213.7.1", "10.213.7.2", "10.213.7.0/24"
+_NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])  # of the test process: each has its own network
+NAME, _OUTER, _INNER = f"archbuilder-cut{_NUMBER}", f"abcut{_NUMBER}out", f"abcut{_NUMBER}in"
+OUTSIDE, INSIDE, NETWORK = (f"10.213.{_NUMBER % 256}.{last}" for last in ("1", "2", "0/24"))
 NEEDED = [
     pytest.mark.skipif(not os.environ.get("ARCHBUILDER_TESTS_FAULTS"), reason="takes minutes: make faults"),
     pytest.mark.skipif(
@@ -27,26 +29,26 @@ def ip(*arguments: str, check: bool = True) -> None:
 @contextmanager
 def namespace() -> Iterator[str]:
     """Give a network namespace that is joined to this one by a pair of devices."""
-    ip("link", "del", "abcut0", check=False)
+    ip("link", "del", _OUTER, check=False)
     ip("netns", "del", NAME, check=False)
     try:
         ip("netns", "add", NAME)
     except subprocess.CalledProcessError:
         pytest.skip("network namespaces are not allowed here")
     try:
-        ip("link", "add", "abcut0", "type", "veth", "peer", "name", "abcut1", "netns", NAME)
-        ip("addr", "add", f"{OUTSIDE}/24", "dev", "abcut0")
-        ip("link", "set", "abcut0", "up")
-        ip("-n", NAME, "addr", "add", f"{INSIDE}/24", "dev", "abcut1")
-        ip("-n", NAME, "link", "set", "abcut1", "up")
+        ip("link", "add", _OUTER, "type", "veth", "peer", "name", _INNER, "netns", NAME)
+        ip("addr", "add", f"{OUTSIDE}/24", "dev", _OUTER)
+        ip("link", "set", _OUTER, "up")
+        ip("-n", NAME, "addr", "add", f"{INSIDE}/24", "dev", _INNER)
+        ip("-n", NAME, "link", "set", _INNER, "up")
         yield NAME
     finally:
-        ip("link", "del", "abcut0", check=False)  # it would outlive the namespace with the last process there
+        ip("link", "del", _OUTER, check=False)  # it would outlive the namespace with the last process there
         ip("netns", "del", NAME)
 
 
 def cut(seconds: float) -> None:
     """Cut the network, and join it again."""
-    ip("link", "set", "abcut0", "down")
+    ip("link", "set", _OUTER, "down")
     time.sleep(seconds)
-    ip("link", "set", "abcut0", "up")
+    ip("link", "set", _OUTER, "up")

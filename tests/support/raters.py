@@ -4,9 +4,13 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from archbuilder.searching import StudyResult
-from archbuilder.searching.jobs import Job, OnEpoch, Training
-from archbuilder.searching.run import run_objective
+from archbuilder.executors.executor import InThisProcess
+from archbuilder.searching import Observer, StudyResult
+from archbuilder.searching.events import ignore
+from archbuilder.searching.jobs import Job, OnEpoch, Run, Training
+from archbuilder.searching.opening import open_stored
+from archbuilder.searching.pool import Pool
+from archbuilder.searching.run import Search
 from archbuilder.study import Study
 
 
@@ -23,9 +27,17 @@ class Rater:
         error = self.fails(job)
         if error is not None:
             raise error
-        for epoch in range(job.begun + 1, job.until + 1):
-            on_epoch(epoch, random.Random(f"{job.values} {epoch}").random())
+        for epoch in range(job.trial.epochs + 1, job.until + 1):
+            on_epoch(epoch, random.Random(f"{job.trial.values} {epoch}").random())
 
 
 def rated(study: Study, folder: Path, trials: int, rater: Rater) -> StudyResult:
     return run_objective(study, folder / "run", trials, rater.run)
+
+
+def run_objective(study: Study, folder: Path, trials: int, run: Run, observe: Observer = ignore) -> StudyResult:
+    """Run a study in its folder, whose jobs a function does in this process."""
+    with open_stored(study, folder) as stored:
+        search = Search(stored, Pool(InThisProcess(), folder, run), observe)
+        search.run(trials)
+        return search.conclude()

@@ -14,7 +14,7 @@ from archbuilder.data import SOURCES, RawData
 from archbuilder.data.address import Address, parse_address
 from archbuilder.searching import EpochEnded, Event, Observer, StudyResult, TrialEnded, TrialRecord, run_study
 from archbuilder.searching.events import ignore
-from archbuilder.searching.opening import read_journal
+from archbuilder.searching.opening import read_stored
 from archbuilder.searching.result import result_of
 from archbuilder.study import Study, load_study
 from archbuilder.training import CPU, Machine
@@ -126,7 +126,7 @@ def outline(trials: Sequence[TrialRecord]) -> Outline:
             str(trial.outcome),
             trial.accuracies,
             tuple((rung.epochs, rung.order) for rung in trial.rungs),
-            trial.place,
+            (trial.step, trial.bracket, trial.projected, trial.donor),
             trial.same_as,
             trial.reason,
             trial.kind,
@@ -137,12 +137,12 @@ def outline(trials: Sequence[TrialRecord]) -> Outline:
 
 def kept(folder: Path) -> Outline:
     """Give the outline of the trials that a folder keeps."""
-    return outline(list(read_journal(folder).record.trials.values()))
+    return outline(list(read_stored(folder).record.trials.values()))
 
 
 def standing(folder: Path) -> tuple[Any, ...]:
     """Give all that must be equal of two runs of one study: trials, baseline, finals and files."""
-    result = result_of(read_journal(folder))
+    result = result_of(read_stored(folder))
     rows = [(row.finalist.name, row.seeds, row.validation, row.test) for row in result.rows]
     best = {number: path.read_text() for number, path in result.best_specs.items()}
     return kept(folder), result.baseline.accuracies, rows, best, result.images, result.test_openings

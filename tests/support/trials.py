@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from archbuilder.searching.record import Outcome, Place, Rung, TrialRecord
+from archbuilder.searching.trial import Outcome, Rung, TrialRecord
 
 Ends = tuple[tuple[int, int, float], ...]
 """For each rung its epochs, its order and its seconds."""
@@ -27,10 +27,9 @@ def a_trial(
     *,
     accuracies: tuple[float, ...] = (),
     ends: Ends = (),
-    place: Place | None = None,
     **more: Any,
 ) -> TrialRecord:
-    return TrialRecord(number, values, cost, place or Place(), outcome=outcome, rungs=rungs(accuracies, ends), **more)
+    return TrialRecord(number, values, cost, outcome=outcome, rungs=rungs(accuracies, ends), **more)
 
 
 def with_accuracies(trial: TrialRecord, accuracies: tuple[float, ...]) -> TrialRecord:

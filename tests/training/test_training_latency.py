@@ -5,8 +5,9 @@ import torch
 
 from archbuilder import load
 from archbuilder.modules import build_network
+from archbuilder.plan.plan import Plan
 from archbuilder.recipe import Precision
-from archbuilder.training import CPU, Machine, conditions_text, latency_of
+from archbuilder.training import CPU, Conditions, Machine, conditions_text, latency_of
 
 
 def test_a_network_is_measured_on_batches_of_a_size_and_nothing_else_changes(
@@ -37,3 +38,20 @@ def test_what_a_latency_depends_on_is_said() -> None:
     mixed = Machine(torch.device("cpu"), Precision.BFLOAT16)
     assert conditions_text(mixed, 32, 4) == "batch size 32 on cpu with 4 threads in bfloat16"
     assert conditions_text(Machine(torch.device("mps")), 2, 4) == "batch size 2 on mps"
+
+
+def test_conditions_measure_as_they_say() -> None:
+    plan, asked = load("inception_digits").plan(), list[tuple[str, int, int]]()
+
+    def timer(plan: Plan, machine: Machine, batch_size: int) -> int:
+        asked.append((machine.device.type, batch_size, torch.get_num_threads()))
+        return 7
+
+    before = torch.get_num_threads()
+    meta = Machine(torch.device("meta"))
+    assert Conditions.of(meta, "auto", 4, None) == Conditions(meta, 4, before)
+    conditions = Conditions.of(meta, "cpu", 4, before + 1)
+    assert str(conditions) == f"batch size 4 on cpu with {before + 1} threads"
+    assert conditions.measure(plan, timer) == 7
+    assert asked == [("cpu", 4, before + 1)]
+    assert torch.get_num_threads() == before

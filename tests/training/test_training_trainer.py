@@ -26,9 +26,9 @@ from archbuilder.training import (
     TrainingDiverged,
     evaluate,
 )
+from archbuilder.training.randomness import _deterministic_convolutions
 from archbuilder.training.schedule import learning_rate
 from archbuilder.training.state import PREFIX
-from archbuilder.training.stepper import _deterministic_convolutions
 
 EVERYTHING = TrainSettings(
     epochs=3, batch_size=8, ema_decay=0.9, flip=True, crop=2, cutout=3, clip_norm=1.0, label_smoothing=0.1

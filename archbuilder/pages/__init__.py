@@ -1,0 +1,1 @@
+"""Self-contained HTML pages of a network, a run and a study."""

@@ -1,0 +1,107 @@
+"""The trials of a study: a table of them, and one beside the baseline."""
+
+from html import escape
+from pathlib import Path
+
+from nicegui import events, ui
+from nicegui.elements.mixins.text_element import TextElement
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.numbers import percent, short
+from archbuilder.play.analysis import Look, Text, analyze
+from archbuilder.play.limits import MOST_TRIALS, READER_PATIENCE
+from archbuilder.play.live import Live
+from archbuilder.play.page.buttons import button
+from archbuilder.play.page.components import DrawingView, action, table
+from archbuilder.play.playground import Playground
+from archbuilder.play.studies import StudyState, read_trial
+
+
+class TrialView:
+    """The drawing of a trial beside the baseline's; it can be loaded into the editor."""
+
+    def __init__(self, playground: Playground, live: Live) -> None:
+        self._playground, self._live = playground, live
+        self._place = ui.element("section").props('aria-label="The selected trial"').classes("padded")
+        self.close()
+
+    def close(self) -> None:
+        """Show no trial."""
+        self._place.set_visibility(False)
+
+    async def show(self, folder: Path, number: int) -> None:
+        """Show a trial.
+
+        Args:
+            folder: The folder of its study.
+            number: The trial.
+
+        Raises:
+            ArchbuilderError: There is no such trial, or the study is damaged.
+        """
+        ask = self._playground.ask_reader
+        baseline, text = await ask(READER_PATIENCE, read_trial, self._playground.folder.root, folder, number)
+        before = Text("baseline", baseline)
+        title = trial_name(number) + ("" if number == 0 else ", compared with the baseline")
+        drawings = [
+            await ask(READER_PATIENCE, analyze, before, Look(depth=1, title="the baseline")),
+            await ask(
+                READER_PATIENCE, analyze, Text(f"trial {number}", text), Look(depth=1, before=before, title=title)
+            ),
+        ]
+        self._place.clear()
+        self._place.set_visibility(True)
+        with self._place:
+            with ui.element("div").classes("bar"):
+                TextElement(tag="h2", text=f"{trial_name(number).capitalize()} beside the baseline")
+                button("Load into the editor", lambda: self._load(number, text), "solid")
+                button("Close", self.close)
+            with ui.element("div").classes("pair"):
+                for analysis, what in zip(drawings, ("the baseline", trial_name(number)), strict=True):
+                    if analysis.network is not None:
+                        DrawingView(_ignore, f"Drawing of {what}").show(analysis.network.svg, stale=False)
+
+    def _load(self, number: int, text: str) -> None:
+        try:
+            self._live.edit(text)
+        except ArchbuilderError as error:
+            ui.notify(str(error), type="negative")
+        else:
+            ui.notify(f"{trial_name(number).capitalize()} is in the editor; undo brings back what was there")
+
+
+def trial_name(number: int) -> str:
+    """Return how a trial is called."""
+    return "the baseline" if number == 0 else f"trial {number}"
+
+
+def trials_html(state: StudyState) -> str:
+    """Return the table of trials, the most accurate first; the name of each is a button that shows it."""
+    baseline = next((trial for trial in state.trials if trial.number == 0), None)
+    whole = baseline.costs.get(state.quantity, 0) if baseline else 0
+    rows = []
+    for trial in sorted(state.trials, key=lambda trial: -(trial.accuracy or -1))[:MOST_TRIALS]:
+        cost = trial.costs.get(state.quantity, 0)
+        rows.append(
+            (
+                action("trial", str(trial.number), trial_name(trial.number))
+                + (" ★ best" if trial.number == state.best else ""),
+                escape(trial.outcome.replace("open", "running") + (f": {trial.reason}" if trial.reason else "")),
+                "" if trial.accuracy is None else f"{100 * trial.accuracy:.1f} %",
+                str(trial.epochs),
+                short(cost),
+                percent(cost, whole) if whole else "",
+                f"{trial.costs.get('parameters', 0):,}",
+            )
+        )
+    cost_name = state.quantity.replace("macs", "MACs")
+    columns = ("Network", "Outcome", "Accuracy", "Epochs", cost_name, "of baseline", "Parameters")
+    if not rows:
+        return ""
+    left = len(state.trials) - len(rows)
+    more = f'<p class="padded quiet">and {left:,} more; archbuilder report shows all</p>' if left else ""
+    return table("Trials, the best first, with their accuracy on validation images", columns, rows, 2) + more
+
+
+def _ignore(_event: events.GenericEventArguments) -> None:
+    """Do nothing: boxes of trials are only looked at."""

@@ -1,0 +1,106 @@
+"""The files of studies: whether one may be started here, which spec it is of, and how a new one is written."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from archbuilder.errors import ArchbuilderError
+from archbuilder.play.folder import inside
+from archbuilder.play.limits import MOST_CHARACTERS
+from archbuilder.spec.emitter import to_yaml
+from archbuilder.spec.reader import read_text
+
+
+def check_study(root: Path, path: Path) -> tuple[str, int]:
+    """Check a study's file; return the study's name, and how many trials it asks for.
+
+    Args:
+        root: The playground's folder.
+        path: The file; what it names must lie in the folder too, unless it is a shipped study.
+
+    Raises:
+        ArchbuilderError: The study or its spec is wrong, or names a file outside the folder.
+    """
+    from archbuilder.spec.sources import shipped_folder  # noqa: PLC0415
+    from archbuilder.study import load_study  # noqa: PLC0415 - imports torch
+
+    is_shipped = path.parent == shipped_folder("studies")
+    if not is_shipped:
+        inside(root, path, 4 * MOST_CHARACTERS)
+        _check_named(root, path)
+    study = load_study(path)
+    return study.name, study.settings.search.trials
+
+
+def study_text(name: str, spec: str, data: str, budget: str, *, trials: int, epochs: int, finals: int) -> str:
+    """Write the file of a study of all widths of a spec.
+
+    Args:
+        name: The study's name.
+        spec: The spec's file, relative to the study's.
+        data: The address of the images, such as `digits` or `folder:flowers@224`.
+        budget: The most MACs, such as `60%`.
+        trials: How many trials.
+        epochs: For how many epochs the best are trained.
+        finals: How many of the best are retrained with held-out seeds, and tested.
+    """
+    return to_yaml(
+        {
+            "name": name,
+            "spec": spec,
+            "data": data,
+            "space": {"*": {"scale": [0.25, 2.0], "multiple_of": 4}},
+            "budget": {"macs": budget},
+            "train": {"epochs": epochs},
+            "search": {"trials": trials},
+            "finals": {"candidates": finals},
+        }
+    )
+
+
+def spec_of_study(path: Path) -> str:
+    """Return what a study's file says its spec is; empty if the file is none of a study."""
+    from archbuilder.spec.nodes import MappingNode, ScalarNode  # noqa: PLC0415
+    from archbuilder.spec.reader import read_yaml  # noqa: PLC0415
+
+    try:
+        root = read_yaml(read_text(path), [])
+    except ArchbuilderError:
+        return ""
+    spec = root.get("spec") if isinstance(root, MappingNode) and "space" in root.entries else None
+    return str(spec.value) if isinstance(spec, ScalarNode) else ""
+
+
+def _check_named(root: Path, path: Path) -> None:
+    """Check that the files which a study names lie in the playground's folder.
+
+    Only paths are looked at: what else is wrong with the file is found when it is read as a study.
+    """
+    from archbuilder.data import check_address  # noqa: PLC0415 - imports torch
+    from archbuilder.spec.nodes import plain  # noqa: PLC0415
+    from archbuilder.spec.reader import read_yaml  # noqa: PLC0415
+
+    values = plain(read_yaml(read_text(path), []))
+    values = values if isinstance(values, dict) else {}
+    parts = [values.get(key) for key in ("train", "search")]
+    train, search = (part if isinstance(part, dict) else {} for part in parts)
+    enqueued = search.get("enqueue")
+    named = [("spec", values.get("spec")), ("train.weights", train.get("weights"))]
+    named += [("search.enqueue", entry) for entry in (enqueued if isinstance(enqueued, list) else [enqueued])]
+    with suppress(ArchbuilderError):  # an address that is wrong is an error of the study
+        address = check_address(str(values.get("data") or "digits"), path.parent)
+        named.append(("data", address.path.removeprefix(_torchvision_name(address.kind, address.path))))
+    for key, value in named:
+        if isinstance(value, str) and not _lies_in(root, path.parent / value):
+            raise ArchbuilderError(f"{path.name}: {key}: {value} lies outside {root}, where the playground was started")
+
+
+def _torchvision_name(kind: str, path: str) -> str:
+    """Return what precedes the folder in an address of torchvision."""
+    return f"{path.partition(':')[0]}:" if kind == "torchvision" else ""
+
+
+def _lies_in(root: Path, path: Path) -> bool:
+    try:
+        return path.expanduser().resolve().is_relative_to(root)
+    except (OSError, ValueError, RuntimeError):
+        return False
