@@ -12,7 +12,8 @@ from typing import NamedTuple
 from archbuilder.errors import Source
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.halving import Slot
-from archbuilder.searching.opening import open_stored, quiet_optuna
+from archbuilder.searching.opening import open_stored
+from archbuilder.storage import quiet_optuna
 from archbuilder.study.reading import read_study
 from benchmarks.searching import STUDY, fill
 

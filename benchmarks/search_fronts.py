@@ -158,9 +158,9 @@ def _points(found: Sequence[Found], accuracies: Accuracies) -> list[Point]:
 
 
 def _scaled(found: Found, step: int) -> Sequence[float]:
-    rows = [row for row in found.ladder.rows if row.finalist.number is None and row.finalist.step == step]
+    rows = [row for row in found.ladder.rows if row.number is None and row.step == step]
     if not rows:  # the baseline itself
-        rows = [row for row in found.ladder.rows if row.finalist.name == "baseline"]
+        rows = [row for row in found.ladder.rows if row.name == "baseline"]
     return rows[0].test
 
 

@@ -17,18 +17,19 @@ from archbuilder.errors import Source
 from archbuilder.executors.executor import InThisProcess
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.events import ignore
-from archbuilder.searching.jobs import Job, OnEpoch
 from archbuilder.searching.loop import SearchLoop
-from archbuilder.searching.opening import open_stored, quiet_optuna
-from archbuilder.searching.pool import Pool
+from archbuilder.searching.opening import open_stored
 from archbuilder.searching.run import run_study
 from archbuilder.searching.samplers import distributions, sampler_of
 from archbuilder.searching.stored import StoredStudy
-from archbuilder.searching.trial import Outcome, TrialRecord
+from archbuilder.storage import quiet_optuna
 from archbuilder.study.hyperparameters import Value
 from archbuilder.study.reading import read_study
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
+from archbuilder.trials.jobs import Job, OnEpoch
+from archbuilder.trials.pool import Pool
+from archbuilder.trials.trial import Outcome, TrialRecord
 
 STUDY = """\
 name: overhead

@@ -19,10 +19,10 @@ from scipy.stats import spearmanr
 import archbuilder
 from archbuilder.runs import LAST, evaluate_checkpoint, train_spec
 from archbuilder.searching import StudyResult, run_study
-from archbuilder.searching.trial import Outcome
 from archbuilder.significance import compare
 from archbuilder.study.study import Study
 from archbuilder.training import CPU
+from archbuilder.trials.trial import Outcome
 from benchmarks.fashion import VALIDATION, asked, changed_study, show
 
 REFERENCE = "inception_small_28"
@@ -71,9 +71,7 @@ def table(result: StudyResult, others: Sequence[Sequence[float]]) -> Iterator[st
     yield "| budget | searched | random search | uniform | inception | searched - uniform | searched - random |"
     yield "| --- " * 7 + "|"
     for step, budget in enumerate(result.study.budgets):
-        scaled = next(
-            row for row in result.rows if row.finalist.name.startswith("scaled") and row.finalist.step == step
-        )
+        scaled = next(row for row in result.rows if row.name.startswith("scaled") and row.step == step)
         searched, by_chance = result.best_rows()[step], other.best_rows()[step]
         cells = [spread(row.test) for row in (searched, by_chance, scaled)] + [spread(others[step])]
         for row in (scaled, by_chance):

@@ -9,7 +9,8 @@ from archbuilder.cli.arguments import Device
 from archbuilder.cli.completion import complete_study
 
 if TYPE_CHECKING:
-    from archbuilder.study import Study, Survey
+    from archbuilder.study import Study
+    from archbuilder.survey import Survey
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +36,8 @@ def space(
     """
     from archbuilder.report.layers import console  # noqa: PLC0415
     from archbuilder.report.space import space_as_data, space_report  # noqa: PLC0415
-    from archbuilder.study import load_study, survey  # noqa: PLC0415
+    from archbuilder.study import load_study  # noqa: PLC0415
+    from archbuilder.survey import survey  # noqa: PLC0415
 
     loaded = load_study(study)
     found = _timed_survey(loaded, device) if "latency" in loaded.bounded else survey(loaded)
@@ -51,7 +53,7 @@ def _timed_survey(study: "Study", device: str) -> "Survey":
 
     from archbuilder.report.study_texts import amount  # noqa: PLC0415
     from archbuilder.searching import Event, LatencyMeasured, Stopwatch  # noqa: PLC0415
-    from archbuilder.study import survey  # noqa: PLC0415
+    from archbuilder.survey import survey  # noqa: PLC0415
     from archbuilder.training import choose_machine  # noqa: PLC0415
 
     screen, times = Console(stderr=True), 0

@@ -33,8 +33,13 @@ def move(
     The copy is compared before the study is removed where it was. The files in its folder stay.
     """
     from archbuilder.report.kept import find_study  # noqa: PLC0415
-    from archbuilder.searching.opening import RANDOM_SEARCH, quiet_optuna  # noqa: PLC0415
-    from archbuilder.storage import has_study, is_in, move_study  # noqa: PLC0415
+    from archbuilder.searching.opening import RANDOM_SEARCH  # noqa: PLC0415
+    from archbuilder.storage import (  # noqa: PLC0415
+        has_study,
+        is_in,
+        move_study,
+        quiet_optuna,
+    )
 
     def tell(sentence: str) -> None:
         print(sentence, file=sys.stderr)

@@ -74,7 +74,7 @@ class _Slot:
 
     def __init__(self, machine: Machine, threads: int) -> None:
         # An optimizer's first step imports torch._dynamo, for seconds: once for all processes.
-        context = process_context("archbuilder.searching", "torch._dynamo")
+        context = process_context("archbuilder.trials.runner", "torch._dynamo")
         self._new_process: Callable[..., BaseProcess] = context.Process
         self._ready = context.RawValue("b", 0)
         self._context = copy(context)

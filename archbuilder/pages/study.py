@@ -18,8 +18,8 @@ from archbuilder.report.study_tables import final_table, space_table, trial_tabl
 from archbuilder.report.study_texts import exhausted_text
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
-from archbuilder.searching.jobs import Final
 from archbuilder.spec.writing import write_text
+from archbuilder.trials.jobs import Final
 
 PAGE = "report.html"
 _TITLES = {"front": "Accuracy against cost", "history": "Search history", "importance": "Hyperparameter importance"}
@@ -169,10 +169,10 @@ def _commands(result: StudyResult) -> list[tuple[str, str]]:
     best = list(result.best_rows().values())
     if best:
         row = best[-1]
-        place = result.folder / Final(row.finalist.name, row.seeds[0]).folder
+        place = result.folder / Final(row.name, row.seeds[0]).folder
         commands.append(
             (
-                f"Evaluate {row.finalist.label}, retrained with seed {row.seeds[0]}, on the test split:",
+                f"Evaluate {row.label}, retrained with seed {row.seeds[0]}, on the test split:",
                 f"archbuilder evaluate {shlex.quote(str(place))}",
             )
         )

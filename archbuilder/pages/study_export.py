@@ -7,9 +7,9 @@ from archbuilder.pages.study import page_files
 from archbuilder.runs import BEST
 from archbuilder.runs.seen import SEEN
 from archbuilder.searching import StudyResult
-from archbuilder.searching.jobs import Final
 from archbuilder.searching.outputs import TRIALS, trials_text
 from archbuilder.spec.writing import write_bytes
+from archbuilder.trials.jobs import Final
 
 
 def export_study(result: StudyResult, folder: Path, *, force: bool = False) -> list[Path]:
@@ -56,7 +56,7 @@ def _weights(result: StudyResult) -> dict[str, Path]:
     found = {}
     for step, row in result.best_rows().items():
         seed = row.seeds[row.validation.index(max(row.validation))]
-        place = result.folder / Final(row.finalist.name, seed).folder
+        place = result.folder / Final(row.name, seed).folder
         if step in result.best_specs and (place / BEST).is_file():
             found[result.best_specs[step].with_suffix(Path(BEST).suffix).name] = place / BEST
             if (place / SEEN).is_file():

@@ -110,7 +110,7 @@ def read_trial(root: Path, folder: Path, number: int) -> tuple[str, str]:
         ArchbuilderError: The study has no such trial; or as `read_state`.
     """
     from archbuilder.searching.opening import read_stored  # noqa: PLC0415 - imports torch
-    from archbuilder.searching.trial import BASELINE  # noqa: PLC0415
+    from archbuilder.trials.trial import BASELINE  # noqa: PLC0415
 
     _check_kept(root, folder)
     stored = read_stored(folder)
@@ -131,8 +131,11 @@ def coordinator(root: Path, folder: Path) -> int:
     """
     import socket  # noqa: PLC0415
 
-    from archbuilder.searching.opening import quiet_optuna  # noqa: PLC0415 - imports torch
-    from archbuilder.storage import open_storage, storage_of  # noqa: PLC0415
+    from archbuilder.storage import (  # noqa: PLC0415
+        open_storage,
+        quiet_optuna,
+        storage_of,
+    )
     from archbuilder.storage.coordinator import holder  # noqa: PLC0415
 
     _check_kept(root, folder)

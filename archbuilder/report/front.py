@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 from typing import NamedTuple
 
-from archbuilder.searching import Outcome, Row, StudyResult
+from archbuilder.searching import Finalist, Outcome, StudyResult
 
 
 class Point(NamedTuple):
@@ -136,8 +136,8 @@ def front_points(result: StudyResult) -> FrontPoints:
     """Return the points of a study."""
     quantity, baseline = result.study.quantity, result.baseline
 
-    def finalists(rows: Sequence[Row]) -> tuple[Point, ...]:
-        known = [(row.finalist, row.spread) for row in rows if quantity in row.finalist.cost]
+    def finalists(rows: Sequence[Finalist]) -> tuple[Point, ...]:
+        known = [(row, row.spread) for row in rows if quantity in row.cost]
         points = [
             Point(finalist.cost[quantity], spread.mean, spread.deviation or 0.0, finalist.name)
             for finalist, spread in known
@@ -155,8 +155,8 @@ def front_points(result: StudyResult) -> FrontPoints:
     return FrontPoints(
         quantity,
         best=finalists(best),
-        others=finalists([row for row in result.rows if row.finalist.number is not None and row not in best]),
-        scaled=finalists([row for row in result.rows if row.finalist.number is None]),
+        others=finalists([row for row in result.rows if row.number is not None and row not in best]),
+        scaled=finalists([row for row in result.rows if row.number is None]),
         random_search=finalists([*result.random_search.best_rows().values()] if result.random_search else []),
         finished=trials(Outcome.FINISHED),
         pruned=trials(Outcome.PRUNED),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from archbuilder.searching import Outcome, StudyResult, TrialRecord
-from archbuilder.searching.record import training_macs
+from archbuilder.trials.record import training_macs
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import create_trial
 
 from archbuilder.searching import Outcome, StudyResult, TrialRecord
-from archbuilder.searching.opening import quiet_optuna
 from archbuilder.searching.samplers import distributions
-from archbuilder.searching.trial import BASELINE
+from archbuilder.storage import quiet_optuna
+from archbuilder.trials.trial import BASELINE
 
 FEWEST = 10
 """Fewer trials say nothing about which hyperparameters matter."""

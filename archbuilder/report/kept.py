@@ -18,8 +18,8 @@ from archbuilder.searching.opening import read_stored
 from archbuilder.searching.outputs import TRIALS
 from archbuilder.searching.result import COMPLETE, result_of
 from archbuilder.searching.stored import StoredStudy
-from archbuilder.searching.trial import Outcome, TrialRecord
 from archbuilder.storage import JOURNAL, STORAGE, has_study
+from archbuilder.trials.trial import Outcome, TrialRecord
 
 
 class State(StrEnum):

@@ -10,7 +10,7 @@ from archbuilder.report.study_tables import final_table, rich_table
 from archbuilder.report.study_texts import exhausted_text, tally_line
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import Outcome, StudyResult
-from archbuilder.searching.jobs import Final
+from archbuilder.trials.jobs import Final
 
 
 def result_table(result: StudyResult) -> RenderableType:
@@ -43,6 +43,6 @@ def next_steps(result: StudyResult) -> list[str]:
     best = list(result.best_rows().values())
     if best:
         trained = best[-1]
-        place = result.folder / Final(trained.finalist.name, trained.seeds[0]).folder
+        place = result.folder / Final(trained.name, trained.seeds[0]).folder
         return [*lines, f"next: archbuilder evaluate {shlex.quote(str(place))}"]
     return [*lines, f"next: archbuilder build {shlex.quote(str(result.best_spec))}"]

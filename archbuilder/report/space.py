@@ -14,7 +14,7 @@ from archbuilder.report.study_texts import amount, candidates_text, cost_name, w
 from archbuilder.study.hyperparameters import Hyperparameter, values_text
 from archbuilder.study.space import settings_of
 from archbuilder.study.study import Study
-from archbuilder.study.survey import Coverage, Survey
+from archbuilder.survey import Coverage, Survey
 
 _ROOM = 80
 _NAME = 36  # cells of the column of names, if a name is so long

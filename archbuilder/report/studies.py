@@ -15,7 +15,7 @@ from archbuilder.report.study_tables import final_table, outcome_text, rich_tabl
 from archbuilder.report.study_texts import amount, cost_name, latency_text, score_text
 from archbuilder.report.terminal_charts import front_plot, history_plot, importance_plot
 from archbuilder.report.verdicts import accuracy_text, comparison_text, share_text, verdicts
-from archbuilder.searching import Outcome, Row, StudyResult
+from archbuilder.searching import Finalist, Outcome, StudyResult
 from archbuilder.searching.opening import read_stored
 from archbuilder.searching.setup import FINGERPRINTS
 
@@ -71,13 +71,12 @@ def study_as_data(result: StudyResult, state: str) -> dict[str, Any]:
     }
 
 
-def _row_as_data(row: Row) -> dict[str, Any]:
+def _row_as_data(row: Finalist) -> dict[str, Any]:
     """Return a finalist as JSON data, with its accuracies by seed."""
-    finalist = row.finalist
     return {
-        "name": finalist.name,
-        "cost": dict(finalist.cost),
-        "search": finalist.search_accuracy,
+        "name": row.name,
+        "cost": dict(row.cost),
+        "search": row.search_accuracy,
         "seeds": list(row.seeds),
         "validation": list(row.validation),
         "test": list(row.test),
@@ -130,9 +129,9 @@ def _network_rows(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
         row = best_rows.get(number)
         best = result.best(1, number)
         if row is not None:
-            accuracy = row.finalist.search_accuracy
+            accuracy = row.search_accuracy
             value = "—" if accuracy is None else score_text(result.study, accuracy)
-            lines.append(_network_row(f"{row.finalist.label}{about}", row.finalist.cost, value, row, timed=timed))
+            lines.append(_network_row(f"{row.label}{about}", row.cost, value, row, timed=timed))
         elif best:
             (trial,) = best
             name = "baseline" if trial.outcome is Outcome.BASELINE else f"trial {trial.number}"
@@ -142,7 +141,7 @@ def _network_rows(result: StudyResult, *, timed: bool) -> list[tuple[str, ...]]:
     return lines
 
 
-def _network_row(name: str, cost: Cost, search_value: str, row: Row | None, *, timed: bool) -> tuple[str, ...]:
+def _network_row(name: str, cost: Cost, search_value: str, row: Finalist | None, *, timed: bool) -> tuple[str, ...]:
     costs = (short(cost["macs"]), *([latency_text(cost)] if timed else []), f"{cost['parameters']:,}")
     return name, *costs, search_value, "—" if row is None else accuracy_text(row)
 
@@ -156,8 +155,8 @@ def _comparison_sentences(first: StudyResult, other: StudyResult) -> list[str]:
     first_row, other_row = list(first.best_rows().values())[-1], list(other.best_rows().values())[-1]
     difference = other.compared(other_row, first_row)
     assert difference is not None
-    names = [f"{row.finalist.label} of {result.study.name}" for row, result in ((other_row, other), (first_row, first))]
-    costs = f"{share_text(other, other_row.finalist.cost)} and {share_text(first, first_row.finalist.cost)}"
+    names = [f"{row.label} of {result.study.name}" for row, result in ((other_row, other), (first_row, first))]
+    costs = f"{share_text(other, other_row.cost)} and {share_text(first, first_row.cost)}"
     return [
         comparison_text(names[0], difference, names[1]),
         f"They are compared over {plural(difference.pairs, 'seed')}; their costs are {costs}.",

@@ -11,7 +11,7 @@ from archbuilder.report.bare_table import bare_table
 from archbuilder.report.page_table import PageRow, PageTable
 from archbuilder.report.study_texts import amount, cost_name, score_text, widths_texts
 from archbuilder.report.verdicts import accuracy_text, difference_text, scaled_row
-from archbuilder.searching import Outcome, Row, StudyResult, TrialRecord
+from archbuilder.searching import Finalist, Outcome, StudyResult, TrialRecord
 from archbuilder.significance import FEWEST_SEEDS
 from archbuilder.study import Study
 from archbuilder.study.hyperparameters import Value
@@ -30,7 +30,7 @@ def final_table(result: StudyResult) -> PageTable:
     rows = [_finalist_row(result, row, baseline, is_best=row in best) for row in result.rows]
     if result.random_search is not None:
         found = result.random_search.best_rows().values()
-        rows += [_finalist_row(result, row, baseline, name=f"random search {row.finalist.label}") for row in found]
+        rows += [_finalist_row(result, row, baseline, name=f"random search {row.label}") for row in found]
     against = "that of the baseline scaled to the same budget" if len(result.study.budgets) > 1 else "the baseline's"
     many = plural(seeds, "held-out seed")
     interval = "with its 95 % confidence interval; ≈ marks a difference that is not significant"
@@ -68,17 +68,17 @@ def rich_table(page: PageTable) -> Group:
 
 
 def _finalist_row(
-    result: StudyResult, row: Row, baseline: Row | None, *, is_best: bool = False, name: str | None = None
+    result: StudyResult, row: Finalist, baseline: Finalist | None, *, is_best: bool = False, name: str | None = None
 ) -> PageRow:
     """Return the row of a finalist, with its difference from the baseline scaled to the same budget."""
-    search_accuracy = row.finalist.search_accuracy
-    step = row.finalist.step if len(result.study.budgets) > 1 else None
+    search_accuracy = row.search_accuracy
+    step = row.step if len(result.study.budgets) > 1 else None
     other = baseline if step is None else scaled_row(result, step) or baseline
     compared = None if other is None or row in (baseline, other) else result.compared(row, other)
     is_noise = compared is not None and compared.is_noise
     text = "" if compared is None else f"{'≈ ' if is_noise else ''}{difference_text(compared)}"
     cells = (
-        *_cost_cells(result, f"{name or row.finalist.label}{_STAR if is_best else ''}", row.finalist.cost),
+        *_cost_cells(result, f"{name or row.label}{_STAR if is_best else ''}", row.cost),
         "—" if search_accuracy is None else score_text(result.study, search_accuracy),
         score_text(result.study, fmean(row.validation)) if row.validation else "",
         accuracy_text(row),

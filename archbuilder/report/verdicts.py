@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from archbuilder.budgets.budget import Cost
 from archbuilder.numbers import percent, plural, signed
 from archbuilder.report.study_texts import chance_text, cost_name, score_text
-from archbuilder.searching import Difference, Outcome, Row, StudyResult, TrialRecord
+from archbuilder.searching import Difference, Finalist, Outcome, StudyResult, TrialRecord
 from archbuilder.significance import FEWEST_SEEDS
 
 _LARGE = 0.05  # accuracy; seeds of one network seldom differ by this, so one seed is enough to call it worse
@@ -53,7 +53,7 @@ def _overview_sentences(result: StudyResult) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def _comparison_sentence(result: StudyResult, what: str, others: Mapping[int, Row | None]) -> str:
+def _comparison_sentence(result: StudyResult, what: str, others: Mapping[int, Finalist | None]) -> str:
     """Return a sentence with the outcome of each budget's comparison; empty if nothing can be compared."""
     names: dict[str, list[str]] = {}
     for step, row in result.best_rows().items():
@@ -89,7 +89,7 @@ def cautions(result: StudyResult) -> list[str]:
         many = "One seed is" if fewest == 1 else "Two seeds are"
         sentences.append(f"{many} too few for a confidence interval: set finals: {{seeds: {FEWEST_SEEDS}}} or more.")
     sentences += [
-        f"Training of {row.finalist.label} failed with {reason.splitlines()[0]}. Run the same command to retry."
+        f"Training of {row.label} failed with {reason.splitlines()[0]}. Run the same command to retry."
         for row in result.rows
         for reason in row.failures
     ]
@@ -99,7 +99,7 @@ def cautions(result: StudyResult) -> list[str]:
     return sentences
 
 
-def accuracy_text(row: Row) -> str:
+def accuracy_text(row: Finalist) -> str:
     """Format a finalist's test accuracy: `98.2 ± 0.3 %`, its mean and standard deviation over seeds."""
     spread = row.spread
     if spread is None:
@@ -114,11 +114,11 @@ def difference_text(difference: Difference) -> str:
     return f"{signed(100 * difference.mean)} ±{margin}"
 
 
-def scaled_row(result: StudyResult, step: int) -> Row | None:
+def scaled_row(result: StudyResult, step: int) -> Finalist | None:
     """Return the baseline scaled uniformly to a budget; None where that is the baseline itself."""
     baseline = result.row("baseline")
-    rows = [row for row in result.rows if row.finalist.number is None and row is not baseline]
-    return next((row for row in rows if row.finalist.step == step), None)
+    rows = [row for row in result.rows if row.number is None and row is not baseline]
+    return next((row for row in rows if row.step == step), None)
 
 
 def share_text(result: StudyResult, cost: Cost) -> str:
@@ -140,15 +140,15 @@ def _budget_sentences(result: StudyResult, step: int) -> list[str]:
             f"{about}{'no' if about else 'No'} retrained trial has a higher mean validation accuracy than the baseline"
         )
         sentences = [f"{first}: {accuracy}."]
-        trials = [found for found in result.rows if found.finalist.number is not None]
-        best_trial = next((found for found in trials if found.finalist.step == step), None)
+        trials = [found for found in result.rows if found.number is not None]
+        best_trial = next((found for found in trials if found.step == step), None)
         difference = None if best_trial is None else result.compared(best_trial, row)
         if best_trial is not None and difference is not None:
-            label = best_trial.finalist.label
+            label = best_trial.label
             sentences.append(comparison_text(label, difference, f"the baseline ({accuracy_text(row)})"))
     else:
-        name_of = f"{about}{row.finalist.label}" if about else _capital(row.finalist.label)
-        sentences = [f"{name_of}: {accuracy} at {share_text(result, row.finalist.cost)}."]
+        name_of = f"{about}{row.label}" if about else _capital(row.label)
+        sentences = [f"{name_of}: {accuracy} at {share_text(result, row.cost)}."]
     others = [
         ("the baseline", None if row is baseline else baseline),
         ("the uniformly scaled baseline", scaled_row(result, step)),
@@ -157,15 +157,15 @@ def _budget_sentences(result: StudyResult, step: int) -> list[str]:
     for what, other in others:
         if other is None:
             continue
-        if other.finalist.spec.widths == row.finalist.spec.widths and other.test == row.test:
+        if other.spec.widths == row.spec.widths and other.test == row.test:
             sentences.append(f"It is the same network as {what}.")
         elif (difference := result.compared(row, other)) is not None:
-            name = "the baseline" if row is baseline else row.finalist.label
+            name = "the baseline" if row is baseline else row.label
             sentences.append(comparison_text(name, difference, f"{what} ({accuracy_text(other)})"))
     return sentences
 
 
-def _random_search_row(result: StudyResult, step: int) -> Row | None:
+def _random_search_row(result: StudyResult, step: int) -> Finalist | None:
     return None if result.random_search is None else result.random_search.best_rows().get(step)
 
 

@@ -21,13 +21,13 @@ from archbuilder.searching.events import (
     StudyOpened,
     TrialEnded,
 )
-from archbuilder.searching.finalists import Finalist, Row
-from archbuilder.searching.record import Tally
+from archbuilder.searching.finalists import Finalist
 from archbuilder.searching.result import StudyResult, read_result
 from archbuilder.searching.run import run_study
 from archbuilder.searching.stopwatch import Stopwatch
-from archbuilder.searching.trial import Outcome, TrialRecord
 from archbuilder.significance import Difference, Spread
+from archbuilder.trials.record import Tally
+from archbuilder.trials.trial import Outcome, TrialRecord
 
 __all__ = [
     "BaselineEnded",
@@ -44,7 +44,6 @@ __all__ = [
     "Outcome",
     "PrunedAtChance",
     "RandomSearchBegun",
-    "Row",
     "SpaceExhausted",
     "Spread",
     "Stopwatch",

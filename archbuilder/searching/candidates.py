@@ -10,13 +10,13 @@ from archbuilder.budgets.latency import Measure
 from archbuilder.modules.inherit import distance
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.samplers import Sampler, check_sampler
-from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.stored import StoredStudy
-from archbuilder.searching.trial import BASELINE, Outcome, TrialRecord
 from archbuilder.study.enqueue import nearest_values
 from archbuilder.study.hyperparameters import Value, Values
 from archbuilder.study.projection import on_budget
 from archbuilder.training import PROPOSAL, derived_seed
+from archbuilder.trials.states import StatesFolder
+from archbuilder.trials.trial import BASELINE, Outcome, TrialRecord
 
 _ATTEMPTS = 20  # proposals in a row that are known or invalid, before others are drawn
 DRAWS = 500

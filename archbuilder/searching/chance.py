@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from archbuilder.searching.record import Record
-from archbuilder.searching.trial import Outcome
+from archbuilder.trials.record import Record
+from archbuilder.trials.trial import Outcome
 
 _ERRORS = 2  # standard errors above 1 / classes that guessing may reach on the validation images
 

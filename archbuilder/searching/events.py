@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from archbuilder.searching.chance import ChanceRung
-from archbuilder.searching.record import Tally
-from archbuilder.searching.trial import TrialRecord
 from archbuilder.study.study import Study
+from archbuilder.trials.record import Tally
+from archbuilder.trials.trial import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from statistics import fmean
 
 from archbuilder.budgets.budget import Cost
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.searching.jobs import label
 from archbuilder.significance import Spread
+from archbuilder.trials.jobs import label
 
 BASELINE = "baseline"
 """The name of the baseline among finalists."""
@@ -15,7 +15,7 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class Finalist:
-    """A network that is retrained.
+    """A network that is retrained, and its results so far.
 
     Attributes:
         name: `baseline`, `trial-12`, or `scaled-60%` for the uniformly scaled baseline.
@@ -24,6 +24,10 @@ class Finalist:
         spec: The network.
         cost: What it costs.
         search_accuracy: The validation accuracy in the search; None for one that it did not train.
+        seeds: The seeds that it was trained with.
+        validation: The validation accuracy at the best epoch with each seed, from 0 to 1.
+        test: The test accuracy of the same networks.
+        failures: Why there is no result with a seed, for each that failed; the same command tries it again.
     """
 
     name: str
@@ -32,6 +36,10 @@ class Finalist:
     spec: NetworkSpec
     cost: Cost
     search_accuracy: float | None = None
+    seeds: tuple[int, ...] = ()
+    validation: tuple[float, ...] = ()
+    test: tuple[float, ...] = ()
+    failures: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -43,25 +51,6 @@ class Finalist:
         """Whether the search could have found it: a trial, or the baseline if it is within a budget."""
         return self.number is not None or (self.name == BASELINE and self.step is not None)
 
-
-@dataclass(frozen=True)
-class Row:
-    """The results of a finalist.
-
-    Attributes:
-        finalist: The network.
-        seeds: The seeds that it was trained with.
-        validation: The validation accuracy at the best epoch with each seed, from 0 to 1.
-        test: The test accuracy of the same networks.
-        failures: Why there is no result with a seed, for each that failed; the same command tries it again.
-    """
-
-    finalist: Finalist
-    seeds: tuple[int, ...] = ()
-    validation: tuple[float, ...] = ()
-    test: tuple[float, ...] = ()
-    failures: tuple[str, ...] = ()
-
     @property
     def spread(self) -> Spread | None:
         """The test accuracies; None if there are none."""
@@ -72,16 +61,16 @@ class Row:
         return [self.test[self.seeds.index(seed)] for seed in seeds]
 
 
-def best_rows(rows: Sequence[Row]) -> dict[int, Row]:
+def best_rows(rows: Sequence[Finalist]) -> dict[int, Finalist]:
     """Return the best finalist of each budget, by mean validation accuracy over all held-out seeds.
 
     Not by test accuracy, which selection would bias upward. Of equals the first is taken. The baseline is a candidate
     if it is within the budget. A finalist with a failed seed is selected only if all have one.
     """
 
-    def merit(row: Row) -> tuple[int, float]:
+    def merit(row: Finalist) -> tuple[int, float]:
         return len(row.test), fmean(row.validation)
 
-    candidates = [row for row in rows if row.test and row.finalist.is_candidate]
-    steps = sorted({row.finalist.step for row in candidates if row.finalist.step is not None})
-    return {step: max((row for row in candidates if row.finalist.step == step), key=merit) for step in steps}
+    candidates = [row for row in rows if row.test and row.is_candidate]
+    steps = sorted({row.step for row in candidates if row.step is not None})
+    return {step: max((row for row in candidates if row.step == step), key=merit) for step in steps}

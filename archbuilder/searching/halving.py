@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from archbuilder.searching.record import Record
-from archbuilder.searching.trial import Outcome, TrialRecord
+from archbuilder.trials.record import Record
+from archbuilder.trials.trial import Outcome, TrialRecord
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from archbuilder.recipe import RUNS
 from archbuilder.searching.events import Observer, ignore
 from archbuilder.searching.result import StudyResult
 from archbuilder.searching.run import run_study
-from archbuilder.searching.runner import Objective
 from archbuilder.searching.samplers import Sampler
 from archbuilder.spec.emitter import to_yaml
 from archbuilder.study.reading import read_study
 from archbuilder.study.settings import PYTHON
 from archbuilder.training import CPU, Machine
+from archbuilder.trials.runner import Objective
 
 
 def search(

@@ -15,13 +15,13 @@ from archbuilder.searching.events import (
     TrialEnded,
 )
 from archbuilder.searching.halving import Halving, brackets
-from archbuilder.searching.jobs import Done, Failed, Job, Training
-from archbuilder.searching.pool import Pool
-from archbuilder.searching.record import training_macs
-from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.stored import IMAGES, StoredStudy
-from archbuilder.searching.trial import BASELINE, Outcome, TrialRecord
 from archbuilder.training import TrainingDiverged
+from archbuilder.trials.jobs import Done, Failed, Job, Training
+from archbuilder.trials.pool import Pool
+from archbuilder.trials.record import training_macs
+from archbuilder.trials.states import StatesFolder
+from archbuilder.trials.trial import BASELINE, Outcome, TrialRecord
 
 _MEMORY = {"out of memory", "process lost"}  # kinds of failures by which smaller networks may not fail
 

@@ -13,7 +13,6 @@ from optuna.storages import BaseStorage
 from archbuilder.errors import ArchbuilderError
 from archbuilder.searching.setup import check_setup, setup_of
 from archbuilder.searching.stored import StoredStudy
-from archbuilder.searching.trial import TRAINING
 from archbuilder.storage import (
     JOURNAL,
     STORAGE,
@@ -22,20 +21,19 @@ from archbuilder.storage import (
     has_study,
     hold,
     holder,
+    ignore,
     open_storage,
+    quiet_optuna,
     remember,
     storage_of,
 )
 from archbuilder.study.reading import SerializedStudy
 from archbuilder.study.study import Study
+from archbuilder.trials.trial import TRAINING
 
 RANDOM_SEARCH = "versus-random"
 """The folder of the random search that a study is compared with, within its own."""
 _SOURCES, _SETUP = "sources", "setup"
-
-
-def ignore(sentence: str) -> None:
-    """Show nothing."""
 
 
 @contextmanager
@@ -77,7 +75,7 @@ def open_stored(
                 except StorageError:  # the same command resumes; or the study is another process's now
                     raise
                 except ArchbuilderError:
-                    is_refused = stored.is_unused and (url is None or _forget_unused(storage, held.study_id))
+                    is_refused = _has_unused(storage, name) if url is None else _forget_unused(storage, held.study_id)
                     raise
         finally:
             if is_refused:
@@ -162,14 +160,3 @@ def read_stored(folder: Path) -> StoredStudy:
                 study = SerializedStudy(**kept.user_attrs[_SOURCES]).read(file)
                 return StoredStudy(folder, storage, kept.study_name, study)
     raise ArchbuilderError(f"{folder}: its study has no entries yet")
-
-
-@contextmanager
-def quiet_optuna() -> Iterator[None]:
-    """Keep Optuna from telling what it does: archbuilder tells it in its own words."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from archbuilder.budgets.budget import Budget
 from archbuilder.network_spec import NetworkSpec
-from archbuilder.searching.record import Record
 from archbuilder.searching.stored import StoredStudy
-from archbuilder.searching.trial import BASELINE
 from archbuilder.study.space import settings_of
 from archbuilder.study.study import Study
+from archbuilder.trials.record import Record
+from archbuilder.trials.trial import BASELINE
 
 TRIALS = "trials.csv"
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.searching.chance import ChanceRung, rungs_at_chance
-from archbuilder.searching.finalists import Row, best_rows
+from archbuilder.searching.finalists import Finalist, best_rows
 from archbuilder.searching.opening import RANDOM_SEARCH, read_stored
 from archbuilder.searching.outputs import spec_path
-from archbuilder.searching.record import Record, Tally, training_macs
 from archbuilder.searching.retraining import Retraining
 from archbuilder.searching.stored import IMAGES, StoredStudy
-from archbuilder.searching.trial import BASELINE, TrialRecord
 from archbuilder.significance import Difference, compare, seed_variance
 from archbuilder.storage import has_study
 from archbuilder.study.study import Study
+from archbuilder.trials.record import Record, Tally, training_macs
+from archbuilder.trials.trial import BASELINE, TrialRecord
 
 COMPLETE = "complete"
 """The attribute of a study that says how many trials it had when its table was written."""
@@ -44,7 +44,7 @@ class StudyResult:
     folder: Path
     record: Record
     baseline: TrialRecord
-    rows: tuple[Row, ...]
+    rows: tuple[Finalist, ...]
     best_specs: dict[int, Path]
     images: dict[str, int]
     test_openings: int
@@ -96,7 +96,7 @@ class StudyResult:
         ranked, rows = self.record.best(step=step), self.best_rows()
         row = rows.get(max(rows, default=0) if step is None else step)
         if row is not None:
-            first = BASELINE if row.finalist.number is None else row.finalist.number
+            first = BASELINE if row.number is None else row.number
             ranked.sort(key=lambda trial: trial.number != first)
         return ranked[:count]
 
@@ -104,15 +104,15 @@ class StudyResult:
         """Return the best trial of a budget: by the finals if there are any, else by the search; None before that."""
         return next(iter(self.best(1, step)), None)
 
-    def row(self, name: str) -> Row | None:
+    def row(self, name: str) -> Finalist | None:
         """Return a finalist by its name."""
-        return next((row for row in self.rows if row.finalist.name == name), None)
+        return next((row for row in self.rows if row.name == name), None)
 
-    def best_rows(self) -> dict[int, Row]:
+    def best_rows(self) -> dict[int, Finalist]:
         """Return the best finalist of each budget by validation accuracy; see `finalists.best_rows`."""
         return best_rows(self.rows)
 
-    def compared(self, row: Row, other: Row) -> Difference | None:
+    def compared(self, row: Finalist, other: Finalist) -> Difference | None:
         """Compare two finalists by the seeds that both were trained with; None if there is none."""
         seeds = [seed for seed in row.seeds if seed in other.seeds]
         if not seeds:
@@ -190,6 +190,6 @@ def with_random_search(result: StudyResult, random_search: StudyResult) -> Study
     The baseline and the scaled ones are retrained in the study alone. Random search is lent their results, as one of
     them may be its best network too.
     """
-    lent = {row.finalist.name: row for row in result.rows if row.finalist.number is None}
-    rows = tuple(lent.get(row.finalist.name, row) for row in random_search.rows)
+    lent = {row.name: row for row in result.rows if row.number is None}
+    rows = tuple(lent.get(row.name, row) for row in random_search.rows)
     return replace(result, random_search=replace(random_search, rows=rows))

@@ -1,6 +1,7 @@
 """The best candidates retrained with held-out seeds, and measured on the test split, which is opened once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -9,14 +10,14 @@ from archbuilder.budgets.scaling import Scaling
 from archbuilder.data import Images
 from archbuilder.runs import BEST, read_checkpoint
 from archbuilder.searching.events import EpochEnded, FinalEnded, FinalsBegun, Observer, ignore
-from archbuilder.searching.finalists import BASELINE, Finalist, Row
-from archbuilder.searching.jobs import SPEC, Done, Final, Job, Result, final_folder
+from archbuilder.searching.finalists import BASELINE, Finalist
 from archbuilder.searching.outputs import save_spec
-from archbuilder.searching.pool import Pool
-from archbuilder.searching.runner import Runner
 from archbuilder.searching.stored import StoredStudy
-from archbuilder.searching.trial import Outcome
 from archbuilder.training import Machine, evaluate
+from archbuilder.trials.jobs import SPEC, Done, Final, Job, Result, final_folder
+from archbuilder.trials.pool import Pool
+from archbuilder.trials.runner import Runner
+from archbuilder.trials.trial import Outcome
 
 _RESULTS, _OPENINGS, _SCALED = "finals", "openings of the test split", "scaled"
 _VALIDATION, _TEST, _FAILED = "validation", "test", "failed"
@@ -74,19 +75,19 @@ class Retraining:
         return found
 
     @property
-    def rows(self) -> tuple[Row, ...]:
-        """The results so far."""
-        return tuple(self._row(finalist) for finalist in self.finalists)
+    def rows(self) -> tuple[Finalist, ...]:
+        """The finalists with their results so far."""
+        return tuple(map(self._with_results, self.finalists))
 
-    def _row(self, finalist: Finalist) -> Row:
+    def _with_results(self, finalist: Finalist) -> Finalist:
         entries = {seed: self._result(Final(finalist.name, seed)) for seed in self._seeds}
         done = {seed: entry for seed, entry in entries.items() if _TEST in entry}
-        return Row(
+        return replace(
             finalist,
-            tuple(done),
-            tuple(entry[_VALIDATION] for entry in done.values()),
-            tuple(entry[_TEST] for entry in done.values()),
-            tuple(f"seed {seed}: {entry[_FAILED]}" for seed, entry in entries.items() if _FAILED in entry),
+            seeds=tuple(done),
+            validation=tuple(entry[_VALIDATION] for entry in done.values()),
+            test=tuple(entry[_TEST] for entry in done.values()),
+            failures=tuple(f"seed {seed}: {entry[_FAILED]}" for seed, entry in entries.items() if _FAILED in entry),
         )
 
     @property

@@ -14,25 +14,25 @@ from archbuilder.executors.processes import check_in_no_worker
 from archbuilder.recipe import RUNS
 from archbuilder.searching.candidates import Candidates, Score
 from archbuilder.searching.events import Message, Observer, RandomSearchBegun, StudyOpened, ignore
-from archbuilder.searching.jobs import Failed
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import RANDOM_SEARCH, open_stored
 from archbuilder.searching.outputs import TRIALS, save_spec, trials_text
-from archbuilder.searching.pool import PROGRESS, Pool, RemoteRunner
 from archbuilder.searching.result import COMPLETE, StudyResult, result_of, with_random_search
 from archbuilder.searching.retraining import Retraining, open_test_split
-from archbuilder.searching.runner import Objective, Runner
 from archbuilder.searching.samplers import Sampler
 from archbuilder.searching.setup import check_images
 from archbuilder.searching.stopwatch import Stopwatch, keep_latency
 from archbuilder.searching.stored import IMAGES, StoredStudy
-from archbuilder.searching.trial import BASELINE, TrialRecord
 from archbuilder.spec.writing import write_text
 from archbuilder.storage import storage_of
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
-from archbuilder.study.survey import check_reachable
+from archbuilder.survey import check_reachable
 from archbuilder.training import CPU, Machine, Timer, latency_of
+from archbuilder.trials.jobs import Failed
+from archbuilder.trials.pool import PROGRESS, Pool, RemoteRunner
+from archbuilder.trials.runner import Objective, Runner
+from archbuilder.trials.trial import BASELINE, TrialRecord
 
 
 def run_study(

@@ -10,9 +10,9 @@ from archbuilder import __version__
 from archbuilder.budgets.amounts import Goal
 from archbuilder.data import image_differences
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.runner import Runner
 from archbuilder.searching.stored import IMAGES, StoredStudy
 from archbuilder.study.study import Study
+from archbuilder.trials.runner import Runner
 
 FINGERPRINTS = "fingerprints"
 """The attribute of a study that says which images it has, by split."""

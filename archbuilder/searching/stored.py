@@ -17,14 +17,14 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState, create_trial
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.searching.jobs import Failed
-from archbuilder.searching.record import Record
 from archbuilder.searching.samplers import WHOLE, Sampler, distributions, proposed, sampler_of
-from archbuilder.searching.trial import BASELINE, CANDIDATE, CHOSEN, TRAINING, Outcome, Rung, TrialRecord
 from archbuilder.storage import is_running
 from archbuilder.study.enqueue import enqueued
 from archbuilder.study.hyperparameters import Value, Values
 from archbuilder.study.study import Study
+from archbuilder.trials.jobs import Failed
+from archbuilder.trials.record import Record
+from archbuilder.trials.trial import BASELINE, CANDIDATE, CHOSEN, TRAINING, Outcome, Rung, TrialRecord
 
 IMAGES = "images"
 """What a study's attributes call the sizes of the splits."""
@@ -71,11 +71,6 @@ class StoredStudy:
     def is_running(self) -> bool:
         """Whether a process coordinates it."""
         return is_running(self._storage, self.optuna.study_name, self.folder)
-
-    @property
-    def is_unused(self) -> bool:
-        """Whether nothing has been trained yet."""
-        return self.record.baseline is None and len(self.record.trials) <= 1
 
     def get(self, key: str) -> Any:
         """Return something that was kept about the study as a whole, or None."""

@@ -2,10 +2,12 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import optuna
 from optuna.storages import BaseStorage, RDBStorage
 
 from archbuilder.spec.writing import write_text
@@ -198,3 +200,14 @@ def _explained(error: Exception, address: "URL") -> str:
     text = reason(error)  # Optuna's own RuntimeError, of tables of another version, says what to do
     advice = next((advice for signs, advice in _ADVICE if re.search(signs, text, re.IGNORECASE)), "")
     return f"{text}; {advice}" if advice else text
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Keep Optuna from telling what it does: archbuilder tells it in its own words."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

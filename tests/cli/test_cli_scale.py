@@ -121,12 +121,12 @@ def test_it_is_what_a_study_compares_with(run: Run, tmp_path: Path) -> None:
     assert scaled is not None
     done = run("scale", "tiny.yaml", "--budget", "macs:20k", "--multiple-of", "2", "-o", "scaled.yaml")
     assert done.returncode == 0, done.stderr
-    assert Path("scaled.yaml").read_text() == scaled.finalist.spec.renamed("scaled").text
-    assert "# and another" in scaled.finalist.spec.text
+    assert Path("scaled.yaml").read_text() == scaled.spec.renamed("scaled").text
+    assert "# and another" in scaled.spec.text
     (retrained,) = (tmp_path / "tiny-widths" / "finals" / "baseline").glob("seed-*")  # a run, in place of a spec
     done = run("scale", str(retrained), "--budget", "macs:20k", "--multiple-of", "2", "-o", "again.yaml")
     assert done.returncode == 0, done.stderr
-    assert load("again.yaml").widths == scaled.finalist.spec.widths
+    assert load("again.yaml").widths == scaled.spec.widths
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from rich.console import Console
 from support.tiny_studies import STUDY, write_study
 
 from archbuilder.report.space import space_report
-from archbuilder.study import load_study, survey
+from archbuilder.study import load_study
+from archbuilder.survey import survey
 
 Run = Callable[..., CompletedProcess[str]]
 

@@ -11,8 +11,8 @@ from support.trials import with_accuracies
 from archbuilder.errors import ArchbuilderError
 from archbuilder.pages.study import page_files, write_page
 from archbuilder.report.verdicts import verdicts
-from archbuilder.searching import Row, StudyResult, read_result
-from archbuilder.searching.record import Record
+from archbuilder.searching import Finalist, StudyResult, read_result
+from archbuilder.trials.record import Record
 
 NAMES = ("whole", "steps", "scored", "short", "stopped", "rated")
 
@@ -33,9 +33,9 @@ def page(result: StudyResult) -> str:
 def with_tests(result: StudyResult, tests: Mapping[str, tuple[float, ...]], images: int = 10_000) -> StudyResult:
     """Give a result whose finalists did as is said."""
 
-    def row(old: Row) -> Row:
-        test = tests[old.finalist.name if old.finalist.number is None else "trial"]
-        return Row(old.finalist, tuple(range(1, len(test) + 1)), test, test)
+    def row(old: Finalist) -> Finalist:
+        test = tests[old.name if old.number is None else "trial"]
+        return replace(old, seeds=tuple(range(1, len(test) + 1)), validation=test, test=test)
 
     return replace(
         result, rows=tuple(map(row, result.rows)), images={**result.images, "test": images}, random_search=None
@@ -81,7 +81,7 @@ def test_a_page_gives_the_next_steps() -> None:
     text = "".join(Reader(page(result)).texts)
     assert f"archbuilder build {result.folder / 'best.yaml'}" in text
     best_row = result.best_rows()[0]
-    assert f"archbuilder evaluate {result.folder}/finals/{best_row.finalist.name}/seed-1" in text
+    assert f"archbuilder evaluate {result.folder}/finals/{best_row.name}/seed-1" in text
     assert "none: every candidate is projected onto the budget before training" in text
 
 

@@ -17,7 +17,7 @@ from archbuilder.report.history import history, is_in_macs, last_spent
 from archbuilder.report.importance import FEWEST, Importance, importance, judged_trials
 from archbuilder.report.terminal_charts import _CharacterPlot, _Mark, front_plot, history_plot, importance_plot
 from archbuilder.searching import Outcome, StudyResult, read_result
-from archbuilder.searching.record import Record
+from archbuilder.trials.record import Record
 
 NAMES = ("whole", "steps", "scored", "short", "stopped", "rated")
 
@@ -111,10 +111,10 @@ def test_scores_are_no_percentages() -> None:
 def test_points_are_those_of_the_result() -> None:
     result = kept("steps")
     points = front_points(result)
-    best = sorted(result.best_rows().values(), key=lambda row: row.finalist.cost["macs"])
-    assert [point.name for point in points.best] == [row.finalist.name for row in best]
+    best = sorted(result.best_rows().values(), key=lambda row: row.cost["macs"])
+    assert [point.name for point in points.best] == [row.name for row in best]
     assert [point.accuracy for point in points.best] == [fmean(row.test) for row in best]
-    scaled = [row.spread.mean for row in result.rows if row.finalist.number is None and row.spread is not None]
+    scaled = [row.spread.mean for row in result.rows if row.number is None and row.spread is not None]
     assert sorted(point.accuracy for point in points.scaled) == sorted(scaled)
     assert len(points.finished) == result.tally[Outcome.FINISHED]
 

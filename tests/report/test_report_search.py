@@ -23,7 +23,6 @@ from archbuilder.searching import (
     Message,
     Outcome,
     RandomSearchBegun,
-    Row,
     SpaceExhausted,
     StudyOpened,
     StudyResult,
@@ -240,12 +239,12 @@ def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
     result = replace(kept("whole"), random_search=None)
     lines = shown(result_table(result), 120)
     assert lines[0].split() == ["network", "MACs", "of", "base", "parameters", "retrained", "test", "difference"]
-    assert [re.split("  | [*]", line)[0] for line in lines[1:5]] == [row.finalist.label for row in result.rows]
+    assert [re.split("  | [*]", line)[0] for line in lines[1:5]] == [row.label for row in result.rows]
     assert lines[1].split()[:3] == ["baseline", "11.6", "k"]
     row = result.best_rows()[0]
     compared = result.compared(row, result.rows[0])
     assert compared is not None
-    shown_in = next(line for line in lines if line.startswith(row.finalist.label)).rstrip()
+    shown_in = next(line for line in lines if line.startswith(row.label)).rstrip()
     assert shown_in.endswith(("≈ " if compared.is_noise else "") + difference_text(compared))
     tally = result.tally
     counts = (
@@ -255,7 +254,7 @@ def test_the_table_sets_the_finalists_beside_the_baseline() -> None:
     assert counts in lines
     assert next_steps(result) == [
         f"saved: {result.folder / 'best.yaml'}",
-        f"next: archbuilder evaluate {result.folder / 'finals' / row.finalist.name / 'seed-1'}",
+        f"next: archbuilder evaluate {result.folder / 'finals' / row.name / 'seed-1'}",
     ]
 
 
@@ -272,17 +271,14 @@ def test_the_table_fits_80_columns(name: str) -> None:
 def test_random_search_is_shown_below_and_fits_too() -> None:
     result = kept("whole")
     lines = shown(result_table(replace(result, random_search=result)))
-    assert lines[5].split("  ")[0] == f"random search {result.best_rows()[0].finalist.label}"
+    assert lines[5].split("  ")[0] == f"random search {result.best_rows()[0].label}"
     assert "It is the same network as the best network of random search." in lines
 
 
 def test_columns_are_left_out_where_long_names_leave_no_room() -> None:
     result = kept("whole")
     rows = tuple(
-        replace(row, finalist=replace(row.finalist, name=f"trial-{10**14 + row.finalist.number}"))
-        if row.finalist.number is not None
-        else row
-        for row in result.rows
+        replace(row, name=f"trial-{10**14 + row.number}") if row.number is not None else row for row in result.rows
     )
     lines = shown(result_table(replace(result, rows=rows, random_search=replace(result, rows=rows))))
     assert lines[0].split() == ["network", "MACs", "retrained", "test", "difference"]
@@ -294,7 +290,7 @@ def test_a_ladder_shows_what_failed_too() -> None:
     result = kept("steps")
     rows = (*result.rows[:-1], replace(result.rows[-1], failures=("seed 7: out of memory",)))
     lines = shown(result_table(replace(result, rows=rows)), 300)
-    name = result.rows[-1].finalist.label
+    name = result.rows[-1].label
     assert f"Training of {name} failed with seed 7: out of memory. Run the same command to retry." in lines
 
 
@@ -315,10 +311,8 @@ def test_a_ladder_names_its_budgets_in_a_sentence_and_its_differences_in_the_tab
     result = kept("steps")
     rows = []
     for row in result.rows:
-        test = {"baseline": (0.9, 0.9, 0.9), "scaled-70%": (0.85, 0.85, 0.85)}.get(
-            row.finalist.name, (0.93, 0.92, 0.94)
-        )
-        rows.append(Row(row.finalist, (1, 2, 3), test, test))
+        test = {"baseline": (0.9, 0.9, 0.9), "scaled-70%": (0.85, 0.85, 0.85)}.get(row.name, (0.93, 0.92, 0.94))
+        rows.append(replace(row, seeds=(1, 2, 3), validation=test, test=test))
     result = replace(result, rows=tuple(rows), images={**result.images, "test": 10_000})
     table = shown(result_table(result), 120)
     (scaled,) = [line for line in table if line.startswith("scaled 70%")]

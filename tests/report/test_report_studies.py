@@ -24,7 +24,7 @@ from archbuilder.runs import read_checkpoint
 from archbuilder.runs.lock import held
 from archbuilder.runs.seen import SEEN
 from archbuilder.searching import StudyResult, read_result
-from archbuilder.searching.jobs import Final
+from archbuilder.trials.jobs import Final
 
 
 def kept(name: str) -> StudyResult:
@@ -132,7 +132,7 @@ def test_an_export_holds_all_there_is_and_writes_over_nothing_unasked(tmp_path: 
         exported = folder / f"{name}.safetensors"
         assert read_checkpoint(exported).setup.load_spec().widths == NetworkSpec.load(folder / f"{name}.yaml").widths
         seeds = {seed for seed, value in zip(row.seeds, row.validation, strict=True) if value == max(row.validation)}
-        folders = [result.folder / Final(row.finalist.name, seed).folder for seed in seeds]
+        folders = [result.folder / Final(row.name, seed).folder for seed in seeds]
         assert exported.read_bytes() in [(place / "best.safetensors").read_bytes() for place in folders]
         assert all((place / SEEN).read_bytes() == (folder / SEEN).read_bytes() for place in folders)
     assert result.best_rows()

@@ -14,11 +14,11 @@ from archbuilder.searching.halving import Slot
 from archbuilder.searching.opening import open_stored
 from archbuilder.searching.samplers import SAMPLERS, distributions, sampler_of
 from archbuilder.searching.stored import StoredStudy
-from archbuilder.searching.trial import Outcome, TrialRecord
 from archbuilder.storage.journal_file import JournalFile
 from archbuilder.study.hyperparameters import Values
 from archbuilder.study.projection import projected
 from archbuilder.study.study import Study
+from archbuilder.trials.trial import Outcome, TrialRecord
 
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: [50%, 100%, 150%]")
 

@@ -13,7 +13,7 @@ from archbuilder.report.study_texts import chance_text
 from archbuilder.report.verdicts import verdicts
 from archbuilder.searching import ChanceRung, Event, Outcome, PrunedAtChance, TrialRecord, read_result
 from archbuilder.searching.chance import highest_by_chance, rungs_at_chance
-from archbuilder.searching.record import Record
+from archbuilder.trials.record import Record
 
 # A learning rate at which no network learns anything.
 TEXT = STUDY.replace("batch_size: 256", "batch_size: 256, learning_rate: 0.0000001") + NO_FINALS

@@ -20,8 +20,8 @@ from archbuilder.report.verdicts import verdicts
 from archbuilder.runs import evaluate_checkpoint
 from archbuilder.searching import EpochEnded, Event, FinalEnded, Outcome, read_result
 from archbuilder.searching.finalists import best_rows
-from archbuilder.searching.jobs import Final, OnEpoch
-from archbuilder.searching.runner import Runner
+from archbuilder.trials.jobs import Final, OnEpoch
+from archbuilder.trials.runner import Runner
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 1, seeds: 2}\n"
 
@@ -45,7 +45,7 @@ def test_finals_have_their_own_seeds_and_open_the_test_split_once(tmp_path: Path
     result, _ = run(study, tmp_path, trials=3)
     assert len(openings) == result.test_openings == 1
     best = f"trial-{result.best(1)[0].number}"
-    assert [row.finalist.name for row in result.rows] == ["baseline", "scaled", best]
+    assert [row.name for row in result.rows] == ["baseline", "scaled", best]
     assert all(row.seeds == (4, 5) for row in result.rows)  # the search's own is 3
     assert all(len(row.test) == len(row.validation) == 2 for row in result.rows)
     run(study, tmp_path, trials=3)
@@ -53,7 +53,7 @@ def test_finals_have_their_own_seeds_and_open_the_test_split_once(tmp_path: Path
     with patch.dict(SOURCES, {"digits": few_digits}):
         for row in result.rows:
             for seed, accuracy in zip(row.seeds, row.test, strict=True):
-                folder = result.folder / "finals" / row.finalist.name / f"seed-{seed}"
+                folder = result.folder / "finals" / row.name / f"seed-{seed}"
                 assert evaluate_checkpoint(folder).evaluation.accuracy == accuracy
 
 
@@ -62,7 +62,7 @@ def test_the_test_split_is_opened_again_for_new_finalists_alone(tmp_path: Path, 
     names = set[str]()
     for trials in (1, 4, 8):
         result, _ = run(study, tmp_path, trials=trials)
-        new = {row.finalist.name for row in result.rows} - names
+        new = {row.name for row in result.rows} - names
         names |= new
         assert len(openings) == result.test_openings
     assert len(openings) <= len(names) - 1
@@ -74,18 +74,18 @@ def test_a_ladder_has_a_best_network_of_each_budget(tmp_path: Path) -> None:
     found = result.best_rows()
     assert set(found) == {0, 1}
     for step, row in found.items():
-        assert row.finalist.number == result.best(1, step)[0].number  # the only one
+        assert row.number == result.best(1, step)[0].number  # the only one
 
 
 def test_of_the_finalists_the_best_by_validation_with_fresh_seeds_is_what_was_found(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT.replace("candidates: 1, seeds: 2", "candidates: 3, seeds: 3"))
     result, _ = run(study, tmp_path, trials=6)
-    rows = [row for row in result.rows if row.finalist.number is not None]
+    rows = [row for row in result.rows if row.number is not None]
     assert len(rows) == 3
     best = max(rows, key=lambda row: sum(row.validation))
     assert result.best_rows() == {0: best}
     assert result.best_spec is not None
-    assert result.best_spec.read_text() == best.finalist.spec.renamed("tiny-widths-best").text
+    assert result.best_spec.read_text() == best.spec.renamed("tiny-widths-best").text
     lucky = [replace(row, validation=(accuracy,) * 3) for row, accuracy in zip(rows, (0.5, 0.6, 0.6), strict=True)]
     assert best_rows(lucky)[0] == lucky[1]
     assert best_rows([replace(row, test=()) for row in lucky[:2]] + [lucky[2]])[0] == lucky[2]
@@ -146,12 +146,12 @@ def test_the_spec_is_scaled_up_to_a_budget_that_is_larger_too(tmp_path: Path) ->
     study = a_study(tmp_path, TEXT.replace("budget: {macs: 20k}", "budgets: [100%, 150%]"))
     result, _ = run(study, tmp_path, trials=4)
     macs = study.baseline_cost["macs"]
-    names = [row.finalist.name for row in result.rows if row.finalist.number is None]
+    names = [row.name for row in result.rows if row.number is None]
     assert names == ["baseline", "scaled-150%"]  # at 100 % it is the baseline itself
     scaled = result.row("scaled-150%")
     assert scaled is not None
-    assert 1.3 * macs < scaled.finalist.cost["macs"] <= 1.5 * macs
-    assert scaled.finalist.cost == cost_of(scaled.finalist.spec.plan())
+    assert 1.3 * macs < scaled.cost["macs"] <= 1.5 * macs
+    assert scaled.cost == cost_of(scaled.spec.plan())
 
 
 def test_a_study_and_the_random_search_beside_it_open_the_test_split_together(
@@ -175,16 +175,16 @@ def test_the_front_is_what_no_other_best_network_beats_for_less(tmp_path: Path) 
     assert len(found) == 3
     tested = [replace(row, test=(accuracy,)) for row, accuracy in zip(found, (0.5, 0.4, 0.6), strict=True)]
     changed = replace(result, rows=tuple(tested))
-    names = [row.finalist.name for row in tested]
+    names = [row.name for row in tested]
     assert [point.name for point in front_points(changed).front] == [names[0], names[2]]
 
 
 def test_more_trials_never_make_what_was_found_worse(tmp_path: Path) -> None:
     study = a_study(tmp_path, TEXT)
     first, _ = run(study, tmp_path, trials=3)
-    kept = {row.finalist.name for row in first.rows}
+    kept = {row.name for row in first.rows}
     more, _ = run(study, tmp_path, trials=9)
-    assert kept <= {row.finalist.name for row in more.rows}  # what was retrained stays in
+    assert kept <= {row.name for row in more.rows}  # what was retrained stays in
     before, after = (fmean(result.best_rows()[0].validation) for result in (first, more))
     assert after >= before
     (best,) = more.best(1)
@@ -205,8 +205,8 @@ def test_finals_whose_files_are_gone_are_trained_again(tmp_path: Path) -> None:
     folder = tmp_path / study.name / "finals"
     shutil.rmtree(folder)
     again, _ = run(study, tmp_path, trials=3)
-    assert [(row.finalist.name, row.validation, row.test) for row in again.rows] == [
-        (row.finalist.name, row.validation, row.test) for row in first.rows
+    assert [(row.name, row.validation, row.test) for row in again.rows] == [
+        (row.name, row.validation, row.test) for row in first.rows
     ]
     assert len(list(folder.rglob("best.safetensors"))) == sum(len(row.seeds) for row in again.rows)
     assert again.test_openings == first.test_openings

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.trials import a_trial
 
 from archbuilder.searching.halving import Bracket, Halving, Slot, brackets, kept_of
-from archbuilder.searching.record import Record
-from archbuilder.searching.trial import Outcome, Rung, TrialRecord
+from archbuilder.trials.record import Record
+from archbuilder.trials.trial import Outcome, Rung, TrialRecord
 
 
 def test_hyperband_has_the_brackets_of_its_paper() -> None:

@@ -29,11 +29,11 @@ from archbuilder.searching import Outcome, read_result, run_study
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.halving import Slot
 from archbuilder.searching.opening import open_stored, read_stored
-from archbuilder.searching.runner import Runner
-from archbuilder.searching.states import StatesFolder
-from archbuilder.searching.trial import BASELINE
 from archbuilder.storage.journal_file import JournalFile
 from archbuilder.study import Study, load_study
+from archbuilder.trials.runner import Runner
+from archbuilder.trials.states import StatesFolder
+from archbuilder.trials.trial import BASELINE
 
 TEXT = STUDY.replace("epochs: 3", "epochs: 1") + NO_FINALS
 UNREACHABLE = "{macs: {target: 12k, within: 1%}, parameters: {target: 1900, within: 1%}}"

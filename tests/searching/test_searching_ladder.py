@@ -13,11 +13,11 @@ from archbuilder.report.importance import normalized_scores as scores
 from archbuilder.searching import Outcome
 from archbuilder.searching.candidates import Candidates
 from archbuilder.searching.events import ignore
-from archbuilder.searching.jobs import Job, OnEpoch, Training
 from archbuilder.searching.loop import SearchLoop
 from archbuilder.searching.opening import open_stored
-from archbuilder.searching.pool import Pool
 from archbuilder.study import Study
+from archbuilder.trials.jobs import Job, OnEpoch, Training
+from archbuilder.trials.pool import Pool
 
 LADDER = STUDY.replace("budget: {macs: 20k}", "budgets: {macs: [60%, 100%, 150%], within: 4%}").replace(
     "multiple_of: 2", "multiple_of: 1"

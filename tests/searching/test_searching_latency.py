@@ -21,7 +21,7 @@ from archbuilder.report.space import space_as_data, space_report
 from archbuilder.report.studies import comparison_report, study_as_data, study_report
 from archbuilder.report.study_texts import widths_texts
 from archbuilder.searching import Event, LatencyMeasured, Message, Stopwatch, StudyOpened
-from archbuilder.study import survey
+from archbuilder.survey import survey
 from archbuilder.training import CPU, Machine
 
 TEXT = STUDY.replace("{macs: 20k}", "{latency: 80%}\nlatency: {batch_size: 16}").replace("epochs: 3", "epochs: 1")
@@ -47,13 +47,13 @@ def test_a_latency_is_shown_wherever_macs_are_and_all_that_is_compared_is_within
     limit = result.study.budgets[0].limits.by_quantity["latency"].high
     own = f"{result.baseline.cost['latency'] / 1000:.3g} ms"
     for row in result.rows[1:]:
-        latency = row.finalist.cost["latency"]
-        assert latency == 200 + row.finalist.spec.plan().macs // 10 <= limit
-        assert row.finalist.name != "scaled" or latency > 0.7 * limit
-        assert row.finalist.name != "scaled" or all(
-            width % 2 == 0 for name, width in row.finalist.spec.widths.items() if name.startswith("mix.")
+        latency = row.cost["latency"]
+        assert latency == 200 + row.spec.plan().macs // 10 <= limit
+        assert row.name != "scaled" or latency > 0.7 * limit
+        assert row.name != "scaled" or all(
+            width % 2 == 0 for name, width in row.spec.widths.items() if name.startswith("mix.")
         )
-    assert "scaled" in [row.finalist.name for row in result.rows]
+    assert "scaled" in [row.name for row in result.rows]
 
     folder = next(study for study in kept_studies(tmp_path) if study.folder.name == result.study.name)
     shown = {
@@ -74,7 +74,7 @@ def test_a_latency_is_shown_wherever_macs_are_and_all_that_is_compared_is_within
     assert [int(line["latency"]) for line in lines] == [trial.cost["latency"] for trial in [result.baseline, *trials]]
     points = front_points(result)
     assert points.quantity == "latency"
-    assert {dot.cost for dot in points.tested} == {row.finalist.cost["latency"] for row in result.rows}
+    assert {dot.cost for dot in points.tested} == {row.cost["latency"] for row in result.rows}
 
     view = LineView(Console(file=io.StringIO(), width=200))
     for event in events:

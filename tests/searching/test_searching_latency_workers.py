@@ -17,9 +17,9 @@ from archbuilder import ArchbuilderError
 from archbuilder.executors.executor import JobExecutor, open_executor
 from archbuilder.searching import run_study
 from archbuilder.searching.opening import read_stored
-from archbuilder.searching.pool import RemoteRunner
 from archbuilder.study import load_study
 from archbuilder.training import CPU, Machine
+from archbuilder.trials.pool import RemoteRunner
 
 TEXT = (
     STUDY.replace("data: digits", "data: npz:digits.npz")

@@ -19,10 +19,10 @@ from archbuilder.report.search_table import result_table
 from archbuilder.report.studies import comparison_as_data, comparison_report, study_as_data, study_report
 from archbuilder.report.verdicts import verdicts as sentences
 from archbuilder.searching import Event, Outcome, SpaceExhausted, StudyResult, TrialEnded, TrialRecord, read_result
-from archbuilder.searching.jobs import Job, OnEpoch, Training
 from archbuilder.searching.run import run_study
-from archbuilder.searching.runner import Runner
 from archbuilder.training import Machine, Timer, Trainer, TrainingDiverged, initial_network
+from archbuilder.trials.jobs import Job, OnEpoch, Training
+from archbuilder.trials.runner import Runner
 
 TEXT = STUDY.replace("seed: 3", "seed: 3, factor: 2, sampler: random")
 
@@ -64,7 +64,7 @@ def test_a_network_that_diverges_in_training_is_recorded(tmp_path: Path, monkeyp
             next(iter(network.parameters())).data.fill_(float("nan"))
         return network
 
-    monkeypatch.setattr("archbuilder.searching.runner.initial_network", spoilt)
+    monkeypatch.setattr("archbuilder.trials.runner.initial_network", spoilt)
     result, _ = run(a_study(tmp_path, TEXT + NO_FINALS), tmp_path, trials=5)
     failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
     assert len(failed) == 2
@@ -148,7 +148,7 @@ def test_finals_and_random_search_do_without_a_baseline_that_is_too_large(
             raise MemoryError
         return initial_network(plan, seed)
 
-    monkeypatch.setattr("archbuilder.searching.runner.initial_network", limited)
+    monkeypatch.setattr("archbuilder.trials.runner.initial_network", limited)
     result, _ = run(study, tmp_path, trials=2, versus_random=True)
     assert result.best_rows()
     assert result.row("baseline") is None
@@ -346,7 +346,7 @@ def test_a_share_of_a_latency_is_known_to_whoever_reads_the_study(tmp_path: Path
         assert one.baseline.step is None  # it is above the budget
     scaled = read.row("scaled")
     assert scaled is not None
-    assert 0.8 * 928 < scaled.finalist.cost["latency"] == scaled.finalist.spec.plan().macs // 10 <= 928
+    assert 0.8 * 928 < scaled.cost["latency"] == scaled.spec.plan().macs // 10 <= 928
 
 
 def test_a_budget_that_runs_out_of_candidates_leaves_the_others(tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ def test_a_score_that_is_no_number_fails_a_candidate_and_not_the_study(
         scored.append({2: math.nan, 4: -math.inf}.get(len(scored), len(scored) / 10))
         return scored[-1]
 
-    monkeypatch.setattr("archbuilder.searching.runner.score", odd)
+    monkeypatch.setattr("archbuilder.trials.runner.score", odd)
     text = TEXT.replace("train:", "objective: {maximize: naswot}\ntrain:").replace("batch_size: 256", "batch_size: 64")
     result, _ = run(a_study(tmp_path, text), tmp_path, trials=6)
     failed = [trial for trial in result.record.trials.values() if trial.outcome is Outcome.FAILED]
@@ -403,7 +403,7 @@ def test_of_several_proposals_one_that_cannot_be_scored_comes_last(
             best.append(sum(weight.numel() for weight in network.parameters()))
         return found
 
-    monkeypatch.setattr("archbuilder.searching.runner.score", odd)
+    monkeypatch.setattr("archbuilder.trials.runner.score", odd)
     text = TEXT.replace("seed: 3", "seed: 3, proxy: {score: naswot, of: 4}").replace(
         "batch_size: 256", "batch_size: 64"
     )

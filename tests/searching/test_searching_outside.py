@@ -5,7 +5,7 @@ from pathlib import Path
 
 import archbuilder
 from archbuilder.report.importance import judged_trials
-from archbuilder.searching.trial import BASELINE
+from archbuilder.trials.trial import BASELINE
 
 
 def test_the_table_of_trials_has_the_true_values_of_a_baseline_outside_the_space(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from support.tiny_studies import ONE_FINAL, STUDY, AfterEpochs, a_study, kept, o
 
 from archbuilder.searching import EpochEnded, Event, FinalEnded, Outcome, TrialEnded
 from archbuilder.searching.opening import open_stored
-from archbuilder.searching.states import StatesFolder
 from archbuilder.searching.stored import StoredStudy
 from archbuilder.training import TrainerState
+from archbuilder.trials.states import StatesFolder
 
 SHORT = STUDY.replace("epochs: 3, batch_size: 256", "epochs: 4, batch_size: 128").replace("20k", "15k")
 SEARCH = "search: {trials: 8, seed: 3, threads: 1}"
@@ -207,7 +207,7 @@ def test_a_study_that_goes_on_longer_proposes_what_a_longer_one_does(tmp_path: P
 def test_a_finished_study_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = a_study(tmp_path, STUDY + ONE_FINAL)
     first, _ = run(study, tmp_path, trials=2)
-    monkeypatch.setattr("archbuilder.searching.runner.Runner.run", None)
+    monkeypatch.setattr("archbuilder.trials.runner.Runner.run", None)
     again, trials = run(study, tmp_path, trials=2)
     assert trials == []
     assert [row.test for row in again.rows] == [row.test for row in first.rows] != []

@@ -121,7 +121,7 @@ def test_a_lost_connection_is_not_waited_for_again_to_clean_up(tmp_path: Path) -
         raise StorageError("no connection for 10 minutes")
     assert is_in(folder, url)  # the same command goes on there
     with open_stored(study, folder) as stored:
-        assert stored.is_unused
+        assert not stored.record.trials
 
 
 def test_studies_of_one_folder_in_three_kinds_of_storages_are_listed(

@@ -11,10 +11,10 @@ from archbuilder.data import SOURCES
 from archbuilder.recipe import TrainSettings
 from archbuilder.runs import read_checkpoint, train_spec
 from archbuilder.searching import Outcome, StudyResult, run_study
-from archbuilder.searching.pool import RemoteRunner
-from archbuilder.searching.runner import Runner
 from archbuilder.study import Study
 from archbuilder.training import CPU, teacher
+from archbuilder.trials.pool import RemoteRunner
+from archbuilder.trials.runner import Runner
 
 WIDE = SPEC.replace("out: 4, kernel", "out: 8, kernel").replace("in: 4,", "in: 8,")
 TRAIN = "train: {epochs: 2, batch_size: 64, teacher: big}"

@@ -7,7 +7,7 @@ from support.tiny_studies import STUDY, a_study, run
 
 from archbuilder.report.history import history
 from archbuilder.searching import Outcome, read_result
-from archbuilder.searching.record import training_macs
+from archbuilder.trials.record import training_macs
 
 
 @pytest.mark.parametrize("inherits", [False, True])
@@ -27,8 +27,8 @@ def test_random_search_spends_what_the_search_does(tmp_path: Path, inherits: boo
     last = max(random_search.record.counted, key=lambda trial: trial.number)
     assert own <= spent < own + training_macs(3 * last.cost["macs"], images)
     assert all(trial.outcome is Outcome.FINISHED and trial.epochs == 3 for trial in random_search.record.counted)
-    ours = next(row for row in result.rows if row.finalist.number is not None)
-    theirs = next(row for row in random_search.rows if row.finalist.number is not None)
+    ours = next(row for row in result.rows if row.number is not None)
+    theirs = next(row for row in random_search.rows if row.number is not None)
     assert ours.seeds == theirs.seeds
     assert result.compared(ours, theirs) is not None
     again = read_result(result.folder).random_search

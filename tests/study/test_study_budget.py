@@ -18,10 +18,11 @@ from archbuilder.costs.quantities import memory_of
 from archbuilder.modules import Network
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import plan_network
-from archbuilder.searching import Outcome, StudyResult, TrialRecord, runner
+from archbuilder.searching import Outcome, StudyResult, TrialRecord
 from archbuilder.searching.events import ignore
 from archbuilder.study.study import Study
 from archbuilder.training import initial_network
+from archbuilder.trials import runner
 from study.small_spaces import widths_at
 
 ONE_EPOCH = STUDY.replace("epochs: 3", "epochs: 1") + "finals: {candidates: 0}\n"

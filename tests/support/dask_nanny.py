@@ -5,6 +5,6 @@ import multiprocessing
 from distributed import utils
 
 multiprocessing.get_context("forkserver").set_forkserver_preload(
-    ["distributed", "archbuilder.searching", "torch._dynamo"]
+    ["distributed", "archbuilder.trials.runner", "torch._dynamo"]
 )
 utils._forkserver_preload_set = True

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from archbuilder.searching import pool
-from archbuilder.searching.jobs import Done, Failed, Job, attempt
-from archbuilder.searching.states import StatesFolder
+from archbuilder.trials import pool
+from archbuilder.trials.jobs import Done, Failed, Job, attempt
+from archbuilder.trials.states import StatesFolder
 
 MOMENTS = ("job begun", "epoch trained", "state written, not named", "state named", "job done")
 MOST, EVERY = 20, 3

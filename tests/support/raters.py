@@ -7,11 +7,11 @@ from pathlib import Path
 from archbuilder.executors.executor import InThisProcess
 from archbuilder.searching import Observer, StudyResult
 from archbuilder.searching.events import ignore
-from archbuilder.searching.jobs import Job, OnEpoch, Run, Training
 from archbuilder.searching.opening import open_stored
-from archbuilder.searching.pool import Pool
 from archbuilder.searching.run import Search
 from archbuilder.study import Study
+from archbuilder.trials.jobs import Job, OnEpoch, Run, Training
+from archbuilder.trials.pool import Pool
 
 
 class Rater:

@@ -143,6 +143,6 @@ def kept(folder: Path) -> Outline:
 def standing(folder: Path) -> tuple[Any, ...]:
     """Give all that must be equal of two runs of one study: trials, baseline, finals and files."""
     result = result_of(read_stored(folder))
-    rows = [(row.finalist.name, row.seeds, row.validation, row.test) for row in result.rows]
+    rows = [(row.name, row.seeds, row.validation, row.test) for row in result.rows]
     best = {number: path.read_text() for number, path in result.best_specs.items()}
     return kept(folder), result.baseline.accuracies, rows, best, result.images, result.test_openings

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from archbuilder.searching.trial import Outcome, Rung, TrialRecord
+from archbuilder.trials.trial import Outcome, Rung, TrialRecord
 
 Ends = tuple[tuple[int, int, float], ...]
 """For each rung its epochs, its order and its seconds."""

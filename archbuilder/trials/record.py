@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from archbuilder.searching.trial import BASELINE, COUNTED, Outcome, TrialRecord
+from archbuilder.trials.trial import BASELINE, COUNTED, Outcome, TrialRecord
 
 PASSES = 3
 """Forward passes that training an image costs: the backward pass takes about two, as a gradient is computed both of the

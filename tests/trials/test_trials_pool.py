@@ -13,12 +13,12 @@ from support.trials import a_trial
 
 from archbuilder import ArchbuilderError
 from archbuilder.runs import read_checkpoint
-from archbuilder.searching.jobs import SPEC, Done, Failed, Final, NeedsFiles, Training, final_folder
-from archbuilder.searching.pool import _STUDIES, Pool, RemoteRunner, _Given, _loaded
-from archbuilder.searching.runner import Runner
-from archbuilder.searching.states import state_path
 from archbuilder.study import load_study
 from archbuilder.training import CPU
+from archbuilder.trials.jobs import SPEC, Done, Failed, Final, NeedsFiles, Training, final_folder
+from archbuilder.trials.pool import _STUDIES, Pool, RemoteRunner, _Given, _loaded
+from archbuilder.trials.runner import Runner
+from archbuilder.trials.states import state_path
 
 TEXT = STUDY.replace("data: digits", "data: npz:digits.npz").replace("batch_size: 256", "batch_size: 64") + NO_FINALS
 

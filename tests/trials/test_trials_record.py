@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from support.trials import a_trial
 
 from archbuilder.searching import Outcome, TrialRecord
-from archbuilder.searching.record import Record
-from archbuilder.searching.trial import BASELINE, COUNTED
+from archbuilder.trials.record import Record
+from archbuilder.trials.trial import BASELINE, COUNTED
 
 
 def trial(number: int, outcome: Outcome, width: int = 4, accuracy: float = 0.5, macs: int = 100) -> TrialRecord:

@@ -8,9 +8,9 @@ from pathlib import Path
 from archbuilder.errors import ArchbuilderError
 from archbuilder.runs import OutOfMemory
 from archbuilder.runs.memory import is_out_of_memory
-from archbuilder.searching.states import state_path
-from archbuilder.searching.trial import TrialRecord
 from archbuilder.training import TrainingDiverged
+from archbuilder.trials.states import state_path
+from archbuilder.trials.trial import TrialRecord
 
 OnEpoch = Callable[[int, float], None]
 """Is called with an epoch, from 1, and its validation accuracy."""

@@ -18,9 +18,6 @@ from archbuilder.recipe import TrainSettings, steps_per_epoch
 from archbuilder.runs import EpochEnded, Event, train_loaded
 from archbuilder.runs.memory import is_out_of_memory
 from archbuilder.runs.teacher import LoadedTeacher, teacher_of
-from archbuilder.searching.jobs import Final, Job, JobError, OnEpoch, Training
-from archbuilder.searching.states import StatesFolder
-from archbuilder.searching.trial import BASELINE, TrialRecord
 from archbuilder.study.hyperparameters import Values
 from archbuilder.study.settings import PYTHON
 from archbuilder.study.study import Study
@@ -33,6 +30,9 @@ from archbuilder.training import (
     initial_network,
     present_patterns,
 )
+from archbuilder.trials.jobs import Final, Job, JobError, OnEpoch, Training
+from archbuilder.trials.states import StatesFolder
+from archbuilder.trials.trial import BASELINE, TrialRecord
 from archbuilder.weights import Matched, inherit_matched, load_matched, match, normalized_as, read_weights
 
 Objective = Callable[[NetworkSpec], float]

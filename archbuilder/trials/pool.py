@@ -15,12 +15,12 @@ from archbuilder import __version__
 from archbuilder.errors import ArchbuilderError
 from archbuilder.executors.executor import InThisProcess, JobExecutor
 from archbuilder.executors.worker import WorkerLost, worker_machine
-from archbuilder.searching.jobs import Done, Failed, Job, NeedsFiles, Result, Run, attempt
-from archbuilder.searching.runner import Objective, Runner
 from archbuilder.spec.writing import write_bytes
 from archbuilder.study.reading import SerializedStudy
 from archbuilder.study.study import Study
 from archbuilder.training import Machine
+from archbuilder.trials.jobs import Done, Failed, Job, NeedsFiles, Result, Run, attempt
+from archbuilder.trials.runner import Objective, Runner
 
 _STUDIES = 2  # whose images a process keeps, perhaps on its GPU
 _LOSSES = 2  # of the process that does a job, after which it is given up

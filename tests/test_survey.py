@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from study.small_spaces import widths_at
 from support.tiny_studies import SPEC, STUDY, a_study
 
 from archbuilder import ArchbuilderError
 from archbuilder.budgets.budget import cost_of
 from archbuilder.plan.plan import Plan
 from archbuilder.plan.planner import try_plan
-from archbuilder.study import survey
 from archbuilder.study.study import Study
-from study.small_spaces import widths_at
+from archbuilder.survey import survey
 
 FEW = STUDY.replace('"mix.*": {scale: [0.5, 3.0], multiple_of: 2}', '"mix.{1x1,3x3,pool_proj}": [0, 4, 12]')
 OWN_BLOCK = """\
