@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +14,7 @@ from archbuilder.executors.processes import Processes
 from archbuilder.training import Machine, torch_threads
 
 T = TypeVar("T")
+_PATIENCE = 300.0  # seconds for a cluster that has answered before
 
 
 class JobExecutor(Protocol):
@@ -75,7 +77,7 @@ def open_executor(
         cluster = open_cluster(address, folder)
         if address.partition(":")[0] == "local":  # jobs of this machine share its processors
             threads = threads or max(1, torch.get_num_threads() // len(cluster.gpus))
-        executor = ClusterExecutor(cluster, threads)
+        executor = ClusterExecutor(cluster, threads, partial(open_cluster, address, folder, _PATIENCE))
     elif len(machines) == 1:
         executor = InThisProcess(threads)
     else:

@@ -2,15 +2,12 @@
 
 import ctypes
 import multiprocessing
-import signal
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import cache
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 from traceback import format_exception
 from typing import Any
 
@@ -22,9 +19,10 @@ from archbuilder.training import Machine, choose_machine, torch_threads
 Choice = Callable[[Machine], Machine]
 JobOutcome = tuple[Any, BaseException | None]
 """What a job returned, and None; or None, and what it raised."""
+JobFunction = Callable[[], JobOutcome]
+"""A job as a worker is given it; it never raises."""
 
 _load_plugins_once = cache(load_plugins)
-_SILENCE = 30.0  # seconds after which a coordinator that shows no sign of life is gone
 _one_at_a_time = threading.Lock()  # trainings share torch's random state
 _choices: list[Choice] = []  # at most one, in a worker
 
@@ -89,7 +87,7 @@ def _sendable(error: Exception) -> Exception:
     return ArchbuilderError(str(error)) if is_ours else RuntimeError(f"{type(error).__name__}: {error}")
 
 
-def done_while(is_wanted: Callable[[], bool], job: Callable[[], JobOutcome], *, gpu: bool = False) -> JobOutcome:
+def done_while(is_wanted: Callable[[], bool], job: JobFunction, *, gpu: bool = False) -> JobOutcome:
     """Do a job in a thread of a cluster's worker, where no other job is being done, as long as it is wanted.
 
     A cluster lets a job that was canceled, or whose coordinator is gone, run to its end: here it is interrupted.
@@ -118,41 +116,6 @@ def done_while(is_wanted: Callable[[], bool], job: Callable[[], JobOutcome], *, 
             return None, WorkerLost("its job was stopped", is_fault_of_job=False)
         finally:
             is_done.set()
-
-
-def done_in_batch(job: Callable[[], JobOutcome], alive: Path, *, gpu: bool) -> JobOutcome:
-    """Do a job in a process that a batch system has started for it.
-
-    It is interrupted by the signals that such systems send before they kill, and if its coordinator is gone.
-
-    Args:
-        job: What is to be done.
-        alive: A file whose content the coordinator changes all the time.
-        gpu: Whether the process has a GPU.
-    """
-    ended_by, seen, since = list[str](), "", time.monotonic()
-
-    def stop(number: int, frame: object) -> None:
-        ended_by.append(signal.Signals(number).name)
-        raise KeyboardInterrupt
-
-    def is_wanted() -> bool:
-        nonlocal seen, since
-        with suppress(OSError):
-            if (now := alive.read_text()) != seen:
-                seen, since = now, time.monotonic()
-        return time.monotonic() - since < _SILENCE
-
-    signal.signal(signal.SIGTERM, stop)  # it is canceled, or makes way for another
-    signal.signal(signal.SIGUSR2, stop)  # its time is nearly over
-    outcome = done_while(is_wanted, job, gpu=gpu)
-    if ended_by:
-        return None, WorkerLost(f"its job was ended by {ended_by[0]}")
-    try:
-        ForkingPickler.dumps(outcome)
-    except Exception as error:
-        return None, RuntimeError(f"its result cannot be sent: {error}")
-    return outcome
 
 
 def settle(future: Future[Any], outcome: JobOutcome) -> None:
