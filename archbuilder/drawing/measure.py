@@ -1,7 +1,7 @@
 """The first pass of the layout: how much room each figure takes, to both sides of the line through it."""
 
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from archbuilder.drawing.box_text import (
@@ -26,8 +26,9 @@ from archbuilder.drawing.figures import (
     Series,
     is_removed,
     output_of,
-    parts_of,
 )
+from archbuilder.drawing.lanes import lanes_of, width_of
+from archbuilder.drawing.nesting import Nesting
 from archbuilder.drawing.text import shortened, text_width
 from archbuilder.primitives import Shape, shape_text
 
@@ -42,8 +43,8 @@ JOIN = 20.0  # the height of a join
 FRAME = 10.0  # from a frame to what is in it
 HEADING = 20.0
 STACK = 4.0  # how far the outline of further copies is offset
-LANE = 8.0  # between lines of far edges
 PORT = 6.0
+JOG = 12.0  # a line that is bent by less looks like a slip
 
 
 class Size(NamedTuple):
@@ -59,50 +60,32 @@ class Measures:
     """What the first pass found.
 
     Attributes:
+        nesting: Which figure lies in which.
+        edges: The far edges of each series.
         sizes: The room that each figure takes.
         texts: The lines of each box.
         headings: The left and the right part of each frame's heading.
         offsets: Where the lines through the branches of a fork are, from the line through the fork.
         labels: The shape that is written below a figure.
-        lanes: The far edges of each series: the lane of each source at its left.
-        parents: The figure that each one lies in directly.
+        lanes: The lane of each source of far edges, at the left of a series in one column.
     """
 
+    nesting: Nesting
+    edges: dict[Series, list[FarEdge]]
     sizes: dict[Figure, Size] = field(default_factory=dict)
     texts: dict[Box, list[Text]] = field(default_factory=dict)
     headings: dict[Frame, tuple[str, str]] = field(default_factory=dict)
     offsets: dict[Parallel, list[float]] = field(default_factory=dict)
     labels: dict[Figure, str] = field(default_factory=dict)
     lanes: dict[Series, dict[Figure, int]] = field(default_factory=dict)
-    parents: dict[Figure, Figure] = field(default_factory=dict)
-
-    def series_around(self, edge: FarEdge) -> Series:
-        """Return the innermost series that has both ends of a far edge in different members."""
-        around = {edge.source, *self.ancestors(edge.source)}
-        return next(one for one in self.ancestors(edge.target) if one in around and isinstance(one, Series))
-
-    def ancestors(self, figure: Figure) -> list[Figure]:
-        """Return the figures around one, innermost first."""
-        found = []
-        while figure in self.parents:
-            figure = self.parents[figure]
-            found.append(figure)
-        return found
-
-    def member_of(self, series: Series, figure: Figure) -> Figure:
-        """Return the member of a series that a figure is or lies in."""
-        while self.parents[figure] is not series:
-            figure = self.parents[figure]
-        return figure
 
 
 def measure(scene: Scene) -> Measures:
     """Measure every figure of a scene."""
-    measures = Measures()
-    _note_parents(scene.trunk, measures.parents)
-    for head in scene.heads:
-        _note_parents(head.frame, measures.parents)
-    _assign_lanes(scene, measures)
+    nesting = Nesting(scene)
+    measures = Measures(nesting, nesting.by_series(scene.edges))
+    for series, edges in measures.edges.items():
+        measures.lanes |= {series: lanes_of(edges, dict.fromkeys(chain.from_iterable(edges), 0))[0]}
     for head in scene.heads:
         _frame(head.frame, "", measures)
     for member in scene.trunk.members:
@@ -124,33 +107,6 @@ def shape_labels(series: Series, *, is_trunk: bool) -> dict[Figure, str]:
             labels[member] = shape_text(after)
         before = after
     return labels
-
-
-def _note_parents(figure: Figure, parents: dict[Figure, Figure]) -> None:
-    for part in parts_of(figure):
-        parents[part] = figure
-        _note_parents(part, parents)
-
-
-def _assign_lanes(scene: Scene, measures: Measures) -> None:
-    """Give each source of far edges a lane of the series around it and its targets; sources that overlap have two."""
-    reaches: dict[Series, dict[Figure, tuple[int, int]]] = {}
-    positions: dict[Series, dict[Figure, int]] = {}
-    for edge in scene.edges:
-        series = measures.series_around(edge)
-        if series not in positions:
-            positions[series] = {member: index for index, member in enumerate(series.members)}
-        ends = [positions[series][measures.member_of(series, end)] for end in edge]
-        spans = reaches.setdefault(series, {})
-        start, end = spans.get(edge.source, (ends[0], ends[1]))
-        spans[edge.source] = min(start, *ends), max(end, *ends)
-    for series, spans in reaches.items():
-        free_from: list[int] = []  # of each lane
-        lanes = measures.lanes[series] = {}
-        for source, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
-            lane = next((lane for lane, free in enumerate(free_from) if free < start), len(free_from))
-            free_from[lane : lane + 1] = [end]
-            lanes[source] = lane
 
 
 def _any(figure: Figure, around: str, measures: Measures) -> Size:
@@ -188,7 +144,7 @@ def _series(series: Series, around: str, measures: Measures) -> Size:
     labels = shape_labels(series, is_trunk=False)
     measures.labels |= labels
     height = sum(size.height for size in sizes) + sum(gap_below(member, measures) for member in series.members[:-1])
-    left = max(size.left for size in sizes) + lanes_width(series, measures)
+    left = max(size.left for size in sizes) + width_of(measures.lanes.get(series, {}))
     right = max([size.right for size in sizes] + [8 + text_width(label, SMALL) for label in labels.values()])
     return Size(left, right, height)
 
@@ -196,12 +152,6 @@ def _series(series: Series, around: str, measures: Measures) -> Size:
 def gap_below(figure: Figure, measures: Measures) -> float:
     """Return the gap between a member of a series and the next."""
     return LABELED_GAP if figure in measures.labels else GAP
-
-
-def lanes_width(series: Series, measures: Measures) -> float:
-    """Return the room for the far edges at the left of a series."""
-    lanes = measures.lanes.get(series)
-    return LANE * (max(lanes.values()) + 1) + 6 if lanes else 0.0
 
 
 def _parallel(fork: Parallel, around: str, measures: Measures) -> Size:
@@ -214,7 +164,9 @@ def _parallel(fork: Parallel, around: str, measures: Measures) -> Size:
     spines = [start + size.left for start, size in zip(starts, widths, strict=False)]
     total = starts[-1] - BRANCH_GAP
     full = [spine for spine, branch in zip(spines, fork.branches, strict=True) if not _is_identity(branch)]
-    spine = full[0] if len(full) == 1 else (spines[0] + spines[-1]) / 2
+    middle = (spines[0] + spines[-1]) / 2
+    nearest = min(spines, key=lambda one: abs(one - middle))
+    spine = full[0] if len(full) == 1 else nearest if abs(nearest - middle) < JOG else middle
     offsets = measures.offsets[fork] = [one - spine for one in spines]
     join = _any(fork.join, around, measures)
     if fork.join.merge == "concat":

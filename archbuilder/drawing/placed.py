@@ -79,7 +79,7 @@ class Layout:
         rects: Where each figure is.
         links: The lines.
         labels: The texts beside lines.
-        dots: Where lines to heads leave other lines.
+        dots: Where lines to heads leave other lines, and where far lines part or meet; with the kind of line.
     """
 
     width: float = 0.0
@@ -87,7 +87,7 @@ class Layout:
     rects: dict[Figure, Rect] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
-    dots: list[Point] = field(default_factory=list)
+    dots: dict[Point, LinkKind] = field(default_factory=dict)
 
 
 def core(figure: Figure, rect: Rect) -> Rect:

@@ -140,22 +140,33 @@ def text_fits(name: str, found: Picture) -> None:
 
 
 def lines_cross_no_box(name: str, found: Picture) -> None:
-    boxes = [(figure, rect) for figure, rect in found.layout.rects.items() if isinstance(figure, Box | Join)]
-    of_heads = {figure for head in found.scene.heads for figure in within(head.frame)}
-    for link in found.layout.links:
+    layout = found.layout
+    boxes = [(figure, rect) for figure, rect in layout.rects.items() if isinstance(figure, Box | Join)]
+    arrows = [(link, link.points[-1]) for link in layout.links if link.arrow]
+    for link in layout.links:
         if link.kind == "far":  # which may pass behind a box
             continue
-        is_tap = link.title.startswith("auxiliary head")  # which may pass behind a box of the trunk
         for (x0, y0), (x1, y1) in pairwise(link.points):
             line = Rect(min(x0, x1), min(y0, y1), abs(x1 - x0), abs(y1 - y0), x0)
             assert not line.width or not line.height, (name, link)
             thick = line._replace(x=line.x - 0.5, width=line.width + 1) if not line.width else line
             thick = thick._replace(y=line.y - 0.5, height=1) if not line.height else thick
             for figure, rect in boxes:
-                if is_tap and figure not in of_heads:
-                    continue
                 shrunk = rect._replace(x=rect.x + 1, y=rect.y + 1, width=rect.width - 2, height=rect.height - 2)
                 assert not overlap(thick, shrunk), (name, link, figure)
+            if link.title.startswith("auxiliary head"):
+                keeps_away(
+                    name, thick, [rect for _, rect in boxes], [end for other, end in arrows if other is not link]
+                )
+
+
+def keeps_away(name: str, line: Rect, boxes: list[Rect], arrows: list[tuple[float, float]]) -> None:
+    """Check that a horizontal line to a head runs at a distance from boxes, and through no head of an arrow."""
+    around = line._replace(y=line.y - 4, height=line.height + 8)
+    for rect in [] if line.width == 1 else boxes:
+        assert not overlap(around, rect), (name, line, rect)
+    for x, y in arrows:
+        assert not overlap(line, Rect(x - 3, y - 6, 6, 6, x)), (name, line, (x, y))
 
 
 @pytest.mark.parametrize("first", SEEDS)
