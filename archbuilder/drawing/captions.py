@@ -1,6 +1,7 @@
 """What is written in a box: kernel, operation and channels in one line, the rest in smaller ones."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from archbuilder.plan.plan import PlannedOp
@@ -61,22 +62,23 @@ _LONG = {
 }
 _MOST_KERNELS = 4
 _UNSHOWN = {"out_channels", "out_features", "kernel_size", "stride", "padding", "bias", "eps", "momentum", "groups"}
+_UNSHOWN |= {"flat"}  # only the shape of a parameter
+_DEFAULT_SLOPE = 0.01
 
 
-def caption(ops: Sequence[PlannedOp]) -> Caption:
-    """Return the text of a box that holds an operation and those that follow it there."""
-    shown = [op for op in ops if op.op.type != "identity"] or ops[:1]  # an identity changes nothing
-    first, *rest = ops if ops[0].op.type not in FOLLOWERS else shown
-    rest = [op for op in rest if op.op.type != "identity"]
-    if first.op.type in FOLLOWERS and rest:
-        words = [_follower(op) for op in (first, *rest)]
-        return (
-            Caption(" · ".join(words))
-            if len(rest) == 1 and len("".join(words)) < 16
-            else Caption(words[0], (*words[1:],))
-        )
-    main, details = _operation(first)
-    return Caption(main, (*details, *(_follower(op) for op in rest)))
+def caption(*copies: Sequence[PlannedOp]) -> Caption:
+    """Return the text of a box that holds an operation and those that follow it there, each with its copies if any."""
+    ops = [*zip(*copies, strict=True)]  # each with its copies
+    shown = [one for one in ops if one[0].op.type != "identity"] or ops[:1]  # an identity changes nothing
+    first, *rest = ops if ops[0][0].op.type not in FOLLOWERS else shown
+    rest = [one for one in rest if one[0].op.type != "identity"]
+    main, details = _operation(*first)
+    words = [_follower(*one) for one in rest]
+    if first[0].op.type in FOLLOWERS and rest:
+        main = _SHORT.get(first[0].op.type, main)
+        if not details and len(rest) == 1 and len(main + words[0]) < 16:
+            return Caption(f"{main} · {words[0]}")
+    return Caption(main, (*details, *words))
 
 
 def composite_caption(label: str, name: str, ops: Sequence[PlannedOp]) -> Caption:
@@ -85,8 +87,21 @@ def composite_caption(label: str, name: str, ops: Sequence[PlannedOp]) -> Captio
     output = ops[-1].output_shape
     kernels = dict.fromkeys(pair_text(op.op.kernel_size) for op in ops if isinstance(op.op, Convolution))
     listed = [*kernels][:_MOST_KERNELS] + (["…"] if len(kernels) > _MOST_KERNELS else [])
-    details = [f"{', '.join(listed)} conv"] if listed else []
+    details = _stride({"stride": _total_stride(ops)}) if len(output) > 1 else []
+    details += [f"{', '.join(listed)} conv"] if listed else []
     return Caption(f"{title}, {output[0]:,}", (*details, f"{len(ops):,} operations"))
+
+
+def _total_stride(ops: Sequence[PlannedOp]) -> tuple[int | Fraction, int | Fraction]:
+    """Return the distance of neighboring positions after some operations, in positions before them; at least 1."""
+    strides: dict[int, tuple[int | Fraction, int | Fraction]] = {}
+    for op in ops:
+        inputs = [strides.get(index, (1, 1)) for index in op.inputs]
+        down, right = max(stride[0] for stride in inputs), max(stride[1] for stride in inputs)
+        steps = op.op.window(op.input_shapes[0], op.output_shape).stride if isinstance(op.op, Primitive) else (1, 1)
+        strides[op.index] = down * steps[0], right * steps[1]
+    down, right = strides[ops[-1].index]
+    return max(down, 1), max(right, 1)
 
 
 def pair_text(value: Any) -> str:
@@ -94,12 +109,13 @@ def pair_text(value: Any) -> str:
     return "×".join(map(str, value)) if isinstance(value, tuple) else f"{value}×{value}"
 
 
-def _follower(op: PlannedOp) -> str:
-    """Return what a normalization, activation or the like is called beside another operation."""
-    return _SHORT.get(op.op.type) or ", ".join(_operation(op)[0:1])
+def _follower(op: PlannedOp, *copies: PlannedOp) -> str:
+    """Return what a normalization, activation or the like is called beside another operation, with its settings."""
+    main, details = _operation(op, *copies)
+    return " ".join([_SHORT.get(op.op.type, main), *details])
 
 
-def _operation(op: PlannedOp) -> tuple[str, list[str]]:
+def _operation(op: PlannedOp, *copies: PlannedOp) -> tuple[str, list[str]]:
     """Return the name of an operation with kernel and channels, and its other settings."""
     operation = op.op
     if not isinstance(operation, Primitive):
@@ -109,14 +125,21 @@ def _operation(op: PlannedOp) -> tuple[str, list[str]]:
         case "convolution" | "transposed_convolution":
             return _convolution(op, fields)
         case "activation":
-            return _FUNCTIONS.get(fields["function"], fields["function"].replace("_", " ")), []
+            slope = fields["negative_slope"]
+            settings = [f"slope {_number(slope)}"] if slope not in (None, _DEFAULT_SLOPE) else []
+            return _FUNCTIONS.get(fields["function"], fields["function"].replace("_", " ")), settings
         case "(part)":
             start, size = fields["start"], fields["size"]
             return f"{size:,} channels", [f"{start:,} to {start + size - 1:,}"]
         case "dropout":
-            return f"dropout {fields['p']:.2g}", []
+            return f"dropout {_number(fields['p'])}", []
         case "stochastic_depth":
-            return "stochastic depth", []
+            values = [vars(one.op)["p"] for one in (op, *copies)]
+            ends = dict.fromkeys(map(_number, (min(values), max(values))))
+            return "stochastic depth", [f"p {'–'.join(ends)}"]
+        case "rescale":
+            shift = fields["shift"]
+            return f"rescale {_number(fields['scale'])}", [f"shift {_number(shift)}"] if shift else []
         case "linear":
             return f"linear, {fields['out_features']:,}", ["per position"] if len(op.input_shapes[0]) > 1 else []
         case "adaptive_max_pool" | "adaptive_avg_pool":
@@ -157,7 +180,7 @@ def _other(operation: Primitive, fields: dict[str, Any]) -> tuple[str, list[str]
         f"{value:,}" for name, value in fields.items() if (declared[name].alias or name) in operation.widths and value
     ]
     details += [
-        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value}"
+        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {_number(value)}"
         for name, value in fields.items()
         if name not in _UNSHOWN
         and (declared[name].alias or name) not in operation.widths
@@ -170,6 +193,13 @@ def _other(operation: Primitive, fields: dict[str, Any]) -> tuple[str, list[str]
 def _stride(fields: dict[str, Any]) -> list[str]:
     stride = fields.get("stride")
     return [] if stride in (None, (1, 1), 1) else [f"stride {_one_number(stride)}"]
+
+
+def _number(value: float | str | list[float]) -> str:
+    """Format a setting: three digits of a fraction."""
+    if isinstance(value, list):
+        return "per channel"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _one_number(value: Any) -> str:

@@ -47,7 +47,7 @@ class Describer:
         ]
         folded = [figure for figure in scene.figures() if isinstance(figure, Box | Frame) and figure.count > 1]
         if folded:
-            lines.append("A box or frame marked × N stands for N equal ones in a row.")
+            lines.append("A box or frame marked × N stands for N equal ones in a row; their input channels may differ.")
         lines += [f"Auxiliary head {head.name} after {head.after}." for head in plan.heads]
         if before is not None:
             for status in ("added", "changed", "removed"):
@@ -67,7 +67,7 @@ class Describer:
         if box.status != "same":
             word = "other input or output shape" if box.status == "affected" else box.status
             lines.append(f"{word}: was {box.before}" if box.before else word)
-        lines += self._costs(box.copies)
+        lines += [*_input_channels(box.copies), *self._costs(box.copies)]
         ops = box.copies[0]
         lines += [facts(op) for op in ops[:_MOST_OPS]]
         if len(ops) > _MOST_OPS:
@@ -86,10 +86,12 @@ class Describer:
         what = frame.label or "sequence"
         name = _range(frame.name, frame.last_name) if frame.name else "repeated"
         times = f" × {frame.count:,}" if frame.count > 1 else ""
-        copies = [ops for figure in within(frame) if isinstance(figure, Box | Join) for ops in figure.copies]
+        inside = [figure for figure in within(frame) if isinstance(figure, Box | Join) and figure.copies]
         output = output_of(frame)
         shape = [f"output {shape_text(output)}"] if output else []
-        return "\n".join([f"{name}: {what}{times}", *shape, *_totals([op for ops in copies for op in ops], self._plan)])
+        channels = _input_channels(inside[0].copies) if frame.count > 1 else []
+        costs = _totals([op for figure in inside for ops in figure.copies for op in ops], self._plan)
+        return "\n".join([f"{name}: {what}{times}", *channels, *shape, *costs])
 
     def _costs(self, copies: Sequence[Sequence[PlannedOp]]) -> list[str]:
         """Return output shape, costs and receptive field of what stands for some copies."""
@@ -117,6 +119,12 @@ def _totals(ops: Sequence[PlannedOp], plan: Plan) -> list[str]:
         f"{plural(parameters, 'parameter')} ({percent(parameters, plan.parameters)}), "
         f"{short(macs)} MACs ({percent(macs, plan.macs)})"
     ]
+
+
+def _input_channels(copies: Sequence[Sequence[PlannedOp]]) -> list[str]:
+    """Return in what the inputs of copies differ, if they do."""
+    channels = {ops[0].input_shapes[0][0] for ops in copies}
+    return [f"input channels {min(channels):,} to {max(channels):,}"] if len(channels) > 1 else []
 
 
 def _range(first: str, last: str) -> str:

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from math import inf
 
+from archbuilder.drawing.captions import caption
 from archbuilder.drawing.figures import Box, FarEdge, Figure, Frame, Join, Line, Parallel, Scene, Series, parts_of
 from archbuilder.drawing.opening import Opening
 from archbuilder.plan.plan import PlannedOp
@@ -32,6 +33,9 @@ def fold(scene: Scene, opening: Opening) -> Scene:
         FarEdge(folder.kept(edge.source), edge.target) for edge in scene.edges if edge.target not in folder.into
     ]
     scene.heads = [head._replace(source=folder.kept(head.source)) for head in scene.heads]
+    for box in (figure for figure in scene.figures() if isinstance(figure, Box) and figure.kind == "op"):
+        if len(box.copies) > 1 and not _UNEQUAL_ALLOWED.isdisjoint(op.op.type for op in box.copies[0]):
+            box.caption = caption(*box.copies)
     return scene
 
 
@@ -170,6 +174,8 @@ class _Folder:
             assert isinstance(other, Box | Join)
             kept.copies += other.copies
             kept.output = other.output
+        if isinstance(kept, Box) and isinstance(other, Box) and kept.before != other.before:
+            kept.before = ""  # all are changed, but not alike
         for one, another in zip(parts_of(kept), parts_of(other), strict=True):
             self._absorb(one, another)
 

@@ -188,11 +188,11 @@ def _is_identity(branch: Series | Line) -> bool:
 
 def _frame(frame: Frame, around: str, measures: Measures) -> Size:
     child = _any(frame.child, frame.name or around, measures)
-    name = range_of_names(relative(frame.name, around), relative(frame.last_name, around))
-    name = shortened(name, SMALL, WIDEST_NAME, is_name=True)
-    label = shortened(frame.label, SMALL, WIDEST_NAME, bold=True)
-    if frame.count > 1:
-        label = f"{label} × {frame.count:,}".strip()
+    name = range_of_names(relative(frame.name, around), relative(frame.last_name, around), frame.count)
+    name = shortened(name, SMALL, max(WIDEST_NAME, child.left - 6), is_name=True)
+    times = f" × {frame.count:,}" if frame.count > 1 else ""
+    room = child.right - 6 - text_width(times, SMALL, bold=True)
+    label = (shortened(frame.label, SMALL, max(WIDEST_NAME, room), bold=True) + times).strip()
     measures.headings[frame] = name, label
     left = max(child.left + FRAME, FRAME + 6 + text_width(name, SMALL))
     right = max(child.right + FRAME, FRAME + 6 + text_width(label, SMALL, bold=True))

@@ -76,8 +76,7 @@ class _Builder:
         start.position = next(self._position)
         trunk = Series([start], "", plan.input_shape)
         end_shape = self._fill(trunk, tuple(trees), 1, _Output(start, plan.input_shape), {}).shape
-        ending = "map" if plan.class_count is None else plan.ending
-        end = Box("output", "output", Caption("output", (ending,)), end_shape, position=next(self._position))
+        end = Box("output", "output", Caption("output", (plan.ending,)), end_shape, position=next(self._position))
         trunk.members.append(end)
         owners: dict[PlannedOp, Figure] = {}
         for figure in within(trunk):
@@ -166,7 +165,8 @@ class _Builder:
         return box
 
     def _composite(self, name: str, label: str, ops: tuple[PlannedOp, ...]) -> Box:
-        box = self._box("composite", name, ops, composite_caption(label, name, ops))
+        kept = [op for op in ops if not self._changes.is_removed(op)] or ops
+        box = self._box("composite", name, ops, composite_caption(label, name, kept))
         box.before = ""  # the caption is not that of the operations
         box.label = label
         return box

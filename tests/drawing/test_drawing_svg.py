@@ -124,13 +124,14 @@ def test_a_title_has_the_details() -> None:
     name = "features.denseblock1.denselayer1.conv1"
     (group,) = (group for group in root.iter(f"{SVG}g") if group.get("data-name") == name)
     lines = (group[0].text or "").splitlines()
-    assert lines[:4] == [
+    assert lines[:5] == [
         f"{name}, 1×1 conv, 128, BN, ReLU",
+        "input channels 64 to 224",
         "output 128 x 56 x 56",
         "112,128 parameters (1.4 %), 351.63 M MACs (12.3 %), in all 6 copies",
         "receptive field 11 x 11 to 51 x 51",
     ]
-    assert lines[4].startswith(f"{name}: convolution (out 128, kernel 1, bias False), 64 x 56 x 56 → 128 x 56 x 56")
+    assert lines[5].startswith(f"{name}: convolution (out 128, kernel 1, bias False), 64 x 56 x 56 → 128 x 56 x 56")
 
 
 def test_differences_are_marked_by_more_than_color() -> None:
