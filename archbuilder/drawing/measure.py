@@ -136,7 +136,8 @@ def _box(box: Box, around: str, measures: Measures) -> Size:
     width = max(text_width(line.text, MAIN if line.bold else SMALL, bold=line.bold) for line in lines)
     half = max(24.0, width / 2 + PADDING)
     more = badge_width(box.count) + STACK if box.count > 1 else 0.0
-    return Size(half, half + more, 10 + 14 + 13 * (len(lines) - 1) + (STACK if box.count > 1 else 0))
+    height = 10 + 14 + 13 * (len(lines) - 1) + (3 if box.kind == "composite" else 0)
+    return Size(half, half + more, height + (STACK if box.count > 1 else 0))
 
 
 def _series(series: Series, around: str, measures: Measures) -> Size:

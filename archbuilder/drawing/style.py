@@ -21,12 +21,13 @@ def style_sheet() -> str:
         ".link{fill:none;stroke-width:1.3}",
         ".far{stroke-dasharray:5 3}",
         ".tap{stroke-dasharray:2 3}",
-        ".gone{stroke-dasharray:6 4}",
+        ".link.gone{stroke-dasharray:6 4}",
         ".frame>rect{stroke-width:1}",
         ".box>rect,.join>rect,.join>circle{stroke-width:1}",
         ".added>rect,.added>circle,.removed>rect,.removed>circle,.changed>rect,.changed>circle{stroke-width:3}",
         ".removed>rect,.removed>circle{stroke-dasharray:6 4}",
         ".affected>rect,.affected>circle{stroke-dasharray:2 2}",
+        ".composite>.inner{stroke-width:1}",
         ".removed>.main{text-decoration:line-through}",
     ]
     dark = "".join(_scoped(rule) for rule in _colors(DARK))
@@ -45,11 +46,14 @@ def _colors(theme: Theme) -> list[str]:
         f"text{{fill:{theme.text}}}",
         f".quiet{{fill:{theme.quiet}}}",
         f".link{{stroke:{theme.line}}}",
-        f".gone{{stroke:{theme.removed}}}",
-        f".new{{stroke:{theme.added}}}",
-        f".arrow,.dot,.port>rect{{fill:{theme.line}}}",
+        f".link.gone{{stroke:{theme.removed}}}",
+        f".link.new{{stroke:{theme.added}}}",
+        f".arrow,.dot{{fill:{theme.line}}}",
+        f".arrow.gone,.dot.gone{{fill:{theme.removed}}}",
+        f".arrow.new,.dot.new{{fill:{theme.added}}}",
         f".frame>rect{{fill:{theme.frame};stroke:{theme.border}}}",
         f".box>rect,.join>rect,.join>circle,.swatch{{fill:{theme.page};stroke:{theme.border}}}",
+        f".port>rect{{fill:{theme.line};stroke:{theme.line}}}",
         *(f".step{step}>rect,.swatch.step{step}{{fill:{fill}}}" for step, fill in enumerate(theme.steps)),
         *(
             f".{status}>rect,.{status}>circle,.swatch.{status}{{stroke:{getattr(theme, status)}}}"

@@ -55,6 +55,18 @@ def test_the_style_sheet_is_for_drawings_alone() -> None:
     assert all(selector.startswith(f".{CLASS} ") for selector in selectors)
 
 
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_what_belongs_to_a_line_has_its_color(theme: Theme) -> None:
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", style_sheet())
+    fills = [
+        (selectors, body) for selectors, body in rules if body.startswith(("fill:" + theme.page, "fill:" + theme.line))
+    ]
+    boxes, port = (next(at for at, one in enumerate(fills) if f" .{name}>rect" in one[0]) for name in ("box", "port"))
+    assert boxes < port  # the later of two rules of one weight holds
+    for selector, color in (("gone", theme.removed), ("new", theme.added)):
+        assert any(f".arrow.{selector}" in selectors and color in body for selectors, body in rules)
+
+
 def test_boxes_are_colored_by_their_share() -> None:
     assert len(SHARE_WORDS) == len(SHARES) + 1 == len(LIGHT.steps)
     plan = load("googlenet").plan()
@@ -63,7 +75,7 @@ def test_boxes_are_colored_by_their_share() -> None:
     assert step_of(boxes["conv3"], plan, ColorBy.PARAMETERS) == 2  # 1.6 % of the parameters
     assert step_of(boxes["maxpool1"], plan, ColorBy.MACS) == 0
     assert step_of(boxes["fc"], plan, ColorBy.PARAMETERS) == 4
-    assert "share of the parameters:" in draw(plan, color="parameters")
+    assert ">share of the parameters</text>" in draw(plan, color="parameters")
 
 
 @pytest.mark.skipif(not FONTS.is_dir(), reason="needs the DejaVu fonts")
@@ -164,6 +176,10 @@ def test_a_head_that_moved_and_one_that_is_gone() -> None:
         "auxiliary head aux1, was after inception4a": "link new",
         "auxiliary head aux2": "link gone",
     }
+    for tag in ("polygon", "circle"):  # arrows, and the dots at the taps
+        marks = [str(mark.get("class")) for mark in root.iter(f"{SVG}{tag}")]
+        assert sorted(mark.partition(" ")[2] for mark in marks if " " in mark)[-1:] == ["new"], tag
+        assert any(mark.endswith(" gone") for mark in marks), tag
 
 
 def test_an_identity_that_became_a_convolution() -> None:

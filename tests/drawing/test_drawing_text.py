@@ -122,6 +122,14 @@ def test_a_block_that_grows_a_map_or_ends_in_a_vector_has_no_stride() -> None:
         assert "stride" not in " ".join(text)
 
 
+def test_a_block_in_one_box_has_a_double_outline() -> None:
+    root = ElementTree.fromstring(load("googlenet").draw(depth=1))
+    groups = [group for group in root.iter(f"{SVG}g") if group.get("data-name")]
+    double = {group.get("data-name") for group in groups if group.find(f"{SVG}rect[@class='inner']") is not None}
+    composites = {group.get("data-name") for group in groups if "composite" in str(group.get("class"))}
+    assert double == composites != set()
+
+
 def test_the_name_of_an_operation_is_never_cut() -> None:
     found = lines(plan_of("name: up, type: transposed_convolution, out: 1024, kernel: [12, 12], stride: 12"))
     assert found["up"][0] == "12×12 transposed conv, 1,024"
@@ -140,6 +148,21 @@ def test_a_heading_takes_the_width_of_its_frame() -> None:
 def test_the_output_of_a_map_has_its_size() -> None:
     scene = scene_of(plan_of("type: conv, out: 5, kernel: 1, stride: 2"))
     assert [box.caption.details for box in scene.figures() if isinstance(box, Box)][-1] == ("a map of 5 x 8 x 8",)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "words"),
+    [
+        ("inception_digits", None, []),
+        ("inception_digits", 1, ["a whole block or sequence"]),
+        ("resnet18_torchvision", None, ["× N: N equal ones, colored by all N together"]),
+    ],
+)
+def test_the_legend_explains_what_is_drawn(name: str, depth: int | None, words: list[str]) -> None:
+    root = ElementTree.fromstring(load(name).draw(depth=depth))
+    (legend,) = (group for group in root.iter(f"{SVG}g") if group.get("class") == "legend")
+    texts = [element.text for element in legend.iter(f"{SVG}text")]
+    assert texts == ["none", "< 1 %", "1–3 %", "3–10 %", "10–30 %", "> 30 %", "share of the MACs", *words]
 
 
 def test_a_repetition_says_in_what_its_copies_differ() -> None:
