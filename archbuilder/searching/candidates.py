@@ -50,6 +50,8 @@ class Candidates:
         self._study, self._stored, self._score, self._measure = study, stored, score, measure
         self._sampler: Sampler = study.settings.search.sampler if sampler is None else sampler
         check_sampler(self._sampler)
+        if not isinstance(self._sampler, str):
+            stored.optuna.sampler = self._sampler  # is told of the baseline too, before it proposes
         self._states = StatesFolder(stored.folder)
         self._own = study.space.values_of(study.spec)
         self._known: dict[object, int] = {}

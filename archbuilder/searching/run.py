@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
-from shutil import rmtree
 
 from archbuilder.budgets.latency import Measure
 from archbuilder.errors import ArchbuilderError
@@ -130,8 +129,13 @@ def run_study(
 
 
 def _check(study: Study, objective: Objective | None, *, versus_random: bool) -> None:
-    if study.settings.objective.maximize == PYTHON and objective is None:
+    maximize = study.settings.objective.maximize
+    if maximize == PYTHON and objective is None:
         raise ArchbuilderError(f"{study.name}: its objective is a Python function; resume it with archbuilder.search")
+    if objective is not None and maximize != PYTHON:
+        raise ArchbuilderError(f"{study.name}: it maximizes {maximize}, but an objective is given")
+    if objective is not None and study.settings.search.proxy is not None:
+        raise ArchbuilderError(f"{study.name}: search.proxy scores networks on data; remove it")
     if versus_random and not study.settings.objective.is_trained_for:
         raise ArchbuilderError(f"{study.name}: candidates are not trained, so random search has no cost to match")
     if versus_random and not study.settings.finals.candidates:
@@ -199,7 +203,10 @@ class Search:
     def conclude(self) -> StudyResult:
         """Return the result; save what is the best after the finals in place of the best of the search."""
         self._save()
-        rmtree(self.stored.folder / PROGRESS, ignore_errors=True)
+        with suppress(OSError):
+            for path in filter(Path.is_file, (self.stored.folder / PROGRESS).glob("*")):  # logs of batch systems stay
+                path.unlink()
+            (self.stored.folder / PROGRESS).rmdir()
         self.stored.put(COMPLETE, self.stored.record.tally().counted)
         result = result_of(self.stored)
         # For whoever opens the study with Optuna's tools, whose best trial is that of the search alone.

@@ -1,1 +1,1 @@
-"""One trial: what is known of it, how a worker trains it, and what is kept for it to be trained further."""
+"""Trials: what is known of each and of all, the jobs by which workers train them, and their checkpoints."""

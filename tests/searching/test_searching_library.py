@@ -6,7 +6,8 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from support.tiny_studies import SPEC, few_digits
+from optuna.samplers import RandomSampler
+from support.tiny_studies import SPEC, STUDY, a_study, few_digits
 
 from archbuilder import ArchbuilderError
 from archbuilder.data import SOURCES
@@ -52,6 +53,26 @@ def test_a_search_goes_on_where_it_is_kept(tmp_path: Path) -> None:
 def test_what_rates_is_either_data_or_an_objective(arguments: dict[str, Any]) -> None:
     with pytest.raises(ArchbuilderError, match="expected either data, to train candidates on, or an objective"):
         search(spec(), SPACE, **arguments)
+
+
+def test_an_objective_goes_with_nothing_else_that_scores(tmp_path: Path) -> None:
+    study = a_study(tmp_path, STUDY)
+    with pytest.raises(ArchbuilderError, match="it maximizes val_accuracy, but an objective is given"):
+        run_study(study, runs=tmp_path / "runs", objective=few_parameters)
+    with pytest.raises(ArchbuilderError, match=r"search\.proxy scores networks on data; remove it"):
+        search(spec(), SPACE, objective=few_parameters, search={"proxy": {"score": "synflow"}})
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_sampler_of_python_is_told_of_every_trial_that_ends() -> None:
+    told: list[int] = []
+
+    class Listening(RandomSampler):
+        def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
+            told.append(trial.number)
+
+    search(spec(), SPACE, objective=few_parameters, sampler=Listening(seed=0), trials=3, search={"pruner": "none"})
+    assert told == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("value", "kind"), [(math.nan, "no score"), (None, "KeyError")])
