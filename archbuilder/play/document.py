@@ -7,7 +7,7 @@ from collections.abc import Callable
 from archbuilder.errors import ArchbuilderError
 from archbuilder.play.analysis import Text
 from archbuilder.play.drafts import Draft, Drafts
-from archbuilder.play.folder import Folder
+from archbuilder.play.folder import Folder, Origin
 from archbuilder.play.history import History
 from archbuilder.play.limits import MOST_CHARACTERS
 
@@ -31,20 +31,25 @@ class Document:
     Attributes:
         name: The file, a shipped spec, or a name of its own for a text without a file.
         saved: The text that was opened or saved last: what the text is compared with.
-        is_own: Whether it is saved to the file of its name.
+        origin: What it is: a file of the folder, a shipped spec, the spec of a run, or a text without a file.
         notice: What a person should know when it is opened; empty if nothing.
     """
 
-    def __init__(self, folder: Folder, drafts: Drafts, name: str, text: str, digest: str, *, is_own: bool) -> None:
+    def __init__(self, folder: Folder, drafts: Drafts, name: str, text: str, digest: str, origin: Origin) -> None:
         """Use `open_file` or `open_text` instead."""
         self._warned = ""
         self._ending = "\r\n" if "\r\n" in text else "\n"
         text = _lines(text)
-        self.name, self.saved, self.is_own, self.notice = name, text, is_own, ""
+        self.name, self.saved, self.origin, self.notice = name, text, origin, ""
         self._folder, self._drafts, self._digest = folder, drafts, digest
         self._history = History(text)
         self._writing = threading.Lock()  # a draft is written by a thread, and saving deletes it
         self._clock: Callable[[], float] = time.monotonic
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is saved to the file of its name."""
+        return self.origin == "file"
 
     @property
     def key(self) -> str:
@@ -101,13 +106,13 @@ class Document:
         return self._history.redo()
 
     def keep(self) -> None:
-        """Write what is not saved as a draft; without changes there is none.
+        """Write what is not saved as a draft; what is as in its file has none.
 
         Raises:
             ArchbuilderError: The folder cannot be written to.
         """
         with self._writing:
-            if self.is_changed:
+            if self.is_changed or self.origin == "text":
                 self._drafts.write(Draft(self.key, self.text, self._digest))
             else:
                 self._drafts.delete(self.key)
@@ -131,7 +136,7 @@ class Document:
         with self._writing:
             self._digest = self._folder.save(target, self.text.replace("\n", self._ending), expected)
             self._drafts.delete(self.key)
-            self.name, self.saved, self.is_own, self.notice = self._folder.name_of(target), self.text, True, ""
+            self.name, self.saved, self.origin, self.notice = self._folder.name_of(target), self.text, "file", ""
 
     def reload(self) -> None:
         """Show what the file holds now; the text that was shown can be had back with undo.
@@ -157,12 +162,12 @@ def open_file(folder: Folder, drafts: Drafts, name: str) -> Document:
         ArchbuilderError: It cannot be read.
     """
     opened = folder.read(name)
-    document = Document(folder, drafts, name, opened.source.text, opened.digest, is_own=opened.is_own)
+    document = Document(folder, drafts, name, opened.source.text, opened.digest, opened.origin)
     draft = drafts.read(document.key)
     if draft is not None and draft.text != document.text:
         document.edit(draft.text)
         document.notice = "What you typed and did not save is here again; undo shows the file."
-        if opened.is_own and draft.digest not in ("", opened.digest):
+        if document.is_own and draft.digest not in ("", opened.digest):
             document.notice = "What you typed is here again, but the file was changed since: compare before you save."
     return document
 
@@ -173,7 +178,9 @@ def open_text(folder: Folder, drafts: Drafts, name: str, text: str = STARTING) -
     Raises:
         ArchbuilderError: It is too long.
     """
-    document = Document(folder, drafts, name, "", "", is_own=False)
-    draft = drafts.read(document.key)
-    document.edit(text if draft is None else draft.text)
+    if len(text) > MOST_CHARACTERS:
+        raise ArchbuilderError(f"{len(text):,} characters; the playground takes at most {MOST_CHARACTERS:,}")
+    document = Document(folder, drafts, name, text, "", "text")
+    if (draft := drafts.read(document.key)) is not None:
+        document.edit(draft.text)
     return document

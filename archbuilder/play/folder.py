@@ -4,14 +4,16 @@ import hashlib
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from archbuilder.errors import ArchbuilderError, Source
+from archbuilder.errors import ArchbuilderError, Source, did_you_mean
 from archbuilder.play.limits import MOST_CHARACTERS
 from archbuilder.spec.document import open_spec
 from archbuilder.spec.reader import read_text
 from archbuilder.spec.sources import find_shipped, shipped_names
 from archbuilder.spec.writing import write_text
 
+Origin = Literal["file", "shipped", "run", "text"]
 OWN = ".archbuilder"
 """The folder of drafts."""
 _ENDINGS = (".yaml", ".yml")
@@ -28,12 +30,12 @@ class Opened:
     Attributes:
         source: The text and its file.
         digest: What identifies the text.
-        is_own: Whether it can be saved: it lies in the folder, and is no shipped spec.
+        origin: Whether it is a file of the folder, which can be saved, a shipped spec, or the spec of a run.
     """
 
     source: Source
     digest: str
-    is_own: bool
+    origin: Origin
 
 
 def own_place(root: Path, *parts: str) -> Path:
@@ -125,15 +127,21 @@ class Folder:
         shipped = find_shipped("specs", name)
         if shipped is not None and not (self.root / name).is_file():
             source = Source(name, open_spec(name).text, shipped)
-            return Opened(source, digest_of(source.text), is_own=False)
+            return Opened(source, digest_of(source.text), "shipped")
         path = self.place(name)
         if path.is_dir() or path.suffix == ".safetensors":
-            return Opened(open_spec(path), "", is_own=False)
+            return Opened(open_spec(path), "", "run")
+        if not path.exists() and not path.suffix:
+            near = did_you_mean(name, self.shipped())
+            raise ArchbuilderError(f"{name}: no such file, and no shipped spec of that name{near}")
         self._check_ending(path)
-        if path.exists():
-            inside(self.root, path, 4 * MOST_CHARACTERS)
+        if not path.exists():
+            raise ArchbuilderError(
+                f"{name}: no such file; to write it, start with a new text (archbuilder play), then Save as … {name}"
+            )
+        inside(self.root, path, 4 * MOST_CHARACTERS)
         source = read_text(path, name)
-        return Opened(source, digest_of(source.text), is_own=True)
+        return Opened(source, digest_of(source.text), "file")
 
     def save(self, name: str, text: str, expected: str | None) -> str:
         """Write a text, whole or not at all; return its digest.

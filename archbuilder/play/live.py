@@ -6,11 +6,12 @@ from contextlib import suppress
 from typing import Any
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.play.analysis import Analysis, Look, Network, Text, analyze, costs_of
+from archbuilder.play.analysis import Analysis, Look, Network, Text, analyze
 from archbuilder.play.changes import Finding, Step, find, fix, set_value, step
+from archbuilder.play.comparison import Comparison
 from archbuilder.play.completion import Completion, complete
 from archbuilder.play.document import Document
-from archbuilder.play.gauges import Gauge, gauges
+from archbuilder.play.gauges import Gauge
 from archbuilder.play.limits import LINT_PATIENCE, PATIENCE
 from archbuilder.play.listeners import Listener, Listeners
 from archbuilder.play.marks import mark_of_text
@@ -32,7 +33,7 @@ class Live:
         version: The number of changes of its text.
         kept: The latest version that was written: as a draft, or to its file.
         look: How it is drawn.
-        goals: Limits by quantity, as they were written.
+        comparison: What its costs are compared with, and their limits.
         analysis: What is known of the text, or of an earlier one until that is known.
         network: The network of the text, or of the latest text that was valid; None before there was one.
         findings: The linter's findings in the valid text; None until they are known.
@@ -50,15 +51,13 @@ class Live:
         self.document = document
         self.version = self.kept = 0
         self.look = Look()
-        self.goals: dict[str, str] = {}
+        self.comparison = Comparison(document)
         self.analysis = Analysis("")
         self.network: Network | None = None
         self.findings: tuple[Finding, ...] | None = None
         self.suppressed = 0
         self.listeners = Listeners()
         self._processes, self._planner = processes, processes.planner()
-        self._baseline: Mapping[str, int] = {}
-        self._baseline_of: Text | None = None
         self._is_stale, self._tasks = True, dict[str, asyncio.Task[None]]()
 
     def edit(self, text: str, kind: str = "", by: Listener | None = None) -> None:
@@ -155,7 +154,7 @@ class Live:
     def gauges(self, costs: Mapping[str, int] | None = None) -> list[Gauge]:
         """Return the gauges of the network, or of other costs; none if it is invalid."""
         known = dict(self.network.costs) if self.network else {}
-        return gauges(known | dict(costs or {}), self._baseline, self.goals) if known else []
+        return self.comparison.gauges(known | dict(costs or {}), self.look.before) if known else []
 
     def refresh(self) -> None:
         """Analyze the text again, soon."""
@@ -203,10 +202,9 @@ class Live:
             text, look = self.document.version(), self.look
             try:
                 analysis = await self._plan(analyze, text, look)
-                await self._measure_baseline()
+                await self.comparison.measure(look.before, self._plan)
                 if analysis.network is None and self.network is None:  # as a draft may be invalid
-                    saved = self.document.version(self.document.saved)
-                    self.network = (await self._plan(analyze, saved, look)).network
+                    self.network = (await self._plan(analyze, self.comparison.saved, look)).network
             except UnwantedError:
                 continue
             except ArchbuilderError as error:
@@ -236,15 +234,3 @@ class Live:
         if text.text == self.document.text:
             self.findings, self.suppressed = found, suppressed
             self.listeners.tell("lint")
-
-    async def _measure_baseline(self) -> None:
-        before = self.look.before or self.document.version(self.document.saved)
-        if before == self._baseline_of:
-            return
-        try:
-            self._baseline = await self._plan(costs_of, before)
-        except UnwantedError:
-            raise
-        except ArchbuilderError:
-            self._baseline = {}
-        self._baseline_of = before

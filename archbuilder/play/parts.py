@@ -1,11 +1,14 @@
 """The part of a text that a box of the drawing stands for, and what of it can be changed by a slider."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archbuilder.network_spec import NetworkSpec
 from archbuilder.plan.members import all_members, index_members
 from archbuilder.plan.paths import Paths
+from archbuilder.plan.planner import try_plan
+from archbuilder.plan.symbols import terms_of
+from archbuilder.plan.trace import Trace
 from archbuilder.play.analysis import Text, read
 from archbuilder.spec.nodes import MappingNode, ScalarNode, walk
 
@@ -26,6 +29,7 @@ class Slider:
         high: The most.
         step: How far values are apart.
         is_width: Whether it is a searchable width, whose costs are compiled.
+        is_meant: Whether it is that of the operations which were picked, among those of a block.
     """
 
     path: str
@@ -35,6 +39,7 @@ class Slider:
     high: int
     step: int
     is_width: bool
+    is_meant: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,14 @@ class Part:
         start: The offset of its first character in the text.
         end: The offset after its last character.
         sliders: What can be changed.
+        is_valid: Whether the text is, without which nothing else is known.
     """
 
     name: str
     start: int
     end: int
     sliders: tuple[Slider, ...]
+    is_valid: bool = True
 
 
 def part_of(text: Text, name: str) -> Part | None:
@@ -73,7 +80,11 @@ def part_of(text: Text, name: str) -> Part | None:
         return None
     node = members[index.copies[owner]].node
     first = next(known for known, position in index.names.items() if position == index.copies[owner])
-    sliders = sorted(_sliders(spec, {owner, first}), key=lambda slider: not _is_meant(slider, owner, name))
+    sliders = list(_sliders(spec, {owner, first}))
+    meant = _widths_of(spec, [slider.path for slider in sliders if slider.is_width], name) if name != owner else set()
+    if not 0 < len(meant) < len(sliders):
+        meant = set()
+    sliders = [replace(slider, is_meant=slider.path in meant) for slider in sliders]
     if node.source is not spec.document.source or node.use is not None:
         return Part(owner, 0, 0, tuple(sliders[:_MOST_SLIDERS]))  # it is written in an extended file, or at an anchor
     return Part(owner, node.span.start, _end(node), tuple(sliders[:_MOST_SLIDERS]))
@@ -96,9 +107,16 @@ def _sliders(spec: NetworkSpec, owners: set[str]) -> Iterator[Slider]:
             yield Slider(path, key, value, *_REPEATS, 1, is_width=False)
 
 
-def _is_meant(slider: Slider, owner: str, name: str) -> bool:
-    """Return whether a slider is that of the branch or operation that was picked within a block."""
-    return slider.key in name.removeprefix(owner).split(".")
+def _widths_of(spec: NetworkSpec, paths: list[str], name: str) -> set[str]:
+    """Return which widths are the output channels of operations with weights within what has a full name."""
+    trace = Trace()
+    plan = try_plan(spec.document, {path: spec.widths[path] for path in paths}, trace)[0]
+    found = {
+        trace.width_name(terms_of(op.output_shape[0]))
+        for op in (plan.ops if plan else ())
+        if op.parameters and f"{op.name}.".startswith(f"{name}.")
+    }
+    return {path for path in paths if path in found}
 
 
 def _end(node: MappingNode) -> int:

@@ -24,3 +24,8 @@ def button(text: str, answer: Callable[..., Any], kind: Kind = "plain", label: s
     if label:
         found.props["aria-label"] = label
     return found
+
+
+def allow(found: ui.button, can: bool) -> None:
+    """Say whether a button does anything now; unlike one that is disabled, it keeps the focus when it was pressed."""
+    found.props["aria-disabled"] = "false" if can else "true"

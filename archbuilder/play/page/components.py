@@ -43,17 +43,37 @@ class EditorTools(Element, component="editor.js"):
         self.run_method("answer", number, completion.start, [asdict(option) for option in completion.options])
 
 
+class PageKeys(Element, component="keys.js"):
+    """Ctrl-S, Ctrl-Z and Ctrl-Y of the whole page."""
+
+    def __init__(self, save: Callable[[], object], undo: Callable[[], object], redo: Callable[[], object]) -> None:
+        """Listen from now on.
+
+        Args:
+            save: Saves the document.
+            undo: Shows the version before.
+            redo: Shows the version that was undone last.
+        """
+        super().__init__()
+        for name, answer in (("save", save), ("undo", undo), ("redo", redo)):
+            self.on(name, answer, args=[])
+
+
 class DrawingView(Element, component="drawing.js"):
     """A drawing whose boxes can be picked."""
 
-    def __init__(self, on_pick: Callable[[events.GenericEventArguments], object], label: str) -> None:
+    def __init__(
+        self, on_pick: Callable[[events.GenericEventArguments], object], label: str, *, whole: bool = False
+    ) -> None:
         """Show nothing yet.
 
         Args:
-            on_pick: Is called with the full name of a box.
+            on_pick: Is called with the full `name` of a box, and whether it was picked by a key: `keyed`.
             label: The drawing's name for screen readers.
+            whole: Whether all of it is scaled into its place, or only its width.
         """
         super().__init__()
+        self._props["whole"] = whole
         self._props["label"] = f"{label}: arrow keys move between boxes, Enter selects one"
         self.on("pick", on_pick)
 
@@ -64,14 +84,17 @@ class DrawingView(Element, component="drawing.js"):
             self.update()
 
     def select(self, name: str) -> None:
-        """Highlight the box of a name."""
+        """Highlight the box of a name; no box if that is empty."""
         self._props["selected"] = name
         self.update()
 
     def zoom(self, factor: float) -> None:
-        """Show it larger or smaller; 0 fits it into the page."""
-        self._props["zoom"] = factor
-        self.update()
+        """Show it larger or smaller by a factor; 0 fits all of it into its place."""
+        self.run_method("zoom", factor)
+
+    def focus(self) -> None:
+        """Move the focus to the box that was picked last."""
+        self.run_method("focus")
 
 
 def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], numeric: int) -> str:

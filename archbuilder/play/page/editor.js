@@ -78,7 +78,9 @@ export default {
         selection: { anchor, head },
         effects: CM.EditorView.scrollIntoView(anchor, { y: "center" }),
       });
-      if (focus) view.focus();
+      if (!focus) return;
+      view.focus();
+      view.dom.scrollIntoView({ block: "nearest" });
     },
     answer(number, start, options) {
       const [resolve, text] = this.pending[number] || [];
@@ -124,6 +126,12 @@ export default {
           const fits = change.newDoc.length <= this.most || change.newDoc.length < change.startState.doc.length;
           if (!fits) this.$emit("full", {});
           return fits; // a longer text would not reach the server
+        }),
+        CM.EditorView.scrollHandler.of((shown, range, { y }) => {
+          if (y !== "center") return false; // the cursor is followed as usual
+          const line = shown.lineBlockAt(range.head);
+          shown.scrollDOM.scrollTop = line.top - (shown.scrollDOM.clientHeight - line.height) / 2;
+          return true; // a selection scrolls the editor, not the page
         }),
         CM.EditorState.languageData.of(() => sources),
         CM.EditorView.contentAttributes.of({ "aria-label": this.label, tabindex: "0" }),

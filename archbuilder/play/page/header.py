@@ -1,17 +1,30 @@
 """The top of a page: the file, and what is done with it as a whole."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from archbuilder.errors import ArchbuilderError
+from archbuilder.play.document import Document
 from archbuilder.play.folder import ChangedError
+from archbuilder.play.guard import is_local
 from archbuilder.play.listeners import News
 from archbuilder.play.live import Live
-from archbuilder.play.page.buttons import button
+from archbuilder.play.page.buttons import allow, button
 from archbuilder.play.permalinks import packed
 from archbuilder.play.playground import Playground
+
+_ELSEWHERE = (
+    "127.0.0.1 is this machine: the address works here alone. In a playground elsewhere, write what follows the last "
+    "slash, from #spec= on, after its own address."
+)
+# Browsers let pages of this machine, and encrypted ones, write to the clipboard; others select what is to be copied.
+_COPY = """(async (field) => {
+    field.select();
+    try { await navigator.clipboard.writeText(field.value); } catch { return document.execCommand('copy'); }
+    return true;
+})(document.getElementById('%s'))"""
 
 
 class Header:
@@ -69,12 +82,9 @@ class Header:
             with self._name:  # another tab may have given it the name
                 ui.run_javascript(f"history.replaceState(null, '', '/?file={quote(document.name)}')")
         self._name.text = document.name
-        unsaved = "not saved" if document.is_own else "not saved; Save gives it a file"
-        self._state.text = (
-            unsaved if document.is_changed else ("saved" if document.is_own else "shipped or without a file")
-        )
-        self._undo.set_enabled(document.can_undo)
-        self._redo.set_enabled(document.can_redo)
+        self._state.text = _state(document)
+        allow(self._undo, document.can_undo)
+        allow(self._redo, document.can_redo)
         self._notice.set_visibility(bool(document.notice))
         self._said.text = document.notice
 
@@ -106,34 +116,37 @@ class Header:
                     ui.notify(str(error), type="negative")
 
             with ui.row():
-                button("Write mine over it", lambda: answer(over=True))
+                button("Overwrite with mine", lambda: answer(over=True))
                 button("Load the file (undo brings mine back)", lambda: answer(over=False))
                 button("Cancel", dialog.close)
 
     def _save_as(self) -> None:
         """Ask for a name and save to it."""
         suggested = self._live.document.name.rpartition("/")[2].removesuffix(".yaml")
-        with ui.dialog(value=True) as dialog, ui.card():
+        with ui.dialog(value=True) as dialog, ui.card().classes("asking"):
             TextElement(tag="h2", text="Save as")
             name = ui.input("File in this folder", value=f"{suggested}.yaml").props("autofocus outlined dense")
-            message = ui.label().classes("bad").props("role=alert")
+            message = ui.label().classes("bad message").props("role=alert")
 
             def save(over: bool = False) -> None:
+                file = str(name.value or "").strip()
                 try:
-                    self._playground.save_as(self._live, str(name.value).strip(), over=over)
-                except ChangedError as error:
-                    message.text = f"{error}; choose another name, or write over it"
-                    again.set_visibility(True)
+                    if not file:
+                        raise ArchbuilderError("a file needs a name, such as mine.yaml")
+                    name.value = file = file if file.endswith((".yaml", ".yml")) else f"{file}.yaml"
+                    self._playground.save_as(self._live, file, over=over)
                 except ArchbuilderError as error:
-                    message.text = str(error)
+                    exists = isinstance(error, ChangedError)
+                    message.text = f"{error}; choose another name, or overwrite it" if exists else str(error)
+                    again.style(f"visibility: {'visible' if exists else 'hidden'}")
                 else:
                     dialog.close()
 
+            name.on("keydown.enter", save, args=[])
             with ui.row():
                 button("Save", save, "solid")
-                again = button("Write over it", lambda: save(over=True))
-                again.set_visibility(False)
                 button("Cancel", dialog.close)
+                again = button("Overwrite", lambda: save(over=True)).style("visibility: hidden")
 
     async def _open(self) -> None:
         """List what can be opened, in this tab or another."""
@@ -158,16 +171,27 @@ class Header:
     async def _share(self) -> None:
         """Show the addresses of this document."""
         origin = str(await ui.run_javascript("location.origin"))
+        is_here = is_local(urlsplit(origin).hostname or "")
         document = self._live.document
         with ui.dialog(value=True) as dialog, ui.card().style("min-width: min(560px, 90vw)"):
             TextElement(tag="h2", text="Share")
-            if document.is_own or not document.is_changed:
+            if document.origin != "text" and not (document.is_changed and not document.is_own):
                 _link("This file, on this machine", f"{origin}/?file={quote(document.name)}")
             try:
                 _link("This text, in the address itself", f"{origin}/#spec={packed(document.text)}")
+                if is_here:
+                    ui.label(_ELSEWHERE).classes("quiet")
             except ArchbuilderError as error:
                 ui.label(str(error)).classes("bad")
             button("Close", dialog.close)
+
+
+def _state(document: Document) -> str:
+    """Return what is to be said of a document: whether it is saved, or what it is that has no file of its own."""
+    if document.is_own:
+        return "not saved" if document.is_changed else "saved"
+    kind = {"shipped": "shipped spec, read only", "run": "of this run, read only"}.get(document.origin, "no file yet")
+    return f"{kind}; Save gives what you changed a file" if document.is_changed else kind
 
 
 def _link(label: str, address: str) -> None:
@@ -175,4 +199,10 @@ def _link(label: str, address: str) -> None:
         ui.label(label)
         field = ui.element("input").classes("text").style("width: 100%")
         field.props.update({"readonly": True, "value": address})
-    button("Copy", lambda: ui.clipboard.write(address))
+
+    async def copy() -> None:
+        copied.text = "Copied" if await ui.run_javascript(_COPY % f"c{field.id}") else "Press Ctrl-C to copy it"
+
+    with ui.row():
+        button("Copy", copy, label=f"Copy: {label}")
+        copied = ui.label().classes("good").props("role=status")

@@ -12,7 +12,7 @@ from archbuilder.play.limits import MOST_CHARACTERS
 from archbuilder.play.listeners import News
 from archbuilder.play.live import Live
 from archbuilder.play.page.buttons import button
-from archbuilder.play.page.components import DrawingView, EditorTools, on_action
+from archbuilder.play.page.components import DrawingView, EditorTools, PageKeys, on_action
 from archbuilder.play.page.editor_text import EditorText
 from archbuilder.play.page.gauges import Gauges
 from archbuilder.play.page.inspector import Inspector
@@ -34,17 +34,17 @@ class Workbench:
         Args:
             playground: The folder.
             live: The document.
-            save: Saves the document; Ctrl-S in the editor calls it.
+            save: Saves the document; Ctrl-S calls it.
         """
         self._playground, self._live, self._save = playground, live, save
-        self._zoom = 0.0
         with ui.element("div").classes("work"):
             with ui.element("section").classes("left").props('aria-label="Specification"'):
                 self._build_editor()
             with ui.element("div").classes("right"):
-                self._gauges = Gauges(self._set_goal)
-                self._inspector = Inspector(live, self._tools, self._gauges)
+                self._gauges = Gauges(live.comparison.goals, self._set_goal)
                 self._build_tabs()
+                back = self._drawing.focus
+                self._inspector = Inspector(live, self._tools, self._gauges, back, lambda: self._pick(""))
         live.listeners.add(self._on_news)
         self._show_analysis()
         self._show_lint()
@@ -58,10 +58,7 @@ class Workbench:
     def _build_editor(self) -> None:
         self._editor = ui.codemirror(self._live.document.text, language="YAML", indent="  ", line_wrapping=True)
         self._editor.props("data-editor")
-        self._editor.map_key("Mod-s", self._save)
-        self._editor.map_key("Mod-z", self._live.undo)
-        self._editor.map_key("Mod-y", self._live.redo)
-        self._editor.map_key("Mod-Shift-z", self._live.redo)
+        PageKeys(self._save, self._live.undo, self._live.redo)
         label = "Specification in YAML. Press Escape, then Tab, to leave the editor."
         self._tools = EditorTools(self._editor, label)
         self._text = EditorText(self._editor, self._live, self._on_news)
@@ -86,7 +83,7 @@ class Workbench:
                 self._build_drawing()
             with ui.tab_panel("costs"):
                 self._costs = ui.html("", sanitize=False)
-                on_action(self._costs, "layer", lambda event: self._pick(str(event.args)))
+                on_action(self._costs, "layer", lambda event: self._pick(str(event.args), focus=True))
             with ui.tab_panel("lint"):
                 self._findings = ui.element("div")
             with ui.tab_panel("study"):
@@ -96,27 +93,32 @@ class Workbench:
 
     def _build_drawing(self) -> None:
         with ui.element("div").classes("bar"):
-            _choice("Color by", {"macs": "MACs", "parameters": "parameters"}, self._set_color)
+            look = self._live.look
+            _choice("Color by", {"macs": "MACs", "parameters": "parameters"}, look.color, self._set_color)
             _choice(
                 "Detail",
                 {"": "automatic", "1": "layers", "2": "2 levels", "3": "3 levels", "9": "all"},
+                str(look.depth or ""),
                 self._set_depth,
             )
             names = {"": "nothing", "saved": "the saved version"}
-            self._comparison = _choice("Compare with", names, self._set_comparison)
+            is_saved = look.before is not None and look.before.name == self._live.document.name
+            self._comparison = _choice("Compare with", names, "saved" if is_saved else "", self._set_comparison)
             with ui.element("div").style("margin-left: auto"):
-                button("−", lambda: self._zoom_by(1 / _ZOOM), label="Zoom out")
-                button("Fit", lambda: self._zoom_by(0), label="Fit the drawing")
-                button("+", lambda: self._zoom_by(_ZOOM), label="Zoom in")
-        self._drawing = DrawingView(lambda event: self._pick(str(event.args)), "Drawing of the network")
+                button("−", lambda: self._drawing.zoom(1 / _ZOOM), label="Zoom out")
+                button("Fit", lambda: self._drawing.zoom(0), label="Fit the drawing")
+                button("+", lambda: self._drawing.zoom(_ZOOM), label="Zoom in")
+        self._drawing = DrawingView(self._picked, "Drawing of the network", whole=True)
 
     async def list_specs(self) -> None:
         """List what the drawing can be compared with."""
         specs = [*(await self._playground.listing()).specs, *self._playground.folder.shipped()]
+        before = self._live.look.before
         if not self._editor.is_deleted:
             with self._comparison:
                 for name in specs:
-                    TextElement(tag="option", text=name).props["value"] = name
+                    is_chosen = before is not None and before.name == name != self._live.document.name
+                    TextElement(tag="option", text=name).props.update({"value": name, "selected": is_chosen})
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -130,12 +132,18 @@ class Workbench:
         if 0 <= number < len(marks):
             self._tools.select(marks[number].start, marks[number].end, focus=True)
 
-    async def _pick(self, name: str) -> None:
+    async def _picked(self, event: events.GenericEventArguments) -> None:
+        await self._pick(str(event.args["name"]), focus=bool(event.args["keyed"]))
+
+    async def _pick(self, name: str, *, focus: bool = False) -> None:
+        """Show the layer of a box, or none; `focus` moves to its sliders."""
         self._drawing.select(name)
-        await self._inspector.pick(name)
+        if not name:
+            self._drawing.focus()
+        await self._inspector.pick(name, focus=focus)
 
     def _set_goal(self, quantity: str, goal: str) -> None:
-        self._live.goals[quantity] = goal
+        self._live.comparison.set_goal(quantity, goal)
         self._show_gauges()
 
     def _set_color(self, color: str) -> None:
@@ -158,10 +166,6 @@ class Workbench:
         if name == "saved":
             return self._live.document.version(self._live.document.saved)
         return self._playground.read(name) if name else None
-
-    def _zoom_by(self, factor: float) -> None:
-        self._zoom = factor and (self._zoom or 1.0) * factor
-        self._drawing.zoom(self._zoom)
 
     async def _fix(self, number: int) -> None:
         try:
@@ -202,7 +206,8 @@ class Workbench:
 
     def _show_gauges(self) -> None:
         network = self._live.network
-        self._gauges.show(self._live.gauges(), network.field if network else "")
+        other = self._live.comparison.name(self._live.look.before)
+        self._gauges.show(self._live.gauges(), network.field if network else "", other)
         self._gauges.mark(stale=self._live.analysis.network is None and network is not None)
 
     def _show_lint(self) -> None:
@@ -213,12 +218,12 @@ class Workbench:
         show_findings(self._findings, findings, self._live.suppressed, self._tools.select, self._fix, is_valid=is_valid)
 
 
-def _choice(label: str, options: dict[str, str], answer: Callable[[str], None]) -> ui.element:
+def _choice(label: str, options: dict[str, str], chosen: str, answer: Callable[[str], None]) -> ui.element:
     """Build a native drop-down list with its label; return the list."""
     with ui.element("label"):
         ui.label(label)
-        with ui.element("select") as chosen:
+        with ui.element("select") as found:
             for value, text in options.items():
-                TextElement(tag="option", text=text).props["value"] = value
-    chosen.on("change", lambda event: answer(str(event.args)), js_handler="(event) => emit(event.target.value)")
-    return chosen
+                TextElement(tag="option", text=text).props.update({"value": value, "selected": value == chosen})
+    found.on("change", lambda event: answer(str(event.args)), js_handler="(event) => emit(event.target.value)")
+    return found
