@@ -8,7 +8,8 @@ from functools import lru_cache
 from archbuilder.costs.width_steps import WidthSteps
 from archbuilder.errors import ArchbuilderError
 from archbuilder.lint import LintReport, lint_document
-from archbuilder.lint.change import apply
+from archbuilder.lint.change import Change, NewWidths, apply
+from archbuilder.network_spec import NetworkSpec
 from archbuilder.play.analysis import Text, costs_of, read
 from archbuilder.play.limits import MOST_FINDINGS
 from archbuilder.play.marks import span_in
@@ -42,7 +43,7 @@ class Finding:
         line: Its line, from 1.
         start: The offset of its place.
         end: The offset after its place.
-        fixable: Whether a fix is offered.
+        fix: What the fix that is offered changes; empty without one.
         leads_to: The codes of findings that the fix would cause.
     """
 
@@ -53,7 +54,7 @@ class Finding:
     line: int
     start: int
     end: int
-    fixable: bool
+    fix: str
     leads_to: tuple[str, ...]
 
 
@@ -105,15 +106,27 @@ def find(text: Text) -> tuple[tuple[Finding, ...], int]:
     Raises:
         ArchbuilderError: The spec is invalid.
     """
-    report, source = _report(text), read(text).document.source
+    spec, report = read(text), _report(text)
+    source = spec.document.source
     found = []
     for number, finding in enumerate(report.findings[:MOST_FINDINGS]):
         is_here = finding.where.source is source
         start, end = span_in(finding.where, source) if is_here else (0, 0)
         line = finding.where.line if is_here else 1
         about = (finding.layer, finding.message, line, start, end)
-        found.append(Finding(number, finding.code, *about, finding.change is not None, finding.leads_to))
+        found.append(Finding(number, finding.code, *about, _described(spec, finding.change), finding.leads_to))
     return tuple(found), len(report.suppressed)
+
+
+def _described(spec: NetworkSpec, change: Change | None) -> str:
+    """Return what a fix changes, for people."""
+    if change is None:
+        return ""
+    if isinstance(change, NewWidths):
+        return ", ".join(f"{path}: {spec.widths[path]} → {width}" for path, width in change.widths.items())
+    if not change.layers:
+        return f"removes {change.layer}"
+    return "\n".join([f"replaces {change.layer} by", *change.layers])
 
 
 def fix(text: Text, number: int) -> str:

@@ -80,7 +80,7 @@ def test_a_step_of_a_text_with_anchors_and_one_that_is_invalid_go_the_slow_way()
 
 def test_findings_have_places_and_fixes_apply_to_the_text() -> None:
     findings, suppressed = find(TEXT)
-    finding = next(one for one in findings if one.fixable)
+    finding = next(one for one in findings if one.fix)
     assert (finding.code, finding.layer) == ("AB104", "conv2")
     assert finding.line == GOOGLENET[: finding.start].count("\n") + 1
     assert suppressed == 0
@@ -89,6 +89,6 @@ def test_findings_have_places_and_fixes_apply_to_the_text() -> None:
     assert (finding.code, finding.layer) not in [(one.code, one.layer) for one in find(Text("googlenet", after))[0]]
     with pytest.raises(ArchbuilderError, match="has no fix any more"):
         fix(TEXT, 99)
-    unfixable = next(one for one in findings if not one.fixable)
+    unfixable = next(one for one in findings if not one.fix)
     with pytest.raises(ArchbuilderError, match="has no fix any more"):
         fix(TEXT, unfixable.number)

@@ -83,7 +83,7 @@ def test_sliders_and_fixes_change_what_is_typed_meanwhile_never(tmp_path: Path) 
         assert live.document.text == "# typed\n" + TINY.replace("out: 32", "out: 40")
         await until(lambda: live.findings is not None)
         assert live.findings is not None
-        finding = next(one for one in live.findings if one.fixable)
+        finding = next(one for one in live.findings if one.fix)
         fixing = asyncio.create_task(live.fix(finding.number))
         await asyncio.sleep(0)
         live.edit("# more\n" + live.document.text, "typing")

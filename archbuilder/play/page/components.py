@@ -97,7 +97,9 @@ class DrawingView(Element, component="drawing.js"):
         self.run_method("focus")
 
 
-def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], numeric: int) -> str:
+def table(
+    caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], numeric: int, total: Sequence[str] = ()
+) -> str:
     """Return an HTML table of cells that are HTML.
 
     Args:
@@ -105,23 +107,28 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], n
         columns: The headings.
         rows: The cells of each row, the first its name.
         numeric: From which column on cells are aligned to the right.
+        total: The cells of a last row with totals; empty for none.
     """
     kinds = ["number" if number >= numeric else "words" for number in range(len(columns))]
     head = "".join(
         f'<th scope="col" class="{kind}">{escape(column)}</th>' for kind, column in zip(kinds, columns, strict=True)
     )
-    body = "".join(
+    body = "".join(_row(row, kinds) for row in rows)
+    foot = f"<tfoot>{_row(total, kinds)}</tfoot>" if total else ""
+    return (
+        f'<table class="costs"><caption class="unseen">{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody>{foot}</table>"
+    )
+
+
+def _row(cells: Sequence[str], kinds: Sequence[str]) -> str:
+    return (
         "<tr>"
         + "".join(
             f'<th scope="row">{cell}</th>' if number == 0 else f'<td class="{kinds[number]}">{cell}</td>'
-            for number, cell in enumerate(row)
+            for number, cell in enumerate(cells)
         )
         + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<table class="costs"><caption class="unseen">{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table>"
     )
 
 

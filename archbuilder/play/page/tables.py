@@ -5,6 +5,7 @@ from html import escape
 
 from nicegui import ui
 
+from archbuilder.lint import RULES
 from archbuilder.numbers import percent, plural, short
 from archbuilder.play.analysis import Network
 from archbuilder.play.changes import Finding
@@ -12,9 +13,11 @@ from archbuilder.play.limits import MOST_FINDINGS
 from archbuilder.play.marks import Mark
 from archbuilder.play.page.buttons import button
 from archbuilder.play.page.components import action, table
+from archbuilder.report.lint import rule_page
 
 _MOST_MARKS = 50
-_BAR = 60  # pixels of a share of 100 %
+_BAR = 40  # pixels of a share of 100 %
+_LONG = 1000  # from which on a count is abbreviated
 
 
 def problems_html(marks: Sequence[Mark], count: int) -> str:
@@ -35,19 +38,26 @@ def costs_html(network: Network, *, stale: bool) -> str:
     rows = [
         (
             action("layer", row.name, row.name) + (" (training only)" if row.training_only else ""),
-            escape(row.type),
+            _short(row.macs),
+            "" if row.training_only else _share(row.macs, network.costs["macs"]),
+            _short(row.parameters),
             escape(row.output),
             escape(row.field),
-            f"{row.parameters:,}",
-            short(row.macs) if row.macs else "0",
-            "" if row.training_only else _share(row.macs, network.costs["macs"]),
+            escape(row.type),
         )
         for row in network.rows
     ]
-    columns = ("Layer", "Type", "Output", "Receptive field", "Parameters", "MACs", "Share of MACs")
+    columns = ("Layer", "MACs", "Share of MACs", "Parameters", "Output", "Receptive field", "Type")
+    total = ("Total", _short(network.costs["macs"]), "", _short(network.costs["parameters"]), "", "", "")
     more = f'<p class="padded">and {network.left_out:,} more layers</p>' if network.left_out else ""
     note = '<p class="stale-note">the last valid text</p>' if stale else ""
-    return note + table("Costs by layer", columns, rows, numeric=2) + more
+    found = table("Costs by layer", columns, rows, 1, total)
+    return f'{note}<div class="scrolled" tabindex="0" role="region" aria-label="Costs by layer">{found}</div>{more}'
+
+
+def _short(count: int) -> str:
+    """Return a count with its unit, and all of its digits as a title."""
+    return f'<span title="{count:,}">{short(count)}</span>' if count >= _LONG else f"{count}"
 
 
 def _share(macs: int, whole: int) -> str:
@@ -96,7 +106,9 @@ def show_findings(
 
 def _finding(finding: Finding, go: Callable[[int, int], None], fix: Callable[[int], Awaitable[None]]) -> None:
     with ui.element("li"):
-        ui.label(finding.code).classes("code")
+        button(finding.code, lambda: explain(finding.code)).classes("code").props.update(
+            {"title": f"{RULES[finding.code].reason} Press for more."}
+        )
         with ui.element("div"):
             place = action("line", "", f"line {finding.line}")
             about = f" {escape(finding.layer)}:" if finding.layer else ""
@@ -104,6 +116,15 @@ def _finding(finding: Finding, go: Callable[[int, int], None], fix: Callable[[in
                 "click", lambda: go(finding.start, finding.end)
             )
             if finding.leads_to:
-                ui.label(f"the fix leads to {', '.join(finding.leads_to)}").classes("quiet")
-        if finding.fixable:
-            button("Fix", lambda: fix(finding.number), "outlined", f"Fix {finding.code} in {finding.layer}")
+                applies = "applies" if len(finding.leads_to) == 1 else "apply"
+                ui.label(f"after the fix, {' and '.join(finding.leads_to)} {applies}").classes("quiet")
+        if finding.fix:
+            pressed = button("Fix", lambda: fix(finding.number), "outlined", f"Fix {finding.code} in {finding.layer}")
+            pressed.props["title"] = finding.fix
+
+
+def explain(code: str) -> None:
+    """Show what `archbuilder lint --explain` says of a rule."""
+    with ui.dialog(value=True) as dialog, ui.card().style("max-height: 80vh; overflow: auto"):
+        ui.markdown(rule_page(RULES[code])).classes("rule")
+        button("Close", dialog.close)

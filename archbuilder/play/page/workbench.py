@@ -82,10 +82,10 @@ class Workbench:
             with ui.tab_panel("drawing"):
                 self._build_drawing()
             with ui.tab_panel("costs"):
-                self._costs = ui.html("", sanitize=False)
+                self._costs = ui.html("", sanitize=False).classes("costs-panel")
                 on_action(self._costs, "layer", lambda event: self._pick(str(event.args), focus=True))
             with ui.tab_panel("lint"):
-                self._findings = ui.element("div")
+                self._findings = ui.element("section").props('tabindex=-1 aria-label="Findings of the linter"')
             with ui.tab_panel("study"):
                 StudyPanel(self._playground, self._live, self._playground.study)
             with ui.tab_panel("run"):
@@ -169,6 +169,7 @@ class Workbench:
 
     async def _fix(self, number: int) -> None:
         try:
+            self._findings.run_method("focus")  # its button goes
             await self._live.fix(number)
         except ArchbuilderError as error:
             ui.notify(str(error).splitlines()[0], type="negative")
@@ -212,8 +213,8 @@ class Workbench:
 
     def _show_lint(self) -> None:
         findings = self._live.findings
-        count = "" if findings is None else f" ({len(findings)})"
-        self._lint_tab.props(f'label="Lint{count}"')
+        if findings is not None:  # until they are known, those of the text before: tabs do not move
+            self._lint_tab.props(f'label="Lint ({len(findings)})"')
         is_valid = not self._live.analysis.marks
         show_findings(self._findings, findings, self._live.suppressed, self._tools.select, self._fix, is_valid=is_valid)
 
