@@ -1,7 +1,7 @@
 """Completions at a place of a text that need not be valid: a mark is put there, and YAML itself says where that is."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +108,7 @@ def _options(found: _Found, text: str) -> list[Option]:
     type_ = str(getattr(found.mapping.get("type"), "value", ""))
     if found.is_key:
         present = () if found.path and isinstance(found.path[-1], int) and not found.mapping else found.mapping
-        return vocabulary.key_options(_keys(found.path, type_), present)
+        return vocabulary.key_options(_keys(found.path, type_), present, _required(found.path, type_))
     key = next(part for part in reversed(found.path) if isinstance(part, str))
     above = found.path[: len(found.path) - next(n for n, p in enumerate(reversed(found.path)) if p == key) - 1]
     if key == "type":
@@ -140,6 +140,19 @@ def _keys(path: _Path, type_: str) -> dict[str, Schema]:
     if path[0] in ("layers", "blocks", "aux") and len(path) > 2:
         return vocabulary.keys_within(vocabulary.keys_of_type(type_).get(str(path[-1]), {}))
     return vocabulary.keys_within(vocabulary.top_keys().get(str(path[0]), {}))
+
+
+def _required(path: _Path, type_: str) -> Collection[str]:
+    """Return the keys that the mapping at a path must have, where that is known."""
+    if not path:
+        return ("input", "classes", "layers")
+    if path == ("input",):
+        return ("channels", "height", "width")
+    if path[0] == "aux" and len(path) == 2:
+        return tuple(vocabulary.schema()["definitions"]["head"]["required"])
+    if not _is_member(path):
+        return ()
+    return vocabulary.required_of(type_)
 
 
 def _is_member(path: _Path) -> bool:

@@ -1,6 +1,6 @@
 """The keys and values that the schema of specs knows, where each may stand."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -38,16 +38,26 @@ def top_keys() -> dict[str, Schema]:
 
 
 def keys_of_type(type_: str) -> dict[str, Schema]:
-    """Return the keys of layers of a type; those of all members if the type is unknown or not written yet."""
+    """Return the keys of layers of a type; those of members, then of any type, if it is unknown or not written yet."""
     definitions = schema()["definitions"]
     if f"layer_{type_}" not in definitions:
-        return dict(definitions["member"]["properties"])
+        found = dict(definitions["member"]["properties"])
+        for each in ("conv", *(option.label for option in types())):
+            found |= {
+                key: value for key, value in definitions[f"keys_{each}"]["properties"].items() if key not in found
+            }
+        return found
     allowed = definitions[f"layer_{type_}"]["allOf"][-1]["propertyNames"]["enum"]
     own = definitions[f"keys_{type_}"]["properties"]
     return {
         key: own.get(key) or definitions.get(f"key_{key}") or definitions["member"]["properties"].get(key, {})
         for key in [*own, *allowed]
     }
+
+
+def required_of(type_: str) -> tuple[str, ...]:
+    """Return the keys that a layer of a type must have: a type, as long as that is not written."""
+    return tuple(schema()["definitions"].get(f"layer_{type_}", {}).get("required", ("type",)))
 
 
 def keys_of_head(type_: str) -> dict[str, Schema]:
@@ -79,10 +89,13 @@ def types() -> list[Option]:
     return [Option(name, "type", text) for name, text in zip(known["enum"], known["enumDescriptions"], strict=True)]
 
 
-def key_options(keys: Mapping[str, Schema], present: Iterable[str]) -> list[Option]:
-    """Return keys as completions, without those that are written already."""
-    taken = set(present)
-    return [Option(key, "key", _description(found)) for key, found in keys.items() if key not in taken][:MOST_ROWS]
+def key_options(keys: Mapping[str, Schema], present: Iterable[str], required: Collection[str]) -> list[Option]:
+    """Return keys as completions, those that are required first, without those that are written already."""
+    missing = [key for key in keys if key not in set(present)]
+    return [
+        Option(key, "key", ("Required. " if key in required else "") + _description(keys[key]))
+        for key in sorted(missing, key=lambda key: key not in required)
+    ][:MOST_ROWS]
 
 
 def value_options(found: Schema) -> list[Option]:

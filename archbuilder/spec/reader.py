@@ -113,11 +113,10 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             offset = min(mark.index if mark else 0, len(self._text))
-            context = f" {error.context}" if error.context else ""
             start = error.context_mark.index if error.context_mark else offset  # the open bracket or quote
             self._refuse(
                 self._at(offset, offset + 1),
-                f"not valid YAML: {error.problem}{context}",
+                f"not valid YAML: {self._found_wrong(error, start, offset)}",
                 related=(Location(self._source, self._at(start, start + 1)),),
                 notes=_hints(self._text, offset, str(error.problem)),
             )
@@ -126,6 +125,14 @@ class _Composer:
             self._refuse(self._at(offset, offset + 1), f"not valid YAML: {error.reason} (U+{error.character:04X})")
         except UnicodeEncodeError as error:
             self._refuse(self._at(error.start, error.start + 1), f"not valid YAML: {error.reason}")
+
+    def _found_wrong(self, error: Any, start: int, offset: int) -> str:
+        """Return what libyaml did not find; after the line of an open bracket, which bracket that is."""
+        bracket = self._text[start : start + 1]
+        if bracket in ("{", "[") and "\n" in self._text[start:offset]:
+            line = self._source.line_and_column(start + self._skipped)[0]
+            return f"the {bracket} of line {line} is not closed: {error.problem}"
+        return f"{error.problem} {error.context}" if error.context else str(error.problem)
 
     def _node(self, event: Any, depth: int) -> Node:
         """Read the node that an event starts, at a depth of nesting."""

@@ -11,7 +11,7 @@ from support.browser import TINY, Server, need_browser, serving
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need_browser()
     folder = tmp_path_factory.mktemp("playground")
-    for name in ("typed", "dragged", "fixed", "killed", "shared", "keys", "long", "lost", "both"):
+    for name in ("typed", "history", "dragged", "fixed", "killed", "shared", "keys", "long", "lost", "both"):
         (folder / f"{name}.yaml").write_text(TINY)
     return folder
 

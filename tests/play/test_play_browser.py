@@ -14,6 +14,9 @@ def macs_of(text: str) -> int:
 
 def test_an_error_is_shown_at_its_line_as_one_types_and_goes_when_it_is_mended(bench: Bench, server: Server) -> None:
     bench.open(f"{server.address}?file=typed.yaml")
+    bench.page.locator('.drawing g[data-name="same"]').click()
+    bench.page.wait_for_selector('input[data-path="same.out"]')
+    tabs = bench.page.locator(".q-tabs").bounding_box()
     bench.click_line("name: body")
     bench.page.keyboard.press("ArrowLeft")
     bench.page.keyboard.type(", strid: 2")
@@ -24,13 +27,17 @@ def test_an_error_is_shown_at_its_line_as_one_types_and_goes_when_it_is_mended(b
     assert "line 8, column 62" in said
     assert "unknown key 'strid' for conv; did you mean stride?" in said
     assert "stale" in bench.page.locator(".drawing").first.get_attribute("class")
-    bench.page.get_by_text("These are the amounts of the last valid text.").wait_for()
+    bench.page.get_by_text("These are the costs of the last valid text.").wait_for()
+    bench.page.get_by_text("The text has errors: correct them first").wait_for()
+    assert bench.page.locator('input[data-path="same.out"]').is_disabled()
+    assert bench.page.locator(".q-tabs").bounding_box() == tabs
     bench.page.get_by_text("line 8, column 62").click()
     bench.wait_for_selected("strid")
     bench.page.keyboard.type("stride")
     bench.page.keyboard.press("Escape")
     bench.page.wait_for_selector(".spec-error", state="detached")
-    bench.page.get_by_text("These are the amounts of the last valid text.").wait_for(state="hidden")
+    bench.page.get_by_text("These are the costs of the last valid text.").wait_for(state="detached")
+    bench.wait_for("!document.querySelector('input[data-path=\"same.out\"]').disabled")
     assert "No errors" in bench.page.locator(".problems").inner_text()
     bench.wait_for("document.querySelector('.drawing svg').textContent.includes('stride 2')")
 
@@ -44,8 +51,8 @@ def test_keys_and_types_are_completed(bench: Bench, server: Server) -> None:
     assert bench.page.locator(".cm-completionLabel").first.inner_text() == "dilation"
     bench.page.wait_for_timeout(200)  # CodeMirror takes no Enter just after its list has appeared
     bench.page.keyboard.press("Enter")
-    bench.wait_for_text("padding: 1, dilation}")
-    for _ in range(10):
+    bench.wait_for_text("padding: 1, dilation: }")
+    for _ in range(12):
         bench.page.keyboard.press("Backspace")
 
 
@@ -75,7 +82,48 @@ def test_a_slider_changes_text_drawing_and_costs_and_undo_brings_them_back(bench
     bench.wait_for_gauge("macs", "unchanged")
     bench.wait_for("document.querySelector('input[type=range][data-path=\"stem.out\"]').value == '16'")
     bench.button("Redo").click()
+    bench.wait_for_text("out: 28, kernel: 3")
+
+
+def test_undo_is_one_history_for_keys_buttons_and_the_browser(bench: Bench, server: Server) -> None:
+    bench.open(f"{server.address}?file=history.yaml")
+    bench.click_line("# a comment")
+    bench.page.keyboard.type(" typed")
+    bench.is_kept("history.yaml")
+    bench.page.locator('.drawing g[data-name="stem"]').click()
+    bench.page.wait_for_selector('input[data-path="stem.out"]')
+    bench.drag("stem.out", 28)
     bench.wait_for_text("out: 28")
+    bar = bench.page.locator('input[type=range][data-path="stem.out"]')
+    bar.focus()
+    bench.page.keyboard.press("Control+z")
+    bench.wait_for_text("{name: stem, type: conv, out: 16")
+    bench.wait_for("document.querySelector('input[data-path=\"stem.out\"]').value == '16'")
+    assert bench.page.evaluate("document.activeElement.dataset.path") == "stem.out"
+    bench.page.keyboard.press("Control+y")
+    bench.wait_for_text("out: 28")
+    bench.page.evaluate("document.activeElement.blur()")
+    bench.page.keyboard.press("Control+z")
+    bench.wait_for_text("{name: stem, type: conv, out: 16")
+    menu = "new InputEvent('beforeinput', {inputType: 'historyUndo', bubbles: true, cancelable: true})"
+    bench.page.evaluate(f"document.querySelector('.cm-content').dispatchEvent({menu})")  # as a menu asks for it
+    bench.wait_for("!document.querySelector('.cm-content').textContent.includes('typed')")
+    for _ in range(2):
+        bench.page.keyboard.press("Control+Shift+z")
+    bench.wait_for_text("stays typed")
+    bench.wait_for_text("out: 28")
+    limit = bench.page.get_by_label("Limit of MACs")
+    limit.press_sequentially("60")
+    bench.page.keyboard.press("Control+z")  # a field that is edited has a history of its own
+    bench.page.wait_for_timeout(300)
+    assert "out: 28" in bench.text
+    bench.page.keyboard.press("Control+s")
+    bench.page.get_by_text("saved", exact=True).wait_for()
+    for _ in range(3):
+        bench.button("Undo").click()
+    bench.wait_for("document.activeElement.textContent == 'Undo'")
+    assert bench.button("Undo").get_attribute("aria-disabled") == "true"
+    assert bench.text == TINY
 
 
 def test_a_limit_is_compared_with_as_one_types_it(bench: Bench, server: Server) -> None:
@@ -84,13 +132,30 @@ def test_a_limit_is_compared_with_as_one_types_it(bench: Bench, server: Server) 
     bench.wait_for_gauge("macs", "over 1.0 k")
     assert "over" in bench.page.locator("[data-gauge=macs]").get_attribute("class")
     bench.page.get_by_label("Limit of MACs").fill("sixty")
-    bench.wait_for_gauge("macs", "expected an integer")
+    bench.wait_for_gauge("macs", "expected 60%")
+    assert bench.page.get_by_label("Limit of MACs").get_attribute("aria-invalid") == "true"
+    bench.page.get_by_label("Limit of MACs").fill("60%")
+    whole = short(macs_of(TINY))
+    bench.wait_for_gauge("macs", f"(60% of {whole})")
+    bench.page.locator("select").nth(2).select_option("inception_digits")
+    bench.wait_for_gauge("macs", "from inception_digits")
+    assert f"(60% of {whole})" in bench.gauge("macs")
+    bench.page.reload()
+    bench.wait_for_gauge("macs", f"(60% of {whole})")
+    assert bench.page.get_by_label("Limit of MACs").input_value() == "60%"
+    assert bench.page.locator("select").nth(2).input_value() == "inception_digits"
 
 
 def test_a_fix_of_the_linter_is_applied_and_undone(bench: Bench, server: Server, root: Path) -> None:
     bench.open(f"{server.address}?file=fixed.yaml")
     bench.tab("Lint")
-    bench.page.get_by_role("button", name="Fix AB104 in same").click()
+    bench.button("AB104").first.click()
+    bench.page.locator(".rule", has_text="AB104: ").wait_for()
+    bench.button("Close").click()
+    fixing = bench.page.get_by_role("button", name="Fix AB104 in same")
+    assert fixing.get_attribute("title") == "same.out: 16 → 8"
+    fixing.click()
+    assert bench.page.evaluate("document.activeElement.ariaLabel") == "Findings of the linter"
     bench.wait_for_text("{name: same, type: conv, out: 8, kernel: 1} # reduces nothing")
     bench.wait_for("![...document.querySelectorAll('button')].some(b => b.ariaLabel == 'Fix AB104 in same')")
     bench.click_line("name: same")
@@ -118,10 +183,17 @@ def test_everything_is_reached_by_keys(bench: Bench, server: Server) -> None:
     bench.page.keyboard.press("ArrowDown")
     bench.page.keyboard.press("ArrowDown")
     bench.page.keyboard.press("Enter")
-    bench.page.wait_for_selector('input[data-path="same.out"]')
-    bench.page.locator('input[type=range][data-path="same.out"]').focus()
+    bench.wait_for("document.activeElement.dataset.path == 'same.out'")
     bench.page.keyboard.press("ArrowRight")
     bench.wait_for_text("{name: same, type: conv, out: 17, kernel: 1}")
+    bench.page.keyboard.press("Escape")
+    bench.wait_for("document.activeElement.dataset.name == 'same'")
+    assert bench.page.locator(".drawing g.picked").count() == 1
+    bench.button("Close").focus()
+    assert bench.page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "2px"
+    bench.page.keyboard.press("Enter")
+    bench.wait_for("document.activeElement.dataset.name == 'same'")
+    assert bench.page.locator(".drawing g.picked").count() == 0
 
 
 def test_other_sites_and_names_are_refused_and_other_machines_need_the_token(server: Server, tmp_path: Path) -> None:

@@ -19,6 +19,19 @@ def test_a_box_is_its_layer_of_the_file_with_sliders_of_its_widths() -> None:
     assert GOOGLENET[part.start : part.end].startswith("{name: inception3a, type: inception, in: 192, 1x1: 64")
     widths = {slider.key: slider.value for slider in part.sliders if slider.is_width}
     assert widths == {"1x1": 64, "3x3red": 96, "3x3": 128, "5x5red": 16, "5x5": 32, "pool_proj": 32}
+    assert [slider.key for slider in part.sliders if slider.is_meant] == ["3x3red"]
+
+
+@pytest.mark.parametrize(
+    ("box", "keys"), [("branch2", ["3x3red", "3x3"]), ("branch4.1", ["pool_proj"]), ("branch4.0", []), ("(concat)", [])]
+)
+def test_the_sliders_of_a_box_in_a_block_are_known(box: str, keys: list[str]) -> None:
+    part = part_of(TEXT, f"inception3a.{box}")
+    assert part is not None
+    assert [slider.key for slider in part.sliders if slider.is_meant] == keys
+    whole = part_of(TEXT, "inception3a")
+    assert whole is not None
+    assert not any(slider.is_meant for slider in whole.sliders)
 
 
 def test_a_kernel_is_a_slider_and_what_has_no_layer_has_none() -> None:
@@ -81,7 +94,7 @@ def test_a_step_of_a_text_with_anchors_and_one_that_is_invalid_go_the_slow_way()
 def test_findings_have_places_and_fixes_apply_to_the_text() -> None:
     findings, suppressed = find(TEXT)
     finding = next(one for one in findings if one.fix)
-    assert (finding.code, finding.layer) == ("AB104", "conv2")
+    assert (finding.code, finding.layer, finding.fix) == ("AB104", "conv2", "conv2.out: 64 → 32")
     assert finding.line == GOOGLENET[: finding.start].count("\n") + 1
     assert suppressed == 0
     after = fix(TEXT, finding.number)

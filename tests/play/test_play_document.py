@@ -106,6 +106,7 @@ def test_a_shipped_spec_is_saved_under_a_name(folder: Folder) -> None:
 def test_a_text_without_a_file_has_a_draft_too(folder: Folder) -> None:
     document = open_text(folder, Drafts(folder.root), "untitled")
     assert document.text == STARTING
+    assert (document.can_undo, document.is_changed) == (False, False)
     document.edit("x: 1\n")
     document.keep()
     assert open_text(folder, Drafts(folder.root), "untitled").text == "x: 1\n"

@@ -1,6 +1,7 @@
 """Nothing outside the folder is read or written, and nothing is written over unseen."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,19 @@ def test_a_file_that_something_else_wrote_is_not_written_over(root: Path) -> Non
 def test_shipped_specs_are_read_and_are_nobodys_own(root: Path) -> None:
     opened = Folder(root).read("googlenet")
     assert opened.source.text == archbuilder.load("googlenet").text
-    assert not opened.is_own
+    assert opened.origin == "shipped"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mine.yaml", "no such file; to write it, start with a new text"),
+        ("inception_digit", "no shipped spec of that name; did you mean inception_digits"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_to_do(root: Path, name: str, said: str) -> None:
+    with pytest.raises(ArchbuilderError, match=re.escape(said)):
+        Folder(root).read(name)
 
 
 def test_hidden_files_and_links_are_not_listed(root: Path) -> None:

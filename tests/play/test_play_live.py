@@ -9,6 +9,7 @@ from support.patience import PATIENCE
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.play import live as module
+from archbuilder.play.analysis import Look
 from archbuilder.play.document import open_file, open_text
 from archbuilder.play.drafts import Drafts
 from archbuilder.play.limits import MOST_DOCUMENTS
@@ -66,7 +67,7 @@ def test_pages_are_told_what_has_changed(tmp_path: Path) -> None:
         assert "text" not in one
         await until(lambda: bool(live.analysis.marks))
         assert live.network is not None  # the last valid one
-        assert live.gauges()[0].said == "unchanged"
+        assert live.gauges()[0].change == "unchanged"
         live.undo()
         await until(lambda: live.findings is not None)
         assert live.analysis.marks == ()
@@ -107,6 +108,24 @@ def test_a_plan_that_takes_too_long_says_so_and_the_next_text_is_planned(
         live.edit(TINY.replace("out: 32", "out: 48"))
         await until(lambda: not live.analysis.marks)
         assert live.analysis.network is not None
+
+    with_live(tmp_path, act)
+
+
+def test_a_share_is_one_of_the_version_that_was_saved_when_it_was_written(tmp_path: Path) -> None:
+    async def act(playground: Playground, live: Live) -> None:
+        await until(lambda: live.network is not None)
+        live.comparison.set_goal("macs", "60%")
+        said, before = live.gauges()[0].said, live.gauges()[0].change
+        assert said.startswith("over ")
+        assert said.endswith(")")
+        live.show(Look(before=playground.read("inception_digits")))
+        await until(lambda: live.gauges()[0].change != before)
+        assert live.comparison.name(live.look.before) == "inception_digits"
+        live.edit(TINY.replace("out: 32", "out: 40"))
+        playground.save_as(live, "other.yaml")
+        await until(lambda: live.analysis.text == live.document.text)
+        assert live.gauges()[0].said == said
 
     with_live(tmp_path, act)
 

@@ -27,6 +27,12 @@ layers:
 """
 
 
+_FITS = """() => {
+    const [place, sheet] = ["", "-sheet"].map((one) => document.querySelector(`.drawing${one}`).getBoundingClientRect());
+    return sheet.width > 50 && sheet.width <= place.width && sheet.height <= place.height;
+}"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     need_browser()
@@ -48,13 +54,27 @@ def test_every_page_can_be_read_and_fits(context: Any, server: Server, theme: st
     bench.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     bench.open(f"{server.address}?file=net.yaml")
     found = {}
-    bench.page.locator('.drawing g[data-name="mix"]').first.click(position={"x": 6, "y": 6})
+    bench.page.evaluate("scrollTo(0, 400)")
+    bench.wait_for(_FITS)
+    place = bench.page.evaluate("scrollY")
+    bench.page.locator('.drawing g[data-name="mix.branch2.0"]').dispatch_event("click")
     bench.page.wait_for_selector('input[data-path="mix.1x1"]')
+    bench.wait_for_selected(
+        "{name: mix, type: inception, in: 16, 1x1: 8, 3x3red: 8, 3x3: 16, 5x5red: 4, 5x5: 8, pool_proj: 8}"
+    )
+    assert bench.page.locator(".slider.meant").all_inner_texts() == ["3x3red"]
+    assert bench.page.evaluate("scrollY") == place
+    bottom = bench.page.locator(".inspector").evaluate("e => e.getBoundingClientRect().bottom")
+    assert bottom <= 900
     for tab in ("Drawing", "Costs", "Lint", "Study", "Run"):
         bench.tab(tab)
         bench.page.wait_for_timeout(150)
         found[tab] = accessibility_problems(bench.page)
         assert bench.page.evaluate("document.documentElement.scrollWidth") <= width, tab
+        if tab == "Costs":
+            assert [row.split()[0] for row in bench.page.locator("tfoot tr").all_inner_texts()] == ["Total"]
+            share = bench.page.locator("th", has_text="Share of MACs").bounding_box()
+            assert share["x"] + share["width"] <= width
     for button in ("Open …", "Share …", "Save as …") if (width < 1000) == (theme == "dark") else ():
         bench.button(button).click()
         bench.page.locator("[role=dialog]").wait_for()

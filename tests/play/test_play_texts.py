@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.play.completion import complete
-from archbuilder.play.gauges import gauges
+from archbuilder.play.gauges import Goal, gauges
 from archbuilder.play.permalinks import packed, unpacked
 
 HEAD = "input: {channels: 3, height: 32, width: 32}\nclasses: 10\nlayers:\n"
@@ -43,6 +43,14 @@ def test_completions_are_those_of_the_schema_at_the_place(text: str, expected: l
     assert absent not in found
 
 
+def test_keys_that_are_required_come_first_and_those_of_any_layer_before_its_type_is_known() -> None:
+    assert completed("|")[:3] == ["input", "classes", "layers"]
+    assert completed(HEAD + "  - {name: a, type: conv, |}\n")[:3] == ["out", "kernel", "stride"]
+    assert completed(HEAD + "  - {name: a, |}\n")[0] == "type"
+    assert {"kernel", "out", "1x1"} <= set(completed(HEAD + "  - {name: a, ke|}\n"))
+    assert complete(HEAD + "  - {type: conv, }\n", len(HEAD) + 17).options[0].detail == "Required. Output channels."
+
+
 def test_completions_replace_the_word_and_comments_have_none() -> None:
     text = HEAD + "  - {name: a, type: conv, ker}"
     found = complete(text, len(text) - 1)
@@ -57,29 +65,34 @@ def test_any_text_has_completions_or_none(text: str, offset: int) -> None:
     assert 0 <= found.start <= len(text)
 
 
-def test_gauges_compare_with_the_baseline_and_the_limit() -> None:
-    costs, baseline = {"macs": 800, "parameters": 50}, {"macs": 1000, "parameters": 50}
-    macs, parameters = gauges(costs, baseline, {"macs": "60%"})
-    assert (macs.limit, macs.is_over, macs.change) == ("600", True, "-20.0 %")
-    assert macs.said == "over 600 · -20.0 %"
-    assert macs.share == pytest.approx(800 / 600)
-    assert (parameters.said, parameters.share) == ("unchanged", 1)
-    (within,) = gauges({"macs": 500}, baseline, {"macs": "0.6k"})
-    assert within.said == "of 600 · -50.0 %"
-    assert not within.is_over
+def test_gauges_compare_with_another_network_and_with_the_limit() -> None:
+    costs, others = {"macs": 800, "parameters": 50}, {"macs": 1000, "parameters": 50}
+    macs, parameters = gauges(costs, others, {"macs": Goal("60%", 900)})
+    assert (macs.is_over, macs.change, macs.said) == (True, "-20.0 %", "over 540 (60% of 900)")
+    assert macs.share == pytest.approx(800 / 540)
+    assert (parameters.change, parameters.said, parameters.share) == ("unchanged", "", 0)
+    (within,) = gauges({"macs": 500}, others, {"macs": Goal("0.6k")})
+    assert (within.is_over, within.change, within.said) == (False, "-50.0 %", "within 600")
 
 
 @pytest.mark.parametrize(
-    ("goal", "said"), [("sixty", "expected an integer"), ("0.01%", "less than 1"), ("-3", "expected")]
+    ("goal", "said"),
+    [
+        ("sixty", "expected 60%, 300k, 1.5M or 2G"),
+        ("5m", "expected 60%, 300k, 1.5M or 2G; did you mean 5M?"),
+        ("0.01%", "less than 1"),
+        ("0%", "expected a share above 0%"),
+        ("-3", "expected 60%"),
+    ],
 )
 def test_a_limit_that_is_none_says_what_was_expected(goal: str, said: str) -> None:
-    (gauge,) = gauges({"macs": 800}, {"macs": 1000}, {"macs": goal})
-    assert said in gauge.said
+    (gauge,) = gauges({"macs": 800}, {"macs": 1000}, {"macs": Goal(goal, 1000)})
+    assert said in gauge.problem
 
 
-def test_a_share_needs_a_baseline() -> None:
-    (gauge,) = gauges({"macs": 800}, {}, {"macs": "60%"})
-    assert "needs a valid network" in gauge.said
+def test_a_share_needs_a_saved_version_that_is_valid() -> None:
+    (gauge,) = gauges({"macs": 800}, {}, {"macs": Goal("60%")})
+    assert "needs a saved version that is valid" in gauge.said
 
 
 @given(st.text(max_size=300))

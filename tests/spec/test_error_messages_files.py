@@ -142,7 +142,7 @@ def test_several_documents() -> None:
 @pytest.mark.parametrize(
     ("marked", "message"),
     [
-        ("name: [a\n«»", r"not valid YAML: did not find expected ',' or '\]' while parsing a flow sequence"),
+        ("name: [a\n«»", r"not valid YAML: the \[ of line 1 is not closed: did not find expected ',' or '\]'"),
         ("conv:\n«\t»norm: none\n", r"not valid YAML: found character that cannot start any token"),
         ("name: 'a\n«»", r"not valid YAML: found unexpected end of stream while scanning a quoted scalar"),
         ("é漢: é\nname: a«\x01»b\n", r"not valid YAML: control characters are not allowed \(U\+0001\)"),

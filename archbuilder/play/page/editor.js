@@ -83,14 +83,21 @@ export default {
       view.dom.scrollIntoView({ block: "nearest" });
     },
     answer(number, start, options) {
-      const [resolve, text] = this.pending[number] || [];
+      const [resolve, text, position] = this.pending[number] || [];
       delete this.pending[number];
-      if (resolve)
-        resolve({
-          from: units(text, start),
-          options: options.map((one) => ({ label: one.label, detail: one.detail, type: one.kind })),
-          validFor: /^[\w.$-]*$/,
-        });
+      if (!resolve) return;
+      const colon = /^[\w.$-]*\s*:/.test(text.slice(position)) ? "" : ": ";
+      resolve({
+        from: units(text, start),
+        options: options.map(({ label, detail, kind }, place) => ({
+          label,
+          detail,
+          type: kind,
+          apply: kind === "key" ? label + colon : label,
+          boost: -Math.min(place, 98) / 2, // the order is ours, among those that match alike
+        })),
+        validFor: /^[\w.$-]*$/,
+      });
     },
     source(context) {
       const line = context.state.doc.lineAt(context.pos);
@@ -99,7 +106,7 @@ export default {
       const number = ++this.count;
       const text = context.state.doc.toString();
       return new Promise((resolve) => {
-        this.pending[number] = [resolve, text];
+        this.pending[number] = [resolve, text, context.pos];
         context.addEventListener("abort", () => resolve(null));
         this.$emit("complete", { number, offset: points(text, context.pos) });
         setTimeout(() => resolve(null), 3000);

@@ -24,7 +24,7 @@ class Gauges:
             with ui.element("div").classes("gauge").props("data-gauge=field"):
                 ui.label("Receptive field").classes("quiet")
                 self._field = ui.label("–").classes("amount")
-                ui.label("of the last map, in pixels").classes("change")
+                ui.label("last map, in pixels").classes("change")
                 self._stale = ui.label().classes("stale-costs").props("role=status")
 
     def show(self, found: Sequence[Gauge], field: str = "", other: str = "") -> None:

@@ -48,7 +48,8 @@ def costs_html(network: Network, *, stale: bool) -> str:
         for row in network.rows
     ]
     columns = ("Layer", "MACs", "Share of MACs", "Parameters", "Output", "Receptive field", "Type")
-    total = ("Total", _short(network.costs["macs"]), "", _short(network.costs["parameters"]), "", "", "")
+    whole = "Total without heads" if any(row.training_only for row in network.rows) else "Total"
+    total = (whole, _short(network.costs["macs"]), "", _short(network.costs["parameters"]), "", "", "")
     more = f'<p class="padded">and {network.left_out:,} more layers</p>' if network.left_out else ""
     note = '<p class="stale-note">the last valid text</p>' if stale else ""
     found = table("Costs by layer", columns, rows, 1, total)

@@ -65,6 +65,7 @@ class Workbench:
         self._tools.on("complete", self._complete)
         self._tools.on("ready", self._show_analysis)
         self._tools.on("full", lambda: ui.notify(f"a text has at most {MOST_CHARACTERS:,} characters", type="negative"))
+        ui.label("Tab indents. Escape, then Tab, leaves the editor.").classes("hint").props("aria-hidden=true")
         self._problems = (
             ui.html("", sanitize=False).classes("problems").props("role=status aria-live=polite tabindex=0")
         )
