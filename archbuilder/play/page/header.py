@@ -196,7 +196,7 @@ def _state(document: Document) -> str:
 
 def _link(label: str, address: str) -> None:
     with ui.element("label").style("width: 100%"):
-        ui.label(label)
+        said = ui.label(label)
         field = ui.element("input").classes("text").style("width: 100%")
         field.props.update({"readonly": True, "value": address})
 
@@ -204,5 +204,5 @@ def _link(label: str, address: str) -> None:
         copied.text = "Copied" if await ui.run_javascript(_COPY % f"c{field.id}") else "Press Ctrl-C to copy it"
 
     with ui.row():
-        button("Copy", copy, label=f"Copy: {label}")
+        button("Copy", copy).props["aria-describedby"] = f"c{said.id}"
         copied = ui.label().classes("good").props("role=status")

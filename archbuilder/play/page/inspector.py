@@ -13,7 +13,8 @@ from archbuilder.play.parts import Part, Slider
 
 _NEXT = 0.02  # seconds between two steps of a slider that are sent
 _INVALID = "The text has errors: correct them first, then the sliders change it again."
-_FIRST = "document.querySelector('.inspector .meant input, .inspector input, .inspector button')?.focus()"
+_FIRST = """['.meant input', 'input', 'button'].map((one) => document.querySelector(`.inspector ${one}`))
+    .find(Boolean)?.focus()"""
 _LEAVES = "(event) => { if (event.key === 'Escape') emit(); }"
 
 
