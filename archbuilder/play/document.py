@@ -67,6 +67,14 @@ class Document:
         return self.text != self.saved
 
     @property
+    def state(self) -> str:
+        """Whether it is saved, or what it is that has no file of its own, for people."""
+        if self.is_own:
+            return "not saved" if self.is_changed else "saved"
+        kind = {"shipped": "shipped, read only", "run": "the spec of a run, read only"}.get(self.origin, "no file yet")
+        return f"{kind}; Save gives your changes a file" if self.is_changed else kind
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is an earlier version."""
         return self._history.can_undo

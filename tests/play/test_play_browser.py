@@ -83,6 +83,18 @@ def test_a_slider_changes_text_drawing_and_costs_and_undo_brings_them_back(bench
     bench.wait_for("document.querySelector('input[type=range][data-path=\"stem.out\"]').value == '16'")
     bench.button("Redo").click()
     bench.wait_for_text("out: 28, kernel: 3")
+    for _ in range(4):
+        bench.button("Zoom in").click()
+    bench.wait_for("(e => e.scrollHeight > 1.5 * e.clientHeight)(document.querySelector('.drawing'))")
+    before = bench.page.evaluate("document.querySelector('.drawing').scrollTop")
+    place = bench.page.locator(".drawing").bounding_box()
+    bench.page.mouse.move(place["x"] + 200, place["y"] + 200)
+    bench.page.mouse.down()
+    bench.page.mouse.move(place["x"] + 200, place["y"] + 140, steps=3)
+    bench.page.mouse.up()
+    assert bench.page.evaluate("document.querySelector('.drawing').scrollTop") == before + 60
+    bench.button("Fit the drawing").click()
+    bench.wait_for("(e => e.scrollHeight == e.clientHeight)(document.querySelector('.drawing'))")
 
 
 def test_undo_is_one_history_for_keys_buttons_and_the_browser(bench: Bench, server: Server) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.play.document import STARTING, open_file, open_text
+from archbuilder.play.document import STARTING, Document, open_file, open_text
 from archbuilder.play.drafts import Draft, Drafts
 from archbuilder.play.folder import ChangedError, Folder
 
@@ -93,21 +93,29 @@ def test_of_two_documents_on_one_file_the_second_to_save_is_told(folder: Folder)
 
 def test_a_shipped_spec_is_saved_under_a_name(folder: Folder) -> None:
     document = open_file(folder, Drafts(folder.root), "googlenet")
+    assert document.state == "shipped, read only"
     with pytest.raises(ArchbuilderError, match="give it a name"):
         document.save()
     with pytest.raises(ChangedError):
         document.save("a.yaml")
     document.save("mine.yaml")
     assert (folder.root / "mine.yaml").read_text() == document.text
-    assert document.is_own
+    assert document.state == "saved"
     assert not document.is_changed
+
+
+def test_the_spec_of_a_run_is_called_so(folder: Folder) -> None:
+    document = Document(folder, Drafts(folder.root), "runs/x", "a: 1\n", "", "run")
+    assert document.state == "the spec of a run, read only"
 
 
 def test_a_text_without_a_file_has_a_draft_too(folder: Folder) -> None:
     document = open_text(folder, Drafts(folder.root), "untitled")
     assert document.text == STARTING
     assert (document.can_undo, document.is_changed) == (False, False)
+    assert document.state == "no file yet"
     document.edit("x: 1\n")
+    assert document.state == "no file yet; Save gives your changes a file"
     document.keep()
     assert open_text(folder, Drafts(folder.root), "untitled").text == "x: 1\n"
     with pytest.raises(ArchbuilderError, match="takes at most"):

@@ -6,7 +6,6 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.play.document import Document
 from archbuilder.play.folder import ChangedError
 from archbuilder.play.guard import is_local
 from archbuilder.play.listeners import News
@@ -82,7 +81,7 @@ class Header:
             with self._name:  # another tab may have given it the name
                 ui.run_javascript(f"history.replaceState(null, '', '/?file={quote(document.name)}')")
         self._name.text = document.name
-        self._state.text = _state(document)
+        self._state.text = document.state
         allow(self._undo, document.can_undo)
         allow(self._redo, document.can_redo)
         self._notice.set_visibility(bool(document.notice))
@@ -184,14 +183,6 @@ class Header:
             except ArchbuilderError as error:
                 ui.label(str(error)).classes("bad")
             button("Close", dialog.close)
-
-
-def _state(document: Document) -> str:
-    """Return what is to be said of a document: whether it is saved, or what it is that has no file of its own."""
-    if document.is_own:
-        return "not saved" if document.is_changed else "saved"
-    kind = {"shipped": "shipped spec, read only", "run": "of this run, read only"}.get(document.origin, "no file yet")
-    return f"{kind}; Save gives what you changed a file" if document.is_changed else kind
 
 
 def _link(label: str, address: str) -> None:
