@@ -206,6 +206,14 @@ def test_everything_is_reached_by_keys(bench: Bench, server: Server) -> None:
     bench.page.keyboard.press("Enter")
     bench.wait_for("document.activeElement.dataset.name == 'same'")
     assert bench.page.locator(".drawing g.picked").count() == 0
+    bench.tab("Costs")
+    bench.page.locator("[data-layer=body]").focus()
+    bench.page.keyboard.press("Enter")
+    bench.wait_for("document.activeElement.dataset.path == 'body.out'")
+    bench.page.keyboard.press("Escape")
+    bench.wait_for("document.activeElement.dataset.layer == 'body'")
+    bench.tab("Study")
+    bench.page.locator(".inspector").wait_for(state="hidden")
 
 
 def test_other_sites_and_names_are_refused_and_other_machines_need_the_token(server: Server, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ export default {
       this.$nextTick(this.prepare);
     },
     selected() {
+      this.at = this.selected || this.at; // which may have been picked in a table
       this.$nextTick(this.prepare);
     },
   },

@@ -71,6 +71,10 @@ class Inspector:
         if part.end:
             self._tools.select(part.start, part.end)
 
+    def allow(self, can_be_seen: bool) -> None:
+        """Say whether the tab that is shown is about layers."""
+        self._place.classes(remove="aside") if can_be_seen else self._place.classes(add="aside")
+
     async def follow(self) -> None:
         """Show the values of a text that was changed elsewhere; those of an invalid one cannot be changed."""
         if not self._name or not self._place.visible:

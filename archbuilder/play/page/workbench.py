@@ -1,5 +1,6 @@
 """The page of a document: the text on the left; drawing, costs, findings, study and run on the right."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from archbuilder.play.page.tables import costs_html, problems_html, show_finding
 from archbuilder.play.playground import Playground
 
 _ZOOM = 1.25
+_ROW = "[...document.querySelectorAll('[data-layer]')].find((row) => row.dataset.layer === %s)?.focus()"
 _NOTHING = '<p class="padded">The network is invalid: it is drawn when its errors are corrected.</p>'
 
 
@@ -37,14 +39,14 @@ class Workbench:
             save: Saves the document; Ctrl-S calls it.
         """
         self._playground, self._live, self._save = playground, live, save
+        self._picked_name = ""
         with ui.element("div").classes("work"):
             with ui.element("section").classes("left").props('aria-label="Specification"'):
                 self._build_editor()
             with ui.element("div").classes("right"):
                 self._gauges = Gauges(live.comparison.goals, self._set_goal)
                 self._build_tabs()
-                back = self._drawing.focus
-                self._inspector = Inspector(live, self._tools, self._gauges, back, lambda: self._pick(""))
+                self._inspector = Inspector(live, self._tools, self._gauges, self._leave, lambda: self._pick(""))
         live.listeners.add(self._on_news)
         self._show_analysis()
         self._show_lint()
@@ -78,6 +80,7 @@ class Workbench:
             self._lint_tab = ui.tab("lint", "Lint")
             ui.tab("study", "Study")
             ui.tab("run", "Run")
+        self.tabs.on_value_change(lambda event: self._inspector.allow(event.value not in ("study", "run")))
         first = "study" if self._playground.study else "run" if self._playground.run else "drawing"
         with ui.tab_panels(self.tabs, value=first, animated=False, keep_alive=True) as self.panels:
             with ui.tab_panel("drawing"):
@@ -140,8 +143,16 @@ class Workbench:
         """Show the layer of a box, or none; `focus` moves to its sliders."""
         self._drawing.select(name)
         if not name:
-            self._drawing.focus()
+            self._leave()
+        self._picked_name = name or self._picked_name
         await self._inspector.pick(name, focus=focus)
+
+    def _leave(self) -> None:
+        """Move the focus from the layer that was picked back to its box, or to its row in the table of costs."""
+        if self.panels.value == "costs":
+            ui.run_javascript(_ROW % json.dumps(self._picked_name))
+        else:
+            self._drawing.focus()
 
     def _set_goal(self, quantity: str, goal: str) -> None:
         self._live.comparison.set_goal(quantity, goal)
