@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -38,6 +39,24 @@ class Listing:
     def note(self) -> str:
         """What a person should know of the lists; empty if nothing."""
         return "" if self.is_whole else "this folder is large: not everything is listed; open the rest by name"
+
+    def by_kind(self, shipped: Iterable[str], chosen: str) -> dict[str, list[str]]:
+        """Return the studies by kind, each once: what is kept of one that has a file is found by its file.
+
+        Args:
+            shipped: The names of the shipped studies.
+            chosen: One that is listed in any case.
+        """
+        files = {*map(_study_of, self.studies)}
+        kept = [name for name in self.kept if _study_of(name) not in files]
+        begun = {*map(_study_of, kept)}
+        others = [name for name in shipped if _study_of(name) not in begun or name == chosen]
+        return {"files": self.studies, "kept in runs": kept, "shipped": others}
+
+
+def _study_of(name: str) -> str:
+    """Return the name of a study, which its file has too unless that says another."""
+    return Path(name).stem.replace("_", "-")
 
 
 def list_folder(folder: Folder) -> Listing:

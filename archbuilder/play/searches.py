@@ -18,11 +18,16 @@ _NICE = "10"  # the page goes before
 
 
 class Searches:
-    """Starts and stops searches; one that was started goes on when the playground ends."""
+    """Starts and stops searches; one that was started goes on when the playground ends.
+
+    Attributes:
+        asked: How many trials each study was started for here.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.asked: dict[str, int] = {}
 
     def place(self, name: str) -> Path:
         """Return the folder of a study by its name.
@@ -72,6 +77,7 @@ class Searches:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,  # Ctrl-C of the playground does not reach it
                 )
+            self.asked[name] = trials
         except OSError as error:
             raise ArchbuilderError(f"the search cannot be started: {error.strerror}") from None
 

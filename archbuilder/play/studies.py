@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.play.folder import inside
@@ -20,6 +21,7 @@ class Trial:
         epochs: For how many epochs it was trained.
         costs: What it costs, by quantity.
         reason: Why it failed.
+        tested: Its mean test accuracy when it was retrained after the search, from 0 to 1; None if it was not.
     """
 
     number: int
@@ -28,6 +30,7 @@ class Trial:
     epochs: int
     costs: Mapping[str, int]
     reason: str
+    tested: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class StudyState:
         quantity: The cost that accuracy is shown against.
         budget: Its budget, for people.
         trials: The trials, by number.
-        best: The number of the best one; None before one was trained to the end.
+        best: The number of the best one, by its retrained networks if there are any; None before one was trained to the
+            end.
+        limits: The most that each budget allows of the quantity.
     """
 
     name: str
@@ -53,6 +58,7 @@ class StudyState:
     budget: str
     trials: tuple[Trial, ...]
     best: int | None
+    limits: tuple[int, ...] = ()
 
 
 def read_state(root: Path, folder: Path) -> StudyState:
@@ -71,6 +77,8 @@ def read_state(root: Path, folder: Path) -> StudyState:
     kept = kept_study(folder)
     study, record = kept.stored.study, kept.stored.record
     best = kept.best
+    tested = {row.number or 0: fmean(row.test) for row in kept.finalists if row.test and row.is_trial}
+    limits = [budget.limits.by_quantity.get(study.quantity) for budget in study.budgets]
     return StudyState(
         name=study.name,
         state=str(kept.state),
@@ -86,10 +94,12 @@ def read_state(root: Path, folder: Path) -> StudyState:
                 trial.epochs,
                 dict(trial.cost),
                 trial.reason.splitlines()[0][:200] if trial.reason else "",
+                tested.get(trial.number),
             )
             for trial in record.listed
         ),
         best=None if best is None else best.number,
+        limits=tuple(limit.high for limit in limits if limit is not None),
     )
 
 
@@ -103,13 +113,14 @@ def written(folder: Path) -> float:
     return max(times, default=0.0)
 
 
-def read_trial(root: Path, folder: Path, number: int) -> tuple[str, str]:
-    """Return the specs of the baseline and of a trial, as texts.
+def read_trial(root: Path, folder: Path, number: int) -> tuple[str, str, list[tuple[str, str, str]]]:
+    """Return the specs of the baseline and of a trial, as texts; and what differs: its name, before and after.
 
     Raises:
         ArchbuilderError: The study has no such trial; or as `read_state`.
     """
     from archbuilder.searching.opening import read_stored  # noqa: PLC0415 - imports torch
+    from archbuilder.study.space import settings_of  # noqa: PLC0415
     from archbuilder.trials.trial import BASELINE  # noqa: PLC0415
 
     _check_kept(root, folder)
@@ -119,8 +130,15 @@ def read_trial(root: Path, folder: Path, number: int) -> tuple[str, str]:
         raise ArchbuilderError(f"{folder}: the study has no trial {number}")
     baseline = study.spec.document.standalone_text
     if number == BASELINE:
-        return baseline, baseline
-    return baseline, study.pricer.spec(trial.values).document.standalone_text
+        return baseline, baseline, []
+    spec, names = study.pricer.spec(trial.values), study.space.names
+    before, after = settings_of(study.spec, names), settings_of(spec, names)
+    differences = [
+        (name, str(before.get(name, "")), str(after.get(name, "")))
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+    return baseline, spec.document.standalone_text, differences
 
 
 def coordinator(root: Path, folder: Path) -> int:

@@ -14,6 +14,7 @@ from archbuilder.errors import ArchbuilderError, did_you_mean
 from archbuilder.numbers import short
 from archbuilder.report.bare_table import bare_table
 from archbuilder.report.study_texts import latency_text, score_text
+from archbuilder.searching.finalists import Finalist
 from archbuilder.searching.opening import read_stored
 from archbuilder.searching.outputs import TRIALS
 from archbuilder.searching.result import COMPLETE, result_of
@@ -50,6 +51,11 @@ class KeptStudy:
     def baseline(self) -> TrialRecord | None:
         """The baseline; None before it has been trained."""
         return self.stored.record.baseline
+
+    @property
+    def finalists(self) -> tuple[Finalist, ...]:
+        """The retrained networks, with their results; none before the baseline was trained."""
+        return () if self.baseline is None else result_of(self.stored).rows
 
     @property
     def best(self) -> TrialRecord | None:

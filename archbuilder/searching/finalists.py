@@ -47,6 +47,11 @@ class Finalist:
         return label(self.name)
 
     @property
+    def is_trial(self) -> bool:
+        """Whether it is a trial, as the baseline is and a scaled baseline is not."""
+        return self.number is not None or self.name == BASELINE
+
+    @property
     def is_candidate(self) -> bool:
         """Whether the search could have found it: a trial, or the baseline if it is within a budget."""
         return self.number is not None or (self.name == BASELINE and self.step is not None)

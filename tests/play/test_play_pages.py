@@ -93,11 +93,18 @@ def test_a_study_is_watched_stopped_loaded_saved_found_again_and_continued(conte
     bench = Bench(context.new_page()).open(f"{server.address}?file=net.yaml")
     bench.tab("Study")
     bench.page.get_by_text("New study of this spec").click()
-    for name, value in (("trials", "500"), ("epochs", "1"), ("finalists", "0")):
+    for name, value in (("trials", "500"), ("epochs", "1"), ("networks to retrain", "0")):
         bench.page.locator("details").get_by_label(name).fill(value)
-    bench.button("Write and start").click()
+    bench.page.locator("details").get_by_label("most MACs").fill("sixty")
+    bench.button("Save and start").click()
+    bench.page.locator("details [role=alert]", has_text="budget").wait_for()
+    assert not (server.root / "net-study.yaml").exists()  # it is checked before it is written
+    assert bench.page.locator("details").get_by_label("trials").input_value() == "500"  # what was typed stays
+    bench.page.locator("details").get_by_label("most MACs").fill("60%")
+    bench.button("Save and start").click()
     bench.page.locator("[data-trial='1']").wait_for()
     bench.button("Stop").click()
+    bench.page.get_by_text(" of 500 trials · at most").wait_for()
     bench.page.get_by_text("stopped · ").wait_for()
     bench.page.locator("[data-trial='1']").click()
     bench.wait_for("document.querySelectorAll('.pair svg').length == 2")

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from archbuilder.numbers import short
+from archbuilder.numbers import plural, short
 from archbuilder.play.limits import MOST_POINTS
 from archbuilder.play.runs import Curves
 from archbuilder.play.studies import StudyState, Trial
 
 _SERIES = {
     "finished": ("finished", "circle", "#1f77b4", 11),
-    "open": ("running", "emptyCircle", "#8a8f98", 9),
+    "open": ("unfinished", "emptyCircle", "#8a8f98", 9),
     "pruned": ("pruned", "triangle", "#9a8f7a", 8),
     "baseline": ("baseline", "diamond", "#d9480f", 15),
 }
@@ -43,17 +43,24 @@ def front_options(state: StudyState) -> dict[str, Any]:
             "lineStyle": {"color": "#1f77b4", "width": 1.5},
         }
     )
+    series[0]["markLine"] = {
+        "silent": True,
+        "symbol": "none",
+        "lineStyle": {"type": "dashed", "color": _GRAY},
+        "label": {"formatter": "budget", "color": _GRAY},
+        "data": [{"xAxis": limit} for limit in state.limits],
+    }
     return {
         "animation": False,
         "aria": {"enabled": True},
         "legend": {"top": 0, "textStyle": {"color": _GRAY}},
-        "grid": {"left": 56, "right": 16, "top": 34, "bottom": 44},
+        "grid": {"left": 56, "right": 32, "top": 44, "bottom": 44},
         "tooltip": {"trigger": "item", ":formatter": "(point) => point.name"},
         "xAxis": _axis(
             "value",
-            state.quantity.replace("macs", "MACs"),
-            "(amount) => amount >= 1e9 ? amount / 1e9 + ' G' "
-            ": amount >= 1e6 ? amount / 1e6 + ' M' : amount >= 1e3 ? amount / 1e3 + ' k' : amount",
+            shown_name(state.quantity),
+            "(amount) => { const unit = [[1e9, ' G'], [1e6, ' M'], [1e3, ' k'], [1, '']].find(u => amount >= u[0] || "
+            "u[0] === 1); return Math.round(100 * amount / unit[0]) / 100 + unit[1]; }",
         ),
         "yAxis": _axis("value", "validation accuracy, %"),
         "series": series,
@@ -86,7 +93,7 @@ def curve_options(curves: Curves) -> dict[str, Any]:
 
 
 def _axis(kind: str, name: str, formatter: str = "") -> dict[str, Any]:
-    label: dict[str, Any] = {"color": _GRAY}
+    label: dict[str, Any] = {"color": _GRAY, "hideOverlap": True}
     if formatter:
         label[":formatter"] = formatter
     return {
@@ -95,6 +102,7 @@ def _axis(kind: str, name: str, formatter: str = "") -> dict[str, Any]:
         "nameLocation": "middle",
         "nameGap": 28 if kind == "category" or formatter else 40,
         "scale": True,
+        **({"boundaryGap": ["4%", "4%"]} if kind == "value" else {}),
         "nameTextStyle": {"color": _GRAY},
         "axisLabel": label,
         "splitLine": {"lineStyle": {"color": _GRAY, "opacity": 0.25}},
@@ -115,10 +123,16 @@ def _point(trial: Trial, quantity: str) -> dict[str, Any]:
     cost = trial.costs[quantity]
     name = "baseline" if trial.number == 0 else f"trial {trial.number}"
     return {
-        "name": f"{name}: {_percent(trial):g} % after {trial.epochs} epochs, {short(cost)} {quantity}",
+        "name": f"{name}: {_percent(trial):g} % after {plural(trial.epochs, 'epoch')}, "
+        f"{short(cost)} {shown_name(quantity)}",
         "value": [cost, _percent(trial)],
         "id": trial.number,
     }
+
+
+def shown_name(quantity: str) -> str:
+    """Return how a quantity is called on the page."""
+    return quantity.replace("macs", "MACs")
 
 
 def _percent(trial: Trial) -> float:

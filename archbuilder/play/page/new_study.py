@@ -7,10 +7,15 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from archbuilder.errors import ArchbuilderError
 from archbuilder.play.folder import ChangedError
+from archbuilder.play.limits import READER_PATIENCE
 from archbuilder.play.live import Live
 from archbuilder.play.page.buttons import button
+from archbuilder.play.page.field import Field
 from archbuilder.play.playground import Playground
-from archbuilder.play.study_files import study_text
+from archbuilder.play.study_files import new_study
+
+_NUMBERS = {"trials": "12", "epochs": "3", "finals": "3"}
+_LABELS = {"trials": "trials in all", "finals": "networks to retrain"}
 
 
 class NewStudy:
@@ -25,49 +30,58 @@ class NewStudy:
             on_created: Is called with the name of the study's file.
         """
         self._playground, self._live, self._on_created = playground, live, on_created
-        self._values = {"data": "digits", "budget": "60%", "trials": "12", "epochs": "3", "finals": "3"}
-        labels = {"data": "images", "budget": "most MACs", "finals": "finalists"}
         with ui.element("details").classes("padded") as self._form:
-            TextElement(tag="summary", text="New study of this spec")
+            TextElement(tag="summary", text="New study of this spec …")
             with ui.element("div").classes("bar"):
-                for key in self._values:
-                    self._field(key, labels.get(key, key))
-                button("Write and start", self._create, "solid")
+                self._name = Field("name", "", 'size=16 placeholder="SPEC-study"')
+                self._data = Field("images", "digits", "size=14")
+                self._budget = Field("most MACs", "60%", "size=6")
+                self._numbers = {
+                    key: Field(_LABELS.get(key, key), value, "size=6 inputmode=numeric")
+                    for key, value in _NUMBERS.items()
+                }
+                button("Save and start", self._create, "solid")
             ui.label(
-                "Images: digits, or an address of yours, such as folder:flowers@32. All widths may become a quarter "
-                "to twice as large. Finalists are retrained with held-out seeds, and tested. The file that is "
-                "written can be changed like any other."
+                "Images: digits, or an address of yours, such as folder:flowers@32 (a folder for each class, resized "
+                "to 32 pixels). Every width is searched from a quarter of its value to twice that. The best networks "
+                "are retrained with other seeds, and tested; the study is a file that you can edit."
             ).classes("quiet")
-            self._message = ui.label("").classes("bad").props("role=alert").style("white-space: pre-wrap")
-
-    def _field(self, key: str, label: str) -> None:
-        with ui.element("label").classes("field"):
-            ui.label(label)
-            field = ui.element("input")
-        field.props.update({"value": self._values[key], "size": 14 if key == "data" else 6, "maxlength": 200})
-        field.on(
-            "input", lambda event: self._values.update({key: str(event.args)}), js_handler="(e) => emit(e.target.value)"
-        )
+            self._message = ui.label("").classes("bad said").props("role=alert")
 
     async def _create(self) -> None:
-        document = self._live.document
-        if not document.is_own or document.is_changed:
-            self._message.text = "save the spec first: the study refers to its file"
-            return
-        place, _, file = document.name.rpartition("/")
-        stem = file.rpartition(".")[0]
-        name = f"{place}/{stem}-study.yaml".lstrip("/")
-        try:
-            numbers = {key: int(self._values[key]) for key in ("trials", "epochs", "finals")}
-            text = study_text(f"{stem}-study", file, self._values["data"], self._values["budget"], **numbers)
-            self._playground.folder.save(name, text, "")
-        except ValueError as error:
-            known = isinstance(error, ArchbuilderError) and not isinstance(error, ChangedError)
-            exists = (
-                f"{name} is there already: choose it above, or delete it" if isinstance(error, ChangedError) else ""
-            )
-            self._message.text = exists or (str(error) if known else "trials, epochs and finalists: expected integers")
-            return
         self._message.text = ""
+        try:
+            name = await self._written()
+        except ArchbuilderError as error:
+            self._message.text = str(error)
+            return
         ui.run_javascript(f"getHtmlElement({self._form.id}).open = false")
+        self._name.show("")
         await self._on_created(name)
+
+    async def _written(self) -> str:
+        """Write the study's file; return its name.
+
+        Raises:
+            ArchbuilderError: A field is wrong, there is such a file, or the spec is not saved.
+        """
+        document, folder = self._live.document, self._playground.folder
+        if not document.is_own or document.is_changed:
+            raise ArchbuilderError("save the spec first: the study refers to its file")
+        place, _, file = document.name.rpartition("/")
+        stem = self._name.value.strip().removesuffix(".yaml") or f"{file.rpartition('.')[0]}-study"
+        name = f"{place}/{stem}.yaml".lstrip("/")
+        path, values = folder.place(name), (file, self._data.value.strip(), self._budget.value.strip())
+        ask, numbers = self._playground.ask_reader, {key: self._integer(key) for key in _NUMBERS}
+        text = await ask(READER_PATIENCE, new_study, folder.root, path, *values, numbers)
+        try:
+            folder.save(name, text, "")
+        except ChangedError:
+            raise ArchbuilderError(f"{name} is there already: choose it above, or give another name") from None
+        return name
+
+    def _integer(self, key: str) -> int:
+        value, label = self._numbers[key].value.strip(), _LABELS.get(key, key)
+        if not value.isdecimal():
+            raise ArchbuilderError(f"{label}: found {value!r}, expected an integer such as {_NUMBERS[key]}")
+        return int(value)

@@ -1,4 +1,4 @@
-"""A run: its curves as they grow, and what its network says of a picture."""
+"""A run: its curves as they grow, and what its network predicts for an image."""
 
 from html import escape
 from pathlib import Path
@@ -7,6 +7,7 @@ from nicegui import events, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from archbuilder.errors import ArchbuilderError
+from archbuilder.numbers import plural
 from archbuilder.play.limits import LARGEST_PICTURE, READER_PATIENCE
 from archbuilder.play.page.buttons import button
 from archbuilder.play.page.charts import curve_options
@@ -15,6 +16,7 @@ from archbuilder.play.playground import Playground
 from archbuilder.play.runs import Curves, predict_picture, read_curves
 
 _POLL = 1.0
+_HINT = "Choose a run above. archbuilder train SPEC DATA writes one into runs, and its curves grow here."
 
 
 class RunPanel:
@@ -36,13 +38,15 @@ class RunPanel:
             self._choice.on("change", self._choose, js_handler="(e) => emit(e.target.value)")
             button("Refresh", self._list)
             self._said = ui.label("").classes("quiet").props("role=status")
+        self._hint = ui.label(_HINT).classes("padded quiet")
         self._chart = ui.echart(curve_options(Curves((), (), ()))).style("height: 300px; flex: none")
+        self._chart.set_visibility(False)
         self._chart.props('role=img aria-label="Losses and accuracy by epoch"')
         with ui.element("div").classes("padded"):
-            TextElement(tag="h2", text="Predict a picture")
+            TextElement(tag="h2", text="Predict an image")
             self._upload = ui.upload(
                 on_upload=self._predict,
-                on_rejected=lambda: ui.notify(f"a picture may have {LARGEST_PICTURE // 1_000_000} MB", type="negative"),
+                on_rejected=lambda: ui.notify(f"an image may have {LARGEST_PICTURE // 1_000_000} MB", type="negative"),
                 max_file_size=LARGEST_PICTURE - 100_000,
                 auto_upload=True,
             ).style("display: none")
@@ -53,14 +57,20 @@ class RunPanel:
         ui.timer(_POLL, self._poll)
 
     def _build_drop(self) -> None:
-        """Build where a picture is dropped or chosen: Quasar's own has no names for screen readers."""
-        add = f"getElement({self._upload.id}).$refs.qRef.addFiles"
+        """Build where an image is dropped or chosen: Quasar's own has no names for screen readers."""
         with ui.element("label").classes("drop") as drop:
-            ui.label("Drop a picture here, or choose one")
+            ui.label("Drop an image here, or choose one")
             chosen = ui.element("input").props('type=file accept="image/*" data-picture')
-        chosen.on("change", js_handler=f"(e) => {{ {add}(e.target.files); e.target.value = ''; }}")
-        drop.on("dragover", js_handler="(e) => e.preventDefault()")
-        drop.on("drop", js_handler=f"(e) => {{ e.preventDefault(); {add}(e.dataTransfer.files); }}")
+        self._image = ui.element("img").props('alt="" height=96')
+        show = f"getHtmlElement({self._image.id}).src = files.length ? URL.createObjectURL(files[0]) : ''"
+        take = f"{{ {show}; getElement({self._upload.id}).$refs.qRef.addFiles(files); }}"
+        chosen.on("change", js_handler=f"(e) => {{ const files = [...e.target.files]; {take}; e.target.value = ''; }}")
+        drop.on("drop", js_handler=f"(e) => {{ e.preventDefault(); const files = [...e.dataTransfer.files]; {take} }}")
+        # A file that misses its place must not replace the page.
+        ui.run_javascript(
+            "for (const kind of ['dragover', 'drop']) window.addEventListener(kind, "
+            "e => { if (e.dataTransfer.types.includes('Files')) e.preventDefault(); })"
+        )
 
     async def _list(self) -> None:
         """List the runs of the folder."""
@@ -76,7 +86,9 @@ class RunPanel:
 
     async def _choose(self, event: events.GenericEventArguments) -> None:
         self._chosen, self._seen = str(event.args), 0.0
-        self._result.content = ""
+        self._result.content = self._said.text = ""
+        self._chart.set_visibility(False)
+        self._hint.set_visibility(not self._chosen)
         await self._poll()
 
     async def _poll(self) -> None:
@@ -99,7 +111,10 @@ class RunPanel:
             return
         self._seen = written
         best = max(curves.validation_accuracy, default=0.0)
-        self._said.text = f"{len(curves.train_loss)} epochs · best validation accuracy {100 * best:.2f} %"
+        epochs = plural(len(curves.train_loss), "epoch")
+        self._said.text = f"{epochs} · best validation accuracy {100 * best:.2f} %"
+        self._hint.set_visibility(False)
+        self._chart.set_visibility(True)
         self._chart.options.clear()
         self._chart.options.update(curve_options(curves))
         self._chart.update()
@@ -119,11 +134,18 @@ class RunPanel:
             root = self._playground.folder.root
             classes, remark = await ask(READER_PATIENCE, predict_picture, root, self._place(), picture)
         except ArchbuilderError as error:
-            self._result.content = f'<p class="bad">{escape(str(error))}</p>'
+            self._result.content = (
+                f'<p class="bad">{escape(event.file.name)}: {escape(str(error).removeprefix("-: "))}</p>'
+            )
             return
         rows = [
-            (escape(name), f"{100 * share:.1f} %", f'<span class="share" style="width:{120 * share:.0f}px"></span>')
+            (
+                escape(f"class {name}" if name.isdecimal() else name),
+                f"{100 * share:.1f} %",
+                f'<span class="share" style="width:{120 * share:.0f}px"></span>',
+            )
             for name, share in classes
         ]
-        note = f'<p class="quiet">{escape(remark)}</p>' if remark else ""
-        self._result.content = table("Predicted classes", ("Class", "Probability", ""), rows, numeric=1) + note
+        note = f'<p class="bad">{escape(remark)}</p>' if remark else ""
+        said = f"<p>{escape(event.file.name)}</p>{note}"
+        self._result.content = said + table("Predicted classes", ("Class", "Probability", ""), rows, numeric=1)

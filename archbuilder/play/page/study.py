@@ -1,25 +1,28 @@
 """Studies: start one, watch its trials arrive, stop and continue it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from nicegui import events, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from archbuilder.errors import ArchbuilderError
-from archbuilder.numbers import plural
 from archbuilder.play.limits import READER_PATIENCE
 from archbuilder.play.live import Live
 from archbuilder.play.page.buttons import button
 from archbuilder.play.page.charts import front_options
 from archbuilder.play.page.components import on_action
+from archbuilder.play.page.field import Field
 from archbuilder.play.page.new_study import NewStudy
-from archbuilder.play.page.trials import TrialView, trial_name, trials_html
+from archbuilder.play.page.trials import TrialView, status, trials_html
 from archbuilder.play.playground import Playground
 from archbuilder.play.studies import StudyState, coordinator, read_state, written
 from archbuilder.play.study_files import check_study
 
 _POLL = 1.0
+_MOST_TRIALS = 100_000
+_HINT = "Choose a study above, or create one from the spec in the editor."
 
 
 class StudyPanel:
@@ -36,7 +39,6 @@ class StudyPanel:
         self._playground, self._live = playground, live
         self._chosen = self._name = ""
         self._state: StudyState | None = None
-        self._wanted = 12
         self._seen: tuple[float, bool] = (0.0, False)
         self._is_reading = False
         self._build()
@@ -49,16 +51,13 @@ class StudyPanel:
                 ui.label("Study")
                 self._choice = ui.element("select").props("data-study")
             self._choice.on("change", lambda e: self._choose(str(e.args)), js_handler="(e) => emit(e.target.value)")
-            with ui.element("label").classes("field"):
-                ui.label("trials")
-                self._trials = ui.element("input").props('type=number min=1 max=100000 value=12 style="width: 5em"')
-            self._trials.on("input", self._want, js_handler="(e) => emit(parseInt(e.target.value) || 0)")
+            self._trials = Field("trials", "12", 'type=number min=1 max=100000 style="width: 5em"')
             self._start = button("Start", self._start_search, "solid")
             self._stop = button("Stop", self._stop_search, "outlined")
             self._best = button("Show the best", self._show_best, "outlined")
             self._said = ui.label("").classes("quiet").props("role=status")
         NewStudy(self._playground, self._live, self._created)
-        self._error = ui.label("").classes("bad padded").props("role=alert").style("white-space: pre-wrap")
+        self._error = ui.label("").classes("bad padded said").props("role=alert")
         self._error.set_visibility(False)
         self._chart = ui.echart(front_options(_NOTHING), on_point_click=self._clicked).style(
             "height: 300px; flex: none"
@@ -66,11 +65,11 @@ class StudyPanel:
         self._chart.props(
             'role=img aria-label="Accuracy of the trials against their cost; the table below has them too"'
         )
+        self._hint = ui.label(_HINT).classes("padded quiet")
         self._trial = TrialView(self._playground, self._live)
         self._table = ui.html("", sanitize=False)
         on_action(self._table, "trial", lambda event: self._show(int(event.args)))
-        for one in (self._start, self._stop, self._best):
-            one.set_enabled(False)
+        self._clear()
 
     # -- which study ----------------------------------------------------------------------------------------------
 
@@ -84,11 +83,9 @@ class StudyPanel:
         found = await self._playground.listing()
         self._said.text = found.note
         self._choice.clear()
-        files, shipped = found.studies, self._playground.shipped_studies()
-        kept = [name for name in found.kept if name not in files]
-        groups = {"choose one": [""], "files": files, "kept in runs": kept, "shipped": shipped}
+        groups = found.by_kind(self._playground.shipped_studies(), chosen)
         with self._choice:
-            for label, names in groups.items():
+            for label, names in {"choose one": [""], **groups}.items():
                 for name in names:
                     text = f"{name} ({label})" if name and label != "files" else name or label
                     option = TextElement(tag="option", text=text)
@@ -104,7 +101,7 @@ class StudyPanel:
     async def _choose(self, name: str) -> None:
         self._chosen, self._name, self._state, self._seen = name, "", None, (0.0, False)
         self._complain("")
-        self._trial.close()
+        self._clear()
         if not name:
             return
         self._said.text = "reading …"
@@ -113,30 +110,36 @@ class StudyPanel:
                 self._name = name
             else:
                 self._name, wanted = await self._check(name)
-                self._show_wanted(wanted)
+                self._trials.show(str(wanted))
         except ArchbuilderError as error:
             self._complain(str(error))
             self._said.text = ""
             return
         if name == self._chosen:
-            self._said.text = "not started"
-            self._show_buttons()
             await self._poll()
+            if self._state is None and self._said.text == "reading …":
+                self._said.text = "" if self._error.text else "not started"
+            self._show_buttons()
 
-    def _show_wanted(self, trials: int) -> None:
-        self._wanted = trials
-        self._trials.props["value"] = trials
+    def _clear(self) -> None:
+        """Show no study."""
+        self._said.text, self._table.content = "", ""
+        self._trial.close()
+        self._chart.set_visibility(False)
+        self._hint.set_visibility(True)
+        for one in (self._start, self._stop, self._best):
+            one.set_enabled(False)
 
     # -- starting and stopping ------------------------------------------------------------------------------------
 
-    def _want(self, event: events.GenericEventArguments) -> None:
-        self._wanted = max(1, min(int(event.args), 100_000))
-
     async def _start_search(self) -> None:
         try:
+            trials = self._trials.value
+            if not trials.isdecimal() or not 1 <= int(trials) <= _MOST_TRIALS:
+                raise ArchbuilderError(f"trials: found {trials!r}, expected an integer from 1 to {_MOST_TRIALS:,}")
             file = await self._playground.file_of_study(self._chosen)
             await self._check(file)  # again: it may have changed
-            self._playground.searches.start(self._name, file, self._wanted)
+            self._playground.searches.start(self._name, file, int(trials))
         except ArchbuilderError as error:
             self._complain(str(error))
             return
@@ -194,20 +197,16 @@ class StudyPanel:
             self._is_reading = False
         if name == self._name:
             if self._state is None and not is_running:
-                self._show_wanted(max(state.wanted, state.counted))
+                self._trials.show(str(max(state.wanted, state.counted)))
             self._seen, self._state = seen, state
             self._show_state(state, is_running=is_running)
 
     def _show_state(self, state: StudyState, *, is_running: bool) -> None:
         self._complain(self._playground.searches.failure(self._name))
-        how = "running" if is_running else state.state
-        best = next((trial for trial in state.trials if trial.number == state.best), None)
-        found = (
-            ""
-            if best is None or best.accuracy is None
-            else f" · best {trial_name(best.number)}: {100 * best.accuracy:.1f} %"
-        )
-        self._said.text = f"{how} · {plural(state.counted, 'trial')} · at most {state.budget}{found}"
+        state = replace(state, state="running") if is_running else state
+        self._said.text = status(state, self._playground.searches.asked.get(self._name, state.wanted))
+        self._hint.set_visibility(False)
+        self._chart.set_visibility(True)
         self._chart.options.clear()
         self._chart.options.update(front_options(state))
         self._chart.update()
@@ -231,7 +230,7 @@ class StudyPanel:
             self._complain(str(error))
 
     def _complain(self, what: str) -> None:
-        self._error.text = what[-2000:]
+        self._error.text = what[-2000:].replace(f"{self._playground.folder.root}/", "")
         self._error.set_visibility(bool(what))
 
     async def _check(self, file: str) -> tuple[str, int]:
