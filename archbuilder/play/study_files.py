@@ -52,7 +52,7 @@ def new_study(root: Path, path: Path, spec: str, data: str, budget: str, numbers
     from archbuilder.network_spec import NetworkSpec  # noqa: PLC0415 - imports torch
 
     least = min(NetworkSpec.load(path.parent / spec).widths.values(), default=1)
-    multiple = next(multiple for multiple in (8, 4, 2, 1) if 2 * multiple <= least or multiple == 1)
+    multiple = 8 if least >= 8 else 4 if least >= 4 else 1  # each width has two values at least
     text = study_text(path.stem, spec, data, budget, multiple=multiple, **numbers)
     check_study(root, path, text)
     return text

@@ -3,6 +3,7 @@
 import io
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,14 @@ from PIL import Image
 from archbuilder.errors import ArchbuilderError
 from archbuilder.play.folder import Folder
 from archbuilder.play.limits import MOST_POINTS, MOST_TRIALS
-from archbuilder.play.listing import list_folder
+from archbuilder.play.listing import Listing, list_folder
 from archbuilder.play.page.charts import curve_options, front_options
-from archbuilder.play.page.trials import trials_html
+from archbuilder.play.page.trials import status, trials_html
 from archbuilder.play.playground import Playground
 from archbuilder.play.runs import predict_picture, read_curves
 from archbuilder.play.searches import Searches
 from archbuilder.play.studies import StudyState, Trial, coordinator, read_state
-from archbuilder.play.study_files import check_study, spec_of_study, study_text
+from archbuilder.play.study_files import check_study, new_study, spec_of_study, study_text
 from archbuilder.spec.sources import find_shipped
 from archbuilder.storage import Holder
 
@@ -73,8 +74,27 @@ def test_the_file_of_a_new_study_is_a_valid_one(tmp_path: Path) -> None:
     path.write_text(study_text("tiny-study", "tiny.yaml", "digits", "60%", trials=7, epochs=2, finals=0))
     assert check_study(tmp_path, path) == ("tiny-study", 7)
     assert spec_of_study(path) == "tiny.yaml"
+    path.unlink()
+    numbers = {"trials": 7, "epochs": 2, "finals": 0}
+    text = new_study(tmp_path, path, "tiny.yaml", "digits", "100%", numbers)
+    assert "multiple_of: 8" in text
+    wrong = [("digitz", "60%", "did you mean digits"), ("digits", "sixty", "budget"), ("folder:..@8", "60%", "outside")]
+    for data, budget, said in wrong:
+        with pytest.raises(ArchbuilderError, match=said):
+            new_study(tmp_path, path, "tiny.yaml", data, budget, numbers)
+    assert not path.exists()
+    path.write_text(text)
     assert spec_of_study(tmp_path / "tiny.yaml") == ""
     assert spec_of_study(tmp_path / "nowhere.yaml") == ""
+
+
+def test_studies_are_listed_once_by_their_file_or_by_what_is_kept() -> None:
+    found = Listing(studies=["nets/a-study.yaml"], kept=["a-study", "digits-widths", "other"])
+    assert found.by_kind(["digits_widths", "fashion_structure"], "") == {
+        "files": ["nets/a-study.yaml"],
+        "kept in runs": ["digits-widths", "other"],
+        "shipped": ["fashion_structure"],
+    }
 
 
 def test_a_study_is_opened_with_its_spec(tmp_path: Path) -> None:
@@ -176,6 +196,20 @@ def test_a_picture_of_too_many_pixels_is_refused(tmp_path: Path) -> None:
     Image.new("1", (10_000, 8_000)).save(picture, "PNG")
     with pytest.raises(ArchbuilderError, match="expected at most 50,000,000"):
         predict_picture(tmp_path, tmp_path, picture.getvalue())
+
+
+def test_the_line_of_a_study_says_how_far_it_is_and_which_network_is_the_best() -> None:
+    trials = (trial(0, "baseline", 0.95, 1000), trial(1, "finished", 0.99, 500), trial(2, "open", 0.5, 600))
+    state = StudyState("s", "running", 40, 2, "macs", "800 MACs", trials, 1)
+    assert status(state, 40) == "running · 2 of 40 trials · at most 800 MACs · best trial 1: validation accuracy 99.0 %"
+    assert status(state, 2).startswith("running: the best networks are retrained · 2 trials · ")
+    retrained = replace(state, state="finished", trials=(replace(trials[0], tested=0.97), *trials[1:]), best=0)
+    assert status(retrained, 2).endswith(" · best after retraining the baseline: test accuracy 97.0 %")
+    html = trials_html(retrained)
+    assert "the baseline</button> ★ best after retraining" in html
+    assert "97.0 %" in html
+    assert "unfinished" in html
+    assert "running" in trials_html(state)
 
 
 def test_large_studies_are_shown_in_part() -> None:
