@@ -42,7 +42,7 @@ class Document:
         text = _lines(text)
         self.name, self.saved, self.origin, self.notice = name, text, origin, ""
         self._folder, self._drafts, self._digest = folder, drafts, digest
-        self._history = History(text)
+        self._history, self._loaded = History(text), ""
         self._writing = threading.Lock()  # a draft is written by a thread, and saving deletes it
         self._clock: Callable[[], float] = time.monotonic
 
@@ -65,6 +65,11 @@ class Document:
     def is_changed(self) -> bool:
         """Whether the text differs from what was opened or saved last."""
         return self.text != self.saved
+
+    @property
+    def suggested(self) -> str:
+        """The file that should be saved to rather than its own, as another network was loaded; empty if its own."""
+        return self._loaded if self.is_changed else ""
 
     @property
     def state(self) -> str:
@@ -104,6 +109,19 @@ class Document:
         if len(text) > MOST_CHARACTERS:
             raise ArchbuilderError(f"{len(text):,} characters; the playground takes at most {MOST_CHARACTERS:,}")
         self._history.change(text, kind, self._clock())
+
+    def load(self, text: str, name: str) -> None:
+        """Show another network, which is saved to a file of its own: this one may be the baseline of a study.
+
+        Args:
+            text: Its text.
+            name: The file that is suggested for it.
+
+        Raises:
+            ArchbuilderError: It is too long.
+        """
+        self.edit(text)
+        self._loaded = name
 
     def undo(self) -> bool:
         """Show the version before; return whether there was one."""
@@ -145,6 +163,7 @@ class Document:
             self._digest = self._folder.save(target, self.text.replace("\n", self._ending), expected)
             self._drafts.delete(self.key)
             self.name, self.saved, self.origin, self.notice = self._folder.name_of(target), self.text, "file", ""
+            self._loaded = ""
 
     def reload(self) -> None:
         """Show what the file holds now; the text that was shown can be had back with undo.

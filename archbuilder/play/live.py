@@ -76,6 +76,11 @@ class Live:
         self.document.edit(text, kind)
         self._changed(by)
 
+    def load(self, text: str, name: str) -> None:
+        """Show another network, and suggest a file for it; raise as `Document.load`."""
+        self.document.load(text, name)
+        self._changed(None)
+
     def undo(self) -> None:
         """Show the version before."""
         if self.document.undo():

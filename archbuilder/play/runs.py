@@ -88,4 +88,4 @@ def _check_pixels(picture: bytes) -> None:
     ):  # other files are refused where they are read
         size = image.size
     if size[0] * size[1] > MOST_PIXELS:
-        raise ArchbuilderError(f"the picture has {size[0]:,} × {size[1]:,} pixels, expected at most {MOST_PIXELS:,}")
+        raise ArchbuilderError(f"the image has {size[0]:,} × {size[1]:,} pixels, expected at most {MOST_PIXELS:,}")

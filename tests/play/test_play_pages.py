@@ -116,10 +116,12 @@ def test_a_study_is_watched_stopped_loaded_saved_found_again_and_continued(conte
     trial = read_stored(folder).record.trials[1]
     assert loaded.plan().macs == trial.cost["macs"]
     assert bench.text.startswith("# for the digits")
-    bench.button("Save").click()
+    bench.button("Save").click()  # not over the study's baseline, with which it goes on below
+    bench.page.get_by_text("give it a file of its own").wait_for()
+    bench.page.locator("[role=dialog]").get_by_role("button", name="Save", exact=True).click()
     bench.page.get_by_text("saved", exact=True).wait_for()
-    assert archbuilder.load(server.root / "net.yaml").widths == loaded.widths
-    (server.root / "net.yaml").write_text(NET)
+    assert archbuilder.load(server.root / "net-study-trial-1.yaml").widths == loaded.widths
+    assert (server.root / "net.yaml").read_text() == NET
     server.kill()
     server.start()
     again = Bench(context.new_page()).open(f"{server.address}?file=net.yaml")

@@ -206,7 +206,7 @@ def test_the_line_of_a_study_says_how_far_it_is_and_which_network_is_the_best() 
     retrained = replace(state, state="finished", trials=(replace(trials[0], tested=0.97), *trials[1:]), best=0)
     assert status(retrained, 2).endswith(" · best after retraining the baseline: test accuracy 97.0 %")
     html = trials_html(retrained)
-    assert "the baseline</button> ★ best after retraining" in html
+    assert 'the baseline</button> <span title="by the validation accuracy of the retrained networks">★ best' in html
     assert "97.0 %" in html
     assert "unfinished" in html
     assert "running" in trials_html(state)

@@ -102,7 +102,7 @@ def _axis(kind: str, name: str, formatter: str = "") -> dict[str, Any]:
         "nameLocation": "middle",
         "nameGap": 28 if kind == "category" or formatter else 40,
         "scale": True,
-        **({"boundaryGap": ["4%", "4%"]} if kind == "value" else {}),
+        **({"boundaryGap": ["4%", "4%"]} if formatter else {}),
         "nameTextStyle": {"color": _GRAY},
         "axisLabel": label,
         "splitLine": {"lineStyle": {"color": _GRAY, "opacity": 0.25}},

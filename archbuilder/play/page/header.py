@@ -18,6 +18,10 @@ _ELSEWHERE = (
     "127.0.0.1 is this machine: the address works here alone. In a playground elsewhere, write what follows the last "
     "slash, from #spec= on, after its own address."
 )
+_OTHER = (
+    "This network was loaded from a study, which could not be continued if its baseline were overwritten: give it a "
+    "file of its own."
+)
 # Browsers let pages of this machine, and encrypted ones, write to the clipboard; others select what is to be copied.
 _COPY = """(async (field) => {
     field.select();
@@ -59,7 +63,7 @@ class Header:
 
     def save(self) -> None:
         """Save to the document's file, or ask for its name."""
-        if not self._live.document.is_own:
+        if not self._live.document.is_own or self._live.document.suggested:
             self._save_as()
             return
         try:
@@ -121,10 +125,15 @@ class Header:
 
     def _save_as(self) -> None:
         """Ask for a name and save to it."""
-        suggested = self._live.document.name.rpartition("/")[2].removesuffix(".yaml")
+        document = self._live.document
+        place, _, file = document.name.rpartition("/")
+        place = place if document.is_own else ""
+        suggested = f"{place}/{document.suggested or file}".lstrip("/").removesuffix(".yaml")
         with ui.dialog(value=True) as dialog, ui.card().classes("asking"):
             TextElement(tag="h2", text="Save as")
             name = ui.input("File in this folder", value=f"{suggested}.yaml").props("autofocus outlined dense")
+            if document.suggested:
+                ui.label(_OTHER).classes("quiet")
             message = ui.label().classes("bad message").props("role=alert")
 
             def save(over: bool = False) -> None:

@@ -57,7 +57,7 @@ class TrialView:
         with self._place:
             with ui.element("div").classes("bar"):
                 TextElement(tag="h2", text=f"{trial_name(number).capitalize()} beside the baseline")
-                button("Load into the editor", lambda: self._load(number, text), "solid")
+                button("Load into the editor", lambda: self._load(f"{folder.name}-trial-{number}.yaml", text), "solid")
                 button("Close", self.close)
             if differences:
                 rows = [(escape(name), escape(before), escape(after)) for name, before, after in differences]
@@ -71,13 +71,13 @@ class TrialView:
                     if analysis.network is not None:
                         DrawingView(_ignore, f"Drawing of {what}").show(analysis.network.svg, stale=False)
 
-    def _load(self, number: int, text: str) -> None:
+    def _load(self, name: str, text: str) -> None:
         try:
-            self._live.edit(text)
+            self._live.load(text, name)
         except ArchbuilderError as error:
             ui.notify(str(error), type="negative")
         else:
-            ui.notify(f"{trial_name(number).capitalize()} is in the editor; undo brings back what was there")
+            ui.notify(f"{name.removesuffix('.yaml')} is in the editor; undo brings back what was there")
 
 
 def trial_name(number: int) -> str:
@@ -104,7 +104,8 @@ def status(state: StudyState, wanted: int) -> str:
 def trials_html(state: StudyState) -> str:
     """Return the table of trials, the most accurate first; the name of each is a button that shows it."""
     has_finals = any(trial.tested is not None for trial in state.trials)
-    best, unfinished = " ★ best after retraining" if has_finals else " ★ best", state.state != "running"
+    why = "by the validation accuracy of the retrained networks" if has_finals else "by validation accuracy"
+    best, unfinished = f' <span title="{why}">★ best</span>', state.state != "running"
     baseline = next((trial for trial in state.trials if trial.number == 0), None)
     whole = baseline.costs.get(state.quantity, 0) if baseline else 0
     rows = []
@@ -126,7 +127,7 @@ def trials_html(state: StudyState) -> str:
                 f"{trial.costs.get('parameters', 0):,}",
             )
         )
-    tested = ["Test, retrained"] if has_finals else []
+    tested = ["Test"] if has_finals else []
     columns = (
         "Network",
         "Outcome",
@@ -141,7 +142,9 @@ def trials_html(state: StudyState) -> str:
         return ""
     left = len(state.trials) - len(rows)
     more = f'<p class="padded quiet">and {left:,} more; archbuilder report shows all</p>' if left else ""
-    return table("Trials, those of the highest accuracy on validation images first", columns, rows, 2) + more
+    about = "Test: the mean test accuracy when retrained with other seeds." if has_finals else ""
+    said = f'<p class="padded quiet">{about}</p>' if about else ""
+    return table("Trials, those of the highest accuracy on validation images first", columns, rows, 2) + more + said
 
 
 def _percent(share: float | None) -> str:
