@@ -93,7 +93,7 @@ def take_all(browser: Any, address: str, *, with_study: bool) -> None:
         page = opened(browser, f"{address}?file=inception_digits.yaml")
         page.locator("[role=tab]", has_text="Study").click()
         page.get_by_text("New study of this spec").click()
-        page.get_by_role("button", name="Write and start").click()
+        page.get_by_role("button", name="Save and start").click()
         page.locator("[data-trial='8']").wait_for()
         page.get_by_role("button", name="Show the best").click()
         page.wait_for_selector(".pair svg")

@@ -47,9 +47,14 @@ class Workbench:
                 self._gauges = Gauges(live.comparison.goals, self._set_goal)
                 self._build_tabs()
                 self._inspector = Inspector(live, self._tools, self._gauges, self._leave, lambda: self._pick(""))
+        self._show_inspector()
+        self.tabs.on_value_change(self._show_inspector)
         live.listeners.add(self._on_news)
         self._show_analysis()
         self._show_lint()
+
+    def _show_inspector(self) -> None:
+        self._inspector.allow(self.tabs.value not in ("study", "run"))
 
     def close(self) -> None:
         """End following the document."""
@@ -80,7 +85,6 @@ class Workbench:
             self._lint_tab = ui.tab("lint", "Lint")
             ui.tab("study", "Study")
             ui.tab("run", "Run")
-        self.tabs.on_value_change(lambda event: self._inspector.allow(event.value not in ("study", "run")))
         first = "study" if self._playground.study else "run" if self._playground.run else "drawing"
         with ui.tab_panels(self.tabs, value=first, animated=False, keep_alive=True) as self.panels:
             with ui.tab_panel("drawing"):
