@@ -86,7 +86,7 @@ def test_a_slider_changes_text_drawing_and_costs_and_undo_brings_them_back(bench
     for _ in range(4):
         bench.button("Zoom in").click()
     bench.wait_for("(e => e.scrollHeight > 1.5 * e.clientHeight)(document.querySelector('.drawing'))")
-    before = bench.page.evaluate("document.querySelector('.drawing').scrollTop")
+    before = bench.still("document.querySelector('.drawing').scrollTop")
     place = bench.page.locator(".drawing").bounding_box()
     bench.page.mouse.move(place["x"] + 200, place["y"] + 200)
     bench.page.mouse.down()

@@ -188,6 +188,14 @@ class Bench:
         """
         self.page.wait_for_function(condition, arg=given, polling=_POLL)
 
+    def still(self, expression: str) -> Any:
+        """Return the value of an expression once it does not change any more."""
+        before, now = None, self.page.evaluate(expression)
+        while now != before:
+            self.page.wait_for_timeout(300)
+            before, now = now, self.page.evaluate(expression)
+        return now
+
     @property
     def text(self) -> str:
         """The text in the editor."""

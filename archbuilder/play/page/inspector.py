@@ -83,9 +83,13 @@ class Inspector:
             self._refuse(_INVALID)
         elif not self._is_setting and self._live.document.text != self._shown:
             part = await self._part()
-            if part is not None and [slider.path for slider in part.sliders] != [*self._rows]:
+            if part is None:
+                return
+            if not part.is_valid:  # it was typed on: the errors are not known yet
+                self._refuse(_INVALID)
+            elif [slider.path for slider in part.sliders] != [*self._rows]:
                 self._build(part)
-            elif part is not None:
+            else:
                 for slider in part.sliders:
                     self._rows[slider.path].show(slider.value, is_valid=True)
                 self._message.text = ""
