@@ -29,7 +29,7 @@ def test_an_error_is_shown_at_its_line_as_one_types_and_goes_when_it_is_mended(b
     assert "stale" in bench.page.locator(".drawing").first.get_attribute("class")
     bench.page.get_by_text("These are the costs of the last valid text.").wait_for()
     bench.page.get_by_text("The text has errors: correct them first").wait_for()
-    assert bench.page.locator('input[data-path="same.out"]').is_disabled()
+    bench.wait_for("document.querySelector('input[data-path=\"same.out\"]').disabled")
     assert bench.page.locator(".q-tabs").bounding_box() == tabs
     bench.page.get_by_text("line 8, column 62").click()
     bench.wait_for_selected("strid")
@@ -134,7 +134,7 @@ def test_undo_is_one_history_for_keys_buttons_and_the_browser(bench: Bench, serv
     for _ in range(2):
         bench.button("Undo").click()
     bench.wait_for("document.activeElement.closest('button')?.ariaDisabled == 'true'")
-    assert bench.text == TINY
+    bench.wait_for_whole(TINY)
 
 
 def test_a_limit_is_compared_with_as_one_types_it(bench: Bench, server: Server) -> None:
@@ -166,7 +166,7 @@ def test_a_fix_of_the_linter_is_applied_and_undone(bench: Bench, server: Server,
     fixing = bench.page.get_by_role("button", name="Fix AB104 in same")
     assert fixing.get_attribute("title") == "same.out: 16 → 8"
     fixing.click()
-    assert bench.page.evaluate("document.activeElement.ariaLabel") == "Findings of the linter"
+    bench.wait_for("document.activeElement.ariaLabel == 'Findings of the linter'")
     bench.wait_for_text("{name: same, type: conv, out: 8, kernel: 1} # reduces nothing")
     bench.wait_for("![...document.querySelectorAll('button')].some(b => b.ariaLabel == 'Fix AB104 in same')")
     bench.click_line("name: same")

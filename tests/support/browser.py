@@ -218,6 +218,10 @@ class Bench:
         """Wait until the server has what was typed into a file."""
         self.wait_for("name => sessionStorage.getItem('archbuilder:' + name) === null", name)
 
+    def wait_for_whole(self, text: str) -> None:
+        """Wait until the editor has a text and nothing else."""
+        self.wait_for(f"text => {_STATE}.doc.toString() === text", text)
+
     def wait_for_text(self, part: str) -> None:
         """Wait until the editor's text has a part."""
         self.wait_for(
