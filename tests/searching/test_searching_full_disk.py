@@ -67,7 +67,7 @@ def survive(
         if any(trial.rungs for trial in before):  # before its baseline is trained, a study begins anew
             check_kept(before, trials_of(folder))
         before = trials_of(folder)
-    assert len(errors) >= FULL
+    assert len(errors) >= FULL // workers  # the other worker may finish several rungs before one is to be written
     check_kept(before, trials_of(folder))
     check_none_twice(trials_of(folder), path)
     assert not leftovers(folder)
