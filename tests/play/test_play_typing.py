@@ -110,7 +110,7 @@ def test_an_address_holds_a_text_that_has_no_file(bench: Bench, context: Any, se
     other.page.get_by_label("File in this folder").fill("keys")
     other.page.keyboard.press("Enter")
     other.page.get_by_text("keys.yaml is open in another tab").wait_for()
-    (server.root / "taken.yaml").write_text(TINY)
+    (server.root / "taken.yaml").write_text("# another text\n")
     other.page.get_by_label("File in this folder").fill("taken")
     other.page.keyboard.press("Enter")
     other.page.get_by_text("taken.yaml already exists; choose another name, or overwrite it").wait_for()
