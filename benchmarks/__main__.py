@@ -184,7 +184,7 @@ def search_workers() -> Row:
         "the same by one process",
         one,
         ratio,
-        "none; half is the least",
+        "<= 0.6",
     )
 
 

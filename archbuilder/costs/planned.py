@@ -29,7 +29,7 @@ class PlannedCosts:
         self._kept = lru_cache(_KEPT)(self._computed)
 
     def price(self, candidates: NDArray[np.int64], which: NDArray[np.bool_]) -> dict[str, NDArray[np.int64]]:
-        """Compute the costs of some candidates, by quantity; 0 for the others, and for what is no network.
+        """Compute the costs of some candidates, by quantity; 0 for the others, and for invalid ones.
 
         Args:
             candidates: A row for each candidate, a column for each width.

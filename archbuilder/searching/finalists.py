@@ -73,9 +73,9 @@ def best_rows(rows: Sequence[Finalist]) -> dict[int, Finalist]:
     if it is within the budget. A finalist with a failed seed is selected only if all have one.
     """
 
-    def merit(row: Finalist) -> tuple[int, float]:
+    def score(row: Finalist) -> tuple[int, float]:
         return len(row.test), fmean(row.validation)
 
     candidates = [row for row in rows if row.test and row.is_candidate]
     steps = sorted({row.step for row in candidates if row.step is not None})
-    return {step: max((row for row in candidates if row.step == step), key=merit) for step in steps}
+    return {step: max((row for row in candidates if row.step == step), key=score) for step in steps}

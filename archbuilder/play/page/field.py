@@ -1,5 +1,6 @@
 """A native text field with its label."""
 
+import json
 from collections.abc import Callable
 
 from nicegui import events, ui
@@ -35,7 +36,7 @@ class Field:
         if value != self.value:
             self.value = value
             self._input.props["defaultValue"] = value
-            ui.run_javascript(f"getHtmlElement({self._input.id}).value = {value!r}")
+            ui.run_javascript(f"getHtmlElement({self._input.id}).value = {json.dumps(value)}")
 
     def _typed(self, event: events.GenericEventArguments) -> None:
         self.value = str(event.args)

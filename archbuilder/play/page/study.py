@@ -1,4 +1,4 @@
-"""Studies: start one, watch its trials arrive, stop and continue it."""
+"""Studies: start one, watch its trials appear, stop and continue it."""
 
 from collections.abc import Callable
 from dataclasses import replace
