@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from support.clusters import TESTS, free_port
+from support.guides import code_blocks
 from support.patience import PATIENCE
 from support.tiny_studies import NO_FINALS, SPEC, STUDY, write_digits, write_study
 
@@ -35,7 +36,7 @@ def section(title: str) -> str:
 
 
 def blocks(title: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", section(title), re.MULTILINE | re.DOTALL)
+    return code_blocks(section(title), language)
 
 
 def commands(title: str) -> list[str]:

@@ -3,10 +3,12 @@
 import contextlib
 import io
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.guides import code_blocks
 from test_readme import commands, pattern, run
 
 from archbuilder import load
@@ -17,8 +19,7 @@ from archbuilder.spec.sources import shipped_names
 GUIDE = (Path(__file__).parents[2] / "docs" / "costs.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+blocks = partial(code_blocks, GUIDE)
 
 
 SHOWN = [shown for block in blocks("console") for shown in commands(block)]

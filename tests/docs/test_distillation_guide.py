@@ -3,10 +3,12 @@
 import contextlib
 import io
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+from support.guides import code_blocks
 from test_readme import commands, pattern, run
 
 from archbuilder.recipe import TrainSettings
@@ -16,8 +18,7 @@ from archbuilder.training.teacher import MOST_CACHED
 GUIDE = (Path(__file__).parents[2] / "docs" / "distillation.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+blocks = partial(code_blocks, GUIDE)
 
 
 def test_commands_print_what_is_shown(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import contextlib
 import io
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.guides import code_blocks
 from test_readme import commands, pattern, run
 
 from archbuilder.exporting import Format
@@ -13,8 +15,7 @@ from archbuilder.exporting import Format
 GUIDE = (Path(__file__).parents[2] / "docs" / "exporting.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+blocks = partial(code_blocks, GUIDE)
 
 
 @pytest.mark.parametrize("varies", [False, True])

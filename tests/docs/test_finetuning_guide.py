@@ -3,12 +3,14 @@
 import contextlib
 import io
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.guides import code_blocks
 from test_readme import commands, pattern, run
 
 from archbuilder import TrainSettings, load, train_spec
@@ -19,8 +21,7 @@ ANIMALS = {"cat": (200, 120, 40), "dog": (90, 60, 40), "fish": (40, 90, 200), "f
 FLOWERS = {"rose": (220, 40, 60), "tulip": (230, 200, 60), "violet": (120, 60, 200)}
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+blocks = partial(code_blocks, GUIDE)
 
 
 def write(folder: Path, colors: dict[str, tuple[int, int, int]], count: int) -> None:

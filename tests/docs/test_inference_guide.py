@@ -5,6 +5,7 @@ import io
 import re
 from pathlib import Path
 
+from support.guides import code_blocks
 from test_readme import commands, run
 
 from archbuilder.bench import Variant
@@ -13,7 +14,7 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "inference.md").read_text()
 
 
 def block(language: str) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    (found,) = code_blocks(GUIDE, language)
     return str(found)
 
 

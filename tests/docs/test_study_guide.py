@@ -1,10 +1,12 @@
 """`docs/study.md` says what is true: its study loads and runs, and its tables are the models'."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.guides import code_blocks
 from test_readme import commands, pattern, run
 
 from archbuilder.study import load_study
@@ -13,8 +15,7 @@ from archbuilder.study.settings import FinalsSettings, SearchSettings
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "study.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+blocks = partial(code_blocks, GUIDE)
 
 
 def test_the_study_runs_and_what_it_finds_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,18 @@
 import contextlib
 import io
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from support.guides import code_blocks
 
 from archbuilder.proxies import PROXIES
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "proxies.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+blocks = partial(code_blocks, GUIDE)
 
 
 def test_the_code_prints_what_is_shown() -> None:
